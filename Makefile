@@ -1,0 +1,40 @@
+# Every target sets up what it needs; the first one on a new machine takes a few minutes and says so.
+
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+QUORATE := .venv/bin/quorate
+
+.PHONY: help demo test check bench setup clean
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+
+demo: setup  ## build the example cluster on the twin, and again: nothing is left to do
+	@$(QUORATE) demo
+
+test: setup  ## the tests, against the twin and a real Temporal server
+	@$(QUORATE) server
+	@.venv/bin/python -m tests
+
+check: setup  ## ruff, strict types, import contracts
+	@.venv/bin/ruff format --check .
+	@.venv/bin/ruff check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+bench: setup  ## measure one deployment; prints and writes var/bench.json
+	@$(QUORATE) server
+	@.venv/bin/python -m bench
+
+setup: .venv/.complete  ## the virtual environment, from the lock file
+
+.venv/.complete: pyproject.toml uv.lock | $(UV)
+	@echo "setting up .venv from uv.lock"
+	@$(UV) sync --locked --quiet
+	@touch $@
+
+# uv from PyPI, in a folder of its own, where the machine has none
+.uv/bin/uv:
+	@echo "fetching uv from PyPI"
+	@python3 -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv
+
+clean:  ## remove what was set up here; the Temporal server stays in the user's cache
+	rm -rf .venv .uv var

@@ -1,0 +1,118 @@
+"""The cluster's API through proxmoxer, and what its errors mean.
+
+Every node serves every path, so a call goes to the first node that answers; a write whose answer is lost is never
+sent to a second one. proxmoxer is synchronous: one session per thread and node.
+"""
+
+import threading
+from typing import Any
+
+import requests
+from proxmoxer import AuthenticationError, ProxmoxAPI, ResourceException
+
+from activities.clients.secrets import Secrets
+from activities.errors import Conflict, NotFound, NotYet, Rejected, Unauthorized, Unreachable, Word
+from cluster.inventory import Inventory
+
+# A forwarded call to a dead node takes up to 30 s, a storage write without quorum 10 s (reference: proxmox-api §3).
+TIMEOUT = 40.0
+
+_CONFLICT = ("already defined", "already exists", "already running")
+_ABSENT = ("does not exist", "no such", "not found")
+_BUSY = ("got lock request timeout", "is locked", "got timeout", "no quorum")
+
+
+def refusal(status: int, reason: str, fields: dict[str, str]) -> Word:
+    """What a refusal of the API means. Business errors are all 500, so the text decides."""
+    text = f"Proxmox VE: {reason.strip() or f'HTTP {status}'}"
+    if status == 401:
+        return Unauthorized(f"{text}; check api.token_id and the secret that api.token refers to")
+    if status == 403:
+        return Unauthorized(f"{text}; grant the named privilege to the token and to its user")
+    if status == 400:
+        details = "; ".join(f"{field}: {str(value).strip()}" for field, value in fields.items())
+        return Rejected(f"{text} {details}".strip())
+    if status >= 595:
+        return Unreachable(f"{text} (HTTP {status}, forwarded)")
+    lower = reason.lower()
+    if any(word in lower for word in _BUSY):
+        return NotYet(text)
+    if any(word in lower for word in _CONFLICT):
+        return Conflict(text)
+    if any(word in lower for word in _ABSENT):
+        return NotFound(text)
+    return Unreachable(text) if status in (502, 503, 504) else Rejected(text)
+
+
+class PveApi:
+    """The API of one cluster. Every call may raise one of the seven words, and nothing else."""
+
+    def __init__(self, inventory: Inventory, secrets: Secrets) -> None:
+        self._inventory = inventory
+        self._secrets = secrets
+        self._threads = threading.local()
+        self._answering = inventory.nodes[0].name
+
+    def get(self, path: str, /, *, node: str | None = None, **parameters: Any) -> Any:
+        """Read; asks the next node when one does not answer, unless `node` is named."""
+        order = [node] if node else self._nodes()
+        for number, name in enumerate(order, start=1):
+            try:
+                return self._send(name, "get", path, parameters)
+            except Unreachable:
+                if number == len(order):
+                    raise
+        raise AssertionError("a cluster has nodes")
+
+    def post(self, path: str, /, **parameters: Any) -> Any:
+        """Write once, to a node that has just answered."""
+        return self._write("post", path, parameters)
+
+    def put(self, path: str, /, **parameters: Any) -> Any:
+        """Write once, to a node that has just answered."""
+        return self._write("put", path, parameters)
+
+    def _write(self, verb: str, path: str, parameters: dict[str, Any]) -> Any:
+        self.get("version")  # settles which node answers; the write itself must not wander
+        return self._send(self._answering, verb, path, parameters)
+
+    def _nodes(self) -> list[str]:
+        names = [node.name for node in self._inventory.nodes]
+        return [self._answering, *(name for name in names if name != self._answering)]
+
+    def _session(self, node: str) -> Any:
+        sessions: dict[str, Any] = self._threads.__dict__.setdefault("sessions", {})
+        if node not in sessions:
+            api = self._inventory.api
+            user, _, name = api.token_id.partition("!")
+            sessions[node] = ProxmoxAPI(
+                self._inventory.node(node).address,
+                port=api.port,
+                user=user,
+                token_name=name,
+                token_value=self._secrets.read(api.token),
+                verify_ssl=str(self._secrets.path(api.ca)) if api.ca else True,
+                timeout=TIMEOUT,
+            )
+        return sessions[node]
+
+    def _send(self, node: str, verb: str, path: str, parameters: dict[str, Any]) -> Any:
+        """One call: the one place where the library's errors are met."""
+        try:
+            answer = getattr(self._session(node)(path), verb)(**parameters)
+        except ResourceException as error:
+            fields = error.errors if isinstance(error.errors, dict) else {}
+            raise refusal(error.status_code, error.content or error.status_message, fields) from None
+        except AuthenticationError:
+            raise refusal(401, "Authentication failed!", {}) from None
+        except requests.exceptions.RequestException as error:
+            address = f"{self._inventory.node(node).address}:{self._inventory.api.port}"
+            raise Unreachable(f"{node} at {address} does not answer: {_plain(error)}") from None
+        self._answering = node
+        return answer
+
+
+def _plain(error: Exception) -> str:
+    """The last words of a chain of library errors: ``Connection refused``, ``Read timed out``."""
+    text = str(error).split("Caused by ")[-1]
+    return text.rsplit(": ", 1)[-1].strip("()'\" ")[:200]

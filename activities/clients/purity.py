@@ -1,0 +1,220 @@
+"""One FlashArray through py-pure-client, and what its errors mean.
+
+The SDK blocks and its re-login is not safe between threads, so an array is spoken to by one thread at a time.
+Its answers are turned into plain dictionaries here; nobody above sees an SDK type.
+"""
+
+import threading
+from typing import Any
+
+import urllib3
+from pypureclient import flasharray
+from pypureclient.configuration import Configuration
+from pypureclient.exceptions import PureError
+from pypureclient.flasharray.FA_2_44 import models
+
+from activities.clients.secrets import Secrets
+from activities.errors import Conflict, NotFound, Rejected, Unauthorized, Unreachable, Word
+from cluster.inventory import Array
+
+# Purity 6.9.x serves at most about 2.43 to 2.46 (reference: flasharray-rest §1).
+REST_VERSION = "2.44"
+CONNECT_TIMEOUT, READ_TIMEOUT = 3.0, 15.0
+
+Item = dict[str, Any]
+
+
+def refusal(array: str, status: int, message: str, context: str | None) -> Word:
+    """What an array's refusal means. Purity says 400 for nearly everything, so the text decides."""
+    text = f"{array}: {message or f'HTTP {status}'}" + (f" ({context})" if context else "")
+    lower = message.lower()
+    if status in (401, 403):
+        return Unauthorized(f"{text}; check the API token and the role of its user")
+    if status == 429 or status >= 500:
+        return Unreachable(f"{text} (HTTP {status})")
+    if "does not exist" in lower or "no such" in lower or "could not be found" in lower:
+        return NotFound(text)
+    if any(word in lower for word in ("already exists", "already in use", "already belongs", "already includes")):
+        return Conflict(text)
+    return Rejected(text)
+
+
+class FlashArray:
+    """One array. Every call may raise one of the seven words, and nothing else."""
+
+    def __init__(self, array: Array, secrets: Secrets) -> None:
+        self.name = array.name
+        self._array = array
+        self._secrets = secrets
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    def _connected(self) -> Any:
+        if self._client is None:
+            configuration: Any = Configuration()
+            configuration.verify_ssl = True
+            if self._array.ca is not None:
+                configuration.ssl_ca_cert = str(self._secrets.path(self._array.ca))
+            configuration.retries = False  # urllib3 would wait four times the limit; Temporal retries
+            self._client = flasharray.Client(
+                self._array.address,
+                version=REST_VERSION,
+                api_token=self._secrets.read(self._array.api_token),
+                timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                retries=1,
+                user_agent="quorate",
+                configuration=configuration,
+            )
+        return self._client
+
+    def _call(self, method: str, **arguments: Any) -> list[Item]:
+        """One SDK call: its items as dictionaries. The one place where the SDK's errors are met."""
+        with self._lock:
+            try:
+                answer = getattr(self._connected(), method)(**arguments)
+                if answer.status_code == 200:
+                    return [item.to_dict() for item in answer.items or ()]
+            except PureError as error:
+                # Login trouble and errors of a later page come as text; the token is not part of it.
+                raise self._login_refused(error) from None
+            except urllib3.exceptions.HTTPError as error:
+                raise Unreachable(self._silence(error)) from None
+            except ValueError as error:
+                raise Rejected(f"{self.name}: {error}") from None
+            except OSError as error:
+                raise Unreachable(self._silence(error)) from None
+        first = answer.errors[0] if answer.errors else None
+        raise refusal(
+            self.name, answer.status_code, getattr(first, "message", None) or "", getattr(first, "context", None)
+        )
+
+    def _login_refused(self, error: PureError) -> Word:
+        text = str(error)
+        if "(401)" in text or "(403)" in text:
+            return Unauthorized(
+                f"{self.name}: the array refuses the API token in {self._array.api_token}; renew it and try again"
+            )
+        return Unreachable(f"{self.name}: {text[:300]}")
+
+    def _silence(self, error: Exception) -> str:
+        reason = getattr(error, "reason", None) or error
+        text = str(reason).rsplit(": ", 1)[-1]
+        return f"{self.name} at {self._array.address} does not answer: {text[:200]}"
+
+    def _one(self, method: str, name: str, **arguments: Any) -> Item | None:
+        """The object of that name; None when there is none, which Purity says with a 400."""
+        try:
+            items = self._call(method, names=[name], **arguments)
+        except NotFound:
+            return None
+        return items[0] if items else None
+
+    # --- the array and its neighbours --------------------------------------------------------------------------
+
+    def array(self) -> Item:
+        """Name, id, Purity version."""
+        return self._call("get_arrays")[0]
+
+    def role(self) -> str:
+        """The role of the token's user: ``array_admin``, ``storage_admin`` or a lesser one."""
+        user = self._call("get_sessions", filter="user_interface='REST'", sort=["start_time-"], limit=1)
+        admins = {admin["name"]: admin for admin in self._call("get_admins")}
+        name = user[0].get("user") if user else None
+        admin = admins.get(name or "") or next(iter(admins.values()), {})
+        return str((admin.get("role") or {}).get("name", "unknown"))
+
+    def connection(self, peer: str) -> Item | None:
+        """The array connection to `peer`."""
+        return self._one("get_array_connections", peer)
+
+    def portals(self) -> list[Item]:
+        """ISCSI target ports: `portal` and `iqn`."""
+        return [port for port in self._call("get_ports") if port.get("iqn") and port.get("portal")]
+
+    # --- pods and volumes --------------------------------------------------------------------------------------
+
+    def pod(self, name: str) -> Item | None:
+        """A pod, destroyed or not."""
+        return self._one("get_pods", name)
+
+    def create_pod(self, name: str) -> None:
+        """Make an empty pod on this array."""
+        self._call("post_pods", names=[name], pod=models.PodPost())
+
+    def stretch(self, pod: str, array: str) -> None:
+        """Add an array to a pod; it answers at once, the copy goes on."""
+        self._call("post_pods_members", pod_names=[pod], member_names=[array])
+
+    def volume(self, name: str) -> Item | None:
+        """A volume, destroyed or not."""
+        return self._one("get_volumes", name)
+
+    def volumes_of(self, pod: str) -> list[Item]:
+        """All volumes of a pod that are not destroyed."""
+        return self._call("get_volumes", filter=f"pod.name='{pod}'", destroyed=False)
+
+    def create_volume(self, name: str, size: int) -> None:
+        """Make a volume of `size` bytes."""
+        self._call(
+            "post_volumes", names=[name], volume=models.VolumePost(provisioned=size), with_default_protection=False
+        )
+
+    # --- hosts and connections ---------------------------------------------------------------------------------
+
+    def hosts(self) -> list[Item]:
+        """The array's own hosts; the peer's rows (``peer:host``) are left out."""
+        return [host for host in self._call("get_hosts") if host.get("is_local", True) and ":" not in host["name"]]
+
+    def create_host(self, name: str, iqn: str, preferred: str) -> None:
+        """Make a host with one initiator; its paths are optimized through `preferred`."""
+        host = models.HostPost(iqns=[iqn], preferred_arrays=[models.Reference(name=preferred)])
+        self._call("post_hosts", names=[name], host=host)
+
+    def prefer(self, name: str, preferred: str) -> None:
+        """Set a host's preferred array."""
+        host = models.HostPatch(preferred_arrays=[models.Reference(name=preferred)])
+        self._call("patch_hosts", names=[name], host=host)
+
+    def add_initiator(self, name: str, iqn: str) -> None:
+        """Add an initiator to a host that has none."""
+        self._call("patch_hosts", names=[name], host=models.HostPatch(add_iqns=[iqn]))
+
+    def host_group(self, name: str) -> Item | None:
+        """A host group of this array."""
+        return self._one("get_host_groups", name)
+
+    def create_host_group(self, name: str) -> None:
+        """Make an empty host group."""
+        self._call("post_host_groups", names=[name])
+
+    def join(self, group: str, host: str) -> None:
+        """Add a host to a group; several at once would be all or nothing."""
+        self._call("post_host_groups_hosts", group_names=[group], member_names=[host])
+
+    def connections(self) -> list[Item]:
+        """The array's own connections, one row per host; the peer's rows are left out."""
+        rows = self._call("get_connections")
+        return [row for row in rows if ":" not in _name(row, "host") and ":" not in _name(row, "host_group")]
+
+    def connect(self, group: str, volume: str, lun: int) -> None:
+        """Show a volume to a group at that LUN."""
+        self._call(
+            "post_connections",
+            host_group_names=[group],
+            volume_names=[volume],
+            connection=models.ConnectionPost(lun=lun),
+        )
+
+
+def _name(row: Item, field: str) -> str:
+    return str((row.get(field) or {}).get("name") or "")
+
+
+class Arrays:
+    """The arrays of the inventory, by name."""
+
+    def __init__(self, arrays: tuple[Array, ...], secrets: Secrets) -> None:
+        self._arrays = {array.name: FlashArray(array, secrets) for array in arrays}
+
+    def __getitem__(self, name: str) -> FlashArray:
+        return self._arrays[name]

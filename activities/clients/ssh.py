@@ -1,0 +1,120 @@
+"""Commands on hosts through asyncssh, and what its errors mean.
+
+One connection per host, kept; many commands may run over it at the same time.
+A host whose key is not in the inventory's known_hosts file is not spoken to.
+"""
+
+import asyncio
+import shlex
+from dataclasses import dataclass
+
+import asyncssh
+
+from activities.clients.secrets import Secrets
+from activities.errors import Rejected, Unauthorized, Unreachable, Word
+from cluster.inventory import Inventory
+
+CONNECT_TIMEOUT = 10.0
+# multipath -ll was seen to block 16 s after the loss of an array (reference: host-outputs, trap 9).
+COMMAND_TIMEOUT = 60.0
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said. Exit statuses are facts of their own: only the caller knows what they mean."""
+
+    host: str
+    command: str
+    stdout: str
+    stderr: str
+    status: int
+
+    @property
+    def ok(self) -> bool:
+        """The command ended with 0."""
+        return self.status == 0
+
+    def or_rejected(self) -> "Answer":
+        """Itself when it ended with 0; Rejected with the command's own last words otherwise."""
+        if self.ok:
+            return self
+        said = (self.stderr.strip() or self.stdout.strip()).splitlines()[-1:] or ["it says nothing"]
+        raise Rejected(f"{self.host}: `{self.command}` ended with status {self.status}: {said[0].strip()[:300]}")
+
+
+def failure(host: str, address: str, error: Exception) -> Word:
+    """What a failed connection or channel means."""
+    if isinstance(error, asyncssh.HostKeyNotVerifiable):
+        return Unauthorized(
+            f"{host} at {address}: its host key is not the one in ssh.known_hosts; "
+            "compare the fingerprint on the host's console, then add the key to that file"
+        )
+    if isinstance(error, asyncssh.PermissionDenied):
+        return Unauthorized(f"{host} at {address}: the key that ssh.key refers to is not accepted there")
+    if isinstance(error, asyncssh.KeyImportError):
+        return Unauthorized(f"{host}: the key that ssh.key refers to cannot be read as a private key")
+    if isinstance(error, TimeoutError):
+        return Unreachable(f"{host} at {address} does not answer over SSH in time")
+    return Unreachable(f"{host} at {address} does not answer over SSH: {str(error)[:200] or type(error).__name__}")
+
+
+class Hosts:
+    """The nodes and the witness, by name. Every call may raise one of the seven words, and nothing else."""
+
+    def __init__(self, inventory: Inventory, secrets: Secrets) -> None:
+        self._ssh = inventory.ssh
+        self._secrets = secrets
+        self._addresses = {node.name: node.address for node in inventory.nodes}
+        self._addresses[inventory.witness.name] = inventory.witness.address
+        self._connections: dict[str, asyncssh.SSHClientConnection] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def run(self, host: str, *words: str, limit: float = COMMAND_TIMEOUT) -> Answer:
+        """Run one command and wait for its end; the words are quoted, no shell syntax gets through."""
+        command = shlex.join(words)
+        try:
+            connection = await self._connection(host)
+            async with asyncio.timeout(limit):
+                done = await connection.run(f"LC_ALL=C {command}", check=False)
+        except (asyncssh.Error, OSError, TimeoutError) as error:
+            self._forget(host)
+            raise failure(host, self._addresses[host], error) from None
+        if done.exit_status is None:
+            self._forget(host)
+            raise Unreachable(
+                f"{host}: the connection was lost while `{command}` ran; whether it took effect is unknown"
+            )
+        return Answer(host, command, str(done.stdout or ""), str(done.stderr or ""), done.exit_status)
+
+    async def read(self, host: str, *words: str, limit: float = COMMAND_TIMEOUT) -> str:
+        """The output of a command that must end with 0."""
+        return (await self.run(host, *words, limit=limit)).or_rejected().stdout
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+
+    async def _connection(self, host: str) -> asyncssh.SSHClientConnection:
+        async with self._locks.setdefault(host, asyncio.Lock()):
+            connection = self._connections.get(host)
+            if connection is None or connection.is_closed():
+                key = asyncssh.import_private_key(self._secrets.read(self._ssh.key))
+                connection = await asyncssh.connect(
+                    self._addresses[host],
+                    self._ssh.port,
+                    username=self._ssh.user,
+                    client_keys=[key],
+                    known_hosts=str(self._secrets.path(self._ssh.known_hosts)),
+                    config=[],
+                    agent_path=None,
+                    connect_timeout=CONNECT_TIMEOUT,
+                    keepalive_interval=5,
+                )
+                self._connections[host] = connection
+            return connection
+
+    def _forget(self, host: str) -> None:
+        if connection := self._connections.pop(host, None):
+            connection.abort()

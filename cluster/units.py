@@ -1,0 +1,61 @@
+"""Quantities as people write them: ``10ms``, ``15m``, ``10TiB``.
+
+Inside the program durations are ``timedelta`` and sizes are bytes; only the inventory file speaks in units.
+"""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_BYTES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50}
+_NUMBER_AND_UNIT = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
+
+
+def parse_duration(value: object) -> object:
+    """``"90s"`` to a timedelta; everything but such a text is left to pydantic (ISO 8601, timedelta).
+
+    A bare number is refused: nobody can see its unit.
+    """
+    if isinstance(value, int | float):
+        raise ValueError("a duration needs a unit: write 10ms, 90s, 15m, 2h or 7d")
+    if isinstance(value, str) and (match := _NUMBER_AND_UNIT.fullmatch(value.strip())):
+        number, unit = match.groups()
+        if unit not in _SECONDS:
+            raise ValueError(f"unit {unit!r} is unknown: write ms, s, m, h or d")
+        return timedelta(seconds=float(number) * _SECONDS[unit])
+    return value
+
+
+def parse_size(value: object) -> object:
+    """``"10TiB"`` to bytes; a bare integer is taken as bytes already."""
+    if isinstance(value, str) and (match := _NUMBER_AND_UNIT.fullmatch(value.strip())):
+        number, unit = match.groups()
+        if unit not in _BYTES:
+            raise ValueError(f"unit {unit!r} is unknown: write KiB, MiB, GiB, TiB or PiB")
+        return int(float(number) * _BYTES[unit])
+    return value
+
+
+def size(number: int) -> str:
+    """Bytes as people read them: ``10 TiB``, ``1 GiB``, ``512 bytes``."""
+    for unit in reversed(_BYTES):
+        if number >= _BYTES[unit]:
+            return f"{number / _BYTES[unit]:g} {unit}"
+    return f"{number} bytes"
+
+
+def seconds(duration: timedelta) -> str:
+    """A duration as people read it on the page: ``340 ms``, ``12.4 s``, ``3 min 20 s``."""
+    total = duration.total_seconds()
+    if total < 1:
+        return f"{total * 1000:.0f} ms"
+    if total < 60:
+        return f"{total:.1f} s"
+    return f"{int(total // 60)} min {int(total % 60)} s"
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Size = Annotated[int, BeforeValidator(parse_size), Field(gt=0)]

@@ -1,0 +1,94 @@
+"""The twin's certificates, tokens and keys, put where the inventory's references point.
+
+Only for an inventory whose addresses are all loopback: nothing of a real cluster's is ever overwritten.
+"""
+
+import ipaddress
+import ssl
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncssh
+import trustme
+
+from cluster.inventory import Inventory
+
+
+class NotLoopback(Exception):
+    """The inventory names addresses that are not the twin's to answer on."""
+
+
+@dataclass
+class Credentials:
+    """Everything the twin's servers show and accept."""
+
+    authority: trustme.CA
+    array_tokens: dict[str, str]
+    api_secret: str
+    host_keys: dict[str, asyncssh.SSHKey]
+    client_key: asyncssh.SSHKey
+
+    def tls(self, address: str) -> ssl.SSLContext:
+        """A server context with a certificate for that address."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self.authority.issue_cert(address).configure_cert(context)
+        return context
+
+
+def host_of(address: str) -> str:
+    """``127.0.0.1:8443`` to ``127.0.0.1``."""
+    return address.rsplit(":", 1)[0] if ":" in address else address
+
+
+def prepare(inventory: Inventory, base: Path) -> Credentials:
+    """Make them new and write the client's side; `base` is the folder that relative references count from."""
+    hosts = {node.name: node.address for node in inventory.nodes}
+    hosts[inventory.witness.name] = inventory.witness.address
+    _only_loopback(inventory)
+    credentials = Credentials(
+        authority=trustme.CA(organization_name="Quorate twin"),
+        array_tokens={array.name: str(uuid.uuid4()) for array in inventory.arrays},
+        api_secret=str(uuid.uuid4()),
+        host_keys={name: asyncssh.generate_private_key("ssh-ed25519") for name in hosts},
+        client_key=asyncssh.generate_private_key("ssh-ed25519"),
+    )
+    certificate = credentials.authority.cert_pem.bytes()
+    for path in {array.ca for array in inventory.arrays} | {inventory.api.ca}:
+        if path:
+            _write(base / path, certificate)
+    for array in inventory.arrays:
+        _secret(base, array.api_token, credentials.array_tokens[array.name].encode())
+    _secret(base, inventory.api.token, credentials.api_secret.encode())
+    _secret(base, inventory.ssh.key, credentials.client_key.export_private_key())
+    known = "".join(
+        f"[{address}]:{inventory.ssh.port} {credentials.host_keys[name].export_public_key().decode().strip()}\n"
+        for name, address in hosts.items()
+    )
+    _write(base / inventory.ssh.known_hosts, known.encode())
+    return credentials
+
+
+def _only_loopback(inventory: Inventory) -> None:
+    addresses = [node.address for node in inventory.nodes]
+    addresses += [array.address for array in inventory.arrays] + [inventory.witness.address]
+    for address in addresses:
+        host = host_of(address)
+        try:
+            loopback = ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            loopback = False
+        if not loopback:
+            raise NotLoopback(f"{address} is not a loopback address: the twin answers only on 127.0.0.0/8")
+
+
+def _secret(base: Path, reference: str, secret: bytes) -> None:
+    kind, _, name = reference.partition(":")
+    if kind == "file":
+        _write(base / name, secret)
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.write_bytes(content)

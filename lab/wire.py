@@ -1,0 +1,53 @@
+"""What all HTTPS servers of the twin have in common: latency, planted faults, power, busy time.
+
+Each server says which service it is and how a refused call looks; the rest is the same for arrays and nodes.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from lab.world import World
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Refusal = Callable[[int, str], web.Response]
+
+
+def closed(request: web.Request) -> web.Response:
+    """Close the connection without a reply, as a died process or a cut link would."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)  # never reaches anyone
+
+
+def device(
+    world: World, service: str, *, call: Callable[[web.Request], str], refuse: Refusal, powered: Callable[[], bool]
+) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+    """A middleware that makes an application behave like a device of the world.
+
+    `call` names a request in the device's own words (``POST /pods``); `refuse` shapes a planted failure.
+    """
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        name = call(request)
+        if not powered():
+            return closed(request)
+        fault = world.faults.take(service, name)
+        if fault is not None and fault.action == "reset":
+            return closed(request)
+        if fault is not None and fault.action == "hang":
+            await asyncio.sleep(3600)
+        with world.working(f"{service} {name}"):
+            await world.latency()
+            if fault is not None and fault.action == "delay":
+                await world.clock.sleep(fault.seconds)
+            if fault is not None and fault.action == "fail":
+                return refuse(fault.status, fault.message)
+            response = await handler(request)
+        if fault is not None and fault.action == "drop":
+            return closed(request)
+        return response
+
+    return middleware

@@ -1,0 +1,281 @@
+"""The physics under the twin: power, links, disks, votes and time.
+
+Every API of the twin answers from this one model, so that no two of them can contradict each other.
+What an array, the PVE cluster or a host *says* lives in `lab.purity`, `lab.proxmox` and `lab.hosts`.
+"""
+
+import json
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cluster.inventory import Inventory
+from lab.clock import Clock
+from lab.faults import Faults
+from lab.proxmox.models import Cluster
+from lab.purity.models import Array
+
+# Lab seconds one API call or host command takes to answer: a management API's usual 20 to 80 ms.
+LATENCY = (0.020, 0.080)
+
+# What Debian and Proxmox VE bring along on a node that was prepared for this design.
+NODE_PACKAGES = ("corosync", "corosync-qdevice", "lvm2", "multipath-tools", "open-iscsi", "pve-manager")
+WITNESS_PACKAGES = ("corosync-qnetd",)
+
+# Extents of 4 MiB; LVM keeps the first MiB of a physical volume to itself.
+EXTENT = 4 * 2**20
+
+
+@dataclass
+class LogicalVolume:
+    """A thick LV. `active_on` and `open_on` name nodes: LVM itself has no cluster-wide view."""
+
+    name: str
+    size: int
+    active_on: set[str] = field(default_factory=set)
+    open_on: set[str] = field(default_factory=set)
+
+
+@dataclass
+class VolumeGroup:
+    """A volume group as it is written on a disk."""
+
+    name: str
+    size: int
+    lvs: dict[str, LogicalVolume] = field(default_factory=dict)
+
+    @property
+    def free(self) -> int:
+        """Bytes no logical volume holds."""
+        return self.size - sum(lv.size for lv in self.lvs.values())
+
+
+@dataclass
+class Disk:
+    """What is written on a volume, known by its serial on whichever array it is read."""
+
+    serial: str
+    size: int
+    is_pv: bool = False
+    vg: VolumeGroup | None = None
+
+    @property
+    def wwid(self) -> str:
+        """The name multipath gives it: NAA type 3, Pure's company id 24a937, the serial."""
+        return f"3624a9370{self.serial.lower()}"
+
+
+@dataclass(frozen=True)
+class ScsiPath:
+    """One path of a node to a disk, through one portal of one array."""
+
+    array: str
+    portal: str
+    lun: int
+    serial: str
+    optimized: bool
+
+
+@dataclass
+class Host:
+    """A machine: one of the nodes, or the witness."""
+
+    name: str
+    address: str
+    site: str
+    node_id: int = 0
+    iqn: str = ""
+    powered: bool = True
+    packages: set[str] = field(default_factory=set)
+    discovered: set[tuple[str, str]] = field(default_factory=set)  # (array, portal): iSCSI node records
+    sessions: dict[tuple[str, str], int] = field(default_factory=dict)  # (array, portal) -> session number
+    automatic: set[tuple[str, str]] = field(default_factory=set)  # records with node.startup = automatic
+    scanned: set[tuple[str, str, int]] = field(default_factory=set)  # (array, portal, lun) with a block device
+    clock_offset: float = 0.0  # seconds this host's clock is ahead of lab time
+    root_keys: set[str] = field(default_factory=set)  # hosts whose root may log in here
+
+
+@dataclass
+class Corosync:
+    """corosync.conf, as all nodes have it."""
+
+    config_version: int = 7
+    token_coefficient: int = 125
+    qdevice: bool = False
+    qdevice_since: float = 0.0  # lab time at which the device was started
+    ring: int = 0x16
+
+
+@dataclass(frozen=True)
+class Votes:
+    """One node's view of the votes."""
+
+    members: tuple[str, ...]
+    expected: int
+    total: int
+    quorum: int
+    device: str  # "none", "connecting" or "voting"
+
+    @property
+    def quorate(self) -> bool:
+        """Enough votes to act."""
+        return self.total >= self.quorum
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of the world, in the order it happened."""
+
+    number: int
+    time: float
+    where: str
+    what: str
+    target: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    def line(self) -> str:
+        """The change as one JSON line."""
+        return json.dumps(self.__dict__, sort_keys=True)
+
+
+class World:
+    """Everything that is, built from an inventory in the state *before* the deployment.
+
+    Bare arrays that are connected to each other, a bare cluster of prepared nodes, a witness with qnetd.
+    """
+
+    # From the start of the daemons until all nodes show the device's vote, lab seconds (reference: proxmox-api §10,
+    # "corosync starts again -> 7 of 7 on all", 3.2 to 5.1 s measured).
+    DEVICE_SETTLES = 3.5
+
+    def __init__(self, inventory: Inventory, *, clock: Clock | None = None, seed: int = 1) -> None:
+        self.inventory = inventory
+        self.clock = clock or Clock()
+        self.random = random.Random(seed)
+        self.faults = Faults()
+        self.changes: list[Change] = []
+        self.busy: list[tuple[float, float, str]] = []  # wall seconds (monotonic) in which a device worked
+        self.rtt_ms: dict[frozenset[str], float] = {}  # round trips between places that differ from the usual
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to the beginning: bare arrays, bare cluster, all power on, no faults."""
+        inventory = self.inventory
+        self.faults.clear()
+        self.changes.clear()
+        self.busy.clear()
+        self.rtt_ms.clear()
+        self.nodes = {
+            node.name: Host(
+                name=node.name,
+                address=node.address,
+                site=inventory.site_of(node.name).name,
+                node_id=number,
+                iqn=node.iqn,
+                packages=set(NODE_PACKAGES),
+                root_keys={other.name for other in inventory.nodes},
+            )
+            for number, node in enumerate(inventory.nodes, start=1)
+        }
+        self.witness = Host(
+            name=inventory.witness.name,
+            address=inventory.witness.address,
+            site="third",
+            packages=set(WITNESS_PACKAGES),
+            root_keys={node.name for node in inventory.nodes},
+        )
+        self.disks: dict[str, Disk] = {}
+        self.corosync = Corosync()
+        self.arrays = {site.array: Array(self, site.array, number) for number, site in enumerate(inventory.sites)}
+        self.cluster = Cluster(self)
+
+    # --- what happened -------------------------------------------------------------------------------------------
+
+    def record(self, where: str, what: str, target: str, **detail: Any) -> None:
+        """Write one change of the world into its log. Reads are never recorded."""
+        self.changes.append(Change(len(self.changes) + 1, self.clock.now(), where, what, target, detail))
+
+    @contextmanager
+    def working(self, label: str) -> Iterator[None]:
+        """The time a device spends on something: calls, tasks, transitions. `make bench` reads it."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self.busy.append((start, time.monotonic(), label))
+
+    async def latency(self) -> None:
+        """Let one call's usual time pass."""
+        await self.clock.sleep(self.random.uniform(*LATENCY))
+
+    def write_log(self, path: Path) -> None:
+        """The change log as JSON lines."""
+        path.write_text("".join(change.line() + "\n" for change in self.changes))
+
+    # --- places and links ----------------------------------------------------------------------------------------
+
+    def site_of_array(self, array: str) -> str:
+        """The site an array stands in."""
+        return next(site.name for site in self.inventory.sites if site.array == array)
+
+    def round_trip(self, a: str, b: str) -> float:
+        """Milliseconds between two places (site names, ``third``); set `rtt_ms` to change it."""
+        if a == b:
+            return 0.2
+        return self.rtt_ms.get(frozenset((a, b)), 4.0 if "third" in (a, b) else 1.1)
+
+    # --- disks and paths -----------------------------------------------------------------------------------------
+
+    def disk(self, serial: str, size: int) -> Disk:
+        """The disk of that serial, made empty when it is first spoken of; it grows with its volume."""
+        disk = self.disks.setdefault(serial, Disk(serial, size))
+        disk.size = size
+        return disk
+
+    def paths(self, node: str) -> list[ScsiPath]:
+        """The paths for which the node has a block device and the array still answers for the LUN."""
+        host = self.nodes[node]
+        found = []
+        for array, portal in host.sessions:
+            for lun in self.arrays[array].luns_of(host.iqn):
+                if (array, portal, lun.number) in host.scanned:
+                    found.append(ScsiPath(array, portal, lun.number, lun.serial, lun.optimized))
+        return found
+
+    def visible_disks(self, node: str) -> list[Disk]:
+        """The disks a node reaches over at least one path, in the order of their serials."""
+        return [self.disks[serial] for serial in sorted({path.serial for path in self.paths(node)})]
+
+    def volume_group(self, node: str, name: str) -> VolumeGroup | None:
+        """The volume group as that node sees it; None when no disk it reaches carries it."""
+        groups = (disk.vg for disk in self.visible_disks(node) if disk.vg is not None)
+        return next((group for group in groups if group.name == name), None)
+
+    # --- votes ---------------------------------------------------------------------------------------------------
+
+    def members(self) -> tuple[str, ...]:
+        """The nodes that are in the corosync membership."""
+        return tuple(name for name, host in self.nodes.items() if host.powered)
+
+    def votes(self, node: str) -> Votes:
+        """The votes as that node counts them: every node with power is a member, at once.
+
+        Partitions and corosync's settling times are not modelled here yet.
+        """
+        members = self.members()
+        device = "none"
+        if self.corosync.qdevice:
+            settled = self.clock.now() >= self.corosync.qdevice_since + self.DEVICE_SETTLES
+            device = "voting" if settled and self.witness.powered else "connecting"
+        expected = len(self.nodes) + (1 if self.corosync.qdevice else 0)
+        return Votes(
+            members=members,
+            expected=expected,
+            total=len(members) + (1 if device == "voting" else 0),
+            quorum=expected // 2 + 1,
+            device=device,
+        )

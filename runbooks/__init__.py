@@ -1,0 +1,5 @@
+"""What an operator starts: one procedure a file."""
+
+from runbooks.deploy import DeployStretchedCluster
+
+ALL_RUNBOOKS = (DeployStretchedCluster,)

@@ -1,0 +1,247 @@
+"""Build the stretched cluster: from bare arrays and a bare cluster to guests under an armed HA.
+
+Everything is looked at before anything is changed: a plan runs through all steps first and stops at the first thing
+that stands in the way. Applying runs through the same steps again and makes the changes; a second run finds nothing
+to change. Nothing is ever deleted, resized or taken over from someone else.
+"""
+
+import asyncio
+from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict
+from temporalio import workflow
+from temporalio.common import VersioningBehavior
+
+with workflow.unsafe.imports_passed_through():
+    from activities.access import Access
+    from activities.guests import Guests
+    from activities.hosts import HostName, Hosts, PathsFinding
+    from activities.inventory import ClusterName, InventoryReader
+    from activities.proxmox import HaFinding, Proxmox
+    from activities.purity import ArrayFinding, Purity
+    from activities.quorum import Quorum, VotesFinding
+    from activities.storage import Lvm
+    from cluster.inventory import Inventory
+    from cluster.plan import Intent, Mode, digest
+    from runbooks.wishes import Wishes
+    from workflows.page import StepRecord
+    from workflows.runbook import Runbook
+
+# Long enough for a lost connection to come back, short enough that a wrong address is told soon.
+PREFLIGHT = timedelta(seconds=45)
+
+
+class DeployRequest(BaseModel):
+    """What the start form takes, for example ``{"mode": "apply"}``.
+
+    Without any input the worker's own cluster is planned, and nothing is changed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cluster: str | None = None
+    mode: Mode = Mode.PLAN
+
+
+class Votes(BaseModel):
+    """The votes that all nodes agree on."""
+
+    expected: int
+    total: int
+    quorum: int
+
+
+class NodePaths(BaseModel):
+    """Usable paths of one node."""
+
+    optimized: int
+    non_optimized: int
+
+
+class HaState(BaseModel):
+    """HA at the end."""
+
+    armed: bool
+    lrms: int
+    started: tuple[str, ...]
+
+
+class Proof(BaseModel):
+    """What the last reading of every layer said."""
+
+    votes: Votes
+    paths: dict[str, NodePaths]
+    ha: HaState
+
+
+class DeployReport(BaseModel):
+    """What the run planned, did and proved. `changed` counts made changes; a plan has no proof."""
+
+    cluster: str
+    mode: Mode
+    seconds: float
+    planned: tuple[Intent, ...]
+    digest: str
+    changed: int
+    steps: tuple[StepRecord, ...]
+    wwid: str | None
+    proof: Proof | None
+
+
+@workflow.defn(name="DeployStretchedCluster", versioning_behavior=VersioningBehavior.PINNED)
+class DeployStretchedCluster(Runbook):
+    """Plan, apply and prove: pod, hosts, paths, shared LVM, votes, guests, HA."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._arrays: dict[str, ArrayFinding] = {}
+        self._wwid: str | None = None
+
+    @workflow.run
+    async def run(self, request: DeployRequest | None = None) -> DeployReport:
+        """Plan always, apply what differs when that is wished, prove every layer at the end."""
+        request = request or DeployRequest()
+        with self.conclusion():
+            known = await self.step("Inventory is read", InventoryReader.read, ClusterName(cluster=request.cluster))
+            inventory, proof = known.inventory, None
+            self.begin(f"Deploy the stretched cluster {inventory.name} ({request.mode})", inventory.name)
+            await self.preflight(Wishes(inventory, Mode.PLAN))
+            planned = await self.procedure(Wishes(inventory, Mode.PLAN))
+            if request.mode is Mode.APPLY:
+                if planned:
+                    await self.procedure(Wishes(inventory, Mode.APPLY))
+                proof = await self.proof(Wishes(inventory, Mode.PLAN))
+        return self._report(inventory, request.mode, planned, proof)
+
+    async def preflight(self, wishes: Wishes) -> None:
+        """What must be so before the first change. Reads only."""
+        self.section("Preflight")
+        names = [array.name for array in wishes.inventory.arrays]
+        ready = await self.together(
+            *(
+                self.step(f"Array {name} is ready", Purity.preflight, wishes.array_pair(name), within=PREFLIGHT)
+                for name in names
+            )
+        )
+        self._arrays = dict(zip(names, ready, strict=True))
+        witness = wishes.inventory.witness.name
+        await self.together(
+            self.step("Cluster is quorate and complete", Proxmox.preflight, wishes.cluster(), within=PREFLIGHT),
+            self.step("Nodes agree about the votes", Quorum.votes, wishes.device(), within=PREFLIGHT),
+            self.step("Clocks agree", Hosts.clocks, wishes.clocks(), within=PREFLIGHT),
+            self.step(f"Witness {witness} is ready", Hosts.witness_preflight, HostName(host=witness), within=PREFLIGHT),
+            *(
+                self.step(f"Node {name} is ready", Hosts.preflight, wishes.node(name, self._arrays), within=PREFLIGHT)
+                for name in wishes.nodes
+            ),
+        )
+
+    async def procedure(self, wishes: Wishes) -> tuple[Intent, ...]:
+        """The deployment, planned or applied: the changes in the order of the procedure."""
+        inventory, limits = wishes.inventory, wishes.inventory.timeouts
+        section = self.section("Plan" if wishes.mode is Mode.PLAN else "Apply")
+        pod = await self.step(f"Pod {inventory.pod.name} holds the volume", Purity.ensure_pod, wishes.pod())
+        self._wwid = pod.wwid
+        await self.step(
+            "Pod is online on both arrays",
+            Purity.ensure_stretched,
+            wishes.stretch(),
+            within=limits.stretch,
+            attempt=limits.stretch,
+        )
+        await self.together(
+            *(
+                self.step(f"Hosts see the volume on {array.name}", Access.ensure_access, wishes.access(array.name))
+                for array in inventory.arrays
+            )
+        )
+        # Votes need no storage and storage needs no votes: two lines of work, side by side.
+        await self.together(
+            self.step("Quorum device votes", Quorum.ensure_quorum_device, wishes.device(), attempt=limits.step),
+            self.storage_and_guests(wishes),
+        )
+        await self.step(
+            "HA keeps the guests started", Proxmox.ensure_ha, wishes.ha(), within=limits.ha * 2, attempt=limits.ha * 2
+        )
+        return self.changes_of(section)
+
+    async def storage_and_guests(self, wishes: Wishes) -> None:
+        """From paths to running guests: each needs the one before."""
+        inventory, limits = wishes.inventory, wishes.inventory.timeouts
+        await self.together(
+            *(
+                self.step(f"Paths of {node}", Hosts.ensure_paths, wishes.paths(node, self._arrays, self._wwid))
+                for node in wishes.nodes
+            )
+        )
+        await self.step(
+            f"Volume group {inventory.storage.vg} is seen by all nodes",
+            Lvm.ensure_volume_group,
+            wishes.volume_group(self._wwid),
+        )
+        await self.step(
+            f"Storage {inventory.storage.id} is active on all nodes", Proxmox.ensure_storage, wishes.storage()
+        )
+        await self.together(
+            *(
+                self.step(
+                    f"Guest {guest.name} runs on {guest.node}",
+                    Guests.ensure_guest,
+                    wishes.guest(guest),
+                    within=limits.clone,
+                    attempt=limits.clone,
+                )
+                for guest in inventory.guests
+            )
+        )
+
+    async def proof(self, wishes: Wishes) -> Proof:
+        """One last reading of every layer, all of them at once."""
+        self.section("Proof")
+        inventory = wishes.inventory
+        votes = asyncio.ensure_future(self.step("Quorum device votes on every node", Quorum.votes, wishes.device()))
+        ha = asyncio.ensure_future(self.step("HA is armed, guests started", Proxmox.ha_state, wishes.ha()))
+        paths = {
+            node: asyncio.ensure_future(
+                self.step(f"Paths of {node}", Hosts.paths, wishes.paths(node, self._arrays, self._wwid))
+            )
+            for node in wishes.nodes
+        }
+        await self.together(
+            votes,
+            ha,
+            *paths.values(),
+            self.step("Pod serves on both arrays", Purity.pod_state, wishes.pod_at()),
+            self.step("Storage is active on all nodes", Proxmox.storage_state, wishes.storage()),
+            *(
+                self.step(f"Guest {guest.name} runs", Guests.guest_state, wishes.guest(guest))
+                for guest in inventory.guests
+            ),
+        )
+        return _proof(votes.result(), {node: task.result() for node, task in paths.items()}, ha.result())
+
+    def _report(
+        self, inventory: Inventory, mode: Mode, planned: tuple[Intent, ...], proof: Proof | None
+    ) -> DeployReport:
+        return DeployReport(
+            cluster=inventory.name,
+            mode=mode,
+            seconds=self.elapsed.total_seconds(),
+            planned=planned,
+            digest=digest(planned),
+            changed=len(self.changes),
+            steps=tuple(step for section in self.sections for step in section.steps),
+            wwid=self._wwid,
+            proof=proof,
+        )
+
+
+def _proof(votes: VotesFinding, paths: dict[str, PathsFinding], ha: HaFinding) -> Proof:
+    return Proof(
+        votes=Votes(expected=votes.expected, total=votes.total, quorum=votes.quorum),
+        paths={
+            node: NodePaths(optimized=found.optimized, non_optimized=found.non_optimized)
+            for node, found in paths.items()
+        },
+        ha=HaState(armed=ha.armed, lrms=ha.lrms, started=ha.started),
+    )

@@ -1,0 +1,1 @@
+"""Processes: the worker, the embedded mode, the command line, and what they start from."""

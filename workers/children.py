@@ -1,0 +1,54 @@
+"""Processes of our own that a command starts and ends: the twin, a worker."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+
+class Child:
+    """One `quorate` process. Its output goes to a log file; it ends with the command that started it."""
+
+    def __init__(
+        self, name: str, arguments: list[str], *, log: Path, environment: dict[str, str] | None = None
+    ) -> None:
+        self.name, self.log = name, log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "workers.cli", *arguments],
+                stdout=out,
+                stderr=out,
+                env={**os.environ, **(environment or {})},
+            )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def ended(self) -> int | None:
+        """Its exit status; None while it runs."""
+        return self._process.poll()
+
+    def last_words(self) -> str:
+        """The last line of its log."""
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1][:300] if lines else "it said nothing"
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self, within: float = 15.0) -> None:
+        """Ask it to end, and make it end when it does not."""
+        if self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            self.kill()

@@ -1,0 +1,287 @@
+"""The `quorate` command.
+
+Exit statuses: 0 done, 1 the run failed or the file has errors, 2 wrong use or something needed is missing.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from cluster.plan import Mode
+from lab.credentials import NotLoopback
+from lab.twin import Twin, control_url
+from runbooks.deploy import DeployReport, DeployRequest
+from workers import follow
+from workers.connect import connect
+from workers.demo import demo as run_demo
+from workers.embedded import TemporalServer
+from workers.errors import Unusable
+from workers.inventory_file import InventoryError, load
+from workers.run import until_stopped
+from workers.settings import Settings
+from workers.status import show_status
+from workers.story import Story
+from workers.temporal_binary import obtain
+
+out, err = Console(), Console(stderr=True)
+
+app = typer.Typer(
+    name="quorate",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Build and run a stretched Proxmox VE cluster on FlashArray ActiveCluster, as durable Temporal workflows.\n\n"
+    "Start with [bold]quorate demo[/bold]: it builds the example cluster on an emulated world, here on this machine.",
+    rich_markup_mode="rich",
+)
+lab = typer.Typer(no_args_is_help=True, help="The twin: two FlashArrays, the nodes and a witness, on loopback.")
+runs = typer.Typer(no_args_is_help=True, help="Start a runbook and follow it.")
+app.add_typer(lab, name="lab")
+app.add_typer(runs, name="run")
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "lab.yaml"
+
+InventoryOption = Annotated[
+    Path | None,
+    typer.Option("--inventory", "-i", help="The inventory file. Default: $QUORATE_INVENTORY, else ./inventory.yaml."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
+
+
+def _inventory(option: Path | None) -> Path:
+    path = option or Settings().inventory
+    if not path.exists():
+        raise Unusable(
+            f"there is no inventory file {path}",
+            f"name one with --inventory or QUORATE_INVENTORY; {EXAMPLE.parent.name}/{EXAMPLE.name} is an example",
+        )
+    return path
+
+
+@app.command()
+def check(inventory: Annotated[Path, typer.Argument(help="The inventory file.")], as_json: JsonOption = False) -> None:
+    """Check an inventory file: fields, values, and what they say against each other."""
+    try:
+        found = load(inventory)
+    except InventoryError as error:
+        if as_json:
+            out.print_json(data={"ok": False, "errors": [vars(complaint) for complaint in error.complaints]})
+            raise typer.Exit(1) from None
+        raise
+    if as_json:
+        out.print_json(data={"ok": True, "errors": []})
+        return
+    out.print(
+        f"[green]✓[/green] {escape(str(inventory))}: cluster {found.name}, {len(found.nodes)} nodes on 2 sites, "
+        f"{found.votes} votes, quorum {found.quorum}, pod {found.pod.name}, {len(found.guests)} guests"
+    )
+
+
+@app.command()
+def demo(
+    inventory: InventoryOption = None,
+    speed: Annotated[float, typer.Option(help="Lab seconds per second; 1 is real time.", min=0.1)] = 1.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Build the example cluster on the twin, twice, and stop everything again."""
+    state = Settings().state / "demo"
+    console = err if as_json else out
+    summary = asyncio.run(run_demo(inventory or EXAMPLE, state, speed=speed, story=Story(console)))
+    if as_json:
+        out.print_json(data=summary)
+        return
+    deploy, votes = summary["deploy"], summary["votes"]
+    paths = {f"{p['optimized']}+{p['non_optimized']}" for p in summary["paths"].values()}
+    out.print(
+        f"\n[bold green]{deploy['changed']} changes in {deploy['seconds']} s; "
+        f"second run: {deploy['second_run_changed']} changes in {deploy['second_run_seconds']} s[/bold green]\n"
+        f"votes {votes['total']} of {votes['expected']}, quorum {votes['quorum']} · "
+        f"paths {' '.join(sorted(paths))} on {len(summary['paths'])} nodes · "
+        f"HA {'armed' if summary['ha']['armed'] else 'not armed'}, started {', '.join(summary['ha']['started'])}\n"
+        f"WWID {summary['wwid']}\n[dim]summary: {state / 'summary.json'}[/dim]"
+    )
+
+
+@app.command()
+def up(
+    inventory: InventoryOption = None,
+    port: Annotated[int | None, typer.Option(help="Temporal's gRPC port. Default 7233.")] = None,
+    ui_port: Annotated[int | None, typer.Option(help="Port of Temporal's web UI. Default 8233.")] = None,
+) -> None:
+    """Start the embedded mode, a Temporal server with its UI and a worker, and stay until Ctrl-C.
+
+    Runs and their history are kept in the state folder ($QUORATE_STATE, default ./var) and survive a restart.
+    """
+    path, settings = _inventory(inventory), Settings()
+    known = load(path)
+
+    async def stay() -> None:
+        server = TemporalServer(
+            database=settings.state / "temporal.db",
+            port=port or settings.temporal_port,
+            ui_port=ui_port or settings.ui_port,
+            log=settings.state / "temporal.log",
+        )
+        client = await server.start(lambda line: err.print(line, style="dim"))
+        try:
+            out.print(
+                f"Temporal server at {server.address}, web UI at {server.ui}\n"
+                f"worker for {known.name}; Ctrl-C stops both"
+            )
+            await until_stopped(client, known, path.parent, settings)
+        finally:
+            await server.stop()
+
+    asyncio.run(stay())
+
+
+@app.command(name="worker")
+def run_worker(inventory: InventoryOption = None) -> None:
+    """Start one worker against the Temporal server of your profile (TEMPORAL_ADDRESS, TEMPORAL_PROFILE)."""
+    path = _inventory(inventory)
+    known = load(path)
+
+    async def work() -> None:
+        await until_stopped(await connect(), known, path.parent, Settings())
+
+    asyncio.run(work())
+
+
+@runs.command()
+def deploy(
+    inventory: InventoryOption = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Only say what would be changed.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Build the stretched cluster of the inventory; a second run changes nothing."""
+    known = load(_inventory(inventory))
+    request = DeployRequest(cluster=known.name, mode=Mode.PLAN if plan else Mode.APPLY)
+    console = err if as_json else out
+
+    async def go() -> DeployReport:
+        handle = await follow.start_deploy(await connect(), request, known.name, Settings().task_queue)
+        story = Story(console)
+        async for step in follow.steps(handle):
+            story.step(step)
+        return await follow.result(handle)
+
+    report = asyncio.run(go())
+    if as_json:
+        out.print_json(data=report.model_dump(mode="json"))
+        return
+    out.print()
+    if report.mode is Mode.PLAN:
+        for number, intent in enumerate(report.planned, start=1):
+            out.print(f"{number:3} {escape(str(intent))}", soft_wrap=True)
+        out.print(f"[bold]{len(report.planned)} changes planned, none made; digest {report.digest}[/bold]")
+    elif report.changed:
+        out.print(f"[bold green]{report.changed} changes made and proven in {report.seconds:.1f} s[/bold green]")
+    else:
+        out.print(
+            "[bold green]nothing to change: everything is as the inventory wishes[/bold green] "
+            f"({report.seconds:.1f} s)"
+        )
+
+
+@app.command()
+def server() -> None:
+    """Make sure that a Temporal server is at hand: find one, else fetch or build it once."""
+    binary = asyncio.run(obtain(lambda line: err.print(line, style="dim")))
+    out.print(str(binary), soft_wrap=True)
+
+
+@app.command()
+def status(as_json: JsonOption = False) -> None:
+    """Show the newest runs, and the steps of those that are running."""
+    asyncio.run(show_status(out, as_json=as_json))
+
+
+@lab.command(name="up")
+def lab_up(
+    inventory: InventoryOption = None,
+    speed: Annotated[float, typer.Option(help="Lab seconds per second; 1 is real time.", min=0.1)] = 1.0,
+) -> None:
+    """Start the twin of an inventory whose addresses are loopback, and stay until Ctrl-C.
+
+    Its tokens, keys and certificates are written where the inventory refers to them.
+    """
+    path = inventory or EXAMPLE
+    known = load(path)
+
+    async def stay() -> None:
+        twin = Twin(known, path.parent, speed=speed)
+        try:
+            await twin.start()
+        except NotLoopback as error:
+            raise Unusable(str(error), "the twin needs an inventory like examples/lab.yaml") from None
+        except OSError as error:
+            raise Unusable(
+                f"the twin cannot listen: {error.strerror or error}", "does another twin run already?"
+            ) from None
+        out.print(f"twin of {known.name} is up at speed {speed:g}; control plane at {control_url(known)}")
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        await stop.wait()
+        await twin.stop()
+
+    asyncio.run(stay())
+
+
+def _complain(what: str, remedy: str = "") -> None:
+    err.print(f"[bold red]error:[/bold red] {escape(what)}", soft_wrap=True)
+    if remedy:
+        err.print(f"[bold]what to do:[/bold] {escape(remedy)}", soft_wrap=True)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command; its exit status. A person never sees a stack trace, only a bug's place in a log."""
+    try:
+        result: Any = app(arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except typer.Exit as done:
+        return done.exit_code
+    except typer.Abort:
+        return 130
+    except InventoryError as error:
+        _complain(f"{error.path} has {len(error.complaints)} error(s)")
+        for complaint in error.complaints:
+            err.print(f"  {escape(str(complaint))}", soft_wrap=True)
+        return 1
+    except follow.Failed as error:
+        _complain(str(error))
+        return 1
+    except Unusable as error:
+        _complain(error.what, error.remedy)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # the last line of defence between a bug and a person
+        if hasattr(error, "format_message"):  # click's own usage errors
+            _complain(str(error.format_message()), "see --help")
+            return 2
+        log = Settings().state / "crash.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(traceback.format_exc())
+        _complain(f"a bug in Quorate: {type(error).__name__}: {error}", f"please report it with {log}")
+        return 70
+
+
+def main() -> None:
+    """Leave with the true status: an interpreter that ran a worker may crash while it finalises (SDK issue 300)."""
+    status = run()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""The demonstration: the article's lab on the twin, built twice; the second time there is nothing to do."""
+
+import asyncio
+import json
+import shutil
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from cluster.inventory import Inventory
+from cluster.plan import Mode
+from lab.twin import control_url
+from runbooks.deploy import DeployReport, DeployRequest
+from workers import follow
+from workers.children import Child
+from workers.embedded import TemporalServer, free_port
+from workers.errors import Unusable
+from workers.inventory_file import load
+from workers.story import Story
+from workflows.page import StepRecord
+
+TWIN_STARTS_WITHIN = 30.0
+
+
+async def demo(inventory_path: Path, state: Path, *, speed: float, story: Story) -> dict[str, Any]:
+    """Build the cluster on a fresh twin, run again, and write ``summary.json``; the summary."""
+    inventory = load(inventory_path)
+    await asyncio.to_thread(_emptied, state)
+    server = TemporalServer(
+        database=state / "temporal.db", port=free_port(), ui_port=free_port(), log=state / "temporal.log"
+    )
+    children: list[Child] = []
+    try:
+        story.line("starting the twin: two arrays, six nodes and a witness on loopback")
+        twin = ["lab", "up", "--inventory", str(inventory_path), "--speed", str(speed)]
+        children.append(Child("the twin", twin, log=state / "twin.log"))
+        story.line("starting the Temporal server and a worker")
+        client = await server.start(story.line)
+        environment = {"TEMPORAL_ADDRESS": server.address}
+        arguments = ["worker", "--inventory", str(inventory_path)]
+        children.append(Child("the worker", arguments, log=state / "worker.log", environment=environment))
+        await _twin_answers(inventory, children[0])
+        reports = []
+        for title in ("first run: build it", "second run: nothing is left to do"):
+            story.heading(title)
+            handle = await follow.start_deploy(client, DeployRequest(mode=Mode.APPLY), inventory.name, "runbooks")
+            async for step in follow.steps(handle):
+                _alive(children)
+                story.step(step)
+            reports.append(await follow.result(handle))
+        summary = summarise(*reports)
+        (state / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+        return summary
+    finally:
+        for child in reversed(children):
+            await asyncio.to_thread(child.stop)
+        await server.stop()
+
+
+def _emptied(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+def summarise(first: DeployReport, second: DeployReport) -> dict[str, Any]:
+    """What the two runs did and proved, as plain data."""
+    proof = second.proof
+    if proof is None:
+        raise Unusable("the second run brought no proof", "look at its steps")
+    return {
+        "cluster": first.cluster,
+        "deploy": {
+            "steps": [_step(step) for step in first.steps],
+            "changed": first.changed,
+            "seconds": round(first.seconds, 2),
+            "plan": [str(intent) for intent in first.planned],
+            "digest": first.digest,
+            "second_run_changed": second.changed,
+            "second_run_seconds": round(second.seconds, 2),
+        },
+        "votes": proof.votes.model_dump(),
+        "paths": {node: paths.model_dump() for node, paths in proof.paths.items()},
+        "ha": proof.ha.model_dump(mode="json"),
+        "wwid": second.wwid,
+    }
+
+
+def _step(step: StepRecord) -> dict[str, Any]:
+    return {
+        "title": step.title,
+        "finding": step.finding,
+        "changed": step.changed,
+        "seconds": round(step.took.total_seconds(), 3),
+    }
+
+
+async def _twin_answers(inventory: Inventory, twin: Child) -> None:
+    deadline = time.monotonic() + TWIN_STARTS_WITHIN
+    while time.monotonic() < deadline:
+        if twin.ended is not None:
+            raise Unusable(f"the twin ended at its start: {twin.last_words()}", f"read {twin.log}")
+        try:
+            await asyncio.to_thread(urllib.request.urlopen, f"{control_url(inventory)}/status", timeout=2)
+        except (urllib.error.URLError, OSError):
+            await asyncio.sleep(0.1)
+        else:
+            return
+    raise Unusable(
+        f"the twin does not answer at {control_url(inventory)} in {TWIN_STARTS_WITHIN:.0f} s", f"read {twin.log}"
+    )
+
+
+def _alive(children: list[Child]) -> None:
+    for child in children:
+        if child.ended is not None:
+            raise Unusable(f"{child.name} ended in the middle: {child.last_words()}", f"read {child.log}")

@@ -1,0 +1,115 @@
+"""The inventory file: from YAML to the frozen models, with errors that name the field and the line."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from cluster.inventory import Inventory, Location, problems
+
+_SECRET_FIELDS = {"api_token", "token", "password", "key"}
+# pydantic's own words for what happens most often, in the words of this file
+_PLAIN = {"missing": "is missing", "extra_forbidden": "is not a field here"}
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """One thing wrong with the file."""
+
+    line: int
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.field}: {self.message}"
+
+
+class InventoryError(Exception):
+    """The file cannot be used; `complaints` holds everything that is wrong with it, in the order of the lines."""
+
+    def __init__(self, path: Path, complaints: list[Complaint]) -> None:
+        self.path = path
+        self.complaints = sorted(complaints, key=lambda complaint: complaint.line)
+        super().__init__("\n".join(f"{path}: {complaint}" for complaint in self.complaints))
+
+
+def load(path: Path) -> Inventory:
+    """Read and check an inventory file; InventoryError says all that is wrong with it at once."""
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise InventoryError(path, [Complaint(0, "file", f"cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError:
+        raise InventoryError(path, [Complaint(0, "file", "is not UTF-8 text")]) from None
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        said = getattr(error, "problem", None) or "is not YAML"
+        raise InventoryError(path, [Complaint(mark.line + 1 if mark else 0, "file", str(said))]) from None
+    if not isinstance(document, dict) or tree is None:
+        raise InventoryError(path, [Complaint(1, "file", "is empty or no mapping; see examples/lab.yaml")])
+    lines = dict(_lines(tree, ()))
+    if twice := list(_keys_twice(tree, ())):
+        raise InventoryError(path, twice)
+    try:
+        inventory = Inventory.model_validate(document)
+    except ValidationError as error:
+        found = [
+            (tuple(each["loc"]), _message(each["type"], each["msg"], each["loc"], each["input"]))
+            for each in error.errors()
+        ]
+        raise InventoryError(path, [_complaint(lines, place, message) for place, message in found]) from None
+    if found := problems(inventory):
+        raise InventoryError(path, [_complaint(lines, place, message) for place, message in found])
+    return inventory
+
+
+def _complaint(lines: dict[Location, int], place: Location, message: str) -> Complaint:
+    known = place
+    while known not in lines and known:  # a missing field stands nowhere: name the line of what should hold it
+        known = known[:-1]
+    return Complaint(lines.get(known, 1), _dotted(place), message)
+
+
+def _dotted(place: Location) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
+
+
+def _message(kind: str, said: str, place: Location, value: object) -> str:
+    plain = _PLAIN.get(kind) or said.removeprefix("Value error, ")
+    secret = bool(_SECRET_FIELDS & {str(part) for part in place})
+    # The value helps, unless it may be a secret or is a whole subtree.
+    if kind in _PLAIN or secret or isinstance(value, dict | list):
+        return plain
+    return f"{value!r}: {plain}"
+
+
+def _lines(node: yaml.Node, place: Location) -> Iterator[tuple[Location, int]]:
+    yield place, node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield (*place, key.value), key.start_mark.line + 1
+            yield from (
+                (where, line) for where, line in _lines(value, (*place, key.value)) if where != (*place, key.value)
+            )
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _lines(value, (*place, index))
+
+
+def _keys_twice(node: yaml.Node, place: Location) -> Iterator[Complaint]:
+    """YAML takes the last of two equal keys without a word; a person who wrote both meant something."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                yield Complaint(key.start_mark.line + 1, _dotted((*place, key.value)), "is written twice")
+            seen.add(key.value)
+            yield from _keys_twice(value, (*place, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _keys_twice(value, (*place, index))

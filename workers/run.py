@@ -1,0 +1,90 @@
+"""The worker: clients and activities bound to one inventory, and every runbook."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.access import Access
+from activities.clients.proxmox import PveApi
+from activities.clients.purity import Arrays
+from activities.clients.secrets import Secrets
+from activities.clients.ssh import Hosts as SshHosts
+from activities.guests import Guests
+from activities.hosts import Hosts
+from activities.inventory import InventoryReader
+from activities.proxmox import Proxmox
+from activities.purity import Purity
+from activities.quorum import Quorum
+from activities.storage import Lvm
+from cluster.inventory import Inventory
+from runbooks import ALL_RUNBOOKS
+from workers.bootstrap import bootstrap
+from workers.pulse import Pulse
+from workers.settings import Settings
+
+# Our own pure packages need no fresh copy for every run of a workflow.
+SANDBOX = SandboxedWorkflowRunner(
+    restrictions=SandboxRestrictions.default.with_passthrough_modules(
+        "activities", "cluster", "workflows", "runbooks.wishes", "opentelemetry"
+    )
+)
+
+# Wrong input fails the run at once, with pydantic's words, instead of a task that is tried for ever.
+FAILURES: list[type[BaseException]] = [ValidationError]
+
+
+def activities(inventory: Inventory, base: Path) -> list[Callable[..., Any]]:
+    """All activities, bound to the clients of that inventory; `base` is the folder its paths count from."""
+    secrets = Secrets(base)
+    arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
+    rooms = (
+        InventoryReader(inventory),
+        Purity(arrays),
+        Access(arrays),
+        Proxmox(api),
+        Guests(api),
+        Hosts(ssh),
+        Quorum(ssh),
+        Lvm(ssh),
+    )
+    return [method for room in rooms for method in _definitions(room)]
+
+
+def _definitions(room: object) -> list[Callable[..., Any]]:
+    methods = (getattr(room, name) for name in dir(type(room)) if not name.startswith("_"))
+    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]
+
+
+def worker(client: Client, inventory: Inventory, base: Path, settings: Settings) -> Worker:
+    """A worker for every runbook; use it as an async context."""
+    return Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=ALL_RUNBOOKS,
+        activities=activities(inventory, base),
+        activity_executor=ThreadPoolExecutor(settings.activities, thread_name_prefix="activity"),
+        max_concurrent_activities=settings.activities,
+        max_cached_workflows=settings.cached_workflows,
+        workflow_runner=SANDBOX,
+        workflow_failure_exception_types=FAILURES,
+        interceptors=[Pulse()],
+        graceful_shutdown_timeout=settings.grace,
+    )
+
+
+async def until_stopped(client: Client, inventory: Inventory, base: Path, settings: Settings) -> None:
+    """Work until SIGTERM or Ctrl-C, then let running steps end."""
+    await bootstrap(client)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with worker(client, inventory, base, settings):
+        await stop.wait()

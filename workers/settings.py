@@ -1,0 +1,27 @@
+"""What a process is started with: environment (``QUORATE_…``) first, command line options above it.
+
+Where the Temporal server is, is Temporal's own configuration: its profiles and ``TEMPORAL_…`` variables.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Every number says what it is for."""
+
+    model_config = SettingsConfigDict(env_prefix="QUORATE_", frozen=True, extra="ignore")
+
+    inventory: Path = Field(default=Path("inventory.yaml"), description="the inventory file of the cluster")
+    state: Path = Field(default=Path("var"), description="where the embedded mode and the twin keep their files")
+    task_queue: str = Field(default="runbooks", description="the queue that workers poll and runs are started on")
+    temporal_port: int = Field(default=7233, description="gRPC port of the embedded Temporal server")
+    ui_port: int = Field(default=8233, description="port of its web UI")
+    activities: int = Field(default=40, description="activities at once: six nodes in parallel, with room to spare")
+    cached_workflows: int = Field(default=200, description="runs kept in memory; 0 replays every task from the start")
+    grace: timedelta = Field(
+        default=timedelta(seconds=10), description="time for running steps when a worker is stopped"
+    )

@@ -1,0 +1,1 @@
+"""The engine that the runbooks stand on: durable, deterministic, small."""
