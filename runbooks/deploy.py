@@ -10,7 +10,6 @@ from datetime import timedelta
 
 from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 
 with workflow.unsafe.imports_passed_through():
     from activities.access import Access
@@ -88,7 +87,7 @@ class DeployReport(BaseModel):
     proof: Proof | None
 
 
-@workflow.defn(name="DeployStretchedCluster", versioning_behavior=VersioningBehavior.PINNED)
+@workflow.defn(name="DeployStretchedCluster")
 class DeployStretchedCluster(Runbook):
     """Plan, apply and prove: pod, hosts, paths, shared LVM, votes, guests, HA."""
 

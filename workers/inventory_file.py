@@ -6,6 +6,7 @@ from pathlib import Path
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from cluster.inventory import Inventory, Location, problems
 
@@ -58,10 +59,9 @@ def load(path: Path) -> Inventory:
     try:
         inventory = Inventory.model_validate(document)
     except ValidationError as error:
-        found = [
-            (tuple(each["loc"]), _message(each["type"], each["msg"], each["loc"], each["input"]))
-            for each in error.errors()
-        ]
+        found = [(tuple(each["loc"]), _message(each)) for each in error.errors()]
+        # a list is "too short" for pydantic as soon as one item of it is wrong: the item says it better
+        found = [(place, said) for place, said in found if not any(_inside(place, other) for other, _ in found)]
         raise InventoryError(path, [_complaint(lines, place, message) for place, message in found]) from None
     if found := problems(inventory):
         raise InventoryError(path, [_complaint(lines, place, message) for place, message in found])
@@ -79,9 +79,14 @@ def _dotted(place: Location) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place).lstrip(".")
 
 
-def _message(kind: str, said: str, place: Location, value: object) -> str:
-    plain = _PLAIN.get(kind) or said.removeprefix("Value error, ")
-    secret = bool(_SECRET_FIELDS & {str(part) for part in place})
+def _inside(place: Location, other: Location) -> bool:
+    return len(other) > len(place) and other[: len(place)] == place
+
+
+def _message(error: ErrorDetails) -> str:
+    kind, value = error["type"], error["input"]
+    plain = _PLAIN.get(kind) or error["msg"].removeprefix("Value error, ")
+    secret = bool(_SECRET_FIELDS & {str(part) for part in error["loc"]})
     # The value helps, unless it may be a secret or is a whole subtree.
     if kind in _PLAIN or secret or isinstance(value, dict | list):
         return plain

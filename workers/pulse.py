@@ -7,6 +7,7 @@ the last progress stays visible.
 
 import asyncio
 import contextlib
+import inspect
 from typing import Any
 
 from temporalio import activity
@@ -43,7 +44,7 @@ class _Inbound(ActivityInboundInterceptor):
         super().init(_Outbound(outbound))
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002  # SDK's name
-        beats = asyncio.create_task(_beat())
+        beats = asyncio.create_task(_beat(threaded=not inspect.iscoroutinefunction(input.fn)))
         try:
             return await super().execute_activity(input)
         finally:
@@ -52,7 +53,11 @@ class _Inbound(ActivityInboundInterceptor):
                 await beats
 
 
-async def _beat() -> None:
+async def _beat(*, threaded: bool) -> None:
+    """A blocking activity's heartbeat waits for the event loop, so it must not be called on it."""
     while True:
-        activity.heartbeat()
+        if threaded:
+            await asyncio.to_thread(activity.heartbeat)
+        else:
+            activity.heartbeat()
         await asyncio.sleep(EVERY)

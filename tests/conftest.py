@@ -1,0 +1,90 @@
+"""Real servers for every test: the twin over HTTPS and SSH, and a Temporal server."""
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client, WorkflowHandle
+
+from cluster.inventory import Inventory
+from cluster.plan import Mode
+from runbooks.deploy import DeployReport, DeployRequest, DeployStretchedCluster
+from tests.twin import TwinThread, inventory_file
+from workers.embedded import TemporalServer, free_port
+from workers.inventory_file import load
+from workers.run import worker
+from workers.settings import Settings
+
+Deployment = WorkflowHandle[DeployStretchedCluster, DeployReport]
+Start = Callable[..., Awaitable[Deployment]]
+
+
+@pytest.fixture(scope="session")
+def running_twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinThread]:
+    twin = TwinThread(inventory_file(tmp_path_factory.mktemp("twin")))
+    yield twin
+    twin.stop()
+
+
+@pytest.fixture
+def twin(running_twin: TwinThread) -> TwinThread:
+    """A twin with bare arrays and a bare cluster."""
+    running_twin.reset()
+    return running_twin
+
+
+@pytest_asyncio.fixture(scope="session")
+async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TemporalServer]:
+    folder = tmp_path_factory.mktemp("temporal")
+    server = TemporalServer(database=None, port=free_port(), ui_port=None, log=folder / "temporal.log")
+    await server.start(print)
+    yield server
+    await server.stop()
+
+
+@pytest_asyncio.fixture(scope="session")
+async def client(temporal: TemporalServer) -> Client:
+    from workers.connect import connect
+
+    return await connect(temporal.address)
+
+
+@asynccontextmanager
+async def working(
+    client: Client, inventory: Inventory, base: Path, *, cached: int = 200
+) -> AsyncIterator[Callable[..., Awaitable[Deployment]]]:
+    """A worker on a queue of its own, and the way to start a deployment on it."""
+    queue = f"test-{uuid.uuid4()}"
+    settings = Settings(task_queue=queue, cached_workflows=cached, grace=timedelta(seconds=1))
+
+    async def start(request: DeployRequest | None = None, **options: Any) -> Deployment:
+        return await client.start_workflow(
+            DeployStretchedCluster.run,
+            request or DeployRequest(mode=Mode.APPLY),
+            id=f"deploy/test/{uuid.uuid4()}",
+            task_queue=queue,
+            execution_timeout=timedelta(seconds=120),
+            **options,
+        )
+
+    async with worker(client, inventory, base, settings):
+        yield start
+
+
+@pytest.fixture(params=[200, 0], ids=["cached", "replayed-at-every-task"])
+def cached_workflows(request: pytest.FixtureRequest) -> int:
+    """With 0, every workflow task replays the run from its start: non-determinism shows at once."""
+    return int(request.param)
+
+
+@pytest_asyncio.fixture
+async def start(client: Client, twin: TwinThread, cached_workflows: int) -> AsyncIterator[Start]:
+    """Start a deployment of the example cluster on the twin."""
+    inventory = load(twin.path)
+    async with working(client, inventory, twin.path.parent, cached=cached_workflows) as start_one:
+        yield start_one

@@ -1,0 +1,68 @@
+"""The twin in a thread of its own, so that blocking SDKs and the tests' event loop do not get in its way."""
+
+import asyncio
+import os
+import random
+import threading
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cluster.inventory import Inventory
+from lab.twin import Twin
+from lab.world import World
+from workers.inventory_file import load
+
+T = TypeVar("T")
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "lab.yaml"
+# The whole suite runs the world this much faster than the wall.
+SPEED = 20.0
+
+
+def inventory_file(folder: Path, **replacements: str) -> Path:
+    """The shipped example in `folder`, on loopback addresses of its own, with its secrets beside it.
+
+    Lab time runs faster than the hosts' clocks can be read one after the other, so their difference is allowed.
+    """
+    net = random.Random(os.getpid()).randint(30, 250)
+    text = EXAMPLE.read_text().replace("127.21.", f"127.{net}.").replace("../var/lab/", "secrets/")
+    text = text.replace("clock_offset: 1s", "clock_offset: 60s\n\ntimeouts:\n  ha: 40s\n  stretch: 60s\n  clone: 60s")
+    for old, new in replacements.items():
+        text = text.replace(old, new)
+    path = folder / "inventory.yaml"
+    path.write_text(text)
+    return path
+
+
+class TwinThread:
+    """One running twin; `world` may be read and bent directly between runs."""
+
+    def __init__(self, path: Path, speed: float = SPEED) -> None:
+        self.path = path
+        self.inventory: Inventory = load(path)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._twin = Twin(self.inventory, path.parent, speed=speed)
+        self.call(self._twin.start())
+
+    @property
+    def world(self) -> World:
+        return self._twin.world
+
+    def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
+
+    def reset(self) -> None:
+        self.call(self._twin.reset())
+        self.world.clock.speed = SPEED
+
+    def stop(self) -> None:
+        self.call(self._twin.stop())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(5)
+
+    def change_lines(self) -> list[str]:
+        """The world's log of changes, without times."""
+        return [f"{change.where} {change.what} {change.target}" for change in self.world.changes]
