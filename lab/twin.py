@@ -8,7 +8,7 @@ import asyncssh
 from aiohttp import web
 
 from cluster.inventory import Inventory
-from lab import hosts
+from lab.hosts import serve
 from lab.clock import Clock
 from lab.control import control
 from lab.credentials import Credentials, host_of, prepare
@@ -48,7 +48,7 @@ class Twin:
             await self._serve(proxmox_application(self.world, node.name), node.address, self.inventory.api.port)
         for host in (*self.world.nodes.values(), self.world.witness):
             self._acceptors.append(
-                await hosts.serve(
+                await serve(
                     self.world,
                     host,
                     address=host.address,
@@ -82,11 +82,11 @@ class Twin:
         self.world.cluster.add_token(self.inventory.api.token_id, self._credentials.api_secret, ENGINE_PRIVILEGES)
 
     async def _serve(self, application: web.Application, address: str, port: int, *, tls: bool = True) -> None:
-        runner = web.AppRunner(application, access_log=None, handle_signals=False)
+        runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
         host = host_of(address)
         arguments: dict[str, Any] = {}
         if tls and self._credentials is not None:
             arguments["ssl_context"] = self._credentials.tls(host)
-        await web.TCPSite(runner, host, port, shutdown_timeout=1.0, **arguments).start()
+        await web.TCPSite(runner, host, port, **arguments).start()
         self._runners.append(runner)

@@ -4,6 +4,7 @@ Every API of the twin answers from this one model, so that no two of them can co
 What an array, the PVE cluster or a host *says* lives in `lab.purity`, `lab.proxmox` and `lab.hosts`.
 """
 
+import asyncio
 import json
 import random
 import time
@@ -60,7 +61,7 @@ class Disk:
 
     serial: str
     size: int
-    is_pv: bool = False
+    signature: str = ""  # as wipefs names it: LVM2_member, ext4; blank when nothing is written
     vg: VolumeGroup | None = None
 
     @property
@@ -95,6 +96,11 @@ class Host:
     sessions: dict[tuple[str, str], int] = field(default_factory=dict)  # (array, portal) -> session number
     automatic: set[tuple[str, str]] = field(default_factory=set)  # records with node.startup = automatic
     scanned: set[tuple[str, str, int]] = field(default_factory=set)  # (array, portal, lun) with a block device
+    wwids: set[str] = field(default_factory=set)  # what multipath was told to map (find_multipaths strict)
+    local_groups: dict[str, VolumeGroup] = field(default_factory=dict)  # device path -> group on a disk of its own
+    units: set[str] = field(default_factory=set)  # transient systemd units that run now
+    journal: dict[str, list[str]] = field(default_factory=dict)  # unit -> its lines
+    certificates: bool = False  # the quorum device's certificate store is initialised
     clock_offset: float = 0.0  # seconds this host's clock is ahead of lab time
     root_keys: set[str] = field(default_factory=set)  # hosts whose root may log in here
 
@@ -160,6 +166,7 @@ class World:
         self.changes: list[Change] = []
         self.busy: list[tuple[float, float, str]] = []  # wall seconds (monotonic) in which a device worked
         self.rtt_ms: dict[frozenset[str], float] = {}  # round trips between places that differ from the usual
+        self.background: set[asyncio.Task[Any]] = set()  # what goes on without a caller
         self.reset()
 
     def reset(self) -> None:
@@ -169,6 +176,8 @@ class World:
         self.changes.clear()
         self.busy.clear()
         self.rtt_ms.clear()
+        for task in self.background:
+            task.cancel()
         self.nodes = {
             node.name: Host(
                 name=node.name,

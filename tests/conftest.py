@@ -15,6 +15,7 @@ from cluster.inventory import Inventory
 from cluster.plan import Mode
 from runbooks.deploy import DeployReport, DeployRequest, DeployStretchedCluster
 from tests.twin import TwinThread, inventory_file
+from workers.connect import connect
 from workers.embedded import TemporalServer, free_port
 from workers.inventory_file import load
 from workers.run import worker
@@ -22,6 +23,8 @@ from workers.settings import Settings
 
 Deployment = WorkflowHandle[DeployStretchedCluster, DeployReport]
 Start = Callable[..., Awaitable[Deployment]]
+
+APPLY = DeployRequest(mode=Mode.APPLY)
 
 
 @pytest.fixture(scope="session")
@@ -49,8 +52,6 @@ async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Te
 
 @pytest_asyncio.fixture(scope="session")
 async def client(temporal: TemporalServer) -> Client:
-    from workers.connect import connect
-
     return await connect(temporal.address)
 
 
@@ -62,14 +63,16 @@ async def working(
     queue = f"test-{uuid.uuid4()}"
     settings = Settings(task_queue=queue, cached_workflows=cached, grace=timedelta(seconds=1))
 
-    async def start(request: DeployRequest | None = None, **options: Any) -> Deployment:
+    async def start(request: DeployRequest | None = APPLY, *, empty: bool = False, raw: object = None) -> Deployment:
+        """`empty` sends no input at all and `raw` anything, as the UI's start form may."""
+        run: Any = "DeployStretchedCluster" if empty or raw is not None else DeployStretchedCluster.run
+        arguments = [] if empty else [raw if raw is not None else request]
         return await client.start_workflow(
-            DeployStretchedCluster.run,
-            request or DeployRequest(mode=Mode.APPLY),
+            run,
+            args=arguments,
             id=f"deploy/test/{uuid.uuid4()}",
             task_queue=queue,
             execution_timeout=timedelta(seconds=120),
-            **options,
         )
 
     async with worker(client, inventory, base, settings):

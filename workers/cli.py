@@ -150,7 +150,13 @@ def run_worker(inventory: InventoryOption = None) -> None:
     known = load(path)
 
     async def work() -> None:
-        await until_stopped(await connect(), known, path.parent, Settings())
+        client, settings = await connect(), Settings()
+
+        def ready() -> None:
+            target = client.service_client.config.target_host
+            out.print(f"works on {known.name}: queue {settings.task_queue} at {target}; Ctrl-C stops it")
+
+        await until_stopped(client, known, path.parent, settings, ready)
 
     asyncio.run(work())
 

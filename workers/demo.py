@@ -41,7 +41,7 @@ async def demo(inventory_path: Path, state: Path, *, speed: float, story: Story)
         environment = {"TEMPORAL_ADDRESS": server.address}
         arguments = ["worker", "--inventory", str(inventory_path)]
         children.append(Child("the worker", arguments, log=state / "worker.log", environment=environment))
-        await _twin_answers(inventory, children[0])
+        await twin_answers(inventory, children[0])
         reports = []
         for title in ("first run: build it", "second run: nothing is left to do"):
             story.heading(title)
@@ -96,7 +96,8 @@ def _step(step: StepRecord) -> dict[str, Any]:
     }
 
 
-async def _twin_answers(inventory: Inventory, twin: Child) -> None:
+async def twin_answers(inventory: Inventory, twin: Child) -> None:
+    """Wait until the twin's control plane answers; Unusable when it ended or takes too long."""
     deadline = time.monotonic() + TWIN_STARTS_WITHIN
     while time.monotonic() < deadline:
         if twin.ended is not None:

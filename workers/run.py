@@ -80,11 +80,14 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
     )
 
 
-async def until_stopped(client: Client, inventory: Inventory, base: Path, settings: Settings) -> None:
-    """Work until SIGTERM or Ctrl-C, then let running steps end."""
+async def until_stopped(
+    client: Client, inventory: Inventory, base: Path, settings: Settings, ready: Callable[[], None] = lambda: None
+) -> None:
+    """Work until SIGTERM or Ctrl-C, then let running steps end; `ready` is called once the worker polls."""
     await bootstrap(client)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with worker(client, inventory, base, settings):
+        ready()
         await stop.wait()

@@ -1,0 +1,1 @@
+"""Performance, measured: never a test, never a promise."""

@@ -1,0 +1,96 @@
+"""`make bench`: one deployment on a fresh twin in real time, and what it cost.
+
+*Device time* is the wall time in which at least one emulated device worked for the run: an API call or a host command
+under way, a task running, a pod copying, the votes settling, HA bringing a resource up. The rest is ours: the engine,
+Temporal, the SDKs, and every moment in which a device was ready and nobody had noticed.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client
+
+from cluster.plan import Mode
+from lab.twin import control_url
+from runbooks.deploy import DeployRequest
+from workers import follow
+from workers.children import Child
+from workers.cli import EXAMPLE
+from workers.demo import twin_answers
+from workers.embedded import TemporalServer, free_port
+from workers.inventory_file import load
+
+GOAL = 1.5
+
+
+def control(url: str, method: str = "GET") -> dict[str, Any]:
+    """One call of the twin's control plane."""
+    request = urllib.request.Request(url, method=method)  # noqa: S310  # our own loopback address
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        return json.load(answer)
+
+
+def peak_memory(pid: int) -> int:
+    """The most resident memory a process has had, in bytes."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
+async def one_deployment(client: Client, base: str, worker: Child, cluster: str) -> dict[str, Any]:
+    """Deploy once on bare arrays; what was measured."""
+    control(f"{base}/reset", "POST")
+    handle = await follow.start_deploy(client, DeployRequest(mode=Mode.APPLY), cluster, "runbooks")
+    report = await follow.result(handle)
+    described = await handle.describe()
+    busy = control(f"{base}/status")["busy_seconds"]
+    return {
+        "changes": report.changed,
+        "steps": len(report.steps),
+        "wall_seconds": round(report.seconds, 2),
+        "device_seconds": round(busy, 2),
+        "ratio": round(report.seconds / busy, 3),
+        "ratio_goal": GOAL,
+        "history_events": described.history_length,
+        "history_bytes": described.raw_description.workflow_execution_info.history_size_bytes,
+        "worker_peak_bytes": peak_memory(worker.pid),
+    }
+
+
+async def measure() -> dict[str, Any]:
+    """Start everything, deploy twice (the first one warms the worker up), stop everything."""
+    inventory = load(EXAMPLE)
+    base = control_url(inventory)
+    children: list[Child] = []
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder)
+        server = TemporalServer(database=state / "t.db", port=free_port(), ui_port=None, log=state / "temporal.log")
+        try:
+            children.append(Child("the twin", ["lab", "up", "--inventory", str(EXAMPLE)], log=state / "twin.log"))
+            client = await server.start(print)
+            environment = {"TEMPORAL_ADDRESS": server.address}
+            worker = Child("worker", ["worker", "-i", str(EXAMPLE)], log=state / "worker.log", environment=environment)
+            children.append(worker)
+            await twin_answers(inventory, children[0])
+            cold = await one_deployment(client, base, worker, inventory.name)
+            warm = await one_deployment(client, base, worker, inventory.name)
+        finally:
+            for child in reversed(children):
+                await asyncio.to_thread(child.stop)
+            await server.stop()
+    return {"cold": cold, "warm": warm, "cores": os.cpu_count(), "twin_speed": 1.0}
+
+
+if __name__ == "__main__":
+    measured = asyncio.run(measure())
+    Path("var").mkdir(exist_ok=True)
+    Path("var/bench.json").write_text(json.dumps(measured, indent=2) + "\n")
+    print(json.dumps(measured, indent=2))
+    sys.stdout.flush()
+    os._exit(0)

@@ -1,0 +1,47 @@
+"""The commands of a Proxmox VE node, and what its systemd runs on request."""
+
+import asyncio
+
+from lab.hosts.corosync import COROSYNC
+from lab.hosts.iscsi import ISCSI
+from lab.hosts.shell import Call, Output, Registry
+from lab.hosts.storage import STORAGE
+from lab.hosts.system import SYSTEM
+
+NODE = Registry(SYSTEM, ISCSI, STORAGE, COROSYNC)
+
+
+@NODE.program("systemd-run")
+async def systemd_run(call: Call) -> Output:
+    """`systemd-run --wait --unit=NAME COMMAND…`: runs on when the caller's connection is gone."""
+    unit = (call.option("--unit") or "run-1").removesuffix(".service")
+    command = [*call.words]
+    while command and command[0].startswith("-"):
+        command.pop(0)
+    if unit in call.host.units:
+        said = (
+            f"Failed to start transient service unit: Unit {unit}.service was already loaded or has a fragment file.\n"
+        )
+        return Output(stderr=said, status=1)
+
+    async def run() -> Output:
+        try:
+            output = await NODE.call(call.world, call.host, command)
+            call.host.journal[unit] = [*output.stdout.splitlines(), *output.stderr.splitlines()]
+            return output
+        finally:
+            call.host.units.discard(unit)
+
+    call.host.units.add(unit)
+    task = asyncio.create_task(run())
+    call.world.background.add(task)
+    task.add_done_callback(call.world.background.discard)
+    output = await asyncio.shield(task)
+    return Output(status=1 if output.status else 0)
+
+
+@NODE.program("journalctl")
+async def journalctl(call: Call) -> Output:
+    """`journalctl -u UNIT -o cat`: what the unit printed."""
+    unit = (call.option("-u") or "").removesuffix(".service")
+    return Output("".join(f"{line}\n" for line in call.host.journal.get(unit, [])))

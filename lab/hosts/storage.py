@@ -1,0 +1,178 @@
+"""multipath and LVM on a node: maps from the world's paths, groups from what is written on its disks."""
+
+import json
+from collections.abc import Callable
+
+from lab.hosts.shell import Call, Output, Registry
+from lab.world import EXTENT, Disk, ScsiPath, VolumeGroup
+
+STORAGE = Registry()
+
+_UNITS = ((2**50, "P"), (2**40, "T"), (2**30, "G"), (2**20, "M"), (2**10, "K"))
+
+
+def _short(number: int) -> str:
+    unit, letter = next((pair for pair in _UNITS if number >= pair[0]), (1, ""))
+    return f"{number / unit:.4g}{letter}"
+
+
+def maps(call: Call) -> list[tuple[Disk, list[ScsiPath]]]:
+    """The multipath devices of the node: a disk with paths whose WWID it was told to map."""
+    paths = call.world.paths(call.host.name)
+    disks = call.world.visible_disks(call.host.name)
+    return [(disk, [p for p in paths if p.serial == disk.serial]) for disk in disks if disk.wwid in call.host.wwids]
+
+
+def device(call: Call, path: str) -> Disk | None:
+    """The disk behind /dev/mapper/WWID, if that device exists on the node."""
+    return next((disk for disk, _ in maps(call) if f"/dev/mapper/{disk.wwid}" == path), None)
+
+
+@STORAGE.program("multipath")
+async def multipath(call: Call) -> Output:
+    """`multipath -ll [WWID]`, `-a WWID`, `-r`."""
+    if call.has("-a"):
+        wwid = call.option("-a") or ""
+        if wwid not in call.host.wwids:
+            call.host.wwids.add(wwid)
+            call.world.record(call.host.name, "multipath.add", wwid)
+        return Output(f"wwid '{wwid}' added\n")
+    if call.has("-ll"):
+        wanted = [word for word in call.words if not word.startswith("-")]
+        shown = [pair for pair in maps(call) if not wanted or pair[0].wwid in wanted]
+        return Output("".join(_topology(call, number, *pair) for number, pair in enumerate(shown)))
+    return Output()
+
+
+def _topology(call: Call, number: int, disk: Disk, paths: list[ScsiPath]) -> str:
+    sessions = call.host.sessions
+    by_session = sorted(paths, key=lambda path: sessions[path.array, path.portal])
+    letters = {path: chr(ord("a") + index) for index, path in enumerate(by_session)}
+    groups = [(prio, [p for p in by_session if p.optimized == (prio == 50)]) for prio in (50, 10)]
+    groups = [(prio, members) for prio, members in groups if members]
+    text = f"{disk.wwid} dm-{number} PURE,FlashArray\n"
+    text += f"size={_short(disk.size)} features='0' hwhandler='1 alua' wp=rw\n"
+    for index, (prio, members) in enumerate(groups):
+        last_group = index == len(groups) - 1
+        state = "active" if index == 0 else "enabled"
+        text += f"{'`' if last_group else '|'}-+- policy='service-time 0' prio={prio} status={state}\n"
+        for place, path in enumerate(members):
+            host = sessions[path.array, path.portal] - 1
+            block = ord(letters[path]) - ord("a")
+            minor = f"8:{block * 16}".ljust(5)
+            branch = "`-" if place == len(members) - 1 else "|-"
+            text += (
+                f"{' ' if last_group else '|'} {branch} {host}:0:0:{path.lun} sd{letters[path]} {minor} "
+                "active ready running\n"
+            )
+    return text
+
+
+@STORAGE.program("pvscan")
+async def pvscan(call: Call) -> Output:
+    """`pvscan --cache`: the device list is read again; nothing is activated."""
+    return Output()
+
+
+@STORAGE.program("wipefs")
+async def wipefs(call: Call) -> Output:
+    """`wipefs --no-act DEVICE`: a table of signatures, nothing for a blank device."""
+    path = call.words[-1]
+    disk = device(call, path)
+    if disk is None:
+        return Output(
+            stderr=f"wipefs: error: {path}: probing initialization failed: No such file or directory\n", status=1
+        )
+    if not call.has("--no-act", "-n"):
+        return Output(stderr="wipefs: the twin erases nothing\n", status=1)
+    if not disk.signature:
+        return Output()
+    return Output(f"DEVICE OFFSET TYPE UUID LABEL\ndm-0   0x218  {disk.signature} 7Qv3aX \n")
+
+
+@STORAGE.program("pvcreate")
+async def pvcreate(call: Call) -> Output:
+    """`pvcreate DEVICE`, never forced."""
+    path = call.words[-1]
+    disk = device(call, path)
+    if disk is None:
+        return Output(stderr=f"  No device found for {path}.\n", status=5)
+    if disk.vg is not None:
+        said = f'  Can\'t initialize physical volume "{path}" of volume group "{disk.vg.name}" without -ff\n'
+        return Output(stderr=said, status=5)
+    if disk.signature not in ("", "LVM2_member"):
+        return Output(stderr=f"WARNING: {disk.signature} signature detected on {path}. Wipe it? [y/n]: [n]\n", status=5)
+    disk.signature = "LVM2_member"
+    call.world.record(call.host.name, "lvm.pvcreate", path)
+    return Output(f'  Physical volume "{path}" successfully created.\n')
+
+
+@STORAGE.program("vgcreate")
+async def vgcreate(call: Call) -> Output:
+    """`vgcreate NAME DEVICE`."""
+    name, path = call.words[-2:]
+    disk = device(call, path)
+    if disk is None:
+        return Output(stderr=f"  No device found for {path}.\n", status=5)
+    if any(group.name == name for group, _ in _groups(call)):
+        return Output(stderr=f"  A volume group called {name} already exists.\n", status=5)
+    if disk.vg is not None:
+        return Output(stderr=f"  Physical volume '{path}' is already in volume group '{disk.vg.name}'\n", status=5)
+    disk.signature, disk.vg = "LVM2_member", VolumeGroup(name, (disk.size - EXTENT) // EXTENT * EXTENT)
+    call.world.record(call.host.name, "lvm.vgcreate", name, device=path)
+    return Output(f'  Volume group "{name}" successfully created\n')
+
+
+def _groups(call: Call) -> list[tuple[VolumeGroup, str]]:
+    """The volume groups of a node with their devices: on the multipath maps, and on disks of its own."""
+    shared = [(disk.vg, f"/dev/mapper/{disk.wwid}") for disk, _ in maps(call) if disk.vg is not None]
+    return [*shared, *((group, path) for path, group in call.host.local_groups.items())]
+
+
+def _report(call: Call, kind: str, rows: list[dict[str, str]], plain: Callable[[dict[str, str]], str]) -> Output:
+    columns = (call.option("-o") or ",".join(rows[0] if rows else [])).split(",")
+    if call.option("--reportformat") == "json":
+        chosen = [{name: row.get(name, "") for name in columns} for row in rows]
+        return Output(json.dumps({"report": [{kind: chosen}]}, indent=2) + "\n")
+    return Output("".join(plain(row) for row in rows))
+
+
+@STORAGE.program("vgs")
+async def vgs(call: Call) -> Output:
+    """`vgs`, plain or as JSON in bytes."""
+    rows = [
+        {"vg_name": group.name, "pv_name": path, "vg_size": str(group.size), "vg_free": str(group.free)}
+        for group, path in _groups(call)
+    ]
+    return _report(
+        call,
+        "vg",
+        rows,
+        lambda row: f"  {row['vg_name']} wz--n- {_short(int(row['vg_size']))} {_short(int(row['vg_free']))}\n",
+    )
+
+
+@STORAGE.program("pvs")
+async def pvs(call: Call) -> Output:
+    """`pvs`, plain or as JSON in bytes."""
+    rows = [{"pv_name": path, "vg_name": group.name, "pv_size": str(group.size)} for group, path in _groups(call)]
+    return _report(call, "pv", rows, lambda row: f"  {row['pv_name']} {row['vg_name']} lvm2 a--\n")
+
+
+@STORAGE.program("lvs")
+async def lvs(call: Call) -> Output:
+    """`lvs`, plain or as JSON in bytes; attribute 5 says active on this host, 6 open."""
+    name = call.host.name
+    rows = [
+        {
+            "lv_name": lv.name,
+            "vg_name": group.name,
+            "lv_attr": f"-wi-{'a' if name in lv.active_on else '-'}{'o' if name in lv.open_on else '-'}----",
+            "lv_size": str(lv.size),
+        }
+        for group, _ in _groups(call)
+        for lv in group.lvs.values()
+    ]
+    return _report(
+        call, "lv", rows, lambda row: f"  {row['lv_name']} {row['vg_name']} {row['lv_attr']} {row['lv_size']}\n"
+    )

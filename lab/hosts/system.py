@@ -1,0 +1,104 @@
+"""What every Debian host has: clock, packages, services, ping."""
+
+import re
+
+from lab.hosts.shell import Call, Output, Registry
+
+SYSTEM = Registry()
+
+_VERSIONS = {
+    "corosync": "3.1.9-pve2", "corosync-qdevice": "3.0.3-1", "corosync-qnetd": "3.0.3-1", "lvm2": "2.03.31-2",
+    "multipath-tools": "0.11.1-2", "open-iscsi": "2.1.11-1", "pve-manager": "9.1.9",
+}  # fmt: skip
+
+# Units that run because their package is there; the quorum device's daemon also needs a configured device.
+_UNITS = {
+    "corosync": "corosync", "corosync-qnetd": "corosync-qnetd", "multipathd": "multipath-tools",
+    "iscsid": "open-iscsi", "pve-cluster": "pve-manager", "watchdog-mux": "pve-manager", "pveproxy": "pve-manager",
+    "pve-ha-crm": "pve-manager", "pve-ha-lrm": "pve-manager",
+}  # fmt: skip
+
+
+@SYSTEM.program("true")
+async def true(call: Call) -> Output:
+    """Nothing, well done."""
+    return Output()
+
+
+@SYSTEM.program("hostname")
+async def hostname(call: Call) -> Output:
+    """The host's name."""
+    return Output(f"{call.host.name}\n")
+
+
+@SYSTEM.program("date")
+async def date(call: Call) -> Output:
+    """`date +%s.%N`: lab time, with this host's own error."""
+    if call.words != ("+%s.%N",):
+        return Output(stderr="date: the twin knows only +%s.%N\n", status=1)
+    return Output(f"{call.world.clock.now() + call.host.clock_offset:.9f}\n")
+
+
+@SYSTEM.program("dpkg-query")
+async def dpkg_query(call: Call) -> Output:
+    """`dpkg-query -W -f FORMAT PACKAGE…`."""
+    form = call.option("-f", "--showformat") or "${Package}\t${Version}\n"
+    names = [word for word in call.words if word not in ("-W", "-f", form)]
+    out = "".join(_package(form, name) for name in sorted(names) if name in call.host.packages)
+    missing = [name for name in names if name not in call.host.packages]
+    errors = "".join(f"dpkg-query: no packages found matching {name}\n" for name in missing)
+    return Output(out, errors, 1 if missing else 0)
+
+
+def _package(form: str, name: str) -> str:
+    fields = {"${Package}": name, "${db:Status-Status}": "installed", "${Version}": _VERSIONS.get(name, "1.0-1")}
+    for field, value in fields.items():
+        form = form.replace(field, value)
+    return form.replace("\\n", "\n").replace("\\t", "\t")
+
+
+@SYSTEM.program("systemctl")
+async def systemctl(call: Call) -> Output:
+    """`systemctl is-active UNIT…` and `is-enabled`; the status is 0 when all are."""
+    if not call.words or call.words[0] not in ("is-active", "is-enabled"):
+        return Output(stderr="Unknown command verb.\n", status=1)
+    good, bad = ("active", "inactive") if call.words[0] == "is-active" else ("enabled", "disabled")
+    states = [good if _active(call, unit.removesuffix(".service")) else bad for unit in call.words[1:]]
+    return Output("".join(f"{state}\n" for state in states), status=0 if bad not in states else 3)
+
+
+def _active(call: Call, unit: str) -> bool:
+    if unit == "corosync-qdevice":
+        return call.world.corosync.qdevice and unit in call.host.packages
+    return unit in call.host.units or _UNITS.get(unit) in call.host.packages
+
+
+@SYSTEM.program("ping")
+async def ping(call: Call) -> Output:
+    """`ping -n -q -c N -i I ADDRESS`: the round trip between the two places."""
+    address, count = call.words[-1], int(call.option("-c") or 1)
+    head = f"PING {address} ({address}) 56(84) bytes of data.\n\n--- {address} ping statistics ---\n"
+    site = _place(call, address)
+    if site is None:
+        return Output(
+            f"{head}{count} packets transmitted, 0 received, 100% packet loss, time {count * 1000}ms\n\n", "", 1
+        )
+    trip = call.world.round_trip(call.host.site, site)
+    low, average, high = trip * 0.95, trip, trip * 1.08
+    return Output(
+        f"{head}{count} packets transmitted, {count} received, 0% packet loss, time {(count - 1) * 200}ms\n"
+        f"rtt min/avg/max/mdev = {low:.3f}/{average:.3f}/{high:.3f}/{trip * 0.04:.3f} ms\n"
+    )
+
+
+def _place(call: Call, address: str) -> str | None:
+    """The site that has this address and answers from it."""
+    world = call.world
+    for host in (*world.nodes.values(), world.witness):
+        if host.address == address:
+            return host.site if host.powered else None
+    for array in world.arrays.values():
+        known = {re.sub(r":\d+$", "", portal) for portal in array.portals}
+        if address in known and array.powered:
+            return world.site_of_array(array.name)
+    return None

@@ -1,0 +1,64 @@
+"""What a handler gets, and the table it is entered in."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lab.proxmox.access import Identity
+
+if TYPE_CHECKING:
+    from lab.proxmox.models import Cluster
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call whose caller may make it and whose parameters fit. `node` is the node that does the work."""
+
+    cluster: "Cluster"
+    node: str
+    identity: Identity
+    parameters: dict[str, Any]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A parameter, or its default."""
+        return self.parameters.get(name, default)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.parameters[name]
+
+    def may(self, path: str, *privileges: str) -> bool:
+        """True when the caller has any of the privileges there: for lists that show less to some."""
+        return self.cluster.access.may(self.identity, path, *privileges)
+
+    def require(self, path: str, *privileges: str) -> None:
+        """The checks that a handler makes beyond the schema's; 403 names what is missing."""
+        self.cluster.access.require(self.identity, path, *privileges)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A list that says how long it would be in full."""
+
+    data: list[Any]
+    total: int
+
+
+Handler = Callable[[Call], Awaitable[Any]]
+
+
+class Routes:
+    """Verb and path template to handler."""
+
+    def __init__(self) -> None:
+        self.table: dict[tuple[str, str], Handler] = {}
+
+    def on(self, *keys: str) -> Callable[[Handler], Handler]:
+        """Enter a handler: ``@routes.on("GET /version")``."""
+
+        def enter(handler: Handler) -> Handler:
+            for key in keys:
+                verb, _, template = key.partition(" ")
+                self.table[verb, template] = handler
+            return handler
+
+        return enter

@@ -1,0 +1,126 @@
+"""One node: status, time, services and a little of its journal."""
+
+import time
+from typing import Any
+
+from lab.proxmox.calls import Call, Routes
+from lab.proxmox.errors import PveError
+from lab.proxmox.responses import VERSION
+from lab.proxmox.schema import schema
+from lab.proxmox.tasks import Task
+
+routes = Routes()
+
+_SERVICE = "/nodes/{node}/services/{service}"
+# What a node does not have or does not run in this design; everything else runs.
+_ABSENT = ("postfix", "syslog", "systemd-timesyncd")
+# The API would cut off its own branch (reference: proxmox-api §5.3).
+_VITAL = ("pve-cluster", "pvedaemon", "pveproxy")
+_NAMES = {"pve-ha-crm": "PVE Cluster HA Resource Manager Daemon", "pve-ha-lrm": "PVE Local HA Resource Manager Daemon"}
+_SERVICE_SECONDS = 1.0
+
+
+@routes.on("GET /nodes/{node}/status")
+async def status(_: Call) -> dict[str, Any]:
+    """Load and sizes of the node; numbers that the twin does not simulate stand still."""
+    return {
+        "uptime": 866201,
+        "loadavg": ["0.42", "0.37", "0.31"],
+        "cpu": 0.03,
+        "wait": 0,
+        "idle": 0,
+        "cpuinfo": {"cpus": 64, "cores": 32, "sockets": 1, "model": "AMD EPYC 9354P 32-Core Processor", "hvm": "1"},
+        "memory": {"total": 540842557440, "used": 41200000000, "free": 499642557440},
+        "swap": {"total": 8589930496, "used": 0, "free": 8589930496},
+        "rootfs": {"total": 100861726720, "used": 12641939456, "free": 88219787264, "avail": 83055624192},
+        "current-kernel": {"sysname": "Linux", "release": "6.17.2-1-pve", "machine": "x86_64"},
+        "kversion": "Linux 6.17.2-1-pve",
+        "pveversion": f"pve-manager/{VERSION['version']}/{VERSION['repoid']}",
+    }
+
+
+@routes.on("GET /nodes/{node}/time")
+async def clock(call: Call) -> dict[str, Any]:
+    """The node's clock, which may differ from lab time."""
+    now = int(call.cluster.world.clock.now() + call.cluster.world.nodes[call.node].clock_offset)
+    return {"time": now, "localtime": now, "timezone": "UTC"}
+
+
+@routes.on("GET /nodes/{node}/subscription")
+async def subscription(_: Call) -> dict[str, Any]:
+    """None."""
+    return {"status": "notfound", "message": "There is no subscription key"}
+
+
+@routes.on("GET /nodes/{node}/journal")
+async def journal(call: Call) -> list[str]:
+    """The node's tasks as its journal has them, between two cursors."""
+    lines = []
+    for task in call.cluster.tasks.all:
+        if task.node == call.node:
+            lines.append(_line(task.starttime, task, f"starting task {task.upid}"))
+            if task.endtime is not None:
+                lines.append(_line(task.endtime, task, f"end task {task.upid} {task.exitstatus}"))
+    last = call.get("lastentries")
+    shown = lines[-last:] if last else lines
+    return [f"s=twin;i={len(lines) - len(shown):x}", *shown, f"s=twin;i={len(lines):x}"]
+
+
+def _line(when: int, task: Task, text: str) -> str:
+    stamp = time.strftime("%b %d %H:%M:%S", time.gmtime(when))
+    return f"{stamp} {task.node} pvedaemon[{task.pid}]: <{task.identity.name}> {text}"
+
+
+@routes.on("GET /nodes/{node}/services")
+async def services(call: Call) -> list[dict[str, str]]:
+    """The services that the API knows by name."""
+    method, _ = schema().find("GET", "/nodes/n/services/x/state")
+    return [_service(call, name) for name in method.parameters["service"]["enum"]]
+
+
+@routes.on(f"GET {_SERVICE}/state")
+async def service_state(call: Call) -> dict[str, str]:
+    """One service."""
+    return _service(call, call["service"])
+
+
+def _service(_: Call, name: str) -> dict[str, str]:
+    absent = name in _ABSENT
+    return {
+        "service": name,
+        "name": name,
+        "desc": _NAMES.get(name, name),
+        "state": "dead" if absent else "running",
+        "active-state": "inactive" if absent else "active",
+        "unit-state": "not-found" if absent else "enabled",
+    }
+
+
+@routes.on(f"POST {_SERVICE}/restart", f"POST {_SERVICE}/reload")
+async def service_restart(call: Call) -> str:
+    """Restart a service; the twin's daemons do not notice."""
+    return _service_task(call, "srvrestart")
+
+
+@routes.on(f"POST {_SERVICE}/start")
+async def service_start(call: Call) -> str:
+    """Start a service that already runs."""
+    return _service_task(call, "srvstart")
+
+
+@routes.on(f"POST {_SERVICE}/stop")
+async def service_stop(call: Call) -> str:
+    """Refused for the daemons that answer here, and not played for the others."""
+    if call["service"] in _VITAL:
+        raise PveError(f"service '{call['service']}' is vital and cannot be stopped through the API")
+    raise PveError("stopping services is not implemented (by the twin)", status=501)
+
+
+def _service_task(call: Call, kind: str) -> str:
+    name = call["service"]
+
+    async def work(task: Task) -> None:
+        await task.pause(_SERVICE_SECONDS)
+        call.cluster.world.record(call.node, f"service.{kind.removeprefix('srv')}", name)
+
+    return call.cluster.tasks.begin(call.node, kind, name, call.identity, work).upid

@@ -1,0 +1,226 @@
+"""The cluster as a whole: status, resources, log, login and the caller's own rights."""
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from lab.proxmox.calls import Call, Routes
+from lab.proxmox.errors import PveError, rejected
+from lab.proxmox.guests import usage
+
+if TYPE_CHECKING:
+    from lab.proxmox.access import Identity
+
+routes = Routes()
+
+VERSION = {"version": "9.1.9", "release": "9.1", "repoid": "7cdf4b2a9e6f0c31"}
+# A node of the article's class; the twin does not simulate load.
+_NODE_CPUS, _NODE_MEMORY, _NODE_MEMORY_USED = 64, 540842557440, 41200000000
+_NODE_DISK, _NODE_DISK_USED = 100861726720, 12641939456
+_UPTIME = 866201
+
+_EMPTY_LISTS = (
+    "GET /nodes/{node}/lxc",
+    "GET /pools",
+    "GET /nodes/{node}/network",
+    "GET /cluster/backup-info/not-backed-up",
+    "GET /nodes/{node}/replication",
+    "GET /cluster/replication",
+    "GET /cluster/backup",
+)
+
+
+@routes.on(*_EMPTY_LISTS)
+async def nothing(_: Call) -> list[Any]:
+    """What a cluster of this design does not use, but its clients ask for."""
+    return []
+
+
+@routes.on("GET /version", "GET /nodes/{node}/version")
+async def version(_: Call) -> dict[str, str]:
+    """The version of pve-manager."""
+    return VERSION
+
+
+@routes.on("POST /access/ticket")
+async def login(call: Call) -> dict[str, Any]:
+    """A ticket for a password."""
+    user = call["username"] if "@" in call["username"] else f"{call['username']}@{call.get('realm', 'pam')}"
+    access = call.cluster.access
+    ticket, csrf = access.login(user, call["password"], call.cluster.world.clock.now())
+    identity = type(call.identity)(user)
+    found = {"username": user, "ticket": ticket, "CSRFPreventionToken": csrf, "cap": _capabilities(call, identity)}
+    if access.may(identity, "/", "Sys.Audit"):
+        found["clustername"] = call.cluster.world.inventory.name
+    return found
+
+
+def _capabilities(call: Call, identity: "Identity") -> dict[str, dict[str, int]]:
+    """What a web page would offer this user, by area."""
+    areas = {"vms": "VM.", "storage": "Datastore.", "nodes": "Sys.", "dc": "Sys.", "sdn": "SDN.", "mapping": "Mapping."}
+    places = {"dc": "/"}
+    found: dict[str, dict[str, int]] = {"access": {}}
+    for area, prefix in areas.items():
+        rights = call.cluster.access.privileges(identity, places.get(area, f"/{area}"))
+        found[area] = {name: 1 for name in rights if name.startswith(prefix)}
+    return found
+
+
+@routes.on("GET /access/permissions")
+async def permissions(call: Call) -> dict[str, Any]:
+    """The caller's own rights; the numbers say whether they propagate."""
+    if call.get("userid") not in (None, call.identity.name):
+        call.require("/access", "Sys.Audit")
+        raise PveError("the twin only tells a caller's own permissions", status=501)
+    return call.cluster.access.own_permissions(call.identity, call.get("path"))
+
+
+@routes.on("GET /cluster/status")
+async def cluster_status(call: Call) -> list[dict[str, Any]]:
+    """The cluster and its nodes, in the words of the node that was asked."""
+    world = call.cluster.world
+    votes = world.votes(call.node)
+    head = {
+        "type": "cluster",
+        "id": "cluster",
+        "name": world.inventory.name,
+        "nodes": len(world.nodes),
+        "version": world.corosync.config_version,
+        "quorate": int(votes.quorate),
+    }
+    nodes = [
+        {
+            "type": "node",
+            "id": f"node/{name}",
+            "name": name,
+            "nodeid": host.node_id,
+            "ip": host.address,
+            "local": int(name == call.node),
+            "online": int(name in votes.members),
+            "level": "",
+        }
+        for name, host in world.nodes.items()
+    ]
+    return [head, *nodes]
+
+
+@routes.on("GET /cluster/resources")
+async def resources(call: Call) -> list[dict[str, Any]]:
+    """Guests, nodes and storages in one list; guests and storages only for those who may see them."""
+    wanted = call.get("type")
+    found: list[dict[str, Any]] = []
+    if wanted in (None, "vm"):
+        found += _guest_resources(call)
+    if wanted in (None, "node"):
+        found += [_node_resource(call, name) for name in call.cluster.world.nodes]
+    if wanted in (None, "storage"):
+        found += _storage_resources(call)
+    return found
+
+
+def _guest_resources(call: Call) -> list[dict[str, Any]]:
+    found = []
+    for guest in sorted(call.cluster.guests.values(), key=lambda guest: guest.vmid):
+        if not call.may(f"/vms/{guest.vmid}", "VM.Audit"):
+            continue
+        entry: dict[str, Any] = {
+            "id": f"qemu/{guest.vmid}",
+            "type": "qemu",
+            "vmid": guest.vmid,
+            "node": guest.node,
+            "template": 0,
+            "maxcpu": guest.effective().get("cores", 1),
+            **usage(call, guest),
+        }
+        if state := call.cluster.ha.crm_state(f"vm:{guest.vmid}"):
+            entry["hastate"] = state
+        if tags := guest.effective().get("tags"):
+            entry["tags"] = tags
+        found.append(entry)
+    return found
+
+
+def _node_resource(call: Call, name: str) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "id": f"node/{name}",
+        "type": "node",
+        "node": name,
+        "status": "online" if name in call.cluster.world.votes(call.node).members else "offline",
+        "level": "",
+    }
+    if call.may(f"/nodes/{name}", "Sys.Audit"):
+        entry |= {
+            "maxcpu": _NODE_CPUS,
+            "cpu": 0.03,
+            "maxmem": _NODE_MEMORY,
+            "mem": _NODE_MEMORY_USED,
+            "maxdisk": _NODE_DISK,
+            "disk": _NODE_DISK_USED,
+            "uptime": _UPTIME,
+            "cgroup-mode": 2,
+        }
+    manager = call.cluster.ha.manager
+    return entry | {"hastate": manager.nodes[name]} if manager and name in manager.nodes else entry
+
+
+def _storage_resources(call: Call) -> list[dict[str, Any]]:
+    found = []
+    for storage in call.cluster.storages.values():
+        if not call.may(f"/storage/{storage.id}", "Datastore.Audit", "Datastore.AllocateSpace"):
+            continue
+        for node in call.cluster.world.nodes:
+            if not storage.serves(node) or not storage.enabled:
+                continue
+            status = call.cluster.storage_status(node, storage.id)
+            entry = {
+                "id": f"storage/{node}/{storage.id}",
+                "type": "storage",
+                "storage": storage.id,
+                "node": node,
+                "status": "available" if status["active"] else "unknown",
+                "plugintype": storage.type,
+                "shared": status["shared"],
+                "content": status["content"],
+            }
+            if status["active"]:
+                entry |= {"maxdisk": status["total"], "disk": status["used"]}
+            found.append(entry)
+    return found
+
+
+@routes.on("GET /cluster/nextid")
+async def next_id(call: Call) -> str:
+    """The lowest free id, or whether one is free."""
+    taken = {*call.cluster.guests, *call.cluster.reserved}
+    if (asked := call.get("vmid")) is not None:
+        if asked in taken:
+            raise rejected(vmid=f"VM {asked} already exists")
+        return str(asked)
+    return str(next(vmid for vmid in range(100, 1_000_000_000) if vmid not in taken))
+
+
+@routes.on("GET /cluster/log")
+async def cluster_log(call: Call) -> list[dict[str, Any]]:
+    """The ring of recent events, newest first: the beginnings and ends of tasks."""
+    found: list[dict[str, Any]] = []
+    for task in call.cluster.tasks.all:
+        if call.identity.name != task.identity.name and not call.may("/", "Sys.Syslog"):
+            continue
+        common = {"pri": 6, "user": task.identity.name, "node": task.node, "tag": "pvedaemon", "pid": task.pid}
+        found.append({**common, "time": task.starttime, "msg": f"starting task {task.upid}"})
+        if task.endtime is not None:
+            found.append({**common, "time": task.endtime, "msg": f"end task {task.upid} {task.exitstatus}"})
+    numbered = [{**entry, "uid": n, "id": f"{n}:{entry['node']}"} for n, entry in enumerate(found, start=1)]
+    return list(reversed(numbered))[: call.get("max", 50)]
+
+
+def fingerprint(node: str) -> str:
+    """The SHA-256 of a node's certificate, made up from its name."""
+    digest = hashlib.sha256(node.encode()).hexdigest().upper()
+    return ":".join(digest[i : i + 2] for i in range(0, 64, 2))
+
+
+@routes.on("GET /nodes")
+async def nodes(call: Call) -> list[dict[str, Any]]:
+    """The nodes as resources, with the fingerprints of their certificates."""
+    names = call.cluster.world.nodes
+    return [{**_node_resource(call, name), "sslfingerprint": fingerprint(name)} for name in names]

@@ -1,0 +1,179 @@
+"""Storage: definitions for the whole cluster, and what each node says of them."""
+
+import hashlib
+import json
+import re
+from typing import Any
+
+from lab.proxmox.calls import Call, Routes
+from lab.proxmox.errors import PveError, rejected
+from lab.proxmox.models import Storage
+
+routes = Routes()
+
+_AUDIT = ("Datastore.Audit", "Datastore.AllocateSpace")
+# What an LVM section may hold, and which of it may not change (source: PVE::Storage::LVMPlugin).
+_LVM = {
+    "vgname", "shared", "content", "nodes", "disable", "base", "saferemove", "saferemove_throughput",
+    "tagged_only", "bwlimit", "snapshot-as-volume-chain",
+}  # fmt: skip
+_FIXED = ("vgname", "base", "type")
+_LVM_CONTENT = ("images", "rootdir", "none")
+
+
+@routes.on("GET /storage")
+async def definitions(call: Call) -> list[dict[str, Any]]:
+    """The definitions that the caller may see."""
+    digest = _digest(call)
+    return [
+        {**storage.definition(), "digest": digest}
+        for storage in call.cluster.storages.values()
+        if call.get("type") in (None, storage.type) and call.may(f"/storage/{storage.id}", *_AUDIT)
+    ]
+
+
+@routes.on("GET /storage/{storage}")
+async def definition(call: Call) -> dict[str, Any]:
+    """One definition."""
+    return {**call.cluster.storage(call["storage"]).definition(), "digest": _digest(call)}
+
+
+@routes.on("POST /storage")
+async def create(call: Call) -> dict[str, Any]:
+    """Define a storage; it succeeds even where the volume group is missing."""
+    properties = {k: v for k, v in call.parameters.items() if k not in ("storage", "type")}
+    await call.cluster.config_lock(call.node, "file-storage_cfg", "create storage failed")
+    _check(call["type"], properties, "create storage failed: ")
+    storage = call.cluster.add_storage(call["storage"], call["type"], properties)
+    return {"storage": storage.id, "type": storage.type}
+
+
+@routes.on("PUT /storage/{storage}")
+async def update(call: Call) -> dict[str, Any]:
+    """Change a definition; the volume group is fixed."""
+    await call.cluster.config_lock(call.node, "file-storage_cfg", "update storage failed")
+    storage = call.cluster.storage(call["storage"])
+    if call.get("digest") not in (None, _digest(call)):
+        raise PveError(
+            "update storage failed: detected modified configuration - file changed by other user? Try again."
+        )
+    changes = {k: v for k, v in call.parameters.items() if k not in ("storage", "digest", "delete")}
+    for name in _FIXED:
+        if name in changes:
+            raise PveError(f"update storage failed: can't change value of fixed parameter '{name}'")
+    _check(storage.type, changes, "update storage failed: ")
+    deleted = re.split(r"[,; ]+", call.get("delete", ""))
+    storage.properties |= changes
+    for name in filter(None, deleted):
+        storage.properties.pop(name, None)
+    call.cluster.world.record("pve", "storage.update", storage.id, **changes, **dict.fromkeys(filter(None, deleted)))
+    return {"storage": storage.id, "type": storage.type}
+
+
+@routes.on("DELETE /storage/{storage}")
+async def delete(call: Call) -> None:
+    """Forget the definition; the data stays."""
+    await call.cluster.config_lock(call.node, "file-storage_cfg", "delete storage failed")
+    storage = call.cluster.storage(call["storage"])
+    del call.cluster.storages[storage.id]
+    call.cluster.world.record("pve", "storage.delete", storage.id)
+
+
+@routes.on("GET /nodes/{node}/storage")
+async def on_node(call: Call) -> list[dict[str, Any]]:
+    """Every storage that serves this node, with what the node sees of it."""
+    wanted = call.get("storage")
+    if wanted is not None and wanted not in call.cluster.storages:
+        raise rejected(storage="No such storage.")
+    contents = set(re.split(r"[,; ]+", call.get("content", ""))) - {""}
+    return [
+        call.cluster.storage_status(call.node, storage.id)
+        for storage in call.cluster.storages.values()
+        if wanted in (None, storage.id)
+        and storage.serves(call.node)
+        and (storage.enabled or not call.get("enabled"))
+        and (not contents or contents & set(storage.properties["content"].split(",")))
+        and (call.get("target") is None or (storage.shared and storage.serves(call["target"])))
+        and call.may(f"/storage/{storage.id}", *_AUDIT)
+    ]
+
+
+@routes.on("GET /nodes/{node}/storage/{storage}/status")
+async def status(call: Call) -> dict[str, Any]:
+    """One storage as this node sees it; without the id, which the caller has named."""
+    found = call.cluster.storage_status(call.node, call["storage"])
+    return {key: value for key, value in found.items() if key not in ("storage", "used_fraction")}
+
+
+@routes.on("GET /nodes/{node}/storage/{storage}/content")
+async def content(call: Call) -> list[dict[str, Any]]:
+    """The volumes that lie on it."""
+    storage = call.cluster.usable_storage(call["storage"], call.node)
+    if call.get("content") not in (None, "images"):
+        return []
+    found = [
+        {
+            "volid": volid,
+            "vmid": vmid,
+            "format": "raw",
+            "content": "images",
+            "size": size,
+            "ctime": int(call.cluster.world.clock.now()),
+        }
+        for volid, vmid, size in _volumes(call, storage)
+    ]
+    return [entry for entry in found if call.get("vmid") in (None, entry["vmid"])]
+
+
+def _volumes(call: Call, storage: Storage) -> list[tuple[str, int, int]]:
+    if storage.type == "lvm":
+        group = call.cluster.world.volume_group(call.node, storage.vg)
+        sizes = {f"{storage.id}:{name}": lv.size for name, lv in group.lvs.items()} if group else {}
+    else:
+        sizes = {v: size for v, size in call.cluster.files.items() if v.startswith(f"{storage.id}:")}
+    owned = ((re.search(r"vm-(\d+)-disk-", volid), volid, size) for volid, size in sorted(sizes.items()))
+    return [(volid, int(owner[1]), size) for owner, volid, size in owned if owner]
+
+
+@routes.on("GET /nodes/{node}/disks/lvm")
+async def lvm_tree(call: Call) -> dict[str, Any]:
+    """The volume groups that this node sees, each with its physical volume."""
+    groups = [(disk, disk.vg) for disk in call.cluster.world.visible_disks(call.node) if disk.vg is not None]
+    children = [
+        {
+            "name": group.name,
+            "leaf": 0,
+            "size": group.size,
+            "free": group.free,
+            "lvcount": len(group.lvs),
+            "children": [
+                {"name": f"/dev/mapper/{disk.wwid}", "leaf": 1, "size": group.size, "free": group.free},
+            ],
+        }
+        for disk, group in groups
+    ]
+    return {"leaf": 0, "children": children}
+
+
+@routes.on("GET /nodes/{node}/scan/lvm")
+async def scan_lvm(call: Call) -> list[dict[str, Any]]:
+    """The names of the volume groups that this node sees."""
+    groups = [disk.vg for disk in call.cluster.world.visible_disks(call.node) if disk.vg is not None]
+    return [{"vg": name} for name in sorted({group.name for group in groups})]
+
+
+def _check(kind: str, properties: dict[str, Any], prefix: str) -> None:
+    """What LVM's own section allows; other types are taken as they come."""
+    if kind != "lvm":
+        return
+    for name in properties:
+        if name not in _LVM:
+            raise rejected(**{name: f"unexpected property '{name}'"})
+    for word in filter(None, re.split(r"[,; ]+", properties.get("content", ""))):
+        if word not in _LVM_CONTENT:
+            raise PveError(f"{prefix}storage does not support content type '{word}'")
+
+
+def _digest(call: Call) -> str:
+    text = json.dumps([storage.definition() for storage in call.cluster.storages.values()], sort_keys=True)
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()

@@ -1,0 +1,60 @@
+"""One application per node: the handlers' table, the daemon before it and the physics of a device around both."""
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from aiohttp import web
+
+from lab import wire
+from lab.proxmox import configuration, guest_config, guests, ha_api, nodes, responses, storage, task_api
+from lab.proxmox.calls import Routes
+from lab.proxmox.errors import planted
+from lab.proxmox.front import BASE, Front
+
+if TYPE_CHECKING:
+    from lab.world import World
+
+
+def routes() -> Routes:
+    """All calls that the twin answers."""
+    table = Routes()
+    for room in (responses, configuration, nodes, task_api, guests, guest_config, storage, ha_api):
+        table.table |= room.routes.table
+    return table
+
+
+def application(world: "World", node: str) -> web.Application:
+    """The API of one node; it answers for the whole cluster, with its own `local` and its own view of the votes."""
+    device = wire.device(world, f"pve:{node}", call=_name, refuse=planted, powered=lambda: world.nodes[node].powered)
+
+    @web.middleware
+    async def around(request: web.Request, handler: wire.Handler) -> web.StreamResponse:
+        return await device(request, handler)
+
+    found = web.Application(middlewares=[_closing, around])
+    found.router.add_route("*", "/{path:.*}", Front(world, node, routes()).handle)
+    found.on_response_prepare.append(_headers)
+    return found
+
+
+def _name(request: web.Request) -> str:
+    """``POST /nodes/pxmx01-01/qemu/101/clone``."""
+    return f"{request.method} {unquote(request.rel_url.raw_path).removeprefix(BASE)}"
+
+
+@web.middleware
+async def _closing(request: web.Request, handler: wire.Handler) -> web.StreamResponse:
+    """The daemon closes the connection after everything that is no success."""
+    response = await handler(request)
+    if response.status >= 400:
+        response.force_close()
+    return response
+
+
+async def _headers(_: web.Request, response: web.StreamResponse) -> None:
+    """The daemon's own headers; refusals of the HTTP layer carry no content type."""
+    response.headers["Server"] = "pve-api-daemon/3.0"
+    response.headers["Pragma"] = "no-cache"
+    response.headers["Cache-Control"] = "max-age=0"
+    if response.headers.get("Content-Type") == "application/octet-stream":
+        del response.headers["Content-Type"]

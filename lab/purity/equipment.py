@@ -1,0 +1,125 @@
+"""Ports, interfaces, controllers and hardware of an array: fixed parts, both controllers alive."""
+
+from lab.purity import models, views
+from lab.purity.filters import Item
+from lab.purity.models import Array
+
+PORTS = ("CT0.ETH4", "CT0.ETH5", "CT1.ETH4", "CT1.ETH5")
+GIGABIT = 10**9
+# Parts of the hardware list by type, in the words of real arrays (reference: flasharray-rest §5.10).
+PARTS = (
+    ("controller", ("CT0", "CT1")),
+    ("chassis", ("CH0",)),
+    ("power_supply", ("CH0.PWR0", "CH0.PWR1")),
+    ("cooling", ("CT0.FAN0", "CT0.FAN1", "CT1.FAN0", "CT1.FAN1")),
+    ("temp_sensor", ("CT0.TMP0", "CT1.TMP0")),
+    ("eth_port", tuple(f"CT{controller}.ETH{port}" for controller in (0, 1) for port in range(6))),
+    ("nvram_bay", ("CH0.NVB0", "CH0.NVB1")),
+    ("drive_bay", tuple(f"CH0.BAY{bay}" for bay in range(10))),
+)
+
+
+def ports(array: Array) -> list[Item]:
+    """The iSCSI target ports."""
+    return [_target(array, portal) | {"failover": None} for portal in array.portals]
+
+
+def port_name(array: Array, portal: str) -> str:
+    """The port behind a portal."""
+    return PORTS[array.portals.index(portal)]
+
+
+def _target(array: Array, portal: str) -> Item:
+    name = port_name(array, portal)
+    return {"name": name, "iqn": array.target_iqn, "portal": portal, "wwn": None, "nqn": None}
+
+
+def initiators(array: Array) -> list[Item]:
+    """Who is logged in, and at which port; made hosts or not."""
+    return [
+        {
+            "initiator": {"iqn": node.iqn, "nqn": None, "portal": f"{node.address}:3260", "wwn": None},
+            "target": _target(array, portal) | {"failover": None},
+        }
+        for node in array.world.nodes.values()
+        if node.powered
+        for where, portal in node.sessions
+        if where == array.name and portal in array.portals
+    ]
+
+
+def network_interfaces(array: Array) -> list[Item]:
+    """Management, replication and iSCSI, named in lower case."""
+    interfaces = [
+        _interface("ct0.eth0", f"{array.network}.21", ["management"], 1),
+        _interface("ct1.eth0", f"{array.network}.22", ["management"], 1),
+        _interface("vir0", array.management_address, ["management"], 1, subtype="vif"),
+    ]
+    interfaces += [_interface(name, address, ["replication"], 25) for name, address in views.replication_ports(array)]
+    interfaces += [
+        _interface(name.lower(), portal.partition(":")[0], ["iscsi"], 25)
+        for name, portal in zip(PORTS, array.portals, strict=True)
+    ]
+    return interfaces
+
+
+def _interface(name: str, address: str, services: list[str], gigabits: int, subtype: str = "physical") -> Item:
+    last = int(address.rpartition(".")[2]) if address.rpartition(".")[2].isdecimal() else 0
+    return {
+        "name": name,
+        "enabled": True,
+        "interface_type": "eth",
+        "speed": gigabits * GIGABIT,
+        "services": services,
+        "eth": {
+            "address": address,
+            "netmask": "255.255.255.0",
+            "gateway": f"{address.rpartition('.')[0]}.254" if services == ["management"] else None,
+            "mtu": 1500 if services == ["management"] else 9000,
+            "mac_address": f"24:a9:37:00:00:{last:02x}",
+            "vlan": 0,
+            "subtype": subtype,
+            "subinterfaces": [],
+            "subnet": {"name": None},
+        },
+        "fc": {"wwn": None},
+    }
+
+
+def controllers(array: Array) -> list[Item]:
+    """CT0 leads."""
+    since = views.milliseconds(array.now() - array.now() % 86_400 - 30 * 86_400)
+    return [
+        {
+            "name": name,
+            "type": "array_controller",
+            "model": models.MODEL,
+            "version": models.PURITY,
+            "mode": mode,
+            "status": "ready",
+            "mode_since": since,
+        }
+        for name, mode in (("CT0", "primary"), ("CT1", "secondary"))
+    ]
+
+
+def hardware(array: Array) -> list[Item]:
+    """Every part is well."""
+    return [
+        {
+            "name": name,
+            "type": kind,
+            "status": "ok",
+            "model": models.MODEL if kind in ("controller", "chassis") else None,
+            "serial": f"PSN{array.number}{number:06d}" if kind in ("controller", "chassis") else None,
+            "slot": None,
+            "index": number,
+            "speed": 25 * GIGABIT if kind == "eth_port" else None,
+            "temperature": 31 if kind == "temp_sensor" else None,
+            "voltage": 230 if kind == "power_supply" else None,
+            "details": None,
+            "identify_enabled": None,
+        }
+        for kind, names in PARTS
+        for number, name in enumerate(names)
+    ]

@@ -1,0 +1,130 @@
+"""What an array keeps about itself: alerts, audits, sessions, users, support."""
+
+from lab.purity import links, views
+from lab.purity.filters import Item
+from lab.purity.models import Array
+from lab.purity.sessions import USERS
+
+# Records of the change log to Purity's commands.
+COMMANDS = {
+    "array": "purearray",
+    "array_connection": "purearray",
+    "pod": "purepod",
+    "volume": "purevol",
+    "host": "purehost",
+    "host_group": "purehgroup",
+    "connection": "purevol",
+}
+
+
+def alerts(array: Array) -> list[Item]:
+    """Nothing but a broken replication connection is ever wrong yet."""
+    if array.link is None or links.status(array) == "connected":
+        return []
+    return [
+        {
+            "name": "1",
+            "id": f"{array.number:08x}-0000-4000-8000-000000000020",
+            "code": 20,
+            "severity": "warning",
+            "state": "open",
+            "category": "array",
+            "component_type": "connection",
+            "component_name": array.peer.name,
+            "issue": f"replication connection {links.status(array)}",
+            "summary": f"Connection to array {array.peer.name} is {links.status(array)}",
+            "description": "The replication connection to a connected array is not healthy.",
+            "expected": "connected",
+            "actual": links.status(array),
+            "created": views.now(array),
+            "updated": views.now(array),
+            "closed": None,
+            "notified": views.now(array),
+            "flagged": True,
+            "knowledge_base_url": "https://support.purestorage.com/?cid=Alert_0020",
+        }
+    ]
+
+
+def audits(array: Array) -> list[Item]:
+    """A row for each change that was made through this array."""
+    rows = []
+    for change in array.world.changes:
+        if change.where != array.name:
+            continue
+        what, _, how = change.what.partition(".")
+        rows.append(
+            {
+                "name": str(change.number),
+                "id": str(change.number),
+                "time": views.milliseconds(change.time),
+                "user": array.authors.get(change.number, USERS["array_admin"]),
+                "user_interface": "REST",
+                "command": COMMANDS.get(what, f"pure{what}"),
+                "subcommand": how,
+                "arguments": " ".join([change.target, *(f"--{key} {value}" for key, value in change.detail.items())]),
+                "origin": views.ref(array),
+            }
+        )
+    return rows
+
+
+def logins(array: Array) -> list[Item]:
+    """A row a session; no tokens."""
+    return [
+        {
+            "name": str(session.number),
+            "id": str(session.number),
+            "user": session.user,
+            "user_interface": "REST",
+            "method": "API token",
+            "event": "login",
+            "event_count": 1,
+            "location": session.location,
+            "start_time": views.milliseconds(session.started),
+            "end_time": views.milliseconds(session.ended),
+        }
+        for session in array.sessions
+    ]
+
+
+def admins(array: Array) -> list[Item]:
+    """The users, one for each role; tokens are masked."""
+    return [
+        {
+            "name": user,
+            "role": {"id": role, "name": role},
+            "is_local": True,
+            "locked": False,
+            "lockout_remaining": None,
+            "public_key": None,
+            "management_access_policies": [],
+            "api_token": {
+                "token": "****" if role in array.tokens.values() else None,
+                "created_at": None,
+                "expires_at": None,
+            },
+        }
+        for role, user in USERS.items()
+    ]
+
+
+def subscriptions(array: Array) -> list[Item]:
+    """An array that is owned, not rented."""
+    return [{"id": array.id, "service": "FlashArray"}]
+
+
+def support(_: Array) -> list[Item]:
+    """Nobody from the vendor is logged in."""
+    return [
+        {
+            "phonehome_enabled": False,
+            "proxy": "",
+            "remote_assist_active": False,
+            "remote_assist_duration": None,
+            "remote_assist_expires": None,
+            "remote_assist_opened": None,
+            "remote_assist_paths": [],
+            "remote_assist_status": "disconnected",
+        }
+    ]

@@ -1,0 +1,62 @@
+"""Workers die in the middle of a deployment; the run goes on, and nothing is done twice."""
+
+import asyncio
+import random
+import time
+import uuid
+from datetime import timedelta
+
+from temporalio.client import Client
+
+from cluster.plan import Mode
+from runbooks.deploy import DeployRequest, DeployStretchedCluster
+from tests.twin import TwinThread
+from workers.children import Child
+from workers.embedded import TemporalServer
+
+KILLS = 5
+
+
+async def test_a_run_survives_five_workers_killed_at_random(twin: TwinThread, temporal: TemporalServer, client: Client):
+    """Five times the worker is killed (`kill -9`) between two changes of the world, and another one started."""
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")
+    chance, queue = random.Random(seed), f"kill-{uuid.uuid4()}"
+
+    def begin(number: int) -> Child:
+        environment = {"TEMPORAL_ADDRESS": temporal.address, "QUORATE_TASK_QUEUE": queue}
+        log = twin.path.parent / f"worker-{number}.log"
+        return Child("worker", ["worker", "--inventory", str(twin.path)], log=log, environment=environment)
+
+    run = await client.start_workflow(
+        DeployStretchedCluster.run,
+        DeployRequest(mode=Mode.APPLY),
+        id=f"deploy/kill/{uuid.uuid4()}",
+        task_queue=queue,
+        execution_timeout=timedelta(minutes=5),
+    )
+    # Points in the world's own log: after so many changes the worker dies.
+    points = sorted(chance.sample(range(2, 100), KILLS))
+    child = begin(0)
+    try:
+        for number, point in enumerate(points, start=1):
+            await reached(twin, point)
+            child.kill()
+            child = begin(number)
+        report = await asyncio.wait_for(run.result(), 120)
+    finally:
+        child.stop()
+
+    print(f"killed after {points} changes")
+    assert report.proof is not None
+    assert report.proof.ha.started == ("vm:300", "vm:301")
+    changes = twin.change_lines()
+    assert len(changes) == len(set(changes)), "something was done twice"
+
+
+async def reached(twin: TwinThread, changes: int) -> None:
+    """Wait until the world's log has that many changes."""
+    deadline = time.monotonic() + 60
+    while len(twin.world.changes) < changes:
+        assert time.monotonic() < deadline, f"the world stays at {len(twin.world.changes)} of {changes} changes"
+        await asyncio.sleep(0.01)
