@@ -79,8 +79,7 @@ class Proxmox:
         missing = [
             f"{privilege} at {path}"
             for path, wanted in check.privileges.items()
-            for privilege in wanted
-            if privilege not in self._granted(path)
+            for privilege in sorted(set(wanted) - self._granted(path))
         ]
         if missing:
             raise Unauthorized(f"the token lacks {', '.join(missing)}; grant it to the token and to its user")

@@ -43,13 +43,15 @@ def size(number: int) -> str:
     """Bytes as people read them: ``10 TiB``, ``1 GiB``, ``512 bytes``."""
     for unit in reversed(_BYTES):
         if number >= _BYTES[unit]:
-            return f"{number / _BYTES[unit]:g} {unit}"
+            return f"{round(number / _BYTES[unit], 2):g} {unit}"
     return f"{number} bytes"
 
 
 def seconds(duration: timedelta) -> str:
     """A duration as people read it on the page: ``340 ms``, ``12.4 s``, ``3 min 20 s``."""
     total = duration.total_seconds()
+    if total < 0.01:
+        return f"{total * 1000:.1f} ms"
     if total < 1:
         return f"{total * 1000:.0f} ms"
     if total < 60:

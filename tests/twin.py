@@ -1,6 +1,7 @@
 """The twin in a thread of its own, so that blocking SDKs and the tests' event loop do not get in its way."""
 
 import asyncio
+import json
 import os
 import random
 import threading
@@ -65,4 +66,4 @@ class TwinThread:
 
     def change_lines(self) -> list[str]:
         """The world's log of changes, without times."""
-        return [f"{change.where} {change.what} {change.target}" for change in self.world.changes]
+        return [f"{c.where} {c.what} {c.target} {json.dumps(c.detail, sort_keys=True)}" for c in self.world.changes]

@@ -119,7 +119,11 @@ class Access:
         """The identity behind a ticket that is signed and not too old."""
         plain, _, signature = ticket.partition("::")
         parts = plain.split(":")
-        if len(parts) != 3 or parts[0] != "PVE" or not hmac.compare_digest(self._sign(plain), signature):
+        if (
+            len(parts) != 3
+            or parts[0] != "PVE"
+            or not hmac.compare_digest(self._sign(plain).encode(), signature.encode())
+        ):
             raise WireError(401, "Authentication failed!")
         if not -300 <= now - int(parts[2], 16) <= TICKET_LIFE or parts[1] not in self.users:
             raise WireError(401, "Authentication failed!")

@@ -31,7 +31,8 @@ def refusal(status: int, message: str, context: str | None = None) -> dict[str, 
 
 def missing(kind: str, name: str) -> Refused:
     """Nothing of that name: ``Pod does not exist.``, on GET as well."""
-    return Refused(f"{kind} does not exist.", name)
+    message = "No such volume or snapshot." if kind == "Snapshot" else f"{kind} does not exist."
+    return Refused(message, name)
 
 
 def exists(kind: str, name: str) -> Refused:

@@ -12,7 +12,7 @@ from lab.purity.hosts import Group, Host
 from lab.purity.models import Array
 
 
-def _seen(array: Array) -> list[tuple[Array, str]]:
+def owners(array: Array) -> list[tuple[Array, str]]:
     """The arrays whose hosts are listed here, each with the prefix its names get."""
     remote = array.link is not None and array.link.type == links.SYNC
     return [(array, ""), (array.peer, f"{array.peer.name}:")] if remote else [(array, "")]
@@ -49,7 +49,7 @@ def connectivity(array: Array, host: Host) -> Item:
 
 def all_hosts(array: Array) -> list[Item]:
     """Own hosts, then the peer's."""
-    return [_host(owner, host, prefix) for owner, prefix in _seen(array) for host in owner.hosts]
+    return [_host(owner, host, prefix) for owner, prefix in owners(array) for host in owner.hosts]
 
 
 def _host(owner: Array, host: Host, prefix: str) -> Item:
@@ -76,7 +76,7 @@ def _host(owner: Array, host: Host, prefix: str) -> Item:
 
 def groups(array: Array) -> list[Item]:
     """Own host groups, then the peer's."""
-    return [_group(owner, group, prefix) for owner, prefix in _seen(array) for group in owner.groups]
+    return [_group(owner, group, prefix) for owner, prefix in owners(array) for group in owner.groups]
 
 
 def _group(owner: Array, group: Group, prefix: str) -> Item:
@@ -96,7 +96,7 @@ def memberships(array: Array) -> list[Item]:
     """One row for each host in a group."""
     return [
         {"group": {"name": prefix + host.group.name}, "member": {"name": prefix + host.name}}
-        for owner, prefix in _seen(array)
+        for owner, prefix in owners(array)
         for host in owner.hosts
         if host.group is not None
     ]
@@ -107,7 +107,7 @@ def all_connections(array: Array) -> list[Item]:
     shared = {id(volume) for volume in array.all_volumes()}
     return [
         row
-        for owner, prefix in _seen(array)
+        for owner, prefix in owners(array)
         for connection in owner.connections
         if id(connection.volume) in shared
         for row in connection_rows(owner, connection, prefix)

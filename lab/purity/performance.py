@@ -6,7 +6,7 @@ A node does I/O on the logical volumes that it holds open, through optimized pat
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from lab.purity import equipment, hostviews, links, views
+from lab.purity import equipment, hostviews, views
 from lab.purity.filters import Item
 from lab.purity.hosts import Host
 from lab.purity.models import Array
@@ -91,11 +91,9 @@ def hosts_by_array(array: Array) -> list[Item]:
 
 
 def _host_rows(array: Array) -> list[tuple[Item, Array]]:
-    remote = array.link is not None and array.link.type == links.SYNC
-    owners = [(array, ""), (array.peer, f"{array.peer.name}:")] if remote else [(array, "")]
     return [
         ({"name": prefix + host.name} | sum(_loads(owner, host).values(), Load()).counters(array), owner)
-        for owner, prefix in owners
+        for owner, prefix in hostviews.owners(array)
         for host in owner.hosts
     ]
 

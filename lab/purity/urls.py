@@ -115,6 +115,7 @@ NONE_OF = {
     "/realms": "Realm",
     "/virtual-machines": "Virtual machine",
     "/volume-groups": "Volume group",
+    "/volume-snapshots": "Snapshot",
     "/volumes/protection-groups": "Protection group",
     "/volumes/tags": "Tag",
     "/workloads": "Workload",

@@ -192,7 +192,7 @@ async def test_a_unit_outlives_its_caller(twin: TwinThread, ssh: Hosts):
         await ssh.run("pxmx01-01", *command)
 
     await settled(twin, ssh)
-    assert twin.change_lines() == [f"pxmx01-01 qdevice.setup {witness}"]
+    assert twin.change_lines() == [f"pxmx01-01 qdevice.setup {witness} {{}}"]
     assert "Reloading corosync.conf..." in await ssh.read("pxmx01-01", "journalctl", "-u", "setup", "-o", "cat")
 
 
