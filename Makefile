@@ -3,6 +3,9 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 QUORATE := .venv/bin/quorate
 
+# The vendor SDK takes seconds to import without its bytecode; an empty value means: write it.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help demo test check bench setup clean
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -12,7 +15,7 @@ demo: setup  ## build the example cluster on the twin, and again: nothing is lef
 
 test: setup  ## the tests, against the twin and a real Temporal server
 	@$(QUORATE) server
-	@.venv/bin/python -m tests
+	@.venv/bin/python -m tests -n 2 --dist loadfile
 
 check: setup  ## ruff, strict types, import contracts
 	@.venv/bin/ruff format --check .

@@ -20,9 +20,8 @@ from cluster.plan import Mode
 from lab.twin import control_url
 from runbooks.deploy import DeployRequest
 from workers import follow
-from workers.children import Child
+from workers.children import TWIN_READY, WORKER_READY, Child
 from workers.cli import EXAMPLE
-from workers.demo import twin_answers
 from workers.embedded import TemporalServer, free_port
 from workers.inventory_file import load
 
@@ -77,7 +76,8 @@ async def measure() -> dict[str, Any]:
             environment = {"TEMPORAL_ADDRESS": server.address}
             worker = Child("worker", ["worker", "-i", str(EXAMPLE)], log=state / "worker.log", environment=environment)
             children.append(worker)
-            await twin_answers(inventory, children[0])
+            await children[0].says(TWIN_READY)
+            await worker.says(WORKER_READY)
             cold = await one_deployment(client, base, worker, inventory.name)
             warm = await one_deployment(client, base, worker, inventory.name)
         finally:

@@ -8,10 +8,10 @@ import asyncssh
 from aiohttp import web
 
 from cluster.inventory import Inventory
-from lab.hosts import serve
 from lab.clock import Clock
 from lab.control import control
 from lab.credentials import Credentials, host_of, prepare
+from lab.hosts import serve
 from lab.proxmox.models import ENGINE_PRIVILEGES
 from lab.proxmox.urls import application as proxmox_application
 from lab.purity.urls import application as purity_application

@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.runbook import Runbook
 
 # Long enough for a lost connection to come back, short enough that a wrong address is told soon.
-PREFLIGHT = timedelta(seconds=45)
+PREFLIGHT = timedelta(seconds=20)
 
 
 class DeployRequest(BaseModel):

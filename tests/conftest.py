@@ -79,15 +79,9 @@ async def working(
         yield start
 
 
-@pytest.fixture(params=[200, 0], ids=["cached", "replayed-at-every-task"])
-def cached_workflows(request: pytest.FixtureRequest) -> int:
-    """With 0, every workflow task replays the run from its start: non-determinism shows at once."""
-    return int(request.param)
-
-
 @pytest_asyncio.fixture
-async def start(client: Client, twin: TwinThread, cached_workflows: int) -> AsyncIterator[Start]:
+async def start(client: Client, twin: TwinThread) -> AsyncIterator[Start]:
     """Start a deployment of the example cluster on the twin."""
     inventory = load(twin.path)
-    async with working(client, inventory, twin.path.parent, cached=cached_workflows) as start_one:
+    async with working(client, inventory, twin.path.parent) as start_one:
         yield start_one

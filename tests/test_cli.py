@@ -4,13 +4,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.twin import TwinThread
-from workers.children import Child
+from workers.children import WORKER_READY, Child
 from workers.embedded import TemporalServer
 
 ROOT = Path(__file__).parents[1]
@@ -116,24 +115,17 @@ async def test_deploys_from_the_command_line(twin: TwinThread, temporal: Tempora
     assert child.ended == 0
 
 
-def test_a_worker_that_is_stopped_ends_with_zero_every_time(twin: TwinThread, temporal: TemporalServer, tmp_path: Path):
+async def test_a_worker_that_is_stopped_ends_with_zero_every_time(
+    twin: TwinThread, temporal: TemporalServer, tmp_path: Path
+):
     """An interpreter that ran a worker may crash while it finalises; the status must not show it."""
     environment = {"TEMPORAL_ADDRESS": temporal.address, "QUORATE_TASK_QUEUE": "exit"}
     statuses = []
-    for number in range(5):
+    for number in range(4):
         log = tmp_path / f"worker-{number}.log"
         child = Child("worker", ["worker", "-i", str(twin.path)], log=log, environment=environment)
-        running(child)
+        await child.says(WORKER_READY)
         child.stop()
         statuses.append(child.ended)
 
-    assert statuses == [0] * 5
-
-
-def running(child: Child) -> None:
-    """Wait until the worker says that it works."""
-    deadline = time.monotonic() + 30
-    while "works on" not in child.log.read_text():
-        assert child.ended is None, child.last_words()
-        assert time.monotonic() < deadline, "the worker did not start"
-        time.sleep(0.05)
+    assert statuses == [0] * 4

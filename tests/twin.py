@@ -1,16 +1,17 @@
 """The twin in a thread of its own, so that blocking SDKs and the tests' event loop do not get in its way."""
 
 import asyncio
+import functools
 import json
-import os
 import random
+import socket
 import threading
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cluster.inventory import Inventory
-from lab.twin import Twin
+from lab.twin import CONTROL_PORT, Twin
 from lab.world import World
 from workers.inventory_file import load
 
@@ -26,14 +27,26 @@ def inventory_file(folder: Path, **replacements: str) -> Path:
 
     Lab time runs faster than the hosts' clocks can be read one after the other, so their difference is allowed.
     """
-    net = random.Random(os.getpid()).randint(30, 250)
-    text = EXAMPLE.read_text().replace("127.21.", f"127.{net}.").replace("../var/lab/", "secrets/")
+    text = EXAMPLE.read_text().replace("127.21.", f"127.{own_net()}.").replace("../var/lab/", "secrets/")
     text = text.replace("clock_offset: 1s", "clock_offset: 60s\n\ntimeouts:\n  ha: 40s\n  stretch: 60s\n  clone: 60s")
     for old, new in replacements.items():
         text = text.replace(old, new)
     path = folder / "inventory.yaml"
     path.write_text(text)
     return path
+
+
+@functools.cache
+def own_net() -> int:
+    """The second octet of this process's twins: one on which no other twin answers."""
+    for net in random.sample(range(30, 250), 50):
+        with socket.socket() as probe:
+            try:
+                probe.bind((f"127.{net}.103.117", CONTROL_PORT))
+            except OSError:
+                continue
+            return net
+    raise AssertionError("fifty twins on this machine?")
 
 
 class TwinThread:

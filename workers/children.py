@@ -1,10 +1,17 @@
 """Processes of our own that a command starts and ends: the twin, a worker."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+from workers.errors import Unusable
+
+# What a process prints when it is ready.
+TWIN_READY, WORKER_READY = "is up at speed", "works on"
 
 
 class Child:
@@ -32,6 +39,16 @@ class Child:
     def ended(self) -> int | None:
         """Its exit status; None while it runs."""
         return self._process.poll()
+
+    async def says(self, text: str, within: float = 60.0) -> None:
+        """Wait until its log holds that text; Unusable when it ends before or takes too long."""
+        deadline = time.monotonic() + within
+        while text not in self.log.read_text(errors="replace"):
+            if self.ended is not None:
+                raise Unusable(f"{self.name} ended at its start: {self.last_words()}", f"read {self.log}")
+            if time.monotonic() > deadline:
+                raise Unusable(f"{self.name} did not say {text!r} in {within:.0f} s", f"read {self.log}")
+            await asyncio.sleep(0.05)
 
     def last_words(self) -> str:
         """The last line of its log."""

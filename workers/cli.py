@@ -1,5 +1,7 @@
 """The `quorate` command.
 
+What takes long to import (vendor SDKs, the twin's servers) is imported by the command that needs it.
+
 Exit statuses: 0 done, 1 the run failed or the file has errors, 2 wrong use or something needed is missing.
 """
 
@@ -16,16 +18,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from cluster.plan import Mode
-from lab.credentials import NotLoopback
-from lab.twin import Twin, control_url
 from runbooks.deploy import DeployReport, DeployRequest
 from workers import follow
 from workers.connect import connect
-from workers.demo import demo as run_demo
 from workers.embedded import TemporalServer
 from workers.errors import Unusable
 from workers.inventory_file import InventoryError, load
-from workers.run import until_stopped
 from workers.settings import Settings
 from workers.status import show_status
 from workers.story import Story
@@ -92,6 +90,8 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Build the example cluster on the twin, twice, and stop everything again."""
+    from workers.demo import demo as run_demo
+
     state = Settings().state / "demo"
     console = err if as_json else out
     summary = asyncio.run(run_demo(inventory or EXAMPLE, state, speed=speed, story=Story(console)))
@@ -120,6 +120,8 @@ def up(
 
     Runs and their history are kept in the state folder ($QUORATE_STATE, default ./var) and survive a restart.
     """
+    from workers.run import until_stopped
+
     path, settings = _inventory(inventory), Settings()
     known = load(path)
 
@@ -146,6 +148,8 @@ def up(
 @app.command(name="worker")
 def run_worker(inventory: InventoryOption = None) -> None:
     """Start one worker against the Temporal server of your profile (TEMPORAL_ADDRESS, TEMPORAL_PROFILE)."""
+    from workers.run import until_stopped
+
     path = _inventory(inventory)
     known = load(path)
 
@@ -219,6 +223,9 @@ def lab_up(
 
     Its tokens, keys and certificates are written where the inventory refers to them.
     """
+    from lab.credentials import NotLoopback
+    from lab.twin import Twin, control_url
+
     path = inventory or EXAMPLE
     known = load(path)
 

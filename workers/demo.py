@@ -3,25 +3,18 @@
 import asyncio
 import json
 import shutil
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
-from cluster.inventory import Inventory
 from cluster.plan import Mode
-from lab.twin import control_url
 from runbooks.deploy import DeployReport, DeployRequest
 from workers import follow
-from workers.children import Child
+from workers.children import TWIN_READY, WORKER_READY, Child
 from workers.embedded import TemporalServer, free_port
 from workers.errors import Unusable
 from workers.inventory_file import load
 from workers.story import Story
 from workflows.page import StepRecord
-
-TWIN_STARTS_WITHIN = 30.0
 
 
 async def demo(inventory_path: Path, state: Path, *, speed: float, story: Story) -> dict[str, Any]:
@@ -41,7 +34,8 @@ async def demo(inventory_path: Path, state: Path, *, speed: float, story: Story)
         environment = {"TEMPORAL_ADDRESS": server.address}
         arguments = ["worker", "--inventory", str(inventory_path)]
         children.append(Child("the worker", arguments, log=state / "worker.log", environment=environment))
-        await twin_answers(inventory, children[0])
+        await children[0].says(TWIN_READY)
+        await children[1].says(WORKER_READY)
         reports = []
         for title in ("first run: build it", "second run: nothing is left to do"):
             story.heading(title)
@@ -94,23 +88,6 @@ def _step(step: StepRecord) -> dict[str, Any]:
         "changed": step.changed,
         "seconds": round(step.took.total_seconds(), 3),
     }
-
-
-async def twin_answers(inventory: Inventory, twin: Child) -> None:
-    """Wait until the twin's control plane answers; Unusable when it ended or takes too long."""
-    deadline = time.monotonic() + TWIN_STARTS_WITHIN
-    while time.monotonic() < deadline:
-        if twin.ended is not None:
-            raise Unusable(f"the twin ended at its start: {twin.last_words()}", f"read {twin.log}")
-        try:
-            await asyncio.to_thread(urllib.request.urlopen, f"{control_url(inventory)}/status", timeout=2)
-        except (urllib.error.URLError, OSError):
-            await asyncio.sleep(0.1)
-        else:
-            return
-    raise Unusable(
-        f"the twin does not answer at {control_url(inventory)} in {TWIN_STARTS_WITHIN:.0f} s", f"read {twin.log}"
-    )
 
 
 def _alive(children: list[Child]) -> None:

@@ -93,7 +93,9 @@ async def test_a_second_login_ends_with_15(twin: TwinThread, ssh: Hosts):
     array = twin.world.arrays["X90R3-SiteA"]
     before = twin.change_lines()
 
-    again = await ssh.run("pxmx01-01", "iscsiadm", "-m", "node", "-T", array.target_iqn, "-p", array.portals[0], "--login")
+    again = await ssh.run(
+        "pxmx01-01", "iscsiadm", "-m", "node", "-T", array.target_iqn, "-p", array.portals[0], "--login"
+    )
 
     assert again.status == 15
     assert twin.change_lines() == before
