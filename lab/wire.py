@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from lab.world import World
 
@@ -23,7 +24,7 @@ def closed(request: web.Request) -> web.Response:
 
 def device(
     world: World, service: str, *, call: Callable[[web.Request], str], refuse: Refusal, powered: Callable[[], bool]
-) -> Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]:
+) -> Middleware:
     """A middleware that makes an application behave like a device of the world.
 
     `call` names a request in the device's own words (``POST /pods``); `refuse` shapes a planted failure.

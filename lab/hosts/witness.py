@@ -29,7 +29,8 @@ def _clients(call: Call, ids: list[int]) -> str:
     for host in world.nodes.values():
         if host.node_id in ids:
             text += (
-                f"    Node ID {host.node_id}:\n        Client address:\t\t::ffff:{host.address}:{36000 + host.node_id}\n"
+                f"    Node ID {host.node_id}:\n"
+                f"        Client address:\t\t::ffff:{host.address}:{36000 + host.node_id}\n"
                 f"        Configuration version:\t{world.corosync.config_version}\n"
                 f"        Configured node list:\t{everyone}\n"
                 f"        Membership node list:\t{', '.join(map(str, ids))}\n"

@@ -7,10 +7,9 @@ import json
 import re
 import uuid
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 
 from lab import wire
 from lab.purity import equipment, errors, hostviews, journal, performance, sessions, views
@@ -192,8 +191,7 @@ def application(world: World, array: Array) -> web.Application:
     device = wire.device(
         world, array.name, call=call_name, refuse=refuse, powered=lambda: world.arrays[array.name].powered
     )
-    # `wire.device` names its parameters by type only, which aiohttp's protocol does not take for a middleware.
-    served = web.Application(middlewares=[_request_id, cast(Middleware, device)])
+    served = web.Application(middlewares=[_request_id, device])
     served.router.add_route("*", "/{path:.*}", server.answer)
     return served
 

@@ -42,15 +42,15 @@ async def log_in(twin: TwinThread, ssh: Hosts, node: str = "pxmx01-01") -> None:
         await ssh.read(node, "iscsiadm", "-m", "node", "-T", array.target_iqn, "-p", portal, "--login")
 
 
-async def test_openssh_gets_the_same_answer(twin: TwinThread):
+def test_openssh_gets_the_same_answer(twin: TwinThread):
     """The system's own ssh, with a strict host key check."""
     folder, ssh = twin.path.parent / "secrets", twin.inventory.ssh
     address = twin.inventory.node("pxmx01-01").address
 
+    options = ["-F", "none", "-p", str(ssh.port), "-i", str(folder / "id_ed25519"), "-o", "IdentitiesOnly=yes"]
+    options += ["-o", f"UserKnownHostsFile={folder / 'known_hosts'}", "-o", "StrictHostKeyChecking=yes"]
     done = subprocess.run(
-        ["ssh", "-F", "none", "-p", str(ssh.port), "-i", str(folder / "id_ed25519"), "-o", "IdentitiesOnly=yes"]
-        + ["-o", f"UserKnownHostsFile={folder / 'known_hosts'}", "-o", "StrictHostKeyChecking=yes"]
-        + [f"root@{address}", "pvecm status"],
+        ["ssh", *options, f"root@{address}", "pvecm status"],
         capture_output=True,
         text=True,
         timeout=20,
