@@ -136,7 +136,7 @@ class Guests:
     def _rest_of_plan(self, wish: GuestWish) -> tuple[Any, ...]:
         """What would follow the clone; its configuration is the template's until then."""
         ledger = Ledger(Mode.PLAN)
-        ledger.intend(wish.node, "configure guest", _who(wish), f"{wish.cores} cores, {size(wish.memory)}, no network")
+        ledger.intend(wish.node, "configure guest", _who(wish), _size(wish))
         ledger.intend(wish.node, "start guest", _who(wish))
         return ledger.changes
 
@@ -149,9 +149,7 @@ class Guests:
             due["memory"] = wish.memory // MIB
         if "net0" in config:
             due["delete"] = "net0"
-        if due and ledger.intend(
-            node, "configure guest", _who(wish), f"{wish.cores} cores, {size(wish.memory)}, no network"
-        ):
+        if due and ledger.intend(node, "configure guest", _who(wish), _size(wish)):
             self._api.put(f"nodes/{node}/qemu/{wish.vmid}/config", **due)
 
     def _follow(self, node: str, upid: str) -> None:
@@ -168,6 +166,10 @@ class Guests:
                 return status
             activity.heartbeat(f"{status['type']} runs")
             activity.wait_for_cancelled_sync(POLL)
+
+
+def _size(wish: GuestWish) -> str:
+    return f"{wish.cores} {'core' if wish.cores == 1 else 'cores'}, {size(wish.memory)}, no network"
 
 
 def _who(wish: GuestWish) -> str:

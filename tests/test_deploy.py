@@ -97,7 +97,7 @@ async def test_a_plan_lists_every_change_in_order_and_makes_none(deployed: Deplo
         "X90R3-SiteA: stretch pod webb-ac-proxmox-01 (to X90R3-SiteB)",
     ]
     assert planned[-4:] == [
-        "pxmx01-02: configure guest 301 ac-test-vm-02 (1 cores, 1 GiB, no network)",
+        "pxmx01-02: configure guest 301 ac-test-vm-02 (1 core, 1 GiB, no network)",
         "pxmx01-02: start guest 301 ac-test-vm-02",
         "HA: register vm:300 (state started)",
         "HA: register vm:301 (state started)",

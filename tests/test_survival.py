@@ -9,7 +9,9 @@ from datetime import timedelta
 from temporalio.client import Client
 
 from cluster.plan import Mode
+from lab.faults import Fault
 from runbooks.deploy import DeployRequest, DeployStretchedCluster
+from tests.conftest import Start
 from tests.twin import TwinThread
 from workers.children import Child
 from workers.embedded import TemporalServer
@@ -50,6 +52,43 @@ async def test_a_run_survives_five_workers_killed_at_random(twin: TwinThread, te
     print(f"killed after {points} changes")
     assert report.proof is not None
     assert report.proof.ha.started == ("vm:300", "vm:301")
+    changes = twin.change_lines()
+    assert len(changes) == len(set(changes)), "something was done twice"
+
+
+LOST_REPLIES = [
+    ("X90R3-SiteA", "POST /pods webb"),
+    ("X90R3-SiteA", "POST /volumes"),
+    ("X90R3-SiteA", "POST /pods/members"),
+    ("X90R3-SiteA", "POST /hosts pxmx01-02"),
+    ("X90R3-SiteB", "POST /host-groups pxmx-cluster-02"),
+    ("X90R3-SiteB", "POST /host-groups/hosts"),
+    ("X90R3-SiteB", "POST /connections"),
+    ("ssh:pxmx01-03", "iscsiadm -m discovery"),
+    ("ssh:pxmx02-01", "--login"),
+    ("ssh:pxmx02-02", "multipath -a"),
+    ("ssh:pxmx01-01", "pvcreate"),
+    ("ssh:pxmx01-01", "vgcreate"),
+    ("ssh:pxmx01-01", "systemd-run"),
+    ("pve:", "POST /storage"),
+    ("pve:", "POST .*/qemu/101/clone"),
+    ("pve:", "PUT .*/qemu/300/config"),
+    ("pve:", "POST .*/qemu/301/status/start"),
+    ("pve:", "POST /cluster/ha/resources"),
+]
+
+
+async def test_a_run_survives_replies_that_are_lost_after_their_effect(twin: TwinThread, start: Start):
+    """Every kind of change is made once although its answer never came."""
+    for service, call in LOST_REPLIES:
+        twin.world.faults.plant(Fault(service, call, "drop"))
+
+    report = await (await start()).result()
+
+    met = [fault for fault in twin.world.faults.planted if fault.met]
+    print(f"{len(met)} of {len(LOST_REPLIES)} replies lost")
+    assert len(met) == len(LOST_REPLIES)
+    assert report.proof is not None
     changes = twin.change_lines()
     assert len(changes) == len(set(changes)), "something was done twice"
 

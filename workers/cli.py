@@ -158,7 +158,8 @@ def run_worker(inventory: InventoryOption = None) -> None:
 
         def ready() -> None:
             target = client.service_client.config.target_host
-            out.print(f"works on {known.name}: queue {settings.task_queue} at {target}; Ctrl-C stops it")
+            said = f"works on {known.name}: queue {settings.task_queue} at {target}; Ctrl-C stops it"
+            out.print(said, soft_wrap=True)
 
         await until_stopped(client, known, path.parent, settings, ready)
 
@@ -239,7 +240,8 @@ def lab_up(
             raise Unusable(
                 f"the twin cannot listen: {error.strerror or error}", "does another twin run already?"
             ) from None
-        out.print(f"twin of {known.name} is up at speed {speed:g}; control plane at {control_url(known)}")
+        said = f"twin of {known.name} is up at speed {speed:g}; control plane at {control_url(known)}"
+        out.print(said, soft_wrap=True)
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -24,6 +24,13 @@ POLL = 0.25
 # A query needs a worker; without one it would wait for ever.
 PATIENCE = timedelta(seconds=3)
 
+# Shown beside the page in the Temporal UI, from the first second on.
+DETAILS = """Builds the stretched cluster: pod, hosts, paths, shared LVM, quorum device, guests, HA.
+
+It plans first and stops at the first thing that stands in the way, before anything is changed.
+Started again, it changes only what still differs. To end it, use *Request Cancellation*: running steps come to
+their end, and what was done stays done."""
+
 Deployment = WorkflowHandle[DeployStretchedCluster, DeployReport]
 
 
@@ -42,6 +49,7 @@ async def start_deploy(client: Client, request: DeployRequest, cluster: str, que
             task_queue=queue,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             static_summary=f"Deploy {cluster}: {request.mode}",
+            static_details=DETAILS,
         )
     except WorkflowAlreadyStartedError:
         raise Unusable(f"{run_id} is running already", "follow it with `quorate status`, or wait for its end") from None

@@ -1,9 +1,9 @@
 """What `quorate status` shows: the newest runs, and the steps of those that are running."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
@@ -12,6 +12,7 @@ from workers.follow import PATIENCE
 from workflows.page import Section, story
 
 NEWEST = 10
+_SIGNS = {"completed": ("✓", "green"), "running": ("…", "yellow")}
 OURS = "WorkflowType = 'DeployStretchedCluster'"
 
 
@@ -26,14 +27,13 @@ async def show_status(console: Console, *, as_json: bool) -> None:
     if not runs:
         console.print("no runs yet; start one with `quorate run deploy --plan`")
         return
-    table = Table("run", "runbook", "state", "started", "took")
     for run in runs:
-        took = str(run.close_time - run.start_time).split(".")[0] if run.close_time else ""
-        table.add_row(run.id, run.workflow_type, _state(run), f"{run.start_time:%Y-%m-%d %H:%M:%S}", took)
-    console.print(table)
-    for run in runs:
-        for line in story(open_steps.get(run.run_id) or []):
-            console.print(f"  {line}", markup=False, soft_wrap=True)
+        took = str((run.close_time or datetime.now(UTC)) - run.start_time).split(".")[0]
+        sign, style = _SIGNS.get(_state(run), ("✗", "red"))
+        line = f"{sign} {run.id}  {run.workflow_type}  {_state(run)}  {run.start_time:%Y-%m-%d %H:%M:%S} UTC  {took}"
+        console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+        for step in story(open_steps.get(run.run_id) or []):
+            console.print(f"    {step}", markup=False, highlight=False, soft_wrap=True)
 
 
 async def _steps(client: Client, run: WorkflowExecution) -> list[Section]:

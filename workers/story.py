@@ -25,7 +25,7 @@ class Story:
 
     def line(self, text: str) -> None:
         """Something that happened beside the steps."""
-        self._console.print(Text(f"{self._clock()}    {text}", style="dim"))
+        self._console.print(Text(f"{self._clock()}    {text}", style="dim"), soft_wrap=True)
 
     def step(self, step: StepRecord | str) -> None:
         """A step that has ended, or a remark about the run."""
