@@ -180,8 +180,11 @@ def deploy(
     async def go() -> DeployReport:
         handle = await follow.start_deploy(await connect(), request, known.name, Settings().task_queue)
         story = Story(console)
-        async for step in follow.steps(handle):
-            story.step(step)
+        try:
+            async for step in follow.steps(handle):
+                story.step(step)
+        finally:
+            story.rest()
         return await follow.result(handle)
 
     report = asyncio.run(go())

@@ -48,6 +48,7 @@ async def demo(inventory_path: Path, state: Path, *, speed: float, story: Story)
         (state / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
         return summary
     finally:
+        story.rest()
         for child in reversed(children):
             await asyncio.to_thread(child.stop)
         await server.stop()

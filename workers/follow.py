@@ -55,8 +55,8 @@ async def start_deploy(client: Client, request: DeployRequest, cluster: str, que
         raise Unusable(f"{run_id} is running already", "follow it with `quorate status`, or wait for its end") from None
 
 
-async def steps(handle: WorkflowHandle[Any, Any]) -> AsyncIterator[StepRecord | str]:
-    """Each step once, when it has ended; a text when there is something to say about the wait."""
+async def steps(handle: WorkflowHandle[Any, Any]) -> AsyncIterator[StepRecord | str | list[str]]:
+    """Each step once, when it has ended; the titles of those under way at every look; remarks about the wait."""
     shown: set[tuple[int, int]] = set()
     silent = False
     while True:
@@ -81,6 +81,7 @@ async def steps(handle: WorkflowHandle[Any, Any]) -> AsyncIterator[StepRecord | 
                 if step.state != "running" and (s, n) not in shown:
                     shown.add((s, n))
                     yield step
+        yield [step.title for section in sections for step in section.steps if step.state == "running"]
         if closed:
             return
         await asyncio.sleep(POLL)

@@ -1,0 +1,65 @@
+"""The page of a run, as text."""
+
+from datetime import timedelta
+
+from workflows.page import Section, StepRecord, render, story
+
+
+def step(title: str, finding: str = "", state: str = "done", at: int = 0) -> StepRecord:
+    return StepRecord(title=title, state=state, at=timedelta(seconds=at), finding=finding)
+
+
+def test_says_what_is_under_way():
+    """A running step has no finding yet."""
+    page = render(
+        "Build", "Now: Pod is online.", [Section(title="Apply", steps=[step("Pod is online", state="running")])]
+    )
+
+    assert page == (
+        "### Build\n\n**Now: Pod is online.**\n\n| T+ | | Step | Finding |\n| --- | --- | --- | --- |\n"
+        "| 00:00 | … | Pod is online | under way |\n"
+    )
+
+
+def test_a_finished_section_shrinks_to_one_line():
+    """What is over takes little room; what is now takes all it needs."""
+    done = Section(title="Preflight", steps=[step(f"Node {number} is ready") for number in range(12)])
+    page = render("Build", "Now", [done, Section(title="Apply", steps=[step("Pod is online", "online", at=65)])])
+
+    assert "| 00:00 | ✓ | Preflight | 12 steps |" in page
+    assert "Node 3" not in page
+    assert "| 01:05 | ✓ | Pod is online | online |" in page
+
+
+def test_a_failed_section_shows_every_step():
+    """Where something is wrong, nothing is folded away."""
+    bad = Section(
+        title="Preflight", steps=[step("One", "well"), step("Two", "NotFound: nothing there", state="failed")]
+    )
+
+    page = render("Build", "Stopped", [bad, Section(title="Apply", steps=[step("Three")])])
+
+    assert "| 00:00 | ✗ | Two | NotFound: nothing there |" in page
+    assert "| 00:00 | ✓ | One | well |" in page
+
+
+def test_stays_below_three_kilobytes_with_two_hundred_guests():
+    """The newest lines stay; the number of the others is said."""
+    many = Section(title="Apply", steps=[step(f"Guest vm-{number} runs", "runs on pxmx01-01") for number in range(200)])
+    page = render("Build", "Now", [many])
+
+    assert len(page.encode()) < 3000
+    assert "Guest vm-199 runs" in page
+    assert "earlier lines are in the history." in page
+
+
+def test_keeps_table_and_typography_whole():
+    """A pipe would end a cell, a dollar begin mathematics, two dashes become one."""
+    page = render("Build", "Now", [Section(title="Apply", steps=[step("a|b", "costs $5 -- or\nmore")])])
+
+    assert "| a\\|b | costs \\$5 - - or more |" in page
+
+
+def test_tells_the_same_as_plain_text():
+    """A terminal reads the same steps."""
+    assert story([Section(title="Apply", steps=[step("Pod is online", "online")])]) == ["✓ Pod is online: online"]
