@@ -21,9 +21,9 @@ from lab.twin import control_url
 from runbooks.deploy import DeployRequest
 from workers import follow
 from workers.children import TWIN_READY, WORKER_READY, Child
-from workers.cli import EXAMPLE
 from workers.embedded import TemporalServer, free_port
 from workers.inventory_file import load
+from workers.options import EXAMPLE
 
 GOAL = 1.5
 

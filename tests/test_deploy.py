@@ -14,7 +14,8 @@ from cluster.plan import Mode
 from runbooks.deploy import DeployReport, DeployRequest
 from tests.conftest import Start, working
 from tests.twin import TwinThread
-from workers.follow import why
+from workers.errors import Unusable
+from workers.follow import start_deploy, why
 
 WWID = "3624a9370730d187406c1477500a7aa92"
 
@@ -176,6 +177,16 @@ async def test_another_clusters_name_is_refused(twin: TwinThread, start: Start):
     assert why(caught.value) == (
         "Inventory is read: NotFound: cluster 'elsewhere' is unknown here: this worker serves 'pxmx-cluster'"
     )
+
+
+async def test_a_second_start_says_that_it_runs_already(client: Client):
+    """One run per cluster and procedure."""
+    running = await start_deploy(client, DeployRequest(), "busy", "nobody-works-here")
+    try:
+        with pytest.raises(Unusable, match="deploy/busy is running already"):
+            await start_deploy(client, DeployRequest(), "busy", "nobody-works-here")
+    finally:
+        await running.terminate()
 
 
 def guests(twin: TwinThread) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ Exit statuses: 0 done, 1 the run failed or the file has errors, 2 wrong use or s
 
 import asyncio
 import os
-import signal
 import sys
 import traceback
 from pathlib import Path
@@ -24,12 +23,14 @@ from workers.connect import connect
 from workers.embedded import TemporalServer
 from workers.errors import Unusable
 from workers.inventory_file import InventoryError, load
+from workers.lab_commands import lab
+from workers.options import EXAMPLE, InventoryOption, JsonOption, out
 from workers.settings import Settings
 from workers.status import show_status
 from workers.story import Story
 from workers.temporal_binary import obtain
 
-out, err = Console(), Console(stderr=True)
+err = Console(stderr=True)
 
 app = typer.Typer(
     name="quorate",
@@ -40,18 +41,9 @@ app = typer.Typer(
     "Start with [bold]quorate demo[/bold]: it builds the example cluster on an emulated world, here on this machine.",
     rich_markup_mode="rich",
 )
-lab = typer.Typer(no_args_is_help=True, help="The twin: two FlashArrays, the nodes and a witness, on loopback.")
 runs = typer.Typer(no_args_is_help=True, help="Start a runbook and follow it.")
 app.add_typer(lab, name="lab")
 app.add_typer(runs, name="run")
-
-EXAMPLE = Path(__file__).parents[1] / "examples" / "lab.yaml"
-
-InventoryOption = Annotated[
-    Path | None,
-    typer.Option("--inventory", "-i", help="The inventory file. Default: $QUORATE_INVENTORY, else ./inventory.yaml."),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")]
 
 
 def _inventory(option: Path | None) -> Path:
@@ -216,42 +208,6 @@ def server() -> None:
 def status(as_json: JsonOption = False) -> None:
     """Show the newest runs, and the steps of those that are running."""
     asyncio.run(show_status(out, as_json=as_json))
-
-
-@lab.command(name="up")
-def lab_up(
-    inventory: InventoryOption = None,
-    speed: Annotated[float, typer.Option(help="Lab seconds per second; 1 is real time.", min=0.1)] = 1.0,
-) -> None:
-    """Start the twin of an inventory whose addresses are loopback, and stay until Ctrl-C.
-
-    Its tokens, keys and certificates are written where the inventory refers to them.
-    """
-    from lab.credentials import NotLoopback
-    from lab.twin import Twin, control_url
-
-    path = inventory or EXAMPLE
-    known = load(path)
-
-    async def stay() -> None:
-        twin = Twin(known, path.parent, speed=speed)
-        try:
-            await twin.start()
-        except NotLoopback as error:
-            raise Unusable(str(error), "the twin needs an inventory like examples/lab.yaml") from None
-        except OSError as error:
-            raise Unusable(
-                f"the twin cannot listen: {error.strerror or error}", "does another twin run already?"
-            ) from None
-        said = f"twin of {known.name} is up at speed {speed:g}; control plane at {control_url(known)}"
-        out.print(said, soft_wrap=True)
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        await stop.wait()
-        await twin.stop()
-
-    asyncio.run(stay())
 
 
 def _complain(what: str, remedy: str = "") -> None:

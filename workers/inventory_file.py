@@ -8,7 +8,8 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from cluster.inventory import Inventory, Location, problems
+from cluster.crosscheck import Location, problems
+from cluster.inventory import Inventory
 
 _SECRET_FIELDS = {"api_token", "token", "password", "key"}
 # pydantic's own words for what happens most often, in the words of this file

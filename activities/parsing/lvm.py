@@ -23,7 +23,8 @@ def parse_volume_groups(text: str) -> list[VolumeGroup]:
     """
     if not text.strip():
         return []
-    rows = [row for report in json.loads(text)["report"] for row in report.get("vg", [])]
+    # the key is "vg" or "pv": LVM names a report by the finest kind of column in it
+    rows = [row for report in json.loads(text)["report"] for kind in report.values() for row in kind]
     return [
         VolumeGroup(name=row["vg_name"], device=row["pv_name"], size=row["vg_size"], free=row["vg_free"])
         for row in rows

@@ -1,0 +1,87 @@
+"""What the inventory's fields may not say together: duplicates, unknown names, votes that cannot work."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Literal
+
+from cluster.inventory import Inventory
+
+Location = tuple[str | int, ...]
+Problem = tuple[Location, str]
+
+
+def problems(inventory: Inventory) -> list[Problem]:
+    """What the inventory's fields say against each other: where it stands, and what is allowed instead."""
+    return [
+        *_twice(inventory),
+        *_unknown_names(inventory),
+        *_votes(inventory),
+        *_luns(inventory),
+    ]
+
+
+def _twice(inventory: Inventory) -> Iterator[Problem]:
+    """Names, addresses and initiators that must be unique, and are not."""
+    seen: dict[tuple[Literal["name", "address", "iqn", "vmid"], str], list[tuple[Location, str]]] = defaultdict(list)
+    for s, site in enumerate(inventory.sites):
+        seen["name", site.name].append((("sites", s, "name"), f"site {site.name}"))
+        for n, node in enumerate(site.nodes):
+            where: Location = ("sites", s, "nodes", n)
+            seen["name", node.name].append(((*where, "name"), f"node {node.name} of {site.name}"))
+            seen["address", node.address].append(((*where, "address"), f"node {node.name} of {site.name}"))
+            seen["iqn", node.iqn].append(((*where, "iqn"), f"node {node.name} of {site.name}"))
+    for a, array in enumerate(inventory.arrays):
+        seen["name", array.name].append((("arrays", a, "name"), f"array {array.name}"))
+        seen["address", array.address].append((("arrays", a, "address"), f"array {array.name}"))
+    seen["address", inventory.witness.address].append((("witness", "address"), "the witness"))
+    for g, guest in enumerate(inventory.guests):
+        seen["vmid", str(guest.vmid)].append((("guests", g, "vmid"), f"guest {guest.name}"))
+    for (kind, value), uses in seen.items():
+        for place, _ in uses[1:]:
+            others = " and ".join(dict.fromkeys(who for _, who in uses))
+            yield place, f"{kind} {value} is used twice, by {others}: each needs its own"
+
+
+def _unknown_names(inventory: Inventory) -> Iterator[Problem]:
+    arrays = [array.name for array in inventory.arrays]
+    nodes = [node.name for node in inventory.nodes]
+    for s, site in enumerate(inventory.sites):
+        if site.array not in arrays:
+            yield ("sites", s, "array"), f"array {site.array} is unknown: known are {', '.join(arrays)}"
+    if inventory.sites[0].array == inventory.sites[1].array:
+        yield ("sites", 1, "array"), f"array {inventory.sites[1].array} serves both sites: each site needs its own"
+    if inventory.pod.first not in arrays:
+        yield ("pod", "first"), f"array {inventory.pod.first} is unknown: known are {', '.join(arrays)}"
+    for g, guest in enumerate(inventory.guests):
+        if guest.node not in nodes:
+            yield ("guests", g, "node"), f"node {guest.node} is unknown: known are {', '.join(nodes)}"
+
+
+def _votes(inventory: Inventory) -> Iterator[Problem]:
+    counts = {site.name: len(site.nodes) for site in inventory.sites}
+    if len(inventory.nodes) % 2:
+        total = len(inventory.nodes)
+        yield (
+            ("sites",),
+            f"{total} nodes are an odd number: the quorum device votes only for an even one (ffsplit), "
+            f"place as many nodes on each site ({_listing(counts)})",
+        )
+    elif len(set(counts.values())) > 1:
+        yield (
+            ("sites",),
+            f"the sites are of unequal size ({_listing(counts)}): the smaller one could never carry on alone",
+        )
+
+
+def _luns(inventory: Inventory) -> Iterator[Problem]:
+    arrays = {array.name for array in inventory.arrays}
+    for v, volume in enumerate(inventory.pod.volumes):
+        if wrong := set(volume.luns) ^ arrays:
+            yield (
+                ("pod", "volumes", v, "luns"),
+                f"one LUN for each array is wished ({', '.join(sorted(arrays))}); at odds: {', '.join(sorted(wrong))}",
+            )
+
+
+def _listing(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name}: {count}" for name, count in counts.items())
