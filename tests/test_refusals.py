@@ -141,6 +141,48 @@ async def test_a_refused_cluster_token(twin: TwinThread, deploy: Deploy):
     assert "check api.token_id and the secret that api.token refers to" in said
 
 
+async def test_an_array_token_that_may_only_read(twin: TwinThread, deploy: Deploy):
+    """The role that the token's user has is named, with those that would do."""
+    tokens = twin.world.arrays["X90R3-SiteB"].tokens
+    tokens.update(dict.fromkeys(tokens, "readonly"))
+
+    assert await refused(await deploy()) == (
+        "Array X90R3-SiteB is ready: Unauthorized: X90R3-SiteB: the token's user has the role 'readonly'; "
+        "it needs array_admin or storage_admin"
+    )
+
+
+async def test_missing_privileges(twin: TwinThread, deploy: Deploy):
+    """Each privilege that is missing is named with its path, all at once."""
+    token = twin.inventory.api.token_id
+    twin.world.cluster.drop_privilege(token, "VM.Clone")
+    twin.world.cluster.drop_privilege(token, "Sys.Console")
+
+    assert await refused(await deploy()) == (
+        "Cluster is quorate and complete: Unauthorized: the token lacks Sys.Console at /, VM.Clone at /vms/101; "
+        "grant it to the token and to its user"
+    )
+    assert twin.change_lines() == []
+
+
+async def test_arrays_that_are_connected_asynchronously(twin: TwinThread, deploy: Deploy):
+    """ActiveCluster needs a synchronous connection."""
+    twin.world.arrays["X90R3-SiteA"].link.type = "async-replication"
+
+    assert "the connection to X90R3-SiteB is of type 'async-replication'; ActiveCluster needs 'sync-replication'" in (
+        await refused(await deploy())
+    )
+
+
+async def test_an_offline_node(twin: TwinThread, deploy: Deploy):
+    """All nodes must be there to build on."""
+    twin.world.nodes["pxmx02-03"].powered = False
+    said = await refused(await deploy())
+
+    assert "pxmx02-03 offline; all nodes must be online to build the cluster" in said
+    assert twin.change_lines() == []
+
+
 async def test_a_secret_that_is_not_there(twin: TwinThread, deploy: Deploy):
     """A missing file is named by its reference."""
     said = await refused(await deploy(**{"secrets/X90R3-SiteB.token": "secrets/none.token"}))

@@ -5,6 +5,7 @@ Its answers are turned into plain dictionaries here; nobody above sees an SDK ty
 """
 
 import threading
+import uuid
 from typing import Any
 
 import urllib3
@@ -116,12 +117,30 @@ class FlashArray:
         return self._call("get_arrays")[0]
 
     def role(self) -> str:
-        """The role of the token's user: ``array_admin``, ``storage_admin`` or a lesser one."""
-        user = self._call("get_sessions", filter="user_interface='REST'", sort=["start_time-"], limit=1)
-        admins = {admin["name"]: admin for admin in self._call("get_admins")}
-        name = user[0].get("user") if user else None
-        admin = admins.get(name or "") or next(iter(admins.values()), {})
-        return str((admin.get("role") or {}).get("name", "unknown"))
+        """The role of the token's user: ``array_admin``, ``storage_admin`` or a lesser one.
+
+        Only the answer to a login tells whose token it is, and the SDK drops that answer: so log in once by hand.
+        """
+        user = self._token_user()
+        admin = next((admin for admin in self._call("get_admins", names=[user])), None)
+        return str(((admin or {}).get("role") or {}).get("name", "unknown"))
+
+    def _token_user(self) -> str:
+        base = f"https://{self._array.address}/api/{REST_VERSION}"
+        ca = str(self._secrets.path(self._array.ca)) if self._array.ca is not None else None
+        limit = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
+        headers = {"Content-Type": "application/json", "X-Request-ID": str(uuid.uuid4())}
+        token = {"api-token": self._secrets.read(self._array.api_token)}
+        try:
+            with urllib3.PoolManager(ca_certs=ca, timeout=limit, retries=False) as pool:
+                answer = pool.request("POST", f"{base}/login", headers={**headers, **token})
+                if answer.status != 200:
+                    raise refusal(self.name, answer.status, "the login was refused", None)
+                session = {"x-auth-token": answer.headers["x-auth-token"]}
+                pool.request("POST", f"{base}/logout", headers={**headers, **session})
+                return str(answer.json()["items"][0]["username"])
+        except urllib3.exceptions.HTTPError as error:
+            raise Unreachable(self._silence(error)) from None
 
     def connection(self, peer: str) -> Item | None:
         """The array connection to `peer`."""
