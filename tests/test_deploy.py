@@ -129,6 +129,8 @@ async def test_the_page_says_what_happened_and_what_is_asked(deployed: Deployed)
     assert deployed.page.startswith("### Deploy the stretched cluster pxmx-cluster (apply)\n\n")
     assert f"{deployed.first.changed} changes made. Nothing is asked of you.**" in deployed.page
     assert "| ✓ | Preflight | 12 steps |" in deployed.page
+    assert f"| ✓ | Plan | 16 steps, {deployed.first.changed} changes planned |" in deployed.page
+    assert f"| ✓ | Apply | 16 steps, {deployed.first.changed} changes made |" in deployed.page
     assert "| ✓ | HA is armed, guests started | armed, 6 LRMs well, started: vm:300, vm:301 |" in deployed.page
     assert len(deployed.page.encode()) < 3000
 

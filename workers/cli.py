@@ -179,7 +179,11 @@ def deploy(
             story.rest()
         return await follow.result(handle)
 
-    report = asyncio.run(go())
+    try:
+        report = asyncio.run(go())
+    except KeyboardInterrupt:
+        err.print("no longer followed; the run goes on: see `quorate status`")
+        raise
     if as_json:
         out.print_json(data=report.model_dump(mode="json"))
         return

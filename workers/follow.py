@@ -28,8 +28,7 @@ PATIENCE = timedelta(seconds=3)
 DETAILS = """Builds the stretched cluster: pod, hosts, paths, shared LVM, quorum device, guests, HA.
 
 It plans first and stops at the first thing that stands in the way, before anything is changed.
-Started again, it changes only what still differs. To end it, use *Request Cancellation*: running steps come to
-their end, and what was done stays done."""
+Started again, it changes only what still differs. To end it, use *Request Cancellation*: what was done stays done."""
 
 Deployment = WorkflowHandle[DeployStretchedCluster, DeployReport]
 

@@ -66,9 +66,10 @@ def _row(step: StepRecord) -> str:
 
 
 def _summary(section: Section) -> str:
-    first = section.steps[0]
-    changed = sum(step.changes for step in section.steps if step.changed)
-    finding = f"{len(section.steps)} steps" + (f", {changed} changes" if changed else "")
+    first, finding = section.steps[0], f"{len(section.steps)} steps"
+    for made, word in ((True, "made"), (False, "planned")):
+        if changes := sum(step.changes for step in section.steps if step.changed is made):
+            finding += f", {changes} changes {word}"
     return f"| {_clock(first.at)} | ✓ | {_safe(section.title)} | {finding} |\n"
 
 
