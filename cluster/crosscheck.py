@@ -28,18 +28,24 @@ def _twice(inventory: Inventory) -> Iterator[Problem]:
         for n, node in enumerate(site.nodes):
             where: Location = ("sites", s, "nodes", n)
             seen["name", node.name].append(((*where, "name"), f"node {node.name} of {site.name}"))
-            seen["address", node.address].append(((*where, "address"), f"node {node.name} of {site.name}"))
+            seen["address", _host(node.address)].append(((*where, "address"), f"node {node.name} of {site.name}"))
             seen["iqn", node.iqn].append(((*where, "iqn"), f"node {node.name} of {site.name}"))
     for a, array in enumerate(inventory.arrays):
         seen["name", array.name].append((("arrays", a, "name"), f"array {array.name}"))
-        seen["address", array.address].append((("arrays", a, "address"), f"array {array.name}"))
-    seen["address", inventory.witness.address].append((("witness", "address"), "the witness"))
+        seen["address", _host(array.address)].append((("arrays", a, "address"), f"array {array.name}"))
+    seen["address", _host(inventory.witness.address)].append((("witness", "address"), "the witness"))
     for g, guest in enumerate(inventory.guests):
         seen["vmid", str(guest.vmid)].append((("guests", g, "vmid"), f"guest {guest.name}"))
     for (kind, value), uses in seen.items():
         for place, _ in uses[1:]:
             others = " and ".join(dict.fromkeys(who for _, who in uses))
             yield place, f"{kind} {value} is used twice, by {others}: each needs its own"
+
+
+def _host(address: str) -> str:
+    """An address without its port; an IPv6 address has more than one colon and no port here."""
+    host, colon, port = address.partition(":")
+    return host if colon and port.isdigit() else address
 
 
 def _unknown_names(inventory: Inventory) -> Iterator[Problem]:

@@ -40,6 +40,13 @@ def test_names_both_users_of_a_duplicate_address(tmp_path: Path):
     ]
 
 
+def test_a_port_does_not_hide_a_duplicate_address(tmp_path: Path):
+    """An array on a node's address is one address used twice."""
+    (said,) = complaints(tmp_path, ("address: 127.21.101.10:8443", "address: 127.21.101.11:8443"))
+
+    assert "address 127.21.101.11 is used twice, by node pxmx01-01 of site-a and array X90R3-SiteA" in said
+
+
 def test_refuses_a_node_on_two_sites(tmp_path: Path):
     """A node stands in one room."""
     said = complaints(tmp_path, ("name: pxmx02-01", "name: pxmx01-01"))

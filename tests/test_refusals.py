@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import trustme
 from temporalio.client import Client, WorkflowFailureError
 
 from activities.clients.purity import FlashArray
@@ -118,6 +119,28 @@ async def test_an_unreachable_array(twin: TwinThread, deploy: Deploy):
     assert "does not answer" in said
     assert "refused" in said
     assert twin.change_lines() == []
+
+
+async def test_a_certificate_of_another_authority(twin: TwinThread, deploy: Deploy):
+    """Whoever answers with a wrong certificate is not spoken to, and not asked again."""
+    authority = trustme.CA(organization_name="somebody else")
+    authority.cert_pem.write_to_path(str(twin.path.parent / "secrets" / "other.pem"))
+    said = await refused(await deploy(**{"secrets/ca.pem": "secrets/other.pem"}))
+
+    assert said.startswith("Array X90R3-SiteA is ready: Unauthorized: X90R3-SiteA at 127.")
+    assert "its certificate is not signed by secrets/other.pem" in said
+    assert said.endswith("put the right CA into arrays.ca")
+
+
+async def test_a_cluster_certificate_of_another_authority(twin: TwinThread, deploy: Deploy):
+    """The same for Proxmox VE, with the place where the right one lies."""
+    authority = trustme.CA(organization_name="somebody else")
+    authority.cert_pem.write_to_path(str(twin.path.parent / "secrets" / "other.pem"))
+    lines = "token: file:secrets/pve.token\n  ca: secrets/"
+    said = await refused(await deploy(**{f"{lines}ca.pem": f"{lines}other.pem"}))
+
+    assert said.startswith("Cluster is quorate and complete: Unauthorized: pxmx01-01: its certificate is not signed by")
+    assert said.endswith("put the cluster's own CA into api.ca: /etc/pve/pve-root-ca.pem of any node")
 
 
 async def test_a_refused_array_token(twin: TwinThread, deploy: Deploy):

@@ -105,6 +105,11 @@ class PveApi:
             raise refusal(error.status_code, error.content or error.status_message, fields) from None
         except AuthenticationError:
             raise refusal(401, "Authentication failed!", {}) from None
+        except requests.exceptions.SSLError as error:
+            raise Unauthorized(
+                f"{node}: its certificate is not signed by {self._inventory.api.ca or 'a known CA'} ({_plain(error)}); "
+                "put the cluster's own CA into api.ca: /etc/pve/pve-root-ca.pem of any node"
+            ) from None
         except requests.exceptions.RequestException as error:
             address = f"{self._inventory.node(node).address}:{self._inventory.api.port}"
             raise Unreachable(f"{node} at {address} does not answer: {_plain(error)}") from None

@@ -49,9 +49,11 @@ class FlashArray:
         self._secrets = secrets
         self._lock = threading.Lock()
         self._client: Any = None
+        self._user = ""  # whose token it is, known after the first login
 
     def _connected(self) -> Any:
         if self._client is None:
+            self._user = self._introduce()
             configuration: Any = Configuration()
             configuration.verify_ssl = True
             if self._array.ca is not None:
@@ -68,6 +70,24 @@ class FlashArray:
             )
         return self._client
 
+    def _introduce(self) -> str:
+        """Log in once by hand and out again: the SDK hides why an array cannot be spoken to, and whose token it is."""
+        base = f"https://{self._array.address}/api/{REST_VERSION}"
+        ca = str(self._secrets.path(self._array.ca)) if self._array.ca is not None else None
+        limit = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
+        headers = {"Content-Type": "application/json", "X-Request-ID": str(uuid.uuid4())}
+        token = {"api-token": self._secrets.read(self._array.api_token)}
+        with urllib3.PoolManager(ca_certs=ca, timeout=limit, retries=False) as pool:
+            answer = pool.request("POST", f"{base}/login", headers={**headers, **token})
+            if answer.status in (401, 403):
+                raise self._token_refused()
+            if answer.status != 200:
+                raise refusal(self.name, answer.status, "it does not let us log in", None)
+            if (session := answer.headers.get("x-auth-token")) is None:
+                raise Unreachable(f"{self.name}: what answers at {self._array.address} is no FlashArray")
+            pool.request("POST", f"{base}/logout", headers={**headers, "x-auth-token": session})
+            return str(answer.json()["items"][0]["username"])
+
     def _call(self, method: str, **arguments: Any) -> list[Item]:
         """One SDK call: its items as dictionaries. The one place where the SDK's errors are met."""
         with self._lock:
@@ -79,11 +99,11 @@ class FlashArray:
                 # Login trouble and errors of a later page come as text; the token is not part of it.
                 raise self._login_refused(error) from None
             except urllib3.exceptions.HTTPError as error:
-                raise Unreachable(self._silence(error)) from None
+                raise self._silence(error) from None
             except ValueError as error:
                 raise Rejected(f"{self.name}: {error}") from None
             except OSError as error:
-                raise Unreachable(self._silence(error)) from None
+                raise self._silence(error) from None
         first = answer.errors[0] if answer.errors else None
         raise refusal(
             self.name, answer.status_code, getattr(first, "message", None) or "", getattr(first, "context", None)
@@ -91,16 +111,25 @@ class FlashArray:
 
     def _login_refused(self, error: PureError) -> Word:
         text = str(error)
-        if "(401)" in text or "(403)" in text:
-            return Unauthorized(
-                f"{self.name}: the array refuses the API token in {self._array.api_token}; renew it and try again"
-            )
-        return Unreachable(f"{self.name}: {text[:300]}")
+        return (
+            self._token_refused() if "(401)" in text or "(403)" in text else Unreachable(f"{self.name}: {text[:300]}")
+        )
 
-    def _silence(self, error: Exception) -> str:
+    def _token_refused(self) -> Word:
+        return Unauthorized(
+            f"{self.name}: the array refuses the API token in {self._array.api_token}; renew it and try again"
+        )
+
+    def _silence(self, error: Exception) -> Word:
+        """No answer at all: a wrong certificate is a matter of trust, anything else may pass."""
         reason = getattr(error, "reason", None) or error
-        text = str(reason).rsplit(": ", 1)[-1]
-        return f"{self.name} at {self._array.address} does not answer: {text[:200]}"
+        text = str(reason).rsplit(": ", 1)[-1][:200]
+        if "CERTIFICATE_VERIFY_FAILED" in str(reason):
+            return Unauthorized(
+                f"{self.name} at {self._array.address}: its certificate is not signed by "
+                f"{self._array.ca or 'a known CA'} ({text}); put the right CA into arrays.ca"
+            )
+        return Unreachable(f"{self.name} at {self._array.address} does not answer: {text}")
 
     def _one(self, method: str, name: str, **arguments: Any) -> Item | None:
         """The object of that name; None when there is none, which Purity says with a 400."""
@@ -117,30 +146,10 @@ class FlashArray:
         return self._call("get_arrays")[0]
 
     def role(self) -> str:
-        """The role of the token's user: ``array_admin``, ``storage_admin`` or a lesser one.
-
-        Only the answer to a login tells whose token it is, and the SDK drops that answer: so log in once by hand.
-        """
-        user = self._token_user()
-        admin = next((admin for admin in self._call("get_admins", names=[user])), None)
-        return str(((admin or {}).get("role") or {}).get("name", "unknown"))
-
-    def _token_user(self) -> str:
-        base = f"https://{self._array.address}/api/{REST_VERSION}"
-        ca = str(self._secrets.path(self._array.ca)) if self._array.ca is not None else None
-        limit = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
-        headers = {"Content-Type": "application/json", "X-Request-ID": str(uuid.uuid4())}
-        token = {"api-token": self._secrets.read(self._array.api_token)}
-        try:
-            with urllib3.PoolManager(ca_certs=ca, timeout=limit, retries=False) as pool:
-                answer = pool.request("POST", f"{base}/login", headers={**headers, **token})
-                if answer.status != 200:
-                    raise refusal(self.name, answer.status, "the login was refused", None)
-                session = {"x-auth-token": answer.headers["x-auth-token"]}
-                pool.request("POST", f"{base}/logout", headers={**headers, **session})
-                return str(answer.json()["items"][0]["username"])
-        except urllib3.exceptions.HTTPError as error:
-            raise Unreachable(self._silence(error)) from None
+        """The role of the token's user: ``array_admin``, ``storage_admin`` or a lesser one."""
+        self.array()  # whose token it is, is known after the first login
+        admin = next(iter(self._call("get_admins", names=[self._user])), {})
+        return str((admin.get("role") or {}).get("name", "unknown"))
 
     def connection(self, peer: str) -> Item | None:
         """The array connection to `peer`."""
