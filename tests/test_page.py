@@ -62,4 +62,6 @@ def test_keeps_table_and_typography_whole():
 
 def test_tells_the_same_as_plain_text():
     """A terminal reads the same steps."""
-    assert story([Section(title="Apply", steps=[step("Pod is online", "online")])]) == ["✓ Pod is online: online"]
+    section = Section(title="Apply", steps=[step("Pod is online", "online"), step("Hosts see it", state="running")])
+
+    assert story([section]) == ["✓ Pod is online: online", "… Hosts see it: under way"]

@@ -61,8 +61,11 @@ def render(headline: str, now: str, sections: Sequence[Section]) -> str:
 
 
 def _row(step: StepRecord) -> str:
-    finding = step.finding or ("under way" if step.state == "running" else "")
-    return f"| {_clock(step.at)} | {_SIGN[step.state]} | {_safe(step.title)} | {_safe(finding)} |\n"
+    return f"| {_clock(step.at)} | {_SIGN[step.state]} | {_safe(step.title)} | {_safe(_finding(step))} |\n"
+
+
+def _finding(step: StepRecord) -> str:
+    return "under way" if step.state == "running" else step.finding
 
 
 def _summary(section: Section) -> str:
@@ -87,7 +90,7 @@ def _safe(text: str) -> str:
 def story(sections: Sequence[Section]) -> list[str]:
     """The run as lines of plain text: what a terminal shows and a test reads."""
     return [
-        f"{_SIGN[step.state]} {step.title}: {step.finding}" + (f" [{seconds(step.took)}]" if step.took else "")
+        f"{_SIGN[step.state]} {step.title}: {_finding(step)}" + (f" [{seconds(step.took)}]" if step.took else "")
         for section in sections
         for step in section.steps
     ]
