@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 
 from lab.faults import Fault
+from lab.power import nodes_of, switch_off, switch_on
 
 if TYPE_CHECKING:
     from lab.twin import Twin
@@ -61,6 +62,15 @@ def control(twin: "Twin") -> web.Application:
         twin.world.clock.speed = float((await request.json())["speed"])
         return web.json_response({"speed": twin.world.clock.speed})
 
+    async def power(request: web.Request) -> web.Response:
+        order = await request.json()
+        nodes = nodes_of(twin.world, order["what"])
+        if order["on"]:
+            await switch_on(twin.world, nodes)
+        else:
+            switch_off(twin.world, nodes)
+        return web.json_response({name: twin.world.nodes[name].powered for name in nodes})
+
     application = web.Application(middlewares=[_plain_errors])
     application.add_routes(
         [
@@ -70,6 +80,7 @@ def control(twin: "Twin") -> web.Application:
             web.post("/faults", plant),
             web.delete("/faults", clear),
             web.put("/speed", speed),
+            web.post("/power", power),
         ]
     )
     return application

@@ -1,8 +1,8 @@
-"""The HA stack of a healthy cluster: one CRM and one LRM per node, in rounds of lab time.
+"""The HA stack of a cluster: one CRM and one LRM per node, in rounds of lab time.
 
 Here is what the daemons share: resources, the command queue, the manager's status and the locks.
 The daemons are `lab.proxmox.crm` and `lab.proxmox.lrm`; how the status reads is in `lab.proxmox.ha_status`.
-Fencing and recovery are not in here yet.
+Watchdogs, maintenance and arm and disarm are not in here yet.
 """
 
 import base64
@@ -60,6 +60,11 @@ class Ha:
         quiet = ("stopped", "freeze", "error", "request_start")
         services = self.manager.services.items() if self.manager else ()
         return [sid for sid, s in services if node in (s.node, s.target) and s.state not in quiet]
+
+    def joined(self, nodes: list[str]) -> None:
+        """Nodes are up again; if one of them is the lowest-numbered, every lock's age counts anew from now."""
+        if next(iter(self.crms)) in nodes:
+            self.locks.age_anew(self.cluster.world.clock.now())
 
     def begins(self, sid: str) -> None:
         """Note that a transition was asked for: until it is through, the cluster counts as working."""

@@ -100,6 +100,9 @@ class Host:
     local_groups: dict[str, VolumeGroup] = field(default_factory=dict)  # device path -> group on a disk of its own
     units: set[str] = field(default_factory=set)  # transient systemd units that run now
     journal: dict[str, list[str]] = field(default_factory=dict)  # unit -> its lines
+    lost_at: float | None = None  # lab time at which it lost power; None while it has it
+    up_since: float = float("-inf")  # lab time at which it was up again
+    missed_after: float = 0.0  # seconds after the loss at which qnetd drops its client
     certificates: bool = False  # the quorum device's certificate store is initialised
     clock_offset: float = 0.0  # seconds this host's clock is ahead of lab time
     root_keys: set[str] = field(default_factory=set)  # hosts whose root may log in here
@@ -114,6 +117,14 @@ class Corosync:
     qdevice: bool = False
     qdevice_since: float = 0.0  # lab time at which the device was started
     ring: int = 0x16
+
+    def token(self, nodes: int) -> float:
+        """Seconds without the token after which a node counts as failed (reference: proxmox-api §10)."""
+        return 3.0 + max(0, nodes - 2) * self.token_coefficient / 1000
+
+    def forms_after(self, nodes: int) -> float:
+        """Seconds from a node's loss to the new membership: token, then consensus of 1.2 tokens."""
+        return 2.2 * self.token(nodes)
 
 
 @dataclass(frozen=True)
@@ -157,6 +168,12 @@ class World:
     # From the start of the daemons until all nodes show the device's vote, lab seconds (reference: proxmox-api §10,
     # "corosync starts again -> 7 of 7 on all", 3.2 to 5.1 s measured).
     DEVICE_SETTLES = 3.5
+    # A node whose corosync has started is a member again; measured 3.2 to 3.3 s with coefficient 125 (same table).
+    JOINS_AFTER = 3.3
+    # From power to running daemons; the article saw its nodes join about 20 s after they were powered on.
+    BOOTS_IN = 17.0
+    # qnetd drops a client that has missed its 8 s heartbeat for 12 s, so 4 to 12 s after the loss.
+    CLIENT_DROPPED = (4.0, 12.0)
 
     def __init__(self, inventory: Inventory, *, clock: Clock | None = None, seed: int = 1) -> None:
         self.inventory = inventory
@@ -267,24 +284,39 @@ class World:
     # --- votes ---------------------------------------------------------------------------------------------------
 
     def members(self) -> tuple[str, ...]:
-        """The nodes that are in the corosync membership."""
-        return tuple(name for name, host in self.nodes.items() if host.powered)
+        """The nodes that are in the settled membership.
+
+        A lost node stays in it until corosync has formed a new one and, with a quorum device, qnetd has answered,
+        which it does only after it has dropped the clients of all lost nodes.
+        """
+        now, lost = self.clock.now(), [host for host in self.nodes.values() if host.lost_at is not None]
+        settles = self.corosync.forms_after(len(self.nodes))
+        if self.corosync.qdevice and self.witness.powered:
+            settles = max([settles, *(host.missed_after for host in lost)])
+        return tuple(
+            name
+            for name, host in self.nodes.items()
+            if (host.powered and now >= host.up_since + self.JOINS_AFTER)
+            or (host.lost_at is not None and now < host.lost_at + settles)
+        )
 
     def votes(self, node: str) -> Votes:
-        """The votes as that node counts them: every node with power is a member, at once.
+        """The votes as a node counts them; the total falls when corosync has formed, the members when all is settled.
 
-        Partitions and corosync's settling times are not modelled here yet.
+        Partitions and the loss of the witness's link are not modelled here yet: all nodes with power are of one view.
         """
-        members = self.members()
+        now, members = self.clock.now(), self.members()
+        forms = self.corosync.forms_after(len(self.nodes))
+        voting = [name for name in members if (lost := self.nodes[name].lost_at) is None or now < lost + forms]
         device = "none"
         if self.corosync.qdevice:
-            settled = self.clock.now() >= self.corosync.qdevice_since + self.DEVICE_SETTLES
+            settled = now >= self.corosync.qdevice_since + self.DEVICE_SETTLES
             device = "voting" if settled and self.witness.powered else "connecting"
         expected = len(self.nodes) + (1 if self.corosync.qdevice else 0)
         return Votes(
             members=members,
             expected=expected,
-            total=len(members) + (1 if device == "voting" else 0),
+            total=len(voting) + (1 if device == "voting" else 0),
             quorum=expected // 2 + 1,
             device=device,
         )

@@ -64,6 +64,9 @@ async def serve(
 
 async def _answer(world: World, name: str, registry: Registry, channel: asyncssh.SSHServerProcess[str]) -> None:
     line, host = channel.command or "", host_of(world, name)
+    if not host.powered:
+        _cut(channel)
+        return
     fault = world.faults.take(f"ssh:{name}", line)
     if fault is not None and fault.action == "hang":
         await asyncio.sleep(3600)

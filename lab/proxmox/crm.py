@@ -1,7 +1,7 @@
 """The cluster resource manager of each node: one of them is master and decides what the LRMs shall do.
 
-Rounds and transitions follow the reference pve-ha, sections 1, 6 and 7, for a healthy cluster.
-Fencing and recovery are not in here yet.
+Rounds and transitions follow the reference pve-ha, sections 1 and 3 to 9.
+Maintenance, rules and notifications are not in here yet.
 """
 
 from typing import TYPE_CHECKING
@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 
 MASTER_ROUND = 10.0
 SLAVE_ROUND = 5.0
+FENCE_DELAY = 60.0  # since the current master last saw the node; a new master remembers nothing
 IDLE_ROUNDS = 90  # fifteen minutes without a configured service: the master gives up
+
+
+# States from which a service is given up when its node is lost; a stopped one only while it is to stay stopped.
+FENCED_FROM = ("started", "stopped", "request_stop", *MOVING)
+# Configuration locks that recovery takes away; any other one stays and makes the start fail (reference: pve-ha §9).
+REMOVED_LOCKS = (
+    "backup", "mounted", "migrate", "clone", "rollback", "snapshot", "snapshot-delete", "suspending", "suspended",
+)  # fmt: skip
 
 
 class Crm(Daemon):
@@ -25,6 +34,7 @@ class Crm(Daemon):
     def __init__(self, ha: "Ha", node: str) -> None:
         super().__init__(ha, node)
         self._idle_rounds = 0
+        self._last_online: dict[str, float] = {}
 
     async def round(self) -> float:
         """Wait for quorum, try to become master, or manage."""
@@ -36,8 +46,9 @@ class Crm(Daemon):
             if self.state == "slave":
                 return SLAVE_ROUND
             self._idle_rounds = 0
-            services = self.ha.manager.services if self.ha.manager else {}
-            self.ha.manager = Manager(self.node, int(self.now), services=services)
+            before = self.ha.manager or Manager(self.node, int(self.now))
+            self.ha.manager = Manager(self.node, int(self.now), nodes=before.nodes, services=before.services)
+            self._last_online.clear()
         elif not self._lock():
             self.state = "wait_for_quorum"
             return SLAVE_ROUND
@@ -58,18 +69,68 @@ class Crm(Daemon):
         manager = self.ha.manager
         if manager is None:
             return
-        members = self.ha.cluster.world.votes(self.node).members
-        manager.nodes = {name: "online" if name in members else "unknown" for name in self.ha.crms}
+        self._look_at_nodes(manager)
         self._follow_configuration(manager)
         self._take_commands(manager)
         changing = True
         while changing:
-            changing = sum(self._turn(manager, sid) for sid in sorted(manager.services)) > 0
+            changed = sum(self._turn(manager, sid) for sid in sorted(manager.services))
+            changing = changed + self._fence(manager) > 0
         manager.timestamp = int(self.now)
         self._idle_rounds = 0 if self.ha.resources else self._idle_rounds + 1
         if self._idle_rounds > IDLE_ROUNDS:
             self.ha.locks.release("ha_manager_lock", self.node)
             self.state = "slave"
+
+    def _look_at_nodes(self, manager: Manager) -> None:
+        """A fenced node stays so until its lock is had, even if it is back."""
+        members = self.ha.cluster.world.votes(self.node).members
+        for name in self.ha.crms:
+            self._last_online.setdefault(name, self.now)
+            state = manager.nodes.get(name, "online" if name in members else "unknown")
+            if name in members:
+                self._last_online[name] = self.now
+                state = state if state == "fence" else "online"
+            elif state == "online":
+                state = "unknown"
+            manager.nodes[name] = state
+
+    def _lost(self, manager: Manager, node: str) -> bool:
+        """Away for longer than the fence delay, or given up already."""
+        if manager.nodes.get(node) == "fence":
+            return True
+        return manager.nodes.get(node) == "unknown" and self.now - self._last_online[node] >= FENCE_DELAY
+
+    def _fence(self, manager: Manager) -> int:
+        """Try the agent locks of nodes that must be fenced; with a lock had, the node's services are recovered."""
+        recovered, had = 0, dict[str, bool]()
+        for sid in sorted(manager.services):
+            service = manager.services[sid]
+            if service.state != "fence":
+                continue
+            if service.node not in had:
+                had[service.node] = self.ha.locks.fence(f"ha_agent_{service.node}_lock", self.node, self.now)
+                manager.nodes[service.node] = "unknown" if had[service.node] else "fence"
+            if had[service.node]:
+                self._change(service, "recovery")
+                recovered += 1
+        return recovered
+
+    def _recover(self, manager: Manager, sid: str, service: Service, wanted: str) -> None:
+        """Move the guest's file to the online node with the fewest services; without one, try again each round."""
+        online = [name for name, state in manager.nodes.items() if state == "online"]
+        guest = self.ha.cluster.guests.get(int(sid.partition(":")[2]))
+        if not online or guest is None:
+            return
+        load = {
+            name: sum(s.node == name and s.state != "stopped" for s in manager.services.values()) for name in online
+        }
+        target = min(online, key=lambda name: (load[name], name))
+        if guest.lock in REMOVED_LOCKS:
+            guest.lock = None
+        source, guest.node, guest.lost_at = guest.node, target, None
+        self.ha.cluster.world.record(self.node, "ha.recover", sid, source=source, to=target)
+        self._change(service, "started" if wanted == "started" else "request_stop", node=target)
 
     def _follow_configuration(self, manager: Manager) -> None:
         for sid, resource in self.ha.resources.items():
@@ -101,7 +162,12 @@ class Crm(Daemon):
         wanted = requested(self.ha.resources[sid])
         result = self.ha.lrms[service.node].results.get(service.uid) if service.node in self.ha.lrms else None
         code = None if result is None else int(result["exit_code"])
-        if before == "request_start":
+        if before in FENCED_FROM and self._lost(manager, service.node) and (before != "stopped" or wanted == "stopped"):
+            manager.nodes[service.node] = "fence"
+            self._change(service, "fence")
+        elif before == "recovery":
+            self._recover(manager, sid, service, wanted)
+        elif before == "request_start":
             self._change(service, "started")
         elif before == "started":
             self._turn_started(manager, sid, service, wanted, code)

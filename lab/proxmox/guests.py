@@ -14,6 +14,9 @@ from lab.proxmox.tasks import Task, Work
 
 routes = Routes()
 
+# How long a node's last broadcast is kept after it fell silent, lab seconds (reference: proxmox-api §5.1).
+BROADCAST_KEPT = 300.0
+
 _QEMU = "/nodes/{node}/qemu/{vmid}"
 
 
@@ -29,7 +32,7 @@ def usage(call: Call, guest: Guest) -> dict[str, Any]:
     maxdisk = max((call.cluster.volume_size(guest.node, v) for v in guest.disks.values()), default=0)
     return {
         "name": guest.name,
-        "status": "running" if guest.running else "stopped",
+        "status": _shown(guest, now),
         "uptime": max(0, int(now - guest.since)) if guest.running else 0,
         "maxmem": maxmem,
         "mem": maxmem * 3 // 8 if guest.running else 0,
@@ -42,6 +45,13 @@ def usage(call: Call, guest: Guest) -> dict[str, Any]:
         "diskwrite": 1048576 if guest.running else 0,
         **({"lock": guest.lock} if guest.lock else {}),
     }
+
+
+def _shown(guest: Guest, now: float) -> str:
+    """What the cluster says of a guest: its node's last broadcast, until that is too old to be believed."""
+    if guest.lost_at is not None:
+        return "running" if now - guest.lost_at < BROADCAST_KEPT else "unknown"
+    return "running" if guest.running else "stopped"
 
 
 @routes.on("GET /nodes/{node}/qemu")

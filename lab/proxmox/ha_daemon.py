@@ -37,7 +37,11 @@ class Daemon:
                 pause = await self.round()
             else:
                 self.state = self.first_state
+                self.forget()
             await self.ha.cluster.sleep(began + pause - self.now)
+
+    def forget(self) -> None:
+        """What a daemon kept in memory is gone with the power."""
 
     async def round(self) -> float:
         """One round; returns how long after its start the next one begins."""

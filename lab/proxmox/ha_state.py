@@ -52,6 +52,7 @@ class Locks:
 
     def __init__(self) -> None:
         self._held: dict[str, tuple[str, float]] = {}
+        self._asked: set[str] = set()  # locks that an unlock request has freed: the next attempt gets them
 
     def take(self, name: str, owner: str, now: float) -> bool:
         """Take or refresh; false while someone else's lock is not older than its lifetime."""
@@ -60,6 +61,22 @@ class Locks:
             return False
         self._held[name] = (owner, now)
         return True
+
+    def fence(self, name: str, master: str, now: float) -> bool:
+        """The master takes a lost node's lock: the first attempt on an expired one frees it, the next one gets it."""
+        holder, since = self._held.get(name, (master, now))
+        if holder != master and now - since <= LOCK_LIFETIME:
+            return False
+        if holder != master and name not in self._asked:
+            self._asked.add(name)
+            return False
+        self._asked.discard(name)
+        self._held[name] = (master, now)
+        return True
+
+    def age_anew(self, now: float) -> None:
+        """A joiner that is the lowest-numbered node decides about locks, and has seen each for no time at all."""
+        self._held = {name: (owner, now) for name, (owner, _) in self._held.items()}
 
     def release(self, name: str, owner: str) -> None:
         """Give it back, if it is one's own."""

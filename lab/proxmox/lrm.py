@@ -48,6 +48,12 @@ class Lrm(Daemon):
             self.timestamp = int(self.now)
         return ACTIVE_ROUND if self.state == "active" else IDLE_ROUND
 
+    def forget(self) -> None:
+        """Results and tries were in memory."""
+        self.results.clear()
+        self._under_way.clear()
+        self._tries.clear()
+
     def _lock(self) -> bool:
         return self.ha.locks.take(f"ha_agent_{self.node}_lock", self.node, self.now)
 

@@ -82,6 +82,7 @@ class Guest:
     running: bool = False
     since: float = 0.0  # lab time of the start
     pid: int = 0
+    lost_at: float | None = None  # lab time at which its node lost power while it ran: it is shown as running on
     flock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one worker at a time, as /var/lock/qemu-server
 
     @property
@@ -146,6 +147,12 @@ class Cluster:
         for task in list(self._background):
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
+
+    def lose_guests(self, node: str) -> None:
+        """What ran on a node without power runs no more; the cluster goes on showing it for some minutes."""
+        for guest in self.guests.values():
+            if guest.node == node and guest.running:
+                guest.running, guest.pid, guest.lost_at = False, 0, self.world.clock.now()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run something in the background for as long as this cluster exists."""

@@ -91,6 +91,7 @@ async def start(task: Task, guest: "Guest") -> None:
             lv.open_on.add(task.node)
         guest.config, guest.pending = guest.effective(), {}
         guest.running, guest.since, guest.pid = True, cluster.world.clock.now(), task.pid + 40
+        guest.lost_at = None
         cluster.world.record(task.node, "guest.start", str(guest.vmid))
 
 

@@ -101,3 +101,19 @@ def test_a_wrong_fault_gets_a_sentence(twin: TwinThread, body: Any):
 def test_device_time_counts_overlapping_work_once():
     """Two devices that work side by side are one stretch of time."""
     assert union_seconds([(0, 2, "a"), (1, 3, "b"), (5, 6, "c")]) == 4
+
+
+def test_power_is_taken_and_given_back(twin: TwinThread):
+    """A site goes dark at once and is up again after its boot; a name that is nobody's gets a sentence."""
+    url, ca = f"https://{twin.inventory.nodes[0].address}:8006/", str(twin.path.parent / "secrets" / "ca.pem")
+    assert requests.get(url, verify=ca, timeout=5).status_code == 501
+
+    off = call(twin, "POST", "/power", {"what": "site-a", "on": False}).json()
+    assert off == {"pxmx01-01": False, "pxmx01-02": False, "pxmx01-03": False}
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, verify=ca, timeout=5)
+
+    assert call(twin, "POST", "/power", {"what": "pxmx01-01", "on": True}).json() == {"pxmx01-01": True}
+
+    wrong = call(twin, "POST", "/power", {"what": "site-z", "on": False})
+    assert (wrong.status_code, "site-z is neither a node nor a site" in wrong.json()["error"]) == (400, True)
