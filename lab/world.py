@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from cluster.inventory import Inventory
 from lab.clock import Clock
+from lab.disks import Disk, ScsiPath, VolumeGroup
 from lab.faults import Faults
 from lab.proxmox.models import Cluster
 from lab.purity.models import Array
@@ -26,59 +26,6 @@ LATENCY = (0.020, 0.080)
 # What Debian and Proxmox VE bring along on a node that was prepared for this design.
 NODE_PACKAGES = ("corosync", "corosync-qdevice", "lvm2", "multipath-tools", "open-iscsi", "pve-manager")
 WITNESS_PACKAGES = ("corosync-qnetd",)
-
-# Extents of 4 MiB; LVM keeps the first MiB of a physical volume to itself.
-EXTENT = 4 * 2**20
-
-
-@dataclass
-class LogicalVolume:
-    """A thick LV. `active_on` and `open_on` name nodes: LVM itself has no cluster-wide view."""
-
-    name: str
-    size: int
-    active_on: set[str] = field(default_factory=set)
-    open_on: set[str] = field(default_factory=set)
-
-
-@dataclass
-class VolumeGroup:
-    """A volume group as it is written on a disk."""
-
-    name: str
-    size: int
-    lvs: dict[str, LogicalVolume] = field(default_factory=dict)
-
-    @property
-    def free(self) -> int:
-        """Bytes no logical volume holds."""
-        return self.size - sum(lv.size for lv in self.lvs.values())
-
-
-@dataclass
-class Disk:
-    """What is written on a volume, known by its serial on whichever array it is read."""
-
-    serial: str
-    size: int
-    signature: str = ""  # as wipefs names it: LVM2_member, ext4; blank when nothing is written
-    vg: VolumeGroup | None = None
-
-    @property
-    def wwid(self) -> str:
-        """The name multipath gives it: NAA type 3, Pure's company id 24a937, the serial."""
-        return f"3624a9370{self.serial.lower()}"
-
-
-@dataclass(frozen=True)
-class ScsiPath:
-    """One path of a node to a disk, through one portal of one array."""
-
-    array: str
-    portal: str
-    lun: int
-    serial: str
-    optimized: bool
 
 
 @dataclass
@@ -237,10 +184,6 @@ class World:
     async def latency(self) -> None:
         """Let one call's usual time pass."""
         await self.clock.sleep(self.random.uniform(*LATENCY))
-
-    def write_log(self, path: Path) -> None:
-        """The change log as JSON lines."""
-        path.write_text("".join(change.line() + "\n" for change in self.changes))
 
     # --- places and links ----------------------------------------------------------------------------------------
 

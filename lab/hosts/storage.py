@@ -3,8 +3,8 @@
 import json
 from collections.abc import Callable
 
+from lab.disks import EXTENT, Disk, ScsiPath, VolumeGroup
 from lab.hosts.shell import Call, Output, Registry
-from lab.world import EXTENT, Disk, ScsiPath, VolumeGroup
 
 STORAGE = Registry()
 

@@ -18,7 +18,8 @@ from lab.proxmox.errors import PveError, no_quorum
 from lab.proxmox.tasks import Tasks
 
 if TYPE_CHECKING:
-    from lab.world import LogicalVolume, World
+    from lab.disks import LogicalVolume
+    from lab.world import World
 
 __all__ = ["ENGINE_PRIVILEGES", "Cluster", "Guest", "Storage"]
 
@@ -221,12 +222,6 @@ class Cluster:
         storage = self.storages[storage_id] = Storage(storage_id, kind, {"content": "images", **properties})
         self.world.record("pve", "storage.create", storage_id, type=kind, **storage.properties)
         return storage
-
-    def add_lvm_storage(self, node: str, storage_id: str, vg: str, shared: bool) -> Storage:
-        """``pvesm add lvm`` on a node; PveError with pvesm's own text when it fails."""
-        if not self.world.votes(node).quorate:
-            raise PveError("create storage failed: cfs-lock 'file-storage_cfg' error: no quorum!")
-        return self.add_storage(storage_id, "lvm", {"vgname": vg, "shared": 1} if shared else {"vgname": vg})
 
     def storage_status(self, node: str, storage_id: str) -> dict[str, Any]:
         """A storage as one node sees it; bytes. `active` on LVM means that this node's vgs lists the group."""

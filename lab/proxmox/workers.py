@@ -8,14 +8,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lab.disks import EXTENT, LogicalVolume, VolumeGroup
 from lab.proxmox.errors import PveError
 from lab.proxmox.tasks import Task
 
 if TYPE_CHECKING:
     from lab.proxmox.models import Guest, Storage
-    from lab.world import LogicalVolume, VolumeGroup
 
-EXTENT = 4 * 2**20  # as the world's volume groups count
 CLONE_SECONDS = 4.0
 CLONE_STEPS = 8
 START_SECONDS = 1.5
@@ -194,7 +193,6 @@ def _group(task: Task, storage: "Storage") -> "VolumeGroup":
 
 
 def _add_volume(group: "VolumeGroup", name: str, size: int, node: str) -> None:
-    from lab.world import LogicalVolume  # the world imports this package, so it can only be asked for here
 
     group.lvs[name] = LogicalVolume(name, size, active_on={node})
 

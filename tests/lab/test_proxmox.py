@@ -17,10 +17,11 @@ from proxmoxer import AuthenticationError, ProxmoxAPI, ResourceException
 
 from cluster.inventory import Inventory
 from lab.clock import Clock
+from lab.disks import Disk, VolumeGroup
 from lab.faults import Fault
 from lab.proxmox.models import ENGINE_PRIVILEGES
 from lab.proxmox.urls import application
-from lab.world import Disk, VolumeGroup, World
+from lab.world import World
 
 T = TypeVar("T")
 

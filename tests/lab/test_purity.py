@@ -21,11 +21,12 @@ from urllib3.exceptions import HTTPError
 
 from cluster.inventory import Inventory
 from lab.clock import Clock
+from lab.disks import LogicalVolume, VolumeGroup
 from lab.faults import Fault
 from lab.purity.models import Array, Lun
 from lab.purity.urls import application
 from lab.world import Host as Machine
-from lab.world import LogicalVolume, VolumeGroup, World
+from lab.world import World
 
 A, B = "X90R3-SiteA", "X90R3-SiteB"
 POD, VOLUME = "webb-ac-proxmox-01", "webb-ac-proxmox-01::ac-pve-test-01"

@@ -1,0 +1,56 @@
+"""Disks of the world and what LVM has written on them: shared by every node that reaches them."""
+
+from dataclasses import dataclass, field
+
+# Extents of 4 MiB; LVM keeps the first MiB of a physical volume to itself.
+EXTENT = 4 * 2**20
+
+
+@dataclass
+class LogicalVolume:
+    """A thick LV. `active_on` and `open_on` name nodes: LVM itself has no cluster-wide view."""
+
+    name: str
+    size: int
+    active_on: set[str] = field(default_factory=set)
+    open_on: set[str] = field(default_factory=set)
+
+
+@dataclass
+class VolumeGroup:
+    """A volume group as it is written on a disk."""
+
+    name: str
+    size: int
+    lvs: dict[str, LogicalVolume] = field(default_factory=dict)
+
+    @property
+    def free(self) -> int:
+        """Bytes no logical volume holds."""
+        return self.size - sum(lv.size for lv in self.lvs.values())
+
+
+@dataclass
+class Disk:
+    """What is written on a volume, known by its serial on whichever array it is read."""
+
+    serial: str
+    size: int
+    signature: str = ""  # as wipefs names it: LVM2_member, ext4; blank when nothing is written
+    vg: VolumeGroup | None = None
+
+    @property
+    def wwid(self) -> str:
+        """The name multipath gives it: NAA type 3, Pure's company id 24a937, the serial."""
+        return f"3624a9370{self.serial.lower()}"
+
+
+@dataclass(frozen=True)
+class ScsiPath:
+    """One path of a node to a disk, through one portal of one array."""
+
+    array: str
+    portal: str
+    lun: int
+    serial: str
+    optimized: bool
