@@ -8,7 +8,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,7 @@ from cluster.inventory import Inventory
 from lab.clock import Clock
 from lab.disks import Disk, ScsiPath, VolumeGroup
 from lab.faults import Faults
+from lab.links import Links
 from lab.proxmox.models import Cluster
 from lab.purity.models import Array
 
@@ -51,7 +52,10 @@ class Host:
     up_since: float = float("-inf")  # lab time at which it was up again
     missed_after: float = 0.0  # seconds after the loss at which qnetd drops its client
     certificates: bool = False  # the quorum device's certificate store is initialised
-    clock_offset: float = 0.0  # seconds this host's clock is ahead of lab time
+    clock_offset: float = 0.0  # seconds this host's clock was ahead of lab time at `clock_since`
+    clock_drift: float = 0.0  # seconds it gains in a lab second
+    clock_since: float = 0.0
+    softdog_fails: bool = False  # its watchdog does not reset it, whatever happens
     root_keys: set[str] = field(default_factory=set)  # hosts whose root may log in here
 
 
@@ -162,6 +166,7 @@ class World:
             root_keys={node.name for node in inventory.nodes},
         )
         self.disks: dict[str, Disk] = {}
+        self.links = Links(self)
         self.corosync = Corosync()
         self.arrays = {site.array: Array(self, site.array, number) for number, site in enumerate(inventory.sites)}
         self.cluster = Cluster(self)
@@ -184,6 +189,23 @@ class World:
     async def latency(self) -> None:
         """Let one call's usual time pass."""
         await self.clock.sleep(self.random.uniform(*LATENCY))
+
+    def after(self, lab_seconds: float, then: Callable[[], None]) -> "asyncio.Task[None]":
+        """Do something later, in this world: a reset forgets it. The task can be cancelled."""
+
+        async def wait() -> None:
+            await self.clock.sleep(lab_seconds)
+            then()
+
+        task = asyncio.get_running_loop().create_task(wait())
+        self.background.add(task)
+        task.add_done_callback(self.background.discard)
+        return task
+
+    def time_at(self, host: Host) -> float:
+        """What a host's own clock shows, seconds since the epoch: lab time with its offset and drift."""
+        now = self.clock.now()
+        return now + host.clock_offset + host.clock_drift * (now - host.clock_since)
 
     # --- places and links ----------------------------------------------------------------------------------------
 
