@@ -1,45 +1,86 @@
 """The HA stack of a cluster: one CRM and one LRM per node, in rounds of lab time.
 
-Here is what the daemons share: resources, the command queue, the manager's status and the locks.
-The daemons are `lab.proxmox.crm` and `lab.proxmox.lrm`; how the status reads is in `lab.proxmox.ha_status`.
-Watchdogs, maintenance and arm and disarm are not in here yet.
+Here is what the daemons share: HA's files below /etc/pve as each node sees them, locks and watchdogs.
+The daemons are `lab.proxmox.crm` and `lab.proxmox.lrm`; what the master decides is in `lab.proxmox.ha_manager`.
 """
 
 import base64
 import time
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from lab.proxmox.cfslocks import CfsLocks
 from lab.proxmox.crm import Crm
-from lab.proxmox.ha_state import Locks, Manager, requested
+from lab.proxmox.ha_manager import Mail
+from lab.proxmox.ha_state import HaFiles, LrmStatus, Manager, requested
 from lab.proxmox.ha_status import status_current
 from lab.proxmox.lrm import Lrm
+from lab.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from lab.proxmox.models import Cluster
 
+Announce = Callable[[str, Mail, Manager | None], Awaitable[None]]
+# Seconds from the start of the cluster to the daemons' first rounds: of all CRMs, and of the LRMs of each site.
+# In a real cluster the phases are chance, and what they shift is up to a round. These are chosen so that the timelines
+# fall into the ranges that were measured; tests play other ones too.
+CRM_PHASE, LRM_PHASES = (5.0, 5.5), ((4.0, 4.5), (8.0, 8.5))
+# A master's log is as long as a person reads.
+LOG_LINES = 1000
+
 
 class Ha:
-    """The cluster's HA: configuration, shared status and the daemons of all nodes."""
+    """The cluster's HA. `files` is what the quorate partition has; a node that is cut off keeps an older copy."""
 
     def __init__(self, cluster: "Cluster") -> None:
         self.cluster = cluster
-        self.resources: dict[str, dict[str, Any]] = {}  # only what is set in resources.cfg
-        self.rules: dict[str, dict[str, Any]] = {}
-        self.commands: list[tuple[str, str, str]] = []  # (command, sid, argument), emptied by the master
-        self.manager: Manager | None = None
-        self.locks = Locks()
-        nodes = list(cluster.world.nodes)
+        world = cluster.world
+        nodes, sites = list(world.nodes), [site.name for site in world.inventory.sites]
+        self.files = HaFiles(lrms={node: LrmStatus() for node in nodes})
+        self.locks = CfsLocks(world)
+        self.watchdogs = {node: Watchdog(world, node) for node in nodes}
         # Any slave could be first; in the twin it is the first node, so that runs repeat.
         self.first_master = nodes[0]
         self.crms = {node: Crm(self, node) for node in nodes}
         self.lrms = {node: Lrm(self, node) for node in nodes}
+        self.phases = {
+            node: (CRM_PHASE, LRM_PHASES[0 if host.site == sites[0] else 1]) for node, host in world.nodes.items()
+        }
+        self.announce: Announce = _nobody
         self._since: dict[str, float] = {}  # sid -> wall second since which a transition is under way
 
     def start(self) -> None:
         """Start the daemons of all nodes."""
-        for node in self.crms:
-            self.cluster.spawn(self.crms[node].run())
-            self.cluster.spawn(self.lrms[node].run())
+        now, draw = self.cluster.world.clock.now(), self.cluster.world.random.uniform
+        for node, (crm, lrm) in self.phases.items():
+            self.cluster.spawn(self.crms[node].run(now + draw(*crm)))
+            self.cluster.spawn(self.lrms[node].run(now + draw(*lrm)))
+
+    # --- what a node sees ----------------------------------------------------------------------------------------
+
+    def seen_by(self, node: str) -> HaFiles:
+        """HA's files as a node has them."""
+        return self.cluster.pmxcfs.ha(node)
+
+    @property
+    def manager(self) -> Manager | None:
+        """The file manager_status as the quorate partition has it."""
+        return self.files.manager
+
+    @property
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """The file resources.cfg: only what is set in it."""
+        return self.files.resources
+
+    @property
+    def rules(self) -> dict[str, dict[str, Any]]:
+        """The file rules.cfg."""
+        return self.files.rules
+
+    @property
+    def commands(self) -> list[tuple[str, str, str]]:
+        """The command queue, emptied by the master."""
+        return self.files.commands
 
     def status_current(self, node: str) -> list[dict[str, Any]]:
         """``/cluster/ha/status/current`` as that node answers it; `ha-manager status` prints the same entries."""
@@ -55,16 +96,51 @@ class Ha:
         service = self.manager.services.get(sid) if self.manager else None
         return service.state if service else None
 
-    def active_services(self, node: str) -> list[str]:
-        """The services that need that node's LRM."""
-        quiet = ("stopped", "freeze", "error", "request_start")
-        services = self.manager.services.items() if self.manager else ()
-        return [sid for sid, s in services if node in (s.node, s.target) and s.state not in quiet]
+    def guest_node(self, sid: str) -> str:
+        """Where the guest's configuration lies."""
+        guest = self.cluster.guests.get(int(sid.partition(":")[2]))
+        return guest.node if guest else ""
 
-    def joined(self, nodes: list[str]) -> None:
-        """Nodes are up again; if one of them is the lowest-numbered, every lock's age counts anew from now."""
-        if next(iter(self.crms)) in nodes:
-            self.locks.age_anew(self.cluster.world.clock.now())
+    def unmanaged_guests(self) -> dict[str, int]:
+        """Node -> running guests that HA does not know: they count when the load is compared."""
+        found: dict[str, int] = {}
+        for guest in self.cluster.guests.values():
+            if guest.running and not self.manages(guest.vmid):
+                found[guest.node] = found.get(guest.node, 0) + 1
+        return found
+
+    # --- what happens to nodes -----------------------------------------------------------------------------------
+
+    def node_died(self, node: str) -> None:
+        """Daemons, watchdog and what both remember are gone."""
+        self.crms[node].died()
+        self.lrms[node].died()
+        self.watchdogs[node].lost_power()
+        self.locks.forget(node)
+
+    # --- changes -------------------------------------------------------------------------------------------------
+
+    def steal(self, sid: str, source: str, target: str, removable: tuple[str, ...]) -> None:
+        """Give a fenced node's guest to another one: its file is moved, and a lock of its old life removed."""
+        guest = self.cluster.guests.get(int(sid.partition(":")[2]))
+        if guest is None:
+            return
+        if guest.lock in removable:
+            guest.lock = None
+        guest.moved_away(source, target)
+
+    def update_resource(self, sid: str, changes: dict[str, Any], delete: tuple[str, ...] = ()) -> None:
+        """Change what resources.cfg says; what changes nothing is not noted."""
+        resource = self.resources.get(sid)
+        if resource is None:
+            return
+        before = dict(resource)
+        resource.update(changes)
+        for name in delete:
+            resource.pop(name, None)
+        if resource != before:
+            detail = changes | dict.fromkeys(delete)
+            self.cluster.world.record("pve", "ha.resource.update", sid, **detail)
 
     def begins(self, sid: str) -> None:
         """Note that a transition was asked for: until it is through, the cluster counts as working."""
@@ -75,22 +151,16 @@ class Ha:
         if (since := self._since.pop(sid, None)) is not None:
             self.cluster.world.busy.append((since, time.monotonic(), f"ha {sid}"))
 
-    def update_resource(self, sid: str, changes: dict[str, Any], delete: tuple[str, ...] = ()) -> None:
-        """Change what resources.cfg says; what changes nothing is not noted."""
-        resource = self.resources[sid]
-        before = dict(resource)
-        resource.update(changes)
-        for name in delete:
-            resource.pop(name, None)
-        if resource != before:
-            detail = changes | dict.fromkeys(delete)
-            self.cluster.world.record("pve", "ha.resource.update", sid, **detail)
-
-    def guest_node(self, sid: str) -> str:
-        """Where the guest's configuration lies."""
-        guest = self.cluster.guests.get(int(sid.partition(":")[2]))
-        return guest.node if guest else ""
+    def log(self, node: str, line: str) -> None:
+        """A line of the master's log; it is in the node's journal and nowhere in the API."""
+        journal = self.cluster.world.nodes[node].journal.setdefault("pve-ha-crm", [])
+        journal.append(line)
+        del journal[:-LOG_LINES]
 
     def uid(self) -> str:
         """A new identifier for an order."""
         return base64.b64encode(self.cluster.world.random.randbytes(16)).decode().rstrip("=")
+
+
+async def _nobody(node: str, mail: Mail, before: Manager | None) -> None:
+    """Nobody is told while no notifications are configured."""

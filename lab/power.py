@@ -6,23 +6,24 @@ if TYPE_CHECKING:
     from lab.world import Host, World
 
 
-def switch_off(world: "World", nodes: list[str]) -> None:
+def switch_off(world: "World", nodes: list[str], *, why: str = "power.off") -> None:
     """Take the power from nodes: their processes, iSCSI sessions and open volumes are gone at once."""
-    for name in nodes:
-        host = world.nodes[name]
-        if not host.powered:
-            continue
-        host.powered, host.lost_at = False, world.clock.now()
-        host.missed_after = world.random.uniform(*world.CLIENT_DROPPED)
+    off = [world.nodes[name] for name in nodes if world.nodes[name].powered]
+    for host in off:
+        world.cluster.fell_silent(host.name)
+        host.powered = False
         host.sessions.clear()
         host.scanned.clear()
         host.units.clear()
+        world.membership.lost_power(host.name)
+        world.cluster.node_died(host.name)
         for disk in world.disks.values():
             for lv in disk.vg.lvs.values() if disk.vg else ():
-                lv.active_on.discard(name)
-                lv.open_on.discard(name)
-        world.cluster.lose_guests(name)
-        world.record(name, "power.off", name)
+                lv.active_on.discard(host.name)
+                lv.open_on.discard(host.name)
+        world.record(host.name, why, host.name)
+    if off:
+        world.links.changed()
 
 
 async def switch_on(world: "World", nodes: list[str]) -> None:
@@ -30,17 +31,54 @@ async def switch_on(world: "World", nodes: list[str]) -> None:
     off = [world.nodes[name] for name in nodes if not world.nodes[name].powered]
     await world.clock.sleep(world.BOOTS_IN)
     for host in off:
-        host.powered, host.lost_at, host.up_since = True, None, world.clock.now()
-        _log_in(world, host)
-        world.record(host.name, "power.on", host.name)
+        if not host.powered:
+            _boot(world, host)
     if off:
-        world.cluster.ha.joined([host.name for host in off])
+        world.links.changed()
+
+
+def reset(world: "World", node: str) -> None:
+    """A watchdog's reset: the machine is off for no longer than it takes to boot."""
+    switch_off(world, [node], why="watchdog.reset")
+
+    def boot() -> None:
+        if not world.nodes[node].powered:
+            _boot(world, world.nodes[node])
+            world.links.changed()
+
+    world.after(world.BOOTS_IN, boot)
+
+
+def switch_array(world: "World", array: str, *, on: bool) -> None:
+    """Take or give an array's power; sessions of hosts with it are gone, and made anew by the hosts' initiators."""
+    if world.arrays[array].powered == on:
+        return
+    world.arrays[array].powered = on
+    world.record(array, "power.on" if on else "power.off", array)
+    world.links.changed()
+
+
+def switch_witness(world: "World", *, on: bool) -> None:
+    """Take or give the witness's power."""
+    if world.witness.powered == on:
+        return
+    world.witness.powered = on
+    world.record(world.witness.name, "power.on" if on else "power.off", world.witness.name)
+    world.links.changed()
+
+
+def _boot(world: "World", host: "Host") -> None:
+    host.powered, host.up_since = True, world.clock.now()
+    _log_in(world, host)
+    world.record(host.name, "power.on", host.name)
+    world.membership.booted(host.name)
+    world.cluster.node_booted(host.name)
 
 
 def _log_in(world: "World", host: "Host") -> None:
     """What open-iscsi does at boot with the records that say ``automatic``."""
     for number, (array, portal) in enumerate(sorted(host.automatic), start=1):
-        if world.arrays[array].powered:
+        if world.reaches_portal(host.name, array, portal):
             host.sessions[array, portal] = number
             host.scanned |= {(array, portal, lun.number) for lun in world.arrays[array].luns_of(host.iqn)}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cluster.inventory import Inventory
+from lab.power import switch_off
 from lab.twin import CONTROL_PORT, Twin
 from lab.world import World
 from workers.inventory_file import load
@@ -67,6 +68,17 @@ class TwinThread:
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
+
+    def power_off(self, *names: str) -> None:
+        """Take nodes' power and wait until the others' votes are settled."""
+
+        async def off() -> None:
+            switch_off(self.world, list(names))
+            left = frozenset(name for name, host in self.world.nodes.items() if host.powered)
+            while any(self.world.membership.members(name) != left for name in left):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+        self.call(off())
 
     def reset(self) -> None:
         self.call(self._twin.reset())

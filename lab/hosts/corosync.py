@@ -3,7 +3,7 @@
 import time
 
 from lab.hosts.shell import Call, Output, Registry
-from lab.world import Votes
+from lab.membership import Votes
 
 COROSYNC = Registry()
 
@@ -30,7 +30,7 @@ def _quorum_part(call: Call, *, hexadecimal: bool) -> tuple[str, Votes]:
         "Quorum provider:  corosync_votequorum\n"
         f"Nodes:            {len(votes.members)}\n"
         f"Node ID:          {number(call.host.node_id)}\n"
-        f"Ring ID:          {lowest}.{world.corosync.ring:x}\n"
+        f"Ring ID:          {lowest}.{world.membership.sequence:x}\n"
         f"Quorate:          {'Yes' if votes.quorate else 'No'}\n\n"
         "Votequorum information\n----------------------\n"
         f"Expected votes:   {votes.expected}\n"
@@ -125,8 +125,8 @@ async def _set_up(call: Call, address: str) -> Output:
     await world.clock.sleep(SETUP_TAKES / 2)
     if world.corosync.qdevice:
         return Output(stderr="Qdevice already configured, must be removed before setting up new one!\n", status=255)
-    world.corosync.qdevice, world.corosync.qdevice_since = True, world.clock.now()
     world.corosync.config_version += 1
+    world.membership.set_up_device()
     world.record(call.host.name, "qdevice.setup", address)
     lines.append("INFO: add QDevice to cluster configuration")
     lines += [f"INFO: start and enable corosync qdevice daemon on node '{name}'..." for name in world.nodes]
@@ -137,8 +137,8 @@ def _remove(call: Call) -> Output:
     world = call.world
     if not world.corosync.qdevice:
         return Output(stderr="No QDevice configured!\n", status=255)
-    world.corosync.qdevice = False
     world.corosync.config_version += 1
+    world.membership.remove_device()
     for host in world.nodes.values():
         host.certificates = False
     world.record(call.host.name, "qdevice.remove", world.witness.address)
@@ -164,7 +164,7 @@ async def qdevice_tool(call: Call) -> Output:
         "Qdevice-net information\n----------------------\n"
         f"Cluster name:\t\t{world.inventory.name}\nQNetd host:\t\t{world.witness.address}:5403\n"
         "Algorithm:\t\tFifty-Fifty split\nTie-breaker:\t\tNode with lowest node ID\n"
-        f"State:\t\t\t{'Connected' if votes.device == 'voting' else 'Connecting'}\n"
+        f"State:\t\t\t{'Connecting' if votes.device == 'connecting' else 'Connected'}\n"
     )
 
 

@@ -10,7 +10,8 @@ WITNESS = Registry(SYSTEM)
 async def qnetd_tool(call: Call) -> Output:
     """`corosync-qnetd-tool -s` and `-l`."""
     world = call.world
-    connected = [host for host in world.nodes.values() if host.powered] if world.corosync.qdevice else []
+    clients = world.membership.clients()
+    connected = [host for host in world.nodes.values() if host.name in clients]
     if call.has("-l", "-lv"):
         return Output(_clients(call, [host.node_id for host in connected]) if connected else "")
     return Output(

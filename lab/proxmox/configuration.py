@@ -75,7 +75,7 @@ async def config_qdevice(call: Call) -> dict[str, str]:
         "Algorithm": "Fifty-Fifty split",
         "Tie-breaker": "Node with lowest node ID",
         "Last poll call": f"{polled} (cast vote)",
-        "State": "Connected" if device == "voting" else "Connecting",
+        "State": "Connecting" if device == "connecting" else "Connected",
     }
 
 

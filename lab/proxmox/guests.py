@@ -26,13 +26,13 @@ def guest_of(call: Call) -> Guest:
 
 
 def usage(call: Call, guest: Guest) -> dict[str, Any]:
-    """The numbers of a guest; what the twin does not simulate stands still."""
+    """The numbers of a guest as the asked node has them; what the twin does not simulate stands still."""
     config, now = guest.effective(), call.cluster.world.clock.now()
     maxmem = int(str(config.get("memory", 512))) * 2**20
     maxdisk = max((call.cluster.volume_size(guest.node, v) for v in guest.disks.values()), default=0)
     return {
         "name": guest.name,
-        "status": _shown(guest, now),
+        "status": _shown(call, guest, now),
         "uptime": max(0, int(now - guest.since)) if guest.running else 0,
         "maxmem": maxmem,
         "mem": maxmem * 3 // 8 if guest.running else 0,
@@ -47,19 +47,24 @@ def usage(call: Call, guest: Guest) -> dict[str, Any]:
     }
 
 
-def _shown(guest: Guest, now: float) -> str:
+def _shown(call: Call, guest: Guest, now: float) -> str:
     """What the cluster says of a guest: its node's last broadcast, until that is too old to be believed."""
-    if guest.lost_at is not None:
-        return "running" if now - guest.lost_at < BROADCAST_KEPT else "unknown"
-    return "running" if guest.running else "stopped"
+    world = call.cluster.world
+    place = call.cluster.pmxcfs.place(guest.vmid, call.node)
+    if place in world.membership.members(call.node):
+        return "running" if guest.running else "stopped"
+    silent = world.nodes[place].silent_since if place in world.nodes else None
+    if silent is None or now - silent >= BROADCAST_KEPT:
+        return "unknown"
+    return "running" if guest.vmid in world.cluster.ran_when_silent.get(place, ()) else "stopped"
 
 
 @routes.on("GET /nodes/{node}/qemu")
 async def of_node(call: Call) -> list[dict[str, Any]]:
     """The guests whose files lie on this node."""
     found = []
-    for guest in sorted(call.cluster.guests.values(), key=lambda guest: guest.vmid):
-        if guest.node == call.node and call.may(f"/vms/{guest.vmid}", "VM.Audit"):
+    for guest in sorted(call.cluster.seen_by(call.node), key=lambda guest: guest.vmid):
+        if call.may(f"/vms/{guest.vmid}", "VM.Audit"):
             cores = guest.effective().get("cores", 1)
             extra = {"pid": guest.pid} if guest.running else {}
             found.append({"vmid": guest.vmid, "cpus": cores, **usage(call, guest), **extra})
@@ -74,7 +79,7 @@ async def current(call: Call) -> dict[str, Any]:
     state = ha.crm_state(f"vm:{guest.vmid}")
     found = {
         "vmid": guest.vmid,
-        "qmpstatus": "running" if guest.running else "stopped",
+        "qmpstatus": call.cluster.qmp_status(guest),
         "cpus": guest.effective().get("cores", 1),
         **usage(call, guest),
         "ha": {"managed": 1, **({"state": state} if state else {})} if ha.manages(guest.vmid) else {"managed": 0},

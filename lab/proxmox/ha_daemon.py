@@ -1,48 +1,103 @@
-"""The loop that a CRM and an LRM have in common."""
+"""What a CRM and an LRM have in common: rounds, their view of the quorum, and how they try for a lock."""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lab.ha import Ha
+    from lab.world import World
 
-# How long a daemon of a node without power waits before it looks again, lab seconds.
-DEAD_ROUND = 5.0
+# A protected lock is tried for six times, a second apart, and at most for about five seconds (reference: pve-ha §1).
+TRIES, BETWEEN_TRIES, LONGEST = 6, 1.0, 4.0
+# All rounds are five or ten seconds long.
+GRID = 5.0
+# A loop that sleeps in whole seconds loses a little of each: ten seconds start to start are never quite ten.
+STRETCH = 1.01
+# How often a daemon of a node without power looks whether it may start again, lab seconds.
+DEAD_ROUND = 1.0
 
 
 class Daemon:
     """A loop on one node: rounds counted from start to start, none while the node has no power."""
 
+    kind = ""
     first_state = ""
 
     def __init__(self, ha: "Ha", node: str) -> None:
         self.ha = ha
         self.node = node
         self.state = self.first_state
+        self._up = True
+
+    @property
+    def world(self) -> "World":
+        """The physics."""
+        return self.ha.cluster.world
 
     @property
     def now(self) -> float:
-        """Lab time."""
-        return self.ha.cluster.world.clock.now()
+        """Lab time: what takes so long as a round is the same by every clock."""
+        return self.world.clock.now()
+
+    @property
+    def wall(self) -> float:
+        """The node's own clock."""
+        return self.world.time_at(self.world.nodes[self.node])
+
+    @property
+    def powered(self) -> bool:
+        """The node runs."""
+        return self.world.nodes[self.node].powered
 
     @property
     def quorate(self) -> bool:
         """The node's view of the quorum."""
-        return self.ha.cluster.world.votes(self.node).quorate
+        return self.world.votes(self.node).quorate
 
-    async def run(self) -> None:
-        """Rounds until the cluster is stopped."""
+    async def run(self, phase: float) -> None:
+        """Rounds until the cluster is stopped, laid on a grid of the round's length that begins at `phase`."""
+        await self._sleep_to_grid(phase, GRID)
         while True:
-            began, pause = self.now, DEAD_ROUND
-            if self.ha.cluster.world.nodes[self.node].powered:
-                pause = await self.round()
-            else:
-                self.state = self.first_state
-                self.forget()
-            await self.ha.cluster.sleep(began + pause - self.now)
+            if not self.powered:
+                self.died()
+                await self.ha.cluster.sleep(DEAD_ROUND)
+                continue
+            self._up = True
+            await self._sleep_to_grid(phase, await self.round())
+
+    async def _sleep_to_grid(self, phase: float, length: float) -> None:
+        """Until the next full round."""
+        length *= STRETCH
+        since = (self.now - phase) % length
+        if self.now < phase:
+            since = max(0.0, length - (phase - self.now))
+        await self.ha.cluster.sleep(length - since if since < length - 0.001 else 2 * length - since)
+
+    def died(self) -> None:
+        """Processes and what they kept in memory are gone with the power; idempotent."""
+        if self._up:
+            self._up = False
+            self.state = self.first_state
+            self.forget()
 
     def forget(self) -> None:
-        """What a daemon kept in memory is gone with the power."""
+        """What a daemon kept in memory is gone."""
 
     async def round(self) -> float:
-        """One round; returns how long after its start the next one begins."""
+        """One round; returns the length of rounds from now on."""
         raise NotImplementedError
+
+    async def protected(self, lock: str) -> bool:
+        """Try for a lock that is watched over: success feeds this daemon's watchdog."""
+        began = self.now
+        for number in range(TRIES):
+            while self.powered and self.world.membership.stalled(self.node):
+                await self.ha.cluster.sleep(0.2)  # the write hangs until the membership is settled
+            if not self.powered:
+                return False
+            if self.ha.locks.attempt(lock, self.kind, self.node):
+                self.ha.watchdogs[self.node].refresh(self.kind)
+                return True
+            if number == TRIES - 1 or self.now - began > LONGEST:
+                break
+            await self.ha.cluster.sleep(BETWEEN_TRIES)
+        return False

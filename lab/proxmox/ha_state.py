@@ -1,12 +1,11 @@
-"""What the HA daemons share below /etc/pve: services as the manager knows them, locks and requested states."""
+"""What the HA daemons share below /etc/pve: services as the manager knows them, LRM reports, requested states."""
 
+import copy
 from dataclasses import dataclass, field
 from typing import Any
 
-LOCK_LIFETIME = 120.0  # lab seconds; a lock that is strictly older may be taken by another owner
-
 # States in which a service is on its way to `target`.
-MOVING = ("migrate", "relocate")
+MOVING = ("migrate", "relocate", "request_start_balance")
 
 # Exit codes of the LRM's workers.
 SUCCESS, ERROR, AGAIN, WRONG_NODE = 0, 1, 2, 3
@@ -23,6 +22,7 @@ class Service:
     running: bool = False
     timeout: int | None = None
     failed_nodes: list[str] = field(default_factory=list)
+    maintenance_node: str | None = None  # where it was when that node went into maintenance
     command: tuple[str, str] | None = None  # ("migrate", node), waiting for the service's next turn
 
     def entry(self) -> dict[str, Any]:
@@ -32,6 +32,8 @@ class Service:
             "running": int(self.running) or None,
             "timeout": self.timeout,
             "failed_nodes": self.failed_nodes or None,
+            "maintenance_node": self.maintenance_node,
+            "cmd": list(self.command) if self.command else None,
         }
         known = {"node": self.node, "state": self.state, "uid": self.uid}
         return known | {name: value for name, value in optional.items() if value is not None}
@@ -45,43 +47,45 @@ class Manager:
     timestamp: int
     nodes: dict[str, str] = field(default_factory=dict)
     services: dict[str, Service] = field(default_factory=dict)
+    requests: dict[str, dict[str, int]] = field(default_factory=dict)  # node -> {"maintenance": 1}
+    disarm: dict[str, str] | None = None  # {"mode": "freeze", "state": "disarming"}
+
+    def entry(self) -> dict[str, Any]:
+        """The file as the API shows it."""
+        found: dict[str, Any] = {
+            "master_node": self.master,
+            "timestamp": self.timestamp,
+            "node_status": dict(self.nodes),
+            "service_status": {sid: service.entry() for sid, service in self.services.items()},
+        }
+        if self.requests:
+            found["node_request"] = {node: dict(request) for node, request in self.requests.items()}
+        return found | ({"disarm": dict(self.disarm)} if self.disarm else {})
 
 
-class Locks:
-    """The lock directories below /etc/pve/priv/lock: owner and age."""
+@dataclass
+class LrmStatus:
+    """The file lrm_status of a node: only that node's LRM writes it, and only with quorum."""
 
-    def __init__(self) -> None:
-        self._held: dict[str, tuple[str, float]] = {}
-        self._asked: set[str] = set()  # locks that an unlock request has freed: the next attempt gets them
+    state: str = "wait_for_agent_lock"
+    mode: str = "active"
+    timestamp: int = 0
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)  # by the order's uid
 
-    def take(self, name: str, owner: str, now: float) -> bool:
-        """Take or refresh; false while someone else's lock is not older than its lifetime."""
-        holder, since = self._held.get(name, (owner, now))
-        if holder != owner and now - since <= LOCK_LIFETIME:
-            return False
-        self._held[name] = (owner, now)
-        return True
 
-    def fence(self, name: str, master: str, now: float) -> bool:
-        """The master takes a lost node's lock: the first attempt on an expired one frees it, the next one gets it."""
-        holder, since = self._held.get(name, (master, now))
-        if holder != master and now - since <= LOCK_LIFETIME:
-            return False
-        if holder != master and name not in self._asked:
-            self._asked.add(name)
-            return False
-        self._asked.discard(name)
-        self._held[name] = (master, now)
-        return True
+@dataclass
+class HaFiles:
+    """HA's part of /etc/pve."""
 
-    def age_anew(self, now: float) -> None:
-        """A joiner that is the lowest-numbered node decides about locks, and has seen each for no time at all."""
-        self._held = {name: (owner, now) for name, (owner, _) in self._held.items()}
+    manager: Manager | None = None
+    lrms: dict[str, LrmStatus] = field(default_factory=dict)
+    resources: dict[str, dict[str, Any]] = field(default_factory=dict)  # only what is set in resources.cfg
+    rules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    commands: list[tuple[str, str, str]] = field(default_factory=list)  # (command, sid or node, argument)
 
-    def release(self, name: str, owner: str) -> None:
-        """Give it back, if it is one's own."""
-        if self._held.get(name, ("", 0.0))[0] == owner:
-            del self._held[name]
+    def copy(self) -> "HaFiles":
+        """What a node keeps that is cut off."""
+        return copy.deepcopy(self)
 
 
 def requested(resource: dict[str, Any]) -> str:

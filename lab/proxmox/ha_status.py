@@ -3,50 +3,48 @@
 Texts and their order follow the reference pve-ha, sections 12 and 13.
 """
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
+from lab.proxmox.ha_state import HaFiles, Service
+
 if TYPE_CHECKING:
     from lab.ha import Ha
-    from lab.proxmox.ha_state import Service
-    from lab.proxmox.lrm import Lrm
 
 # An entry older than this is `old timestamp - dead?`.
 FRESH = 30
+# An entry so many seconds ahead comes from a clock that is wrong (reference: incidents, facts 1).
+DRIFT = 2
 
 
 def status_current(ha: "Ha", node: str) -> list[dict[str, Any]]:
     """All entries as one node answers them: quorum, master, fencing, LRMs, services."""
-    entries = [_quorum(ha, node), *_master(ha), _fencing(ha, node)]
-    manager = ha.manager
+    files = ha.seen_by(node)
+    entries = [_quorum(ha, node), *_master(ha, node, files), _fencing(ha, node, files)]
+    manager = files.manager
     if manager is not None:
-        entries += [_lrm(ha, ha.lrms[name]) for name in sorted(manager.nodes)]
+        entries += [_lrm(ha, node, files, name) for name in sorted(manager.nodes)]
     known = manager.services if manager else {}
-    entries += [_service(ha, sid, known[sid]) for sid in sorted(known)]
-    entries += [_service(ha, sid, None) for sid in sorted(ha.resources) if sid not in known]
+    entries += [_service(ha, files, sid, known[sid]) for sid in sorted(known)]
+    entries += [_service(ha, files, sid, None) for sid in sorted(files.resources) if sid not in known]
     return entries
 
 
 def manager_status(ha: "Ha", node: str) -> dict[str, Any]:
     """``/cluster/ha/status/manager_status``: the files as they are."""
-    manager = ha.manager
-    file: dict[str, Any] = {}
-    if manager is not None:
-        file = {
-            "master_node": manager.master,
-            "timestamp": manager.timestamp,
-            "node_status": manager.nodes,
-            "service_status": {sid: service.entry() for sid, service in manager.services.items()},
-        }
+    files = ha.seen_by(node)
+    file = files.manager.entry() if files.manager is not None else {}
     lrms = {
         name: {"state": lrm.state, "mode": lrm.mode, "timestamp": lrm.timestamp, "results": lrm.results}
-        for name, lrm in ha.lrms.items()
+        for name, lrm in files.lrms.items()
+        if lrm.timestamp
     }
     quorate = int(ha.cluster.world.votes(node).quorate)
     return {"manager_status": file, "lrm_status": lrms, "quorum": {"node": node, "quorate": quorate}}
 
 
-def verbose_state(resource: dict[str, Any] | None, service: "Service | None") -> str:
+def verbose_state(resource: dict[str, Any] | None, service: Service | None) -> str:
     """The state in the words that a person reads."""
     if resource is None:
         return "deleting"
@@ -78,55 +76,86 @@ def _quorum(ha: "Ha", node: str) -> dict[str, Any]:
     }
 
 
-def _master(ha: "Ha") -> list[dict[str, Any]]:
+def _master(ha: "Ha", node: str, files: HaFiles) -> list[dict[str, Any]]:
     """No entry before there ever was a master."""
-    manager = ha.manager
+    manager = files.manager
     if manager is None:
         return []
-    idle = not ha.resources and not manager.services
-    word = "old timestamp - dead?" if not _fresh(ha, manager.timestamp) else "idle" if idle else "active"
+    idle = not files.resources and not manager.services
+    word = _age_word(ha, node, manager.timestamp) or ("idle" if idle else "active")
+    suffix = ""
+    if manager.disarm is not None:
+        suffix = f" - {manager.disarm['state']}, resource mode: {manager.disarm['mode']}"
+    elif crs := _scheduler(ha):
+        suffix = f" - {crs} load CRS"
     return [
         {
             "id": "master",
             "type": "master",
             "node": manager.master,
-            "status": f"{manager.master} ({word}, {_date(manager.timestamp)})",
+            "status": f"{manager.master} ({word}, {_date(manager.timestamp)}{suffix})",
             "timestamp": manager.timestamp,
         }
     ]
 
 
-def _fencing(ha: "Ha", node: str) -> dict[str, Any]:
+def _scheduler(ha: "Ha") -> str:
+    """The scheduler that was chosen in the datacenter's options, if it is not the basic one."""
+    chosen = re.search(r"(?:^|,)ha=(\w+)", str(ha.cluster.options.get("crs", "")))
+    return chosen[1] if chosen and chosen[1] != "basic" else ""
+
+
+def _fencing(ha: "Ha", node: str, files: HaFiles) -> dict[str, Any]:
     """Armed while the master's CRM holds its watchdog, which it does as long as its rounds go on."""
-    armed = ha.manager is not None and _fresh(ha, ha.manager.timestamp)
+    manager = files.manager
+    entry: dict[str, Any] = {"id": "fencing", "type": "fencing", "node": node}
+    if manager is not None and manager.disarm is not None:
+        state, mode = manager.disarm["state"], manager.disarm["mode"]
+        watchdog = "released" if state == "disarmed" else "active"
+        text = f"{state}, resource mode: {mode} (CRM watchdog {watchdog})"
+        return entry | {"armed-state": state, "resource_mode": mode, "status": text}
+    armed = manager is not None and _age_word(ha, node, manager.timestamp) == ""
     word, watchdog = ("armed", "active") if armed else ("standby", "standby")
-    return {
-        "id": "fencing",
-        "type": "fencing",
-        "node": node,
-        "armed-state": word,
-        "status": f"{word} (CRM watchdog {watchdog})",
-    }
+    return entry | {"armed-state": word, "status": f"{word} (CRM watchdog {watchdog})"}
 
 
-def _lrm(ha: "Ha", lrm: "Lrm") -> dict[str, Any]:
-    fresh = _fresh(ha, lrm.timestamp)
-    idle = lrm.state == "wait_for_agent_lock" and not ha.active_services(lrm.node)
-    word = "old timestamp - dead?" if not fresh else "idle" if idle else lrm.state
-    watchdog = "active" if fresh and lrm.state == "active" else "standby"
+_MODES = {
+    "disarm": "disarm mode",
+    "maintenance": "maintenance mode",
+    "restart": "restart mode",
+    "shutdown": "shutdown mode",
+}
+
+
+def _lrm(ha: "Ha", node: str, files: HaFiles, name: str) -> dict[str, Any]:
+    lrm = files.lrms[name]
+    old = _age_word(ha, node, lrm.timestamp)
+    idle = lrm.state == "wait_for_agent_lock" and not _needed(files, name)
+    word = old or _MODES.get(lrm.mode) or ("idle" if idle else lrm.state)
+    watchdog = "active" if not old and lrm.state in ("active", "maintenance") else "standby"
+    if lrm.mode == "disarm":
+        watchdog = "released"
     return {
-        "id": f"lrm:{lrm.node}",
+        "id": f"lrm:{name}",
         "type": "lrm",
-        "node": lrm.node,
-        "status": f"{lrm.node} ({word}, watchdog {watchdog}, {_date(lrm.timestamp)})",
+        "node": name,
+        "status": f"{name} ({word}, watchdog {watchdog}, {_date(lrm.timestamp)})",
         "timestamp": lrm.timestamp,
     }
 
 
-def _service(ha: "Ha", sid: str, service: "Service | None") -> dict[str, Any]:
-    resource = ha.resources.get(sid)
+def _needed(files: HaFiles, node: str) -> bool:
+    """A service wants that node's LRM."""
+    quiet = ("stopped", "freeze", "error", "request_start")
+    services = files.manager.services.values() if files.manager else ()
+    return any(node in (service.node, service.target) and service.state not in quiet for service in services)
+
+
+def _service(ha: "Ha", files: HaFiles, sid: str, service: Service | None) -> dict[str, Any]:
+    resource = files.resources.get(sid)
     node = service.node if service else ha.guest_node(sid)
-    state = verbose_state(resource, service)
+    disarm = files.manager.disarm if files.manager else None
+    state = "ignore" if disarm and disarm["mode"] == "ignore" else verbose_state(resource, service)
     entry: dict[str, Any] = {
         "id": f"service:{sid}",
         "type": "service",
@@ -144,8 +173,11 @@ def _service(ha: "Ha", sid: str, service: "Service | None") -> dict[str, Any]:
     return entry
 
 
-def _fresh(ha: "Ha", timestamp: int) -> bool:
-    return ha.cluster.world.clock.now() - timestamp <= FRESH
+def _age_word(ha: "Ha", node: str, timestamp: int) -> str:
+    """What a node says of an entry that is too old, or from the future, by its own clock."""
+    world = ha.cluster.world
+    age = world.time_at(world.nodes[node]) - timestamp
+    return "old timestamp - dead?" if age > FRESH else "detected time drift!" if age < -DRIFT else ""
 
 
 def _date(timestamp: int) -> str:

@@ -1,15 +1,15 @@
 """The local resource manager of each node: it carries out what the master ordered, and reports.
 
-Rounds and exit codes follow the reference pve-ha, sections 1, 6 and 9, for a healthy cluster.
+States, modes and exit codes follow the reference pve-ha, sections 1, 4, 6, 9 and 11.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lab.proxmox import workers
-from lab.proxmox.access import ROOT
+from lab.proxmox.cfslocks import agent
 from lab.proxmox.ha_daemon import Daemon
-from lab.proxmox.ha_state import AGAIN, ERROR, MOVING, SUCCESS, WRONG_NODE, Service
-from lab.proxmox.tasks import Task, Work
+from lab.proxmox.ha_state import AGAIN, LrmStatus, Service
+from lab.proxmox.ha_worker import carry_out
 
 if TYPE_CHECKING:
     from lab.ha import Ha
@@ -18,109 +18,191 @@ ACTIVE_ROUND = 10.0
 IDLE_ROUND = 5.0
 WORKER_WINDOW = 8.0  # an active LRM waits so long for its workers before it writes its status
 IDLE_ROUNDS = 60  # ten minutes without a service: the LRM gives up lock and watchdog
+MAX_WORKERS = 4  # datacenter.cfg's default
 
 
 class Lrm(Daemon):
-    """The local resource manager of a node: it does what the master's status orders."""
+    """A node's LRM. `state` and `mode` are what it knows itself; the others read its file."""
 
+    kind = "lrm"
     first_state = "wait_for_agent_lock"
 
     def __init__(self, ha: "Ha", node: str) -> None:
         super().__init__(ha, node)
         self.mode = "active"
-        self.timestamp = int(self.now)
-        self.results: dict[str, dict[str, Any]] = {}  # by the order's uid, as lrm_status shows them
-        self._under_way: set[str] = set()
-        self._tries: dict[str, int] = {}  # failed starts in a row, by sid
+        self.results: dict[str, dict[str, Any]] = {}
+        self.tries: dict[str, int] = {}  # failed starts in a row, by sid
+        self.shutting_down = False
+        self.leaving = False  # the node goes down and its services are moved away first
+        self._queue: dict[str, Service] = {}  # orders that wait for a free worker, by sid
+        self._under_way: dict[str, str] = {}  # sid -> the order's uid
         self._idle_rounds = 0
+        self._holds = False  # lock and watchdog
+
+    def forget(self) -> None:
+        """A new process knows nothing of the last one's orders."""
+        self.mode = "active"
+        for memory in (self.results, self.tries, self._queue, self._under_way):
+            memory.clear()
+        self._idle_rounds = 0
+        self._holds = self.shutting_down = self.leaving = False
 
     async def round(self) -> float:
         """Wait idle, or hold the agent lock and work through the orders."""
-        needed = bool(self.ha.active_services(self.node))
-        if self.state == "active" and not (self.quorate and self._lock()):
-            self.state = "lost_agent_lock"
-        elif self.state != "active" and needed and self.quorate and self._lock():
-            self.state, self._idle_rounds = "active", 0
+        self._read_mode()
+        began = self.now
         if self.state == "active":
-            await self._work()
-            self._rest_when_idle(needed)
-        if self.quorate:
-            self.timestamp = int(self.now)
+            await self._stay_active()
+        elif self.state == "maintenance":
+            await self._stay_in_maintenance()
+        elif self._wants_lock() and await self.protected(agent(self.node)):
+            self.state, self._holds, self._idle_rounds = "active", True, 0
+        if not self.powered:
+            return IDLE_ROUND
+        if self.state in ("active", "maintenance"):
+            await self._work(began)
+        if self.powered:
+            self._write_status()
         return ACTIVE_ROUND if self.state == "active" else IDLE_ROUND
 
-    def forget(self) -> None:
-        """Results and tries were in memory."""
-        self.results.clear()
-        self._under_way.clear()
-        self._tries.clear()
+    def _wants_lock(self) -> bool:
+        """There is work to do, and nobody is about to fence this node."""
+        work = (self._holds or self._needed()) and self.mode != "disarm"
+        return work and self.quorate and not self._to_be_fenced()
 
-    def _lock(self) -> bool:
-        return self.ha.locks.take(f"ha_agent_{self.node}_lock", self.node, self.now)
+    # --- states --------------------------------------------------------------------------------------------------
 
-    def _rest_when_idle(self, needed: bool) -> None:
-        self._idle_rounds = 0 if needed else self._idle_rounds + 1
-        if self._idle_rounds > IDLE_ROUNDS:
-            self.ha.locks.release(f"ha_agent_{self.node}_lock", self.node)
-            self.state = "wait_for_agent_lock"
+    async def _stay_active(self) -> None:
+        if self._to_be_fenced() or not await self.protected(agent(self.node)):
+            self.state = "lost_agent_lock"
+        elif self.mode == "maintenance":
+            self.state = "maintenance"
+        elif self.mode == "disarm":
+            self.give_up()
+        elif not self.shutting_down:
+            self._idle_rounds = 0 if self._needed() or self._busy else self._idle_rounds + 1
+            if self._idle_rounds > IDLE_ROUNDS:
+                self.give_up()
 
-    async def _work(self) -> None:
-        """Start what is ordered and wait for it, at most for the window; slower workers report in a later round."""
-        ends = self.now + WORKER_WINDOW
-        services = dict(self.ha.manager.services) if self.ha.manager else {}
-        current = {service.uid for service in services.values()}
-        self.results = {uid: result for uid, result in self.results.items() if uid in current}
-        for sid, service in services.items():
-            order = service.state in ("started", "request_stop", *MOVING)
-            new = service.uid not in self.results and service.uid not in self._under_way
-            if service.node == self.node and order and new:
-                self._under_way.add(service.uid)
-                self.ha.cluster.spawn(self._carry_out(sid, service.uid, service.state, service))
-        while self._under_way and self.now < ends:
+    async def _stay_in_maintenance(self) -> None:
+        """Hold the lock until the last service has left; back to the beginning when it is over."""
+        needed = self._needed() or self._busy
+        if (needed or self._holds) and not await self.protected(agent(self.node)):
+            self.state = "lost_agent_lock"
+        elif self.mode != "maintenance":
+            self.state = "active" if self._holds else "wait_for_agent_lock"
+        elif not needed and self._holds:
+            self.ha.locks.release(agent(self.node), self.kind, self.node)
+            self.ha.watchdogs[self.node].close(self.kind)
+            self._holds = False
+
+    def give_up(self) -> None:
+        """Lock and watchdog are no longer needed: nothing runs here that could be lost."""
+        self.ha.locks.release(agent(self.node), self.kind, self.node)
+        self.ha.watchdogs[self.node].close(self.kind)
+        self.state, self._holds = "wait_for_agent_lock", False
+
+    def _read_mode(self) -> None:
+        """What the master asks of this node: maintenance, or to disarm."""
+        manager = self.ha.seen_by(self.node).manager
+        if manager is None or self.shutting_down or not self.quorate:
+            return
+        if self.leaving:
+            self.mode = "maintenance"
+        elif manager.disarm is not None and self._may_disarm(manager.disarm["mode"]):
+            self.mode = "disarm"
+        elif manager.requests.get(self.node, {}).get("maintenance"):
+            self.mode = "maintenance"
+            if self.state == "wait_for_agent_lock":
+                self.state = "maintenance"
+        else:
+            self.mode = "active"
+
+    def _may_disarm(self, mode: str) -> bool:
+        mine = [service for service in self._services().values() if service.node == self.node]
+        frozen = all(service.state in ("freeze", "error", "stopped") for service in mine)
+        return not self._busy and (frozen if mode == "freeze" else True)
+
+    def _services(self) -> dict[str, Service]:
+        manager = self.ha.seen_by(self.node).manager
+        return manager.services if manager else {}
+
+    def _needed(self) -> bool:
+        """A service that needs this LRM is assigned here, or is on its way."""
+        quiet = ("stopped", "freeze", "error", "request_start")
+        return any(self.node in (s.node, s.target) and s.state not in quiet for s in self._services().values())
+
+    def _to_be_fenced(self) -> bool:
+        return any(s.node == self.node and s.state == "fence" for s in self._services().values())
+
+    @property
+    def _busy(self) -> bool:
+        return bool(self._under_way or self._queue)
+
+    # --- work ----------------------------------------------------------------------------------------------------
+
+    async def _work(self, began: float) -> None:
+        """Take the orders, and wait for the workers, at most for the window; slower ones report in a later round."""
+        if not self.world.membership.writable(self.node):
+            return  # an order that is not known to be the last one is not begun
+        services = self._services()
+        known = {service.uid for service in services.values()}
+        self.results = {uid: result for uid, result in self.results.items() if uid in known}
+        if not self.shutting_down:
+            self._queue.clear()
+            for sid, service in sorted(services.items()):
+                ordered = service.state not in ("recovery", "freeze", "fence", "request_start")
+                if service.node == self.node and ordered and service.uid not in self.results:
+                    self._queue.setdefault(sid, replace(service))
+        while self.powered:
+            self._begin_workers()
+            if not self._busy or self.now - began >= WORKER_WINDOW:
+                return
             await self.ha.cluster.sleep(1.0)
 
-    async def _carry_out(self, sid: str, uid: str, state: str, service: Service) -> None:
-        try:
-            code = await self._act(sid, state, service)
-        finally:
-            self._under_way.discard(uid)
-        if code != AGAIN:
-            self.results[uid] = {"sid": sid, "state": state, "exit_code": code}
+    def _begin_workers(self) -> None:
+        limit = int(self.ha.cluster.options.get("max_workers", MAX_WORKERS))
+        for sid in list(self._queue):
+            if len(self._under_way) >= limit:
+                return
+            if sid in self._under_way:
+                if self._queue[sid].uid == self._under_way[sid]:
+                    del self._queue[sid]
+                continue
+            service = self._queue.pop(sid)
+            self._under_way[sid] = service.uid
+            self.ha.cluster.spawn(self._carry_out(sid, service))
 
-    async def _act(self, sid: str, state: str, service: Service) -> int:
-        vmid = int(sid.partition(":")[2])
-        guest = self.ha.cluster.guests.get(vmid)
-        if guest is None or guest.node != self.node:
-            return WRONG_NODE
-        if state == "started":
-            return await self._start(sid, vmid)
-        if state == "request_stop":
-            graceful = service.timeout != 0
-            stopped = guest.running and await self._run(
-                "qmshutdown" if graceful else "qmstop",
-                vmid,
-                lambda task: workers.stop(task, guest, graceful=graceful),
-            )
-            return SUCCESS if stopped or not guest.running else ERROR
-        target = service.target or self.node
-        if state == "relocate" and guest.running:
-            await self._run("qmshutdown", vmid, lambda task: workers.stop(task, guest, graceful=True))
-        moved = await self._run("qmigrate", vmid, lambda task: workers.migrate(task, guest, target))
-        return SUCCESS if moved else ERROR
+    async def _carry_out(self, sid: str, service: Service) -> None:
+        up_since = self.world.nodes[self.node].up_since
+        code = await carry_out(self, sid, service)
+        if not self.powered or self.world.nodes[self.node].up_since != up_since:
+            return  # the worker died with its node
+        self._under_way.pop(sid, None)
+        if code != AGAIN and service.uid:
+            self.results[service.uid] = {"sid": sid, "state": service.state, "exit_code": code}
 
-    async def _start(self, sid: str, vmid: int) -> int:
-        """Start a guest that is down; a failure is tried again in the next rounds, `max_restart` times."""
-        guest = self.ha.cluster.guests[vmid]
-        if guest.running or await self._run("qmstart", vmid, lambda task: workers.start(task, guest)):
-            self._tries.pop(sid, None)
-            return SUCCESS
-        self._tries[sid] = self._tries.get(sid, 0) + 1
-        if self._tries[sid] <= int(self.ha.resources.get(sid, {}).get("max_restart", 1)):
-            return AGAIN
-        del self._tries[sid]
-        return ERROR
+    def _write_status(self) -> None:
+        if self.world.membership.writable(self.node):
+            self.ha.files.lrms[self.node] = LrmStatus(self.state, self.mode, int(self.wall), dict(self.results))
 
-    async def _run(self, kind: str, vmid: int, work: Work) -> bool:
-        """The real work shows up as a task of root@pam on this node."""
-        task: Task = self.ha.cluster.tasks.begin(self.node, kind, str(vmid), ROOT, work)
-        await task.done.wait()
-        return task.exitstatus == "OK"
+    # --- shutting down -------------------------------------------------------------------------------------------
+
+    def shut_down(self, mode: str) -> None:
+        """The node goes down: ``shutdown``, ``restart`` (freeze) or ``maintenance`` (move away first)."""
+        self.mode = mode
+        self.leaving, self.shutting_down = mode == "maintenance", mode != "maintenance"
+        if self.leaving:
+            return
+        self._queue = {
+            sid: Service(self.node, "request_stop", "")
+            for sid, service in self._services().items()
+            if service.node == self.node and service.state in ("started", "stopped", "request_stop")
+        }
+
+    @property
+    def done(self) -> bool:
+        """Nothing is left to stop or to move."""
+        if self.mode == "restart":
+            return not self._busy and not self._needed()
+        return not self._busy and (self.mode == "shutdown" or not self._needed())

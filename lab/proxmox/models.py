@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lab.ha import Ha
 from lab.proxmox.access import ENGINE_PRIVILEGES, Access, Privileges, Token, User
 from lab.proxmox.errors import PveError, no_quorum
+from lab.proxmox.pmxcfs import Pmxcfs
 from lab.proxmox.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -80,10 +81,10 @@ class Guest:
     config: dict[str, Any]
     pending: dict[str, Any] = field(default_factory=dict)  # None stands for a pending deletion
     lock: str | None = None
-    running: bool = False
+    running: bool = False  # its process runs on `node`
+    elsewhere: set[str] = field(default_factory=set)  # nodes on which an older process of it still runs
     since: float = 0.0  # lab time of the start
     pid: int = 0
-    lost_at: float | None = None  # lab time at which its node lost power while it ran: it is shown as running on
     flock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one worker at a time, as /var/lock/qemu-server
 
     @property
@@ -102,6 +103,13 @@ class Guest:
         """Bus name to volume id, CD-ROMs included."""
         volumes = {key: str(value).split(",")[0] for key, value in self.config.items() if _DISK.fullmatch(key)}
         return {key: volume for key, volume in volumes.items() if ":" in volume}
+
+    def moved_away(self, source: str, target: str) -> None:
+        """Its file goes to another node, whatever runs on the old one; there nothing runs yet."""
+        if self.running and source != target:
+            self.elsewhere.add(source)
+        self.running = self.running and source == target
+        self.node = target
 
     def effective(self) -> dict[str, Any]:
         """The configuration once everything pending is applied."""
@@ -134,9 +142,11 @@ class Cluster:
         disk = f"{TEMPLATE_STORAGE}:{TEMPLATE_VMID}/vm-{TEMPLATE_VMID}-disk-0.raw"
         self.files: dict[str, int] = {disk: TEMPLATE_DISK}  # volumes on storages that are not LVM, with their sizes
         self.guests = {TEMPLATE_VMID: Guest(TEMPLATE_VMID, first, _template_config(disk))}
+        self.ran_when_silent: dict[str, set[int]] = {}  # node -> guests that it was last heard to run
         self.reserved: set[int] = set()  # ids of clones that are under way
         self.tasks = Tasks(self)
         self.ha = Ha(self)
+        self.pmxcfs = Pmxcfs(self)
         self._background: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -149,11 +159,35 @@ class Cluster:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
 
-    def lose_guests(self, node: str) -> None:
+    def node_died(self, node: str) -> None:
         """What ran on a node without power runs no more; the cluster goes on showing it for some minutes."""
         for guest in self.guests.values():
-            if guest.node == node and guest.running:
-                guest.running, guest.pid, guest.lost_at = False, 0, self.world.clock.now()
+            guest.elsewhere.discard(node)
+            if guest.node == node:
+                guest.running, guest.pid = False, 0
+        self.ha.node_died(node)
+        self.pmxcfs.cut_off(node)
+
+    def fell_silent(self, node: str) -> None:
+        """The others hear no more of a node; what it told of its guests last is believed for some minutes."""
+        host = self.world.nodes[node]
+        if host.silent_since is None:
+            host.silent_since = self.world.clock.now()
+            self.ran_when_silent[node] = {g.vmid for g in self.guests.values() if g.node == node and g.running}
+
+    def qmp_status(self, guest: Guest) -> str:
+        """What QEMU itself says: a guest whose disks are gone is paused with an error, and goes on being `running`."""
+        if not guest.running:
+            return "stopped"
+        return "io-error" if None in self.logical_volumes(guest, guest.node).values() else "running"
+
+    def node_booted(self, node: str) -> None:
+        """A node's daemons run again; what its file system knows of locks begins now."""
+        self.ha.locks.joined(node)
+
+    def seen_by(self, node: str) -> list[Guest]:
+        """The guests whose files lie under that node, as the node itself has them."""
+        return [guest for guest in self.guests.values() if self.pmxcfs.place(guest.vmid, node) == node]
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Run something in the background for as long as this cluster exists."""
@@ -250,7 +284,7 @@ class Cluster:
     def guest_on(self, node: str, vmid: int) -> Guest:
         """The guest whose configuration file lies on that node."""
         guest = self.guests.get(vmid)
-        if guest is None or guest.node != node:
+        if guest is None or self.pmxcfs.place(vmid, node) != node:
             raise PveError(f"Configuration file 'nodes/{node}/qemu-server/{vmid}.conf' does not exist")
         return guest
 

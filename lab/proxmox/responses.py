@@ -126,7 +126,7 @@ def _guest_resources(call: Call) -> list[dict[str, Any]]:
             "id": f"qemu/{guest.vmid}",
             "type": "qemu",
             "vmid": guest.vmid,
-            "node": guest.node,
+            "node": call.cluster.pmxcfs.place(guest.vmid, call.node),
             "template": 0,
             "maxcpu": guest.effective().get("cores", 1),
             **usage(call, guest),

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from lab.disks import EXTENT, LogicalVolume, VolumeGroup
 from lab.proxmox.errors import PveError
-from lab.proxmox.tasks import Task
+from lab.proxmox.tasks import NodeDied, Task
 
 if TYPE_CHECKING:
     from lab.proxmox.models import Guest, Storage
 
 CLONE_SECONDS = 4.0
 CLONE_STEPS = 8
-START_SECONDS = 1.5
+# Start, shutdown and live migration as in the runs that the timelines come from (reference: pve-ha, "C").
+START_SECONDS = 5.0
 STOP_SECONDS = 1.0
-SHUTDOWN_SECONDS = 3.0  # a small Debian needs a few seconds to go down
-MIGRATE_SECONDS = {True: 6.0, False: 1.5}  # live: memory is copied; stopped: only the file moves
+SHUTDOWN_SECONDS = 10.0
+MIGRATE_SECONDS = {True: 15.0, False: 1.5}  # live: memory is copied; stopped: only the file moves
 DESTROY_SECONDS = 1.0
 
 
@@ -86,11 +87,12 @@ async def start(task: Task, guest: "Guest") -> None:
             raise PveError(f"VM is locked ({guest.lock})")
         volumes = activate(task, guest, task.node)
         await task.pause(START_SECONDS)
+        if guest.node != task.node:
+            raise PveError(f"Configuration file 'nodes/{task.node}/qemu-server/{guest.vmid}.conf' does not exist")
         for lv in volumes:
             lv.open_on.add(task.node)
         guest.config, guest.pending = guest.effective(), {}
         guest.running, guest.since, guest.pid = True, cluster.world.clock.now(), task.pid + 40
-        guest.lost_at = None
         cluster.world.record(task.node, "guest.start", str(guest.vmid))
 
 
@@ -110,25 +112,42 @@ async def stop(task: Task, guest: "Guest", *, graceful: bool = False) -> None:
 
 
 async def migrate(task: Task, guest: "Guest", target: str) -> None:
-    """Move the guest, live when it runs. The volumes are on shared storage and stay where they are."""
+    """Move the guest, live when it runs. The volumes are on shared storage and stay where they are.
+
+    A source that dies leaves the lock behind; a target that is lost leaves the guest where it was.
+    """
     cluster = task.cluster
     async with guest.flock:
         guest.lock = "migrate"
         try:
             task.log(f"starting migration of VM {guest.vmid} to node '{target}'")
-            if not cluster.world.nodes[target].powered:
-                raise PveError("migration aborted")
+            _reach(task, target)
             volumes = activate(task, guest, target) if guest.running else []
             await task.pause(MIGRATE_SECONDS[guest.running])
+            _reach(task, target)
             source, guest.node = guest.node, target
             if guest.running:
                 _deactivate(task, guest, source)
                 for lv in volumes:
                     lv.open_on.add(target)
-        finally:
+        except NodeDied:
+            raise
+        except BaseException:
             guest.lock = None
-        task.log("migration finished successfully (duration 00:00:06)")
+            raise
+        guest.lock = None
+        task.log("migration finished successfully (duration 00:00:15)")
         cluster.world.record(target, "guest.migrate", str(guest.vmid), source=source)
+
+
+def _reach(task: Task, target: str) -> None:
+    """The other node can be spoken to, and both can write the cluster's files."""
+    world = task.cluster.world
+    if not world.nodes[target].powered or not world.links.reaches(task.node, target):
+        task.log(f"ERROR: can't connect to node '{target}'")
+        raise PveError("migration aborted")
+    if not world.membership.writable(task.node):
+        raise PveError("migration aborted")
 
 
 async def destroy(task: Task, guest: "Guest") -> None:

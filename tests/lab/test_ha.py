@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from proxmoxer import ResourceException
 
-from lab.proxmox.ha_state import LOCK_LIFETIME, Locks
 from tests.lab.test_proxmox import FIRST, SECOND, SPEED, Nodes, nodes, served, until
 
 __all__ = ["nodes", "served"]  # fixtures
@@ -77,7 +76,7 @@ def test_a_guest_that_runs_is_not_started_again(nodes):
     nodes.api().cluster.ha.resources.post(sid="300")
     until(lambda: service(nodes), lambda entry: entry.get("state") == "started")
 
-    assert nodes.changes()[-2:] == [f"{FIRST} guest.start 300", "pve ha.resource.create vm:300"]
+    assert [line for line in nodes.changes() if "guest.start" in line] == [f"{FIRST} guest.start 300"]
 
 
 def test_a_new_resource_is_queued_at_first(nodes):
@@ -140,8 +139,7 @@ def test_refuses_in_pves_words(nodes, verb, path, form, text):
 
 def test_without_quorum_nothing_is_put_under_ha(nodes):
     """Refused at once, and the status says why."""
-    for name in list(nodes.world.nodes)[2:]:
-        nodes.world.nodes[name].powered = False
+    nodes.power_off(*list(nodes.world.nodes)[2:])
     with pytest.raises(ResourceException, match="cluster not ready - no quorum"):
         nodes.api().cluster.ha.resources.post(sid="vm:101")
 
@@ -219,11 +217,3 @@ def test_the_managers_file_holds_nodes_and_services(nodes):
     assert found["manager_status"]["master_node"] == FIRST
     assert (known["node"], known["state"], known["running"]) == (FIRST, "started", 1)
     assert found["lrm_status"][FIRST]["state"] == "active"
-
-
-def test_a_lock_may_be_taken_once_it_is_older_than_its_lifetime():
-    """Strictly older: the holder has the whole 120 seconds."""
-    locks = Locks()
-    taken = [locks.take("l", "a", 0), locks.take("l", "b", LOCK_LIFETIME), locks.take("l", "b", LOCK_LIFETIME + 1)]
-
-    assert taken == [True, False, True]

@@ -1,6 +1,7 @@
 """The twin's machines: real SSH clients get the real programs' texts, derived from one world."""
 
 import subprocess
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -204,7 +205,9 @@ async def test_the_witness_counts_its_clients(twin: TwinThread, ssh: Hosts):
 
     await ssh.read("pxmx01-01", "pvecm", "qdevice", "setup", twin.inventory.witness.address)
 
-    assert "Connected clients:\t\t6" in await ssh.read("qdevice", "corosync-qnetd-tool", "-s")
+    deadline = time.monotonic() + 5
+    while "Connected clients:\t\t6" not in (said := await ssh.read("qdevice", "corosync-qnetd-tool", "-s")):
+        assert time.monotonic() < deadline, said
 
 
 async def test_dpkg_names_what_is_missing(ssh: Hosts):

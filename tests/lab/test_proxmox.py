@@ -19,6 +19,7 @@ from cluster.inventory import Inventory
 from lab.clock import Clock
 from lab.disks import Disk, VolumeGroup
 from lab.faults import Fault
+from lab.power import switch_off
 from lab.proxmox.models import ENGINE_PRIVILEGES
 from lab.proxmox.urls import application
 from lab.world import World
@@ -85,6 +86,17 @@ class Nodes:
 
     def reset(self) -> None:
         self.call(self._reset())
+
+    def power_off(self, *names: str) -> None:
+        """Take nodes' power and wait until the others' votes are settled."""
+
+        async def off() -> None:
+            switch_off(self.world, list(names))
+            left = frozenset(name for name, host in self.world.nodes.items() if host.powered)
+            while any(self.world.membership.members(name) != left for name in left):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+        self.call(off())
 
     async def _end(self) -> None:
         await self.world.cluster.stop()
@@ -575,7 +587,7 @@ def test_a_planted_failure_looks_like_pves_own(nodes):
 
 def test_forwarding_to_a_dead_node_ends_with_595(nodes):
     """ARP gives up after three seconds; the node that was asked says so."""
-    nodes.world.nodes[SECOND].powered = False
+    nodes.power_off(SECOND)
     began = time.monotonic()
     answer = nodes.http("GET", f"/nodes/{SECOND}/status")
 
@@ -585,8 +597,7 @@ def test_forwarding_to_a_dead_node_ends_with_595(nodes):
 
 def test_without_quorum_writes_fail_each_in_its_way(nodes):
     """Clones are refused at once; a storage is tried for ten seconds."""
-    for name in list(nodes.world.nodes)[2:]:
-        nodes.world.nodes[name].powered = False
+    nodes.power_off(*list(nodes.world.nodes)[2:])
     clone = nodes.http("POST", f"/nodes/{FIRST}/qemu/101/clone", data={"newid": 300})
     config = nodes.http("PUT", f"/nodes/{FIRST}/qemu/101/config", data={"cores": 1})
     storage = nodes.http("POST", "/storage", data={"storage": "s1", "type": "lvm", "vgname": "vg1"})
@@ -630,8 +641,7 @@ def test_answers_with_empty_lists_what_nobody_uses_here(nodes, path):
 def test_the_quorum_device_has_an_entry_once_it_runs(nodes):
     """Empty before; afterwards the asked node's own view."""
     before = nodes.api().cluster.config.qdevice.get()
-    nodes.world.corosync.qdevice = True
-    nodes.world.corosync.qdevice_since = nodes.world.clock.now() - 60
+    nodes.world.membership.set_up_device(settled=True)
 
     assert (before, nodes.api().cluster.config.qdevice.get()["State"]) == ({}, "Connected")
 

@@ -1,0 +1,339 @@
+"""Who is a member of whose partition, and who has the votes: corosync on every node, qnetd on the witness.
+
+Each node has a view of its own. A loss is noticed when the token and the consensus have run out; then corosync waits
+for the quorum device, and qnetd answers only when all clients that it believes connected tell the same story.
+Times and rules follow the reference proxmox-api §10 (measured on corosync 3.1.7 and qdevice 3.0.3) and pve-ha §2.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lab.world import World
+
+Nodes = frozenset[str]
+
+# From the start of the daemons until all nodes show the device's vote, lab seconds (3.2 to 5.1 s measured).
+DEVICE_STARTS = 3.0
+# qnetd drops a client that has missed its 8 s heartbeat for 12 s, so 4 to 12 s after the loss.
+CLIENT_DROPPED = (4.0, 12.0)
+# A node's own daemon gives up a witness that fell silent (10.3 to 15.4 s measured).
+WITNESS_GIVEN_UP = (10.3, 15.4)
+# It tries to connect again every 8 s.
+RECONNECTS = (0.5, 8.0)
+# The answer to who gets no vote comes at once, to who gets it after all the others have confirmed.
+REFUSED, GRANTED = 0.1, 0.6
+# Corosync waits no longer for the device's answer.
+SYNC_TIMEOUT = 30.0
+
+
+@dataclass
+class Seat:
+    """One node's corosync and its quorum device daemon."""
+
+    ring: Nodes  # the membership that totem has formed
+    settled: Nodes  # the membership that is announced: the device has been asked, or there is none to ask
+    vote: bool = False  # the device's vote is cast here
+    connected: bool = False  # its daemon holds a connection to qnetd, as far as it knows
+    target: Nodes | None = None  # the membership that is being formed
+    timers: "dict[str, asyncio.Task[None]]" = field(default_factory=dict)
+
+    def stop(self, *names: str) -> None:
+        """Forget appointments; all of them when none is named."""
+        for name in names or tuple(self.timers):
+            if (task := self.timers.pop(name, None)) is not None:
+                task.cancel()
+
+
+@dataclass(frozen=True)
+class Votes:
+    """One node's view of the votes."""
+
+    members: tuple[str, ...]
+    expected: int
+    total: int
+    quorum: int
+    device: str  # "none", "connecting", "refused" (connected, but the vote is someone else's) or "voting"
+
+    @property
+    def quorate(self) -> bool:
+        """Enough votes to act."""
+        return self.total >= self.quorum
+
+
+class Membership:
+    """The seats of all nodes, and qnetd's book of its clients."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        everyone = frozenset(name for name, host in world.nodes.items() if host.powered)
+        self._seats = {name: Seat(everyone, everyone) for name in world.nodes}
+        self._clients: dict[str, Nodes] = {}  # qnetd's view: connected client -> the membership it told
+        self._granted: Nodes = frozenset()  # the clients that have the vote
+        self._listeners: list[Callable[[Nodes], None]] = []
+        self.sequence = world.corosync.ring
+        world.links.on_change(self.look)
+
+    # --- what a node sees ----------------------------------------------------------------------------------------
+
+    def votes(self, node: str) -> Votes:
+        """The votes as a node counts them; the total falls when totem has formed, the members when all is settled."""
+        world, seat = self._world, self._seats[node]
+        device = "none"
+        if world.corosync.qdevice:
+            device = "voting" if seat.vote else "refused" if seat.connected else "connecting"
+        expected = len(world.nodes) + (1 if world.corosync.qdevice else 0)
+        return Votes(
+            members=tuple(name for name in world.nodes if name in seat.settled),
+            expected=expected,
+            total=len(seat.ring) + int(seat.vote),
+            quorum=expected // 2 + 1,
+            device=device,
+        )
+
+    def members(self, node: str) -> Nodes:
+        """The membership that a node's corosync announces."""
+        return self._seats[node].settled
+
+    def stalled(self, node: str) -> bool:
+        """True while a change of the membership is under way at a node: what it sends is delivered to nobody."""
+        seat = self._seats[node]
+        return seat.settled != seat.ring or not seat.ring <= self._reach(node)
+
+    def writable(self, node: str) -> bool:
+        """True when a node can change the cluster's file system: it is quorate and nothing is under way."""
+        return self._world.nodes[node].powered and not self.stalled(node) and self.votes(node).quorate
+
+    def on_settled(self, listener: Callable[[Nodes], None]) -> None:
+        """Call this with the nodes of each membership that was settled or whose votes have changed."""
+        self._listeners.append(listener)
+
+    def clients(self) -> dict[str, Nodes]:
+        """The clients that qnetd believes connected, with the membership that each told."""
+        return dict(self._clients)
+
+    def granted(self) -> Nodes:
+        """The clients to whom qnetd has given its vote."""
+        return self._granted
+
+    # --- changes of the world ------------------------------------------------------------------------------------
+
+    def set_up_device(self, *, settled: bool = False) -> None:
+        """The quorum device was configured and its daemons started; `settled` skips their start."""
+        self._world.corosync.qdevice = True
+        if settled:
+            for name in self._up():
+                self._seats[name].connected = True
+                self._clients[name] = self._seats[name].ring
+            self._granted = self._winner() or frozenset()
+            for name in self._granted:
+                self._seats[name].vote = True
+        for name in self._up():
+            if not settled:
+                self._later(name, "connect", DEVICE_STARTS, self._connect)
+        self._told(self._up())
+
+    def remove_device(self) -> None:
+        """The quorum device is no more."""
+        self._world.corosync.qdevice = False
+        self._clients.clear()
+        self._granted = frozenset()
+        for seat in self._seats.values():
+            seat.stop("connect", "give up", "answer", "drop")
+            seat.vote = seat.connected = False
+            seat.settled = seat.ring
+        self._told(self._up())
+
+    def lost_power(self, node: str) -> None:
+        """A node is gone: its own memory of everything with it."""
+        seat = self._seats[node]
+        seat.stop()
+        seat.ring = seat.settled = frozenset()
+        seat.vote = seat.connected = False
+        seat.target = None
+
+    def booted(self, node: str) -> None:
+        """A node's corosync has started: alone, until it has met the others."""
+        seat = self._seats[node]
+        seat.ring = seat.settled = frozenset((node,))
+        self._clients.pop(node, None)
+        if self._world.corosync.qdevice:
+            self._later(node, "connect", RECONNECTS[0], self._connect)
+        self._told([node])
+
+    def look(self) -> None:
+        """Something has changed: start or stop the appointments that follow from it."""
+        for name, seat in self._seats.items():
+            if not self._world.nodes[name].powered:
+                self._look_at_client(name)
+                continue
+            reach = self._reach(name)
+            if reach == seat.ring:
+                seat.stop("form")
+                seat.target = None
+            elif reach != seat.target:
+                seat.target = reach
+                seat.stop("form")
+                corosync, count = self._world.corosync, len(self._world.nodes)
+                takes = corosync.joins_after(count) if seat.ring <= reach else corosync.forms_after(count)
+                self._later(name, "form", takes, self._form)
+            self._look_at_client(name)
+
+    # --- totem ---------------------------------------------------------------------------------------------------
+
+    def _up(self) -> list[str]:
+        return [name for name, host in self._world.nodes.items() if host.powered]
+
+    def _reach(self, node: str) -> Nodes:
+        """All nodes that can be met over at least one ring, directly or over others."""
+        links, met, new = self._world.links, {node}, [node]
+        up = self._up()
+        while new:
+            here = new.pop()
+            near = [name for name in up if name not in met and any(links.rings(here, name))]
+            met.update(near)
+            new += near
+        return frozenset(met)
+
+    def _form(self, node: str) -> None:
+        """A new membership has formed; all nodes of it take it over together."""
+        ring = self._reach(node)
+        self.sequence += 4  # as corosync counts
+        for name in ring:
+            seat = self._seats[name]
+            seat.stop("form")
+            seat.ring, seat.target = ring, None
+        for name in ring:
+            seat = self._seats[name]
+            if name in self._clients and seat.connected and self._reaches_witness(name):
+                self._clients[name] = ring
+            if not (self._world.corosync.qdevice and seat.connected):
+                self._settle([name])
+            else:
+                self._later(name, "answer", SYNC_TIMEOUT, lambda name: self._settle([name]))
+        self._decide()
+
+    def _settle(self, nodes: Iterable[str]) -> None:
+        """Announce what was formed."""
+        for name in nodes:
+            seat = self._seats[name]
+            seat.stop("answer")
+            seat.settled = seat.ring
+        self._told(nodes)
+
+    def _told(self, nodes: Iterable[str]) -> None:
+        """Tell everyone whose work depends on quorum."""
+        for listener in list(self._listeners):
+            listener(frozenset(nodes))
+
+    # --- the quorum device ---------------------------------------------------------------------------------------
+
+    def _reaches_witness(self, node: str) -> bool:
+        world = self._world
+        up = world.nodes[node].powered and world.witness.powered and world.corosync.qnetd
+        return up and world.links.reaches(node, world.witness.name)
+
+    def _look_at_client(self, name: str) -> None:
+        """A silent connection is given up at both ends, each in its own time."""
+        seat = self._seats[name]
+        if not self._world.corosync.qdevice:
+            return
+        if not (self._world.witness.powered and self._world.corosync.qnetd):
+            self._clients.clear()
+            self._granted = frozenset()
+        if self._reaches_witness(name):
+            seat.stop("drop", "give up")
+            if seat.connected and name not in self._clients:
+                self._give_up(name)  # qnetd does not know this connection any more
+            if not seat.connected and "connect" not in seat.timers:
+                self._later(name, "connect", self._draw(RECONNECTS), self._connect)
+            return
+        seat.stop("connect")
+        if name in self._clients and "drop" not in seat.timers:
+            self._later(name, "drop", self._draw(CLIENT_DROPPED), self._drop)
+        if seat.connected and "give up" not in seat.timers:
+            self._later(name, "give up", self._draw(WITNESS_GIVEN_UP), self._give_up)
+
+    def _connect(self, name: str) -> None:
+        seat = self._seats[name]
+        if not self._reaches_witness(name):
+            return
+        seat.connected = True
+        self._clients[name] = seat.ring
+        self._decide()
+
+    def _drop(self, name: str) -> None:
+        """Qnetd gives up a client."""
+        self._clients.pop(name, None)
+        self._granted -= {name}
+        self._decide()
+
+    def _give_up(self, name: str) -> None:
+        """A node gives up qnetd: the vote is gone here."""
+        seat = self._seats[name]
+        seat.connected = seat.vote = False
+        self._settle([name])
+        if self._reaches_witness(name):
+            self._later(name, "connect", self._draw(RECONNECTS), self._connect)
+
+    def _decide(self) -> None:
+        """Once all clients tell one story about each membership, answer: no to all others, then yes to one."""
+        if (winner := self._winner()) is None:
+            return
+        for name in self._clients:
+            if self._clients[name] != self._seats[name].ring:
+                continue  # an old story of a node that is silent by now
+            granted = name in winner
+            wait = GRANTED if granted else REFUSED
+            if self._seats[name].vote != granted or "answer" in self._seats[name].timers:
+                answer = self._granted_at if granted else self._refused_at
+                self._later(name, "answer", wait, answer)
+        self._granted = frozenset(winner)
+
+    def _granted_at(self, name: str) -> None:
+        self._seats[name].vote = self._seats[name].connected
+        self._settle([name])
+
+    def _refused_at(self, name: str) -> None:
+        self._seats[name].vote = False
+        self._settle([name])
+
+    def _winner(self) -> Nodes | None:
+        """The clients that get the vote; None while their stories differ.
+
+        ffsplit prefers more nodes, then more connected clients, then who had the vote before, then the lowest node;
+        a partition of less than half of all nodes never gets it.
+        """
+        clients = self._clients
+        for name, told in clients.items():
+            if any(clients[other] != told for other in told if other in clients and other != name):
+                return None
+        ids = {name: host.node_id for name, host in self._world.nodes.items()}
+
+        def rank(told: Nodes) -> tuple[int, int, int, int]:
+            mine = [name for name in clients if clients[name] == told]
+            return len(told), len(mine), len(self._granted.intersection(mine)), -min(ids[name] for name in told)
+
+        candidates = [told for told in set(clients.values()) if 2 * len(told) >= len(self._world.nodes)]
+        if not candidates:
+            return frozenset()
+        best = max(candidates, key=rank)
+        return frozenset(name for name in clients if clients[name] == best)
+
+    # --- appointments --------------------------------------------------------------------------------------------
+
+    def _draw(self, between: tuple[float, float]) -> float:
+        return self._world.random.uniform(*between)
+
+    def _later(self, node: str, what: str, seconds: float, then: Callable[[str], None]) -> None:
+        """One appointment of each kind at each node."""
+        seat = self._seats[node]
+        seat.stop(what)
+
+        def keep() -> None:
+            seat.timers.pop(what, None)
+            then(node)
+
+        seat.timers[what] = self._world.after(seconds, keep)

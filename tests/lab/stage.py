@@ -1,0 +1,95 @@
+"""The cluster of the article on lab time that jumps: set up, bend, and note when what was first seen."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab import jump
+from lab.disks import LogicalVolume, VolumeGroup
+from lab.proxmox.models import Guest
+from lab.world import World
+from tests.twin import EXAMPLE
+from workers.inventory_file import load
+
+SITE_A = ["pxmx01-01", "pxmx01-02", "pxmx01-03"]
+SITE_B = ["pxmx02-01", "pxmx02-02", "pxmx02-03"]
+INVENTORY = load(EXAMPLE)
+
+
+@dataclass
+class Stage:
+    """A running cluster; `seen` holds lab seconds since `mark`."""
+
+    world: World
+    seen: dict[str, float] = field(default_factory=dict)
+    marked: float = 0.0
+
+    @property
+    def ha(self):
+        return self.world.cluster.ha
+
+    @property
+    def guests(self) -> dict[int, Guest]:
+        return self.world.cluster.guests
+
+    @property
+    def now(self) -> float:
+        return self.world.clock.now()
+
+    def mark(self) -> None:
+        """From now on seconds count."""
+        self.marked, self.seen = self.now, {}
+
+    def service(self, vmid: int):
+        return self.ha.manager.services[f"vm:{vmid}"]
+
+    def services(self):
+        return list(self.ha.manager.services.values())
+
+    async def until(self, what: str, condition: Callable[[], Any], limit: float) -> float:
+        """Seconds after the mark at which a condition came true."""
+        deadline = self.now + limit
+        while not condition():
+            assert self.now < deadline, f"{what} did not come in {limit:.0f} lab seconds; {self.seen}"
+            await asyncio.sleep(0.25)
+        self.seen[what] = self.now - self.marked
+        return self.seen[what]
+
+    async def sleep(self, seconds: float) -> None:
+        await self.world.clock.sleep(seconds)
+
+
+async def healthy(
+    *, master: str = "pxmx01-01", seed: int = 1, device: bool = True, guests=None, **resource: Any
+) -> Stage:
+    """Guests under HA that run, seven votes, the master where it is wanted, at a random moment of its rounds."""
+    world = World(INVENTORY, clock=jump.clock(), seed=seed)
+    stage = Stage(world)
+    if device:
+        world.membership.set_up_device(settled=True)
+    cluster = world.cluster
+    cluster.ha.first_master = master
+    for vmid, node in (guests or {300: "pxmx01-01", 301: "pxmx01-02"}).items():
+        cluster.guests[vmid] = Guest(vmid, node, {"name": f"vm-{vmid}"}, running=True)
+        cluster.ha.resources[f"vm:{vmid}"] = {"state": "started", **resource}
+    await cluster.start()
+    await stage.until("HA under way", lambda: under_way(stage), 90)
+    await stage.sleep(20 + world.random.uniform(0, 10))
+    stage.mark()
+    return stage
+
+
+def under_way(stage: Stage) -> bool:
+    manager = stage.ha.manager
+    return (
+        manager is not None
+        and len(manager.services) == len(stage.ha.resources)
+        and all(service.running for service in manager.services.values())
+        and all(stage.ha.lrms[service.node].state == "active" for service in manager.services.values())
+    )
+
+
+def shared_volumes(stage: Stage) -> None:
+    """A disk that all nodes see, with a volume for each guest, as after the deployment."""
+    raise NotImplementedError(LogicalVolume, VolumeGroup)
