@@ -4,6 +4,7 @@ Only for an inventory whose addresses are all loopback: nothing of a real cluste
 """
 
 import ipaddress
+import secrets
 import ssl
 import uuid
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ class Credentials:
     api_secret: str
     host_keys: dict[str, asyncssh.SSHKey]
     client_key: asyncssh.SSHKey
+    bmc_passwords: dict[str, str]  # by the reference that leads to it: several controllers may share one
 
     def tls(self, address: str) -> ssl.SSLContext:
         """A server context with a certificate for that address."""
@@ -41,6 +43,11 @@ def host_of(address: str) -> str:
     return address.rsplit(":", 1)[0] if ":" in address else address
 
 
+def port_of(address: str, default: int = 443) -> int:
+    """``127.0.0.1:8443`` to 8443."""
+    return int(address.rsplit(":", 1)[1]) if ":" in address else default
+
+
 def prepare(inventory: Inventory, base: Path) -> Credentials:
     """Make them new and write the client's side; `base` is the folder that relative references count from."""
     hosts = {node.name: node.address for node in inventory.nodes}
@@ -52,6 +59,7 @@ def prepare(inventory: Inventory, base: Path) -> Credentials:
         api_secret=str(uuid.uuid4()),
         host_keys={name: asyncssh.generate_private_key("ssh-ed25519") for name in hosts},
         client_key=asyncssh.generate_private_key("ssh-ed25519"),
+        bmc_passwords={node.bmc.password: secrets.token_urlsafe(12) for node in inventory.nodes if node.bmc},
     )
     certificate = credentials.authority.cert_pem.bytes()
     for path in {array.ca for array in inventory.arrays} | {inventory.api.ca}:
@@ -60,6 +68,8 @@ def prepare(inventory: Inventory, base: Path) -> Credentials:
     for array in inventory.arrays:
         _secret(base, array.api_token, credentials.array_tokens[array.name].encode())
     _secret(base, inventory.api.token, credentials.api_secret.encode())
+    for reference, password in credentials.bmc_passwords.items():
+        _secret(base, reference, password.encode())
     _secret(base, inventory.ssh.key, credentials.client_key.export_private_key())
     known = "".join(
         f"[{address}]:{inventory.ssh.port} {credentials.host_keys[name].export_public_key().decode().strip()}\n"
@@ -72,6 +82,7 @@ def prepare(inventory: Inventory, base: Path) -> Credentials:
 def _only_loopback(inventory: Inventory) -> None:
     addresses = [node.address for node in inventory.nodes]
     addresses += [array.address for array in inventory.arrays] + [inventory.witness.address]
+    addresses += [node.bmc.address for node in inventory.nodes if node.bmc]
     for address in addresses:
         host = host_of(address)
         try:

@@ -80,7 +80,7 @@ def _log_in(world: "World", host: "Host") -> None:
     for number, (array, portal) in enumerate(sorted(host.automatic), start=1):
         if world.reaches_portal(host.name, array, portal):
             host.sessions[array, portal] = number
-            host.scanned |= {(array, portal, lun.number) for lun in world.arrays[array].luns_of(host.iqn)}
+            world.scan(host.name, array, portal)
 
 
 def nodes_of(world: "World", what: str) -> list[str]:

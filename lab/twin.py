@@ -1,18 +1,21 @@
 """The whole twin: every server of it, started and stopped together."""
 
 import asyncio
+import socket
 from pathlib import Path
 from typing import Any
 
-import asyncssh
 from aiohttp import web
 
 from cluster.inventory import Inventory
+from lab.bmc import application as bmc_application
 from lab.clock import Clock
 from lab.control import control
-from lab.credentials import Credentials, host_of, prepare
+from lab.credentials import Credentials, host_of, port_of, prepare
 from lab.hosts import serve
+from lab.listener import Listener
 from lab.proxmox.models import ENGINE_PRIVILEGES
+from lab.proxmox.notify import notifications
 from lab.proxmox.urls import application as proxmox_application
 from lab.purity.urls import application as purity_application
 from lab.world import World
@@ -34,7 +37,7 @@ class Twin:
         self._base = base
         self._credentials: Credentials | None = None
         self._runners: list[web.AppRunner] = []
-        self._acceptors: list[asyncssh.SSHAcceptor] = []
+        self._listeners: list[Listener] = []
 
     async def start(self) -> None:
         """Write the credentials, start all servers, arm the cluster's own loops."""
@@ -42,15 +45,19 @@ class Twin:
         self._grant()
         await self.world.cluster.start()
         for array in self.inventory.arrays:
-            port = int(array.address.rsplit(":", 1)[1]) if ":" in array.address else 443
-            await self._serve(purity_application(self.world, self.world.arrays[array.name]), array.address, port)
+            served = purity_application(self.world, self.world.arrays[array.name])
+            await self._serve_place(array.name, served, array.address, port_of(array.address))
         for node in self.inventory.nodes:
-            await self._serve(proxmox_application(self.world, node.name), node.address, self.inventory.api.port)
+            api = proxmox_application(self.world, node.name)
+            await self._serve_place(node.name, api, node.address, self.inventory.api.port)
+            if bmc := node.bmc:
+                controller = bmc_application(self.world, node.name, bmc.user, credentials.bmc_passwords[bmc.password])
+                await self._serve_place(f"bmc:{node.name}", controller, bmc.address, port_of(bmc.address))
         for host in (*self.world.nodes.values(), self.world.witness):
-            self._acceptors.append(
-                await serve(
+            self._listeners.append(
+                serve(
                     self.world,
-                    host,
+                    host.name,
                     address=host.address,
                     port=self.inventory.ssh.port,
                     host_key=credentials.host_keys[host.name],
@@ -69,8 +76,8 @@ class Twin:
     async def stop(self) -> None:
         """Stop all servers and loops."""
         await self.world.cluster.stop()
-        for acceptor in self._acceptors:
-            acceptor.close()
+        for listener in self._listeners:
+            listener.close()
         await asyncio.gather(*(runner.cleanup() for runner in self._runners))
 
     def _grant(self) -> None:
@@ -80,6 +87,22 @@ class Twin:
         for name, token in self._credentials.array_tokens.items():
             self.world.arrays[name].tokens[token] = "array_admin"
         self.world.cluster.add_token(self.inventory.api.token_id, self._credentials.api_secret, ENGINE_PRIVILEGES)
+        authority = self._credentials.authority.cert_pem.bytes().decode()
+        notifications(self.world.cluster).authorities.append(authority)  # as if it were in the nodes' trust store
+
+    async def _serve_place(self, place: str, application: web.Application, address: str, port: int) -> None:
+        """Serve as a place of the world, which can be out of reach."""
+        runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        await runner.setup()
+        host, loop = host_of(address), asyncio.get_running_loop()
+        context = self._credentials.tls(host) if self._credentials else None
+
+        async def meet(connection: socket.socket) -> None:
+            if runner.server is not None:
+                await loop.connect_accepted_socket(runner.server, connection, ssl=context)
+
+        self._listeners.append(Listener(self.world, place, host, port, meet))
+        self._runners.append(runner)
 
     async def _serve(self, application: web.Application, address: str, port: int, *, tls: bool = True) -> None:
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)

@@ -44,7 +44,7 @@ class Host:
     discovered: set[tuple[str, str]] = field(default_factory=set)  # (array, portal): iSCSI node records
     sessions: dict[tuple[str, str], int] = field(default_factory=dict)  # (array, portal) -> session number
     automatic: set[tuple[str, str]] = field(default_factory=set)  # records with node.startup = automatic
-    scanned: set[tuple[str, str, int]] = field(default_factory=set)  # (array, portal, lun) with a block device
+    scanned: dict[tuple[str, str, int], ScsiPath] = field(default_factory=dict)  # block devices, by array, portal, LUN
     wwids: set[str] = field(default_factory=set)  # what multipath was told to map (find_multipaths strict)
     local_groups: dict[str, VolumeGroup] = field(default_factory=dict)  # device path -> group on a disk of its own
     units: set[str] = field(default_factory=set)  # transient systemd units that run now
@@ -55,6 +55,7 @@ class Host:
     clock_offset: float = 0.0  # seconds this host's clock was ahead of lab time at `clock_since`
     clock_drift: float = 0.0  # seconds it gains in a lab second
     clock_since: float = 0.0
+    bmc_powered: bool = True  # its management controller answers; only a site without any power takes that away
     softdog_fails: bool = False  # its watchdog does not reset it, whatever happens
     root_keys: set[str] = field(default_factory=set)  # hosts whose root may log in here
 
@@ -215,6 +216,17 @@ class World:
         one = self.arrays[array]
         return one.powered and self.links.storage(node, array, portal)
 
+    def scan(self, node: str, array: str, portal: str) -> bool:
+        """Make block devices for the LUNs that an array offers over one portal; True when there were new ones."""
+        host = self.nodes[node]
+        found = {
+            (array, portal, lun.number): ScsiPath(array, portal, lun.number, lun.serial, lun.optimized)
+            for lun in self.arrays[array].luns_of(host.iqn)
+        }
+        new = bool(found.keys() - host.scanned.keys())
+        host.scanned |= found
+        return new
+
     def paths(self, node: str) -> list[ScsiPath]:
         """The paths that carry: the node has a block device, and the array is reached and answers for the LUN."""
         host = self.nodes[node]
@@ -226,6 +238,12 @@ class World:
                 if (array, portal, lun.number) in host.scanned:
                     found.append(ScsiPath(array, portal, lun.number, lun.serial, lun.optimized))
         return found
+
+    def failed_paths(self, node: str) -> list[ScsiPath]:
+        """The paths whose block device is still there, and behind which nobody answers."""
+        host = self.nodes[node]
+        well = {(path.array, path.portal, path.lun) for path in self.paths(node)}
+        return [path for key, path in host.scanned.items() if key not in well and key[:2] in host.sessions]
 
     def visible_disks(self, node: str) -> list[Disk]:
         """The disks a node reaches over at least one path, in the order of their serials."""

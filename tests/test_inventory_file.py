@@ -35,7 +35,7 @@ def test_the_shipped_example_is_the_articles_lab():
 def test_names_both_users_of_a_duplicate_address(tmp_path: Path):
     """An address that two nodes have is told at the second one."""
     assert complaints(tmp_path, ("address: 127.21.101.12", "address: 127.21.101.11")) == [
-        "line 13: sites[0].nodes[1].address: address 127.21.101.11 is used twice, "
+        "line 14: sites[0].nodes[1].address: address 127.21.101.11 is used twice, "
         "by node pxmx01-01 of site-a and node pxmx01-02 of site-a: each needs its own"
     ]
 
@@ -52,7 +52,7 @@ def test_refuses_a_node_on_two_sites(tmp_path: Path):
     said = complaints(tmp_path, ("name: pxmx02-01", "name: pxmx01-01"))
 
     assert said == [
-        "line 21: sites[1].nodes[0].name: name pxmx01-01 is used twice, "
+        "line 24: sites[1].nodes[0].name: name pxmx01-01 is used twice, "
         "by node pxmx01-01 of site-a and node pxmx01-01 of site-b: each needs its own"
     ]
 
@@ -61,6 +61,7 @@ def test_refuses_an_odd_node_count_and_says_why(tmp_path: Path):
     """The quorum device votes only for an even number of nodes."""
     third = (
         "      - name: pxmx02-03\n        address: 127.21.102.13\n        iqn: iqn.1993-08.org.debian:01:a1b2c3d40203\n"
+        '        bmc: {address: "127.21.102.113:8443", user: engine, password: "file:../var/lab/bmc.password"}\n'
     )
 
     assert complaints(tmp_path, (third, "")) == [
@@ -72,7 +73,7 @@ def test_refuses_an_odd_node_count_and_says_why(tmp_path: Path):
 def test_names_the_known_arrays_when_one_is_unknown(tmp_path: Path):
     """A typing slip in an array's name is told with the names that would do."""
     assert complaints(tmp_path, ("first: X90R3-SiteA", "first: X90R3-SitA")) == [
-        "line 59: pod.first: array X90R3-SitA is unknown: known are X90R3-SiteA, X90R3-SiteB"
+        "line 65: pod.first: array X90R3-SitA is unknown: known are X90R3-SiteA, X90R3-SiteB"
     ]
 
 
@@ -80,19 +81,19 @@ def test_refuses_a_secret_in_clear_without_repeating_it(tmp_path: Path):
     """A token in the file is refused, and the message does not spread it."""
     said = complaints(tmp_path, ("token: file:../var/lab/pve.token", "token: 11111111-2222-3333-4444-555555555555"))
 
-    assert said == ["line 49: api.token: a secret must not stand here in clear: refer to it as env:NAME or file:PATH"]
+    assert said == ["line 55: api.token: a secret must not stand here in clear: refer to it as env:NAME or file:PATH"]
 
 
 def test_names_an_unknown_field(tmp_path: Path):
     """A slip in a field's name is never ignored."""
     assert complaints(tmp_path, ("  id: pxmx-ac-shared", "  id: pxmx-ac-shared\n  shraed: true")) == [
-        "line 69: storage.shraed: is not a field here"
+        "line 75: storage.shraed: is not a field here"
     ]
 
 
 def test_names_a_missing_field_at_the_line_that_should_hold_it(tmp_path: Path):
     """What is missing stands nowhere; the place it belongs to has a line."""
-    assert complaints(tmp_path, ("  vg: pxmx-ac-vg\n", "")) == ["line 67: storage.vg: is missing"]
+    assert complaints(tmp_path, ("  vg: pxmx-ac-vg\n", "")) == ["line 73: storage.vg: is missing"]
 
 
 def test_says_all_that_is_wrong_at_once(tmp_path: Path):

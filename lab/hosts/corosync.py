@@ -15,7 +15,7 @@ _NO_VOTE, _VOTE = "A,NV,NMW", "A,V,NMW"
 
 
 def _date(call: Call) -> str:
-    moment = time.localtime(call.world.clock.now() + call.host.clock_offset)
+    moment = time.localtime(call.world.time_at(call.host))
     return time.strftime("%a %b %e %H:%M:%S %Y", moment)
 
 
@@ -92,15 +92,16 @@ async def quorumtool(call: Call) -> Output:
 def _refused(call: Call, address: str) -> str:
     """What stops `pvecm qdevice setup`, in the order it looks."""
     world = call.world
-    for name, host in world.nodes.items():
-        if not host.powered:
+    for name in world.nodes:
+        if name not in world.membership.members(call.host.name):
             return f"All nodes must be online! Node {name} is offline, aborting."
     if world.corosync.qdevice:
         return "QDevice already configured!"
     if len(world.nodes) % 2:
         return "Clusters with an odd node count are not officially supported!"
     witness = world.witness
-    if address != witness.address or not witness.powered or call.host.name not in witness.root_keys:
+    reached = witness.powered and world.links.reaches(call.host.name, witness.name)
+    if address != witness.address or not reached or call.host.name not in witness.root_keys:
         return f"command 'ssh-copy-id -i /root/.ssh/id_rsa root@{address}' failed: exit code 1"
     if call.host.certificates:
         return "QDevice certificate store already initialised, set force to delete!"
@@ -179,7 +180,7 @@ async def ssh(call: Call) -> Output:
     """`ssh … root@ADDRESS COMMAND` from one host to another."""
     address = next((word.partition("@")[2] for word in call.words if word.startswith("root@")), "")
     target = next((h for h in (*call.world.nodes.values(), call.world.witness) if h.address == address), None)
-    if target is None or not target.powered:
+    if target is None or not target.powered or not call.world.links.reaches(call.host.name, target.name):
         return Output(stderr=f"ssh: connect to host {address} port 22: Connection timed out\n", status=255)
     if call.host.name not in target.root_keys:
         return Output(stderr=f"root@{address}: Permission denied (publickey,password).\n", status=255)

@@ -34,9 +34,10 @@ async def iscsiadm(call: Call) -> Output:
 
 def _discover(call: Call) -> Output:
     portal = call.option("-p", "--portal") or ""
-    array = next((a for a in call.world.arrays.values() if portal in a.portals and a.powered), None)
-    if array is None:
-        return Output(stderr=f"iscsiadm: cannot make connection to {portal}: Connection refused\n", status=4)
+    array = next((a for a in call.world.arrays.values() if portal in a.portals), None)
+    if array is None or not call.world.reaches_portal(call.host.name, array.name, portal):
+        said = "Connection refused" if array is None else "No route to host"
+        return Output(stderr=f"iscsiadm: cannot make connection to {portal}: {said}\n", status=4)
     new = {(array.name, p) for p in array.portals} - call.host.discovered
     if new:
         call.host.discovered |= new
@@ -68,11 +69,11 @@ def _login(call: Call) -> Output:
             f"iscsiadm: default: 1 session requested, but 1 already present.\niscsiadm: Could not login to {where}.\n"
         )
         return Output("", said, EXISTS)
-    if not array.powered:
+    if not call.world.reaches_portal(call.host.name, array.name, record[1]):
         said = f"iscsiadm: Could not login to {where}.\niscsiadm: initiator reported error (8 - connection timed out)\n"
         return Output(f"Logging in to {where}\n", said, 8)
     call.host.sessions[record] = max(call.host.sessions.values(), default=0) + 1
-    call.host.scanned |= {(*record, lun.number) for lun in array.luns_of(call.host.iqn)}
+    call.world.scan(call.host.name, *record)
     call.world.record(call.host.name, "iscsi.login", record[1], array=array.name)
     return Output(f"Logging in to {where}\nLogin to {where} successful.\n")
 
@@ -108,8 +109,6 @@ def _rescan(call: Call) -> Output:
         lines.append(
             f"Rescanning session [sid: {number}, target: {array.target_iqn}, portal: {portal.replace(':', ',')}]\n"
         )
-        new = {(name, portal, lun.number) for lun in array.luns_of(call.host.iqn)} - call.host.scanned
-        if new:
-            call.host.scanned |= new
+        if call.world.reaches_portal(call.host.name, name, portal) and call.world.scan(call.host.name, name, portal):
             call.world.record(call.host.name, "iscsi.rescan", portal)
     return Output("".join(lines))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from lab.disks import EXTENT, Disk, ScsiPath, VolumeGroup
 from lab.hosts.shell import Call, Output, Registry
@@ -16,16 +17,31 @@ def _short(number: int) -> str:
     return f"{number / unit:.4g}{letter}"
 
 
-def maps(call: Call) -> list[tuple[Disk, list[ScsiPath]]]:
-    """The multipath devices of the node: a disk with paths whose WWID it was told to map."""
-    paths = call.world.paths(call.host.name)
-    disks = call.world.visible_disks(call.host.name)
-    return [(disk, [p for p in paths if p.serial == disk.serial]) for disk in disks if disk.wwid in call.host.wwids]
+@dataclass(frozen=True)
+class Map:
+    """One multipath device: its disk, the paths that carry, and those behind which nobody answers."""
+
+    disk: Disk
+    paths: list[ScsiPath]
+    failed: list[ScsiPath]
+
+
+def maps(call: Call) -> list[Map]:
+    """The multipath devices of the node: a disk with block devices whose WWID it was told to map."""
+    world, node = call.world, call.host.name
+    paths, failed = world.paths(node), world.failed_paths(node)
+    serials = sorted({path.serial for path in (*paths, *failed)})
+    return [
+        Map(disk, [p for p in paths if p.serial == serial], [p for p in failed if p.serial == serial])
+        for serial in serials
+        if (disk := world.disks[serial]).wwid in call.host.wwids
+    ]
 
 
 def device(call: Call, path: str) -> Disk | None:
     """The disk behind /dev/mapper/WWID, if that device exists on the node."""
-    return next((disk for disk, _ in maps(call) if f"/dev/mapper/{disk.wwid}" == path), None)
+    found = (one.disk for one in maps(call) if one.paths)
+    return next((disk for disk in found if f"/dev/mapper/{disk.wwid}" == path), None)
 
 
 @STORAGE.program("multipath")
@@ -39,22 +55,25 @@ async def multipath(call: Call) -> Output:
         return Output(f"wwid '{wwid}' added\n")
     if call.has("-ll"):
         wanted = [word for word in call.words if not word.startswith("-")]
-        shown = [pair for pair in maps(call) if not wanted or pair[0].wwid in wanted]
-        return Output("".join(_topology(call, number, *pair) for number, pair in enumerate(shown)))
+        shown = [one for one in maps(call) if not wanted or one.disk.wwid in wanted]
+        return Output("".join(_topology(call, number, one) for number, one in enumerate(shown)))
     return Output()
 
 
-def _topology(call: Call, number: int, disk: Disk, paths: list[ScsiPath]) -> str:
-    sessions = call.host.sessions
-    by_session = sorted(paths, key=lambda path: sessions[path.array, path.portal])
+def _topology(call: Call, number: int, one: Map) -> str:
+    """The groups in the order of their priority; a group without a working path has priority 0 and comes last."""
+    sessions, disk = call.host.sessions, one.disk
+    by_session = sorted([*one.paths, *one.failed], key=lambda path: sessions[path.array, path.portal])
     letters = {path: chr(ord("a") + index) for index, path in enumerate(by_session)}
-    groups = [(prio, [p for p in by_session if p.optimized == (prio == 50)]) for prio in (50, 10)]
-    groups = [(prio, members) for prio, members in groups if members]
+    both = [(prio, [p for p in by_session if p.optimized == (prio == 50)]) for prio in (50, 10)]
+    groups = [(prio if any(p in one.paths for p in members) else 0, members) for prio, members in both if members]
+    groups.sort(key=lambda group: -group[0])
+    well = "active ready  running" if one.failed else "active ready running"  # columns are as wide as their widest word
     text = f"{disk.wwid} dm-{number} PURE,FlashArray\n"
     text += f"size={_short(disk.size)} features='0' hwhandler='1 alua' wp=rw\n"
     for index, (prio, members) in enumerate(groups):
         last_group = index == len(groups) - 1
-        state = "active" if index == 0 else "enabled"
+        state = "active" if index == 0 and prio else "enabled"
         text += f"{'`' if last_group else '|'}-+- policy='service-time 0' prio={prio} status={state}\n"
         for place, path in enumerate(members):
             host = sessions[path.array, path.portal] - 1
@@ -63,7 +82,7 @@ def _topology(call: Call, number: int, disk: Disk, paths: list[ScsiPath]) -> str
             branch = "`-" if place == len(members) - 1 else "|-"
             text += (
                 f"{' ' if last_group else '|'} {branch} {host}:0:0:{path.lun} sd{letters[path]} {minor} "
-                "active ready running\n"
+                f"{well if path in one.paths else 'failed faulty offline'}\n"
             )
     return text
 
@@ -125,7 +144,8 @@ async def vgcreate(call: Call) -> Output:
 
 def _groups(call: Call) -> list[tuple[VolumeGroup, str]]:
     """The volume groups of a node with their devices: on the multipath maps, and on disks of its own."""
-    shared = [(disk.vg, f"/dev/mapper/{disk.wwid}") for disk, _ in maps(call) if disk.vg is not None]
+    disks = [one.disk for one in maps(call) if one.paths]
+    shared = [(disk.vg, f"/dev/mapper/{disk.wwid}") for disk in disks if disk.vg is not None]
     return [*shared, *((group, path) for path, group in call.host.local_groups.items())]
 
 

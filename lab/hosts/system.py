@@ -36,7 +36,7 @@ async def date(call: Call) -> Output:
     """`date +%s.%N`: lab time, with this host's own error."""
     if call.words != ("+%s.%N",):
         return Output(stderr="date: the twin knows only +%s.%N\n", status=1)
-    return Output(f"{call.world.clock.now() + call.host.clock_offset:.9f}\n")
+    return Output(f"{call.world.time_at(call.host):.9f}\n")
 
 
 @SYSTEM.program("dpkg-query")
@@ -96,9 +96,10 @@ def _place(call: Call, address: str) -> str | None:
     world = call.world
     for host in (*world.nodes.values(), world.witness):
         if host.address == address:
-            return host.site if host.powered else None
+            return host.site if host.powered and world.links.reaches(call.host.name, host.name) else None
     for array in world.arrays.values():
-        known = {re.sub(r":\d+$", "", portal) for portal in array.portals}
-        if address in known and array.powered:
-            return world.site_of_array(array.name)
+        for portal in array.portals:
+            known = re.sub(r":\d+$", "", portal) == address
+            if known and call.host.name in world.nodes and world.reaches_portal(call.host.name, array.name, portal):
+                return world.site_of_array(array.name)
     return None

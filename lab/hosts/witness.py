@@ -1,9 +1,10 @@
 """The commands of the witness: qnetd's own view of the cluster."""
 
+from lab.hosts.host_tools import CLOCKS
 from lab.hosts.shell import Call, Output, Registry
 from lab.hosts.system import SYSTEM
 
-WITNESS = Registry(SYSTEM)
+WITNESS = Registry(SYSTEM, CLOCKS)
 
 
 @WITNESS.program("corosync-qnetd-tool")

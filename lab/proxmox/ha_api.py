@@ -1,12 +1,14 @@
-"""HA over the API: resources, rules, commands and status. What HA then does is in `lab.ha`."""
+"""HA over the API: resources, commands and status. Rules are in `ha_rules_api`; what HA then does is in `lab.ha`."""
 
 import hashlib
 import json
 import re
 from typing import Any
 
+from lab.proxmox import ha_rules
 from lab.proxmox.calls import Call, Routes
 from lab.proxmox.errors import PveError
+from lab.proxmox.ha_commands import ARM, DISARM, blocking
 from lab.proxmox.ha_status import manager_status, status_current
 
 routes = Routes()
@@ -18,7 +20,7 @@ _LOCK = "domain-ha"
 @routes.on("GET /cluster/ha/resources")
 async def resources(call: Call) -> list[dict[str, Any]]:
     """Only what is set in the file; defaults are filled in by status/current."""
-    found = [_entry(call, sid) for sid in sorted(call.cluster.ha.resources)]
+    found = [_entry(call, sid) for sid in sorted(_file(call))]
     return [entry for entry in found if call.get("type") in (None, entry["type"])]
 
 
@@ -59,7 +61,7 @@ async def update(call: Call) -> None:
     changes = {k: v for k, v in call.parameters.items() if k not in ("sid", "delete", "digest", "group")}
     if "group" in call.parameters:
         raise PveError(f"invalid parameter 'group': {_NO_GROUPS}")
-    if call.get("digest") not in (None, _digest(call.cluster.ha.resources)):
+    if call.get("digest") not in (None, digest(call.cluster.ha.resources)):
         raise PveError("detected modified configuration - file changed by other user? Try again.")
     if changes.get("state") == "enabled":
         changes["state"] = "started"
@@ -76,7 +78,7 @@ async def delete(call: Call) -> None:
     del call.cluster.ha.resources[sid]
     if call.get("purge", 1):
         for rule in call.cluster.ha.rules.values():
-            rule["resources"] = ",".join(s for s in str(rule["resources"]).split(",") if s != sid)
+            rule["resources"] = ",".join(other for other in ha_rules.resources(rule) if other != sid)
     call.cluster.world.record("pve", "ha.resource.delete", sid)
 
 
@@ -93,15 +95,41 @@ async def relocate(call: Call) -> dict[str, Any]:
 
 
 async def _queue(call: Call, command: str) -> dict[str, Any]:
+    """Queue a line, and say who goes along and who stands in the way; the latter is no error here."""
     await call.cluster.config_lock(call.node, _LOCK)
-    sid = _sid(call)
-    if not call.cluster.ha.manages(_vmid(sid)):
+    ha, sid, node = call.cluster.ha, _sid(call), call["node"]
+    if not ha.manages(_vmid(sid)):
         raise PveError(f"resource '{sid}' is not HA managed")
     _not_in_error(call, sid)
-    call.cluster.ha.commands.append((command, sid, call["node"]))
-    call.cluster.ha.begins(sid)
-    call.cluster.world.record("pve", f"ha.command.{command}", sid, node=call["node"])
-    return {"sid": sid, "requested-node": call["node"]}
+    answer: dict[str, Any] = {"sid": sid, "requested-node": node}
+    rules = ha_rules.active(ha.rules, call.cluster.world.nodes)
+    if together := sorted(ha_rules.companions(rules, sid, "positive")):
+        answer["comigrated-resources"] = together
+    if ha.manager and (apart := blocking(ha.manager, rules, sid, node)):
+        answer["blocking-resources"] = [{"sid": other, "cause": "resource-affinity"} for other in apart]
+        return answer
+    ha.commands.append((command, sid, node))
+    ha.begins(sid)
+    call.cluster.world.record("pve", f"ha.command.{command}", sid, node=node)
+    return answer
+
+
+@routes.on("POST /cluster/ha/status/disarm-ha")
+async def disarm(call: Call) -> None:
+    """Let go of all locks and watchdogs, for planned work on the network."""
+    await _command(call, DISARM, call["resource-mode"])
+
+
+@routes.on("POST /cluster/ha/status/arm-ha")
+async def arm(call: Call) -> None:
+    """Take them again."""
+    await _command(call, ARM, "")
+
+
+async def _command(call: Call, command: str, argument: str) -> None:
+    await call.cluster.config_lock(call.node, _LOCK)
+    call.cluster.ha.commands.append((command, "", argument))
+    call.cluster.world.record("pve", f"ha.command.{command}", "ha", **({"mode": argument} if argument else {}))
 
 
 @routes.on("GET /cluster/ha/status/current")
@@ -122,57 +150,6 @@ async def groups(_: Call) -> None:
     raise PveError(f"cannot index groups: {_NO_GROUPS}")
 
 
-@routes.on("GET /cluster/ha/rules")
-async def rules(call: Call) -> list[dict[str, Any]]:
-    """All rules, in their order."""
-    found = [_rule_entry(call, name) for name in call.cluster.ha.rules]
-    return [
-        entry
-        for entry in found
-        if call.get("type") in (None, entry["type"])
-        and (call.get("resource") is None or call["resource"] in entry["resources"].split(","))
-    ]
-
-
-@routes.on("GET /cluster/ha/rules/{rule}")
-async def rule(call: Call) -> dict[str, Any]:
-    """One rule."""
-    if call["rule"] not in call.cluster.ha.rules:
-        raise PveError(f"no such ha rule '{call['rule']}'")
-    return _rule_entry(call, call["rule"])
-
-
-@routes.on("POST /cluster/ha/rules")
-async def create_rule(call: Call) -> None:
-    """Write a rule down. The twin's scheduler does not follow rules yet."""
-    ha, prefix = call.cluster.ha, "create ha rule failed: "
-    call.cluster.require_quorum(call.node)
-    if call["rule"] in ha.rules:
-        raise PveError(f"{prefix}HA rule '{call['rule']}' already defined")
-    kind, needed = call["type"], {"node-affinity": "nodes", "resource-affinity": "affinity"}[call["type"]]
-    if not call.get(needed):
-        raise PveError(f"{prefix}no nodes were specified" if needed == "nodes" else f"{prefix}missing 'affinity'")
-    named = [sid for sid in re.split(r"[,; ]+", call["resources"]) if sid]
-    if not named:
-        raise PveError(f"{prefix}no resources were specified")
-    if foreign := [sid for sid in named if sid not in ha.resources]:
-        raise PveError(f"{prefix}cannot use unmanaged resource(s) {', '.join(foreign)}.")
-    nodes = [node.partition(":")[0] for node in re.split(r"[,; ]+", call.get("nodes", "")) if node]
-    if absent := [node for node in nodes if node not in call.cluster.world.nodes]:
-        raise PveError(f"{prefix}cannot use non-existent node(s) {', '.join(absent)}.")
-    properties = {name: value for name, value in call.parameters.items() if name != "rule"}
-    ha.rules[call["rule"]] = properties | {"resources": ",".join(named)}
-    call.cluster.world.record("pve", "ha.rule.create", call["rule"], type=kind, resources=",".join(named))
-
-
-@routes.on("DELETE /cluster/ha/rules/{rule}")
-async def delete_rule(call: Call) -> None:
-    """Remove a rule; no error when there is none."""
-    await call.cluster.config_lock(call.node, _LOCK)
-    if call.cluster.ha.rules.pop(call["rule"], None) is not None:
-        call.cluster.world.record("pve", "ha.rule.delete", call["rule"])
-
-
 def _sid(call: Call) -> str:
     """``300`` means ``vm:300``, if there is such a guest."""
     given = str(call["sid"])
@@ -185,7 +162,7 @@ def _sid(call: Call) -> str:
 
 def _known(call: Call, refusal: str) -> str:
     sid = _sid(call)
-    if sid not in call.cluster.ha.resources:
+    if sid not in _file(call):
         raise PveError(refusal.format(sid))
     return sid
 
@@ -201,17 +178,15 @@ def _not_in_error(call: Call, sid: str) -> None:
 
 
 def _entry(call: Call, sid: str) -> dict[str, Any]:
-    properties = call.cluster.ha.resources[sid]
-    return {"sid": sid, "type": sid.partition(":")[0], "digest": _digest(call.cluster.ha.resources), **properties}
+    found = _file(call)
+    return {"sid": sid, "type": sid.partition(":")[0], "digest": digest(found), **found[sid]}
 
 
-def _rule_entry(call: Call, name: str) -> dict[str, Any]:
-    entry: dict[str, Any] = {"rule": name, "digest": _digest(call.cluster.ha.rules), **call.cluster.ha.rules[name]}
-    for switch in ("disable", "strict"):
-        if not entry.get(switch):
-            entry.pop(switch, None)
-    return entry | {"order": list(call.cluster.ha.rules).index(name) + 1}
+def _file(call: Call) -> dict[str, dict[str, Any]]:
+    """resources.cfg as the asked node has it."""
+    return call.cluster.ha.seen_by(call.node).resources
 
 
-def _digest(section: dict[str, Any]) -> str:
+def digest(section: dict[str, Any]) -> str:
+    """SHA-1 of a configuration file, by which PVE notices that someone else changed it."""
     return hashlib.sha1(json.dumps(section, sort_keys=True).encode(), usedforsecurity=False).hexdigest()

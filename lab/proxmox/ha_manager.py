@@ -142,7 +142,7 @@ class Pass:
         disarm, services = self.manager.disarm, self.manager.services
         if disarm is None:
             return False
-        if disarm["state"] == "disarming" and any(service.state in BUSY for service in services.values()):
+        if disarm["state"] == "disarming" and any(s.state in BUSY or s.command for s in services.values()):
             return False  # put off until nothing is under way
         if disarm["mode"] == "freeze":
             for sid, service in services.items():

@@ -202,7 +202,12 @@ class Lrm(Daemon):
 
     @property
     def done(self) -> bool:
-        """Nothing is left to stop or to move."""
-        if self.mode == "restart":
-            return not self._busy and not self._needed()
-        return not self._busy and (self.mode == "shutdown" or not self._needed())
+        """Nothing is left to stop, to freeze or to move."""
+        if self._busy or self.state == "lost_agent_lock":
+            return False
+        if self.mode == "shutdown":
+            return True
+        return not self._needed() and not (self.leaving and self._mine())
+
+    def _mine(self) -> bool:
+        return any(service.node == self.node and service.state != "error" for service in self._services().values())

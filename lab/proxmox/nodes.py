@@ -7,6 +7,7 @@ from lab.proxmox.calls import Call, Routes
 from lab.proxmox.errors import PveError
 from lab.proxmox.responses import VERSION
 from lab.proxmox.schema import schema
+from lab.proxmox.shutdown import shut_down
 from lab.proxmox.tasks import Task
 
 routes = Routes()
@@ -39,10 +40,16 @@ async def status(_: Call) -> dict[str, Any]:
     }
 
 
+@routes.on("POST /nodes/{node}/status")
+async def power(call: Call) -> None:
+    """Shut down or reboot, in an orderly way; it answers before anything has happened."""
+    call.cluster.spawn(shut_down(call.cluster, call.node, reboot=call["command"] == "reboot"))
+
+
 @routes.on("GET /nodes/{node}/time")
 async def clock(call: Call) -> dict[str, Any]:
     """The node's clock, which may differ from lab time."""
-    now = int(call.cluster.world.clock.now() + call.cluster.world.nodes[call.node].clock_offset)
+    now = int(call.cluster.world.time_at(call.cluster.world.nodes[call.node]))
     return {"time": now, "localtime": now, "timezone": "UTC"}
 
 

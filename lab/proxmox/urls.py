@@ -6,7 +6,18 @@ from urllib.parse import unquote
 from aiohttp import web
 
 from lab import wire
-from lab.proxmox import configuration, guest_config, guests, ha_api, nodes, responses, storage, task_api
+from lab.proxmox import (
+    configuration,
+    guest_config,
+    guests,
+    ha_api,
+    ha_rules_api,
+    nodes,
+    notifications,
+    responses,
+    storage,
+    task_api,
+)
 from lab.proxmox.calls import Routes
 from lab.proxmox.errors import planted
 from lab.proxmox.front import BASE, Front
@@ -18,14 +29,17 @@ if TYPE_CHECKING:
 def routes() -> Routes:
     """All calls that the twin answers."""
     table = Routes()
-    for room in (responses, configuration, nodes, task_api, guests, guest_config, storage, ha_api):
+    rooms = (
+        responses, configuration, nodes, task_api, guests, guest_config, storage, ha_api, ha_rules_api, notifications,
+    )  # fmt: skip
+    for room in rooms:
         table.table |= room.routes.table
     return table
 
 
 def application(world: "World", node: str) -> web.Application:
     """The API of one node; it answers for the whole cluster, with its own `local` and its own view of the votes."""
-    device = wire.device(world, f"pve:{node}", call=_name, refuse=planted, powered=lambda: world.nodes[node].powered)
+    device = wire.device(world, f"pve:{node}", call=_name, refuse=planted)
 
     @web.middleware
     async def around(request: web.Request, handler: wire.Handler) -> web.StreamResponse:

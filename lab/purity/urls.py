@@ -188,9 +188,7 @@ async def _request_id(
 def application(world: World, array: Array) -> web.Application:
     """The REST API of one array, without TLS and address."""
     server = _Server(world, array.name)
-    device = wire.device(
-        world, array.name, call=call_name, refuse=refuse, powered=lambda: world.arrays[array.name].powered
-    )
+    device = wire.device(world, array.name, call=call_name, refuse=refuse)
     served = web.Application(middlewares=[_request_id, device])
     served.router.add_route("*", "/{path:.*}", server.answer)
     return served

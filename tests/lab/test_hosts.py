@@ -169,15 +169,15 @@ async def test_the_quorum_device_is_set_up_once(twin: TwinThread, ssh: Hosts):
 @pytest.mark.parametrize(
     ("bend", "said"),
     [
-        (lambda world: world.witness.packages.clear(), "qnetd-cacert.crt: No such file or directory"),
-        (lambda world: world.witness.root_keys.clear(), "ssh-copy-id"),
-        (lambda world: world.nodes["pxmx02-01"].packages.clear(), "corosync-qdevice-net-certutil: command not found"),
-        (lambda world: setattr(world.nodes["pxmx01-02"], "powered", False), "Node pxmx01-02 is offline, aborting."),
+        (lambda twin: twin.world.witness.packages.clear(), "qnetd-cacert.crt: No such file or directory"),
+        (lambda twin: twin.world.witness.root_keys.clear(), "ssh-copy-id"),
+        (lambda t: t.world.nodes["pxmx02-01"].packages.clear(), "corosync-qdevice-net-certutil: command not found"),
+        (lambda twin: twin.power_off("pxmx01-02"), "Node pxmx01-02 is offline, aborting."),
     ],
 )
 async def test_set_up_stops_where_pvecm_would(twin: TwinThread, ssh: Hosts, bend, said: str):
     """What is missing is told in pvecm's words, and nothing is configured."""
-    bend(twin.world)
+    bend(twin)
 
     answer = await ssh.run("pxmx01-01", "pvecm", "qdevice", "setup", twin.inventory.witness.address)
 
