@@ -6,7 +6,7 @@ QUORATE := .venv/bin/quorate
 # The vendor SDK takes seconds to import without its bytecode; an empty value means: write it.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test check bench setup clean
+.PHONY: help demo test check fuzz-lab bench setup clean
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
@@ -22,6 +22,9 @@ check: setup  ## ruff, strict types, import contracts
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
+
+fuzz-lab: setup  ## a thousand random fault schedules over the twin: nobody may contradict anybody
+	@.venv/bin/python -m tests.fuzz --count 1000
 
 bench: setup  ## measure one deployment; prints and writes var/bench.json
 	@$(QUORATE) server

@@ -59,11 +59,12 @@ class Noun(BaseModel):
 
 
 class Bmc(Noun):
-    """A node's management controller (Redfish)."""
+    """A node's management controller (Redfish). `ca` is a PEM file that signs its certificate."""
 
     address: str
     user: str
     password: SecretRef
+    ca: str | None = None
 
 
 class Node(Noun):

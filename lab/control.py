@@ -100,11 +100,12 @@ class _Plane:
         lines = "".join(change.line() + "\n" for change in self._world.changes if change.number > since)
         return web.Response(text=lines, content_type="application/x-ndjson")
 
-    async def reset(self, _: web.Request) -> web.Response:
-        """Back to bare arrays and a bare cluster; no fault holds and no scenario goes on."""
-        await self._twin.reset()
+    async def reset(self, request: web.Request) -> web.Response:
+        """Back to bare arrays and a bare cluster, or to a built one; no fault holds and no scenario goes on."""
+        order = await request.json() if request.can_read_body else {}
+        await self._twin.reset(built=bool(order.get("built")))
         self._player.run = None
-        return web.json_response({"changes": 0})
+        return web.json_response({"changes": len(self._world.changes)})
 
     async def stop(self, _: web.Request) -> web.Response:
         """End the process, if it is one that may be ended."""

@@ -143,13 +143,15 @@ def witness_power(world: "World", _: tuple[str, ...], __: Boots) -> list[Part]:
 
 
 def controller(world: "World", where: tuple[str, ...], _: Boots) -> list[Part]:
-    """One controller of an array, as the array itself loses and restores it."""
+    """One controller of an array."""
     array, name = world.arrays[where[0]], where[1]
-    lose, restore = getattr(array, "lose_controller", None), getattr(array, "restore_controller", None)
-    if lose is None or restore is None:
-        raise Unfit(f"the twin's arrays cannot lose a controller yet: use `array {array.name}` or a portal")
     return [
-        Part(f"{name} of {array.name}", gone=lambda: False, take=lambda: lose(name), give=lambda: restore(name)),
+        Part(
+            f"{name} of {array.name}",
+            gone=lambda: name in array.lost_controllers,
+            take=lambda: array.lose_controller(name),
+            give=lambda: array.restore_controller(name),
+        ),
     ]
 
 

@@ -30,11 +30,8 @@ def dark(world: "World", place: str) -> str:
     """
     if place.startswith("bmc:"):
         return "" if world.nodes[place.removeprefix("bmc:")].bmc_powered else "off"
-    if place in world.arrays:
-        powered = world.arrays[place].powered
-    else:
-        powered = (world.nodes.get(place) or world.witness).powered
-    if not powered:
+    host = world.nodes.get(place) or world.witness
+    if not (world.arrays[place].up if place in world.arrays else host.powered):
         return "off"
     return "" if world.links.reaches(ENGINE, place) else "cut"
 

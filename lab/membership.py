@@ -17,10 +17,10 @@ Nodes = frozenset[str]
 
 # From the start of the daemons until all nodes show the device's vote, lab seconds (3.2 to 5.1 s measured).
 DEVICE_STARTS = 3.0
-# qnetd drops a client that has missed its 8 s heartbeat for 12 s, so 4 to 12 s after the loss.
-CLIENT_DROPPED = (4.0, 12.0)
-# A node's own daemon gives up a witness that fell silent (10.3 to 15.4 s measured).
-WITNESS_GIVEN_UP = (10.3, 15.4)
+# A client says every 8 s that it is alive. qnetd drops it 12 s after it last heard it; the client itself notices at its
+# second beat without an answer, 16 s after the last one that got through: for four seconds a vote may be cast that
+# qnetd has given to others (4 to 12 s and 10.3 to 15.4 s after the loss were measured).
+BEAT, CLIENT_DROPPED, WITNESS_GIVEN_UP = 8.0, 12.0, 16.0
 # It tries to connect again every 8 s.
 RECONNECTS = (0.5, 8.0)
 # The answer to who gets no vote comes at once, to who gets it after all the others have confirmed.
@@ -73,6 +73,7 @@ class Membership:
         self._clients: dict[str, Nodes] = {}  # qnetd's view: connected client -> the membership it told
         self._granted: Nodes = frozenset()  # the clients that have the vote
         self._listeners: list[Callable[[Nodes], None]] = []
+        self._known_reach: dict[str, Nodes] = {}
         self.sequence = world.corosync.ring
         world.links.on_change(self.look)
 
@@ -100,7 +101,8 @@ class Membership:
     def stalled(self, node: str) -> bool:
         """True while a change of the membership is under way at a node: what it sends is delivered to nobody."""
         seat = self._seats[node]
-        return seat.settled != seat.ring or not seat.ring <= self._reach(node)
+        agreed = all(self._seats[member].ring == seat.ring for member in seat.ring)
+        return seat.settled != seat.ring or not agreed or not seat.ring <= self._reach(node)
 
     def writable(self, node: str) -> bool:
         """True when a node can change the cluster's file system: it is quorate and nothing is under way."""
@@ -109,6 +111,10 @@ class Membership:
     def on_settled(self, listener: Callable[[Nodes], None]) -> None:
         """Call this with the nodes of each membership that was settled or whose votes have changed."""
         self._listeners.append(listener)
+
+    def forsaken(self, node: str) -> bool:
+        """True while a node has not noticed yet that qnetd has dropped it."""
+        return self._seats[node].connected and node not in self._clients
 
     def clients(self) -> dict[str, Nodes]:
         """The clients that qnetd believes connected, with the membership that each told."""
@@ -148,6 +154,7 @@ class Membership:
 
     def lost_power(self, node: str) -> None:
         """A node is gone: its own memory of everything with it."""
+        self._known_reach.clear()
         seat = self._seats[node]
         seat.stop()
         seat.ring = seat.settled = frozenset()
@@ -156,6 +163,7 @@ class Membership:
 
     def booted(self, node: str) -> None:
         """A node's corosync has started: alone, until it has met the others."""
+        self._known_reach.clear()
         seat = self._seats[node]
         seat.ring = seat.settled = frozenset((node,))
         self._clients.pop(node, None)
@@ -165,6 +173,7 @@ class Membership:
 
     def look(self) -> None:
         """Something has changed: start or stop the appointments that follow from it."""
+        self._known_reach.clear()
         for name, seat in self._seats.items():
             if not self._world.nodes[name].powered:
                 self._look_at_client(name)
@@ -187,7 +196,13 @@ class Membership:
         return [name for name, host in self._world.nodes.items() if host.powered]
 
     def _reach(self, node: str) -> Nodes:
-        """All nodes that can be met over at least one ring, directly or over others."""
+        """All nodes that can be met over at least one ring, directly or over others; known until something changes."""
+        if node not in self._known_reach:
+            group = self._find_reach(node)
+            self._known_reach |= dict.fromkeys(group, group)
+        return self._known_reach[node]
+
+    def _find_reach(self, node: str) -> Nodes:
         links, met, new = self._world.links, {node}, [node]
         up = self._up()
         while new:
@@ -212,7 +227,7 @@ class Membership:
             if not (self._world.corosync.qdevice and seat.connected):
                 self._settle([name])
             else:
-                self._later(name, "answer", SYNC_TIMEOUT, lambda name: self._settle([name]))
+                self._later(name, "answer", SYNC_TIMEOUT, self._refused_at)
         self._decide()
 
     def _settle(self, nodes: Iterable[str]) -> None:
@@ -247,14 +262,18 @@ class Membership:
             seat.stop("drop", "give up")
             if seat.connected and name not in self._clients:
                 self._give_up(name)  # qnetd does not know this connection any more
+            elif seat.connected and self._clients[name] != seat.ring:
+                self._clients[name] = seat.ring  # what could not be told meanwhile
+                self._decide()
             if not seat.connected and "connect" not in seat.timers:
                 self._later(name, "connect", self._draw(RECONNECTS), self._connect)
             return
         seat.stop("connect")
+        last_beat = self._draw((0.0, BEAT))
         if name in self._clients and "drop" not in seat.timers:
-            self._later(name, "drop", self._draw(CLIENT_DROPPED), self._drop)
+            self._later(name, "drop", CLIENT_DROPPED - last_beat, self._drop)
         if seat.connected and "give up" not in seat.timers:
-            self._later(name, "give up", self._draw(WITNESS_GIVEN_UP), self._give_up)
+            self._later(name, "give up", WITNESS_GIVEN_UP - last_beat, self._give_up)
 
     def _connect(self, name: str) -> None:
         seat = self._seats[name]

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lab.links import RINGS, THIRD
+from lab.purity.models import CONTROLLERS
 
 if TYPE_CHECKING:
     from lab.disks import LogicalVolume
     from lab.world import Host, World
-
-CONTROLLERS = ("CT0", "CT1")
 
 
 class Unfit(ValueError):

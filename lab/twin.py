@@ -9,13 +9,13 @@ from aiohttp import web
 
 from cluster.inventory import Inventory
 from lab.bmc import application as bmc_application
+from lab.built import build
 from lab.clock import Clock
 from lab.control import control
 from lab.credentials import Credentials, host_of, port_of, prepare
 from lab.hosts import serve
 from lab.listener import Listener
 from lab.proxmox.models import ENGINE_PRIVILEGES
-from lab.proxmox.notify import notifications
 from lab.proxmox.urls import application as proxmox_application
 from lab.purity.urls import application as purity_application
 from lab.world import World
@@ -39,8 +39,8 @@ class Twin:
         self._runners: list[web.AppRunner] = []
         self._listeners: list[Listener] = []
 
-    async def start(self) -> None:
-        """Write the credentials, start all servers, arm the cluster's own loops."""
+    async def start(self, *, built: bool = False) -> None:
+        """Write the credentials, start all servers, arm the cluster's own loops; `built` as after the deployment."""
         credentials = self._credentials = prepare(self.inventory, self._base)
         self._grant()
         await self.world.cluster.start()
@@ -65,13 +65,17 @@ class Twin:
                 )
             )
         await self._serve(control(self), self.inventory.witness.address, CONTROL_PORT, tls=False)
+        if built:
+            await build(self.world)
 
-    async def reset(self) -> None:
-        """Back to bare arrays and a bare cluster; addresses and credentials stay."""
+    async def reset(self, *, built: bool = False) -> None:
+        """Back to bare arrays and a bare cluster, or a built one; addresses and credentials stay."""
         await self.world.cluster.stop()
         self.world.reset()
         self._grant()
         await self.world.cluster.start()
+        if built:
+            await build(self.world)
 
     async def stop(self) -> None:
         """Stop all servers and loops."""
@@ -88,7 +92,7 @@ class Twin:
             self.world.arrays[name].tokens[token] = "array_admin"
         self.world.cluster.add_token(self.inventory.api.token_id, self._credentials.api_secret, ENGINE_PRIVILEGES)
         authority = self._credentials.authority.cert_pem.bytes().decode()
-        notifications(self.world.cluster).authorities.append(authority)  # as if it were in the nodes' trust store
+        self.world.cluster.notifications.authorities.append(authority)  # as if it were in the nodes' trust store
 
     async def _serve_place(self, place: str, application: web.Application, address: str, port: int) -> None:
         """Serve as a place of the world, which can be out of reach."""

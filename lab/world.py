@@ -59,6 +59,11 @@ class Host:
     softdog_fails: bool = False  # its watchdog does not reset it, whatever happens
     root_keys: set[str] = field(default_factory=set)  # hosts whose root may log in here
 
+    def ring_address(self, ring: int) -> str:
+        """The address on a corosync ring. Ring 1 is a network of its own: ten more in the third number."""
+        parts = self.address.split(".")
+        return ".".join([*parts[:2], str(int(parts[2]) + 10 * ring), *parts[3:]])
+
 
 @dataclass
 class Corosync:
@@ -214,7 +219,7 @@ class World:
     def reaches_portal(self, node: str, array: str, portal: str) -> bool:
         """Whether a node's storage network reaches an iSCSI port that answers."""
         one = self.arrays[array]
-        return one.powered and self.links.storage(node, array, portal)
+        return one.portal_up(portal) and self.links.storage(node, array, portal)
 
     def scan(self, node: str, array: str, portal: str) -> bool:
         """Make block devices for the LUNs that an array offers over one portal; True when there were new ones."""
@@ -230,14 +235,14 @@ class World:
     def paths(self, node: str) -> list[ScsiPath]:
         """The paths that carry: the node has a block device, and the array is reached and answers for the LUN."""
         host = self.nodes[node]
-        found = []
-        for array, portal in host.sessions:
-            if not self.reaches_portal(node, array, portal):
-                continue
-            for lun in self.arrays[array].luns_of(host.iqn):
-                if (array, portal, lun.number) in host.scanned:
-                    found.append(ScsiPath(array, portal, lun.number, lun.serial, lun.optimized))
-        return found
+        luns = {name: array.luns_of(host.iqn) for name, array in self.arrays.items() if array.up}
+        return [
+            ScsiPath(array, portal, lun.number, lun.serial, lun.optimized)
+            for array, portal in host.sessions
+            if self.reaches_portal(node, array, portal)
+            for lun in luns[array]
+            if (array, portal, lun.number) in host.scanned
+        ]
 
     def failed_paths(self, node: str) -> list[ScsiPath]:
         """The paths whose block device is still there, and behind which nobody answers."""
@@ -245,14 +250,29 @@ class World:
         well = {(path.array, path.portal, path.lun) for path in self.paths(node)}
         return [path for key, path in host.scanned.items() if key not in well and key[:2] in host.sessions]
 
+    def sees(self, node: str, serial: str) -> bool:
+        """Whether at least one path of a node to a disk carries."""
+        host = self.nodes[node]
+        served = {
+            (name, lun.number)
+            for name, array in self.arrays.items()
+            if array.up
+            for lun in array.luns_of(host.iqn)
+            if lun.serial == serial
+        }
+        return any(
+            (array, number) in served and self.reaches_portal(node, array, portal) and (array, portal) in host.sessions
+            for array, portal, number in host.scanned
+        )
+
     def visible_disks(self, node: str) -> list[Disk]:
         """The disks a node reaches over at least one path, in the order of their serials."""
         return [self.disks[serial] for serial in sorted({path.serial for path in self.paths(node)})]
 
     def volume_group(self, node: str, name: str) -> VolumeGroup | None:
         """The volume group as that node sees it; None when no disk it reaches carries it."""
-        groups = (disk.vg for disk in self.visible_disks(node) if disk.vg is not None)
-        return next((group for group in groups if group.name == name), None)
+        carriers = (disk for disk in self.disks.values() if disk.vg is not None and disk.vg.name == name)
+        return next((disk.vg for disk in carriers if self.sees(node, disk.serial)), None)
 
     # --- votes ---------------------------------------------------------------------------------------------------
 

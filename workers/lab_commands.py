@@ -33,6 +33,9 @@ lab = typer.Typer(
     "[bold]quorate lab restore --all[/bold] gives everything back.",
 )
 
+BuiltOption = Annotated[
+    bool, typer.Option("--built", help="Begin with the cluster built and its guests running, as after a deployment.")
+]
 SpeedOption = Annotated[float, typer.Option(help="Lab seconds per second; 1 is real time.", min=0.1)]
 
 # Frames of `watch` in a second; the twin is on the same machine and has other things to do.
@@ -48,6 +51,7 @@ def lab_up(
     inventory: InventoryOption = None,
     speed: SpeedOption = 1.0,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Start it in the background and return.")] = False,
+    built: BuiltOption = False,
 ) -> None:
     """Start the twin of an inventory whose addresses are loopback, and stay until Ctrl-C or `quorate lab down`.
 
@@ -57,7 +61,7 @@ def lab_up(
     """
     path = inventory or EXAMPLE
     if detach:
-        _start_in_background(path, speed)
+        _start_in_background(path, speed, built=built)
         return
     from lab.control import on_stop
     from lab.credentials import NotLoopback
@@ -70,7 +74,7 @@ def lab_up(
         stop = asyncio.Event()
         on_stop(twin, stop.set)
         try:
-            await twin.start()
+            await twin.start(built=built)
         except NotLoopback as error:
             raise Unusable(str(error), "the twin needs an inventory like examples/lab.yaml") from None
         except OSError as error:
@@ -87,13 +91,13 @@ def lab_up(
     asyncio.run(stay())
 
 
-def _start_in_background(path: Path, speed: float) -> None:
+def _start_in_background(path: Path, speed: float, *, built: bool) -> None:
     control = Control(path)
     if control.answers():
         raise Unusable(f"a twin answers at {control.url} already", "use it, or end it with `quorate lab down`")
     log = Settings().state / "lab.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    arguments = ["lab", "up", "--inventory", str(path), "--speed", str(speed)]
+    arguments = ["lab", "up", "--inventory", str(path), "--speed", str(speed), *(["--built"] if built else [])]
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "workers.cli", *arguments],
@@ -131,16 +135,17 @@ def down(inventory: InventoryOption = None, as_json: JsonOption = False) -> None
         say("the twin has ended")
 
 
-def reset(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
-    """Set the twin back to the beginning: bare arrays, a bare cluster, no fault, an empty log.
+def reset(inventory: InventoryOption = None, built: BuiltOption = False, as_json: JsonOption = False) -> None:
+    """Set the twin back to the beginning: bare arrays and a bare cluster, or a built one; no fault, an empty log.
 
     Example: quorate lab reset
     """
-    answer = Control(inventory).post("/reset", patience=30)
+    answer = Control(inventory).post("/reset", {"built": built}, patience=30)
     if as_json:
         out.print_json(data=answer)
     else:
-        say("the twin is as at the beginning: bare arrays, a bare cluster, no fault, an empty log")
+        what = "a built cluster" if built else "bare arrays, a bare cluster"
+        say(f"the twin is as at the beginning: {what}, no fault, an empty log")
 
 
 # --- looking ---------------------------------------------------------------------------------------------------------

@@ -14,16 +14,8 @@ from lab.world import Host
 TOOLS = Registry()
 
 _MTU = 1397
-# Ring 1 is a network of its own: ten more in the third number, as in the reference (10.21.101 and 10.21.111).
-_RING_STEP = 10
 # The daemon asks the witness for an echo this often, seconds.
 _HEARTBEAT = 8
-
-
-def ring_address(host: Host, ring: int) -> str:
-    """A host's address on a corosync ring; ring 0 is the management network."""
-    parts = host.address.split(".")
-    return ".".join([*parts[:2], str(int(parts[2]) + ring * _RING_STEP), *parts[3:]])
 
 
 @TOOLS.program("corosync-cfgtool")
@@ -49,7 +41,7 @@ def _connected(call: Call, host: Host) -> tuple[bool, ...]:
 
 
 def _link(call: Call, ring: int) -> str:
-    text = f"LINK ID {ring} udp\n\taddr\t= {ring_address(call.host, ring)}\n\tstatus:\n"
+    text = f"LINK ID {ring} udp\n\taddr\t= {call.host.ring_address(ring)}\n\tstatus:\n"
     for name, host in call.world.nodes.items():
         state = "connected" if name != call.host.name and _connected(call, host)[ring] else "disconnected"
         text += f"\t\tnodeid: {host.node_id:>10}:\t{'localhost' if name == call.host.name else state}\n"
@@ -62,7 +54,7 @@ def _neighbour(call: Call, host: Host) -> str:
     if not any(states):
         return ""
     lines = [
-        f"   LINK: {ring} udp ({ring_address(call.host, ring)}->{ring_address(host, ring)}) "
+        f"   LINK: {ring} udp ({call.host.ring_address(ring)}->{host.ring_address(ring)}) "
         f"enabled {'' if states[ring] else 'dis'}connected mtu: {_MTU}\n"
         for ring in RINGS
     ]

@@ -8,7 +8,6 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from lab.hosts.corosync_tools import ring_address
 from lab.hosts.iscsi import ISCSI
 from lab.hosts.pve_cli import ask
 from lab.hosts.shell import Call, Output, Registry
@@ -129,7 +128,7 @@ async def _corosync(call: Call) -> str:
     nodes = []
     for name, host in world.nodes.items():
         rows = {"name": name, "nodeid": host.node_id, "quorum_votes": 1}
-        nodes.append(("node", rows | {f"ring{ring}_addr": ring_address(host, ring) for ring in RINGS}))
+        nodes.append(("node", rows | {f"ring{ring}_addr": host.ring_address(ring) for ring in RINGS}))
     net = ("net", {"algorithm": "ffsplit", "host": world.witness.address, "tls": "on"})
     device = [("device", [("model", "net"), net, ("votes", 1)])] if world.corosync.qdevice else []
     totem: list[tuple[str, Any]] = [

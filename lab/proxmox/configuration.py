@@ -8,6 +8,7 @@ import re
 import time
 from typing import Any
 
+from lab.links import RINGS
 from lab.proxmox.calls import Call, Routes
 from lab.proxmox.responses import fingerprint
 
@@ -21,7 +22,8 @@ _PROPERTY_STRINGS = ("ha", "migration", "crs", "bwlimit", "next-id", "notify", "
 async def config_nodes(call: Call) -> list[dict[str, str]]:
     """The node list of corosync.conf; all values are text there."""
     return [
-        {"node": name, "name": name, "nodeid": str(host.node_id), "quorum_votes": "1", "ring0_addr": host.address}
+        {"node": name, "name": name, "nodeid": str(host.node_id), "quorum_votes": "1"}
+        | {f"ring{ring}_addr": host.ring_address(ring) for ring in RINGS}
         for name, host in call.cluster.world.nodes.items()
     ]
 
@@ -33,7 +35,7 @@ async def config_totem(call: Call) -> dict[str, Any]:
     return {
         "cluster_name": call.cluster.world.inventory.name,
         "config_version": str(corosync.config_version),
-        "interface": {"0": {"linknumber": "0"}},
+        "interface": {str(ring): {"linknumber": str(ring)} for ring in RINGS},
         "ip_version": "ipv4-6",
         "link_mode": "passive",
         "secauth": "on",

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from lab.proxmox import ha_rules
-from lab.proxmox.ha_state import Manager
+from lab.proxmox.ha_state import BUSY, Manager
 
 if TYPE_CHECKING:
     from lab.ha import Ha
@@ -24,12 +24,15 @@ def take_commands(ha: "Ha", manager: Manager, rules: Mapping[str, ha_rules.Rule]
             yield _stop(ha, manager, about, argument)
         elif command == MAINTENANCE:
             yield _maintain(manager, about, argument)
+        elif command == DISARM and any(s.state in BUSY or s.command for s in manager.services.values()):
+            ha.files.commands.append((command, about, argument))  # put off until nothing is under way
         elif command == DISARM:
             if manager.disarm is None:
                 manager.disarm = {"mode": argument, "state": "disarming"}
             yield f"got crm command: {command} {argument}"
         elif command == ARM:
             manager.disarm = None
+            ha.files.commands = [line for line in ha.files.commands if line[0] != DISARM]
             yield f"got crm command: {command}"
         else:
             yield f"unable to parse crm command: {command} {about} {argument}"

@@ -26,7 +26,6 @@ class Daemon:
         self.ha = ha
         self.node = node
         self.state = self.first_state
-        self._up = True
 
     @property
     def world(self) -> "World":
@@ -61,7 +60,6 @@ class Daemon:
                 self.died()
                 await self.ha.cluster.sleep(DEAD_ROUND)
                 continue
-            self._up = True
             await self._sleep_to_grid(phase, await self.round())
 
     async def _sleep_to_grid(self, phase: float, length: float) -> None:
@@ -73,11 +71,9 @@ class Daemon:
         await self.ha.cluster.sleep(length - since if since < length - 0.001 else 2 * length - since)
 
     def died(self) -> None:
-        """Processes and what they kept in memory are gone with the power; idempotent."""
-        if self._up:
-            self._up = False
-            self.state = self.first_state
-            self.forget()
+        """Processes and what they kept in memory are gone with the power; a round that was under way may come last."""
+        self.state = self.first_state
+        self.forget()
 
     def forget(self) -> None:
         """What a daemon kept in memory is gone."""

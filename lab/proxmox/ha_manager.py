@@ -23,8 +23,6 @@ GONE_KEPT = 3600.0  # a node that was removed from the cluster is remembered for
 REMOVED_LOCKS = (
     "backup", "mounted", "migrate", "clone", "rollback", "snapshot", "snapshot-delete", "suspending", "suspended",
 )  # fmt: skip
-# Services in these states put off disarming.
-BUSY = ("fence", "recovery", *MOVING)
 
 
 @dataclass(frozen=True)
@@ -142,8 +140,6 @@ class Pass:
         disarm, services = self.manager.disarm, self.manager.services
         if disarm is None:
             return False
-        if disarm["state"] == "disarming" and any(s.state in BUSY or s.command for s in services.values()):
-            return False  # put off until nothing is under way
         if disarm["mode"] == "freeze":
             for sid, service in services.items():
                 if service.state in ("started", "stopped", "request_stop", "request_start"):

@@ -7,6 +7,9 @@ from typing import Any
 # States in which a service is on its way to `target`.
 MOVING = ("migrate", "relocate", "request_start_balance")
 
+# Services in these states put off disarming.
+BUSY = ("fence", "recovery", *MOVING)
+
 # Exit codes of the LRM's workers.
 SUCCESS, ERROR, AGAIN, WRONG_NODE = 0, 1, 2, 3
 

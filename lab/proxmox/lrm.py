@@ -59,7 +59,7 @@ class Lrm(Daemon):
             self.state, self._holds, self._idle_rounds = "active", True, 0
         if not self.powered:
             return IDLE_ROUND
-        if self.state in ("active", "maintenance"):
+        if self.state in ("active", "maintenance") and self._holds:
             await self._work(began)
         if self.powered:
             self._write_status()
@@ -88,7 +88,9 @@ class Lrm(Daemon):
         """Hold the lock until the last service has left; back to the beginning when it is over."""
         needed = self._needed() or self._busy
         if (needed or self._holds) and not await self.protected(agent(self.node)):
-            self.state = "lost_agent_lock"
+            self.state = "lost_agent_lock" if self._holds else "maintenance"
+        elif needed and not self._holds:
+            self._holds = True
         elif self.mode != "maintenance":
             self.state = "active" if self._holds else "wait_for_agent_lock"
         elif not needed and self._holds:

@@ -5,6 +5,7 @@ Everything that takes time belongs to one `Cluster` and ends with it: after `wor
 """
 
 import asyncio
+import functools
 import hashlib
 import json
 import re
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from lab.ha import Ha
 from lab.proxmox.access import ENGINE_PRIVILEGES, Access, Privileges, Token, User
 from lab.proxmox.errors import PveError, no_quorum
+from lab.proxmox.notify import Notifications, announce
 from lab.proxmox.pmxcfs import Pmxcfs
 from lab.proxmox.tasks import Tasks
 
@@ -146,6 +148,8 @@ class Cluster:
         self.reserved: set[int] = set()  # ids of clones that are under way
         self.tasks = Tasks(self)
         self.ha = Ha(self)
+        self.notifications = Notifications()
+        self.ha.announce = functools.partial(announce, self)
         self.pmxcfs = Pmxcfs(self)
         self._background: set[asyncio.Task[None]] = set()
 
@@ -297,6 +301,17 @@ class Cluster:
             if storage is not None and storage.type == "lvm":
                 group = self.world.volume_group(node, storage.vg)
                 found[f"/dev/{storage.vg}/{name}"] = group.lvs.get(name) if group else None
+        return found
+
+    def volumes_of(self, guest: Guest) -> "list[LogicalVolume]":
+        """The guest's volumes on LVM, whoever sees them now: what a process held open is closed when it ends."""
+        found = []
+        for volid in guest.disks.values():
+            storage_id, _, name = volid.partition(":")
+            storage = self.storages.get(storage_id)
+            if storage is not None and storage.type == "lvm":
+                groups = (disk.vg for disk in self.world.disks.values() if disk.vg and disk.vg.name == storage.vg)
+                found += [group.lvs[name] for group in groups if name in group.lvs]
         return found
 
     def volume_size(self, node: str, volid: str) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 from lab.proxmox.calls import Call, Routes
 from lab.proxmox.errors import PveError
 from lab.proxmox.matchers import BadDirective, Event, normal
-from lab.proxmox.notify import BUILT_IN, MATCHER, Entry, SendError, decodable, notifications, pair, send
+from lab.proxmox.notify import BUILT_IN, MATCHER, Entry, SendError, decodable, pair, send
 
 routes = Routes()
 
@@ -54,7 +54,7 @@ async def field_values(call: Call) -> list[dict[str, str]]:
 @routes.on(f"GET {_BASE}/targets")
 async def targets(call: Call) -> list[dict[str, Any]]:
     """Every target of whatever kind, in short."""
-    config = notifications(call.cluster)
+    config = call.cluster.notifications
     return [
         {
             "name": name,
@@ -70,7 +70,7 @@ async def targets(call: Call) -> list[dict[str, Any]]:
 async def test(call: Call) -> None:
     """Send a trial message now; the refusal's text is the error of the sending."""
     name = call["name"]
-    if name not in notifications(call.cluster).of_kind(*KINDS):
+    if name not in call.cluster.notifications.of_kind(*KINDS):
         raise PveError(f"endpoint '{name}' does not exist", status=404)
     world = call.cluster.world
     message = f"A trial message for the notification target '{name}'.\n"
@@ -90,7 +90,7 @@ def _area(kind: str) -> str:
 
 def _shown(call: Call, name: str) -> dict[str, Any]:
     """An entry without its secrets; of a webhook's secrets the names are told."""
-    config = notifications(call.cluster)
+    config = call.cluster.notifications
     entry = config.entries[name]
     found = {"name": name, **{key: value for key, value in entry.settings.items() if value != []}}
     if entry.kind == "webhook" and entry.secrets:
@@ -99,7 +99,7 @@ def _shown(call: Call, name: str) -> dict[str, Any]:
 
 
 def _named(call: Call, kind: str) -> Entry:
-    entry = notifications(call.cluster).of_kind(kind).get(call["name"])
+    entry = call.cluster.notifications.of_kind(kind).get(call["name"])
     if entry is None:
         what = "matcher" if kind == MATCHER else "endpoint"
         raise PveError(f"{what} '{call['name']}' not found", status=404)
@@ -108,7 +108,7 @@ def _named(call: Call, kind: str) -> Entry:
 
 def _digest(call: Call) -> str:
     """SHA-256 of the file; the secrets lie in another one."""
-    written = notifications(call.cluster).written
+    written = call.cluster.notifications.written
     text = json.dumps({name: [entry.kind, entry.settings] for name, entry in written.items()}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -118,7 +118,7 @@ def _enter(kind: str) -> None:
 
     @routes.on(f"GET {_area(kind)}")
     async def listed(call: Call) -> list[dict[str, Any]]:
-        return [_shown(call, name) for name in notifications(call.cluster).of_kind(kind)]
+        return [_shown(call, name) for name in call.cluster.notifications.of_kind(kind)]
 
     @routes.on(f"GET {_area(kind)}/{{name}}")
     async def one(call: Call) -> dict[str, Any]:
@@ -140,7 +140,7 @@ def _enter(kind: str) -> None:
 
 async def _create(call: Call, kind: str) -> None:
     await _lock(call)
-    config, name = notifications(call.cluster), call["name"]
+    config, name = call.cluster.notifications, call["name"]
     if name in config.entries:
         raise PveError(f"Cannot create '{name}', an entity with the same name already exists", status=400)
     entry = Entry(kind, {})
@@ -171,7 +171,7 @@ async def _update(call: Call, kind: str) -> None:
 async def _delete(call: Call, kind: str) -> None:
     await _lock(call)
     _named(call, kind)
-    config, name = notifications(call.cluster), call["name"]
+    config, name = call.cluster.notifications, call["name"]
     users = [user for user, one in config.of_kind(MATCHER).items() if name in one.settings.get("target", ())]
     if users and kind != MATCHER and name not in BUILT_IN:
         raise PveError(f"cannot delete '{name}', referenced by: {', '.join(users)}", status=400)
@@ -241,14 +241,14 @@ def _normal(directive: str, text: str) -> str:
 
 
 def _exist(call: Call, names: list[str]) -> None:
-    known = notifications(call.cluster).of_kind(*KINDS)
+    known = call.cluster.notifications.of_kind(*KINDS)
     for name in names:
         if name not in known:
             raise PveError(f"endpoint '{name}' does not exist", status=404)
 
 
 def _write(call: Call, what: str, name: str, entry: Entry) -> None:
-    notifications(call.cluster).written[name] = entry
+    call.cluster.notifications.written[name] = entry
     detail = {"secrets": sorted(entry.secrets)} if entry.secrets else {}
     call.cluster.world.record("pve", f"notification.{entry.kind}.{what}", name, settings=entry.settings, **detail)
 

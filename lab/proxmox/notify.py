@@ -78,15 +78,9 @@ class Notifications:
         return "builtin" if self.entries[name] == BUILT_IN[name] else "modified-builtin"
 
 
-def notifications(cluster: "Cluster") -> Notifications:
-    """A cluster's configuration."""
-    found: Notifications = vars(cluster).setdefault("notifications", Notifications())
-    return found
-
-
 async def notify(cluster: "Cluster", node: str, event: Event) -> None:
     """Tell every target of every matcher that fits, once; errors are written to the world's log and nowhere else."""
-    world, config = cluster.world, notifications(cluster)
+    world, config = cluster.world, cluster.notifications
     for name in _targets(cluster, node, event):
         entry = config.entries.get(name)
         if entry is None or entry.kind == MATCHER:
@@ -100,7 +94,7 @@ async def notify(cluster: "Cluster", node: str, event: Event) -> None:
 
 def _targets(cluster: "Cluster", node: str, event: Event) -> list[str]:
     found: dict[str, None] = {}
-    for name, matcher in notifications(cluster).of_kind(MATCHER).items():
+    for name, matcher in cluster.notifications.of_kind(MATCHER).items():
         try:
             if not matcher.settings.get("disable") and matches(matcher.settings, event):
                 found |= dict.fromkeys(matcher.settings.get("target", ()))
@@ -111,7 +105,7 @@ def _targets(cluster: "Cluster", node: str, event: Event) -> list[str]:
 
 async def send(cluster: "Cluster", node: str, name: str, event: Event) -> None:
     """One event to one target, whether it is disabled or not; SendError when that fails."""
-    entry = notifications(cluster).entries[name]
+    entry = cluster.notifications.entries[name]
     if entry.kind == "webhook":
         await _webhook(cluster, node, entry, event)
     elif entry.kind != "sendmail":
@@ -159,7 +153,7 @@ async def _request(cluster: "Cluster", node: str, settings: dict[str, Any], data
         await cluster.world.clock.sleep(TIMEOUT)
         raise SendError(TIMED_OUT)
     trust = ssl.create_default_context()
-    for authority in notifications(cluster).authorities:
+    for authority in cluster.notifications.authorities:
         trust.load_verify_locations(cadata=authority)
     async with (
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as session,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # After so many lab seconds systemd kills what has not ended; pve-ha-lrm's unit sets 95 s, guests have their own limits.
 LIMIT = 600.0
+# What systemd needs for everything else, from the last guest to the power; a few seconds on a Debian server.
+GOES_DOWN_IN = 5.0
 MODES = {
     ("conditional", True): "restart",
     ("conditional", False): "shutdown",
@@ -51,6 +53,7 @@ async def shut_down(cluster: "Cluster", node: str, *, reboot: bool) -> None:
             task = cluster.tasks.begin(node, "qmshutdown", str(guest.vmid), ROOT, work)
             await task.done.wait()
     ha.crms[node].release()
+    await cluster.sleep(GOES_DOWN_IN)
     switch_off(world, [node])
     if reboot:
         await switch_on(world, [node])

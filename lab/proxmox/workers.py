@@ -173,10 +173,12 @@ def activate(task: Task, guest: "Guest", node: str) -> "list[LogicalVolume]":
 
 
 def _deactivate(task: Task, guest: "Guest", node: str) -> None:
-    for lv in task.cluster.logical_volumes(guest, node).values():
-        if lv is not None:
-            lv.open_on.discard(node)
-            lv.active_on.discard(node)
+    """What ends closes its volumes; they can be deactivated only where the volume group is still seen."""
+    for lv in task.cluster.volumes_of(guest):
+        lv.open_on.discard(node)
+    for seen in task.cluster.logical_volumes(guest, node).values():
+        if seen is not None:
+            seen.active_on.discard(node)
 
 
 async def _transfer(task: Task, size: int) -> None:

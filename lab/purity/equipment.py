@@ -21,7 +21,16 @@ PARTS = (
 
 def ports(array: Array) -> list[Item]:
     """The iSCSI target ports."""
-    return [_target(array, portal) | {"failover": None} for portal in array.portals]
+    return [_target(array, portal) | {"failover": _stand_in(array, portal)} for portal in array.portals]
+
+
+def _stand_in(array: Array, portal: str) -> str | None:
+    """The port that took over: the same one of the other controller."""
+    lost = array.controller_of(portal)
+    if lost not in array.lost_controllers or not array.up:
+        return None
+    other = next(name for name in models.CONTROLLERS if name != lost)
+    return port_name(array, portal).replace(lost, other)
 
 
 def port_name(array: Array, portal: str) -> str:
@@ -44,7 +53,7 @@ def initiators(array: Array) -> list[Item]:
         for node in array.world.nodes.values()
         if node.powered
         for where, portal in node.sessions
-        if where == array.name and portal in array.portals
+        if where == array.name and portal in array.portals and array.world.reaches_portal(node.name, where, portal)
     ]
 
 
@@ -87,29 +96,30 @@ def _interface(name: str, address: str, services: list[str], gigabits: int, subt
 
 
 def controllers(array: Array) -> list[Item]:
-    """CT0 leads."""
-    since = views.milliseconds(array.now() - array.now() % 86_400 - 30 * 86_400)
+    """CT0 leads, unless it is gone."""
+    began = array.now() - array.now() % 86_400 - 30 * 86_400
+    ready = [name for name in models.CONTROLLERS if name not in array.lost_controllers]
     return [
         {
             "name": name,
             "type": "array_controller",
             "model": models.MODEL,
             "version": models.PURITY,
-            "mode": mode,
-            "status": "ready",
-            "mode_since": since,
+            "mode": "offline" if name not in ready else "primary" if name == ready[0] else "secondary",
+            "status": "ready" if name in ready else "not ready",
+            "mode_since": views.milliseconds(array.lost_controllers.get(name, began)),
         }
-        for name, mode in (("CT0", "primary"), ("CT1", "secondary"))
+        for name in models.CONTROLLERS
     ]
 
 
 def hardware(array: Array) -> list[Item]:
-    """Every part is well."""
+    """Every part is well, but for a controller that is gone."""
     return [
         {
             "name": name,
             "type": kind,
-            "status": "ok",
+            "status": "critical" if name in array.lost_controllers else "ok",
             "model": models.MODEL if kind in ("controller", "chassis") else None,
             "serial": f"PSN{array.number}{number:06d}" if kind in ("controller", "chassis") else None,
             "slot": None,

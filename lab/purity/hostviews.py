@@ -26,22 +26,18 @@ def logins(array: Array, host: Host) -> list[tuple[str, str]]:
         for node in array.world.nodes.values()
         if node.powered and node.iqn.lower() in iqns
         for where, portal in node.sessions
-        if where == array.name and portal in array.portals
+        if where == array.name and portal in array.portals and array.world.reaches_portal(node.name, where, portal)
     ]
 
 
-def controller_of(array: Array, portal: str) -> str:
-    """CT0 has the first half of the portals, CT1 the other."""
-    return "CT0" if portal in array.portals[: len(array.portals) // 2] else "CT1"
-
-
 def connectivity(array: Array, host: Host) -> Item:
-    """Whether a host is logged in at both controllers alike."""
-    counts = Counter(controller_of(array, portal) for _, portal in logins(array, host))
+    """Whether a host is logged in at both controllers alike; a controller that is gone is named as the reason."""
+    counts = Counter(array.controller_of(portal) for _, portal in logins(array, host))
     if not counts:
         return {"status": "critical", "details": "None"}
     if len(counts) == 1:
-        return {"status": "unhealthy", "details": "Single Controller"}
+        failover = "-Failover" if array.lost_controllers else ""
+        return {"status": "unhealthy", "details": f"Single Controller{failover}"}
     if counts["CT0"] != counts["CT1"]:
         return {"status": "unhealthy", "details": "Uneven"}
     return {"status": "healthy", "details": "Redundant"}

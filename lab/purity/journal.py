@@ -1,6 +1,7 @@
 """What an array keeps about itself: alerts, audits, sessions, users, support."""
 
-from lab.purity import links, views
+from lab.purity import views
+from lab.purity.alerts import Alert
 from lab.purity.filters import Item
 from lab.purity.models import Array
 from lab.purity.sessions import USERS
@@ -18,32 +19,32 @@ COMMANDS = {
 
 
 def alerts(array: Array) -> list[Item]:
-    """Nothing but a broken replication connection is ever wrong yet."""
-    if array.link is None or links.status(array) == "connected":
-        return []
-    return [
-        {
-            "name": "1",
-            "id": f"{array.number:08x}-0000-4000-8000-000000000020",
-            "code": 20,
-            "severity": "warning",
-            "state": "open",
-            "category": "array",
-            "component_type": "connection",
-            "component_name": array.peer.name,
-            "issue": f"replication connection {links.status(array)}",
-            "summary": f"Connection to array {array.peer.name} is {links.status(array)}",
-            "description": "The replication connection to a connected array is not healthy.",
-            "expected": "connected",
-            "actual": links.status(array),
-            "created": views.now(array),
-            "updated": views.now(array),
-            "closed": None,
-            "notified": views.now(array),
-            "flagged": True,
-            "knowledge_base_url": "https://support.purestorage.com/?cid=Alert_0020",
-        }
-    ]
+    """What was wrong and what is, the newest last; codes from the reference flasharray-rest §5.12."""
+    return [_alert(array, number, one) for number, one in enumerate(array.alerts, start=1)]
+
+
+def _alert(array: Array, number: int, alert: Alert) -> Item:
+    return {
+        "name": str(number),
+        "id": f"{array.number:08x}-0000-4000-8000-{number:012x}",
+        "code": alert.code,
+        "severity": "warning",
+        "state": "open" if alert.closed is None else "closed",
+        "category": "array",
+        "component_type": alert.component_type,
+        "component_name": alert.component_name,
+        "issue": alert.issue,
+        "summary": f"{alert.component_type} {alert.component_name}: {alert.issue}",
+        "description": alert.description,
+        "expected": alert.expected,
+        "actual": alert.actual,
+        "created": views.milliseconds(alert.created),
+        "updated": views.milliseconds(alert.closed or alert.created),
+        "closed": views.milliseconds(alert.closed),
+        "notified": views.milliseconds(alert.created),
+        "flagged": alert.closed is None,
+        "knowledge_base_url": f"https://support.purestorage.com/?cid=Alert_{alert.code:04d}",
+    }
 
 
 def audits(array: Array) -> list[Item]:

@@ -31,7 +31,7 @@ def status(array: "Array") -> str:
     link = array.link
     if link is None:
         return "connecting"
-    return link.status if array.peer.powered else "connecting"
+    return link.status if array.peer.up and array.world.links.replication() else "connecting"
 
 
 def named(array: "Array", name: str) -> Link:

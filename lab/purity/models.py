@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from lab.purity import connections, links, pods, sessions, volumes
+from lab.purity import alerts, connections, links, pods, sessions, volumes
 from lab.purity.connections import Connection
 from lab.purity.errors import Refused
 from lab.purity.hosts import Group, Host
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 VERSIONS = (*(f"1.{minor}" for minor in range(20)), *(f"2.{minor}" for minor in range(45) if minor not in (12, 18)))
 PURITY = "6.9.3"
 MODEL = "FA-X90R3"
+CONTROLLERS = ("CT0", "CT1")
 # A destroyed pod or volume can be recovered for a day (reference: flasharray-rest §7).
 ERADICATION_DELAY = 86_400.0
 
@@ -82,6 +83,8 @@ class Array:
         self.tokens: dict[str, str] = {}
         self.sessions: list[Session] = []
         self.powered = True
+        self.lost_controllers: dict[str, float] = {}  # controller -> lab time since which it is gone
+        self.flummoxed = False  # what answers at the mediator's name is not its mediator
         self.connection_key = links.new_key()
         self.manual_eradication = "all-enabled"
         self.settings: dict[str, Any] = {
@@ -97,9 +100,11 @@ class Array:
         self.hosts: list[Host] = []
         self.groups: list[Group] = []
         self.connections: list[Connection] = []
+        self.alerts: list[alerts.Alert] = []
         self.authors: dict[int, str] = {}  # change number -> the user whose call made it
         self._link: Link | None = Link(creator=name)
         self._next_serial = identity.next_serial
+        world.links.on_change(lambda: alerts.look(self))
 
     # The arrays are made one after the other, so each finds its peer only when it is asked.
 
@@ -121,6 +126,39 @@ class Array:
     def management_address(self) -> str:
         """Where its REST API answers, without the port."""
         return self.world.inventory.array(self.name).address.partition(":")[0]
+
+    @property
+    def up(self) -> bool:
+        """It has power, and a controller that works."""
+        return self.powered and len(self.lost_controllers) < len(CONTROLLERS)
+
+    def controller_of(self, portal: str) -> str:
+        """CT0 has the first half of the portals, CT1 the other."""
+        return CONTROLLERS[self.portals.index(portal) * len(CONTROLLERS) // len(self.portals)]
+
+    def portal_up(self, portal: str) -> bool:
+        """Whether an iSCSI port answers: a lost controller's ports are dark, as the other one has its own."""
+        return self.up and self.controller_of(portal) not in self.lost_controllers
+
+    def lose_controller(self, name: str) -> None:
+        """One controller fails; with both gone the array is."""
+        self._set_controller(name, lost=True)
+
+    def restore_controller(self, name: str) -> None:
+        """It is ready again."""
+        self._set_controller(name, lost=False)
+
+    def _set_controller(self, name: str, *, lost: bool) -> None:
+        if name not in CONTROLLERS:
+            raise KeyError(f"{self.name} has no controller {name}: there are {', '.join(CONTROLLERS)}")
+        if lost == (name in self.lost_controllers):
+            return
+        if lost:
+            self.lost_controllers[name] = self.now()
+        else:
+            del self.lost_controllers[name]
+        self.record("controller.lost" if lost else "controller.ready", name)
+        self.world.links.changed()
 
     def now(self) -> float:
         """Lab seconds since the epoch."""
@@ -187,10 +225,11 @@ class Array:
         self.record("connection.delete", connection.volume.full_name, **{kind: connection.target}, lun=connection.lun)
 
     def serves(self, volume: Volume) -> bool:
-        """Whether hosts get answers for it here: only while the pod is online on this array."""
-        if not self.powered or volume.destroyed:
+        """Whether hosts get answers for it here: while the pod is online on this array, or suspended for a moment."""
+        if not self.up or volume.destroyed:
             return False
-        return volume.pod is None or volume.pod.status(self.name, self.now()) == "online"
+        mirror = volume.pod.mirror if volume.pod else None
+        return mirror is None or mirror.serves(self.name)
 
     def luns_of(self, iqn: str) -> list[Lun]:
         """The LUNs that the host with that initiator gets on this array, in their order."""

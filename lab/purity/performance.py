@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from lab.purity import equipment, hostviews, views
 from lab.purity.filters import Item
 from lab.purity.hosts import Host
+from lab.purity.mirror import COPY_RATE
 from lab.purity.models import Array
-from lab.purity.pods import COPY_RATE
 
 # Operations a second for each logical volume in use: an idle guest's.
 READS, WRITES, BLOCK = 40, 60, 4096
@@ -147,7 +147,7 @@ def replication(array: Array) -> list[Item]:
     """Bytes that a pod's copy and its mirrored writes move between the arrays."""
     rows = []
     for pod in array.pods:
-        states = {member.array: member.state(array.now())[0] for member in pod.members}
+        states = {member.array: pod.state(array.world.arrays[member.array]).status for member in pod.members}
         sync = _sum(array, [volume.serial for volume in pod.volumes]).counters(array)["mirrored_write_bytes_per_sec"]
         out = COPY_RATE if states.get(array.peer.name) == "resyncing" else 0
         into = COPY_RATE if states.get(array.name) == "resyncing" else 0

@@ -11,18 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from lab.purity import links
 from lab.purity.errors import Refused, exists, missing
+from lab.purity.mirror import COPY_RATE, HANDSHAKE, Mirror, State, sole
 from lab.purity.names import check, find, reference, same
 
 if TYPE_CHECKING:
     from lab.purity.models import Array
     from lab.purity.volumes import Volume
 
-# Lab seconds for which a new member is `offline`: "for a moment", seconds (reference: flasharray-rest §6.1).
-HANDSHAKE = 2.0
-# Lab seconds the copy of an empty pod takes: "online in a few seconds" (the same).
+# Lab seconds the copy of an empty pod takes: "online in a few seconds" (reference: flasharray-rest §6.1).
 EMPTY_COPY = 2.0
-# Bytes a lab second: four replication ports of 25 Gbit/s, less what the protocol takes.
-COPY_RATE = 10 * 2**30
 # The mediators an array can reach; changing to another one fails (reference: flasharray-rest §5.3).
 MEDIATORS = ("purestorage",)
 RESTRETCH = ".restretch"
@@ -30,20 +27,9 @@ RESTRETCH = ".restretch"
 
 @dataclass(eq=False)
 class Member:
-    """An array of a pod; `joined` is the lab time of the stretch, None for the array that made the pod."""
+    """An array of a pod."""
 
     array: str
-    joined: float | None = None
-    copy: float = 0.0  # lab seconds its baseline copy takes
-
-    def state(self, now: float) -> tuple[str, float | None]:
-        """Status, and the progress of a copy."""
-        since = float("inf") if self.joined is None else now - self.joined
-        if since < HANDSHAKE:
-            return "offline", None
-        if since < HANDSHAKE + self.copy:
-            return "resyncing", round((since - HANDSHAKE) / self.copy, 2)
-        return "online", None
 
 
 @dataclass(eq=False)
@@ -61,6 +47,7 @@ class Pod:
     source: "Pod | None" = None
     destroyed_at: float | None = None
     written: int = 0  # of a restretch copy: bytes it holds already
+    mirror: Mirror | None = None  # while it is stretched
 
     @property
     def stretched(self) -> bool:
@@ -72,9 +59,11 @@ class Pod:
         """What an unstretched array keeps; no user can make such a name."""
         return self.name.endswith(RESTRETCH)
 
-    def status(self, array: str, now: float) -> str:
-        """The state of one member."""
-        return next((member.state(now)[0] for member in self.members if member.array == array), "unknown")
+    def state(self, array: "Array") -> State:
+        """The copy of an array, as that array itself knows it."""
+        if not any(member.array == array.name for member in self.members):
+            return State("unknown")
+        return self.mirror.state(array.name) if self.mirror else sole(array)
 
 
 def named(array: "Array", name: str, *, live: bool = False) -> Pod:
@@ -213,8 +202,9 @@ def stretch(array: "Array", name: str, member: str) -> Pod:
     seconds = EMPTY_COPY + left / COPY_RATE
     if copy:
         peer.pods.remove(copy)
-    pod.members.append(Member(peer.name, joined=array.now(), copy=seconds))
+    pod.members.append(Member(peer.name))
     peer.pods.append(pod)
+    pod.mirror = Mirror(array.world, pod, array.name, peer.name, seconds)
     start = time.monotonic()
     busy = (start, start + (HANDSHAKE + seconds) / array.world.clock.speed, f"{peer.name} resync {pod.name}")
     array.world.busy.append(busy)
@@ -230,7 +220,7 @@ def _peer_for(array: "Array", pod: Pod, member: str) -> "Array":
     link = array.link
     if link is None or link.type != links.SYNC or links.status(array) != "connected":
         raise Refused("Array is not connected for synchronous replication.", peer.name)
-    if pod.status(array.name, array.now()) != "online":
+    if pod.state(array).status != "online":
         raise Refused("Pod is not online on this array.", pod.name)
     if find(peer.pods, pod.name):
         raise Refused("Pod already exists on the target array.", pod.name)
@@ -239,17 +229,24 @@ def _peer_for(array: "Array", pod: Pod, member: str) -> "Array":
     return peer
 
 
-def unstretch(array: "Array", name: str, member: str) -> None:
-    """Take an array out. It loses the volumes at once and keeps a destroyed copy until that is eradicated."""
+def unstretch(array: "Array", name: str, member: str, *, with_unknown: bool = False) -> None:
+    """Take an array out. It loses the volumes at once and keeps a destroyed copy until that is eradicated.
+
+    The array that stays must have the newest data. An array that is offline and knows nothing of its peer can be made
+    to go on alone `with_unknown`: what was written elsewhere since is lost.
+    """
     pod = named(array, name, live=True)
     leaving = next((one for one in pod.members if same(one.array, member)), None)
     if leaving is None:
         raise missing("Pod member", member)
-    if not pod.stretched:
+    if pod.mirror is None:
         raise Refused("The last array cannot be removed from a pod.", pod.name)
     staying = next(one for one in pod.members if one is not leaving)
-    if staying.state(array.now())[0] != "online":
+    forced = with_unknown and staying.array == array.name
+    forced = forced and pod.mirror.told_by(array.name, leaving.array).status == "unknown"
+    if pod.state(array.world.arrays[staying.array]).status != "online" and not forced:
         raise Refused("Pod is not online on the remaining array.", pod.name)
+    pod.mirror = None
     other = array.world.arrays[leaving.array]
     for connection in [one for one in other.connections if one.volume in pod.volumes]:
         other.drop_connection(connection)

@@ -161,7 +161,9 @@ def post_pod_arrays(call: Call) -> list[Item]:
 
 def delete_pod_members(call: Call) -> list[Item]:
     """Unstretch, in the words of either version."""
-    pods.unstretch(call.array, call.query.one("pod_names", "group_names"), call.query.one("member_names"))
+    forced = call.query.flag("with_unknown") is True
+    name, member = call.query.one("pod_names", "group_names"), call.query.one("member_names")
+    pods.unstretch(call.array, name, member, with_unknown=forced)
     return []
 
 

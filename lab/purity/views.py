@@ -206,17 +206,27 @@ def _pod(array: Array, pod: Pod) -> Item:
 
 
 def _member(array: Array, pod: Pod, name: str) -> Item:
+    """One row of a pod as the asked array tells it."""
     member = array.world.arrays[name]
-    status, progress = next(one.state(array.now()) for one in pod.members if one.array == name)
+    mirror = pod.mirror
+    state = mirror.told_by(array.name, name) if mirror else pod.state(member)
+    reached = mirror is None or name == array.name or mirror.told_by(array.name, name).status != "unknown"
     return {
         **ref(member),
         "member": typed_ref(member),
-        "status": status,
-        "mediator_status": "online",
-        "pre_elected": False,
-        "frozen_at": None,
-        "progress": progress,
+        "status": state.status,
+        "mediator_status": mediator_status(member) if reached and member.up else "unknown",
+        "pre_elected": mirror is not None and mirror.pre_elected == name,
+        "frozen_at": milliseconds(state.frozen_at),
+        "progress": state.progress,
     }
+
+
+def mediator_status(array: Array) -> str:
+    """What an array says of its mediator."""
+    if not array.world.links.mediator(array.name):
+        return "unreachable"
+    return "flummoxed" if array.flummoxed else "online"
 
 
 def pod_members(array: Array) -> list[Item]:

@@ -21,7 +21,7 @@ from lab.power import switch_off
 from lab.proxmox import notify as notify_module
 from lab.proxmox.ha_state import Manager, Service
 from lab.proxmox.matchers import BadDirective, Event, matches, normal
-from lab.proxmox.notify import announce, fencing_event, notifications, notify
+from lab.proxmox.notify import announce, fencing_event, notify
 from lab.proxmox.templates import TemplateError, render
 from tests.lab.stage import SITE_A, healthy
 from tests.twin import TwinThread
@@ -454,7 +454,7 @@ def test_https_needs_a_certificate_that_the_node_trusts(twin: TwinThread):
         twin.call(notify(twin.world.cluster, SECOND, FENCING))
         assert "certificate verify failed" in notes(twin)[0]
 
-        notifications(twin.world.cluster).authorities.append(authority.cert_pem.bytes().decode())
+        twin.world.cluster.notifications.authorities.append(authority.cert_pem.bytes().decode())
         twin.call(notify(twin.world.cluster, SECOND, FENCING))
         assert len(receiver.got) == 1
     finally:
@@ -480,7 +480,7 @@ def test_the_twins_own_authority_is_trusted(twin: TwinThread):
     """A gateway with a certificate of the lab's authority needs nothing more."""
     ca = (twin.path.parent / (twin.inventory.api.ca or "")).read_text()
 
-    assert notifications(twin.world.cluster).authorities == [ca]
+    assert twin.world.cluster.notifications.authorities == [ca]
 
 
 # --- fencing ---------------------------------------------------------------------------------------------------------

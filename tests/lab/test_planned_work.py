@@ -146,9 +146,9 @@ def test_disarming_waits_for_what_is_under_way():
         stage = await healthy(master="pxmx02-01")
         ask(stage, "migrate", "vm:300", "pxmx02-03")
         ask(stage, "disarm-ha", "", "freeze")
-        await stage.until("asked", lambda: stage.ha.manager.disarm is not None, 20)
-        assert (stage.service(300).state, stage.service(301).state) == ("migrate", "started")
-        await stage.until("disarmed", lambda: stage.ha.manager.disarm["state"] == "disarmed", 90)
+        await stage.until("moving", lambda: stage.service(300).state == "migrate", 20)
+        assert (stage.service(301).state, stage.ha.manager.disarm) == ("started", None)
+        await stage.until("disarmed", lambda: (stage.ha.manager.disarm or {}).get("state") == "disarmed", 90)
         assert stage.service(300).node == "pxmx02-03"
         ask(stage, "arm-ha")
         await stage.until("armed", lambda: {s.state for s in stage.services()} == {"started"}, 60)

@@ -42,6 +42,9 @@ class DiskWorld(World):
     def visible_disks(self, node: str) -> list[Disk]:
         return list(self.disks.values()) if node in self.seen else []
 
+    def sees(self, node: str, serial: str) -> bool:
+        return node in self.seen
+
 
 class Nodes:
     """Six nodes over HTTPS on loopback, in a thread of their own."""

@@ -624,7 +624,7 @@ def test_progress_shows_only_while_resyncing(world: World, a: Client, b: Client)
     disk = world.disks["730D187406C1477500A7AA92"]
     disk.vg = VolumeGroup("vg", 2**40, {"lv": LogicalVolume("lv", 200 * 2**30)})
     call(a.post_pods_members, pod_names=[POD], member_names=[B])
-    world.arrays[A].pods[0].members[1].joined = world.clock.now() - 2 - 11
+    world.arrays[A].pods[0].mirror._synced_at -= 2 + 11
     _, member = call(b.get_pods, names=[POD])[0]["arrays"]
     assert (member["status"], 0.4 < member["progress"] < 0.7) == ("resyncing", True)
 

@@ -1,0 +1,109 @@
+"""The world as it is after the deployment: a stretched pod, paths, votes, shared LVM and guests under HA.
+
+For rehearsals and tests that begin where `DeployStretchedCluster` ends. Everything is made by the calls that a client
+would make, so that nothing here can be that the arrays would have refused.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from lab.disks import EXTENT, LogicalVolume, VolumeGroup
+from lab.proxmox.models import GIB, Guest
+from lab.purity import responses
+from lab.purity.queries import Query
+from lab.purity.responses import Call, Write
+
+if TYPE_CHECKING:
+    from lab.world import World
+
+GUEST_DISK = 8 * GIB
+# A pod without data is stretched in a few seconds; longer than this it never takes.
+STRETCHED_WITHIN = 60.0
+
+
+async def build(world: "World") -> None:
+    """Build the inventory's cluster; takes the few lab seconds of a stretch."""
+    inventory = world.inventory
+    first = inventory.pod.first
+    _call(world, first, responses.post_pods, names=inventory.pod.name)
+    _call(world, first, responses.post_volumes, {"provisioned": inventory.pod.volume.size}, names=inventory.volume_name)
+    other = inventory.peer(first).name
+    _call(world, first, responses.post_pod_members, pod_names=inventory.pod.name, member_names=other)
+    await _stretched(world)
+    for array in inventory.arrays:
+        _present(world, array.name, array.host_group)
+    serial = next(volume.serial for volume in world.arrays[first].all_volumes())
+    _log_in(world, serial)
+    world.membership.set_up_device(settled=True)
+    world.corosync.config_version += 1
+    disk = world.disks[serial]
+    disk.signature, disk.vg = "LVM2_member", VolumeGroup(inventory.storage.vg, (disk.size - EXTENT) // EXTENT * EXTENT)
+    world.cluster.add_storage(
+        inventory.storage.id, "lvm", {"vgname": inventory.storage.vg, "shared": 1, "content": "images"}
+    )
+    for guest in inventory.guests:
+        add_guest(world, guest.vmid, guest.node, name=guest.name)
+        properties = {"max_restart": inventory.ha.max_restart, "max_relocate": inventory.ha.max_relocate}
+        world.cluster.ha.resources[f"vm:{guest.vmid}"] = {
+            "state": "started", "failback": int(inventory.ha.failback), **properties,
+        }  # fmt: skip
+    world.record("lab", "built", inventory.name)
+
+
+def add_guest(world: "World", vmid: int, node: str, *, name: str = "") -> Guest:
+    """A running guest with its disk on the shared volume group."""
+    inventory = world.inventory
+    group = world.volume_group(node, inventory.storage.vg)
+    if group is None:
+        raise LookupError(f"{node} does not see {inventory.storage.vg}")
+    volume = f"vm-{vmid}-disk-0"
+    group.lvs[volume] = LogicalVolume(volume, GUEST_DISK, active_on={node}, open_on={node})
+    config: dict[str, Any] = {
+        "name": name or f"vm-{vmid}",
+        "cores": 1,
+        "memory": "1024",
+        "agent": "1",
+        "scsihw": "virtio-scsi-single",
+        "scsi0": f"{inventory.storage.id}:{volume},size=8G",
+    }
+    guest = Guest(vmid, node, config, running=True, since=world.clock.now(), pid=40_000 + vmid)
+    world.cluster.guests[vmid] = guest
+    return guest
+
+
+async def _stretched(world: "World") -> None:
+    name, until = world.inventory.pod.name, world.clock.now() + STRETCHED_WITHIN
+    pod = next(pod for pod in world.arrays[world.inventory.pod.first].pods if pod.name == name)
+    while not all(pod.state(array).status == "online" for array in world.arrays.values()):
+        if world.clock.now() > until:
+            raise TimeoutError(f"pod {name} was not online on both arrays after {STRETCHED_WITHIN:.0f} lab seconds")
+        await world.clock.sleep(0.5)
+
+
+def _present(world: "World", array: str, group: str) -> None:
+    """Hosts with their preferred arrays, their group, and the volume's connection."""
+    inventory = world.inventory
+    _call(world, array, responses.post_host_groups, names=group)
+    for node in inventory.nodes:
+        body = {"iqns": [node.iqn], "preferred_arrays": [{"name": inventory.site_of(node.name).array}]}
+        _call(world, array, responses.post_hosts, body, names=node.name)
+        _call(world, array, responses.post_memberships, group_names=group, member_names=node.name)
+    body = {"lun": inventory.pod.volume.luns[array]}
+    names = {"host_group_names": group, "volume_names": inventory.volume_name}
+    _call(world, array, responses.post_connections, body, **names)
+
+
+def _log_in(world: "World", serial: str) -> None:
+    """Every node to every portal, automatically from now on."""
+    for host in world.nodes.values():
+        host.wwids.add(world.disks[serial].wwid)
+        for array in world.arrays.values():
+            for portal in array.portals:
+                record = (array.name, portal)
+                host.discovered.add(record)
+                host.automatic.add(record)
+                host.sessions[record] = len(host.sessions) + 1
+                world.scan(host.name, *record)
+
+
+def _call(world: "World", array: str, write: Write, body: dict[str, Any] | None = None, **query: str) -> None:
+    write(Call(world.arrays[array], Query(query), body or {}))

@@ -1,0 +1,131 @@
+"""One schedule from its beginning to its end, with a look at everything every few seconds."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from lab import jump
+from lab.built import add_guest, build
+from lab.drills import Drills
+from lab.places import Unfit
+from lab.world import World
+from tests.fuzz.laws import broken
+from tests.fuzz.schedule import Act, draw
+from tests.fuzz.views import ask
+from tests.lab.stage import INVENTORY
+
+LOOK_EVERY, CALM_LOOK_EVERY = 8.0, 40.0
+# After everything was restored: a watchdog's reset and a boot, and then two lock lifetimes, a start and what they cost.
+RETURNS_WITHIN, CALMS_WITHIN = 120.0, 480.0
+# HA's own guests besides the two of the article: one on each site; and one guest that HA does not know.
+MORE = {302: "pxmx02-01", 303: "pxmx01-03"}
+UNMANAGED = {400: "pxmx01-03"}
+
+
+@dataclass
+class Outcome:
+    """What one seed has come to. `contradictions` are empty when all is well."""
+
+    seed: int
+    acts: list[Act]
+    looks: int = 0
+    contradictions: list[str] = field(default_factory=list)
+    excused: set[str] = field(default_factory=set)  # nodes of failed watchdogs or bent clocks
+    resets: int = 0
+    recoveries: int = 0
+    doubles: int = 0  # looks in which a guest ran twice, which only a failed watchdog or a bent clock may bring
+
+
+def run(seed: int) -> Outcome:
+    """Play the schedule of a seed."""
+    return jump.run(_play(seed))
+
+
+async def _play(seed: int) -> Outcome:
+    outcome = Outcome(seed, draw(seed, INVENTORY))
+    world = World(INVENTORY, clock=jump.clock(), seed=seed)
+    await world.cluster.start()
+    await build(world)
+    for vmid, node in (MORE | UNMANAGED).items():
+        add_guest(world, vmid, node)
+        if vmid in MORE:
+            world.cluster.ha.resources[f"vm:{vmid}"] = {"state": "started"}
+    await world.clock.sleep(60)
+    drills = Drills(world)
+    began = world.clock.now()
+    for act in outcome.acts:
+        await _watch(world, outcome, began + act.at)
+        _do(world, drills, outcome, act)
+    await _watch(world, outcome, world.clock.now() + 60)
+    drills.restore_all(by="fuzz")
+    await _watch(world, outcome, world.clock.now() + RETURNS_WITHIN)
+    # not before all are back: what a partition wrote that then died may be lost with it
+    world.cluster.ha.commands.append(("arm-ha", "", ""))
+    world.cluster.ha.commands.extend(("node-maintenance", node, "disable") for node in world.nodes)
+    await _watch(world, outcome, world.clock.now() + CALMS_WITHIN, CALM_LOOK_EVERY)
+    if not outcome.contradictions:
+        outcome.contradictions += [f"at the end: {said}" for said in _calm(world, outcome)]
+    outcome.resets = sum(change.what == "watchdog.reset" for change in world.changes)
+    outcome.recoveries = sum(change.what == "ha.recover" for change in world.changes)
+    await world.cluster.stop()
+    left = list(world.background)
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+    return outcome
+
+
+def _do(world: World, drills: Drills, outcome: Outcome, act: Act) -> None:
+    if act.verb == "command":
+        if any(world.membership.writable(node) for node in world.nodes):
+            world.cluster.ha.commands.append((*act.words, "", "")[:3])
+        return
+    name, *where = act.words
+    if name in ("watchdog", "clock", "clock-drift"):
+        outcome.excused.add(where[0])
+    try:
+        (drills.fail if act.verb == "fail" else drills.restore)(name, where, by="fuzz")
+    except Unfit as error:
+        outcome.contradictions.append(f"{act}: {error}")
+
+
+async def _watch(world: World, outcome: Outcome, until: float, every: float = LOOK_EVERY) -> None:
+    """Let time pass, and look."""
+    while True:
+        outcome.looks += 1
+        said = broken(world, await ask(world), outcome.excused)
+        at = world.clock.now()
+        outcome.contradictions += [f"{at % 100_000:9.1f}  {sentence}" for sentence in said]
+        outcome.doubles += any(
+            len(({guest.node} if guest.running else set()) | guest.elsewhere) > 1
+            for guest in world.cluster.guests.values()
+        )
+        if at >= until or len(outcome.contradictions) > 20:
+            return
+        await world.clock.sleep(min(every, until - at))
+
+
+def _calm(world: World, outcome: Outcome) -> list[str]:
+    """With everything restored for long enough, all is well again; what HA has given up on stays in error."""
+    said = []
+    for name in world.nodes:
+        votes = world.votes(name)
+        if (votes.total, len(votes.members)) != (len(world.nodes) + 1, len(world.nodes)):
+            said.append(f"{name} counts {votes.total} votes of {len(votes.members)} members")
+    for array in world.arrays.values():
+        for pod in array.pods:
+            states = {member.array: pod.state(world.arrays[member.array]).status for member in pod.members}
+            if set(states.values()) != {"online"}:
+                said.append(f"pod {pod.name}: {states}")
+    manager = world.cluster.ha.manager
+    if manager is None:
+        return [*said, "HA has no manager"]
+    for node, state in manager.nodes.items():
+        if state != "online":
+            said.append(f"HA has {node} as {state}")
+    for sid, service in manager.services.items():
+        guest = world.cluster.guests[int(sid[3:])]
+        if service.state == "error" or outcome.excused:
+            continue
+        if service.state != "started" or not guest.running:
+            said.append(f"{sid} is {service.state} on {service.node}, running: {guest.running}, lock: {guest.lock}")
+    return said

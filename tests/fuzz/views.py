@@ -1,0 +1,90 @@
+"""What the twin's own APIs say at one moment, asked as a client would, without the sockets in between.
+
+PVE's handlers, the arrays' items and the hosts' commands: the same code that answers over the wire. Texts are read by
+the parsers of the engine.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from activities.parsing.multipath import Map, parse_maps
+from activities.parsing.votes import VoteCount, parse_votes
+from lab.hosts.node import NODE
+from lab.hosts.witness import WITNESS
+from lab.proxmox.access import ROOT
+from lab.proxmox.calls import Call
+from lab.proxmox.urls import routes
+from lab.purity import hostviews, views
+from lab.world import World
+
+ROUTES = routes().table
+
+
+@dataclass(frozen=True)
+class NodeView:
+    """One node's own answers."""
+
+    status: list[dict[str, Any]]
+    resources: list[dict[str, Any]]
+    ha: list[dict[str, Any]]
+    manager: dict[str, Any]
+    votes: VoteCount
+    maps: list[Map]
+    volumes: str
+
+    @property
+    def online(self) -> set[str]:
+        return {entry["name"] for entry in self.status if entry["type"] == "node" and entry["online"]}
+
+    @property
+    def quorate(self) -> bool:
+        return bool(next(entry["quorate"] for entry in self.status if entry["type"] == "cluster"))
+
+
+@dataclass(frozen=True)
+class ArrayView:
+    """One array's own answers."""
+
+    pods: list[dict[str, Any]]
+    hosts: list[dict[str, Any]]
+    connections: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Views:
+    """All that can be asked."""
+
+    nodes: dict[str, NodeView]
+    arrays: dict[str, ArrayView]
+    clients: str  # qnetd's list; empty while the witness has no power
+
+
+async def ask(world: World) -> Views:
+    """Ask everybody who has power."""
+    nodes = {name: await _node(world, name) for name, host in world.nodes.items() if host.powered}
+    arrays = {
+        name: ArrayView(views.pods(array), hostviews.all_hosts(array), views.array_connections(array))
+        for name, array in world.arrays.items()
+        if array.powered
+    }
+    witness = world.witness
+    clients = (await WITNESS.run(world, witness, "corosync-qnetd-tool -l")).stdout if witness.powered else ""
+    return Views(nodes, arrays, clients)
+
+
+async def _node(world: World, name: str) -> NodeView:
+    async def get(path: str) -> Any:
+        return await ROUTES["GET", path](Call(world.cluster, name, ROOT, {"node": name}))
+
+    async def run(line: str) -> str:
+        return (await NODE.run(world, world.nodes[name], line)).stdout
+
+    return NodeView(
+        status=await get("/cluster/status"),
+        resources=await get("/cluster/resources"),
+        ha=await get("/cluster/ha/status/current"),
+        manager=await get("/cluster/ha/status/manager_status"),
+        votes=parse_votes(await run("pvecm status")),
+        maps=parse_maps(await run("multipath -ll")),
+        volumes=await run("lvs"),
+    )
