@@ -6,7 +6,7 @@ QUORATE := .venv/bin/quorate
 # The vendor SDK takes seconds to import without its bytecode; an empty value means: write it.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test check fuzz-lab bench setup clean
+.PHONY: help demo test check test-realtime fuzz-lab coverage bench setup clean
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
@@ -23,12 +23,22 @@ check: setup  ## ruff, strict types, import contracts
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
+test-realtime: setup  ## the loss of a site in real time and twenty times as fast (four minutes)
+	@.venv/bin/python -m tests -o python_files='timed_*.py' tests/realtime -rP
+
 fuzz-lab: setup  ## a thousand random fault schedules over the twin: nobody may contradict anybody
 	@.venv/bin/python -m tests.fuzz --count 1000
 
-bench: setup  ## measure one deployment; prints and writes var/bench.json
+coverage: setup  ## write docs/coverage.md: what the twin emulates, and which test proves it
+	@$(QUORATE) server
+	@rm -rf var/coverage
+	@.venv/bin/python -m tests -n 2 --dist loadfile -p tests.covered
+	@.venv/bin/python -m tests.covered
+
+bench: setup  ## measure one deployment (also var/bench.json), and what the twin costs
 	@$(QUORATE) server
 	@.venv/bin/python -m bench
+	@.venv/bin/python -m bench.twin
 
 setup: .venv/.complete  ## the virtual environment, from the lock file
 

@@ -163,6 +163,25 @@ async def shutdown(call: Call) -> str:
     return _begin(call, "qmshutdown", lambda task: workers.stop(task, guest, graceful=True))
 
 
+@routes.on(f"POST {_QEMU}/status/reboot")
+async def reboot(call: Call) -> str:
+    """Shut the guest's system down and start it again on its node; HA does not notice."""
+    return _restart(call, "qmreboot", graceful=True)
+
+
+@routes.on(f"POST {_QEMU}/status/reset")
+async def reset(call: Call) -> str:
+    """Press the reset button."""
+    return _restart(call, "qmreset", graceful=False)
+
+
+def _restart(call: Call, kind: str, *, graceful: bool) -> str:
+    guest = guest_of(call)
+    if not guest.running:
+        raise PveError(f"VM {guest.vmid} not running")
+    return _begin(call, kind, lambda task: workers.restart(task, guest, graceful=graceful))
+
+
 @routes.on(f"GET {_QEMU}/migrate")
 async def migrate_check(call: Call) -> dict[str, Any]:
     """What stands in the way of a migration. Whether a node is online is not looked at."""

@@ -107,10 +107,11 @@ class Guest:
         return {key: volume for key, volume in volumes.items() if ":" in volume}
 
     def moved_away(self, source: str, target: str) -> None:
-        """Its file goes to another node, whatever runs on the old one; there nothing runs yet."""
+        """Its file goes to another node, whatever runs on the old one; what runs on the new one is its process now."""
         if self.running and source != target:
             self.elsewhere.add(source)
-        self.running = self.running and source == target
+        self.running = target in self.elsewhere or (self.running and source == target)
+        self.elsewhere.discard(target)
         self.node = target
 
     def effective(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """/etc/pve as each node has it: one database, which only a quorate partition can change.
 
-A node that is cut off goes on reading what it had. When it comes back to the others it takes over theirs, and when a
-partition becomes quorate that knows nothing of what others wrote since, its older database is what counts from then on.
+A node that is cut off goes on reading what it had. Where nodes meet, the database of the highest version counts, as it
+has been written longest; a partition that becomes quorate alone goes on from the best that it has.
 """
 
 from dataclasses import dataclass
@@ -17,18 +17,23 @@ if TYPE_CHECKING:
 class Copy:
     """What a node had when it was cut off."""
 
-    taken: float
+    version: float
     ha: HaFiles
     places: dict[int, str]  # guest -> the node under which its file lies
 
 
 class Pmxcfs:
-    """Who has the newest database, and the older copies of the others."""
+    """Who has the database that counts now, and the copies of the others.
+
+    The version is the time for which it could be written, in lab seconds: every round of HA writes into it.
+    """
 
     def __init__(self, cluster: "Cluster") -> None:
         self._cluster = cluster
-        self._newest: set[str] = set(cluster.world.nodes)
+        self._holders: set[str] = set(cluster.world.nodes)
         self._copies: dict[str, Copy] = {}
+        self._version = 0.0
+        self._written_since: float | None = cluster.world.clock.now()
         cluster.world.membership.on_settled(self._settled)
 
     def ha(self, node: str) -> HaFiles:
@@ -45,37 +50,52 @@ class Pmxcfs:
         """From now on a node learns no more of what is written."""
         if node in self._copies:
             return
+        self._count()
         places = {vmid: guest.node for vmid, guest in self._cluster.guests.items()}
-        self._copies[node] = Copy(self._cluster.world.clock.now(), self._cluster.ha.files.copy(), places)
+        self._copies[node] = Copy(self._version, self._cluster.ha.files.copy(), places)
+
+    def _count(self) -> None:
+        now = self._cluster.world.clock.now()
+        if self._written_since is not None:
+            self._version += now - self._written_since
+            self._written_since = now
 
     def _settled(self, nodes: frozenset[str]) -> None:
+        """A membership or its votes have changed."""
         world = self._cluster.world
         if world.cluster is not self._cluster:
             return
+        self._count()
         for name in sorted(nodes):
-            if not world.nodes[name].powered:
-                continue
-            if not world.votes(name).quorate:
-                self.cut_off(name)
-                continue
-            partition = world.membership.members(name)
-            if not partition & self._newest:
-                self._revert(partition)
-            self._newest = set(partition)
-            for member in partition:
-                world.nodes[member].silent_since = None
-                if self._copies.pop(member, None) is not None:
-                    self._cluster.ha.locks.joined(member)
-        for name in world.nodes.keys() - self._newest:
+            if world.nodes[name].powered:
+                if world.votes(name).quorate:
+                    self._meet(world.membership.members(name))
+                else:
+                    self.cut_off(name)
+        quorate = any(host.powered and world.votes(host.name).quorate for host in world.nodes.values())
+        self._written_since = world.clock.now() if quorate else None
+        for name in world.nodes.keys() - self._holders:
             self._cluster.fell_silent(name)
 
-    def _revert(self, partition: frozenset[str]) -> None:
-        """The newest copy that anyone here has is the database now."""
-        copies = [self._copies[name] for name in sorted(partition) if name in self._copies]
-        if not copies:
-            return
-        copy = max(copies, key=lambda one: one.taken)
+    def _meet(self, partition: frozenset[str]) -> None:
+        """The nodes of a quorate partition take over the best database that one of them has."""
+        copies = {name: self._copies[name] for name in sorted(partition) if name in self._copies}
+        best = max(copies, key=lambda name: copies[name].version, default=None)
+        here = bool(partition & self._holders)
+        if best is not None and (not here or copies[best].version > self._version):
+            self._revert(copies[best], partition)
+        self._holders = set(partition)
+        for member in partition:
+            self._cluster.world.nodes[member].silent_since = None
+            if self._copies.pop(member, None) is not None:
+                self._cluster.ha.locks.joined(member)
+
+    def _revert(self, copy: Copy, partition: frozenset[str]) -> None:
+        """Another database counts from now on; those who have the former one keep it for themselves."""
+        for name in self._holders - partition:
+            self.cut_off(name)
         self._cluster.ha.files = copy.ha.copy()
+        self._version = copy.version
         for vmid, node in copy.places.items():
             if (guest := self._cluster.guests.get(vmid)) is not None and guest.node != node:
                 guest.moved_away(guest.node, node)

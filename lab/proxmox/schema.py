@@ -17,7 +17,7 @@ from urllib.parse import unquote
 from lab.proxmox.errors import PveError, rejected
 from lab.proxmox.formats import Wrong, check_format, split_list
 
-_SOURCE = Path(__file__).with_name("pve-apidoc.json.gz")
+SOURCE = Path(__file__).with_name("pve-apidoc.json.gz")
 _INTEGER = re.compile(r"[+-]?\d+")
 _PERL_GROUP = re.compile(r"\(\?\^(i?):")  # (?^i:...) is Perl's way to print a compiled pattern
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
@@ -98,7 +98,7 @@ class Schema:
 @cache
 def schema() -> Schema:
     """The packed schema, read once."""
-    return Schema(json.loads(gzip.decompress(_SOURCE.read_bytes()))["paths"])
+    return Schema(json.loads(gzip.decompress(SOURCE.read_bytes()))["paths"])
 
 
 def merge(path: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from lab.proxmox import (
     guests,
     ha_api,
     ha_rules_api,
+    indexes,
     nodes,
     notifications,
     responses,
@@ -30,7 +31,8 @@ def routes() -> Routes:
     """All calls that the twin answers."""
     table = Routes()
     rooms = (
-        responses, configuration, nodes, task_api, guests, guest_config, storage, ha_api, ha_rules_api, notifications,
+        responses, configuration, nodes, task_api, guests, guest_config, storage, ha_api, ha_rules_api, indexes,
+        notifications,
     )  # fmt: skip
     for room in rooms:
         table.table |= room.routes.table

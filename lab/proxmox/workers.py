@@ -111,6 +111,16 @@ async def stop(task: Task, guest: "Guest", *, graceful: bool = False) -> None:
         cluster.world.record(task.node, "guest.stop", str(guest.vmid))
 
 
+async def restart(task: Task, guest: "Guest", *, graceful: bool) -> None:
+    """The same process goes on with a fresh system; what is pending is applied where the system was shut down."""
+    async with guest.flock:
+        await task.pause(SHUTDOWN_SECONDS if graceful else STOP_SECONDS)
+        if graceful:
+            guest.config, guest.pending = guest.effective(), {}
+        guest.since = task.cluster.world.clock.now()
+        task.cluster.world.record(task.node, "guest.reboot" if graceful else "guest.reset", str(guest.vmid))
+
+
 async def migrate(task: Task, guest: "Guest", target: str) -> None:
     """Move the guest, live when it runs. The volumes are on shared storage and stay where they are.
 
@@ -118,6 +128,8 @@ async def migrate(task: Task, guest: "Guest", target: str) -> None:
     """
     cluster = task.cluster
     async with guest.flock:
+        if guest.lock:
+            raise PveError(f"VM is locked ({guest.lock})")
         guest.lock = "migrate"
         try:
             task.log(f"starting migration of VM {guest.vmid} to node '{target}'")

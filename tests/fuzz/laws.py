@@ -5,6 +5,7 @@ A law yields sentences; none is the rule.
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from lab.proxmox.ha_state import MOVING
 from lab.world import World
@@ -97,22 +98,25 @@ def _the_arrays_agree(world: World, seen: Views) -> Iterator[str]:
                     yield f"{array}: {name} is {member['status']} with progress {member['progress']}"
                 if member["status"] == "online" and member["frozen_at"] is not None:
                     yield f"{array}: {name} is online and frozen"
-    if len(told) == 2:
-        (a, of_a), (b, of_b) = told.items()
-        for pod in of_a.keys() & of_b.keys():
-            own = (of_a[pod].get(a, {}).get("status"), of_b[pod].get(b, {}).get("status"))
-            peer = (of_b[pod].get(a, {}).get("status"), of_a[pod].get(b, {}).get("status"))
-            if own == ("online", "online") and (peer != own or not world.links.replication()):
-                calm = peer != own or "suspended" not in peer
-                if calm and not _just_cut(world, 2.0):
-                    yield f"both arrays serve {pod} although they say {peer} of each other"
+    for pod in {name for pods in told.values() for name in pods}:
+        yield from _two_copies(world, {array: pods[pod] for array, pods in told.items() if pod in pods}, pod)
 
 
-def _just_cut(world: World, seconds: float) -> bool:
-    """A link or an array has changed within the last moments: nobody has noticed yet."""
-    now = world.clock.now()
-    recent = (change for change in reversed(world.changes) if now - change.time <= seconds)
-    return any(change.what in ("link.cut", "link.mend", "power.off", "power.on") for change in recent)
+def _two_copies(world: World, told: dict[str, dict[str, dict[str, Any]]], pod: str) -> Iterator[str]:
+    """One story while the arrays are in touch; else at most one of them serves, and the other one says why not."""
+    own = {array: members[array]["status"] for array, members in told.items()}
+    stories = {tuple((name, m["status"], m["frozen_at"]) for name, m in members.items()) for members in told.values()}
+    if len(told) == 2 and world.links.replication() and len(stories) > 1:
+        yield f"{pod}: linked arrays tell {stories}"
+    if len(told) == 2 and not world.links.replication() and list(own.values()) == ["online", "online"]:
+        yield f"{pod}: both arrays serve and are not linked"
+    for array, status in own.items():
+        frozen = told[array][array]["frozen_at"]
+        if status == "offline" and frozen is None:
+            yield f"{pod}: {array} is offline and has no recovery point"
+        serves = any(world.arrays[array].serves(volume) for one in world.arrays[array].pods for volume in one.volumes)
+        if serves != (status in ("online", "suspended")):
+            yield f"{pod}: {array} is {status} and serves: {serves}"
 
 
 def _paths_lead_somewhere(world: World, seen: Views) -> Iterator[str]:

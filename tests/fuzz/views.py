@@ -65,7 +65,7 @@ async def ask(world: World) -> Views:
     arrays = {
         name: ArrayView(views.pods(array), hostviews.all_hosts(array), views.array_connections(array))
         for name, array in world.arrays.items()
-        if array.powered
+        if array.up
     }
     witness = world.witness
     clients = (await WITNESS.run(world, witness, "corosync-qnetd-tool -l")).stdout if witness.powered else ""

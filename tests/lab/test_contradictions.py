@@ -13,6 +13,7 @@ KEPT = {
     412: "a round of an LRM that was under way when its node died set a state for the next life",
     424: "a relocated guest whose source forgot that it had arrived",
     434: "a site that lost the witness's path held its vote longer than the witness",
+    910: "the older of two databases won when their holders met again",
     1384: "a site could not tell the witness of its new membership for some seconds, and never did",
     469: "an idle node in maintenance gave up a lock that it never had",
 }

@@ -1,0 +1,1 @@
+"""Tests that take their real time; `make test-realtime` runs them."""
