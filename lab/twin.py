@@ -15,6 +15,7 @@ from lab.control import control
 from lab.credentials import Credentials, host_of, port_of, prepare
 from lab.hosts import serve
 from lab.listener import Listener
+from lab.proxmox import keepalive
 from lab.proxmox.models import ENGINE_PRIVILEGES
 from lab.proxmox.urls import application as proxmox_application
 from lab.purity.urls import application as purity_application
@@ -98,12 +99,12 @@ class Twin:
         """Serve as a place of the world, which can be out of reach."""
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
-        host, loop = host_of(address), asyncio.get_running_loop()
+        host = host_of(address)
         context = self._credentials.tls(host) if self._credentials else None
 
         async def meet(connection: socket.socket) -> None:
             if runner.server is not None:
-                await loop.connect_accepted_socket(runner.server, connection, ssl=context)
+                await keepalive.meet(connection, runner.server, context)
 
         self._listeners.append(Listener(self.world, place, host, port, meet))
         self._runners.append(runner)

@@ -7,14 +7,16 @@ import base64
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab.proxmox import permissions as permissions_of
+from lab.proxmox.acl import Acl, Privileges
 from lab.proxmox.errors import PveError, WireError, denied
+from lab.proxmox.roles import ALL
 
-# Path -> privilege -> whether it reaches the paths below.
-Privileges = Mapping[str, Mapping[str, bool]]
+__all__ = ["ENGINE_PRIVILEGES", "ROOT", "Access", "Identity", "Pool", "Privileges", "Token", "User"]
 
 # A ticket is good for two hours (reference: proxmox-api §1).
 TICKET_LIFE = 7200
@@ -68,40 +70,59 @@ ROOT = Identity("root@pam")
 
 @dataclass
 class User:
-    """A user of the pve realm."""
+    """A user and what is known of it; `properties` are those of user.cfg: comment, email, enable, expire and so on."""
 
     password: str
-    privileges: dict[str, dict[str, bool]]
+    groups: set[str] = field(default_factory=set)
+    properties: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def enabled(self) -> bool:
+        """Not switched off."""
+        return bool(self.properties.get("enable", 1))
 
 
 @dataclass
 class Token:
-    """An API token with privilege separation: it may what it *and* its user may."""
+    """An API token. With privilege separation, the default, it may what it *and* its user may."""
 
     secret: str
-    privileges: dict[str, dict[str, bool]] = field(default_factory=dict)
+    privsep: bool = True
+    properties: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Pool:
+    """Guests and storages under one name, for permissions."""
+
+    comment: str = ""
+    guests: set[int] = field(default_factory=set)
+    storages: set[str] = field(default_factory=set)
 
 
 class Access:
-    """The cluster's users and tokens."""
+    """user.cfg and its kin: users, tokens, groups, roles, pools, and who may what."""
 
     def __init__(self) -> None:
-        self.users: dict[str, User] = {}
+        self.acl = Acl()
+        self.users: dict[str, User] = {"root@pam": User(secrets.token_urlsafe(12))}
         self.tokens: dict[str, Token] = {}
+        self.groups: dict[str, str] = {}  # name -> comment
+        self.pools: dict[str, Pool] = {}
         self._key = secrets.token_bytes(32)
 
     def add_token(self, token_id: str, secret: str, privileges: Privileges) -> None:
         """Make a token ``user@realm!name``; its user is made with the same rights when there is none."""
         userid = token_id.partition("!")[0]
         if userid not in self.users:
-            self.users[userid] = User(secrets.token_urlsafe(12), _copy(privileges))
-        self.tokens[token_id] = Token(secret, _copy(privileges))
+            self.users[userid] = User(secrets.token_urlsafe(12))
+            self.acl.grant("user", userid, privileges)
+        self.tokens[token_id] = Token(secret)
+        self.acl.grant("token", token_id, privileges)
 
     def drop_privilege(self, token_id: str, privilege: str, path: str | None = None) -> None:
         """Take one privilege from a token, on one granted path or on all."""
-        for granted_on, privileges in self.tokens[token_id].privileges.items():
-            if path in (None, granted_on):
-                privileges.pop(privilege, None)
+        self.acl.without("token", token_id, privilege, path)
 
     def by_token(self, credential: str) -> Identity:
         """The identity behind ``USER@REALM!ID=SECRET``.
@@ -110,9 +131,9 @@ class Access:
         """
         token_id, _, secret = credential.partition("=")
         token = self.tokens.get(token_id)
-        if token is None or not hmac.compare_digest(token.secret.encode(), secret.encode()):
-            raise WireError(401, "Authentication failed!")
         user, _, name = token_id.partition("!")
+        if token is None or not hmac.compare_digest(token.secret.encode(), secret.encode()) or not self._enabled(user):
+            raise WireError(401, "Authentication failed!")
         return Identity(user, name)
 
     def by_ticket(self, ticket: str, now: float) -> Identity:
@@ -125,18 +146,22 @@ class Access:
             or not hmac.compare_digest(self._sign(plain).encode(), signature.encode())
         ):
             raise WireError(401, "Authentication failed!")
-        if not -300 <= now - int(parts[2], 16) <= TICKET_LIFE or parts[1] not in self.users:
+        if not -300 <= now - int(parts[2], 16) <= TICKET_LIFE or not self._enabled(parts[1]):
             raise WireError(401, "Authentication failed!")
         return Identity(parts[1])
 
     def login(self, userid: str, password: str, now: float) -> tuple[str, str]:
         """A ticket and its CSRF token; a valid ticket in place of the password renews it."""
-        user = self.users.get(userid)
+        user = self.users.get(userid) if self._enabled(userid) else None
         renewed = password.startswith("PVE:") and self.by_ticket(password, now).user == userid
         if user is None or not (renewed or hmac.compare_digest(user.password.encode(), password.encode())):
             raise PveError("authentication failure", status=401)
         plain = f"PVE:{userid}:{int(now):08X}"
         return f"{plain}::{self._sign(plain)}", self._csrf(userid, f"{int(now):08X}")
+
+    def _enabled(self, userid: str) -> bool:
+        user = self.users.get(userid)
+        return user is not None and user.enabled
 
     def check_csrf(self, identity: Identity, given: str) -> None:
         """Tickets live in browsers, so their writes need a second proof; tokens do not."""
@@ -152,13 +177,22 @@ class Access:
 
     def privileges(self, identity: Identity, path: str) -> dict[str, bool]:
         """The caller's privileges on a path, each with whether it reaches further down."""
-        user = self.users.get(identity.user)
-        mine = _on(user.privileges, path) if user else {}
-        if identity.token is None:
+        if identity.user not in self.users:
+            return {}
+        if identity.is_root or (identity.user == "root@pam" and not self._separated(identity)):
+            return dict.fromkeys(ALL, True)
+        mine = self.acl.on(path, "user", identity.user, self.users[identity.user].groups)
+        if identity.user == "root@pam":
+            mine = dict.fromkeys(ALL, True)
+        if not self._separated(identity):
             return mine
-        token = self.tokens.get(identity.name)
-        its = _on(token.privileges, path) if token else {}
+        its = self.acl.on(path, "token", identity.name)
         return {name: propagate for name, propagate in its.items() if name in mine}
+
+    def _separated(self, identity: Identity) -> bool:
+        """True for a token that has rights of its own."""
+        token = self.tokens.get(identity.name)
+        return identity.token is not None and (token is None or token.privsep)
 
     def may(self, identity: Identity, path: str, *privileges: str) -> bool:
         """True when the caller has any of the privileges on the path."""
@@ -171,12 +205,10 @@ class Access:
 
     def own_permissions(self, identity: Identity, path: str | None) -> dict[str, dict[str, int]]:
         """What ``/access/permissions`` answers; the numbers say whether a privilege propagates."""
-        if path is not None:
-            paths: Iterable[str] = [path]
-        else:
-            granted = self.tokens[identity.name].privileges if identity.token else self.users[identity.user].privileges
-            paths = sorted({*_COMMON_PATHS, *granted})
-        found = {one: self.privileges(identity, one) for one in paths}
+        kind = "token" if self._separated(identity) else "user"
+        who = identity.name if kind == "token" else identity.user
+        paths = {*_COMMON_PATHS, *self.acl.paths(kind, who)} if path is None else {path}
+        found = {one: self.privileges(identity, one) for one in sorted(paths)}
         return {
             one: {name: int(propagate) for name, propagate in sorted(rights.items())}
             for one, rights in found.items()
@@ -185,61 +217,4 @@ class Access:
 
     def check(self, identity: Identity, permissions: Mapping[str, Any] | None, parameters: Mapping[str, Any]) -> None:
         """The schema's permission entry of a method; 403 names what is missing."""
-        if permissions is None:
-            if not identity.is_root:
-                raise PveError("Permission check failed (user != root@pam)", status=403)
-        elif (tree := permissions.get("check")) and not identity.is_root:
-            self._walk(identity, tree, parameters)
-
-    def _walk(self, identity: Identity, tree: list[Any], parameters: Mapping[str, Any]) -> None:
-        kind, *rest = tree
-        if kind == "and":
-            for branch in rest:
-                self._walk(identity, branch, parameters)
-        elif kind == "or":
-            if not any(self._passes(identity, branch, parameters) for branch in rest):
-                raise denied()
-        elif kind == "perm":
-            self._check_one(identity, rest, parameters)
-        else:
-            raise denied()  # the trees of user administration: no business of a runbook's token
-
-    def _passes(self, identity: Identity, tree: list[Any], parameters: Mapping[str, Any]) -> bool:
-        try:
-            self._walk(identity, tree, parameters)
-        except PveError:
-            return False
-        return True
-
-    def _check_one(self, identity: Identity, rest: list[Any], parameters: Mapping[str, Any]) -> None:
-        template, privileges, *options = rest
-        rules = dict(zip(options[::2], options[1::2], strict=True))
-        if (needed := rules.get("require_param")) and parameters.get(needed) is None:
-            raise denied()
-        path = template
-        for name, value in parameters.items():
-            path = path.replace(f"{{{name}}}", str(value))
-        if "{" in path:
-            raise denied()
-        if rules.get("any"):
-            self.require(identity, path, *privileges)
-        else:
-            for privilege in privileges:
-                self.require(identity, path, privilege)
-
-
-def _copy(privileges: Privileges) -> dict[str, dict[str, bool]]:
-    return {path: dict(granted) for path, granted in privileges.items()}
-
-
-def _on(acl: Mapping[str, Mapping[str, bool]], path: str) -> dict[str, bool]:
-    """What an ACL gives on a path: each level that grants anything replaces the levels above it."""
-    rights: dict[str, bool] = {}
-    segments = [segment for segment in path.split("/") if segment]
-    for depth in range(len(segments) + 1):
-        level = "/" + "/".join(segments[:depth])
-        granted = acl.get(level, {})
-        final = depth == len(segments)
-        reaching = {name: propagate for name, propagate in granted.items() if final or propagate}
-        rights = reaching or rights
-    return rights
+        permissions_of.check(self, identity, permissions, parameters)

@@ -12,9 +12,10 @@ from urllib.parse import parse_qsl, unquote
 from aiohttp import web
 
 from lab.proxmox.access import Identity
-from lab.proxmox.calls import Call, Page, Routes
+from lab.proxmox.calls import Call, Handler, Page, Routes
 from lab.proxmox.errors import JSON, PveError, WireError
-from lab.proxmox.schema import check, merge, schema
+from lab.proxmox.forwarding import forwarded
+from lab.proxmox.schema import Method, check, merge, schema
 
 if TYPE_CHECKING:
     from lab.world import World
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 BASE = "/api2/json"
 # Every 401 is held back so long, so that passwords cannot be guessed quickly (reference: proxmox-api §2).
 UNAUTHORIZED_DELAY = 3.0
-# A powered-off neighbour in the same network: ARP gives up after about three seconds (reference §7).
-NO_ROUTE_DELAY = 3.0
 BODY_LIMIT = 512 * 1024
 GZIP_FROM = 1024
 
@@ -74,24 +73,23 @@ class Front:
         parameters = merge(in_path, given)
         if identity is not None and not method.public:
             self._world.cluster.access.check(identity, method.permissions, parameters)
-        node = self._node
-        if method.forwarded:
-            node = str(in_path["node"]) if in_path["node"] != "localhost" else self._node
-            await self._reach(node)
-        parameters = check(method, parameters)
-        handler = self._routes.table.get((method.verb, method.template))
-        if handler is None:
-            raise PveError(f"Method '{request.method} {path}' not implemented (by the twin)", status=501)
-        return await handler(Call(self._world.cluster, node, identity or Identity(""), parameters))
+        handler = self._handler(method, path)
+        who = identity or Identity("")
+        node = str(in_path["node"]) if method.forwarded else self._node
+        if node in (self._node, "localhost"):
+            return await handler(Call(self._world.cluster, self._node, who, check(method, parameters)))
+        if "PVEDisableProxy" in request.headers:
+            raise WireError(500, "proxy loop detected")
+        async with forwarded(self._world, self._node, node, f"{request.method} {unquote(path)}") as there:
+            return await handler(Call(there.cluster, node, who, check(method, parameters)))
 
-    async def _reach(self, node: str) -> None:
-        """Forward to another node; the twin's nodes share one process, so only the failures are played."""
-        if node not in self._world.nodes:
-            text = f"failed to get address info for: {node}: Name or service not known"
-            raise PveError(f"hostname lookup '{node}' failed - {text}")
-        if not self._world.nodes[node].powered:
-            await self._world.clock.sleep(NO_ROUTE_DELAY)
-            raise WireError(595, "No route to host")
+    def _handler(self, method: Method, path: str) -> Handler:
+        """What answers; for a call that is PVE's but not the twin's a refusal, which comes after all others."""
+
+        async def unplayed(_: Call) -> None:
+            raise PveError(f"Method '{method.verb} {path}' not implemented (by the twin)", status=501)
+
+        return self._routes.table.get((method.verb, method.template), unplayed)
 
     def _authenticate(self, request: web.Request, path: str) -> Identity | None:
         """Who calls; None where nobody needs to say. A cookie wins over a token."""

@@ -41,7 +41,7 @@ def indexes() -> Routes:
         children = {path.partition("/")[0] for path in below}
         names = sorted(name for name in children if not name.startswith("{"))
         properties = paths[template]["GET"]["returns"]["items"]["properties"]
-        key = next((name for name in ("subdir", "id") if name in properties), "name")
+        key = next((name for name in ("subdir", "id", "method") if name in properties), "name")
         routes.table["GET", template] = _directory(names, key)
     return routes
 

@@ -12,6 +12,7 @@ from lab.proxmox.tasks import Task
 
 routes = Routes()
 
+KERNEL, KERNEL_BUILD = "6.17.2-1-pve", "#1 SMP PREEMPT_DYNAMIC PMX 6.17.2-1 (2025-10-21T11:55Z)"
 _SERVICE = "/nodes/{node}/services/{service}"
 # What a node does not have or does not run in this design; everything else runs.
 _ABSENT = ("postfix", "syslog", "systemd-timesyncd")
@@ -31,11 +32,12 @@ async def status(_: Call) -> dict[str, Any]:
         "wait": 0,
         "idle": 0,
         "cpuinfo": {"cpus": 64, "cores": 32, "sockets": 1, "model": "AMD EPYC 9354P 32-Core Processor", "hvm": "1"},
-        "memory": {"total": 540842557440, "used": 41200000000, "free": 499642557440},
+        "memory": {"total": 540842557440, "used": 41200000000, "free": 499642557440, "available": 499642557440},
+        "boot-info": {"mode": "efi", "secureboot": 0},
         "swap": {"total": 8589930496, "used": 0, "free": 8589930496},
         "rootfs": {"total": 100861726720, "used": 12641939456, "free": 88219787264, "avail": 83055624192},
-        "current-kernel": {"sysname": "Linux", "release": "6.17.2-1-pve", "machine": "x86_64"},
-        "kversion": "Linux 6.17.2-1-pve",
+        "current-kernel": {"sysname": "Linux", "release": KERNEL, "version": KERNEL_BUILD, "machine": "x86_64"},
+        "kversion": f"Linux {KERNEL} {KERNEL_BUILD}",
         "pveversion": f"pve-manager/{VERSION['version']}/{VERSION['repoid']}",
     }
 

@@ -4,7 +4,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from lab.proxmox.calls import Call, Routes
-from lab.proxmox.errors import PveError, rejected
+from lab.proxmox.errors import rejected
 from lab.proxmox.guests import usage
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ _UPTIME = 866201
 
 _EMPTY_LISTS = (
     "GET /nodes/{node}/lxc",
-    "GET /pools",
-    "GET /nodes/{node}/network",
     "GET /cluster/backup-info/not-backed-up",
     "GET /nodes/{node}/replication",
     "GET /cluster/replication",
@@ -65,15 +63,6 @@ def _capabilities(call: Call, identity: "Identity") -> dict[str, dict[str, int]]
     return found
 
 
-@routes.on("GET /access/permissions")
-async def permissions(call: Call) -> dict[str, Any]:
-    """The caller's own rights; the numbers say whether they propagate."""
-    if call.get("userid") not in (None, call.identity.name):
-        call.require("/access", "Sys.Audit")
-        raise PveError("the twin only tells a caller's own permissions", status=501)
-    return call.cluster.access.own_permissions(call.identity, call.get("path"))
-
-
 @routes.on("GET /cluster/status")
 async def cluster_status(call: Call) -> list[dict[str, Any]]:
     """The cluster and its nodes, in the words of the node that was asked."""
@@ -109,15 +98,16 @@ async def resources(call: Call) -> list[dict[str, Any]]:
     wanted = call.get("type")
     found: list[dict[str, Any]] = []
     if wanted in (None, "vm"):
-        found += _guest_resources(call)
+        found += guest_resources(call)
     if wanted in (None, "node"):
         found += [_node_resource(call, name) for name in call.cluster.world.nodes]
     if wanted in (None, "storage"):
-        found += _storage_resources(call)
+        found += storage_resources(call)
     return found
 
 
-def _guest_resources(call: Call) -> list[dict[str, Any]]:
+def guest_resources(call: Call) -> list[dict[str, Any]]:
+    """The guests that the caller may see, as the whole cluster lists them."""
     found = []
     for guest in sorted(call.cluster.guests.values(), key=lambda guest: guest.vmid):
         if not call.may(f"/vms/{guest.vmid}", "VM.Audit"):
@@ -162,7 +152,8 @@ def _node_resource(call: Call, name: str) -> dict[str, Any]:
     return entry | {"hastate": manager.nodes[name]} if manager and name in manager.nodes else entry
 
 
-def _storage_resources(call: Call) -> list[dict[str, Any]]:
+def storage_resources(call: Call) -> list[dict[str, Any]]:
+    """Each storage once for every node that it serves."""
     found = []
     for storage in call.cluster.storages.values():
         if not call.may(f"/storage/{storage.id}", "Datastore.Audit", "Datastore.AllocateSpace"):

@@ -11,9 +11,9 @@ routes = Routes()
 
 @routes.on("GET /cluster/tasks")
 async def recent(call: Call) -> list[dict[str, Any]]:
-    """The recent tasks of all nodes, dead ones included; newest first."""
+    """The recent tasks of all nodes, dead ones included; newest first. `saved` is text, as Go clients expect it."""
     seen = [task for task in call.cluster.tasks.all if _may_see(call, task)]
-    return [{**task.entry(), "saved": int(task.endtime is not None)} for task in reversed(seen[-100:])]
+    return [{**task.entry(), "saved": str(int(task.endtime is not None))} for task in reversed(seen[-100:])]
 
 
 @routes.on("GET /nodes/{node}/tasks")

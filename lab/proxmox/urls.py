@@ -1,5 +1,6 @@
 """One application per node: the handlers' table, the daemon before it and the physics of a device around both."""
 
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -7,21 +8,27 @@ from aiohttp import web
 
 from lab import wire
 from lab.proxmox import (
+    acl_api,
     configuration,
     guest_config,
+    guest_reads,
     guests,
     ha_api,
     ha_rules_api,
     indexes,
+    node_info,
     nodes,
     notifications,
+    pools,
     responses,
     storage,
     task_api,
+    users,
 )
 from lab.proxmox.calls import Routes
 from lab.proxmox.errors import planted
 from lab.proxmox.front import BASE, Front
+from lab.proxmox.keepalive import KeepAlive
 
 if TYPE_CHECKING:
     from lab.world import World
@@ -32,7 +39,7 @@ def routes() -> Routes:
     table = Routes()
     rooms = (
         responses, configuration, nodes, task_api, guests, guest_config, storage, ha_api, ha_rules_api, indexes,
-        notifications,
+        notifications, users, acl_api, pools, node_info, guest_reads,
     )  # fmt: skip
     for room in rooms:
         table.table |= room.routes.table
@@ -47,7 +54,7 @@ def application(world: "World", node: str) -> web.Application:
     async def around(request: web.Request, handler: wire.Handler) -> web.StreamResponse:
         return await device(request, handler)
 
-    found = web.Application(middlewares=[_closing, around])
+    found = web.Application(middlewares=[KeepAlive().__call__, around])
     found.router.add_route("*", "/{path:.*}", Front(world, node, routes()).handle)
     found.on_response_prepare.append(_headers)
     return found
@@ -58,19 +65,11 @@ def _name(request: web.Request) -> str:
     return f"{request.method} {unquote(request.rel_url.raw_path).removeprefix(BASE)}"
 
 
-@web.middleware
-async def _closing(request: web.Request, handler: wire.Handler) -> web.StreamResponse:
-    """The daemon closes the connection after everything that is no success."""
-    response = await handler(request)
-    if response.status >= 400:
-        response.force_close()
-    return response
-
-
 async def _headers(_: web.Request, response: web.StreamResponse) -> None:
     """The daemon's own headers; refusals of the HTTP layer carry no content type."""
     response.headers["Server"] = "pve-api-daemon/3.0"
     response.headers["Pragma"] = "no-cache"
     response.headers["Cache-Control"] = "max-age=0"
+    response.headers["Expires"] = response.headers["Date"] = formatdate(usegmt=True)
     if response.headers.get("Content-Type") == "application/octet-stream":
         del response.headers["Content-Type"]

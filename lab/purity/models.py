@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lab.purity import alerts, connections, links, pods, sessions, volumes
+from lab.purity.apiclients import ApiClient
 from lab.purity.connections import Connection
 from lab.purity.errors import Refused
 from lab.purity.hosts import Group, Host
@@ -82,6 +83,7 @@ class Array:
         self.versions = VERSIONS
         self.tokens: dict[str, str] = {}
         self.sessions: list[Session] = []
+        self.api_clients: list[ApiClient] = []
         self.powered = True
         self.lost_controllers: dict[str, float] = {}  # controller -> lab time since which it is gone
         self.flummoxed = False  # what answers at the mediator's name is not its mediator

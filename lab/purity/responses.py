@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lab.purity import connections, hosts, hostviews, links, pods, queries, views, volumes
+from lab.purity import apiclients, connections, hosts, hostviews, links, pods, queries, views, volumes
 from lab.purity.errors import Refused, missing
 from lab.purity.filters import Item, values
 from lab.purity.models import Array
@@ -103,6 +103,24 @@ def patch_arrays(call: Call) -> list[Item]:
         array.settings.update(changed)
         array.record("array.update", array.name, **changed)
     return views.arrays(array)
+
+
+def post_api_clients(call: Call) -> list[Item]:
+    """Register one."""
+    client = apiclients.create(call.array, call.query.one("names"), call.body)
+    return _of(apiclients.items(call.array), "name", [client.name])
+
+
+def patch_api_clients(call: Call) -> list[Item]:
+    """Enable or disable one."""
+    client = apiclients.change(call.array, call.query.one("names"), call.body)
+    return _of(apiclients.items(call.array), "name", [client.name])
+
+
+def delete_api_clients(call: Call) -> list[Item]:
+    """Forget one."""
+    apiclients.delete(call.array, call.query.one("names"))
+    return []
 
 
 def post_array_connections(call: Call) -> list[Item]:

@@ -24,6 +24,7 @@ class Session:
     started: float
     used: float
     ended: float | None = None
+    until: float | None = None  # a token of an API client is good until then, used or not
 
     @property
     def user(self) -> str:
@@ -36,8 +37,14 @@ def login(array: "Array", api_token: str | None, location: str) -> Session:
     role = array.tokens.get(api_token or "")
     if role is None:
         raise unauthorized("Invalid API token.")
+    return begin(array, role, location)
+
+
+def begin(array: "Array", role: str, location: str, *, lasts: float | None = None) -> Session:
+    """A new session; `lasts` lab seconds at most."""
     now = array.now()
-    session = Session(len(array.sessions) + 1, str(uuid.uuid4()), role, location, now, now)
+    until = None if lasts is None else now + lasts
+    session = Session(len(array.sessions) + 1, str(uuid.uuid4()), role, location, now, now, until=until)
     array.sessions.append(session)
     return session
 
@@ -47,7 +54,9 @@ def current(array: "Array", token: str | None) -> Session:
     now = array.now()
     idle = array.settings["idle_timeout"] / 1000  # 0: sessions never expire
     session = next((one for one in array.sessions if one.token == token and one.ended is None), None)
-    if session is not None and idle and now - session.used > idle:
+    if session is not None and session.until is not None and now > session.until:
+        session.ended, session = session.until, None
+    if session is not None and session.until is None and idle and now - session.used > idle:
         session.ended = session.used + idle
         session = None
     if session is None:

@@ -8,11 +8,12 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from lab import wire
-from lab.purity import equipment, errors, hostviews, journal, performance, sessions, views
+from lab.purity import apiclients, equipment, errors, hostviews, journal, performance, sessions, views
 from lab.purity import responses as r
 from lab.purity.errors import Refused
 from lab.purity.filters import Item
@@ -39,6 +40,7 @@ def _empty(_: Array) -> list[Item]:
 
 
 READS: dict[str, Read] = {
+    "/api-clients": _named(apiclients.items, "API client"),
     "/admins": _named(journal.admins, "Admin"),
     "/alerts": _named(journal.alerts, "Alert"),
     "/array-connections": _named(views.array_connections, "Array connection"),
@@ -122,6 +124,9 @@ NONE_OF = {
 READS |= {path: _named(_empty, kind) for path, kind in NONE_OF.items()}
 
 WRITES: dict[tuple[str, str], Write] = {
+    ("POST", "/api-clients"): r.post_api_clients,
+    ("PATCH", "/api-clients"): r.patch_api_clients,
+    ("DELETE", "/api-clients"): r.delete_api_clients,
     ("PATCH", "/arrays"): r.patch_arrays,
     ("POST", "/array-connections"): r.post_array_connections,
     ("PATCH", "/array-connections"): r.patch_array_connections,
@@ -151,7 +156,7 @@ WRITES: dict[tuple[str, str], Write] = {
     ("DELETE", "/connections"): r.delete_connections,
 }
 # What a storage administrator may only look at: the array itself, not what is stored on it.
-ARRAY_ADMIN_ONLY = ("/arrays", "/array-connections")
+ARRAY_ADMIN_ONLY = ("/api-clients", "/arrays", "/array-connections")
 # The minor version of REST 2 with which a path began, where it was not there from the start that matters here.
 SINCE = {"/pods/members": 36, "/fleets": 36, "/realms": 36, "/workloads": 40, "/presets/workload": 40}
 # Items name the array that answers from this minor version on.
@@ -214,13 +219,14 @@ class _Server:
         if request.path == "/api/api_version" and request.method == "GET":
             return web.json_response({"version": list(array.versions)})
         if request.path == "/oauth2/1.0/token":
-            # Nobody has registered an API client, so no signature can be known: only API tokens open the twin.
-            return web.json_response({"error": "invalid_client"}, status=401)
+            status, body = apiclients.exchange(array, dict(parse_qsl(await request.text())), request.remote or "")
+            return web.json_response(body, status=status)
         match = _PATH.fullmatch(request.path)
         if match is None or match["version"] not in array.versions or not match["version"].startswith("2."):
             raise errors.unknown_path(request.path)
         path, minor = match["path"], int(match["version"].partition(".")[2])
-        token = request.headers.get("x-auth-token")
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ") or None
+        token = request.headers.get("x-auth-token") or bearer
         if (request.method, path) == ("POST", "/login"):
             session = sessions.login(array, request.headers.get("api-token"), request.remote or "")
             body = {"items": [{"username": session.user}]}

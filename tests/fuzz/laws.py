@@ -13,7 +13,7 @@ from tests.fuzz.views import NodeView, Views
 
 
 def broken(world: World, seen: Views, excused: set[str]) -> list[str]:
-    """The laws that do not hold now; `excused` are nodes whose watchdog has failed them or whose clock was bent."""
+    """The laws that do not hold now; `excused` says why a guest may run twice; empty when it may not."""
     return [
         *_one_node_tells_one_story(world, seen),
         *_one_partition_is_quorate(world, seen),

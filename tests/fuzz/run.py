@@ -13,9 +13,9 @@ from tests.fuzz.schedule import Act, draw
 from tests.fuzz.views import ask
 from tests.lab.stage import INVENTORY
 
-LOOK_EVERY, CALM_LOOK_EVERY = 8.0, 40.0
+LOOK_EVERY, CALM_LOOK_EVERY = 10.0, 40.0
 # After everything was restored: a watchdog's reset and a boot, and then two lock lifetimes, a start and what they cost.
-RETURNS_WITHIN, CALMS_WITHIN = 120.0, 480.0
+RETURNS_WITHIN, CALMS_WITHIN = 120.0, 420.0
 # HA's own guests besides the two of the article: one on each site; and one guest that HA does not know.
 MORE = {302: "pxmx02-01", 303: "pxmx01-03"}
 UNMANAGED = {400: "pxmx01-03"}
@@ -29,10 +29,12 @@ class Outcome:
     acts: list[Act]
     looks: int = 0
     contradictions: list[str] = field(default_factory=list)
-    excused: set[str] = field(default_factory=set)  # nodes of failed watchdogs or bent clocks
+    # Where the real stack, too, would let a guest run twice: nodes of failed watchdogs or bent clocks, and a vote that
+    # has moved to a site with an older /etc/pve, whose writes are lost when it meets the others again.
+    excused: set[str] = field(default_factory=set)
     resets: int = 0
     recoveries: int = 0
-    doubles: int = 0  # looks in which a guest ran twice, which only a failed watchdog or a bent clock may bring
+    doubles: int = 0  # looks in which a guest ran twice
 
 
 def run(seed: int) -> Outcome:
@@ -92,6 +94,8 @@ async def _watch(world: World, outcome: Outcome, until: float, every: float = LO
     """Let time pass, and look."""
     while True:
         outcome.looks += 1
+        if any(change.what == "pmxcfs.revert" for change in world.changes):
+            outcome.excused.add("/etc/pve")
         said = broken(world, await ask(world), outcome.excused)
         at = world.clock.now()
         outcome.contradictions += [f"{at % 100_000:9.1f}  {sentence}" for sentence in said]

@@ -13,13 +13,14 @@ KEPT = {
     412: "a round of an LRM that was under way when its node died set a state for the next life",
     424: "a relocated guest whose source forgot that it had arrived",
     434: "a site that lost the witness's path held its vote longer than the witness",
+    563: "a vote moved to a site with an older database; a guest runs twice as it would, and the laws know why",
     910: "the older of two databases won when their holders met again",
     1384: "a site could not tell the witness of its new membership for some seconds, and never did",
     469: "an idle node in maintenance gave up a lock that it never had",
 }
 
 
-@pytest.mark.parametrize("seed", [*range(1, 9), *KEPT])
+@pytest.mark.parametrize("seed", [*range(1, 5), *KEPT])
 def test_nobody_contradicts_anybody(seed: int):
     """API, command line, witness and arrays tell one story at every look, V1 and V2 hold, and all ends well."""
     outcome = run(seed)

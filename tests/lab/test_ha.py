@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from proxmoxer import ResourceException
 
-from tests.lab.test_proxmox import FIRST, SECOND, SPEED, Nodes, nodes, served, until
+from tests.lab.pve import FIRST, SECOND, SPEED, Nodes, nodes, served, until
 
 __all__ = ["nodes", "served"]  # fixtures
 
