@@ -6,7 +6,7 @@ QUORATE := .venv/bin/quorate
 # The vendor SDK takes seconds to import without its bytecode; an empty value means: write it.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test check test-realtime fuzz-lab coverage bench setup clean
+.PHONY: help demo test check test-clients test-realtime fuzz-lab coverage bench setup clean
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
@@ -25,6 +25,9 @@ check: setup  ## ruff, strict types, import contracts
 
 test-realtime: setup  ## the loss of a site in real time and twenty times as fast (four minutes)
 	@.venv/bin/python -m tests -o python_files='timed_*.py' tests/realtime -rP
+
+test-clients: setup .venv-clients/.complete  ## public clients, unmodified, against the twin (ten minutes)
+	@.venv/bin/python -m tests -o python_files='with_*.py' tests/clients
 
 fuzz-lab: setup  ## a thousand random fault schedules over the twin: nobody may contradict anybody
 	@.venv/bin/python -m tests.fuzz --count 1000
@@ -47,10 +50,16 @@ setup: .venv/.complete  ## the virtual environment, from the lock file
 	@$(UV) sync --locked --quiet
 	@touch $@
 
+.venv-clients/.complete: tests/clients/requirements.txt | $(UV)
+	@echo "setting up .venv-clients: Ansible with all its collections, which takes a few minutes"
+	@UV_VENV_CLEAR=1 $(UV) venv --quiet --python .venv/bin/python .venv-clients
+	@$(UV) pip install --quiet --python .venv-clients/bin/python -r tests/clients/requirements.txt
+	@touch $@
+
 # uv from PyPI, in a folder of its own, where the machine has none
 .uv/bin/uv:
 	@echo "fetching uv from PyPI"
 	@python3 -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv
 
 clean:  ## remove what was set up here; the Temporal server stays in the user's cache
-	rm -rf .venv .uv var
+	rm -rf .venv .venv-clients .uv var

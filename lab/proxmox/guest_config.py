@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from lab.proxmox import guest_disks
 from lab.proxmox.calls import Call, Routes
 from lab.proxmox.errors import PveError, rejected
 from lab.proxmox.guests import guest_of
@@ -13,7 +14,7 @@ from lab.proxmox.tasks import Task
 routes = Routes()
 
 _CONFIG = "/nodes/{node}/qemu/{vmid}/config"
-_NOT_OPTIONS = ("node", "vmid", "digest", "delete", "revert", "force", "skiplock", "background_delay")
+_NOT_OPTIONS = ("node", "vmid", "digest", "delete", "revert", "force", "skiplock", "background_delay", "idlist")
 
 # Which privilege an option needs (source: PVE::API2::Qemu, check_vm_modify_config_perm); the first pattern decides.
 _PRIVILEGES = (
@@ -61,6 +62,14 @@ async def update(call: Call) -> None:
     """Change it now."""
     guest, changes = _checked(call)
     _apply(call, guest, changes)
+
+
+@routes.on("PUT /nodes/{node}/qemu/{vmid}/unlink")
+async def unlink(call: Call) -> None:
+    """Remove disks; with `force` their volumes, too."""
+    listed = Call(call.cluster, call.node, call.identity, {**call.parameters, "delete": call["idlist"]})
+    guest, changes = _checked(listed)
+    _apply(listed, guest, changes)
 
 
 @routes.on(f"POST {_CONFIG}")
@@ -114,6 +123,8 @@ def _may_change(call: Call, key: str, value: Any) -> None:
     call.require(path, needed)
     if key == "startup":
         call.require("/", "Sys.Modify")
+    if needed == "VM.Config.Disk":
+        guest_disks.require_space(call, value)
     bridge = re.search(r"bridge=([^,]+)", str(value))
     if needed == "VM.Config.Network" and bridge:
         call.require(f"/sdn/zones/localnetwork/{bridge[1]}", "SDN.Use")
@@ -122,8 +133,10 @@ def _may_change(call: Call, key: str, value: Any) -> None:
 def _apply(call: Call, guest: Guest, changes: dict[str, Any]) -> None:
     """Write the changes: at once, or as pending where a running guest cannot take them."""
     changed = {key: value for key, value in changes.items() if guest.effective().get(key) != value}
-    for key, value in changed.items():
-        if guest.running and not re.fullmatch(_AT_ONCE, key):
+    for key, value in list(changed.items()):
+        if guest_disks.DISK.fullmatch(key) or guest_disks.UNUSED.fullmatch(key):
+            changed |= _change_disk(call, guest, key, value)
+        elif guest.running and not re.fullmatch(_AT_ONCE, key):
             guest.pending[key] = value
             if guest.config.get(key) == value:
                 del guest.pending[key]
@@ -133,3 +146,18 @@ def _apply(call: Call, guest: Guest, changes: dict[str, Any]) -> None:
             guest.config[key] = value
     if changed:
         call.cluster.world.record(call.node, "guest.config", str(guest.vmid), **changed)
+
+
+def _change_disk(call: Call, guest: Guest, key: str, value: Any) -> dict[str, Any]:
+    """Attach or remove a disk; returns what really changed. A volume whose place another takes stays as unused."""
+    new = None if value is None else guest_disks.placed(call, guest, value)
+    same = new is not None and str(new).partition(",")[0] == str(guest.config.get(key, "")).partition(",")[0]
+    left = {} if same else guest_disks.detached(call, guest, key, force=bool(call.get("force")))
+    guest.config.pop(key, None)
+    guest.config |= left | ({key: new} if new is not None else {})
+    if new is not None:
+        attached = str(new).partition(",")[0]
+        guest_disks.opened(call, guest, attached)
+        for unused in [name for name, held in guest.config.items() if name.startswith("unused") and held == attached]:
+            del guest.config[unused]
+    return {key: new, **left}

@@ -11,6 +11,7 @@ from lab.proxmox import (
     acl_api,
     configuration,
     guest_config,
+    guest_disks,
     guest_reads,
     guests,
     ha_api,
@@ -39,7 +40,7 @@ def routes() -> Routes:
     table = Routes()
     rooms = (
         responses, configuration, nodes, task_api, guests, guest_config, storage, ha_api, ha_rules_api, indexes,
-        notifications, users, acl_api, pools, node_info, guest_reads,
+        notifications, users, acl_api, pools, node_info, guest_reads, guest_disks,
     )  # fmt: skip
     for room in rooms:
         table.table |= room.routes.table

@@ -128,8 +128,27 @@ def hardware(array: Array) -> list[Item]:
             "temperature": 31 if kind == "temp_sensor" else None,
             "voltage": 230 if kind == "power_supply" else None,
             "details": None,
-            "identify_enabled": None,
+            # parts with a lamp that can be lit to find them
+            "identify_enabled": False if kind in ("controller", "chassis", "drive_bay") else None,
         }
         for kind, names in PARTS
         for number, name in enumerate(names)
+    ]
+
+
+def drives(_: Array) -> list[Item]:
+    """A flash module in each bay."""
+    return [
+        {
+            "name": name,
+            "type": "SSD",
+            "status": "healthy",
+            "protocol": "NVMe",
+            "capacity": views.CAPACITY // len(bays),
+            "capacity_installed": views.CAPACITY // len(bays),
+            "details": None,
+        }
+        for kind, bays in PARTS
+        if kind == "drive_bay"
+        for name in bays
     ]

@@ -69,7 +69,12 @@ class Selector:
 
 
 def select(items: list[Item], query: Query, selectors: tuple[Selector, ...]) -> list[Item]:
-    """The items that the parameters name; `Refused` when one of the names is of nothing."""
+    """The items that the parameters name; `Refused` when one of the names is of nothing.
+
+    With `destroyed`, a name of the other kind is of nothing: clients tell live objects from destroyed ones by that.
+    """
+    if (destroyed := query.raw.get("destroyed", "").lower()) in ("true", "false"):
+        items = [item for item in items if item.get("destroyed", False) is (destroyed == "true")]
     for selector in selectors:
         wanted = query.names(selector.parameter)
         if not wanted:
@@ -93,8 +98,6 @@ def _named(item: Item, path: str, name: str) -> bool:
 
 def page(items: list[Item], query: Query) -> dict[str, Any]:
     """The envelope of a GET: filtered, sorted, cut to a page."""
-    if (destroyed := query.raw.get("destroyed", "").lower()) in ("true", "false"):
-        items = [item for item in items if item.get("destroyed", False) is (destroyed == "true")]
     if expression := query.raw.get("filter", "").strip():
         predicate = filters.parse(expression)
         items = [item for item in items if predicate(item)]

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 
 from lab import wire
-from lab.purity import apiclients, equipment, errors, hostviews, journal, performance, sessions, views
+from lab.purity import apiclients, equipment, errors, hostviews, journal, performance, sessions, settings, views
 from lab.purity import responses as r
 from lab.purity.errors import Refused
 from lab.purity.filters import Item
@@ -41,7 +41,9 @@ def _empty(_: Array) -> list[Item]:
 
 READS: dict[str, Read] = {
     "/api-clients": _named(apiclients.items, "API client"),
-    "/admins": _named(journal.admins, "Admin"),
+    "/admins": _named(settings.admins, "Admin"),
+    "/admins/settings": Read(settings.admin_settings),
+    "/alert-watchers": _named(settings.alert_watchers, "Alert watcher"),
     "/alerts": _named(journal.alerts, "Alert"),
     "/array-connections": _named(views.array_connections, "Array connection"),
     "/array-connections/connection-key": Read(views.connection_key),
@@ -50,6 +52,7 @@ READS: dict[str, Read] = {
     "/arrays/performance": Read(performance.arrays),
     "/arrays/space": Read(views.array_space),
     "/audits": Read(journal.audits),
+    "/certificates": _named(settings.certificates, "Certificate"),
     "/connections": Read(
         hostviews.all_connections,
         (
@@ -61,6 +64,9 @@ READS: dict[str, Read] = {
     ),
     "/container-default-protections": _named(views.default_protections, "Container"),
     "/controllers": _named(equipment.controllers, "Controller"),
+    "/directory-services": _named(settings.directory_services, "Directory service"),
+    "/dns": _named(settings.dns, "DNS configuration"),
+    "/drives": _named(equipment.drives, "Drive"),
     "/hardware": _named(equipment.hardware, "Hardware component"),
     "/host-groups": _named(hostviews.groups, "Host group"),
     "/host-groups/hosts": Read(hostviews.memberships, _MEMBERSHIP),
@@ -70,6 +76,7 @@ READS: dict[str, Read] = {
     "/hosts/performance/balance": _named(performance.balance, "Host"),
     "/hosts/performance/by-array": _named(performance.hosts_by_array, "Host"),
     "/network-interfaces": _named(equipment.network_interfaces, "Network interface"),
+    "/network-interfaces/performance": _named(settings.network_performance, "Network interface"),
     "/pods": Read(views.pods, _POD),
     "/pods/arrays": Read(
         views.pod_arrays,
@@ -91,37 +98,16 @@ READS: dict[str, Read] = {
     "/remote-arrays": _named(views.remote_arrays, "Remote array"),
     "/remote-pods": _named(views.remote_pods, "Remote pod"),
     "/sessions": Read(journal.logins),
+    "/smi-s": Read(settings.smi_s),
+    "/smtp-servers": _named(settings.smtp_servers, "SMTP server"),
+    "/snmp-agents": _named(settings.snmp_agents, "SNMP agent"),
     "/subscriptions": Read(journal.subscriptions),
-    "/support": Read(journal.support),
+    "/support": Read(settings.support),
     "/volumes": Read(views.volumes, _VOLUME),
     "/volumes/performance": Read(performance.volumes, _VOLUME),
 }
 
-# Things the twin has none of; an empty list is all that public clients ask for (reference: flasharray-rest §5.13).
-NONE_OF = {
-    "/directories": "Directory",
-    "/directory-exports": "Directory export",
-    "/directory-snapshots": "Directory snapshot",
-    "/file-systems": "File system",
-    "/fleets": "Fleet",
-    "/host-groups/protection-groups": "Protection group",
-    "/host-groups/tags": "Tag",
-    "/hosts/tags": "Tag",
-    "/maintenance-windows": "Maintenance window",
-    "/offloads": "Offload",
-    "/pod-replica-links": "Pod replica link",
-    "/pods/tags": "Tag",
-    "/presets/workload": "Preset",
-    "/protection-groups": "Protection group",
-    "/realms": "Realm",
-    "/virtual-machines": "Virtual machine",
-    "/volume-groups": "Volume group",
-    "/volume-snapshots": "Snapshot",
-    "/volumes/protection-groups": "Protection group",
-    "/volumes/tags": "Tag",
-    "/workloads": "Workload",
-}
-READS |= {path: _named(_empty, kind) for path, kind in NONE_OF.items()}
+READS |= {path: _named(_empty, kind) for path, kind in settings.NONE_OF.items()}
 
 WRITES: dict[tuple[str, str], Write] = {
     ("POST", "/api-clients"): r.post_api_clients,
@@ -158,7 +144,15 @@ WRITES: dict[tuple[str, str], Write] = {
 # What a storage administrator may only look at: the array itself, not what is stored on it.
 ARRAY_ADMIN_ONLY = ("/api-clients", "/arrays", "/array-connections")
 # The minor version of REST 2 with which a path began, where it was not there from the start that matters here.
-SINCE = {"/pods/members": 36, "/fleets": 36, "/realms": 36, "/workloads": 40, "/presets/workload": 40}
+SINCE = {
+    "/pods/members": 36,
+    "/fleets": 36,
+    "/realms": 36,
+    "/realms/performance": 36,
+    "/realms/tags": 36,
+    "/workloads": 40,
+    "/presets/workload": 40,
+}
 # Items name the array that answers from this minor version on.
 CONTEXT_SINCE = 38
 

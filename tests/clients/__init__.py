@@ -1,0 +1,1 @@
+"""Clients that nobody here wrote, run unmodified against the twin. `make test-clients` installs and runs them."""
