@@ -3,7 +3,6 @@
 `make coverage` runs the suite with it and writes docs/coverage.md. Nothing of it is loaded otherwise.
 """
 
-import dataclasses
 import functools
 import json
 import os
@@ -19,6 +18,7 @@ from lab.hosts.shell import Registry
 from lab.hosts.witness import WITNESS
 from lab.proxmox import urls as pve
 from lab.purity import urls as purity
+from lab.purity.responses import Read
 
 FOLDER = Path(__file__).parents[1] / "var" / "coverage"
 PAGE = Path(__file__).parents[1] / "docs" / "coverage.md"
@@ -70,8 +70,14 @@ def pytest_configure() -> None:
         return table
 
     pve.routes = routes
-    for path, read in purity.READS.items():
-        purity.READS[path] = dataclasses.replace(read, view=_watched("flasharray", f"GET {path}", read.view))
+    paths = {id(read): path for path, read in purity.READS.items()}
+    answer = Read.answer
+
+    def read_noted(self: Read, call: Any) -> Any:
+        _note("flasharray", f"GET {paths.get(id(self))}")
+        return answer(self, call)
+
+    Read.answer = read_noted  # type: ignore[method-assign]
     for (verb, path), write in purity.WRITES.items():
         purity.WRITES[verb, path] = _watched("flasharray", f"{verb} {path}", write)
     _watch_registry("node", NODE)
