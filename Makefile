@@ -27,7 +27,7 @@ test-realtime: setup  ## the loss of a site in real time and twenty times as fas
 	@.venv/bin/python -m tests -o python_files='timed_*.py' tests/realtime -rP
 
 test-clients: setup .venv-clients/.complete  ## public clients, unmodified, against the twin (ten minutes)
-	@.venv/bin/python -m tests -o python_files='with_*.py' tests/clients
+	@.venv/bin/python -m tests -o python_files='with_*.py' -rs tests/clients
 
 fuzz-lab: setup  ## a thousand random fault schedules over the twin: nobody may contradict anybody
 	@.venv/bin/python -m tests.fuzz --count 1000

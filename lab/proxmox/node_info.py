@@ -49,7 +49,10 @@ async def nothing(_: Call) -> list[Any]:
 
 
 def _interfaces(call: Call) -> list[dict[str, Any]]:
-    """Management and corosync's first ring on the bridge, its second ring and storage on cards of their own."""
+    """Management and corosync's first ring on the bridge, its second ring and storage on cards of their own.
+
+    The bridge has the gateway: by that Ansible's inventory knows a node's address.
+    """
     host = call.cluster.world.nodes[call.node]
     common = {"active": 1, "autostart": 1, "families": ["inet"], "method6": "manual"}
     cards = [
@@ -59,6 +62,7 @@ def _interfaces(call: Call) -> list[dict[str, Any]]:
     cards[1] |= {"method": "static", **_address(host.ring_address(RINGS[1]))}
     bridge = {
         **common, **_address(host.address), "iface": BRIDGE, "type": "bridge", "method": "static", "priority": 5,
+        "gateway": f"{host.address.rpartition('.')[0]}.1",
         "bridge_ports": "eno1", "bridge_stp": "off", "bridge_fd": "0",
     }  # fmt: skip
     return [*cards, bridge]

@@ -89,10 +89,13 @@ def _place_guest(call: Call, pool: Pool, vmid: int, *, out: bool) -> None:
         raise PveError(f"update pools failed: VM {vmid} does not exist")
     if out and vmid not in pool.guests:
         raise rejected(vms=f"VM {vmid} is not a pool member")
+    if not out and vmid in pool.guests:
+        raise PveError(f"update pools failed: VM {vmid} is already a pool member")
     for name, other in call.cluster.access.pools.items():
         if not out and vmid in other.guests:
-            if other is pool or not call.get("allow-move"):
-                raise PveError(f"update pools failed: VM {vmid} is already a pool member of '{name}'")
+            if not call.get("allow-move"):
+                belongs = f"VM {vmid} belongs already to pool '{name}' and 'allow-move' is not set"
+                raise PveError(f"update pools failed: {belongs}")
             other.guests.discard(vmid)
     (pool.guests.discard if out else pool.guests.add)(vmid)
 

@@ -96,7 +96,7 @@ def test_the_inventory_plugin_lists_guests_and_nodes(listed: Callable[[str], dic
     assert len(found["proxmox_nodes"]["hosts"]) == 6
     facts = found["_meta"]["hostvars"]
     assert facts["ac-test-vm-01"]["proxmox_vmid"] == 300
-    assert facts["pxmx02-01"]["ansible_host"] == NODE_ADDRESS.format(own_net())
+    assert facts["pxmx02-01"]["ansible_host"] == {"__ansible_unsafe": NODE_ADDRESS.format(own_net())}
 
 
 NODE_ADDRESS = "127.{}.102.11"

@@ -126,7 +126,7 @@ def test_a_guest_is_in_one_pool(nodes):
     for name in ("red", "blue"):
         root.pools.post(poolid=name)
     root.pools("red").put(vms=101)
-    with pytest.raises(ResourceException, match="VM 101 is already a pool member of 'red'"):
+    with pytest.raises(ResourceException, match="VM 101 belongs already to pool 'red' and 'allow-move' is not set"):
         root.pools("blue").put(vms=101)
     root.pools("blue").put(vms=101, **{"allow-move": 1})
     with pytest.raises(ResourceException, match="pool 'blue' is not empty"):
