@@ -89,43 +89,6 @@ def logins(array: Array) -> list[Item]:
     ]
 
 
-def admins(array: Array) -> list[Item]:
-    """The users, one for each role; tokens are masked."""
-    return [
-        {
-            "name": user,
-            "role": {"id": role, "name": role},
-            "is_local": True,
-            "locked": False,
-            "lockout_remaining": None,
-            "public_key": None,
-            "management_access_policies": [],
-            "api_token": {
-                "token": "****" if role in array.tokens.values() else None,
-                "created_at": None,
-                "expires_at": None,
-            },
-        }
-        for role, user in USERS.items()
-    ]
-
-
 def subscriptions(array: Array) -> list[Item]:
     """An array that is owned, not rented."""
     return [{"id": array.id, "service": "FlashArray"}]
-
-
-def support(_: Array) -> list[Item]:
-    """Nobody from the vendor is logged in."""
-    return [
-        {
-            "phonehome_enabled": False,
-            "proxy": "",
-            "remote_assist_active": False,
-            "remote_assist_duration": None,
-            "remote_assist_expires": None,
-            "remote_assist_opened": None,
-            "remote_assist_paths": [],
-            "remote_assist_status": "disconnected",
-        }
-    ]
