@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
+from activities.attempt import Changes
 from activities.errors import Conflict, Refuted
-from cluster.plan import Finding, Ledger, Mode
+from cluster.plan import Finding, Ledger, Wish
 
 if TYPE_CHECKING:
     from activities.clients.purity import Arrays, FlashArray, Item
@@ -26,12 +27,9 @@ class HostWish(BaseModel):
     preferred: str
 
 
-class AccessWish(BaseModel):
+class AccessWish(Wish):
     """A host group on one array and the volume it sees at that LUN."""
 
-    model_config = ConfigDict(frozen=True)
-
-    mode: Mode
     array: str
     group: str
     volume: str
@@ -52,10 +50,10 @@ class Access:
     def __init__(self, arrays: "Arrays") -> None:
         self._arrays = arrays
 
-    @activity.defn(name="purity.ensure_access")
+    @activity.defn(name="purity.ensure_access", no_thread_cancel_exception=True)
     def ensure_access(self, wish: AccessWish) -> AccessFinding:
         """Every node has a host object that prefers its own site's array; the group sees the volume at its LUN."""
-        client, ledger = self._arrays[wish.array], Ledger(wish.mode)
+        client, ledger = self._arrays[wish.array], Changes(wish.mode)
         hosts = {host["name"]: host for host in client.hosts()}
         rows = client.connections()
         _lun_is_free(wish, rows)

@@ -6,11 +6,11 @@ A guest that HA manages is HA's: it is looked at and left alone.
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
+from activities.attempt import Changes, look_again_in
 from activities.errors import Conflict, NotFound, Refuted
-from cluster.plan import Finding, Ledger, Mode
+from cluster.plan import Finding, Ledger, Mode, Wish
 from cluster.units import size
 
 if TYPE_CHECKING:
@@ -20,12 +20,9 @@ POLL = timedelta(milliseconds=500)
 MIB = 2**20
 
 
-class GuestWish(BaseModel):
+class GuestWish(Wish):
     """A full clone of `template` on the shared storage, running on `node`. `memory` in bytes."""
 
-    model_config = ConfigDict(frozen=True)
-
-    mode: Mode
     vmid: int
     name: str
     template: int
@@ -47,14 +44,14 @@ class Guests:
     def __init__(self, api: "PveApi") -> None:
         self._api = api
 
-    @activity.defn(name="proxmox.ensure_guest")
+    @activity.defn(name="proxmox.ensure_guest", no_thread_cancel_exception=True)
     def ensure_guest(self, wish: GuestWish) -> GuestFinding:
         """The guest exists on the shared storage with the wished size, and runs.
 
         Conflict when the id belongs to a guest of another name.
         """
-        ledger = Ledger(wish.mode)
-        self._after_earlier_attempts(wish)
+        ledger = Changes(wish.mode)
+        self._after_earlier_attempts(wish, self._resource(wish.vmid))
         guest = self._resource(wish.vmid)
         if guest is not None and guest.get("name") != wish.name:
             raise Conflict(
@@ -76,7 +73,7 @@ class Guests:
             return GuestFinding(finding=f"{len(ledger.changes)} changes planned", changes=ledger.changes, node=node)
         return self._running(wish, node, ledger)
 
-    @activity.defn(name="proxmox.guest_state")
+    @activity.defn(name="proxmox.guest_state", no_thread_cancel_exception=True)
     def guest_state(self, wish: GuestWish) -> GuestFinding:
         """Where the guest runs; Refuted when it does not. Reads only."""
         guest = self._resource(wish.vmid)
@@ -98,13 +95,14 @@ class Guests:
         entries = self._api.get("cluster/resources", type="vm")
         return next((entry for entry in entries if entry.get("vmid") == vmid), None)
 
-    def _after_earlier_attempts(self, wish: GuestWish) -> None:
+    def _after_earlier_attempts(self, wish: GuestWish, guest: dict[str, Any] | None) -> None:
         """A clone or start may be under way although its answer was lost: wait for it before judging.
 
         The log of running tasks names the source of a clone and not the new guest, so any clone of that source is
-        waited for, but only when there was an earlier attempt: guests are cloned side by side.
+        waited for, but only when there was an earlier attempt or the guest is locked by its clone: guests are cloned
+        side by side.
         """
-        if activity.info().attempt == 1:
+        if activity.info().attempt == 1 and not (guest or {}).get("lock"):
             return
         template = self._resource(wish.template)
         places = {str(template["node"]) if template else wish.node, wish.node}
@@ -164,8 +162,7 @@ class Guests:
             status: dict[str, Any] = self._api.get(f"nodes/{node}/tasks/{upid}/status")
             if status["status"] == "stopped":
                 return status
-            activity.heartbeat(f"{status['type']} runs")
-            activity.wait_for_cancelled_sync(POLL)
+            look_again_in(POLL, f"{status['type']} runs")
 
 
 def _size(wish: GuestWish) -> str:

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
+from activities.attempt import Changes, look_again
 from activities.errors import NotFound, Refuted
 from activities.parsing.iscsi import Target, parse_initiator, parse_sessions, parse_targets
 from activities.parsing.multipath import Map, parse_maps
 from activities.parsing.system import parse_clock, parse_installed, parse_round_trip
-from cluster.plan import Finding, Ledger, Mode
+from cluster.plan import Finding, Ledger, Wish
 from cluster.units import seconds
 
 if TYPE_CHECKING:
@@ -79,10 +80,9 @@ class ArrayPaths(_Input):
         return OPTIMIZED if self.optimized else NON_OPTIMIZED
 
 
-class PathsWish(_Input):
+class PathsWish(Wish):
     """A node's paths to one volume; `wwid` is None while the volume is only planned."""
 
-    mode: Mode
     node: str
     wwid: str | None
     arrays: tuple[ArrayPaths, ...]
@@ -175,7 +175,7 @@ class Hosts:
     @activity.defn(name="hosts.ensure_paths")
     async def ensure_paths(self, wish: PathsWish) -> PathsFinding:
         """The node is logged in to every portal of both arrays, and multipath shows what ALUA should give."""
-        ledger = Ledger(wish.mode)
+        ledger = Changes(wish.mode)
         for array in wish.arrays:
             await self._log_in(ledger, wish.node, array)
         found = await self._map(wish)
@@ -259,8 +259,7 @@ class Hosts:
             found = await self._map(wish)
             if not _wrong(wish, found):
                 return found
-            activity.heartbeat(_wrong(wish, found))
-            await asyncio.sleep(pause)
+            await look_again(pause, _wrong(wish, found))
         return await self._map(wish)
 
 

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
+from activities.attempt import Changes, look_again_in
 from activities.errors import Conflict, NotYet, Refuted, Unauthorized
 from cluster.inventory import HaPolicy
-from cluster.plan import Finding, Ledger, Mode
+from cluster.plan import Finding, Ledger, Mode, Wish
 from cluster.units import size
 
 if TYPE_CHECKING:
@@ -33,19 +34,17 @@ class ClusterCheck(_Input):
     privileges: dict[str, tuple[str, ...]]
 
 
-class StorageWish(_Input):
+class StorageWish(Wish):
     """Shared LVM as a storage of the whole cluster."""
 
-    mode: Mode
     storage: str
     vg: str
     nodes: tuple[str, ...]
 
 
-class HaWish(_Input):
+class HaWish(Wish):
     """Guests that HA shall keep started, and the LRMs that must be well. Only `mode=apply` registers."""
 
-    mode: Mode
     guests: tuple[int, ...]
     nodes: tuple[str, ...]
     policy: HaPolicy
@@ -72,7 +71,7 @@ class Proxmox:
     def __init__(self, api: "PveApi") -> None:
         self._api = api
 
-    @activity.defn(name="proxmox.preflight")
+    @activity.defn(name="proxmox.preflight", no_thread_cancel_exception=True)
     def preflight(self, check: ClusterCheck) -> Finding:
         """The API answers, the token may do what the runbook will do, and every node is online in a quorate cluster."""
         version = self._api.get("version")["version"]
@@ -100,13 +99,13 @@ class Proxmox:
     def _granted(self, path: str) -> set[str]:
         return {name for rights in self._api.get("access/permissions", path=path).values() for name in rights}
 
-    @activity.defn(name="proxmox.ensure_storage")
+    @activity.defn(name="proxmox.ensure_storage", no_thread_cancel_exception=True)
     def ensure_storage(self, wish: StorageWish) -> StorageFinding:
         """The storage is defined once, shared, and active on every node.
 
         Proxmox VE accepts a storage whose volume group is missing, so only the nodes' own word counts.
         """
-        ledger = Ledger(wish.mode)
+        ledger = Changes(wish.mode)
         defined = {entry["storage"]: entry for entry in self._api.get("storage")}
         existing = defined.get(wish.storage)
         if existing is None:
@@ -134,10 +133,10 @@ class Proxmox:
         entries = self._api.get(f"nodes/{node}/storage", storage=storage)
         return any(entry["storage"] == storage and entry.get("active") for entry in entries)
 
-    @activity.defn(name="proxmox.ensure_ha")
+    @activity.defn(name="proxmox.ensure_ha", no_thread_cancel_exception=True)
     def ensure_ha(self, wish: HaWish) -> HaFinding:
         """The guests are HA resources, requested and really started; HA is armed and every LRM is well."""
-        ledger = Ledger(wish.mode)
+        ledger = Changes(wish.mode)
         existing = {entry["sid"]: entry for entry in self._api.get("cluster/ha/resources")}
         for vmid in wish.guests:
             self._register(ledger, wish, f"vm:{vmid}", existing.get(f"vm:{vmid}"))
@@ -146,10 +145,9 @@ class Proxmox:
         # counted from the schedule: a second attempt must not wait all over again
         deadline = time.time() + (wish.within - _since_scheduled()).total_seconds()
         while lacking := _lacking(status := self._api.get("cluster/ha/status/current"), wish):
-            activity.heartbeat(lacking)
             if time.time() > deadline:
                 raise Refuted(f"HA after {wish.within.total_seconds():.0f} s: {'; '.join(lacking)}")
-            activity.wait_for_cancelled_sync(POLL)
+            look_again_in(POLL, lacking)
         return _ha(ledger, status, wish)
 
     def _register(self, ledger: Ledger, wish: HaWish, sid: str, existing: dict[str, Any] | None) -> None:
@@ -168,7 +166,7 @@ class Proxmox:
         if due and ledger.intend("HA", "set", sid, changes):
             self._api.put(f"cluster/ha/resources/{sid}", **due)
 
-    @activity.defn(name="proxmox.ha_state")
+    @activity.defn(name="proxmox.ha_state", no_thread_cancel_exception=True)
     def ha_state(self, wish: HaWish) -> HaFinding:
         """What HA says now; Refuted when it lacks anything. Reads only."""
         status = self._api.get("cluster/ha/status/current")
@@ -176,7 +174,7 @@ class Proxmox:
             raise Refuted("HA: " + "; ".join(lacking))
         return _ha(Ledger(Mode.PLAN), status, wish)
 
-    @activity.defn(name="proxmox.storage_state")
+    @activity.defn(name="proxmox.storage_state", no_thread_cancel_exception=True)
     def storage_state(self, wish: StorageWish) -> StorageFinding:
         """On which nodes the storage is active. Reads only."""
         active = [node for node in wish.nodes if self._active(node, wish.storage)]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 from temporalio import activity
 
+from activities.attempt import Changes, look_again_in
 from activities.errors import Conflict, NotFound, NotYet, Refuted, Unauthorized
-from cluster.plan import Finding, Ledger, Mode
+from cluster.plan import Finding, Ledger, Wish
 from cluster.units import size
 
 if TYPE_CHECKING:
@@ -34,10 +35,9 @@ class ArrayPair(_Input):
     peer: str
 
 
-class PodWish(_Input):
+class PodWish(Wish):
     """A pod with one volume on an array. `groups`: the host group per array that may see the volume."""
 
-    mode: Mode
     array: str
     pod: str
     volume: str
@@ -45,10 +45,9 @@ class PodWish(_Input):
     groups: dict[str, str]
 
 
-class StretchWish(_Input):
+class StretchWish(Wish):
     """A pod on `array` that shall also be on `to`."""
 
-    mode: Mode
     pod: str
     array: str
     to: str
@@ -88,7 +87,7 @@ class Purity:
     def __init__(self, arrays: "Arrays") -> None:
         self._arrays = arrays
 
-    @activity.defn(name="purity.preflight")
+    @activity.defn(name="purity.preflight", no_thread_cancel_exception=True)
     def preflight(self, pair: ArrayPair) -> ArrayFinding:
         """The array answers, the token may write, and the peer is connected for synchronous replication."""
         client = self._arrays[pair.array]
@@ -128,13 +127,13 @@ class Purity:
             portals=portals,
         )
 
-    @activity.defn(name="purity.ensure_pod")
+    @activity.defn(name="purity.ensure_pod", no_thread_cancel_exception=True)
     def ensure_pod(self, wish: PodWish) -> PodFinding:
         """The pod and its volume exist on the first array, and are ours alone.
 
         Conflict when the pod is destroyed, holds other volumes, or its volume is of another size or shown to others.
         """
-        client, ledger = self._arrays[wish.array], Ledger(wish.mode)
+        client, ledger = self._arrays[wish.array], Changes(wish.mode)
         full_name = f"{wish.pod}::{wish.volume}"
         pod = client.pod(wish.pod)
         self._no_strangers(wish, pod)
@@ -205,10 +204,10 @@ class Purity:
             wwid=wwid,
         )
 
-    @activity.defn(name="purity.ensure_stretched")
+    @activity.defn(name="purity.ensure_stretched", no_thread_cancel_exception=True)
     def ensure_stretched(self, wish: StretchWish) -> StretchFinding:
         """The pod is stretched and both copies are online, as seen from each array; beats with the progress."""
-        ledger = Ledger(wish.mode)
+        ledger = Changes(wish.mode)
         pod = self._arrays[wish.array].pod(wish.pod)
         members = [array["name"] for array in pod["arrays"]] if pod else []
         if wish.to not in members and ledger.intend(wish.array, "stretch pod", wish.pod, f"to {wish.to}"):
@@ -225,17 +224,16 @@ class Purity:
         while True:
             views = {viewer: self._copies(viewer, wish.pod) for viewer in (wish.array, wish.to)}
             status = {name: _words(copy) for copies in views.values() for name, copy in copies.items()}
-            activity.heartbeat(status)
             if all(_online(copies) for copies in views.values()):
                 return dict.fromkeys(status, "online")
-            activity.wait_for_cancelled_sync(pause)
+            look_again_in(pause, status)
             pause = min(pause * 1.3, POLL_LAST)
 
     def _copies(self, viewer: str, pod_name: str) -> dict[str, "Item"]:
         pod = self._arrays[viewer].pod(pod_name)
         return {copy["name"]: copy for copy in pod["arrays"]} if pod else {}
 
-    @activity.defn(name="purity.pod_state")
+    @activity.defn(name="purity.pod_state", no_thread_cancel_exception=True)
     def pod_state(self, at: PodAt) -> StretchFinding:
         """Both arrays say the same: both copies online, mediator reached, one serial."""
         serials = set()

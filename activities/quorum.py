@@ -8,12 +8,12 @@ starting another one.
 import asyncio
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
+from activities.attempt import Changes, look_again
 from activities.errors import Conflict, NotYet, Refuted, Rejected, Unauthorized
 from activities.parsing.votes import VoteCount, parse_votes
-from cluster.plan import Finding, Ledger, Mode
+from cluster.plan import Finding, Ledger, Mode, Wish
 
 if TYPE_CHECKING:
     from activities.clients.ssh import Answer
@@ -26,12 +26,9 @@ CERTIFICATES = "/etc/corosync/qdevice/net/nssdb"
 VOTING = "A,V,NMW"
 
 
-class DeviceWish(BaseModel):
+class DeviceWish(Wish):
     """The device at `witness` as the seventh vote of `nodes`; the first node acts."""
 
-    model_config = ConfigDict(frozen=True)
-
-    mode: Mode
     witness: str
     nodes: tuple[str, ...]
     expected: int
@@ -72,7 +69,7 @@ class Quorum:
     @activity.defn(name="hosts.ensure_quorum_device")
     async def ensure_quorum_device(self, wish: DeviceWish) -> VotesFinding:
         """The device votes, and every node shows it: all votes, settled, ``A,V,NMW`` on each row."""
-        ledger = Ledger(wish.mode)
+        ledger = Changes(wish.mode)
         node = wish.nodes[0]
         views = await self._views(wish.nodes)
         if views[node].has_device:
@@ -148,8 +145,7 @@ class Quorum:
             views = await self._views(wish.nodes)
             if not (wrong := _unlike(wish, views)):
                 return views[wish.nodes[0]]
-            activity.heartbeat(wrong)
-            await asyncio.sleep(pause)
+            await look_again(pause, wrong)
             pause = min(pause * 1.5, 3.0)
 
 

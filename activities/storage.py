@@ -7,12 +7,12 @@ on every node would open the disks of foreign guests.
 import asyncio
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
 from temporalio import activity
 
+from activities.attempt import Changes
 from activities.errors import Conflict, NotFound, Refuted
 from activities.parsing.lvm import VolumeGroup, parse_signatures, parse_volume_groups
-from cluster.plan import Finding, Ledger, Mode
+from cluster.plan import Finding, Ledger, Wish
 from cluster.units import size
 
 if TYPE_CHECKING:
@@ -22,12 +22,9 @@ _REPORT = ("--reportformat", "json", "--units", "b", "--nosuffix")
 _VGS = ("vgs", *_REPORT, "-o", "vg_name,pv_name,vg_size,vg_free")
 
 
-class GroupWish(BaseModel):
+class GroupWish(Wish):
     """A volume group on the multipath device; `nodes` are asked, the first one acts. `wwid` is None while planned."""
 
-    model_config = ConfigDict(frozen=True)
-
-    mode: Mode
     vg: str
     wwid: str | None
     nodes: tuple[str, ...]
@@ -51,7 +48,7 @@ class Lvm:
 
         Conflict when the name is in use on another device of any node, or the device holds something else.
         """
-        ledger = Ledger(wish.mode)
+        ledger = Changes(wish.mode)
         device = f"/dev/mapper/{wish.wwid}" if wish.wwid else None
         seen = await self._groups(wish.nodes)
         for node, groups in seen.items():

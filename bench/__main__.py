@@ -18,12 +18,13 @@ from temporalio.client import Client
 
 from cluster.plan import Mode
 from lab.twin import control_url
-from runbooks.deploy import DeployRequest
+from runbooks.deploy import DeployReport, DeployStretchedCluster
 from workers import follow
 from workers.children import TWIN_READY, WORKER_READY, Child
 from workers.embedded import TemporalServer, free_port
 from workers.inventory_file import load
 from workers.options import EXAMPLE
+from workflows.catalogue import RunbookRequest
 
 GOAL = 1.5
 
@@ -45,8 +46,9 @@ def peak_memory(pid: int) -> int:
 async def one_deployment(client: Client, base: str, worker: Child, cluster: str) -> dict[str, Any]:
     """Deploy once on bare arrays; what was measured."""
     control(f"{base}/reset", "POST")
-    handle = await follow.start_deploy(client, DeployRequest(mode=Mode.APPLY), cluster, "runbooks")
-    report = await follow.result(handle)
+    request = RunbookRequest(mode=Mode.APPLY)
+    handle = await follow.start_run(client, DeployStretchedCluster, request, cluster, "runbooks")
+    report = await follow.result(handle, DeployReport)
     described = await handle.describe()
     busy = control(f"{base}/status")["busy_seconds"]
     return {

@@ -5,7 +5,8 @@ Plan and apply run the same code: in *plan* a step lists its intents, in *apply*
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
@@ -18,8 +19,20 @@ class Mode(StrEnum):
     APPLY = "apply"
 
 
+class Wish(BaseModel):
+    """What a step that can change something is asked for: its mode says whether it may."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mode: Mode
+
+
 class Intent(BaseModel):
-    """One change: where, what and on which object. `detail` holds what it will be set to, in words."""
+    """One change: where, what and on which object. `detail` holds what it will be set to, in words.
+
+    `turn` is for changes whose order is part of their meaning (one guest first, then the others): a plan with other
+    turns is another plan. Everything else follows in the order of the runbook, which no plan can alter.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -27,6 +40,7 @@ class Intent(BaseModel):
     what: str
     target: str
     detail: str = ""
+    turn: int = 0
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what} {self.target}" + (f" ({self.detail})" if self.detail else "")
@@ -45,6 +59,31 @@ class Finding(BaseModel):
     changes: tuple[Intent, ...] = ()
 
 
+class Made(BaseModel):
+    """What the attempts of a step changed so far, also those that failed: nothing that was done gets lost.
+
+    `doubtful` are changes that were begun and whose outcome nobody saw; the next attempt reads before it writes.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    changes: tuple[Intent, ...] = ()
+    doubtful: tuple[Intent, ...] = ()
+
+    def settled(self) -> "Made":
+        """What was begun has returned, or was not due again: it is made."""
+        return Made(changes=(*self.changes, *self.doubtful))
+
+    def begun(self, intent: Intent) -> "Made":
+        """Right before a change. One that an earlier attempt left in doubt and that is due again was not made."""
+        changes = tuple(one for one in self.settled().changes if one != intent)
+        return Made(changes=changes, doubtful=(intent,))
+
+    def and_then(self, changes: Iterable[Intent]) -> tuple[Intent, ...]:
+        """All changes, when the last attempt came to its end with these: what was in doubt was not due again."""
+        return tuple(dict.fromkeys((*self.settled().changes, *changes)))
+
+
 class Ledger:
     """The changes of one step, in order.
 
@@ -61,8 +100,14 @@ class Ledger:
 
     def intend(self, where: str, what: str, target: str, detail: str = "") -> bool:
         """Note a change that is due; true when it is to be made now."""
-        self._intents.append(Intent(where=where, what=what, target=target, detail=detail))
+        intent = Intent(where=where, what=what, target=target, detail=detail)
+        if self.applying:
+            self.begin(intent)
+        self._intents.append(intent)
         return self.applying
+
+    def begin(self, intent: Intent) -> None:
+        """Called right before a change is made: the place for whoever has a say in that."""
 
     @property
     def applying(self) -> bool:
@@ -85,11 +130,41 @@ class Ledger:
         return not self.applying and bool(self._intents)
 
 
-def digest(intents: Iterable[Intent]) -> str:
-    """Twelve hex digits that stand for a plan's meaning.
+def digest(subject: str, intents: Iterable[Intent]) -> str:
+    """Sixteen hex digits that stand for what a plan means to do to `subject` (procedure and cluster).
 
-    Each step lists its intents in a canonical order, and steps follow in the order of the runbook; neither times
-    nor ids that a device invents are part of an intent.
+    Neither times nor ids that a device invents are part of an intent, and the order in which nodes or arrays are
+    listed does not count: the changes are taken as a bag, each with its own turn where turns matter.
     """
-    canonical = json.dumps([intent.model_dump() for intent in intents], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    lines = sorted(json.dumps(intent.model_dump(), sort_keys=True, separators=(",", ":")) for intent in intents)
+    return hashlib.sha256("\n".join([json.dumps(subject), *lines]).encode()).hexdigest()[:16]
+
+
+def difference(old: Sequence[Intent], new: Sequence[Intent]) -> list[str]:
+    """What `new` would do and `old` would not (``+``), and the reverse (``-``), in the order of the plans."""
+    gone, come = Counter(old) - Counter(new), Counter(new) - Counter(old)
+    return [f"- {intent}" for intent in old if _taken(gone, intent)] + [
+        f"+ {intent}" for intent in new if _taken(come, intent)
+    ]
+
+
+def _taken(left: Counter[Intent], intent: Intent) -> bool:
+    """True as often as the counter holds it."""
+    if left[intent] > 0:
+        left[intent] -= 1
+        return True
+    return False
+
+
+class PlanRef(BaseModel):
+    """A plan that an earlier run made, by its digest."""
+
+    model_config = ConfigDict(frozen=True)
+
+    digest: str
+
+
+class PlanFound(Finding):
+    """What that plan meant to do; None when no run is known any more that made it."""
+
+    intents: tuple[Intent, ...] | None = None

@@ -8,7 +8,7 @@ to change. Nothing is ever deleted, resized or taken over from someone else.
 import asyncio
 from datetime import timedelta
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -20,26 +20,14 @@ with workflow.unsafe.imports_passed_through():
     from activities.purity import ArrayFinding, Purity
     from activities.quorum import Quorum, VotesFinding
     from activities.storage import Lvm
-    from cluster.inventory import Inventory
-    from cluster.plan import Intent, Mode, digest
+    from cluster.inventory import Guest, Inventory
+    from cluster.plan import Intent, Mode
     from runbooks.wishes import Wishes
-    from workflows.page import StepRecord
+    from workflows.catalogue import About, RunbookReport, RunbookRequest
     from workflows.runbook import Runbook
 
 # Long enough for a lost connection to come back, short enough that a wrong address is told soon.
 PREFLIGHT = timedelta(seconds=20)
-
-
-class DeployRequest(BaseModel):
-    """What the start form takes, for example ``{"mode": "apply"}``.
-
-    Without any input the worker's own cluster is planned, and nothing is changed.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    cluster: str | None = None
-    mode: Mode = Mode.PLAN
 
 
 class Votes(BaseModel):
@@ -73,16 +61,9 @@ class Proof(BaseModel):
     ha: HaState
 
 
-class DeployReport(BaseModel):
-    """What the run planned, did and proved. `changed` counts made changes; a plan has no proof."""
+class DeployReport(RunbookReport):
+    """How the deployment ended; a plan has no proof."""
 
-    cluster: str
-    mode: Mode
-    seconds: float
-    planned: tuple[Intent, ...]
-    digest: str
-    changed: int
-    steps: tuple[StepRecord, ...]
     wwid: str | None
     proof: Proof | None
 
@@ -91,26 +72,51 @@ class DeployReport(BaseModel):
 class DeployStretchedCluster(Runbook):
     """Plan, apply and prove: pod, hosts, paths, shared LVM, votes, guests, HA."""
 
+    about = About(
+        name="deploy",
+        what="Plans, applies and proves: the stretched pod, hosts with preferred arrays, eight paths a node, "
+        "shared LVM, the quorum device, guests, HA",
+        when="when a cluster is new, or to see that it is still as wished",
+        asks="whether to plan or to apply; nothing at all means plan",
+        landing="What was changed stays; each layer is complete or absent, and the same runbook goes on from there",
+        example={"mode": "apply"},
+        report=DeployReport,
+    )
+
     def __init__(self) -> None:
         super().__init__()
         self._arrays: dict[str, ArrayFinding] = {}
         self._wwid: str | None = None
+        self._inventory: Inventory | None = None
+        self._left_out: set[int] = set()  # guests that a person decided to go without
 
     @workflow.run
-    async def run(self, request: DeployRequest | None = None) -> DeployReport:
+    async def run(self, request: RunbookRequest | None = None) -> DeployReport:
         """Plan always, apply what differs when that is wished, prove every layer at the end."""
-        request = request or DeployRequest()
-        with self.conclusion():
-            known = await self.step("Inventory is read", InventoryReader.read, ClusterName(cluster=request.cluster))
-            inventory, proof = known.inventory, None
-            self.begin(f"Deploy the stretched cluster {inventory.name} ({request.mode})", inventory.name)
+        request, proof = request or RunbookRequest(), None
+        async with self.conclusion():
+            which = ClusterName(cluster=request.cluster)
+            known = await self.step("Inventory is read", InventoryReader.read, which, parks=False)
+            inventory = self._inventory = known.inventory
+            await self.begin(f"Deploy the stretched cluster {inventory.name} ({request.mode})", inventory.name)
             await self.preflight(Wishes(inventory, Mode.PLAN))
             planned = await self.procedure(Wishes(inventory, Mode.PLAN))
+            await self.agreed(request, planned)
             if request.mode is Mode.APPLY:
                 if planned:
                     await self.procedure(Wishes(inventory, Mode.APPLY))
                 proof = await self.proof(Wishes(inventory, Mode.PLAN))
-        return self._report(inventory, request.mode, planned, proof)
+        return self.report(DeployReport, mode=request.mode, planned=planned, wwid=self._wwid, proof=proof)
+
+    async def landing(self) -> str:
+        """Nothing is taken back: every layer is harmless without the next. The votes are what must not be in doubt."""
+        if self._inventory is None or not self.record.changes:
+            return ""
+        self.section("Landing")
+        votes = await self.step(
+            "Nodes agree about the votes", Quorum.votes, Wishes(self._inventory, Mode.PLAN).device()
+        )
+        return f"The cluster has {votes.finding}; started again, this runbook goes on from here."
 
     async def preflight(self, wishes: Wishes) -> None:
         """What must be so before the first change. Reads only."""
@@ -160,13 +166,17 @@ class DeployStretchedCluster(Runbook):
             self.storage_and_guests(wishes),
         )
         await self.step(
-            "HA keeps the guests started", Proxmox.ensure_ha, wishes.ha(), within=limits.ha * 2, attempt=limits.ha * 2
+            "HA keeps the guests started",
+            Proxmox.ensure_ha,
+            wishes.ha(self._kept(inventory)),
+            within=limits.ha * 2,
+            attempt=limits.ha * 2,
         )
-        return self.changes_of(section)
+        return self.record.changes_of(section)
 
     async def storage_and_guests(self, wishes: Wishes) -> None:
         """From paths to running guests: each needs the one before."""
-        inventory, limits = wishes.inventory, wishes.inventory.timeouts
+        inventory = wishes.inventory
         await self.together(
             *(
                 self.step(f"Paths of {node}", Hosts.ensure_paths, wishes.paths(node, self._arrays, self._wwid))
@@ -181,25 +191,34 @@ class DeployStretchedCluster(Runbook):
         await self.step(
             f"Storage {inventory.storage.id} is active on all nodes", Proxmox.ensure_storage, wishes.storage()
         )
-        await self.together(
-            *(
-                self.step(
-                    f"Guest {guest.name} runs on {guest.node}",
-                    Guests.ensure_guest,
-                    wishes.guest(guest),
-                    within=limits.clone,
-                    attempt=limits.clone,
-                )
-                for guest in inventory.guests
-            )
+        await self.together(*(self.guest(guest, wishes) for guest in self._kept(inventory)))
+
+    async def guest(self, guest: Guest, wishes: Wishes) -> None:
+        """One test guest; the cluster is whole without it."""
+        limit = wishes.inventory.timeouts.clone
+        found = await self.step(
+            f"Guest {guest.name} runs on {guest.node}",
+            Guests.ensure_guest,
+            wishes.guest(guest),
+            within=limit,
+            attempt=limit,
+            skip=f"the guest {guest.vmid} is left as it is and not put under HA",
         )
+        if found is None:
+            self._left_out.add(guest.vmid)
+
+    def _kept(self, inventory: Inventory) -> tuple[Guest, ...]:
+        """The guests that nobody decided to leave out."""
+        return tuple(guest for guest in inventory.guests if guest.vmid not in self._left_out)
 
     async def proof(self, wishes: Wishes) -> Proof:
         """One last reading of every layer, all of them at once."""
         self.section("Proof")
         inventory = wishes.inventory
         votes = asyncio.ensure_future(self.step("Quorum device votes on every node", Quorum.votes, wishes.device()))
-        ha = asyncio.ensure_future(self.step("HA is armed, guests started", Proxmox.ha_state, wishes.ha()))
+        ha = asyncio.ensure_future(
+            self.step("HA is armed, guests started", Proxmox.ha_state, wishes.ha(self._kept(inventory)))
+        )
         paths = {
             node: asyncio.ensure_future(
                 self.step(f"Paths of {node}", Hosts.paths, wishes.paths(node, self._arrays, self._wwid))
@@ -214,25 +233,10 @@ class DeployStretchedCluster(Runbook):
             self.step("Storage is active on all nodes", Proxmox.storage_state, wishes.storage()),
             *(
                 self.step(f"Guest {guest.name} runs", Guests.guest_state, wishes.guest(guest))
-                for guest in inventory.guests
+                for guest in self._kept(inventory)
             ),
         )
         return _proof(votes.result(), {node: task.result() for node, task in paths.items()}, ha.result())
-
-    def _report(
-        self, inventory: Inventory, mode: Mode, planned: tuple[Intent, ...], proof: Proof | None
-    ) -> DeployReport:
-        return DeployReport(
-            cluster=inventory.name,
-            mode=mode,
-            seconds=self.elapsed.total_seconds(),
-            planned=planned,
-            digest=digest(planned),
-            changed=len(self.changes),
-            steps=tuple(step for section in self.sections for step in section.steps),
-            wwid=self._wwid,
-            proof=proof,
-        )
 
 
 def _proof(votes: VotesFinding, paths: dict[str, PathsFinding], ha: HaFinding) -> Proof:

@@ -147,11 +147,11 @@ class Wishes:
             memory=guest.memory,
         )
 
-    def ha(self) -> HaWish:
-        """All guests under HA."""
+    def ha(self, guests: tuple[Guest, ...]) -> HaWish:
+        """These guests under HA."""
         return HaWish(
             mode=self.mode,
-            guests=tuple(guest.vmid for guest in self.inventory.guests),
+            guests=tuple(guest.vmid for guest in guests),
             nodes=self.nodes,
             policy=self.inventory.ha,
             within=self.inventory.timeouts.ha,

@@ -1,5 +1,6 @@
 """Real servers for every test: the twin over HTTPS and SSH, and a Temporal server."""
 
+import contextlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -10,21 +11,23 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
 
 from cluster.inventory import Inventory
 from cluster.plan import Mode
-from runbooks.deploy import DeployReport, DeployRequest, DeployStretchedCluster
+from runbooks.deploy import DeployReport, DeployStretchedCluster
 from tests.twin import TwinThread, inventory_file
 from workers.connect import connect
 from workers.embedded import TemporalServer, free_port
 from workers.inventory_file import load
 from workers.run import worker
 from workers.settings import Settings
+from workflows.catalogue import RunbookRequest
 
 Deployment = WorkflowHandle[DeployStretchedCluster, DeployReport]
 Start = Callable[..., Awaitable[Deployment]]
 
-APPLY = DeployRequest(mode=Mode.APPLY)
+APPLY = RunbookRequest(mode=Mode.APPLY)
 
 
 @pytest.fixture(scope="session")
@@ -61,22 +64,30 @@ async def working(
 ) -> AsyncIterator[Callable[..., Awaitable[Deployment]]]:
     """A worker on a queue of its own, and the way to start a deployment on it."""
     queue = f"test-{uuid.uuid4()}"
+    started: list[Deployment] = []
     settings = Settings(task_queue=queue, cached_workflows=cached, grace=timedelta(seconds=1))
 
-    async def start(request: DeployRequest | None = APPLY, *, empty: bool = False, raw: object = None) -> Deployment:
+    async def start(request: RunbookRequest | None = APPLY, *, empty: bool = False, raw: object = None) -> Deployment:
         """`empty` sends no input at all and `raw` anything, as the UI's start form may."""
         run: Any = "DeployStretchedCluster" if empty or raw is not None else DeployStretchedCluster.run
         arguments = [] if empty else [raw if raw is not None else request]
-        return await client.start_workflow(
-            run,
-            args=arguments,
-            id=f"deploy/test/{uuid.uuid4()}",
-            task_queue=queue,
-            execution_timeout=timedelta(seconds=120),
+        started.append(
+            await client.start_workflow(
+                run,
+                args=arguments,
+                id=f"deploy/test/{uuid.uuid4()}",
+                task_queue=queue,
+                execution_timeout=timedelta(seconds=120),
+            )
         )
+        return started[-1]
 
     async with worker(client, inventory, base, settings):
         yield start
+        # a test that failed may leave a run that waits for an answer, and holds its claim
+        for handle in (*started, client.get_workflow_handle(f"deploy/{inventory.name}")):
+            with contextlib.suppress(RPCError):
+                await handle.terminate("the test is over")
 
 
 @pytest_asyncio.fixture

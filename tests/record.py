@@ -1,47 +1,96 @@
 """`python -m tests.record`: record the histories that the replay test reads."""
 
 import asyncio
+import contextlib
+import gzip
 import os
 import re
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from temporalio.client import WorkflowFailureError
 
 from cluster.plan import Mode
-from runbooks.deploy import DeployRequest
-from tests.conftest import APPLY, working
+from lab.faults import Fault
+from tests.conftest import APPLY, Deployment, Start, working
+from tests.runs import parked, until
 from tests.twin import TwinThread, inventory_file
 from workers.embedded import TemporalServer, free_port
+from workflows.catalogue import RunbookRequest
 
 FOLDER = Path(__file__).parent / "histories"
 
 
+class Recorder:
+    """One twin, one server, one worker; each branch starts from bare arrays unless it goes on from the one before."""
+
+    def __init__(self, twin: TwinThread, start: Start) -> None:
+        self.twin, self.start = twin, start
+
+    async def keep(self, name: str, run: Deployment) -> None:
+        with contextlib.suppress(WorkflowFailureError):
+            await run.result()
+        history = (await run.fetch_history()).to_json()
+        # a stack trace names paths of the machine that recorded it, and replay does not read it
+        history = re.sub(r'"stackTrace": "(?:[^"\\]|\\.)*"', '"stackTrace": ""', history)
+        (FOLDER / f"{name}.json.gz").write_bytes(gzip.compress(history.encode(), mtime=0))
+        print(f"recorded {name}")
+
+    async def ends(self) -> None:
+        """Runs that need nobody."""
+        for name, request in (
+            ("deploy-plan", RunbookRequest(mode=Mode.PLAN)),
+            ("deploy-apply", APPLY),
+            ("deploy-nothing-to-do", APPLY),
+            ("deploy-refused", RunbookRequest(cluster="elsewhere")),
+            ("deploy-plan-changed", RunbookRequest(mode=Mode.APPLY, plan="0123456789abcdef")),
+        ):
+            await self.keep(name, await self.start(request))
+
+    async def parked(self, name: str, fault: Fault, *answers: tuple[str, dict[str, str]]) -> None:
+        """A run that parks, and what a person then says."""
+        self.twin.reset()
+        self.twin.world.faults.plant(fault)
+        run = await self.start()
+        step = await parked(run)
+        for update, message in answers:
+            await run.execute_update(update, {**message, **({"step": step.title} if "answer" in message else {})})
+        await self.keep(name, run)
+
+    async def interrupted(self, name: str, *updates: str) -> None:
+        """A run that is paused, aborted or cancelled while it changes the world."""
+        self.twin.reset()
+        run = await self.start()
+        await until(
+            run, lambda steps: sum(s.state == "running" and s.title.startswith("Paths") for s in steps[25:]) > 0
+        )
+        for update in updates:
+            await (run.cancel() if update == "cancel" else run.execute_update(update))
+        await self.keep(name, run)
+
+
 async def record() -> None:
-    """Four runs on one twin: a plan, an apply, another apply, and one that is refused."""
+    """Every branch that a deployment can take."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         twin = TwinThread(inventory_file(Path(folder)))
         server = TemporalServer(database=None, port=free_port(), ui_port=None, log=Path(folder) / "temporal.log")
         client = await server.start(print)
         async with working(client, twin.inventory, twin.path.parent) as start:
-            for name, request in (
-                ("deploy-plan", DeployRequest(mode=Mode.PLAN)),
-                ("deploy-apply", APPLY),
-                ("deploy-nothing-to-do", APPLY),
-                ("deploy-refused", DeployRequest(cluster="elsewhere")),
-            ):
-                run = await start(request)
-                try:
-                    await run.result()
-                except WorkflowFailureError as error:
-                    print(f"{name}: {error.cause}")
-                history = (await run.fetch_history()).to_json()
-                # a stack trace names paths of the machine that recorded it, and replay does not read it
-                history = re.sub(r'"stackTrace": "(?:[^"\\]|\\.)*"', '"stackTrace": ""', history)
-                (FOLDER / f"{name}.json").write_text(history + "\n")
-                print(f"recorded {name}")
+            recorder = Recorder(twin, start)
+            await recorder.ends()
+            full = Fault("X90R3-SiteB", "POST /connections", "fail", status=400, message="Array is out of LUNs.")
+            busy = Fault("pve:", "POST .*/qemu/101/clone", "fail", status=400, message="no space")
+            await recorder.parked(
+                "deploy-retried", full, ("note", {"text": "more LUNs"}), ("answer", {"answer": "retry"})
+            )
+            await recorder.parked("deploy-skipped", busy, ("answer", {"answer": "skip", "why": "not needed"}))
+            await recorder.parked("deploy-parked-aborted", replace(full, met=[]), ("abort", {}))
+            await recorder.interrupted("deploy-paused", "pause", "resume")
+            await recorder.interrupted("deploy-aborted", "abort")
+            await recorder.interrupted("deploy-cancelled", "cancel")
         await server.stop()
         twin.stop()
 

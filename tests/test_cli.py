@@ -63,6 +63,9 @@ def test_help_teaches():
     [
         (["frobnicate"], "No such command 'frobnicate'"),
         (["run", "deploy", "--paln"], "No such option: --paln"),
+        (["plan", "deplyo", "-i", str(EXAMPLE)], "there is no runbook 'deplyo': there are deploy"),
+        (["run", "deploy", "-i", str(EXAMPLE), "--input", "[1]"], "--input: it must be a JSON object"),
+        (["run", "deploy", "-i", str(EXAMPLE), "--input", '{"mdoe": "apply"}'], "--input: mdoe: Extra inputs are not"),
         (["worker", "-i", "nowhere.yaml"], "there is no inventory file nowhere.yaml"),
     ],
 )

@@ -1,12 +1,18 @@
 """The page of a run, as text."""
 
 from datetime import timedelta
+from typing import Any
 
-from workflows.page import Section, StepRecord, render, story
+from workflows.page import Question, Section, Sheet, StepRecord, story
+from workflows.page import render as render_sheet
 
 
 def step(title: str, finding: str = "", state: str = "done", at: int = 0) -> StepRecord:
     return StepRecord(title=title, state=state, at=timedelta(seconds=at), finding=finding)
+
+
+def render(headline: str, now: str, sections: list[Section], **more: Any) -> str:
+    return render_sheet(Sheet(headline=headline, now=now, sections=sections, **more))
 
 
 def test_says_what_is_under_way():
@@ -16,8 +22,8 @@ def test_says_what_is_under_way():
     )
 
     assert page == (
-        "### Build\n\n**Now: Pod is online.**\n\n| T+ | | Step | Finding |\n| --- | --- | --- | --- |\n"
-        "| 00:00 | … | Pod is online | under way |\n"
+        "### Build\n\n**Now: Pod is online.**\n\n| T+ | | Step | Took | Finding |\n| --- | --- | --- | --- | --- |\n"
+        "| 00:00 | … | Pod is online |  | under way |\n"
     )
 
 
@@ -26,9 +32,9 @@ def test_a_finished_section_shrinks_to_one_line():
     done = Section(title="Preflight", steps=[step(f"Node {number} is ready") for number in range(12)])
     page = render("Build", "Now", [done, Section(title="Apply", steps=[step("Pod is online", "online", at=65)])])
 
-    assert "| 00:00 | ✓ | Preflight | 12 steps |" in page
+    assert "| 00:00 | ✓ | Preflight | 0.0 ms | 12 steps |" in page
     assert "Node 3" not in page
-    assert "| 01:05 | ✓ | Pod is online | online |" in page
+    assert "| 01:05 | ✓ | Pod is online |  | online |" in page
 
 
 def test_a_failed_section_shows_every_step():
@@ -39,8 +45,8 @@ def test_a_failed_section_shows_every_step():
 
     page = render("Build", "Stopped", [bad, Section(title="Apply", steps=[step("Three")])])
 
-    assert "| 00:00 | ✗ | Two | NotFound: nothing there |" in page
-    assert "| 00:00 | ✓ | One | well |" in page
+    assert "| 00:00 | ✗ | Two |  | NotFound: nothing there |" in page
+    assert "| 00:00 | ✓ | One |  | well |" in page
 
 
 def test_stays_below_three_kilobytes_with_two_hundred_guests():
@@ -50,14 +56,14 @@ def test_stays_below_three_kilobytes_with_two_hundred_guests():
 
     assert len(page.encode()) < 3000
     assert "Guest vm-199 runs" in page
-    assert "earlier lines are in the history." in page
+    assert "earlier lines: see *History*." in page
 
 
 def test_keeps_table_and_typography_whole():
     """A pipe would end a cell, a dollar begin mathematics, two dashes become one."""
     page = render("Build", "Now", [Section(title="Apply", steps=[step("a|b", "costs $5 -- or\nmore")])])
 
-    assert "| a\\|b | costs \\$5 - - or more |" in page
+    assert "| a\\|b |  | costs \\$5 - - or more |" in page
 
 
 def test_tells_the_same_as_plain_text():
@@ -65,3 +71,40 @@ def test_tells_the_same_as_plain_text():
     section = Section(title="Apply", steps=[step("Pod is online", "online"), step("Hosts see it", state="running")])
 
     assert story([section]) == ["✓ Pod is online: online", "… Hosts see it: under way"]
+
+
+def test_lists_questions_with_the_ways_to_answer_them():
+    """What failed, what was changed before, what can be said: in this order, above the steps."""
+    page = render(
+        "Build",
+        "Parked: Guest web runs failed. It waits for your answer.",
+        [Section(title="Apply", steps=[step("Guest web runs", "Rejected: no space", state="parked", at=65)])],
+        questions=(
+            Question(step="Guest web runs", word="Rejected", message="no space", skip="it is not put under HA"),
+        ),
+        before="12 changes, the last one HA: register vm:300",
+        links=(("History", "/namespaces/default/workflows/x/history"),),
+    )
+
+    assert page == (
+        "### Build\n\n**Parked: Guest web runs failed. It waits for your answer.**\n\n"
+        "- **Guest web runs**: `Rejected` no space\n\n"
+        "Changed before: 12 changes, the last one HA: register vm:300\n\n"
+        '- Mend the cause, then *Update* `answer` with `{"answer": "retry"}`.\n'
+        '- `{"answer": "skip", "step": "Guest web runs", "why": "…"}`: it is not put under HA.\n'
+        '- `{"answer": "abort"}` ends the run in its safe condition.\n\n'
+        "| T+ | | Step | Took | Finding |\n| --- | --- | --- | --- | --- |\n"
+        "| 01:05 | ? | Guest web runs |  | Rejected: no space |\n"
+        "\n[History](/namespaces/default/workflows/x/history)\n"
+    )
+
+
+def test_stays_below_three_kilobytes_when_everything_fails():
+    """Long errors of many steps are cut, never the ways to answer."""
+    steps = [step(f"Guest vm-{n} runs", "Rejected: " + "x" * 400, state="parked") for n in range(200)]
+    questions = tuple(Question(step=s.title, word="Rejected", message="x" * 400, skip="y" * 300) for s in steps)
+    page = render("Build", "Parked", [Section(title="Apply", steps=steps)], questions=questions, notes=("n" * 900,) * 9)
+
+    assert len(page.encode()) < 3000
+    assert "and 197 more" in page
+    assert '`{"answer": "abort"}`' in page

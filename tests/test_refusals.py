@@ -1,46 +1,57 @@
 """What stands in the way is told with name, value and remedy; nothing is half done, a run after the fix goes on."""
 
-import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 import trustme
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client
 
 from activities.clients.purity import FlashArray
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts as SshHosts
-from tests.conftest import Deployment, working
+from runbooks.deploy import DeployReport
+from tests.conftest import working
+from tests.runs import parked_or_ended, said
 from tests.twin import TwinThread, inventory_file
-from workers.follow import why
 from workers.inventory_file import load
 
-Deploy = Callable[..., Awaitable[Deployment]]
+
+@dataclass
+class Ended:
+    """A deployment that came to its end, or parked with these words and was aborted."""
+
+    report: DeployReport | None
+    parked: str = ""
+
+
+Deploy = Callable[..., Awaitable[Ended]]
 
 
 @pytest_asyncio.fixture
 async def deploy(client: Client, twin: TwinThread) -> AsyncIterator[Deploy]:
     """Deploy the example on the twin, with the inventory changed as said."""
 
-    async def go(**replacements: str) -> Deployment:
+    async def go(**replacements: str) -> Ended:
         path = inventory_file(twin.path.parent, **replacements) if replacements else twin.path
         inventory = load(path)
         async with working(client, inventory, path.parent) as start:
             run = await start()
-            with contextlib.suppress(WorkflowFailureError):
-                await run.result()
-            return run
+            step = await parked_or_ended(run)
+            if step is None:
+                return Ended(await run.result())
+            assert (await said(run, "abort")).startswith("Nothing was changed.")
+            return Ended(None, f"{step.title}: {step.finding}")
 
     yield go
     inventory_file(twin.path.parent)
 
 
-async def refused(run: Deployment) -> str:
-    with pytest.raises(WorkflowFailureError) as caught:
-        await run.result()
-    return why(caught.value)
+async def refused(run: Ended) -> str:
+    """What the run parked with."""
+    assert run.report is None, "it went through"
+    return run.parked
 
 
 def array(twin: TwinThread, name: str = "X90R3-SiteA") -> FlashArray:
@@ -112,12 +123,12 @@ async def test_a_volume_group_of_that_name_on_another_device(twin: TwinThread, d
 async def test_an_unreachable_array(twin: TwinThread, deploy: Deploy):
     """The address that does not answer is named, with what happened there."""
     port = next(line for line in twin.path.read_text().splitlines() if ".101.10:8443" in line).split(":")[-1]
-    said = await refused(await deploy(**{".101.10:8443": ".101.99:8443"}))
+    words = await refused(await deploy(**{".101.10:8443": ".101.99:8443"}))
 
     assert port == "8443"
-    assert said.startswith("Array X90R3-SiteA is ready: Unreachable: X90R3-SiteA at 127.")
-    assert "does not answer" in said
-    assert "refused" in said
+    assert words.startswith("Array X90R3-SiteA is ready: Unreachable: X90R3-SiteA at 127.")
+    assert "does not answer" in words
+    assert "refused" in words
     assert twin.change_lines() == []
 
 
@@ -125,11 +136,11 @@ async def test_a_certificate_of_another_authority(twin: TwinThread, deploy: Depl
     """Whoever answers with a wrong certificate is not spoken to, and not asked again."""
     authority = trustme.CA(organization_name="somebody else")
     authority.cert_pem.write_to_path(str(twin.path.parent / "secrets" / "other.pem"))
-    said = await refused(await deploy(**{"secrets/ca.pem": "secrets/other.pem"}))
+    words = await refused(await deploy(**{"secrets/ca.pem": "secrets/other.pem"}))
 
-    assert said.startswith("Array X90R3-SiteA is ready: Unauthorized: X90R3-SiteA at 127.")
-    assert "its certificate is not signed by secrets/other.pem" in said
-    assert said.endswith("put the right CA into arrays.ca")
+    assert words.startswith("Array X90R3-SiteA is ready: Unauthorized: X90R3-SiteA at 127.")
+    assert "its certificate is not signed by secrets/other.pem" in words
+    assert words.endswith("put the right CA into arrays.ca")
 
 
 async def test_a_cluster_certificate_of_another_authority(twin: TwinThread, deploy: Deploy):
@@ -137,19 +148,21 @@ async def test_a_cluster_certificate_of_another_authority(twin: TwinThread, depl
     authority = trustme.CA(organization_name="somebody else")
     authority.cert_pem.write_to_path(str(twin.path.parent / "secrets" / "other.pem"))
     lines = "token: file:secrets/pve.token\n  ca: secrets/"
-    said = await refused(await deploy(**{f"{lines}ca.pem": f"{lines}other.pem"}))
+    words = await refused(await deploy(**{f"{lines}ca.pem": f"{lines}other.pem"}))
 
-    assert said.startswith("Cluster is quorate and complete: Unauthorized: pxmx01-01: its certificate is not signed by")
-    assert said.endswith("put the cluster's own CA into api.ca: /etc/pve/pve-root-ca.pem of any node")
+    assert words.startswith(
+        "Cluster is quorate and complete: Unauthorized: pxmx01-01: its certificate is not signed by"
+    )
+    assert words.endswith("put the cluster's own CA into api.ca: /etc/pve/pve-root-ca.pem of any node")
 
 
 async def test_a_refused_array_token(twin: TwinThread, deploy: Deploy):
     """A token that the array does not know: the reference is named, the token is not."""
     token = twin.path.parent / "secrets" / "wrong.token"
     token.write_text("11111111-2222-3333-4444-555555555555")
-    said = await refused(await deploy(**{"secrets/X90R3-SiteA.token": "secrets/wrong.token"}))
+    words = await refused(await deploy(**{"secrets/X90R3-SiteA.token": "secrets/wrong.token"}))
 
-    assert said == (
+    assert words == (
         "Array X90R3-SiteA is ready: Unauthorized: X90R3-SiteA: the array refuses the API token in "
         "file:secrets/wrong.token; renew it and try again"
     )
@@ -158,10 +171,10 @@ async def test_a_refused_array_token(twin: TwinThread, deploy: Deploy):
 async def test_a_refused_cluster_token(twin: TwinThread, deploy: Deploy):
     """The same for Proxmox VE."""
     (twin.path.parent / "secrets" / "wrong.token").write_text("11111111-2222-3333-4444-555555555555")
-    said = await refused(await deploy(**{"secrets/pve.token": "secrets/wrong.token"}))
+    words = await refused(await deploy(**{"secrets/pve.token": "secrets/wrong.token"}))
 
-    assert said.startswith("Cluster is quorate and complete: Unauthorized: Proxmox VE: ")
-    assert "check api.token_id and the secret that api.token refers to" in said
+    assert words.startswith("Cluster is quorate and complete: Unauthorized: Proxmox VE: ")
+    assert "check api.token_id and the secret that api.token refers to" in words
 
 
 async def test_an_array_token_that_may_only_read(twin: TwinThread, deploy: Deploy):
@@ -201,17 +214,17 @@ async def test_an_offline_node(twin: TwinThread, deploy: Deploy):
     """All nodes must be there to build on."""
     twin.power_off("pxmx02-03")
     before = twin.change_lines()
-    said = await refused(await deploy())
+    words = await refused(await deploy())
 
-    assert "pxmx02-03 offline; all nodes must be online to build the cluster" in said
+    assert "pxmx02-03 offline; all nodes must be online to build the cluster" in words
     assert twin.change_lines() == before
 
 
 async def test_a_secret_that_is_not_there(twin: TwinThread, deploy: Deploy):
     """A missing file is named by its reference."""
-    said = await refused(await deploy(**{"secrets/X90R3-SiteB.token": "secrets/none.token"}))
+    words = await refused(await deploy(**{"secrets/X90R3-SiteB.token": "secrets/none.token"}))
 
-    assert said == (
+    assert words == (
         "Array X90R3-SiteB is ready: NotFound: secret file:secrets/none.token: cannot be read by the worker "
         "(No such file or directory)"
     )
@@ -224,10 +237,10 @@ async def test_an_unknown_host_key(twin: TwinThread, deploy: Deploy):
     (twin.path.parent / "secrets" / "swapped").write_text(
         lines[0].split(" ", 1)[0] + " " + lines[1].split(" ", 1)[1] + "".join(lines[1:])
     )
-    said = await refused(await deploy(**{"secrets/known_hosts": "secrets/swapped"}))
+    words = await refused(await deploy(**{"secrets/known_hosts": "secrets/swapped"}))
 
-    assert "pxmx01-01 at 127." in said
-    assert "its host key is not the one in ssh.known_hosts; compare the fingerprint on the host's console" in said
+    assert "pxmx01-01 at 127." in words
+    assert "its host key is not the one in ssh.known_hosts; compare the fingerprint on the host's console" in words
 
 
 async def test_a_node_without_a_package(twin: TwinThread, deploy: Deploy):
@@ -241,7 +254,9 @@ async def test_a_node_without_a_package(twin: TwinThread, deploy: Deploy):
     assert twin.change_lines() == []
 
     twin.world.nodes["pxmx02-02"].packages.add("corosync-qdevice")
-    assert (await (await deploy()).result()).changed > 0
+    done = await deploy()
+    assert done.report is not None
+    assert done.report.changed > 0
 
 
 async def test_a_witness_without_qnetd(twin: TwinThread, deploy: Deploy):
@@ -257,28 +272,28 @@ async def test_a_witness_without_qnetd(twin: TwinThread, deploy: Deploy):
 async def test_a_witness_that_lets_no_root_in(twin: TwinThread, deploy: Deploy):
     """`pvecm qdevice setup` would fail in the middle, so it is asked before."""
     twin.world.witness.root_keys.clear()
-    said = await refused(await deploy())
+    words = await refused(await deploy())
 
-    assert said.startswith("Quorum device votes: Unauthorized: pxmx01-01: root cannot log in to the witness at 127.")
-    assert "run there once: ssh-copy-id root@127." in said
+    assert words.startswith("Quorum device votes: Unauthorized: pxmx01-01: root cannot log in to the witness at 127.")
+    assert "run there once: ssh-copy-id root@127." in words
     assert twin.change_lines() == []
 
 
 async def test_a_far_witness(twin: TwinThread, deploy: Deploy):
     """A round trip above its limit is told with both figures."""
     twin.world.rtt_ms[frozenset(("site-b", "third"))] = 25.0
-    said = await refused(await deploy())
+    words = await refused(await deploy())
 
-    assert "(witness_rtt) is 25 ms, limits.witness_rtt allows 10 ms" in said
+    assert "(witness_rtt) is 25 ms, limits.witness_rtt allows 10 ms" in words
 
 
 async def test_clocks_that_differ(twin: TwinThread, deploy: Deploy):
     """HA decides about fencing by wall clocks."""
     twin.world.nodes["pxmx02-03"].clock_offset = 300.0
-    said = await refused(await deploy())
+    words = await refused(await deploy())
 
-    assert said.startswith("Clocks agree: Refuted: clocks differ: pxmx02-03 is ")
-    assert said.endswith("check chrony on both")
+    assert words.startswith("Clocks agree: Refuted: clocks differ: pxmx02-03 is ")
+    assert words.endswith("check chrony on both")
 
 
 async def test_an_initiator_name_that_is_not_the_inventorys(twin: TwinThread, deploy: Deploy):
@@ -293,10 +308,10 @@ async def test_an_initiator_name_that_is_not_the_inventorys(twin: TwinThread, de
 
 async def test_a_guest_id_that_is_taken(twin: TwinThread, deploy: Deploy):
     """The template's own id, given to a guest by mistake."""
-    said = await refused(await deploy(**{"vmid: 300": "vmid: 101"}))
+    words = await refused(await deploy(**{"vmid: 300": "vmid: 101"}))
 
-    assert said.startswith("Guest ac-test-vm-01 runs on pxmx01-01: Conflict: vmid 101 belongs to the guest ")
-    assert "choose another guests.vmid" in said
+    assert words.startswith("Guest ac-test-vm-01 runs on pxmx01-01: Conflict: vmid 101 belongs to the guest ")
+    assert "choose another guests.vmid" in words
     assert twin.change_lines() == []
 
 

@@ -3,37 +3,33 @@
 `python -m tests.record` records them anew after a conscious change.
 """
 
+import gzip
 from pathlib import Path
 
 import pytest
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Replayer
 
-from runbooks import ALL_RUNBOOKS
-from workers.run import FAILURES, SANDBOX
+from workers.replay import replayer
 
-HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json"))
+HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json.gz"))
 
 
-@pytest.mark.parametrize("path", HISTORIES, ids=[path.stem for path in HISTORIES])
+def name(path: Path) -> str:
+    return path.name.removesuffix(".json.gz")
+
+
+@pytest.mark.parametrize("path", HISTORIES, ids=[name(path) for path in HISTORIES])
 async def test_a_recorded_run_replays(path: Path):
-    """Every recorded branch: planned, applied, nothing to do, refused."""
-    replayer = Replayer(
-        workflows=ALL_RUNBOOKS,
-        data_converter=pydantic_data_converter,
-        workflow_runner=SANDBOX,
-        workflow_failure_exception_types=FAILURES,
-    )
-
-    await replayer.replay_workflow(WorkflowHistory.from_json(path.stem, path.read_text()))
+    """Every recorded branch: planned, applied, parked and answered, paused, aborted."""
+    await replayer().replay_workflow(WorkflowHistory.from_json(name(path), gzip.decompress(path.read_bytes()).decode()))
 
 
 def test_there_is_a_history_of_every_branch():
-    """Four ways a deployment ends."""
-    assert {path.stem for path in HISTORIES} == {
-        "deploy-plan",
-        "deploy-apply",
-        "deploy-nothing-to-do",
-        "deploy-refused",
-    }
+    """The ways in which a deployment can go."""
+    assert {name(path) for path in HISTORIES} == {
+        f"deploy-{branch}"
+        for branch in (
+            "aborted", "apply", "cancelled", "nothing-to-do", "parked-aborted", "paused", "plan", "plan-changed",
+            "refused", "retried", "skipped",
+        )
+    }  # fmt: skip

@@ -10,11 +10,12 @@ from temporalio.client import Client
 
 from cluster.plan import Mode
 from lab.faults import Fault
-from runbooks.deploy import DeployRequest, DeployStretchedCluster
+from runbooks.deploy import DeployStretchedCluster
 from tests.conftest import Start
 from tests.twin import TwinThread
 from workers.children import Child
 from workers.embedded import TemporalServer
+from workflows.catalogue import RunbookRequest
 
 KILLS = 5
 
@@ -32,7 +33,7 @@ async def test_a_run_survives_five_workers_killed_at_random(twin: TwinThread, te
 
     run = await client.start_workflow(
         DeployStretchedCluster.run,
-        DeployRequest(mode=Mode.APPLY),
+        RunbookRequest(mode=Mode.APPLY),
         id=f"deploy/kill/{uuid.uuid4()}",
         task_queue=queue,
         execution_timeout=timedelta(minutes=5),

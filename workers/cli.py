@@ -2,7 +2,8 @@
 
 What takes long to import (vendor SDKs, the twin's servers) is imported by the command that needs it.
 
-Exit statuses: 0 done, 1 the run failed or the file has errors, 2 wrong use or something needed is missing.
+Exit statuses: 0 done, 1 the run failed or refused, or the file has errors, 2 wrong use or something needed is missing,
+3 a step has parked and the run waits for an answer.
 """
 
 import asyncio
@@ -13,24 +14,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
-from cluster.plan import Mode
-from runbooks.deploy import DeployReport, DeployRequest
-from workers import follow
+from workers import follow, run_commands, steer
 from workers.connect import connect
 from workers.embedded import TemporalServer
 from workers.errors import Unusable
 from workers.inventory_file import InventoryError, load
 from workers.lab_commands import lab
-from workers.options import EXAMPLE, InventoryOption, JsonOption, out
+from workers.options import EXAMPLE, InventoryOption, JsonOption, err, inventory_path, out
 from workers.settings import Settings
 from workers.status import show_status
 from workers.story import Story
 from workers.temporal_binary import obtain
-
-err = Console(stderr=True)
 
 app = typer.Typer(
     name="quorate",
@@ -41,19 +37,11 @@ app = typer.Typer(
     "Start with [bold]quorate demo[/bold]: it builds the example cluster on an emulated world, here on this machine.",
     rich_markup_mode="rich",
 )
-runs = typer.Typer(no_args_is_help=True, help="Start a runbook and follow it.")
 app.add_typer(lab, name="lab")
-app.add_typer(runs, name="run")
 
 
-def _inventory(option: Path | None) -> Path:
-    path = option or Settings().inventory
-    if not path.exists():
-        raise Unusable(
-            f"there is no inventory file {path}",
-            f"name one with --inventory or QUORATE_INVENTORY; {EXAMPLE.parent.name}/{EXAMPLE.name} is an example",
-        )
-    return path
+for command in run_commands.COMMANDS:
+    app.command()(command)
 
 
 @app.command()
@@ -114,7 +102,7 @@ def up(
     """
     from workers.run import until_stopped
 
-    path, settings = _inventory(inventory), Settings()
+    path, settings = inventory_path(inventory), Settings()
     known = load(path)
 
     async def stay() -> None:
@@ -142,7 +130,7 @@ def run_worker(inventory: InventoryOption = None) -> None:
     """Start one worker against the Temporal server of your profile (TEMPORAL_ADDRESS, TEMPORAL_PROFILE)."""
     from workers.run import until_stopped
 
-    path = _inventory(inventory)
+    path = inventory_path(inventory)
     known = load(path)
 
     async def work() -> None:
@@ -156,49 +144,6 @@ def run_worker(inventory: InventoryOption = None) -> None:
         await until_stopped(client, known, path.parent, settings, ready)
 
     asyncio.run(work())
-
-
-@runs.command()
-def deploy(
-    inventory: InventoryOption = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Only say what would be changed.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Build the stretched cluster of the inventory; a second run changes nothing."""
-    known = load(_inventory(inventory))
-    request = DeployRequest(cluster=known.name, mode=Mode.PLAN if plan else Mode.APPLY)
-    console = err if as_json else out
-
-    async def go() -> DeployReport:
-        handle = await follow.start_deploy(await connect(), request, known.name, Settings().task_queue)
-        story = Story(console)
-        try:
-            async for step in follow.steps(handle):
-                story.step(step)
-        finally:
-            story.rest()
-        return await follow.result(handle)
-
-    try:
-        report = asyncio.run(go())
-    except KeyboardInterrupt:
-        err.print("no longer followed; the run goes on: see `quorate status`")
-        raise
-    if as_json:
-        out.print_json(data=report.model_dump(mode="json"))
-        return
-    out.print()
-    if report.mode is Mode.PLAN:
-        for number, intent in enumerate(report.planned, start=1):
-            out.print(f"{number:3} {escape(str(intent))}", soft_wrap=True)
-        out.print(f"[bold]{len(report.planned)} changes planned, none made; digest {report.digest}[/bold]")
-    elif report.changed:
-        out.print(f"[bold green]{report.changed} changes made and proven in {report.seconds:.1f} s[/bold green]")
-    else:
-        out.print(
-            "[bold green]nothing to change: everything is as the inventory wishes[/bold green] "
-            f"({report.seconds:.1f} s)"
-        )
 
 
 @app.command()
@@ -234,7 +179,7 @@ def run(arguments: list[str] | None = None) -> int:
         for complaint in error.complaints:
             err.print(f"  {escape(str(complaint))}", soft_wrap=True)
         return 1
-    except follow.Failed as error:
+    except (follow.Failed, steer.Refused) as error:
         _complain(str(error))
         return 1
     except Unusable as error:

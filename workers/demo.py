@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from cluster.plan import Mode
-from runbooks.deploy import DeployReport, DeployRequest
+from runbooks.deploy import DeployReport, DeployStretchedCluster
 from workers import follow
 from workers.children import TWIN_READY, WORKER_READY, Child
 from workers.embedded import TemporalServer, free_port
 from workers.errors import Unusable
 from workers.inventory_file import load
 from workers.story import Story
+from workflows.catalogue import RunbookRequest
 from workflows.page import StepRecord
 
 
@@ -39,11 +40,14 @@ async def demo(inventory_path: Path, state: Path, *, speed: float, story: Story)
         reports = []
         for title in ("first run: build it", "second run: nothing is left to do"):
             story.heading(title)
-            handle = await follow.start_deploy(client, DeployRequest(mode=Mode.APPLY), inventory.name, "runbooks")
-            async for step in follow.steps(handle):
+            request = RunbookRequest(mode=Mode.APPLY)
+            handle = await follow.start_run(client, DeployStretchedCluster, request, inventory.name, "runbooks")
+            async for look in follow.looks(handle):
                 _alive(children)
-                story.step(step)
-            reports.append(await follow.result(handle))
+                story.tell(look)
+                if look.parked:
+                    raise Unusable("a step of the demonstration failed", f"look at its steps, and at {state}")
+            reports.append(DeployReport.model_validate((await follow.result(handle, DeployReport)).model_dump()))
         summary = summarise(*reports)
         (state / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
         return summary

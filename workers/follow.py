@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import (
     Client,
+    WorkflowExecutionDescription,
     WorkflowExecutionStatus,
     WorkflowFailureError,
     WorkflowHandle,
@@ -16,80 +19,118 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError, CancelledError, TerminatedError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from runbooks.deploy import DeployReport, DeployRequest, DeployStretchedCluster
+from cluster.units import seconds
+from workers.catalogue import type_name
 from workers.errors import Unusable
-from workflows.page import Section, StepRecord
+from workflows.catalogue import RunbookReport, RunbookRequest
+from workflows.page import OPEN, Section, StepRecord
+from workflows.runbook import Runbook
 
 POLL = 0.25
 # A query needs a worker; without one it would wait for ever.
 PATIENCE = timedelta(seconds=3)
+SILENT = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION)
 
-# Shown beside the page in the Temporal UI, from the first second on.
-DETAILS = """Builds the stretched cluster: pod, hosts, paths, shared LVM, quorum device, guests, HA.
-
-It plans first and stops at the first thing that stands in the way, before anything is changed.
-Started again, it changes only what still differs. To end it, use *Request Cancellation*: what was done stays done."""
-
-Deployment = WorkflowHandle[DeployStretchedCluster, DeployReport]
+Run = WorkflowHandle[Any, Any]
 
 
 class Failed(Exception):
     """The run ended without a result; the text is what a person is told."""
 
 
-async def start_deploy(client: Client, request: DeployRequest, cluster: str, queue: str) -> Deployment:
+@dataclass
+class Look:
+    """One look at a run: steps that have ended or parked since the last one, what is under way, and remarks."""
+
+    steps: list[StepRecord] = field(default_factory=list)
+    under_way: list[str] = field(default_factory=list)
+    remark: str = ""
+    parked: bool = False
+
+
+async def start_run(client: Client, runbook: type[Runbook], request: RunbookRequest, cluster: str, queue: str) -> Run:
     """One run per cluster and procedure: Unusable when it runs already."""
-    run_id = f"deploy/{cluster}"
+    run_id = f"{runbook.about.name}/{cluster}"
     try:
         return await client.start_workflow(
-            DeployStretchedCluster.run,
+            type_name(runbook),
             request,
             id=run_id,
             task_queue=queue,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-            static_summary=f"Deploy {cluster}: {request.mode}",
-            static_details=DETAILS,
+            static_summary=f"{runbook.about.name} {cluster}: {request.mode}",
+            static_details=details(runbook),
         )
     except WorkflowAlreadyStartedError:
         raise Unusable(f"{run_id} is running already", "follow it with `quorate status`, or wait for its end") from None
 
 
-async def steps(handle: WorkflowHandle[Any, Any]) -> AsyncIterator[StepRecord | str | list[str]]:
-    """Each step once, when it has ended; the titles of those under way at every look; remarks about the wait."""
-    shown: set[tuple[int, int]] = set()
+def details(runbook: type[Runbook]) -> str:
+    """What stands beside the page in the Temporal UI, from the first second on."""
+    about = runbook.about
+    return (
+        f"{about.what}.\n\nStart it {about.when}.\n\n"
+        "*Update* says what can be told to it: `pause`, `resume`, `note`, `abort`, and `answer` when a step has "
+        f"parked.\n\nAborted or cancelled: {about.landing}. Do not *Terminate*: that lands nothing."
+    )
+
+
+async def looks(handle: Run) -> AsyncIterator[Look]:
+    """Look after look until the run has ended. A step comes once when it has ended, and whenever it parks."""
+    shown: set[tuple[int, int, str]] = set()
     silent = False
     while True:
-        closed = (await handle.describe()).status != WorkflowExecutionStatus.RUNNING
-        try:
-            sections = await handle.query("steps", result_type=list[Section], rpc_timeout=PATIENCE)
-        except WorkflowQueryFailedError:
-            sections = []
-        except RPCError as error:
-            if error.status not in (
-                RPCStatusCode.DEADLINE_EXCEEDED,
-                RPCStatusCode.CANCELLED,
-                RPCStatusCode.FAILED_PRECONDITION,
-            ):
-                raise
-            sections = []
-            if not silent and not closed:
-                silent = True
-                yield "no worker answers for this run: start one with `quorate worker` or `quorate up`"
-        for s, section in enumerate(sections):
+        description = await handle.describe()
+        closed = description.status != WorkflowExecutionStatus.RUNNING
+        look = Look()
+        sections = await sections_of(handle)
+        if sections is None and not silent and not closed:
+            silent = True
+            look.remark = "no worker answers for this run: start one with `quorate worker` or `quorate up`"
+        tries = retries(description)
+        for s, section in enumerate(sections or ()):
             for n, step in enumerate(section.steps):
-                if step.state != "running" and (s, n) not in shown:
-                    shown.add((s, n))
-                    yield step
-        yield [step.title for section in sections for step in section.steps if step.state == "running"]
+                look.parked |= step.state == "parked"
+                if step.state in OPEN and step.state != "parked":
+                    look.under_way.append(step.title + (f", {tries[step.title]}" if step.title in tries else ""))
+                elif (key := (s, n, step.state + step.finding)) not in shown:
+                    shown.add(key)
+                    look.steps.append(step)
+        yield look
         if closed:
             return
         await asyncio.sleep(POLL)
 
 
-async def result(handle: Deployment) -> DeployReport:
+async def sections_of(handle: Run) -> list[Section] | None:
+    """All steps so far; None when no worker answers."""
+    try:
+        found: list[Section] = await handle.query("steps", result_type=list[Section], rpc_timeout=PATIENCE)
+    except WorkflowQueryFailedError:
+        return []
+    except RPCError as error:
+        if error.status not in SILENT:
+            raise
+        return None
+    return found
+
+
+def retries(description: WorkflowExecutionDescription) -> dict[str, str]:
+    """Steps that are being tried again: which attempt, when the next one is due, and why."""
+    pending = description.raw_description.pending_activities
+    return {one.activity_id.partition(" ")[2]: _retry(one) for one in pending if one.attempt > 1}
+
+
+def _retry(one: PendingActivityInfo) -> str:
+    due = one.scheduled_time.ToDatetime(tzinfo=UTC) - datetime.now(UTC)
+    when = f" in {seconds(due)}" if due > timedelta() else ""
+    return f"attempt {one.attempt}{when}: {one.last_failure.message[:160]}"
+
+
+async def result(handle: Run, kind: type[RunbookReport]) -> RunbookReport:
     """The report, or Failed with the reason in words."""
     try:
-        return await handle.result()
+        return kind.model_validate(await handle.result())
     except WorkflowFailureError as error:
         raise Failed(why(error)) from None
 
@@ -100,7 +141,7 @@ def why(error: WorkflowFailureError) -> str:
     if isinstance(cause, ApplicationError):
         return cause.message
     if isinstance(cause, CancelledError):
-        return "the run was cancelled; what was changed until then is in its history"
+        return "the run was cancelled; its page says how things were left"
     if isinstance(cause, TerminatedError):
         return "the run was terminated; what was changed until then is in its history"
     return str(cause or error)

@@ -1,16 +1,25 @@
-"""A heartbeat for every activity, as long as its worker lives.
+"""What the worker adds to every activity: a heartbeat, and an orderly stop.
 
-A worker that dies is noticed when its beats stop, ten seconds later, whatever the step's own limit is; a call that
-hangs is ended by its client's time limit and by the attempt's. What the activity itself reports is repeated, so that
-the last progress stays visible.
+The heartbeat lasts as long as the worker lives: one that dies is noticed when its beats stop, ten seconds later,
+whatever the step's own limit is; a call that hangs is ended by its client's time limit and by the attempt's. With the
+beat travel the last progress and what was changed so far.
+
+The stop: a change that is under way is brought to its end. An activity that is cancelled (the run is paused or
+aborted, a person pauses or resets the activity in the Temporal UI) goes on to its next place where nothing is half
+done (`activities.attempt`). Reads are ended at once, and so is everything when the worker itself is being stopped:
+that looks like a lost reply, and the next attempt reads before it writes.
 """
 
 import asyncio
 import contextlib
 import inspect
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
+from pydantic import ValidationError
 from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, CancelledError
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ActivityOutboundInterceptor,
@@ -18,7 +27,12 @@ from temporalio.worker import (
     Interceptor,
 )
 
-EVERY = 2.0
+from activities.attempt import CURRENT, Attempt
+from cluster.plan import Finding, Made, Mode
+
+# How soon an activity learns that it shall stop: the server tells it in the answer to a beat.
+EVERY = timedelta(seconds=1)
+STOPPED = "Stopped"
 
 
 class Pulse(Interceptor):
@@ -30,13 +44,16 @@ class Pulse(Interceptor):
 
 
 class _Outbound(ActivityOutboundInterceptor):
-    def __init__(self, next: ActivityOutboundInterceptor) -> None:  # noqa: A002  # SDK's name
-        super().__init__(next)
-        self.last: tuple[Any, ...] = ()
+    """Every beat carries the last progress and, once something was begun, the changes."""
 
     def heartbeat(self, *details: Any) -> None:
-        self.last = details or self.last
-        super().heartbeat(*self.last)
+        attempt = CURRENT.get()
+        if attempt is None:
+            super().heartbeat(*details)
+            return
+        if details:
+            attempt.saying = details[0]
+        super().heartbeat(attempt.saying, attempt.made)
 
 
 class _Inbound(ActivityInboundInterceptor):
@@ -44,13 +61,78 @@ class _Inbound(ActivityInboundInterceptor):
         super().init(_Outbound(outbound))
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002  # SDK's name
+        attempt = Attempt(_earlier(activity.info().heartbeat_details))
+        CURRENT.set(attempt)
+        changing = any(getattr(argument, "mode", None) is Mode.APPLY for argument in input.args)
+        work = asyncio.ensure_future(super().execute_activity(input))
         beats = asyncio.create_task(_beat(threaded=not inspect.iscoroutinefunction(input.fn)))
         try:
-            return await super().execute_activity(input)
+            result = await (_to_its_end(work) if changing else work)
+        except (CancelledError, asyncio.CancelledError):
+            raise _stopped(attempt.made) from None
+        except ApplicationError as error:
+            raise _with_changes(error, attempt.made) from error.__cause__
         finally:
             beats.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await beats
+        if isinstance(result, Finding) and attempt.made.changes:
+            changes = attempt.made.and_then(result.changes)
+            return result.model_copy(update={"changes": changes, "changed": bool(changes)})
+        return result
+
+
+async def _to_its_end(work: asyncio.Future[Any]) -> Any:
+    """The result of work that stops by itself where it may; only the worker's own end cuts it off."""
+    while True:
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            if work.done():
+                raise
+            if activity.is_worker_shutdown():
+                work.cancel()
+                raise
+
+
+def _earlier(details: Sequence[Any]) -> Made:
+    """What earlier attempts of the same step told with their last beat."""
+    try:
+        return Made.model_validate(details[1]) if len(details) > 1 else Made()
+    except ValidationError:
+        return Made()  # the beat of another version; what is there is read from the world anyway
+
+
+def _stopped(made: Made) -> BaseException:
+    """How an attempt says that it was stopped, and what it had changed until then.
+
+    A pause or reset of the activity itself is the SDK's business: it turns a cancellation into a failed attempt and
+    tries again when the person goes on.
+    """
+    told = activity.cancellation_details()
+    if told is None or not told.cancel_requested:
+        return asyncio.CancelledError()
+    return ApplicationError(
+        "stopped, nothing is half done",
+        made,
+        type=STOPPED,
+        non_retryable=True,
+        category=ApplicationErrorCategory.BENIGN,
+    )
+
+
+def _with_changes(error: ApplicationError, made: Made) -> ApplicationError:
+    """The same error; with the changes that were made before it."""
+    if made == Made():
+        return error
+    return ApplicationError(
+        error.message,
+        made,
+        type=error.type,
+        non_retryable=error.non_retryable,
+        next_retry_delay=error.next_retry_delay,
+        category=error.category,
+    )
 
 
 async def _beat(*, threaded: bool) -> None:
@@ -60,4 +142,4 @@ async def _beat(*, threaded: bool) -> None:
             await asyncio.to_thread(activity.heartbeat)
         else:
             activity.heartbeat()
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(EVERY.total_seconds())

@@ -1,6 +1,7 @@
 """The worker: clients and activities bound to one inventory, and every runbook."""
 
 import asyncio
+import logging
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from activities.clients.ssh import Hosts as SshHosts
 from activities.guests import Guests
 from activities.hosts import Hosts
 from activities.inventory import InventoryReader
+from activities.plans import Plans
 from activities.proxmox import Proxmox
 from activities.purity import Purity
 from activities.quorum import Quorum
@@ -27,8 +29,10 @@ from activities.storage import Lvm
 from cluster.inventory import Inventory
 from runbooks import ALL_RUNBOOKS
 from workers.bootstrap import bootstrap
+from workers.pulse import EVERY as BEAT
 from workers.pulse import Pulse
 from workers.settings import Settings
+from workflows.claim import Claim
 
 # Our own pure packages need no fresh copy for every run of a workflow.
 SANDBOX = SandboxedWorkflowRunner(
@@ -36,6 +40,9 @@ SANDBOX = SandboxedWorkflowRunner(
         "activities", "cluster", "workflows", "runbooks.wishes", "opentelemetry"
     )
 )
+
+# A run that leaves the cache with a step under way makes OpenTelemetry complain about a context that is gone anyway.
+logging.getLogger("opentelemetry.context").setLevel(logging.CRITICAL)
 
 # Wrong input fails the run at once, with pydantic's words, instead of a task that is tried for ever.
 FAILURES: list[type[BaseException]] = [ValidationError]
@@ -47,6 +54,7 @@ def activities(inventory: Inventory, base: Path) -> list[Callable[..., Any]]:
     arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
     rooms = (
         InventoryReader(inventory),
+        Plans(),
         Purity(arrays),
         Access(arrays),
         Proxmox(api),
@@ -68,7 +76,7 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=ALL_RUNBOOKS,
+        workflows=[*ALL_RUNBOOKS, Claim],
         activities=activities(inventory, base),
         activity_executor=ThreadPoolExecutor(settings.activities, thread_name_prefix="activity"),
         max_concurrent_activities=settings.activities,
@@ -77,6 +85,7 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
         workflow_failure_exception_types=FAILURES,
         interceptors=[Pulse()],
         graceful_shutdown_timeout=settings.grace,
+        max_heartbeat_throttle_interval=BEAT,
     )
 
 

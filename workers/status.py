@@ -1,49 +1,65 @@
 """What `quorate status` shows: the newest runs, and the steps of those that are running."""
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
-from temporalio.service import RPCError
 
+from workers.catalogue import types
 from workers.connect import connect
-from workers.follow import PATIENCE
+from workers.follow import retries, sections_of
+from workflows.attributes import STATE
 from workflows.page import Section, story
 
 NEWEST = 10
-_SIGNS = {"completed": ("✓", "green"), "running": ("…", "yellow")}
-OURS = "WorkflowType = 'DeployStretchedCluster'"
+_SIGNS = {
+    "completed": ("✓", "green"),
+    "running": ("…", "yellow"),
+    "paused": ("‖", "yellow"),
+    "attention": ("?", "bold yellow"),
+}
 
 
 async def show_status(console: Console, *, as_json: bool) -> None:
     """Print the newest runs, newest first."""
     client = await connect()
-    runs = [run async for run in client.list_workflows(OURS, limit=NEWEST)]
-    open_steps = {run.run_id: await _steps(client, run) for run in runs if _running(run)}
+    runs = [run async for run in client.list_workflows(types(), limit=NEWEST)]
+    open_runs = {run.run_id: await _look(client, run) for run in runs if _running(run)}
     if as_json:
-        console.print_json(data=[_data(run, open_steps.get(run.run_id)) for run in runs])
+        console.print_json(data=[_data(run, open_runs.get(run.run_id)) for run in runs])
         return
     if not runs:
-        console.print("no runs yet; start one with `quorate run deploy --plan`")
+        console.print("no runs yet; start one with `quorate plan deploy`")
         return
     for run in runs:
         took = str((run.close_time or datetime.now(UTC)) - run.start_time).split(".")[0]
         sign, style = _SIGNS.get(_state(run), ("✗", "red"))
         line = f"{sign} {run.id}  {run.workflow_type}  {_state(run)}  {run.start_time:%Y-%m-%d %H:%M:%S} UTC  {took}"
         console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
-        for step in story(open_steps.get(run.run_id) or []):
+        look = open_runs.get(run.run_id, Open())
+        for step in story(look.sections):
             console.print(f"    {step}", markup=False, highlight=False, soft_wrap=True)
+        for title, tried in look.retries.items():
+            console.print(f"    {title}: {tried}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        if _state(run) == "attention":
+            console.print(
+                f"    it waits for an answer: quorate answer {run.id} retry (or skip, or abort)", soft_wrap=True
+            )
 
 
-async def _steps(client: Client, run: WorkflowExecution) -> list[Section]:
-    """The steps of a running run; none when no worker answers."""
+@dataclass
+class Open:
+    """A run that has not ended: its steps, and those that are tried again; nothing when no worker answers."""
+
+    sections: list[Section] = field(default_factory=list)
+    retries: dict[str, str] = field(default_factory=dict)
+
+
+async def _look(client: Client, run: WorkflowExecution) -> Open:
     handle = client.get_workflow_handle(run.id, run_id=run.run_id)
-    try:
-        sections: list[Section] = await handle.query("steps", result_type=list[Section], rpc_timeout=PATIENCE)
-        return sections
-    except RPCError:
-        return []
+    return Open(await sections_of(handle) or [], retries(await handle.describe()))
 
 
 def _running(run: WorkflowExecution) -> bool:
@@ -51,10 +67,13 @@ def _running(run: WorkflowExecution) -> bool:
 
 
 def _state(run: WorkflowExecution) -> str:
+    """Temporal's word for a run that has ended, ours for one that goes on: running, paused, attention, aborting."""
+    if _running(run):
+        return run.typed_search_attributes.get(STATE) or "running"
     return run.status.name.lower() if run.status else "unknown"
 
 
-def _data(run: WorkflowExecution, sections: list[Section] | None) -> dict[str, Any]:
+def _data(run: WorkflowExecution, look: Open | None) -> dict[str, Any]:
     return {
         "id": run.id,
         "run_id": run.run_id,
@@ -62,5 +81,6 @@ def _data(run: WorkflowExecution, sections: list[Section] | None) -> dict[str, A
         "state": _state(run),
         "started": run.start_time.isoformat(),
         "ended": run.close_time.isoformat() if run.close_time else None,
-        "steps": [step.model_dump(mode="json") for section in sections or [] for step in section.steps],
+        "steps": [step.model_dump(mode="json") for section in (look or Open()).sections for step in section.steps],
+        "retries": (look or Open()).retries,
     }

@@ -7,9 +7,10 @@ from rich.status import Status
 from rich.text import Text
 
 from cluster.units import seconds
-from workflows.page import StepRecord
+from workers.follow import Look
+from workflows.page import SIGNS, StepRecord
 
-_STYLE = {"done": ("✓", "green"), "failed": ("✗", "bold red"), "running": ("…", "yellow")}
+_STYLE = {"done": "green", "failed": "bold red", "stopped": "red", "parked": "bold yellow"}
 
 
 class Story:
@@ -29,14 +30,13 @@ class Story:
         """Something that happened beside the steps."""
         self._console.print(Text(f"{self._clock()}    {text}", style="dim"), soft_wrap=True)
 
-    def step(self, step: StepRecord | str | list[str]) -> None:
-        """A step that has ended, a remark about the run, or what is under way."""
-        if isinstance(step, str):
-            self.line(step)
-        elif isinstance(step, list):
-            self._under_way(step)
-        else:
+    def tell(self, look: Look) -> None:
+        """A remark about the run, steps that have ended or parked, what is under way."""
+        if look.remark:
+            self.line(look.remark)
+        for step in look.steps:
             self._ended(step)
+        self._under_way(look.under_way)
 
     def _under_way(self, titles: list[str]) -> None:
         """A moving line at the bottom of a terminal; a log file gets none."""
@@ -60,9 +60,8 @@ class Story:
             self._moving = None
 
     def _ended(self, step: StepRecord) -> None:
-        sign, style = _STYLE[step.state]
         line = Text(f"{self._clock()} ")
-        line.append(f" {sign} ", style=style)
+        line.append(f" {SIGNS[step.state]} ", style=_STYLE.get(step.state, "yellow"))
         line.append(step.title, style="bold" if step.changed else "")
         line.append(f"  {step.finding}", style="" if step.changed else "dim")
         notes = ([f"{step.changes} changes" if step.changes != 1 else "1 change"] if step.changed else []) + [

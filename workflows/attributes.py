@@ -5,7 +5,8 @@ They are schema: `bootstrap` registers them before the first worker starts. Valu
 
 from temporalio.common import SearchAttributeKey
 
-STATE = SearchAttributeKey.for_keyword("RunbookState")  # running, done, failed
+STATE = SearchAttributeKey.for_keyword("RunbookState")  # running, attention, paused, done, failed, aborted
 CLUSTER = SearchAttributeKey.for_keyword("Cluster")
+PLAN = SearchAttributeKey.for_keyword("Plan")  # the digest of the plan that the run made
 
-ALL: tuple[SearchAttributeKey[str], ...] = (STATE, CLUSTER)
+ALL: tuple[SearchAttributeKey[str], ...] = (STATE, CLUSTER, PLAN)

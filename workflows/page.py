@@ -1,7 +1,7 @@
 """The page of a run: what happened, what now, what is asked of you. Markdown for the Temporal UI.
 
-The UI curls quotes, turns 4/7 into a fraction and `$` into mathematics, so findings stand in backticks where they
-hold figures. The text travels in a query string: it is kept under 3 KB by leaving out the oldest lines.
+The UI curls quotes, turns 4/7 into a fraction and `$` into mathematics, so texts are kept out of its reach. The page
+travels in a query string: it is kept under 3 KB, whatever the run has done, by leaving out the oldest lines.
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,18 @@ from cluster.units import seconds
 
 LIMIT = 3000
 
-State = Literal["running", "done", "failed"]
-_SIGN = {"running": "…", "done": "✓", "failed": "✗"}
+State = Literal["running", "waiting", "parked", "done", "warned", "skipped", "stopped", "failed"]
+SIGNS: dict[State, str] = {
+    "running": "…",
+    "waiting": "‖",
+    "parked": "?",
+    "done": "✓",
+    "warned": "!",
+    "skipped": "↷",
+    "stopped": "■",
+    "failed": "✗",
+}
+OPEN: tuple[State, ...] = ("running", "waiting", "parked")
 
 
 class StepRecord(BaseModel):
@@ -39,58 +49,127 @@ class Section(BaseModel):
     steps: list[StepRecord] = []
 
     @property
-    def state(self) -> State:
-        """Failed when a step failed, done when all are."""
-        states = {step.state for step in self.steps}
-        return "failed" if "failed" in states else "running" if "running" in states else "done"
+    def well(self) -> bool:
+        """Every step is done as it was meant."""
+        return all(step.state == "done" for step in self.steps)
 
 
-def render(headline: str, now: str, sections: Sequence[Section]) -> str:
-    """The whole page. Sections that are done shrink to one line while there is a newer one."""
-    head = f"### {_safe(headline)}\n\n**{_safe(now)}**\n\n| T+ | | Step | Finding |\n| --- | --- | --- | --- |\n"
+class Question(BaseModel):
+    """A parked step: what failed, and what a person may answer. `skip` says what follows from skipping it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: str
+    word: str
+    message: str
+    skip: str | None = None
+
+
+class Sheet(BaseModel):
+    """All that the page is made of. `links` are label and address, in the order of their use."""
+
+    model_config = ConfigDict(frozen=True)
+
+    headline: str
+    now: str
+    questions: tuple[Question, ...] = ()
+    before: str = ""
+    notes: tuple[str, ...] = ()
+    sections: Sequence[Section] = ()
+    links: tuple[tuple[str, str], ...] = ()
+
+
+def render(sheet: Sheet) -> str:
+    """The whole page. Sections that went well shrink to one line while there is a newer one."""
+    head = f"### {_safe(sheet.headline)}\n\n**{_safe(sheet.now, 400)}**\n\n"
+    head += _asked(sheet)
+    head += "".join(f"- {_safe(note)}\n" for note in sheet.notes[-3:]) + ("\n" if sheet.notes else "")
+    tail = " · ".join(f"[{_safe(label)}]({where})" for label, where in sheet.links)
+    tail = f"\n{tail}\n" if tail else ""
+    table = "| T+ | | Step | Took | Finding |\n| --- | --- | --- | --- | --- |\n"
+    room = LIMIT - 100 - len((head + table + tail).encode())
+    rows, left_out = _newest(sheet.sections, room)
+    note = f"\n{left_out} earlier lines: see *History*.\n" if left_out else ""
+    return head + (table + "".join(rows) if rows else "") + note + tail
+
+
+def _asked(sheet: Sheet) -> str:
+    """The open questions, and the ways to answer them."""
+    if not sheet.questions:
+        return ""
+    shown = [f"- **{_safe(one.step, 100)}**: `{one.word}` {_safe(one.message, 300)}\n" for one in sheet.questions[:3]]
+    more = f"- and {len(sheet.questions) - 3} more\n" if len(sheet.questions) > 3 else ""
+    ways = [
+        'Mend the cause, then *Update* `answer` with `{"answer": "retry"}`'
+        + (' (for all of them, or with `"step"` for one).' if len(sheet.questions) > 1 else ".")
+    ]
+    ways += [
+        f'`{{"answer": "skip", "step": "{_code(one.step)}", "why": "…"}}`: {_safe(one.skip, 160)}.'
+        for one in sheet.questions[:2]
+        if one.skip
+    ]
+    ways.append('`{"answer": "abort"}` ends the run in its safe condition.')
+    before = f"Changed before: {_safe(sheet.before, 300)}\n\n" if sheet.before else ""
+    return "".join(shown) + more + "\n" + before + "".join(f"- {way}\n" for way in ways) + "\n"
+
+
+def _newest(sections: Sequence[Section], room: int) -> tuple[list[str], int]:
+    """As many of the newest lines as there is room for, newest last, and how many are left out."""
     rows: list[str] = []
-    for number, section in enumerate(sections, start=1):
-        finished = section.state == "done" and number < len(sections) and len(section.steps) > 1
-        rows += [_summary(section)] if finished else [_row(step) for step in section.steps]
-    left_out = 0
-    while len((head + "".join(rows)).encode()) > LIMIT - 100 and len(rows) > 1:
-        rows.pop(0)
-        left_out += 1
-    note = f"\n{left_out} earlier lines are in the history.\n" if left_out else ""
-    return head + "".join(rows) + note
+    for number in range(len(sections) - 1, -1, -1):
+        section = sections[number]
+        folded = section.well and number < len(sections) - 1 and len(section.steps) > 1
+        texts = iter([_summary(section)]) if folded else (_row(step) for step in reversed(section.steps))
+        for shown, text in enumerate(texts):
+            room -= len(text.encode())
+            if room < 0 and rows:
+                earlier = sum(len(other.steps) for other in sections[:number])
+                return rows[::-1], earlier + len(section.steps) - (0 if folded else shown)
+            rows.append(text)
+    return rows[::-1], 0
 
 
 def _row(step: StepRecord) -> str:
-    return f"| {_clock(step.at)} | {_SIGN[step.state]} | {_safe(step.title)} | {_safe(_finding(step))} |\n"
+    took = seconds(step.took) if step.took else ""
+    return f"| {clock(step.at)} | {SIGNS[step.state]} | {_safe(step.title)} | {took} | {_safe(_finding(step))} |\n"
 
 
 def _finding(step: StepRecord) -> str:
-    return "under way" if step.state == "running" else step.finding
+    return "under way" if step.state == "running" and not step.finding else step.finding
 
 
 def _summary(section: Section) -> str:
-    first, finding = section.steps[0], f"{len(section.steps)} steps"
+    first, last, finding = section.steps[0], section.steps[-1], f"{len(section.steps)} steps"
     for made, word in ((True, "made"), (False, "planned")):
         if changes := sum(step.changes for step in section.steps if step.changed is made):
             finding += f", {changes} changes {word}"
-    return f"| {_clock(first.at)} | ✓ | {_safe(section.title)} | {finding} |\n"
+    took = seconds(last.at + last.took - first.at)
+    return f"| {clock(first.at)} | ✓ | {_safe(section.title)} | {took} | {finding} |\n"
 
 
-def _clock(at: timedelta) -> str:
+def clock(at: timedelta) -> str:
+    """Minutes and seconds, hours and days before them where there are any: ``02:05``, ``1:02:05``, ``3 d 1:02:05``."""
     minutes, rest = divmod(int(at.total_seconds()), 60)
-    return f"{minutes:02d}:{rest:02d}"
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    text = f"{hours}:{minutes:02d}:{rest:02d}" if hours or days else f"{minutes:02d}:{rest:02d}"
+    return f"{days} d {text}" if days else text
 
 
-def _safe(text: str) -> str:
+def _safe(text: str, limit: int = 240) -> str:
     """Keep a text inside its cell and out of the UI's smart typography."""
     text = " ".join(text.split()).replace("|", "\\|").replace("$", "\\$").replace("--", "- -")
-    return text if len(text) <= 240 else text[:239] + "…"
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _code(text: str) -> str:
+    return text.replace("`", "'").replace('"', '\\"')
 
 
 def story(sections: Sequence[Section]) -> list[str]:
     """The run as lines of plain text: what a terminal shows and a test reads."""
     return [
-        f"{_SIGN[step.state]} {step.title}: {_finding(step)}" + (f" [{seconds(step.took)}]" if step.took else "")
+        f"{SIGNS[step.state]} {step.title}: {_finding(step)}" + (f" [{seconds(step.took)}]" if step.took else "")
         for section in sections
         for step in section.steps
     ]

@@ -1,30 +1,40 @@
 """A runbook: a Temporal workflow whose `run` reads like the procedure.
 
 The engine adds to Temporal what an operator sees: steps with titles, findings and times, the page, the state in the
-run list, and a failure in one sentence. History, retries, timers and resumption are Temporal's.
+run list, a step that parks instead of failing the run, a pause that really pauses, an abort that lands. History,
+retries, timers and resumption are Temporal's.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, TypeVar, overload
+from typing import Any, ClassVar, TypeVar, overload
 
 from opentelemetry import trace
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
-from temporalio.exceptions import TimeoutError as StepTimeout
+from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import NEVER_RETRIED
-    from cluster.plan import Finding, Intent
-    from workflows import attributes, page
-    from workflows.page import Section, StepRecord
+    from cluster.plan import Finding, Intent, Mode, Wish, digest
+    from workflows import attributes
+    from workflows.catalogue import About, RunbookReport, RunbookRequest
+    from workflows.claim import Held, address, claimed, released
+    from workflows.failures import made_by, reason
+    from workflows.operator import Operated, Parked, Running
+    from workflows.page import Question, Section, Sheet, render
+    from workflows.plans import differences
+    from workflows.record import Line, Record
+    from workflows.words import ended, going_on
 
-Wish = TypeVar("Wish")
+Asked = TypeVar("Asked")
 Found = TypeVar("Found", bound=Finding)
 Result = TypeVar("Result")
+Report = TypeVar("Report", bound=RunbookReport)
+Does = Callable[[Any, Asked], Awaitable[Found]] | Callable[[Any, Asked], Found]
 
 # One attempt of an ordinary step: above every limit inside it (an API call 40 s, a host command 60 s).
 ATTEMPT = timedelta(seconds=90)
@@ -38,53 +48,65 @@ RETRY = RetryPolicy(
     non_retryable_error_types=NEVER_RETRIED,
 )
 
+ENDED = ("done", "failed", "aborted")
+
 _tracer = trace.get_tracer("quorate.runbook")  # does nothing until telemetry is configured
 
 
-class Runbook:
-    """Base of every runbook. A subclass carries `@workflow.defn` and defines `run`."""
+class Runbook(Operated):
+    """Base of every runbook. A subclass carries `@workflow.defn`, says what it is in `about`, and defines `run`."""
+
+    about: ClassVar[About]
 
     def __init__(self) -> None:
+        super().__init__()
+        self.record = Record()
         self._headline = type(self).__name__
-        self._sections: list[Section] = []
-        self._began = workflow.now()
-        self._findings: dict[tuple[str, int], Finding] = {}  # section title and index of the step
+        self._subject = ""
+        self._skipped: list[str] = []
+        self._state = ""
+        self._held: Held | None = None
+        self._activities = 0
 
     # --- what a procedure is written in ------------------------------------------------------------------------
 
-    def begin(self, headline: str, cluster: str) -> None:
-        """Name the run on its page and in the run list."""
-        self._headline = headline
-        workflow.upsert_search_attributes(
-            [attributes.STATE.value_set("running"), attributes.CLUSTER.value_set(cluster)]
-        )
+    async def begin(self, headline: str, cluster: str) -> None:
+        """Name the run on its page and in the run list, and make sure that it is the only one of its kind.
+
+        ApplicationError when another run does this procedure on this cluster.
+        """
+        self._headline, self._subject = headline, f"{self.about.name}/{cluster}"
+        workflow.upsert_search_attributes([attributes.CLUSTER.value_set(cluster)])
+        self._tell()
+        self._held = await claimed(self._subject, headline)
 
     def section(self, title: str) -> Section:
         """What follows belongs together: a heading of the page."""
-        self._sections.append(Section(title=title))
-        return self._sections[-1]
+        return self.record.section(title)
 
     @overload
     async def step(
         self,
         title: str,
-        activity: Callable[[Any, Wish], Awaitable[Found]],
-        wish: Wish,
+        activity: Does[Asked, Found],
+        wish: Asked,
         *,
         within: timedelta = ...,
         attempt: timedelta | None = ...,
+        parks: bool = ...,
     ) -> Found: ...
 
     @overload
     async def step(
         self,
         title: str,
-        activity: Callable[[Any, Wish], Found],
-        wish: Wish,
+        activity: Does[Asked, Found],
+        wish: Asked,
         *,
         within: timedelta = ...,
         attempt: timedelta | None = ...,
-    ) -> Found: ...
+        skip: str,
+    ) -> Found | None: ...
 
     async def step(
         self,
@@ -94,51 +116,48 @@ class Runbook:
         *,
         within: timedelta = timedelta(minutes=10),
         attempt: timedelta | None = None,
+        skip: str | None = None,
+        parks: bool = True,
     ) -> Any:
         """One line of the page, one span, one activity.
 
-        `within` bounds all attempts together, `attempt` one of them (90 s unless said). A step that fails for
-        good raises an ApplicationError whose type is the word and whose message names the step.
+        `within` bounds all attempts together, `attempt` one of them (90 s unless said). A step that fails for good
+        parks the run until a person has answered. `skip` says what follows from leaving the step out, and allows it:
+        the result is None then. With `parks` off the run fails at once: right for wrong input, and nothing else.
         """
-        section = self._sections[-1] if self._sections else self.section("Start")
-        index, started = len(section.steps), workflow.now()
-        record = StepRecord(title=title, state="running", at=started - self._began)
-        section.steps.append(record)
-        self._show()
+        line = self.record.line(title)
+        self._tell()
+        options = {
+            "summary": title[:100],
+            "start_to_close_timeout": min(attempt or ATTEMPT, within),
+            "schedule_to_close_timeout": within,
+            "heartbeat_timeout": HEARTBEAT,
+            "retry_policy": RETRY,
+        }
         with _tracer.start_as_current_span(title):
-            try:
-                found: Finding = await workflow.execute_activity(
-                    activity,
-                    args=[wish],
-                    summary=title[:100],
-                    start_to_close_timeout=min(attempt or ATTEMPT, within),
-                    schedule_to_close_timeout=within,
-                    heartbeat_timeout=HEARTBEAT,
-                    retry_policy=RETRY,
-                    cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                )
-            except ActivityError as error:
-                ended: dict[str, Any] = {"state": "failed", "took": workflow.now() - started}
-                if is_cancelled_exception(error):
-                    section.steps[index] = record.model_copy(update={**ended, "finding": "cancelled"})
-                    self._show()
+            while True:
+                try:
+                    found = await self._attempted(line, activity, wish, options)
+                except ActivityError as error:
+                    line.made(made_by(error))
+                    if self._stopping:
+                        line.end("stopped", "stopped before its end", self.record.elapsed)
+                        raise asyncio.CancelledError from None
+                    word, message = reason(error)
+                    if not parks or self._landing or is_cancelled_exception(error):
+                        line.end("failed", f"{word}: {message}", self.record.elapsed)
+                        raise ApplicationError(f"{title}: {word}: {message}", type=word, non_retryable=True) from error
+                    if not await self._retried(line, Question(step=title, word=word, message=message, skip=skip)):
+                        return None
+                except asyncio.CancelledError:
+                    line.end("stopped", "stopped before its end", self.record.elapsed)
                     raise
-                word, message = reason(error)
-                section.steps[index] = record.model_copy(update={**ended, "finding": f"{word}: {message}"})
-                self._show()
-                raise ApplicationError(f"{title}: {word}: {message}", type=word, non_retryable=True) from error
-        self._findings[section.title, index] = found
-        section.steps[index] = record.model_copy(
-            update={
-                "state": "done",
-                "took": workflow.now() - started,
-                "finding": found.finding,
-                "changed": found.changed,
-                "changes": len(found.changes),
-            }
-        )
-        self._show()
-        return found
+                else:
+                    found = line.found(found, self.record.elapsed)
+                    self._tell()
+                    if self._stopping:
+                        raise asyncio.CancelledError
+                    return found
 
     async def together(self, *steps: Awaitable[Result]) -> list[Result]:
         """Steps that do not wait for each other; when one fails, the others come to their end first.
@@ -151,72 +170,210 @@ class Runbook:
                 raise result
         return [result for result in results if not isinstance(result, BaseException)]
 
-    @contextmanager
-    def conclusion(self) -> Iterator[None]:
+    async def agreed(self, request: RunbookRequest, planned: tuple[Intent, ...]) -> str:
+        """The digest of what is planned now; the run list shows it.
+
+        ApplicationError, with the difference, when the request names another plan.
+        """
+        found = digest(self._subject, planned)
+        workflow.upsert_search_attributes([attributes.PLAN.value_set(found)])
+        if request.plan in (None, found):
+            return found
+        raise ApplicationError(
+            f"the plan has changed: agreed was {request.plan}, now it is {found}. "
+            + "; ".join(await differences(str(request.plan), planned)),
+            type="PlanChanged",
+            non_retryable=True,
+        )
+
+    async def landing(self) -> str:
+        """What an abort does before the run ends; the condition in words. A runbook may say its own.
+
+        Steps of a landing do not park: one that fails ends the landing, and the page says so.
+        """
+        return ""
+
+    @asynccontextmanager
+    async def conclusion(self) -> AsyncIterator[None]:
         """Wrap the whole procedure: the run list and the page show how it ended, whatever the end."""
+        self._main = asyncio.current_task()
         try:
+            self._stop_if_asked()
+            self._tell()
             yield
         except (FailureError, asyncio.CancelledError):
-            workflow.upsert_search_attributes([attributes.STATE.value_set("failed")])
-            self._show()
+            if not self._ending:
+                await self._close("failed")
+                raise
+            await self._land()
+            if self._abort is None:
+                raise asyncio.CancelledError from None
+            said = f"aborted{self._abort.signed}. {self._left}"
+            raise ApplicationError(said, type="Aborted", non_retryable=True) from None
+        self._left = "The run had come to its end."
+        await self._close("done")
+
+    def report(self, kind: type[Report], *, mode: Mode, planned: tuple[Intent, ...], **more: Any) -> Report:
+        """The result of the run: what all reports say, and `more`."""
+        return kind(
+            cluster=self._subject.partition("/")[2],
+            mode=mode,
+            seconds=self.record.elapsed.total_seconds(),
+            planned=planned,
+            digest=digest(self._subject, planned),
+            changed=len(self.record.changes),
+            skipped=tuple(self._skipped),
+            notes=tuple(self._notes),
+            steps=tuple(self.record.steps()),
+            **more,
+        )
+
+    # --- how a step is done ------------------------------------------------------------------------------------
+
+    async def _attempted(
+        self, line: Line, activity: Callable[[Any, Any], Any], wish: Any, options: dict[str, Any]
+    ) -> Finding:
+        """One activity; begun again when a pause stopped it."""
+        changing = isinstance(wish, Wish) and wish.mode is Mode.APPLY
+        kind = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED if changing else ActivityCancellationType.TRY_CANCEL
+        while True:
+            self._stop_if_asked()
+            if changing and self._paused is not None:
+                line.set("waiting", "waits: the run is paused")
+                self._tell()
+                await workflow.wait_condition(lambda: self._paused is None)
+                line.set("running")
+            self._activities += 1
+            # The id is what the UI and the command line show of an activity that is tried again.
+            name = f"{self._activities} {line.title}"[:200]
+            handle = workflow.start_activity(activity, args=[wish], activity_id=name, cancellation_type=kind, **options)
+            running = Running(handle, changing)
+            self._running.append(running)
+            try:
+                found: Finding = await running.handle
+                return found
+            except ActivityError as error:
+                if not running.stopped or self._ending:
+                    raise
+                line.made(made_by(error))
+            finally:
+                self._running.remove(running)
+
+    async def _retried(self, line: Line, question: Question) -> bool:
+        """Park until a person has answered: true to try again, false to go on without the step."""
+        parked = self._parked[question.step] = Parked(question)
+        line.set("parked", f"{question.word}: {question.message}")
+        self._tell()
+        try:
+            await workflow.wait_condition(lambda: parked.answer is not None)
+        except asyncio.CancelledError:
+            line.end("stopped", f"{question.word}: {question.message}", self.record.elapsed)
             raise
-        workflow.upsert_search_attributes([attributes.STATE.value_set("done")])
-        self._show()
+        finally:
+            del self._parked[question.step]
+        answer = parked.answer
+        if answer is None or answer.answer == "retry":
+            self._notes.append(f"retried {question.step}{answer.signed if answer else ''}")
+            line.set("running")
+        else:
+            self._skipped.append(f"{question.step}: {question.skip} (skipped{answer.signed})")
+            line.end("skipped", f"skipped{answer.signed}; {question.skip}", self.record.elapsed)
+        self._tell()
+        return answer is None or answer.answer == "retry"
+
+    # --- how a run ends ----------------------------------------------------------------------------------------
+
+    def _stop_if_asked(self) -> None:
+        if self._stopping:
+            raise asyncio.CancelledError
+
+    async def _land(self) -> None:
+        """The landing comes to its end even if somebody cancels once more."""
+        self._landing = True
+        self._tell()
+        work = asyncio.create_task(self._landed())
+        while not work.done():
+            try:
+                await asyncio.shield(work)
+            except asyncio.CancelledError:
+                continue
+        work.result()
+
+    async def _landed(self) -> None:
+        try:
+            condition = await self.landing()
+        except FailureError as error:
+            condition = f"The landing did not come to its end: {error.message}."
+        changes, doubtful = self.record.changes, self.record.doubtful
+        left = f"{len(changes)} changes were made and stay." if changes else "Nothing was changed."
+        if doubtful:
+            left += f" In doubt: {'; '.join(map(str, doubtful[:5]))}."
+        self._left = f"{left} {condition}".strip()
+        workflow.upsert_memo({"left": self._left})
+        await self._close("aborted")
+
+    async def _close(self, state: str) -> None:
+        """Nobody is kept waiting: neither the next run nor those who sent a message."""
+        await released(self._held)
+        self._held = None
+        self._state = state
+        workflow.upsert_search_attributes([attributes.STATE.value_set(state)])
+        self._tell()
+        await workflow.wait_condition(workflow.all_handlers_finished)
 
     # --- what it shows -----------------------------------------------------------------------------------------
-
-    @property
-    def sections(self) -> list[Section]:
-        """All steps so far."""
-        return self._sections
-
-    def changes_of(self, section: Section) -> tuple[Intent, ...]:
-        """The changes its steps made or, in a plan, intend; in the order in which the steps were begun."""
-        found = (self._findings.get((section.title, index)) for index in range(len(section.steps)))
-        return tuple(change for finding in found if finding for change in finding.changes)
-
-    @property
-    def changes(self) -> list[Intent]:
-        """All changes that were really made."""
-        return [change for finding in self._findings.values() if finding.changed for change in finding.changes]
-
-    @property
-    def elapsed(self) -> timedelta:
-        """Since the run began."""
-        return workflow.now() - self._began
 
     @workflow.query(name="page", description="The page of this run, as Markdown")
     def page(self) -> str:
         """The page as it stands."""
-        return page.render(self._headline, self._now(), self._sections)
+        changes, doubtful = self.record.changes, self.record.doubtful
+        before = f"{len(changes)} changes, the last one {changes[-1]}" if changes else "nothing"
+        if doubtful:
+            before += f"; in doubt: {doubtful[-1]}"
+        return render(
+            Sheet(
+                headline=self._headline,
+                now=self._now(),
+                questions=tuple(parked.question for parked in self._parked.values()),
+                before=before,
+                notes=tuple(self._skipped + self._notes),
+                sections=self.record.sections,
+                links=self._links(),
+            )
+        )
 
     @workflow.query(name="steps", description="All steps so far: title, state, finding, times")
     def steps(self) -> list[Section]:
         """The steps as data: what `quorate status` shows."""
-        return self._sections
+        return self.record.sections
 
     def _now(self) -> str:
-        """The sentence under the headline: what is going on, and what is asked of the reader."""
-        steps = [step for section in self._sections for step in section.steps]
-        if failed := [step for step in steps if step.state == "failed"]:
-            return f"Stopped at: {failed[0].title}. Mend the cause, then start this runbook again: it continues."
-        if running := [step.title for step in steps if step.state == "running"]:
-            more = f" and {len(running) - 1} more" if len(running) > 1 else ""
-            return f"Now: {running[0]}{more}. Nothing is asked of you."
-        return f"{len(steps)} steps done, {len(self.changes)} changes made. Nothing is asked of you."
+        if self._state in ENDED:
+            return ended(self._state, list(self.record.steps()), len(self.record.changes), self._left)
+        questions = [parked.question for parked in self._parked.values()]
+        paused = self._paused.signed if self._paused else ""
+        return going_on(self._condition(), self.record.under_way(), questions, changing=self._changing, paused=paused)
 
-    def _show(self) -> None:
+    def _links(self) -> tuple[tuple[str, str], ...]:
+        """Where to look and what to do next. A step that is tried again shows attempt and next try in the first."""
+        here = f"{address(workflow.info().workflow_id)}/{workflow.info().run_id}"
+        if self._state in ENDED:
+            again = f"/namespaces/{workflow.info().namespace}/workflows/start-workflow"
+            start = f"{again}?workflowType={workflow.info().workflow_type}&taskQueue={workflow.info().task_queue}"
+            return (("History", f"{here}/history"), ("Start again", start))
+        return (("Attempts and next tries", f"{here}/pending-activities"), ("History", f"{here}/history"))
+
+    def _tell(self) -> None:
+        if self._state not in ENDED:
+            state = self._condition()
+            if state != self._state:
+                self._state = state
+                workflow.upsert_search_attributes([attributes.STATE.value_set(state)])
         workflow.set_current_details(self.page())
 
-
-def reason(error: ActivityError) -> tuple[str, str]:
-    """Why a step failed: one of the seven words (or what else it was) and the sentence that came with it."""
-    cause = error.cause
-    if isinstance(cause, ApplicationError):
-        return cause.type or "Error", cause.message
-    if isinstance(cause, StepTimeout):
-        last = cause.cause
-        if isinstance(last, ApplicationError):
-            return last.type or "Error", f"{last.message} (still so at the end of the step's time)"
-        return "Unreachable", "no worker reported a result in the step's time"
-    return type(cause).__name__, str(cause)
+    def _condition(self) -> str:
+        if self._ending:
+            return "aborting"
+        if any(parked.answer is None for parked in self._parked.values()):
+            return "attention"
+        return "paused" if self._paused is not None else "running"

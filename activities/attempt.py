@@ -1,0 +1,65 @@
+"""One attempt of a step: it stops between two changes when it is asked to, and knows what was changed.
+
+A step may be paused, aborted, timed out or started again at any moment. A change that is under way is always brought
+to its end; the next one is not begun. What was begun is kept with the heartbeat, so that the next attempt, on whatever
+worker, and the page can tell it.
+"""
+
+import asyncio
+from contextvars import ContextVar
+from datetime import timedelta
+from typing import Any
+
+from temporalio import activity
+from temporalio.exceptions import CancelledError
+
+from cluster.plan import Intent, Ledger, Made
+
+
+class Attempt:
+    """What is known of the attempt that runs here. The worker opens one for every activity."""
+
+    def __init__(self, earlier: Made) -> None:
+        self.made = earlier
+        self.saying: Any = None  # the progress that was told last
+
+    def begin(self, intent: Intent) -> None:
+        """A change is about to be made; CancelledError when no more shall be."""
+        if activity.is_cancelled():
+            self.made = self.made.settled()
+        stop_here()
+        self.made = self.made.begun(intent)
+        activity.heartbeat()
+
+
+CURRENT: ContextVar[Attempt | None] = ContextVar("attempt", default=None)
+
+
+class Changes(Ledger):
+    """The ledger of an activity: before each change it asks whether it still may."""
+
+    def begin(self, intent: Intent) -> None:
+        """CancelledError when the step was asked to stop."""
+        if (attempt := CURRENT.get()) is not None:
+            attempt.begin(intent)
+
+
+def stop_here() -> None:
+    """A place where nothing is half done: CancelledError when the attempt was asked to stop."""
+    if activity.is_cancelled():
+        raise CancelledError("asked to stop")
+
+
+def look_again_in(pause: timedelta | float, saying: Any) -> None:
+    """Wait before the next look of a blocking activity, and say what is waited for."""
+    activity.heartbeat(saying)
+    activity.wait_for_cancelled_sync(pause)
+    stop_here()
+
+
+async def look_again(pause: float, saying: Any) -> None:
+    """The same for an activity that runs on the event loop."""
+    activity.heartbeat(saying)
+    stop_here()
+    await asyncio.sleep(pause)
+    stop_here()

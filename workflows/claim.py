@@ -1,0 +1,85 @@
+"""One run per cluster and procedure, however it was started.
+
+The fixed id of a procedure (``deploy/metro``) is the lock. A run that was started under another id, from the start
+form or by a schedule, holds it through a claim: a child that bears the fixed id until its run has come to an end.
+"""
+
+from urllib.parse import quote
+
+from pydantic import BaseModel
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
+
+
+class Holder(BaseModel):
+    """The run that holds a claim."""
+
+    run: str
+    runbook: str
+
+
+def address(workflow_id: str) -> str:
+    """Where the Temporal UI shows it, relative to the UI."""
+    return f"/namespaces/{workflow.info().namespace}/workflows/{quote(workflow_id, safe='')}"
+
+
+@workflow.defn(name="Claim")
+class Claim:
+    """Stands for the run that does the procedure, until it is released."""
+
+    def __init__(self) -> None:
+        self._released = False
+
+    @workflow.run
+    async def run(self, holder: Holder) -> Holder:
+        """Hold the id; the page leads to the run."""
+        where = address(holder.run)
+        workflow.set_current_details(f"{holder.runbook} is done by the run [{holder.run}]({where}).")
+        await workflow.wait_condition(lambda: self._released)
+        return holder
+
+    @workflow.signal(description="The run has come to its end")
+    def release(self) -> None:
+        """Give the id back."""
+        self._released = True
+
+    @workflow.query(description="The run that does the procedure")
+    def holder(self) -> str:
+        """Its id; the parent of this claim."""
+        parent = workflow.info().parent
+        return parent.workflow_id if parent else ""
+
+
+Held = ChildWorkflowHandle[Claim, Holder]
+
+
+async def claimed(fixed: str, headline: str) -> Held | None:
+    """Hold the id of the procedure; None when this run bears it itself.
+
+    ApplicationError when another run holds it.
+    """
+    here = workflow.info().workflow_id
+    if here == fixed:
+        return None
+    try:
+        return await workflow.start_child_workflow(
+            Claim.run,
+            Holder(run=here, runbook=headline),
+            id=fixed,
+            parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
+            static_summary=f"held by {here}"[:100],
+        )
+    except WorkflowAlreadyStartedError:
+        raise ApplicationError(
+            f"{fixed} is running already, one at a time: see {address(fixed)}",
+            type="AlreadyRunning",
+            non_retryable=True,
+        ) from None
+
+
+async def released(held: Held | None) -> None:
+    """Give the id back before the run ends, so that the next one can start at once."""
+    if held is not None:
+        await held.signal(Claim.release)
+        await held

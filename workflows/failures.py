@@ -1,0 +1,38 @@
+"""What a failed activity tells: the word, the sentence, and the changes that were made before it failed."""
+
+from typing import Any
+
+from pydantic import ValidationError
+from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import TimeoutError as StepTimeout
+
+from cluster.plan import Made
+
+
+def reason(error: ActivityError) -> tuple[str, str]:
+    """Why a step failed: one of the seven words (or what else it was) and the sentence that came with it."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        return cause.type or "Error", cause.message
+    if isinstance(cause, StepTimeout):
+        last = cause.cause
+        if isinstance(last, ApplicationError):
+            return last.type or "Error", f"{last.message} (still so at the end of the step's time)"
+        return "Unreachable", "no worker reported a result in the step's time"
+    return type(cause).__name__, str(cause)
+
+
+def made_by(error: ActivityError) -> Made:
+    """The changes of the failed attempts, as far as they were told: with the error, or with the last beat."""
+    cause = error.cause
+    told: list[Any] = []
+    if isinstance(cause, ApplicationError):
+        told = list(cause.details[:1])
+    elif isinstance(cause, StepTimeout):
+        told = list(cause.last_heartbeat_details[1:2])
+        if not told and isinstance(cause.cause, ApplicationError):
+            told = list(cause.cause.details[:1])
+    try:
+        return Made.model_validate(told[0]) if told else Made()
+    except ValidationError:
+        return Made()

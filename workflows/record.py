@@ -1,0 +1,110 @@
+"""What a run has done so far: its sections, their steps, and the changes that were made or planned."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+
+from cluster.plan import Finding, Intent, Made
+from workflows.page import OPEN, Section, State, StepRecord
+
+
+class Line:
+    """One step: its line on the page, filled in as it goes."""
+
+    def __init__(self, title: str, section: Section, began: timedelta) -> None:
+        self.title = title
+        self._section, self._index, self._began = section, len(section.steps), began
+        self._earlier = Made()
+        self.finding: Finding | None = None
+        section.steps.append(StepRecord(title=title, state="running", at=began))
+
+    def set(self, state: State, finding: str = "", **more: Any) -> None:
+        """Another state, another sentence."""
+        steps = self._section.steps
+        steps[self._index] = steps[self._index].model_copy(update={"state": state, "finding": finding, **more})
+
+    def end(self, state: State, finding: str, at: timedelta) -> None:
+        """It is over; what its failed attempts changed is counted."""
+        made = self._earlier.changes
+        self.set(state, finding, took=at - self._began, changed=bool(made), changes=len(made))
+
+    def made(self, made: Made) -> None:
+        """An attempt ended early, after these changes."""
+        changes = tuple(dict.fromkeys((*self._earlier.changes, *made.changes)))
+        self._earlier = Made(changes=changes, doubtful=made.doubtful)
+
+    def found(self, found: Finding, at: timedelta) -> Finding:
+        """It is done. What earlier attempts changed belongs to it."""
+        if self._earlier.changes and (found.changed or not found.changes):
+            changes = self._earlier.and_then(found.changes)
+            found = found.model_copy(update={"changes": changes, "changed": True})
+        self.finding, self._earlier = found, Made()
+        self.set("done", found.finding, took=at - self._began, changed=found.changed, changes=len(found.changes))
+        return found
+
+    @property
+    def changes(self) -> tuple[Intent, ...]:
+        """Changes it made or, in a plan, intends."""
+        return self.finding.changes if self.finding else self._earlier.changes
+
+    @property
+    def made_changes(self) -> tuple[Intent, ...]:
+        """Changes it really made."""
+        return self.changes if self.finding is None or self.finding.changed else ()
+
+    @property
+    def doubtful(self) -> tuple[Intent, ...]:
+        """Changes that were begun, and nobody knows whether they were made."""
+        return self._earlier.doubtful
+
+
+class Record:
+    """All sections and steps of one run."""
+
+    def __init__(self) -> None:
+        self.began = workflow.now()
+        self.sections: list[Section] = []
+        self._lines: dict[int, list[Line]] = {}  # by the index of the section
+
+    @property
+    def elapsed(self) -> timedelta:
+        """Since the run began."""
+        return workflow.now() - self.began
+
+    def section(self, title: str) -> Section:
+        """A new one, which is the current one from now on."""
+        self.sections.append(Section(title=title))
+        return self.sections[-1]
+
+    def line(self, title: str) -> Line:
+        """A new step in the current section."""
+        section = self.sections[-1] if self.sections else self.section("Start")
+        line = Line(title, section, self.elapsed)
+        self._lines.setdefault(len(self.sections) - 1, []).append(line)
+        return line
+
+    def steps(self) -> Iterator[StepRecord]:
+        """All steps, oldest first."""
+        for section in self.sections:
+            yield from section.steps
+
+    def under_way(self) -> list[StepRecord]:
+        """Steps of the newest section that have not ended."""
+        return [step for section in self.sections[-1:] for step in section.steps if step.state in OPEN]
+
+    def changes_of(self, section: Section) -> tuple[Intent, ...]:
+        """What its steps changed or planned, in the order in which they were begun."""
+        number = next(n for n, one in enumerate(self.sections) if one is section)
+        return tuple(change for line in self._lines.get(number, []) for change in line.changes)
+
+    @property
+    def changes(self) -> list[Intent]:
+        """All changes that were really made."""
+        return [change for lines in self._lines.values() for line in lines for change in line.made_changes]
+
+    @property
+    def doubtful(self) -> list[Intent]:
+        """Changes that were begun and not seen to their end."""
+        return [change for lines in self._lines.values() for line in lines for change in line.doubtful]
