@@ -72,7 +72,7 @@ class NotYet(Word):
 
 WORDS: tuple[type[Word], ...] = (Unauthorized, NotFound, Rejected, Conflict, Refuted, Unreachable, NotYet)
 
-# An error of our own making (a bug, an answer no parser knows) is no matter of waiting: fail and show it.
+# An error of our own making is no matter of waiting: fail and show it.
 NEVER_RETRIED = [
     "AssertionError", "AttributeError", "IndexError", "KeyError", "NotImplementedError", "TypeError",
     "UnicodeDecodeError", "ValidationError", "ValueError",

@@ -91,7 +91,7 @@ class Quorum:
     async def _views(self, nodes: tuple[str, ...]) -> dict[str, VoteCount]:
         async def read(node: str) -> VoteCount:
             answer = await self._ssh.run(node, "pvecm", "status")
-            if "Quorum information" not in answer.stdout:  # status 2 is also what a cluster without quorum says
+            if not answer.ok and "Quorum information" not in answer.stdout:  # without quorum it also ends with 2
                 raise Refuted(f"{node}: no votes to read: {_last_words(answer)}")
             return parse_votes(answer.stdout)
 

@@ -36,6 +36,8 @@ def _twice(inventory: Inventory) -> Iterator[Problem]:
     seen["address", _host(inventory.witness.address)].append((("witness", "address"), "the witness"))
     for g, guest in enumerate(inventory.guests):
         seen["vmid", str(guest.vmid)].append((("guests", g, "vmid"), f"guest {guest.name}"))
+    for h, hook in enumerate(inventory.hooks):
+        seen["name", f"hook {hook.name}"].append((("hooks", h, "name"), f"hook {hook.name}"))
     for (kind, value), uses in seen.items():
         for place, _ in uses[1:]:
             others = " and ".join(dict.fromkeys(who for _, who in uses))

@@ -6,9 +6,9 @@ Nothing here reads a file or resolves a secret: a secret is only ever a referenc
 
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from cluster.units import Duration, Size
 
@@ -188,6 +188,34 @@ class Timeouts(Noun):
     step: Duration = timedelta(minutes=10)
 
 
+class Hook(Noun):
+    """Something of the house's own around a step: a program, or a webhook that gets a JSON document.
+
+    `before` or `after` is the title of the step; ``*`` stands for anything. What may be run or called at all is the
+    worker's setting (QUORATE_HOOKS), so that nobody runs a program by changing this file. There is no shell.
+    """
+
+    name: PveId
+    runbook: str | None = None  # every runbook when not given
+    before: str | None = None
+    after: str | None = None
+    command: tuple[str, ...] | None = None
+    webhook: str | None = Field(default=None, pattern=r"^https?://[^\s/]+")
+    headers: dict[str, SecretRef] = {}
+    timeout: Duration = Field(default=timedelta(seconds=30), gt=timedelta(), le=timedelta(minutes=10))
+    on_failure: Literal["warn", "park"] = "warn"
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.before is None) == (self.after is None):
+            raise ValueError("a hook stands either before or after a step: give one of the two")
+        if (self.command is None) == (self.webhook is None):
+            raise ValueError("a hook is either a command or a webhook: give one of the two")
+        if self.command is not None and not (self.command and self.command[0].startswith("/")):
+            raise ValueError('a command is a list that begins with an absolute path: ["/usr/local/bin/silence", "2h"]')
+        return self
+
+
 class Inventory(Noun):
     """One stretched cluster, as it is addressed and as it is wished."""
 
@@ -203,6 +231,7 @@ class Inventory(Noun):
     ha: HaPolicy = HaPolicy()
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
+    hooks: tuple[Hook, ...] = ()
 
     @property
     def nodes(self) -> tuple[Node, ...]:

@@ -16,7 +16,7 @@ from lab.clock import Clock
 if TYPE_CHECKING:
     from lab.world import World
 
-Action = Literal["delay", "fail", "drop", "hang", "reset", "stale"]
+Action = Literal["delay", "fail", "drop", "hang", "reset", "stale", "garbage", "expire"]
 
 # How many of the calls that met a lasting fault are remembered, the newest ones.
 REMEMBERED = 20
@@ -26,7 +26,9 @@ REMEMBERED = 20
 class Fault:
     """One planted fault.
 
-    `delay` answers after `seconds` of lab time; `fail` answers `status` and `message` without doing anything;
+    `delay` answers after `seconds` of lab time; `fail` answers `status` and `message` without doing anything, and over
+    HTTP asks to be left alone for `retry_after` seconds of the wall; `garbage` answers success and `message`, in which
+    nobody can read anything, without doing anything; `expire` forgets the caller's session before the call;
     `drop` does the work and closes the connection without a reply; `hang` never answers; `reset` closes at once;
     `stale` answers reads from the world as it was when the fault was planted. `times` None: until it is lifted.
     """
@@ -38,6 +40,7 @@ class Fault:
     seconds: float = 0.0
     status: int = 503
     message: str = "Service Unavailable"
+    retry_after: int | str | None = None  # a string for what no client can read
     met: list[str] = field(default_factory=list)
     by: str = "control"
     frozen: "World | None" = field(default=None, repr=False, compare=False)

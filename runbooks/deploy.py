@@ -98,7 +98,8 @@ class DeployStretchedCluster(Runbook):
             which = ClusterName(cluster=request.cluster)
             known = await self.step("Inventory is read", InventoryReader.read, which, parks=False)
             inventory = self._inventory = known.inventory
-            await self.begin(f"Deploy the stretched cluster {inventory.name} ({request.mode})", inventory.name)
+            hooks = inventory.hooks if request.mode is Mode.APPLY else ()
+            await self.begin(f"Deploy the stretched cluster {inventory.name} ({request.mode})", inventory.name, hooks)
             await self.preflight(Wishes(inventory, Mode.PLAN))
             planned = await self.procedure(Wishes(inventory, Mode.PLAN))
             await self.agreed(request, planned)
@@ -144,7 +145,8 @@ class DeployStretchedCluster(Runbook):
     async def procedure(self, wishes: Wishes) -> tuple[Intent, ...]:
         """The deployment, planned or applied: the changes in the order of the procedure."""
         inventory, limits = wishes.inventory, wishes.inventory.timeouts
-        section = self.section("Plan" if wishes.mode is Mode.PLAN else "Apply")
+        planning = wishes.mode is Mode.PLAN
+        section = self.section("Plan" if planning else "Apply", rehearsal=planning)
         pod = await self.step(f"Pod {inventory.pod.name} holds the volume", Purity.ensure_pod, wishes.pod())
         self._wwid = pod.wwid
         await self.step(

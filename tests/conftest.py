@@ -60,12 +60,12 @@ async def client(temporal: TemporalServer) -> Client:
 
 @asynccontextmanager
 async def working(
-    client: Client, inventory: Inventory, base: Path, *, cached: int = 200
+    client: Client, inventory: Inventory, base: Path, *, cached: int = 200, hooks: tuple[str, ...] = ()
 ) -> AsyncIterator[Callable[..., Awaitable[Deployment]]]:
     """A worker on a queue of its own, and the way to start a deployment on it."""
     queue = f"test-{uuid.uuid4()}"
     started: list[Deployment] = []
-    settings = Settings(task_queue=queue, cached_workflows=cached, grace=timedelta(seconds=1))
+    settings = Settings(task_queue=queue, cached_workflows=cached, grace=timedelta(seconds=1), hooks=hooks)
 
     async def start(request: RunbookRequest | None = APPLY, *, empty: bool = False, raw: object = None) -> Deployment:
         """`empty` sends no input at all and `raw` anything, as the UI's start form may."""

@@ -1,8 +1,11 @@
 """Looking at a run and talking to it, as a person would."""
 
 import asyncio
+import base64
+import json
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, WorkflowUpdateFailedError
@@ -61,3 +64,17 @@ async def parked_or_ended(run: Deployment) -> StepRecord | None:
         assert time.monotonic() < deadline, f"neither parked nor ended: {found[-3:]}"
         await asyncio.sleep(0.02)
     return None
+
+
+async def everything_written(run: Deployment) -> str:
+    """The run's whole history in clear: its payloads travel in base64, where no search would find anything."""
+    return _in_clear(json.loads((await run.fetch_history()).to_json()))
+
+
+def _in_clear(part: Any) -> str:
+    if isinstance(part, dict):
+        texts = [base64.b64decode(part["data"]).decode(errors="replace")] if isinstance(part.get("data"), str) else []
+        return "\n".join([*texts, *(f"{key}: {_in_clear(value)}" for key, value in part.items() if key != "data")])
+    if isinstance(part, list):
+        return "\n".join(map(_in_clear, part))
+    return str(part)

@@ -1,6 +1,5 @@
 """The deployment: from bare arrays and a bare cluster to guests under an armed HA."""
 
-import json
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from activities.clients.secrets import Secrets
 from cluster.plan import Mode
 from runbooks.deploy import DeployReport, DeployStretchedCluster
 from tests.conftest import Start, working
+from tests.runs import everything_written
 from tests.twin import TwinThread
 from workers.errors import Unusable
 from workers.follow import start_run, why
@@ -48,7 +48,7 @@ async def deployed(request: pytest.FixtureRequest, client: Client, running_twin:
         run = await start()
         first, after_first = await run.result(), twin.change_lines()
         page = await run.query("page")
-        history = json.dumps((await run.fetch_history()).to_json())
+        history = await everything_written(run)
         second, after_second = await (await start()).result(), twin.change_lines()
         return Deployed(plan, after_plan, first, after_first, second, after_second, page, history, guests(twin))
 
@@ -144,6 +144,7 @@ async def test_no_secret_is_in_the_history(deployed: Deployed, running_twin: Twi
     folder = running_twin.path.parent / "secrets"
     tokens = [(folder / name).read_text().strip() for name in ("X90R3-SiteA.token", "X90R3-SiteB.token", "pve.token")]
 
+    assert "file:secrets/X90R3-SiteA.token" in deployed.history  # the references are there, so the search sees all
     assert not any(token in deployed.history for token in tokens)
     assert "PRIVATE KEY" not in deployed.history
 

@@ -54,6 +54,7 @@ def test_an_arrays_refusals(status: int, message: str, word: type[Word]):
         (500, "cluster not ready - no quorum?", NotYet),
         (500, "error: got lock request timeout", NotYet),
         (500, "can't clone to non-shared storage 'S'", Rejected),
+        (429, "Too Many Requests", Unreachable),
         (501, "Method 'GET /x' not implemented", Rejected),
         (503, "Service Unavailable", Unreachable),
         (595, "No route to host", Unreachable),

@@ -1,13 +1,16 @@
 """Texts of the real programs, captured from running components, become models."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from activities.errors import Unreachable
+from activities.parsing import Said, reader
 from activities.parsing.iscsi import parse_initiator, parse_sessions, parse_targets
 from activities.parsing.lvm import parse_signatures, parse_volume_groups
 from activities.parsing.multipath import parse_maps
-from activities.parsing.system import parse_installed, parse_round_trip
+from activities.parsing.system import parse_clock, parse_installed, parse_round_trip
 from activities.parsing.votes import parse_votes
 
 WWID = "3624a9370730d187406c1477500a7aa92"
@@ -50,7 +53,7 @@ def test_an_unknown_wwid_is_no_map():
 
 def test_refuses_a_line_it_cannot_read():
     """A text of another version must not be half understood."""
-    with pytest.raises(ValueError, match="cannot read the line"):
+    with pytest.raises(Unreachable, match="cannot be read: the line 'something new'"):
         parse_maps(capture("multipath-site-a.txt") + "something new\n")
 
 
@@ -96,7 +99,7 @@ def test_a_lost_witness_shows_as_a_device_without_a_vote():
 
 def test_refuses_what_is_no_vote_count():
     """A daemon that is down answers with a sentence."""
-    with pytest.raises(ValueError, match="no Expected votes"):
+    with pytest.raises(Unreachable, match="no Expected votes"):
         parse_votes("Cannot initialize CMAP service\n")
 
 
@@ -151,3 +154,36 @@ def test_reads_the_average_round_trip():
 
     assert parse_round_trip(text).total_seconds() == pytest.approx(0.001187)
     assert parse_round_trip("5 packets transmitted, 0 received, 100% packet loss\n") is None
+
+
+READERS = [
+    parse_clock, parse_initiator, parse_installed, parse_maps, parse_round_trip, parse_sessions, parse_signatures,
+    parse_targets, parse_volume_groups, parse_votes,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", ["\x16\x03ÿþ�", "<html>502</html>", '{"report": [{"vg": [5]}]}', '{"report": 5}', "[]", "inf"]
+)
+@pytest.mark.parametrize("read", READERS, ids=lambda read: read.__name__)
+def test_what_nobody_can_read_is_told_with_the_one_who_said_it(read: Callable[[str], object], text: str):
+    """No reader passes over what it does not know, and none fails in its own way."""
+    with pytest.raises(Unreachable, match=r"^Unreachable: pxmx01-01: `some tool` says something"):
+        read(Said.of("pxmx01-01", "some tool", text))
+
+
+def test_half_of_a_vote_count_cannot_be_read():
+    """A label without its value is no number."""
+    with pytest.raises(Unreachable, match="cannot be read"):
+        parse_votes(capture("votes-healthy.txt").replace("Quorum:           4", "Quorum:"))
+
+
+def test_a_bug_in_a_reader_stays_a_bug():
+    """Only what is about the text is said of the text."""
+
+    @reader
+    def broken(text: str) -> int:
+        return [text][1].count("")
+
+    with pytest.raises(IndexError):
+        broken("a text")

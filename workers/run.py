@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from activities.clients.purity import Arrays
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts as SshHosts
 from activities.guests import Guests
+from activities.hooks import Hooks
 from activities.hosts import Hosts
 from activities.inventory import InventoryReader
 from activities.plans import Plans
@@ -48,13 +49,14 @@ logging.getLogger("opentelemetry.context").setLevel(logging.CRITICAL)
 FAILURES: list[type[BaseException]] = [ValidationError]
 
 
-def activities(inventory: Inventory, base: Path) -> list[Callable[..., Any]]:
+def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> list[Callable[..., Any]]:
     """All activities, bound to the clients of that inventory; `base` is the folder its paths count from."""
     secrets = Secrets(base)
     arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
     rooms = (
         InventoryReader(inventory),
         Plans(),
+        Hooks(hooks, secrets),
         Purity(arrays),
         Access(arrays),
         Proxmox(api),
@@ -77,7 +79,7 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
         client,
         task_queue=settings.task_queue,
         workflows=[*ALL_RUNBOOKS, Claim],
-        activities=activities(inventory, base),
+        activities=activities(inventory, base, settings.hooks),
         activity_executor=ThreadPoolExecutor(settings.activities, thread_name_prefix="activity"),
         max_concurrent_activities=settings.activities,
         max_cached_workflows=settings.cached_workflows,

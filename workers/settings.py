@@ -25,3 +25,6 @@ class Settings(BaseSettings):
     grace: timedelta = Field(
         default=timedelta(seconds=10), description="time for running steps when a worker is stopped"
     )
+    hooks: tuple[str, ...] = Field(
+        default=(), description="what hooks may run or call: paths of programs, addresses (a beginning ends with /)"
+    )

@@ -43,9 +43,10 @@ class StepRecord(BaseModel):
 
 
 class Section(BaseModel):
-    """Steps that belong together: one heading, and one line each."""
+    """Steps that belong together: one heading, and one line each. In a rehearsal no hook is called."""
 
     title: str
+    rehearsal: bool = False
     steps: list[StepRecord] = []
 
     @property

@@ -73,9 +73,9 @@ class Record:
         """Since the run began."""
         return workflow.now() - self.began
 
-    def section(self, title: str) -> Section:
+    def section(self, title: str, *, rehearsal: bool = False) -> Section:
         """A new one, which is the current one from now on."""
-        self.sections.append(Section(title=title))
+        self.sections.append(Section(title=title, rehearsal=rehearsal))
         return self.sections[-1]
 
     def line(self, title: str) -> Line:

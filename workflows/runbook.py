@@ -9,25 +9,20 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, ClassVar, TypeVar, overload
+from typing import Any, TypeVar, overload
 
-from opentelemetry import trace
 from temporalio import workflow
-from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
-from temporalio.workflow import ActivityCancellationType
+from temporalio.exceptions import ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.errors import NEVER_RETRIED
-    from cluster.plan import Finding, Intent, Mode, Wish, digest
+    from cluster.inventory import Hook
+    from cluster.plan import Finding, Intent, Mode, digest
     from workflows import attributes
-    from workflows.catalogue import About, RunbookReport, RunbookRequest
+    from workflows.catalogue import RunbookReport, RunbookRequest
     from workflows.claim import Held, address, claimed, released
-    from workflows.failures import made_by, reason
-    from workflows.operator import Operated, Parked, Running
-    from workflows.page import Question, Section, Sheet, render
+    from workflows.page import Section, Sheet, render
     from workflows.plans import differences
-    from workflows.record import Line, Record
+    from workflows.steps import Failing, Steps
     from workflows.words import ended, going_on
 
 Asked = TypeVar("Asked")
@@ -36,53 +31,35 @@ Result = TypeVar("Result")
 Report = TypeVar("Report", bound=RunbookReport)
 Does = Callable[[Any, Asked], Awaitable[Found]] | Callable[[Any, Asked], Found]
 
-# One attempt of an ordinary step: above every limit inside it (an API call 40 s, a host command 60 s).
-ATTEMPT = timedelta(seconds=90)
-# The worker beats for every activity it runs (workers.pulse), so this is how soon a dead worker is noticed.
-HEARTBEAT = timedelta(seconds=10)
-
-RETRY = RetryPolicy(
-    initial_interval=timedelta(milliseconds=500),
-    backoff_coefficient=1.7,
-    maximum_interval=timedelta(seconds=15),
-    non_retryable_error_types=NEVER_RETRIED,
-)
-
 ENDED = ("done", "failed", "aborted")
 
-_tracer = trace.get_tracer("quorate.runbook")  # does nothing until telemetry is configured
 
-
-class Runbook(Operated):
+class Runbook(Steps):
     """Base of every runbook. A subclass carries `@workflow.defn`, says what it is in `about`, and defines `run`."""
-
-    about: ClassVar[About]
 
     def __init__(self) -> None:
         super().__init__()
-        self.record = Record()
         self._headline = type(self).__name__
-        self._subject = ""
-        self._skipped: list[str] = []
         self._state = ""
         self._held: Held | None = None
-        self._activities = 0
 
     # --- what a procedure is written in ------------------------------------------------------------------------
 
-    async def begin(self, headline: str, cluster: str) -> None:
+    async def begin(self, headline: str, cluster: str, hooks: tuple[Hook, ...] = ()) -> None:
         """Name the run on its page and in the run list, and make sure that it is the only one of its kind.
 
-        ApplicationError when another run does this procedure on this cluster.
+        `hooks` are called around the steps from now on. ApplicationError when another run does this procedure on this
+        cluster.
         """
         self._headline, self._subject = headline, f"{self.about.name}/{cluster}"
         workflow.upsert_search_attributes([attributes.CLUSTER.value_set(cluster)])
         self._tell()
         self._held = await claimed(self._subject, headline)
+        await self._use_hooks(hooks)
 
-    def section(self, title: str) -> Section:
-        """What follows belongs together: a heading of the page."""
-        return self.record.section(title)
+    def section(self, title: str, *, rehearsal: bool = False) -> Section:
+        """What follows belongs together: a heading of the page. A rehearsal changes nothing and calls no hook."""
+        return self.record.section(title, rehearsal=rehearsal)
 
     @overload
     async def step(
@@ -125,39 +102,12 @@ class Runbook(Operated):
         parks the run until a person has answered. `skip` says what follows from leaving the step out, and allows it:
         the result is None then. With `parks` off the run fails at once: right for wrong input, and nothing else.
         """
-        line = self.record.line(title)
-        self._tell()
-        options = {
-            "summary": title[:100],
-            "start_to_close_timeout": min(attempt or ATTEMPT, within),
-            "schedule_to_close_timeout": within,
-            "heartbeat_timeout": HEARTBEAT,
-            "retry_policy": RETRY,
-        }
-        with _tracer.start_as_current_span(title):
-            while True:
-                try:
-                    found = await self._attempted(line, activity, wish, options)
-                except ActivityError as error:
-                    line.made(made_by(error))
-                    if self._stopping:
-                        line.end("stopped", "stopped before its end", self.record.elapsed)
-                        raise asyncio.CancelledError from None
-                    word, message = reason(error)
-                    if not parks or self._landing or is_cancelled_exception(error):
-                        line.end("failed", f"{word}: {message}", self.record.elapsed)
-                        raise ApplicationError(f"{title}: {word}: {message}", type=word, non_retryable=True) from error
-                    if not await self._retried(line, Question(step=title, word=word, message=message, skip=skip)):
-                        return None
-                except asyncio.CancelledError:
-                    line.end("stopped", "stopped before its end", self.record.elapsed)
-                    raise
-                else:
-                    found = line.found(found, self.record.elapsed)
-                    self._tell()
-                    if self._stopping:
-                        raise asyncio.CancelledError
-                    return found
+        await self._call_hooks("before", title)
+        failing: Failing = "park" if parks and not self._landing else "fail"
+        found = await self._step(title, activity, wish, within=within, attempt=attempt, skip=skip, failing=failing)
+        if found is not None:
+            await self._call_hooks("after", title, found.finding)
+        return found
 
     async def together(self, *steps: Awaitable[Result]) -> list[Result]:
         """Steps that do not wait for each other; when one fails, the others come to their end first.
@@ -210,6 +160,7 @@ class Runbook(Operated):
                 raise asyncio.CancelledError from None
             said = f"aborted{self._abort.signed}. {self._left}"
             raise ApplicationError(said, type="Aborted", non_retryable=True) from None
+        self._notes += [f"hook {hook.name} met no step" for hook in self._hooks if hook.name not in self._hooked]
         self._left = "The run had come to its end."
         await self._close("done")
 
@@ -228,64 +179,7 @@ class Runbook(Operated):
             **more,
         )
 
-    # --- how a step is done ------------------------------------------------------------------------------------
-
-    async def _attempted(
-        self, line: Line, activity: Callable[[Any, Any], Any], wish: Any, options: dict[str, Any]
-    ) -> Finding:
-        """One activity; begun again when a pause stopped it."""
-        changing = isinstance(wish, Wish) and wish.mode is Mode.APPLY
-        kind = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED if changing else ActivityCancellationType.TRY_CANCEL
-        while True:
-            self._stop_if_asked()
-            if changing and self._paused is not None:
-                line.set("waiting", "waits: the run is paused")
-                self._tell()
-                await workflow.wait_condition(lambda: self._paused is None)
-                line.set("running")
-            self._activities += 1
-            # The id is what the UI and the command line show of an activity that is tried again.
-            name = f"{self._activities} {line.title}"[:200]
-            handle = workflow.start_activity(activity, args=[wish], activity_id=name, cancellation_type=kind, **options)
-            running = Running(handle, changing)
-            self._running.append(running)
-            try:
-                found: Finding = await running.handle
-                return found
-            except ActivityError as error:
-                if not running.stopped or self._ending:
-                    raise
-                line.made(made_by(error))
-            finally:
-                self._running.remove(running)
-
-    async def _retried(self, line: Line, question: Question) -> bool:
-        """Park until a person has answered: true to try again, false to go on without the step."""
-        parked = self._parked[question.step] = Parked(question)
-        line.set("parked", f"{question.word}: {question.message}")
-        self._tell()
-        try:
-            await workflow.wait_condition(lambda: parked.answer is not None)
-        except asyncio.CancelledError:
-            line.end("stopped", f"{question.word}: {question.message}", self.record.elapsed)
-            raise
-        finally:
-            del self._parked[question.step]
-        answer = parked.answer
-        if answer is None or answer.answer == "retry":
-            self._notes.append(f"retried {question.step}{answer.signed if answer else ''}")
-            line.set("running")
-        else:
-            self._skipped.append(f"{question.step}: {question.skip} (skipped{answer.signed})")
-            line.end("skipped", f"skipped{answer.signed}; {question.skip}", self.record.elapsed)
-        self._tell()
-        return answer is None or answer.answer == "retry"
-
     # --- how a run ends ----------------------------------------------------------------------------------------
-
-    def _stop_if_asked(self) -> None:
-        if self._stopping:
-            raise asyncio.CancelledError
 
     async def _land(self) -> None:
         """The landing comes to its end even if somebody cancels once more."""

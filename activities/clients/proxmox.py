@@ -5,11 +5,15 @@ sent to a second one. proxmoxer is synchronous: one session per thread and node.
 """
 
 import threading
-from typing import Any
+from datetime import timedelta
+from http.client import responses
+from typing import Any, NoReturn
 
 import requests
-from proxmoxer import AuthenticationError, ProxmoxAPI, ResourceException
+from proxmoxer.backends import https
+from proxmoxer.core import ProxmoxResource
 
+from activities.clients.answers import excerpt, json_object, pause
 from activities.clients.secrets import Secrets
 from activities.errors import Conflict, NotFound, NotYet, Rejected, Unauthorized, Unreachable, Word
 from cluster.inventory import Inventory
@@ -22,7 +26,7 @@ _ABSENT = ("does not exist", "no such", "not found")
 _BUSY = ("got lock request timeout", "is locked", "got timeout", "no quorum")
 
 
-def refusal(status: int, reason: str, fields: dict[str, str]) -> Word:
+def refusal(status: int, reason: str, fields: dict[str, Any], again_in: timedelta | None = None) -> Word:
     """What a refusal of the API means. Business errors are all 500, so the text decides."""
     text = f"Proxmox VE: {reason.strip() or f'HTTP {status}'}"
     if status == 401:
@@ -41,7 +45,31 @@ def refusal(status: int, reason: str, fields: dict[str, str]) -> Word:
         return Conflict(text)
     if any(word in lower for word in _ABSENT):
         return NotFound(text)
-    return Unreachable(text) if status in (502, 503, 504) else Rejected(text)
+    return Unreachable(text, again_in=again_in) if status in (429, 502, 503, 504) else Rejected(text)
+
+
+class _Answers(https.JsonSerializer):  # type: ignore[misc]  # the vendor ships no types
+    """Reads what a node answers. proxmoxer's own reader takes anything for an answer, its error has no headers."""
+
+    def __init__(self, node: str) -> None:
+        self._node = node
+
+    def loads(self, response: requests.Response) -> Any:
+        """The data of a success."""
+        found = json_object(response.content)
+        if found is None or "data" not in found:
+            raise Unreachable(
+                f"{self._node} answers with something that cannot be read: {excerpt(response.content)} "
+                f"(HTTP {response.status_code})"
+            )
+        return found["data"]
+
+    def loads_errors(self, response: requests.Response) -> NoReturn:
+        """The one place where refusals are met."""
+        fields = (json_object(response.content) or {}).get("errors")
+        reason = response.reason or responses.get(response.status_code, "")
+        again_in = pause(response.headers.get("Retry-After"))
+        raise refusal(response.status_code, reason, fields if isinstance(fields, dict) else {}, again_in)
 
 
 class PveApi:
@@ -85,7 +113,7 @@ class PveApi:
         if node not in sessions:
             api = self._inventory.api
             user, _, name = api.token_id.partition("!")
-            sessions[node] = ProxmoxAPI(
+            backend = https.Backend(
                 self._inventory.node(node).address,
                 port=api.port,
                 user=user,
@@ -94,17 +122,15 @@ class PveApi:
                 verify_ssl=str(self._secrets.path(api.ca)) if api.ca else True,
                 timeout=TIMEOUT,
             )
+            sessions[node] = ProxmoxResource(
+                base_url=backend.get_base_url(), session=backend.get_session(), serializer=_Answers(node)
+            )
         return sessions[node]
 
     def _send(self, node: str, verb: str, path: str, parameters: dict[str, Any]) -> Any:
-        """One call: the one place where the library's errors are met."""
+        """One call: the one place where silence is met."""
         try:
             answer = getattr(self._session(node)(path), verb)(**parameters)
-        except ResourceException as error:
-            fields = error.errors if isinstance(error.errors, dict) else {}
-            raise refusal(error.status_code, error.content or error.status_message, fields) from None
-        except AuthenticationError:
-            raise refusal(401, "Authentication failed!", {}) from None
         except requests.exceptions.SSLError as error:
             raise Unauthorized(
                 f"{node}: its certificate is not signed by {self._inventory.api.ca or 'a known CA'} ({_plain(error)}); "

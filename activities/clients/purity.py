@@ -14,8 +14,9 @@ from pypureclient.configuration import Configuration
 from pypureclient.exceptions import PureError
 from pypureclient.flasharray.FA_2_44 import models
 
+from activities.clients.purity_answers import Answers, refusal
 from activities.clients.secrets import Secrets
-from activities.errors import Conflict, NotFound, Rejected, Unauthorized, Unreachable, Word
+from activities.errors import NotFound, Rejected, Unauthorized, Unreachable, Word
 from cluster.inventory import Array
 
 # Purity 6.9.x serves at most about 2.43 to 2.46 (reference: flasharray-rest §1).
@@ -23,21 +24,6 @@ REST_VERSION = "2.44"
 CONNECT_TIMEOUT, READ_TIMEOUT = 3.0, 15.0
 
 Item = dict[str, Any]
-
-
-def refusal(array: str, status: int, message: str, context: str | None) -> Word:
-    """What an array's refusal means. Purity says 400 for nearly everything, so the text decides."""
-    text = f"{array}: {message or f'HTTP {status}'}" + (f" ({context})" if context else "")
-    lower = message.lower()
-    if status in (401, 403):
-        return Unauthorized(f"{text}; check the API token and the role of its user")
-    if status == 429 or status >= 500:
-        return Unreachable(f"{text} (HTTP {status})")
-    if "does not exist" in lower or "no such" in lower or "could not be found" in lower:
-        return NotFound(text)
-    if any(word in lower for word in ("already exists", "already in use", "already belongs", "already includes")):
-        return Conflict(text)
-    return Rejected(text)
 
 
 class FlashArray:
@@ -58,13 +44,13 @@ class FlashArray:
             configuration.verify_ssl = True
             if self._array.ca is not None:
                 configuration.ssl_ca_cert = str(self._secrets.path(self._array.ca))
-            configuration.retries = False  # urllib3 would wait four times the limit; Temporal retries
+            configuration.retries = Answers.of(self._array)
             self._client = flasharray.Client(
                 self._array.address,
                 version=REST_VERSION,
                 api_token=self._secrets.read(self._array.api_token),
                 timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
-                retries=1,
+                retries=1,  # one new login when the session has expired
                 user_agent="quorate",
                 configuration=configuration,
             )
@@ -77,16 +63,12 @@ class FlashArray:
         limit = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
         headers = {"Content-Type": "application/json", "X-Request-ID": str(uuid.uuid4())}
         token = {"api-token": self._secrets.read(self._array.api_token)}
-        with urllib3.PoolManager(ca_certs=ca, timeout=limit, retries=False) as pool:
+        with urllib3.PoolManager(ca_certs=ca, timeout=limit, retries=Answers.of(self._array)) as pool:
             answer = pool.request("POST", f"{base}/login", headers={**headers, **token})
-            if answer.status in (401, 403):
-                raise self._token_refused()
-            if answer.status != 200:
-                raise refusal(self.name, answer.status, "it does not let us log in", None)
-            if (session := answer.headers.get("x-auth-token")) is None:
-                raise Unreachable(f"{self.name}: what answers at {self._array.address} is no FlashArray")
-            pool.request("POST", f"{base}/logout", headers={**headers, "x-auth-token": session})
-            return str(answer.json()["items"][0]["username"])
+            session = {"x-auth-token": answer.headers["x-auth-token"]}
+            pool.request("POST", f"{base}/logout", headers={**headers, **session})
+            users: list[Item] = answer.json()["items"]
+            return str(users[0].get("username", "")) if users else ""
 
     def _call(self, method: str, **arguments: Any) -> list[Item]:
         """One SDK call: its items as dictionaries. The one place where the SDK's errors are met."""
@@ -96,8 +78,8 @@ class FlashArray:
                 if answer.status_code == 200:
                     return [item.to_dict() for item in answer.items or ()]
             except PureError as error:
-                # Login trouble and errors of a later page come as text; the token is not part of it.
-                raise self._login_refused(error) from None
+                # What goes wrong around a call, and on a later page, comes as text; the token is not part of it.
+                raise Unreachable(f"{self.name}: {str(error)[:300]}") from None
             except urllib3.exceptions.HTTPError as error:
                 raise self._silence(error) from None
             except ValueError as error:
@@ -107,17 +89,6 @@ class FlashArray:
         first = answer.errors[0] if answer.errors else None
         raise refusal(
             self.name, answer.status_code, getattr(first, "message", None) or "", getattr(first, "context", None)
-        )
-
-    def _login_refused(self, error: PureError) -> Word:
-        text = str(error)
-        return (
-            self._token_refused() if "(401)" in text or "(403)" in text else Unreachable(f"{self.name}: {text[:300]}")
-        )
-
-    def _token_refused(self) -> Word:
-        return Unauthorized(
-            f"{self.name}: the array refuses the API token in {self._array.api_token}; renew it and try again"
         )
 
     def _silence(self, error: Exception) -> Word:

@@ -12,6 +12,7 @@ import asyncssh
 
 from activities.clients.secrets import Secrets
 from activities.errors import Rejected, Unauthorized, Unreachable, Word
+from activities.parsing import Said
 from cluster.inventory import Inventory
 
 CONNECT_TIMEOUT = 10.0
@@ -84,7 +85,8 @@ class Hosts:
             raise Unreachable(
                 f"{host}: the connection was lost while `{command}` ran; whether it took effect is unknown"
             )
-        return Answer(host, command, str(done.stdout or ""), str(done.stderr or ""), done.exit_status)
+        stdout = Said.of(host, command, str(done.stdout or ""))
+        return Answer(host, command, stdout, str(done.stderr or ""), done.exit_status)
 
     async def read(self, host: str, *words: str, limit: float = COMMAND_TIMEOUT) -> str:
         """The output of a command that must end with 0."""

@@ -1,4 +1,44 @@
 """From a command's text to a model. Pure: these modules neither run commands nor judge what they read.
 
-The traps they know are listed in the host-outputs reference; each parser raises ValueError on text it cannot read.
+The traps they know are listed in the host-outputs reference. A reader raises ValueError on text that it cannot read,
+for nobody to see: `reader` makes it the word of the one who said it. Every other error is a bug of ours, and shows.
 """
+
+import functools
+from collections.abc import Callable
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from activities.errors import Unreachable
+
+T = TypeVar("T")
+
+
+class Said(str):
+    """What a command said; `by` is who said it, for the one who cannot read it."""
+
+    by: str = "a host"
+
+    @classmethod
+    def of(cls, host: str, command: str, text: str) -> "Said":
+        """The output of a command on a host."""
+        said = cls(text)
+        said.by = f"{host}: `{command}`"
+        return said
+
+
+def reader(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """A function from text to a model whose ValueError is Unreachable: another attempt may find readable text."""
+
+    @functools.wraps(parse)
+    def read(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            # pydantic speaks of models and fields: the text itself tells more
+            reason = repr(text.strip()[:80]) if isinstance(error, ValidationError) else str(error)
+            by = text.by if isinstance(text, Said) else Said.by
+            raise Unreachable(f"{by} says something that cannot be read: {reason}") from None
+
+    return read

@@ -1,8 +1,8 @@
 """LVM's reports as JSON, and what `wipefs --no-act` says of a device."""
 
-import json
-
 from pydantic import BaseModel, ConfigDict
+
+from activities.parsing import reader
 
 
 class VolumeGroup(BaseModel):
@@ -16,6 +16,18 @@ class VolumeGroup(BaseModel):
     free: int
 
 
+class _Row(BaseModel):
+    vg_name: str
+    pv_name: str
+    vg_size: int
+    vg_free: int
+
+
+class _Reports(BaseModel):
+    report: list[dict[str, list[_Row]]]
+
+
+@reader
 def parse_volume_groups(text: str) -> list[VolumeGroup]:
     """`vgs --reportformat json --units b --nosuffix -o vg_name,pv_name,vg_size,vg_free`.
 
@@ -24,14 +36,17 @@ def parse_volume_groups(text: str) -> list[VolumeGroup]:
     if not text.strip():
         return []
     # the key is "vg" or "pv": LVM names a report by the finest kind of column in it
-    rows = [row for report in json.loads(text)["report"] for kind in report.values() for row in kind]
-    return [
-        VolumeGroup(name=row["vg_name"], device=row["pv_name"], size=row["vg_size"], free=row["vg_free"])
-        for row in rows
-    ]
+    reports = _Reports.model_validate_json(text).report
+    rows = [row for report in reports for kind in report.values() for row in kind]
+    return [VolumeGroup(name=row.vg_name, device=row.pv_name, size=row.vg_size, free=row.vg_free) for row in rows]
 
 
+@reader
 def parse_signatures(text: str) -> list[str]:
     """The types of what is written on a device (``LVM2_member``, ``ext4``); empty for a blank one."""
     rows = [line.split() for line in text.splitlines() if line.strip()]
-    return [row[2] for row in rows if len(row) > 2 and row[1].startswith("0x")]
+    table = [row for row in rows if row[0] != "DEVICE"]
+    for row in table:
+        if len(row) < 3 or not row[1].startswith("0x"):  # passed over, the device would count as blank
+            raise ValueError(repr(" ".join(row)[:80]))
+    return [row[2] for row in table]

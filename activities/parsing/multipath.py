@@ -8,6 +8,8 @@ import re
 
 from pydantic import BaseModel, ConfigDict
 
+from activities.parsing import reader
+
 _MAP = re.compile(
     r"^(?:(?P<alias>\S+) \((?P<uuid>[0-9a-f]+)\)|(?P<wwid>[0-9a-f]{17,})) (?P<dm>dm-\d+) (?P<product>.*)$"
 )
@@ -67,6 +69,7 @@ class Map(BaseModel):
         )
 
 
+@reader
 def parse_maps(text: str) -> list[Map]:
     """All maps of a `multipath -ll`; an empty text is no map, which multipath also says of an unknown WWID."""
     maps: list[dict[str, object]] = []
@@ -77,7 +80,7 @@ def parse_maps(text: str) -> list[Map]:
             name = head["alias"] or head["wwid"]
             maps.append({"wwid": head["uuid"] or head["wwid"], "device": f"/dev/mapper/{name}", "groups": groups})
         elif not maps:
-            raise ValueError(f"multipath -ll: this line stands before any map: {line!r}")
+            raise ValueError(f"this line stands before any map: {line!r}")
         elif features := _FEATURES.match(line):
             maps[-1].update(size=features["size"], handler=features["handler"])
         elif group := _GROUP.search(line):
@@ -93,13 +96,13 @@ def parse_maps(text: str) -> list[Map]:
                 )
             )
         elif line.strip():
-            raise ValueError(f"multipath -ll: cannot read the line {line!r}")
+            raise ValueError(f"the line {line!r}")
     return [Map.model_validate(found) for found in maps]
 
 
 def _paths_of(groups: list[dict[str, object]], line: str) -> list[ScsiPath]:
     if not groups:
-        raise ValueError(f"multipath -ll: this path stands in no group: {line!r}")
+        raise ValueError(f"this path stands in no group: {line!r}")
     paths = groups[-1]["paths"]
     assert isinstance(paths, list)  # noqa: S101  # made a list four lines above its only use
     return paths

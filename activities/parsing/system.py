@@ -3,22 +3,40 @@
 import re
 from datetime import UTC, datetime, timedelta
 
-_RTT = re.compile(r"= (?P<min>[\d.]+)/(?P<avg>[\d.]+)/(?P<max>[\d.]+)/[\d.]+ ms")
+from activities.parsing import reader
+
+_RTT = re.compile(r"= (?P<min>[\d.]+)/(?P<avg>[\d.]{1,16})/(?P<max>[\d.]+)/[\d.]+ ms")
+# dpkg's own words; a package that is known and not installed has no version.
+_STATES = (
+    "not-installed", "config-files", "half-installed", "unpacked", "half-configured", "triggers-awaited",
+    "triggers-pending", "installed",
+)  # fmt: skip
+_CLOCK = re.compile(r"\d{1,11}\.\d{1,9}")
 
 
+@reader
 def parse_round_trip(text: str) -> timedelta | None:
     """The average round trip of a quiet `ping`; None when nothing came back."""
     if found := _RTT.search(text):
         return timedelta(milliseconds=float(found["avg"]))
+    if text.strip() and "packets transmitted" not in text:
+        raise ValueError(repr(text.strip()[:80]))
     return None
 
 
+@reader
 def parse_installed(text: str) -> dict[str, str]:
     """`dpkg-query -W` with package, status and version on each line: installed package to version."""
-    rows = (line.split() for line in text.splitlines())
+    rows = [line.split() for line in text.splitlines() if line.strip()]
+    for row in rows:
+        if len(row) not in (2, 3) or row[1] not in _STATES:  # passed over, it would be a package that is missing
+            raise ValueError(repr(" ".join(row)[:80]))
     return {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == "installed"}
 
 
+@reader
 def parse_clock(text: str) -> datetime:
     """`date +%s.%N`."""
-    return datetime.fromtimestamp(float(text.strip()), UTC)
+    if not _CLOCK.fullmatch(text.strip()):
+        raise ValueError(repr(text.strip()[:80]))
+    return datetime.fromtimestamp(float(text), UTC)

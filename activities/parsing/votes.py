@@ -8,6 +8,8 @@ import re
 
 from pydantic import BaseModel, ConfigDict
 
+from activities.parsing import reader
+
 _LABEL = re.compile(r"^(?P<label>[A-Z][A-Za-z ]*):[ \t]*(?P<value>.*?)[ \t]*$")
 _MEMBER = re.compile(
     r"^\s*(?P<id>0x[0-9a-f]+|\d+)\s+(?P<votes>\d+)(?:\s+(?P<device>(?:A|NA|NR)(?:,N?V,N?MW)?))?\s+(?P<name>\S.*?)\s*$"
@@ -52,8 +54,9 @@ class VoteCount(BaseModel):
         )
 
 
+@reader
 def parse_votes(text: str) -> VoteCount:
-    """The votes in the output of `pvecm status`; ValueError when the quorum part is missing."""
+    """The votes in the output of `pvecm status`; it cannot be read when the quorum part is missing."""
     labels: dict[str, str] = {}
     members: list[Member] = []
     device_votes: int | None = None
@@ -74,12 +77,12 @@ def parse_votes(text: str) -> VoteCount:
             labels[label["label"]] = label["value"]
     missing = {"Nodes", "Expected votes", "Total votes", "Quorum", "Quorate"} - labels.keys()
     if missing:
-        raise ValueError(f"pvecm status: no {', '.join(sorted(missing))} in {text.strip()[:200]!r}")
+        raise ValueError(f"no {', '.join(sorted(missing))} in {text.strip()[:200]!r}")
     return VoteCount(
         nodes=labels["Nodes"],
         expected=labels["Expected votes"],
         total=labels["Total votes"],
-        quorum=labels["Quorum"].split()[0],
+        quorum=labels["Quorum"].partition(" ")[0],
         quorate=labels["Quorate"] == "Yes",
         flags=tuple(labels.get("Flags", "").split()),
         members=tuple(members),

@@ -80,7 +80,7 @@ async def _answer(world: World, name: str, registry: Registry, channel: asyncssh
     fault = world.faults.take(f"ssh:{name}", line)
     if fault is not None and fault.action == "hang":
         await world.faults.lifted(fault)
-    if fault is not None and fault.action in ("hang", "reset"):
+    if fault is not None and fault.action in ("hang", "reset", "expire"):  # its session is its connection
         _cut(channel)
         return
     with world.working(f"ssh:{name} {line}"):
@@ -89,6 +89,8 @@ async def _answer(world: World, name: str, registry: Registry, channel: asyncssh
             await world.clock.sleep(fault.seconds)
         if fault is not None and fault.action == "fail":
             output = Output(stderr=f"{fault.message}\n", status=fault.status if fault.status < 256 else 1)
+        elif fault is not None and fault.action == "garbage":
+            output = Output(f"{fault.message}\n")
         else:
             seen = fault.frozen if fault is not None and fault.frozen is not None and READS.match(line) else world
             output = await registry.run(seen, host_of(seen, name), line)

@@ -47,6 +47,23 @@ class WireError(Exception):
         return web.Response(status=self.status, reason=self.reason, body=b"" if silent else self.reason.encode())
 
 
+class PassedOn(WireError):
+    """Another node's answer, given to the caller as it came."""
+
+    def __init__(self, answer: web.Response) -> None:
+        super().__init__(answer.status, answer.reason or "")
+        self._answer = answer
+
+    def response(self) -> web.Response:
+        """That answer."""
+        return self._answer
+
+
+def forgotten() -> WireError:
+    """A login that does not count any more; there are no sessions of API tokens, so it can count again at once."""
+    return WireError(401, "Authentication failed!")
+
+
 def rejected(**errors: str) -> PveError:
     """400: `errors` names each parameter and what is wrong with it."""
     return PveError("Parameter verification failed.", status=400, errors=errors)

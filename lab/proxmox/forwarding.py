@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+from lab import wire
 from lab.faults import Fault
-from lab.proxmox.errors import PveError, WireError, first_line
+from lab.proxmox.errors import PassedOn, PveError, WireError, forgotten, planted
 
 if TYPE_CHECKING:
     from lab.world import World
@@ -54,7 +55,7 @@ async def _meet(world: "World", fault: Fault) -> None:
         raise WireError(596, "Broken pipe")
     if fault.action == "delay":
         await world.clock.sleep(fault.seconds)
-    if fault.action == "fail" and (fault.status == 401 or fault.status >= 595):
-        raise WireError(fault.status, first_line(fault.message))
-    if fault.action == "fail":
-        raise PveError(fault.message, status=fault.status)
+    if fault.action == "expire":
+        raise forgotten()
+    if (answer := wire.instead(fault, planted)) is not None:
+        raise PassedOn(answer)

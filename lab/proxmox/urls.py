@@ -27,8 +27,8 @@ from lab.proxmox import (
     users,
 )
 from lab.proxmox.calls import Routes
-from lab.proxmox.errors import planted
-from lab.proxmox.front import BASE, Front
+from lab.proxmox.errors import forgotten, planted
+from lab.proxmox.front import BASE, UNAUTHORIZED_DELAY, Front
 from lab.proxmox.keepalive import KeepAlive
 
 if TYPE_CHECKING:
@@ -49,7 +49,12 @@ def routes() -> Routes:
 
 def application(world: "World", node: str) -> web.Application:
     """The API of one node; it answers for the whole cluster, with its own `local` and its own view of the votes."""
-    device = wire.device(world, f"pve:{node}", call=_name, refuse=planted)
+
+    async def forget(_: web.Request) -> web.Response:
+        await world.clock.sleep(UNAUTHORIZED_DELAY)
+        return forgotten().response()
+
+    device = wire.device(world, f"pve:{node}", call=_name, refuse=planted, forget=forget)
 
     @web.middleware
     async def around(request: web.Request, handler: wire.Handler) -> web.StreamResponse:

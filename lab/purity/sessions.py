@@ -1,6 +1,7 @@
 """Sessions of an array: who is logged in, and for how long after the last call."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,18 @@ def current(array: "Array", token: str | None) -> Session:
 def logout(array: "Array", token: str | None) -> None:
     """End a session."""
     current(array, token).ended = array.now()
+
+
+def shown(headers: Mapping[str, str]) -> str | None:
+    """What a caller shows: the token of a session, or the one an API client was given."""
+    return headers.get("x-auth-token") or headers.get("Authorization", "").removeprefix("Bearer ") or None
+
+
+def forget(array: "Array", token: str | None) -> None:
+    """End the session of that token, as if it had been idle for too long; nothing when there is none."""
+    for session in array.sessions:
+        if session.token == token:
+            session.ended = session.ended or array.now()
 
 
 def expire(array: "Array") -> None:

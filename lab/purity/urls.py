@@ -187,7 +187,11 @@ async def _request_id(
 def application(world: World, array: Array) -> web.Application:
     """The REST API of one array, without TLS and address."""
     server = _Server(world, array.name)
-    device = wire.device(world, array.name, call=call_name, refuse=refuse)
+
+    async def forget(request: web.Request) -> None:
+        sessions.forget(world.arrays[array.name], sessions.shown(request.headers))
+
+    device = wire.device(world, array.name, call=call_name, refuse=refuse, forget=forget)
     served = web.Application(middlewares=[_request_id, device])
     served.router.add_route("*", "/{path:.*}", server.answer)
     return served
@@ -219,8 +223,7 @@ class _Server:
         if match is None or match["version"] not in array.versions or not match["version"].startswith("2."):
             raise errors.unknown_path(request.path)
         path, minor = match["path"], int(match["version"].partition(".")[2])
-        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ") or None
-        token = request.headers.get("x-auth-token") or bearer
+        token = sessions.shown(request.headers)
         if (request.method, path) == ("POST", "/login"):
             session = sessions.login(array, request.headers.get("api-token"), request.remote or "")
             body = {"items": [{"username": session.user}]}

@@ -1,0 +1,198 @@
+"""How one step is done: an activity with its hooks; tried, stopped, begun again, parked, skipped."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, ClassVar, Literal
+
+from opentelemetry import trace
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.workflow import ActivityCancellationType
+
+with workflow.unsafe.imports_passed_through():
+    from activities.errors import NEVER_RETRIED
+    from cluster.hooks import HookCall, HookFinding, HooksCheck, When, due
+    from cluster.inventory import Hook
+    from cluster.plan import Finding, Mode, Wish
+    from workflows.catalogue import About
+    from workflows.failures import made_by, reason
+    from workflows.operator import Operated, Parked, Running
+    from workflows.page import Question
+    from workflows.record import Line, Record
+
+# One attempt of an ordinary step: above every limit inside it (an API call 40 s, a host command 60 s).
+ATTEMPT = timedelta(seconds=90)
+# The worker beats for every activity it runs (workers.pulse), so this is how soon a dead worker is noticed.
+HEARTBEAT = timedelta(seconds=10)
+
+RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500),
+    backoff_coefficient=1.7,
+    maximum_interval=timedelta(seconds=15),
+    non_retryable_error_types=NEVER_RETRIED,
+)
+
+CHECK_HOOKS, CALL_HOOK = "hooks.check", "hooks.call"
+Failing = Literal["park", "fail", "warn"]
+
+_tracer = trace.get_tracer("quorate.runbook")  # does nothing until telemetry is configured
+
+
+class Steps(Operated):
+    """The part of a runbook that does steps and keeps the record of them."""
+
+    about: ClassVar[About]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.record = Record()
+        self._subject = ""  # the procedure and its cluster, ``deploy/metro``
+        self._skipped: list[str] = []
+        self._activities = 0
+        self._hooks: tuple[Hook, ...] = ()
+        self._hooked: set[str] = set()
+
+    def _stop_if_asked(self) -> None:
+        if self._stopping:
+            raise asyncio.CancelledError
+
+    async def _use_hooks(self, hooks: tuple[Hook, ...]) -> None:
+        """Call these hooks from now on, once it is sure that the worker may."""
+        ours = tuple(hook for hook in hooks if hook.runbook in (None, self.about.name))
+        if ours:
+            check = HooksCheck(mode=Mode.PLAN, hooks=ours)
+            await self._step("Hooks may be called", CHECK_HOOKS, check, result=Finding, failing="park")
+        self._hooks = ours
+
+    async def _step(
+        self,
+        title: str,
+        activity: Callable[[Any, Any], Any] | str,
+        wish: Any,
+        *,
+        within: timedelta = timedelta(minutes=10),
+        attempt: timedelta | None = None,
+        skip: str | None = None,
+        failing: Failing,
+        result: type[Finding] | None = None,
+    ) -> Finding | None:
+        """The step without its hooks. None when it was skipped, or failed and only a warning is due."""
+        line = self.record.line(title)
+        self._tell()
+        options = {
+            "summary": title[:100],
+            "start_to_close_timeout": min(attempt or ATTEMPT, within),
+            "schedule_to_close_timeout": within,
+            "heartbeat_timeout": HEARTBEAT,
+            "retry_policy": RETRY,
+            "result_type": result,
+        }
+        with _tracer.start_as_current_span(title):
+            while True:
+                try:
+                    found = await self._attempted(line, activity, wish, options)
+                except ActivityError as error:
+                    line.made(made_by(error))
+                    if self._stopping:
+                        line.end("stopped", "stopped before its end", self.record.elapsed)
+                        raise asyncio.CancelledError from None
+                    word, message = reason(error)
+                    if failing == "warn":
+                        line.end("warned", f"{word}: {message}", self.record.elapsed)
+                        return None
+                    if failing == "fail" or is_cancelled_exception(error):
+                        line.end("failed", f"{word}: {message}", self.record.elapsed)
+                        raise ApplicationError(f"{title}: {word}: {message}", type=word, non_retryable=True) from error
+                    if not await self._retried(line, Question(step=title, word=word, message=message, skip=skip)):
+                        return None
+                except asyncio.CancelledError:
+                    line.end("stopped", "stopped before its end", self.record.elapsed)
+                    raise
+                else:
+                    found = line.found(found, self.record.elapsed)
+                    self._tell()
+                    self._stop_if_asked()
+                    return found
+
+    async def _call_hooks(self, when: When, title: str, finding: str = "") -> None:
+        """What the inventory puts before or after this step; nothing in a rehearsal."""
+        if self._landing or not self._hooks or (self.record.sections and self.record.sections[-1].rehearsal):
+            return
+        for hook in due(self._hooks, self.about.name, when, title):
+            self._hooked.add(hook.name)
+            call = HookCall(
+                mode=Mode.APPLY,
+                hook=hook,
+                when=when,
+                step=title,
+                finding=finding,
+                cluster=self._subject.partition("/")[2],
+                runbook=self.about.name,
+                run=workflow.info().workflow_id,
+                key=f"{workflow.info().run_id}/{self._activities + 1}",
+            )
+            # above the hook's own limit, so that the program is ended by who started it
+            limit = hook.timeout + HEARTBEAT
+            await self._step(
+                f"Hook {hook.name} {when} {title}",
+                CALL_HOOK,
+                call,
+                within=limit * 3,
+                attempt=limit,
+                skip="the step goes on without this hook",
+                failing=hook.on_failure,
+                result=HookFinding,
+            )
+
+    async def _attempted(
+        self, line: Line, activity: Callable[[Any, Any], Any] | str, wish: Any, options: dict[str, Any]
+    ) -> Finding:
+        """One activity; begun again when a pause stopped it."""
+        changing = isinstance(wish, Wish) and wish.mode is Mode.APPLY
+        kind = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED if changing else ActivityCancellationType.TRY_CANCEL
+        while True:
+            self._stop_if_asked()
+            if changing and self._paused is not None:
+                line.set("waiting", "waits: the run is paused")
+                self._tell()
+                await workflow.wait_condition(lambda: self._paused is None)
+                line.set("running")
+            self._activities += 1
+            # The id is what the UI and the command line show of an activity that is tried again.
+            name = f"{self._activities} {line.title}"[:200]
+            handle = workflow.start_activity(activity, args=[wish], activity_id=name, cancellation_type=kind, **options)
+            running = Running(handle, changing)
+            self._running.append(running)
+            try:
+                found: Finding = await running.handle
+                return found
+            except ActivityError as error:
+                if not running.stopped or self._ending:
+                    raise
+                line.made(made_by(error))
+            finally:
+                self._running.remove(running)
+
+    async def _retried(self, line: Line, question: Question) -> bool:
+        """Park until a person has answered: true to try again, false to go on without the step."""
+        parked = self._parked[question.step] = Parked(question)
+        line.set("parked", f"{question.word}: {question.message}")
+        self._tell()
+        try:
+            await workflow.wait_condition(lambda: parked.answer is not None)
+        except asyncio.CancelledError:
+            line.end("stopped", f"{question.word}: {question.message}", self.record.elapsed)
+            raise
+        finally:
+            del self._parked[question.step]
+        answer = parked.answer
+        if answer is None or answer.answer == "retry":
+            self._notes.append(f"retried {question.step}{answer.signed if answer else ''}")
+            line.set("running")
+        else:
+            self._skipped.append(f"{question.step}: {question.skip} (skipped{answer.signed})")
+            line.end("skipped", f"skipped{answer.signed}; {question.skip}", self.record.elapsed)
+        self._tell()
+        return answer is None or answer.answer == "retry"
