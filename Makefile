@@ -6,7 +6,13 @@ QUORATE := .venv/bin/quorate
 # The vendor SDK takes seconds to import without its bytecode; an empty value means: write it.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo test check test-clients test-realtime fuzz-lab coverage bench setup clean
+# Debian's browser; Playwright is told to use it and downloads none.
+define CHROMIUM
+{ echo "installing chromium with apt-get"; apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	|| { echo "chromium is not installed and cannot be: install it as root, for example with apt-get, and run this again"; exit 1; }
+endef
+
+.PHONY: help demo test check test-clients test-realtime test-browser test-kills test-faults test-steering fuzz-lab coverage bench setup clean
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
@@ -29,6 +35,25 @@ test-realtime: setup  ## the loss of a site in real time and twenty times as fas
 test-clients: setup .venv-clients/.complete  ## public clients, unmodified, against the twin (ten minutes)
 	@.venv/bin/python -m tests -o python_files='with_*.py' -rs tests/clients
 
+test-browser: setup  ## a deployment started, answered and read in Temporal's UI with Chromium (three minutes)
+	@$(UV) sync --locked --quiet --group browser
+	@command -v chromium >/dev/null || $(CHROMIUM)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -o python_files='seen_*.py' tests/browser
+	@echo "what was to be seen: var/browser"
+
+test-kills: setup  ## workers killed before and after every change, the Temporal server again and again (five minutes)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -n 2 -o python_files='lasting_kills.py' tests/endurance -rP
+
+test-faults: setup  ## every call of a deployment meets every kind of trouble (half an hour)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -n 2 -o python_files='lasting_faults.py' tests/endurance -rP
+
+test-steering: setup  ## pauses and aborts at two hundred random instants (six minutes)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -n 2 -o python_files='lasting_steering.py' tests/endurance -rP
+
 fuzz-lab: setup  ## a thousand random fault schedules over the twin: nobody may contradict anybody
 	@.venv/bin/python -m tests.fuzz --count 1000
 
@@ -38,10 +63,11 @@ coverage: setup  ## write docs/coverage.md: what the twin emulates, and which te
 	@.venv/bin/python -m tests -n 2 --dist loadfile -p tests.covered
 	@.venv/bin/python -m tests.covered
 
-bench: setup  ## measure one deployment (also var/bench.json), and what the twin costs
+bench: setup  ## measure one deployment (also var/bench.json), the twin's cost and the engine's
 	@$(QUORATE) server
 	@.venv/bin/python -m bench
 	@.venv/bin/python -m bench.twin
+	@.venv/bin/python -m bench.engine
 
 setup: .venv/.complete  ## the virtual environment, from the lock file
 

@@ -226,8 +226,9 @@ class Hosts:
             for portal in missing:
                 if Target(portal=portal, iqn=array.iqn) not in offered:
                     raise NotFound(f"{node}: {array.array} does not offer the portal {portal} in its discovery")
-        due = [portal for portal in missing if ledger.intend(node, "log in", portal, array.array)]
-        await asyncio.gather(*(self._session(node, array.iqn, portal) for portal in due))
+        for portal in missing:
+            if ledger.intend(node, "log in", portal, array.array):
+                await self._session(node, array.iqn, portal)
 
     async def _sessions(self, node: str) -> list[Target]:
         answer = await self._ssh.run(node, "iscsiadm", "-m", "session")

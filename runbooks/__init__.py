@@ -29,10 +29,11 @@ def gathered(modules: Any) -> "tuple[type[Runbook], ...]":
     """The runbooks that those modules define, by name; one name twice is an error of ours."""
     from workflows.runbook import Runbook
 
-    found = {
-        thing.about.name: thing
-        for module in modules
-        for thing in vars(module).values()
-        if isinstance(thing, type) and issubclass(thing, Runbook) and thing.__module__ == module.__name__
-    }
+    found: dict[str, type[Runbook]] = {}
+    for module in modules:
+        for thing in vars(module).values():
+            if isinstance(thing, type) and issubclass(thing, Runbook) and thing.__module__ == module.__name__:
+                other = found.setdefault(thing.about.name, thing)
+                if other is not thing:
+                    raise TypeError(f"{thing.__name__} and {other.__name__} are both called {thing.about.name!r}")
     return tuple(found[name] for name in sorted(found))

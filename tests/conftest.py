@@ -67,7 +67,9 @@ async def working(
     started: list[Deployment] = []
     settings = Settings(task_queue=queue, cached_workflows=cached, grace=timedelta(seconds=1), hooks=hooks)
 
-    async def start(request: RunbookRequest | None = APPLY, *, empty: bool = False, raw: object = None) -> Deployment:
+    async def start(
+        request: RunbookRequest | None = APPLY, *, empty: bool = False, raw: object = None, limit: float = 120
+    ) -> Deployment:
         """`empty` sends no input at all and `raw` anything, as the UI's start form may."""
         run: Any = "DeployStretchedCluster" if empty or raw is not None else DeployStretchedCluster.run
         arguments = [] if empty else [raw if raw is not None else request]
@@ -77,7 +79,7 @@ async def working(
                 args=arguments,
                 id=f"deploy/test/{uuid.uuid4()}",
                 task_queue=queue,
-                execution_timeout=timedelta(seconds=120),
+                execution_timeout=timedelta(seconds=limit),
             )
         )
         return started[-1]

@@ -33,8 +33,8 @@ async def test_a_parked_step_is_tried_again_and_the_run_goes_on(twin: TwinThread
     assert step.finding == "Rejected: X90R3-SiteB: Array is out of LUNs."
     assert "**Parked: Hosts see the volume on X90R3-SiteB failed. It waits for your answer." in page
     assert "- **Hosts see the volume on X90R3-SiteB**: `Rejected` X90R3-SiteB: Array is out of LUNs." in page
-    assert 'Mend the cause, then *Update* `answer` with `{"answer": "retry"}`.' in page
-    assert "in doubt: X90R3-SiteB: connect volume" in page
+    assert 'Mend the cause, then *More Actions*, *Send an Update*, `answer`, and paste `{"answer": "retry"}`.' in page
+    assert "begun last: X90R3-SiteB: connect volume" in page
     assert len(page.encode()) < 3000
 
     assert await said(run, "answer", {"answer": "retry", "by": "ana", "why": "more LUNs"}) == f"retry: {PARKED}"
@@ -115,7 +115,7 @@ async def test_pause_lets_no_change_begin_and_resume_goes_on(twin: TwinThread, s
     assert answer == "paused: nothing is changed until resumed"
     assert len(twin.world.changes) == before
     assert twice == "it is paused already"
-    assert "**Paused by ana: array is being mended. To go on: *Update* `resume`.**" in page
+    assert "**Paused by ana: array is being mended. To go on: *More Actions*, *Send an Update*, `resume`.**" in page
     assert "waits: the run is paused" in page
 
     await said(run, "resume")

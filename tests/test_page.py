@@ -32,7 +32,7 @@ def test_a_finished_section_shrinks_to_one_line():
     done = Section(title="Preflight", steps=[step(f"Node {number} is ready") for number in range(12)])
     page = render("Build", "Now", [done, Section(title="Apply", steps=[step("Pod is online", "online", at=65)])])
 
-    assert "| 00:00 | ✓ | Preflight | 0.0 ms | 12 steps |" in page
+    assert "| 00:00 | ✓ | Preflight | 0.0\u00a0ms | 12 steps |" in page
     assert "Node 3" not in page
     assert "| 01:05 | ✓ | Pod is online |  | online |" in page
 
@@ -90,7 +90,7 @@ def test_lists_questions_with_the_ways_to_answer_them():
         "### Build\n\n**Parked: Guest web runs failed. It waits for your answer.**\n\n"
         "- **Guest web runs**: `Rejected` no space\n\n"
         "Changed before: 12 changes, the last one HA: register vm:300\n\n"
-        '- Mend the cause, then *Update* `answer` with `{"answer": "retry"}`.\n'
+        '- Mend the cause, then *More Actions*, *Send an Update*, `answer`, and paste `{"answer": "retry"}`.\n'
         '- `{"answer": "skip", "step": "Guest web runs", "why": "…"}`: it is not put under HA.\n'
         '- `{"answer": "abort"}` ends the run in its safe condition.\n\n'
         "| T+ | | Step | Took | Finding |\n| --- | --- | --- | --- | --- |\n"

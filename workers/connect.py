@@ -1,5 +1,6 @@
 """One way to reach Temporal, for worker, command line and tests."""
 
+import dataclasses
 from typing import Any
 
 from temporalio.client import Client
@@ -8,6 +9,9 @@ from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
 from workers.errors import Unusable
+from workers.plain_failures import PlainFailures
+
+CONVERTER = dataclasses.replace(pydantic_data_converter, failure_converter_class=PlainFailures)
 
 
 async def connect(address: str | None = None) -> Client:
@@ -20,7 +24,7 @@ async def connect(address: str | None = None) -> Client:
         config["target_host"] = address
     config.setdefault("target_host", "localhost:7233")
     try:
-        return await Client.connect(**config, data_converter=pydantic_data_converter)
+        return await Client.connect(**config, data_converter=CONVERTER)
     except (RPCError, RuntimeError) as error:
         raise Unusable(
             f"no Temporal server answers at {config['target_host']}",

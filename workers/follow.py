@@ -123,7 +123,7 @@ def retries(description: WorkflowExecutionDescription) -> dict[str, str]:
 
 def _retry(one: PendingActivityInfo) -> str:
     due = one.scheduled_time.ToDatetime(tzinfo=UTC) - datetime.now(UTC)
-    when = f" in {seconds(due)}" if due > timedelta() else ""
+    when = ", paused in Temporal's UI" if one.paused else f" in {seconds(due)}" if due > timedelta() else ""
     return f"attempt {one.attempt}{when}: {one.last_failure.message[:160]}"
 
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 
 from runbooks import ALL_RUNBOOKS
 from workers.catalogue import types
+from workers.connect import CONVERTER
 from workers.run import FAILURES, SANDBOX
 from workflows.claim import Claim
 
@@ -25,7 +25,7 @@ def replayer() -> Replayer:
     """With the converter, sandbox and failure types of the worker, or replay would lie."""
     return Replayer(
         workflows=[*ALL_RUNBOOKS, Claim],
-        data_converter=pydantic_data_converter,
+        data_converter=CONVERTER,
         workflow_runner=SANDBOX,
         workflow_failure_exception_types=FAILURES,
     )

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from temporalio import activity
 from temporalio.client import Client
+from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
@@ -44,6 +46,21 @@ SANDBOX = SandboxedWorkflowRunner(
 
 # A run that leaves the cache with a step under way makes OpenTelemetry complain about a context that is gone anyway.
 logging.getLogger("opentelemetry.context").setLevel(logging.CRITICAL)
+
+
+class _InOneLine(logging.Filter):
+    """A refusal in one of the seven words is no bug: its sentence says all, the place in our code nothing."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, ApplicationError | asyncio.CancelledError):
+            about = getattr(record, "temporal_activity", {})
+            record.msg, record.exc_info = "%s, attempt %s: %s", None
+            record.args = (about.get("activity_id", "?"), about.get("attempt", "?"), str(error) or "stopped")
+        return True
+
+
+activity.logger.base_logger.addFilter(_InOneLine())
 
 # Wrong input fails the run at once, with pydantic's words, instead of a task that is tried for ever.
 FAILURES: list[type[BaseException]] = [ValidationError]

@@ -83,8 +83,9 @@ def plan(
         out.print(line, soft_wrap=True)
     name = wanted.about.name
     if report.planned:
-        out.print(f"[bold]{len(report.planned)} changes planned, none made; digest {report.digest}[/bold]")
-        out.print(f"to make exactly these: quorate run {name} --plan {report.digest}", soft_wrap=True)
+        out.print(f"[bold]{_changes(len(report.planned))} planned, none made; digest {report.digest}[/bold]")
+        where = f" -i {inventory}" if inventory else ""
+        out.print(escape(f"to make exactly these: quorate run {name} --plan {report.digest}{where}"), soft_wrap=True)
     else:
         out.print("[bold green]nothing to change: everything is as the inventory wishes[/bold green]")
 
@@ -114,13 +115,17 @@ def run(
     for line in report.skipped:
         out.print(f"[yellow]skipped[/yellow] {escape(line)}", soft_wrap=True)
     if report.changed:
-        out.print(f"[bold green]{report.changed} changes made and proven in {report.seconds:.1f} s[/bold green]")
+        out.print(f"[bold green]{_changes(report.changed)} made and proven in {report.seconds:.1f} s[/bold green]")
     else:
         out.print(f"[bold green]nothing to change: everything is as wished[/bold green] ({report.seconds:.1f} s)")
 
 
+def _changes(number: int) -> str:
+    return "1 change" if number == 1 else f"{number} changes"
+
+
 def _request(runbook: type[Runbook], known: Inventory, given: str | None, **fields: Any) -> RunbookRequest:
-    """What the command line adds, and what the person gave, which wins."""
+    """What the command line adds, and what the person gave, which wins; but whether to change is the command's word."""
     try:
         text = Path(given[1:]).read_text() if given and given.startswith("@") else given
         data = json.loads(text) if text else {}
@@ -128,6 +133,10 @@ def _request(runbook: type[Runbook], known: Inventory, given: str | None, **fiel
         raise Unusable(f"--input: {error}", f"for example {json.dumps(runbook.about.example)}") from None
     if not isinstance(data, dict):
         raise Unusable("--input: it must be a JSON object", f"for example {json.dumps(runbook.about.example)}")
+    if data.get("mode", fields["mode"]) != fields["mode"]:
+        raise Unusable(
+            f"--input: mode: this command means {fields['mode']}", "`quorate plan` only looks, `quorate run` changes"
+        )
     try:
         return runbook.about.request.model_validate({"cluster": known.name, **fields, **data})
     except ValidationError as error:
@@ -154,7 +163,9 @@ def _followed(
                 if not look.parked:
                     hinted = False
                 elif when_parked == "abort":
-                    await steer.tell(client, handle.id, "abort", Abort(by=ME, why="a step failed"))
+                    stopped = next(step for step in look.steps if step.state == "parked")
+                    left = await steer.tell(client, handle.id, "abort", Abort(by=ME, why="a step failed"))
+                    raise follow.Failed(f"{stopped.title}: {stopped.finding} - the run was aborted: {left}")
                 elif not hinted:
                     hinted = True
                     story.line(f"waits for an answer: quorate answer {handle.id} retry (or skip, or abort)")
@@ -198,7 +209,8 @@ def replay(as_json: JsonOption = False) -> None:
         out.print(said, soft_wrap=True)
     bad = sum(one.trouble is not None for one in found)
     if not as_json:
-        out.print(f"{len(found)} runs going on, {bad} of them this build cannot carry on")
+        runs = "1 run is" if len(found) == 1 else f"{len(found)} runs are"
+        out.print(f"{runs} going on; this build can carry on {len(found) - bad if bad else 'all'} of them")
     raise typer.Exit(1 if bad else 0)
 
 

@@ -64,10 +64,11 @@ class Story:
         line.append(f" {SIGNS[step.state]} ", style=_STYLE.get(step.state, "yellow"))
         line.append(step.title, style="bold" if step.changed else "")
         line.append(f"  {step.finding}", style="" if step.changed else "dim")
-        notes = ([f"{step.changes} changes" if step.changes != 1 else "1 change"] if step.changed else []) + [
-            seconds(step.took)
-        ]
-        line.append(f"  [{', '.join(notes)}]", style="cyan" if step.changed else "dim")
+        notes = [f"{step.changes} changes" if step.changes != 1 else "1 change"] if step.changed else []
+        if step.state != "parked":  # a step that waits has taken no time yet
+            notes.append(seconds(step.took))
+        if notes:
+            line.append(f"  [{', '.join(notes)}]", style="cyan" if step.changed else "dim")
         self._console.print(line, soft_wrap=True)
 
     def _clock(self) -> str:

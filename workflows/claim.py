@@ -4,11 +4,12 @@ The fixed id of a procedure (``deploy/metro``) is the lock. A run that was start
 form or by a schedule, holds it through a claim: a child that bears the fixed id until its run has come to an end.
 """
 
+import contextlib
 from urllib.parse import quote
 
 from pydantic import BaseModel
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError, FailureError, WorkflowAlreadyStartedError
 from temporalio.workflow import ChildWorkflowHandle, ParentClosePolicy
 
 
@@ -81,5 +82,6 @@ async def claimed(fixed: str, headline: str) -> Held | None:
 async def released(held: Held | None) -> None:
     """Give the id back before the run ends, so that the next one can start at once."""
     if held is not None:
-        await held.signal(Claim.release)
-        await held
+        with contextlib.suppress(FailureError):  # cancelled with its run, it is over already
+            await held.signal(Claim.release)
+            await held

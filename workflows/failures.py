@@ -18,7 +18,10 @@ def reason(error: ActivityError) -> tuple[str, str]:
         last = cause.cause
         if isinstance(last, ApplicationError):
             return last.type or "Error", f"{last.message} (still so at the end of the step's time)"
-        return "Unreachable", "no worker reported a result in the step's time"
+        return (
+            "Unreachable",
+            "nothing was reported within the step's time: its worker is gone, or it was paused too long",
+        )
     return type(cause).__name__, str(cause)
 
 

@@ -70,7 +70,7 @@ class Running:
         self.handle.cancel()
 
 
-@dataclass
+@dataclass(eq=False)
 class Parked:
     """A question that is open, and its answer once there is one."""
 
@@ -84,11 +84,12 @@ class Operated:
     def __init__(self) -> None:
         self._main: asyncio.Task[Any] | None = None
         self._running: list[Running] = []
-        self._parked: dict[str, Parked] = {}  # by the title of the step
+        self._parked: list[Parked] = []
         self._paused: Pause | None = None
         self._abort: Abort | None = None
         self._left: str | None = None  # the condition in which an ended run left things
         self._landing = False
+        self._over = False  # nothing can be said to it any more
         self._notes: list[str] = []
 
     def _tell(self) -> None:
@@ -107,8 +108,8 @@ class Operated:
     # --- pause and resume --------------------------------------------------------------------------------------
 
     @workflow.update(
-        description='Change nothing more until resumed; {"by": "ana", "why": "…"} or empty. '
-        "What is being changed comes to its end first; then it says so."
+        description='Begin nothing more until resumed; {"by": "ana", "why": "…"} or empty. '
+        "A change that is under way comes to its end first; then it says so."
     )
     async def pause(self, order: Pause | None = None) -> str:
         """Acknowledged when no change is under way any more."""
@@ -123,9 +124,9 @@ class Operated:
 
     @pause.validator
     def _may_pause(self, order: Pause | None = None) -> None:
+        self._must_not_be_ending()
         if self._paused is not None:
             raise ApplicationError("it is paused already", type="NotNow")
-        self._must_not_be_ending()
 
     @workflow.update(description='Go on after a pause; {"by": "ana"} or empty')
     def resume(self, order: Resume | None = None) -> str:
@@ -158,25 +159,30 @@ class Operated:
         if answer.answer == "abort":
             self._begin_abort(Abort(by=answer.by, why=answer.why))
             return "aborting"
-        meant = [answer.step] if answer.step else list(self._parked)
-        for title in meant:
-            self._parked[title].answer = answer
-        return f"{answer.answer}: {', '.join(meant)}"
+        meant = self._meant(answer)
+        for parked in meant:
+            parked.answer = answer
+        return f"{answer.answer}: {', '.join(parked.question.step for parked in meant)}"
 
     @answer.validator
     def _may_answer(self, answer: Answer | None = None) -> None:
         if answer is None:
             raise ApplicationError('say what to do, for example {"answer": "retry"}', type="NoAnswer")
         self._must_not_be_ending()
-        open_ones = {title: parked for title, parked in self._parked.items() if parked.answer is None}
+        open_ones = [parked.question.step for parked in self._parked if parked.answer is None]
         if not open_ones:
             raise ApplicationError("no step is parked: there is nothing to answer", type="NotNow")
-        if answer.step is not None and answer.step not in open_ones:
+        meant = self._meant(answer)
+        if not meant:
             raise ApplicationError(
                 f"step {answer.step!r} is not parked; parked: {', '.join(map(repr, open_ones))}", type="NoSuchStep"
             )
         if answer.answer == "skip":
-            _may_skip(answer, {title: parked.question for title, parked in open_ones.items()})
+            _may_skip(answer, [parked.question for parked in meant])
+
+    def _meant(self, answer: Answer) -> list[Parked]:
+        """The open questions that an answer is for; two steps may bear the same title."""
+        return [one for one in self._parked if one.answer is None and answer.step in (None, one.question.step)]
 
     # --- abort -------------------------------------------------------------------------------------------------
 
@@ -202,8 +208,9 @@ class Operated:
         self._tell()
 
     def _must_not_be_ending(self) -> None:
-        if self._ending:
-            raise ApplicationError("it is being ended already", type="NotNow")
+        if self._over or self._ending:
+            said = "it has come to its end" if self._over else "it is being ended already"
+            raise ApplicationError(said, type="NotNow")
 
     # --- note --------------------------------------------------------------------------------------------------
 
@@ -222,10 +229,10 @@ class Operated:
             raise ApplicationError('say what to note, for example {"text": "spare controller ordered"}', type="NoText")
 
 
-def _may_skip(answer: Answer, questions: dict[str, Question]) -> None:
+def _may_skip(answer: Answer, questions: list[Question]) -> None:
     if answer.step is None:
         raise ApplicationError('name the step to skip, for example {"answer": "skip", "step": "…"}', type="NoStep")
-    if questions[answer.step].skip is None:
+    if any(question.skip is None for question in questions):
         raise ApplicationError(
             f"step {answer.step!r} cannot be skipped: what follows needs it; answer retry or abort", type="Needed"
         )

@@ -101,7 +101,7 @@ def _asked(sheet: Sheet) -> str:
     shown = [f"- **{_safe(one.step, 100)}**: `{one.word}` {_safe(one.message, 300)}\n" for one in sheet.questions[:3]]
     more = f"- and {len(sheet.questions) - 3} more\n" if len(sheet.questions) > 3 else ""
     ways = [
-        'Mend the cause, then *Update* `answer` with `{"answer": "retry"}`'
+        'Mend the cause, then *More Actions*, *Send an Update*, `answer`, and paste `{"answer": "retry"}`'
         + (' (for all of them, or with `"step"` for one).' if len(sheet.questions) > 1 else ".")
     ]
     ways += [
@@ -131,7 +131,7 @@ def _newest(sections: Sequence[Section], room: int) -> tuple[list[str], int]:
 
 
 def _row(step: StepRecord) -> str:
-    took = seconds(step.took) if step.took else ""
+    took = _unbroken(seconds(step.took)) if step.took else ""
     return f"| {clock(step.at)} | {SIGNS[step.state]} | {_safe(step.title)} | {took} | {_safe(_finding(step))} |\n"
 
 
@@ -144,7 +144,7 @@ def _summary(section: Section) -> str:
     for made, word in ((True, "made"), (False, "planned")):
         if changes := sum(step.changes for step in section.steps if step.changed is made):
             finding += f", {changes} changes {word}"
-    took = seconds(last.at + last.took - first.at)
+    took = _unbroken(seconds(last.at + last.took - first.at))
     return f"| {clock(first.at)} | ✓ | {_safe(section.title)} | {took} | {finding} |\n"
 
 
@@ -161,6 +161,11 @@ def _safe(text: str, limit: int = 240) -> str:
     """Keep a text inside its cell and out of the UI's smart typography."""
     text = " ".join(text.split()).replace("|", "\\|").replace("$", "\\$").replace("--", "- -")
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _unbroken(quantity: str) -> str:
+    """A number stays on one line with its unit."""
+    return quantity.replace(" ", "\u00a0")
 
 
 def _code(text: str) -> str:

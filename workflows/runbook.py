@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, TypeVar, overload
+from urllib.parse import quote
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
@@ -23,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.page import Section, Sheet, render
     from workflows.plans import differences
     from workflows.steps import Failing, Steps
-    from workflows.words import ended, going_on
+    from workflows.words import ended, going_on, plan_sentence
 
 Asked = TypeVar("Asked")
 Found = TypeVar("Found", bound=Finding)
@@ -41,6 +42,7 @@ class Runbook(Steps):
         super().__init__()
         self._headline = type(self).__name__
         self._state = ""
+        self._planned = ""
         self._held: Held | None = None
 
     # --- what a procedure is written in ------------------------------------------------------------------------
@@ -127,6 +129,8 @@ class Runbook(Steps):
         """
         found = digest(self._subject, planned)
         workflow.upsert_search_attributes([attributes.PLAN.value_set(found)])
+        if request.mode is Mode.PLAN:
+            self._planned = plan_sentence(len(planned), found)
         if request.plan in (None, found):
             return found
         raise ApplicationError(
@@ -151,6 +155,7 @@ class Runbook(Steps):
             self._stop_if_asked()
             self._tell()
             yield
+            await self._resumed()
         except (FailureError, asyncio.CancelledError):
             if not self._ending:
                 await self._close("failed")
@@ -201,13 +206,14 @@ class Runbook(Steps):
         changes, doubtful = self.record.changes, self.record.doubtful
         left = f"{len(changes)} changes were made and stay." if changes else "Nothing was changed."
         if doubtful:
-            left += f" In doubt: {'; '.join(map(str, doubtful[:5]))}."
+            left += f" Begun and not confirmed: {'; '.join(map(str, doubtful[:5]))}."
         self._left = f"{left} {condition}".strip()
         workflow.upsert_memo({"left": self._left})
         await self._close("aborted")
 
     async def _close(self, state: str) -> None:
         """Nobody is kept waiting: neither the next run nor those who sent a message."""
+        self._over = True
         await released(self._held)
         self._held = None
         self._state = state
@@ -223,12 +229,12 @@ class Runbook(Steps):
         changes, doubtful = self.record.changes, self.record.doubtful
         before = f"{len(changes)} changes, the last one {changes[-1]}" if changes else "nothing"
         if doubtful:
-            before += f"; in doubt: {doubtful[-1]}"
+            before += f"; begun last: {doubtful[-1]}"
         return render(
             Sheet(
                 headline=self._headline,
                 now=self._now(),
-                questions=tuple(parked.question for parked in self._parked.values()),
+                questions=tuple(parked.question for parked in self._parked),
                 before=before,
                 notes=tuple(self._skipped + self._notes),
                 sections=self.record.sections,
@@ -243,8 +249,8 @@ class Runbook(Steps):
 
     def _now(self) -> str:
         if self._state in ENDED:
-            return ended(self._state, list(self.record.steps()), len(self.record.changes), self._left)
-        questions = [parked.question for parked in self._parked.values()]
+            return ended(self._state, list(self.record.steps()), len(self.record.changes), self._left, self._planned)
+        questions = [parked.question for parked in self._parked]
         paused = self._paused.signed if self._paused else ""
         return going_on(self._condition(), self.record.under_way(), questions, changing=self._changing, paused=paused)
 
@@ -254,8 +260,11 @@ class Runbook(Steps):
         if self._state in ENDED:
             again = f"/namespaces/{workflow.info().namespace}/workflows/start-workflow"
             start = f"{again}?workflowType={workflow.info().workflow_type}&taskQueue={workflow.info().task_queue}"
+            if workflow.info().workflow_id == self._subject:  # the form copies the input of that very procedure
+                start += f"&workflowId={quote(self._subject, safe='')}"
             return (("History", f"{here}/history"), ("Start again", start))
-        return (("Attempts and next tries", f"{here}/pending-activities"), ("History", f"{here}/history"))
+        tries = (("Attempts and next tries", f"{here}/pending-activities"),) if self._running else ()
+        return (*tries, ("History", f"{here}/history"))
 
     def _tell(self) -> None:
         if self._state not in ENDED:
@@ -268,6 +277,6 @@ class Runbook(Steps):
     def _condition(self) -> str:
         if self._ending:
             return "aborting"
-        if any(parked.answer is None for parked in self._parked.values()):
+        if any(parked.answer is None for parked in self._parked):
             return "attention"
         return "paused" if self._paused is not None else "running"

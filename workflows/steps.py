@@ -58,6 +58,11 @@ class Steps(Operated):
         if self._stopping:
             raise asyncio.CancelledError
 
+    async def _resumed(self) -> None:
+        """Wait as long as the run is paused."""
+        self._tell()
+        await workflow.wait_condition(lambda: self._paused is None)
+
     async def _use_hooks(self, hooks: tuple[Hook, ...]) -> None:
         """Call these hooks from now on, once it is sure that the worker may."""
         ours = tuple(hook for hook in hooks if hook.runbook in (None, self.about.name))
@@ -154,10 +159,9 @@ class Steps(Operated):
         kind = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED if changing else ActivityCancellationType.TRY_CANCEL
         while True:
             self._stop_if_asked()
-            if changing and self._paused is not None:
+            if self._paused is not None and not self._landing:
                 line.set("waiting", "waits: the run is paused")
-                self._tell()
-                await workflow.wait_condition(lambda: self._paused is None)
+                await self._resumed()
                 line.set("running")
             self._activities += 1
             # The id is what the UI and the command line show of an activity that is tried again.
@@ -177,7 +181,8 @@ class Steps(Operated):
 
     async def _retried(self, line: Line, question: Question) -> bool:
         """Park until a person has answered: true to try again, false to go on without the step."""
-        parked = self._parked[question.step] = Parked(question)
+        parked = Parked(question)
+        self._parked.append(parked)
         line.set("parked", f"{question.word}: {question.message}")
         self._tell()
         try:
@@ -186,7 +191,7 @@ class Steps(Operated):
             line.end("stopped", f"{question.word}: {question.message}", self.record.elapsed)
             raise
         finally:
-            del self._parked[question.step]
+            self._parked.remove(parked)
         answer = parked.answer
         if answer is None or answer.answer == "retry":
             self._notes.append(f"retried {question.step}{answer.signed if answer else ''}")

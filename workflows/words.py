@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from workflows.page import Question, StepRecord
 
 
-def ended(state: str, steps: Sequence[StepRecord], changes: int, left: str | None) -> str:
-    """How a run ended."""
+def ended(state: str, steps: Sequence[StepRecord], changes: int, left: str | None, planned: str) -> str:
+    """How a run ended; `planned` says what a run that only planned would change."""
+    if state == "done" and planned:
+        return f"Done: {len(steps)} steps, nothing changed. {planned}"
     if state == "done":
         return f"Done: {len(steps)} steps, {changes} changes made. Nothing is asked of you."
     if state == "aborted":
@@ -29,5 +31,13 @@ def going_on(
         return f"Parked: {parked} failed. It waits for your answer." + (f" Meanwhile: {now}." if now else "")
     if state == "paused":
         doing = f"Pausing{paused}. A change comes to its end: {now}." if changing else f"Paused{paused}."
-        return f"{doing} To go on: *Update* `resume`."
+        return f"{doing} To go on: *More Actions*, *Send an Update*, `resume`."
     return f"Now: {now or 'between two steps'}. Nothing is asked of you."
+
+
+def plan_sentence(changes: int, digest: str) -> str:
+    """What a plan came to, and how to have exactly that done."""
+    if not changes:
+        return "Nothing is to be changed: everything is as wished."
+    request = f'{{"mode": "apply", "plan": "{digest}"}}'
+    return f"{changes} changes are planned. To make exactly these, start it with `{request}`."

@@ -26,6 +26,6 @@ def post(url: str, document: dict[str, Any], headers: dict[str, str], timeout: f
         raise Unreachable(f"{url} does not answer: {type(error).__name__}") from None
     if answer.status_code in (429, 502, 503, 504):
         raise Unreachable(f"{url} says HTTP {answer.status_code}")
-    if not answer.ok or answer.is_redirect:
+    if not 200 <= answer.status_code < 300:
         raise Rejected(f"{url} says HTTP {answer.status_code}: {answer.text[:SHOWN].strip()}")
     return answer.status_code
