@@ -21,6 +21,7 @@ class Attempt:
 
     def __init__(self, earlier: Made) -> None:
         self.made = earlier
+        self.doubted = earlier.doubtful  # begun by an earlier attempt whose answer was lost
         self.saying: Any = None  # the progress that was told last
 
     def begin(self, intent: Intent) -> None:

@@ -69,15 +69,16 @@ class Made(BaseModel):
 
     changes: tuple[Intent, ...] = ()
     doubtful: tuple[Intent, ...] = ()
+    looked_again: bool = False  # a refusal has been met once by reading again
 
     def settled(self) -> "Made":
         """What was begun has returned, or was not due again: it is made."""
-        return Made(changes=(*self.changes, *self.doubtful))
+        return Made(changes=(*self.changes, *self.doubtful), looked_again=self.looked_again)
 
     def begun(self, intent: Intent) -> "Made":
         """Right before a change. One that an earlier attempt left in doubt and that is due again was not made."""
         changes = tuple(one for one in self.settled().changes if one != intent)
-        return Made(changes=changes, doubtful=(intent,))
+        return Made(changes=changes, doubtful=(intent,), looked_again=self.looked_again)
 
     def and_then(self, changes: Iterable[Intent]) -> tuple[Intent, ...]:
         """All changes, when the last attempt came to its end with these: what was in doubt was not due again."""

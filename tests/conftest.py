@@ -84,12 +84,17 @@ async def working(
         )
         return started[-1]
 
-    async with worker(client, inventory, base, settings):
-        yield start
-        # a test that failed may leave a run that waits for an answer, and holds its claim
+    async def ended() -> None:
         for handle in (*started, client.get_workflow_handle(f"deploy/{inventory.name}")):
             with contextlib.suppress(RPCError):
                 await handle.terminate("the test is over")
+
+    async with worker(client, inventory, base, settings):
+        try:
+            yield start
+        finally:
+            # a test that failed may leave a run that waits for an answer, and holds its claim
+            await ended()
 
 
 @pytest_asyncio.fixture

@@ -53,9 +53,9 @@ async def aborted(run: Deployment) -> str:
     return why(caught.value)
 
 
-async def parked_or_ended(run: Deployment) -> StepRecord | None:
+async def parked_or_ended(run: Deployment, within: float = 60) -> StepRecord | None:
     """The first step that has parked, once nothing else is under way; None when the run has ended."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + within
     while (await run.describe()).status == WorkflowExecutionStatus.RUNNING:
         found = await steps(run)
         waiting = [step for step in found if step.state == "parked"]

@@ -28,6 +28,7 @@ from temporalio.worker import (
 )
 
 from activities.attempt import CURRENT, Attempt
+from activities.errors import NotYet
 from cluster.plan import Finding, Made, Mode
 
 # How soon an activity learns that it shall stop: the server tells it in the answer to a beat.
@@ -65,12 +66,17 @@ class _Inbound(ActivityInboundInterceptor):
         CURRENT.set(attempt)
         changing = any(getattr(argument, "mode", None) is Mode.APPLY for argument in input.args)
         work = asyncio.ensure_future(super().execute_activity(input))
-        beats = asyncio.create_task(_beat(threaded=not inspect.iscoroutinefunction(input.fn)))
+        threaded = not inspect.iscoroutinefunction(input.fn)
+        beats = asyncio.create_task(_beat(threaded=threaded))
         try:
             result = await (_to_its_end(work) if changing else work)
         except (CancelledError, asyncio.CancelledError):
             raise _stopped(attempt.made) from None
         except ApplicationError as error:
+            if _may_be_done(error, attempt):
+                attempt.made = attempt.made.model_copy(update={"looked_again": True})
+                await _tell(threaded=threaded)
+                error = NotYet(f"{error.message} (an earlier call may have done it: looking again)")
             raise _with_changes(error, attempt.made) from error.__cause__
         finally:
             beats.cancel()
@@ -121,6 +127,15 @@ def _stopped(made: Made) -> BaseException:
     )
 
 
+def _may_be_done(error: ApplicationError, attempt: Attempt) -> bool:
+    """A change that is refused may have been made after all: by a call whose answer an earlier attempt gave up on.
+
+    Then the device is read once more before a person is asked.
+    """
+    late = set(attempt.doubted) & set(attempt.made.doubtful)
+    return bool(late) and not attempt.made.looked_again and error.type in ("Conflict", "Rejected")
+
+
 def _with_changes(error: ApplicationError, made: Made) -> ApplicationError:
     """The same error; with the changes that were made before it."""
     if made == Made():
@@ -136,10 +151,14 @@ def _with_changes(error: ApplicationError, made: Made) -> ApplicationError:
 
 
 async def _beat(*, threaded: bool) -> None:
-    """A blocking activity's heartbeat waits for the event loop, so it must not be called on it."""
     while True:
-        if threaded:
-            await asyncio.to_thread(activity.heartbeat)
-        else:
-            activity.heartbeat()
+        await _tell(threaded=threaded)
         await asyncio.sleep(EVERY.total_seconds())
+
+
+async def _tell(*, threaded: bool) -> None:
+    """A blocking activity's heartbeat waits for the event loop, so it must not be called on it."""
+    if threaded:
+        await asyncio.to_thread(activity.heartbeat)
+    else:
+        activity.heartbeat()
