@@ -12,7 +12,7 @@ define CHROMIUM
 	|| { echo "chromium is not installed and cannot be: install it as root, for example with apt-get, and run this again"; exit 1; }
 endef
 
-.PHONY: help demo test check test-clients test-realtime test-browser test-kills test-faults test-steering fuzz-lab coverage bench setup clean
+.PHONY: help demo test check test-clients test-realtime test-browser test-kills test-faults test-steering test-incidents fuzz-lab coverage bench setup clean
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
@@ -53,6 +53,10 @@ test-faults: setup  ## every call of a deployment meets every kind of trouble (h
 test-steering: setup  ## pauses and aborts at two hundred random instants (six minutes)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 2 -o python_files='lasting_steering.py' tests/endurance -rP
+
+test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (five minutes)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -n 2 -o python_files='lasting_*.py' tests/incidents -rP
 
 fuzz-lab: setup  ## a thousand random fault schedules over the twin: nobody may contradict anybody
 	@.venv/bin/python -m tests.fuzz --count 1000

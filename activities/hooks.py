@@ -17,8 +17,8 @@ from temporalio import activity
 
 from activities.clients.webhook import post
 from activities.errors import Rejected, Unauthorized, Unreachable
+from cluster.around import Hook
 from cluster.hooks import HookCall, HookFinding, HooksCheck
-from cluster.inventory import Hook
 from cluster.plan import Finding
 
 if TYPE_CHECKING:

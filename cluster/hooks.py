@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Literal
 
-from cluster.inventory import Hook
+from cluster.around import Hook
 from cluster.plan import Finding, Wish
 
 When = Literal["before", "after"]

@@ -4,58 +4,13 @@ The models say what a field may hold; `cluster.crosscheck` says what the fields 
 Nothing here reads a file or resolves a secret: a secret is only ever a reference (``env:NAME``, ``file:PATH``).
 """
 
-import re
 from datetime import timedelta
-from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field
 
+from cluster.around import EventSource, Hook, Notify, Watch
+from cluster.nouns import Iqn, Lun, Noun, Port, PurityName, PveId, SecretRef, Vmid
 from cluster.units import Duration, Size
-
-# Purity: 1 to 63 letters, digits and dashes, first and last alphanumeric (reference: flasharray-rest §7).
-_PURITY_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-_PVE_ID = re.compile(r"[A-Za-z][A-Za-z0-9._-]*[A-Za-z0-9]")
-_IQN = re.compile(r"iqn\.\d{4}-\d{2}\.[^\s:]+(?::\S+)?")
-
-
-def _secret_reference(value: object) -> str:
-    """The value never appears in the message: it may be the secret itself."""
-    if not isinstance(value, str) or not re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+", value):
-        raise ValueError("a secret must not stand here in clear: refer to it as env:NAME or file:PATH")
-    return value
-
-
-def _purity_name(value: str) -> str:
-    if not _PURITY_NAME.fullmatch(value):
-        raise ValueError("a Purity name has 1 to 63 letters, digits or dashes and starts and ends with no dash")
-    return value
-
-
-def _pve_id(value: str) -> str:
-    if not _PVE_ID.fullmatch(value):
-        raise ValueError("a Proxmox id starts with a letter and goes on with letters, digits, '.', '-' or '_'")
-    return value
-
-
-def _iqn(value: str) -> str:
-    if not _IQN.fullmatch(value):
-        raise ValueError("an initiator name looks like iqn.1993-08.org.debian:01:a1b2c3d4")
-    return value.lower()
-
-
-SecretRef = Annotated[str, BeforeValidator(_secret_reference)]
-PurityName = Annotated[str, AfterValidator(_purity_name)]
-PveId = Annotated[str, AfterValidator(_pve_id)]
-Iqn = Annotated[str, AfterValidator(_iqn)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-Lun = Annotated[int, Field(ge=1, le=4095)]
-Vmid = Annotated[int, Field(ge=100, le=999_999_999)]
-
-
-class Noun(BaseModel):
-    """A part of the inventory: frozen, and a field that is not known is refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Bmc(Noun):
@@ -177,6 +132,8 @@ class Limits(Noun):
     witness_rtt: Duration = timedelta(milliseconds=10)
     # HA compares wall clocks and calls 2 s a drift; fencing has about 50 s of margin (reference: incidents, facts 3).
     clock_offset: Duration = timedelta(seconds=1)
+    # How long a first look waits for every vantage point: more than a slow one needs, less than a decision can wait.
+    look: Duration = timedelta(seconds=3)
 
 
 class Timeouts(Noun):
@@ -186,34 +143,6 @@ class Timeouts(Noun):
     clone: Duration = timedelta(hours=1)
     ha: Duration = timedelta(minutes=5)  # a few rounds of 10 s and a guest's start
     step: Duration = timedelta(minutes=10)
-
-
-class Hook(Noun):
-    """Something of the house's own around a step: a program, or a webhook that gets a JSON document.
-
-    `before` or `after` is the title of the step; ``*`` stands for anything. What may be run or called at all is the
-    worker's setting (QUORATE_HOOKS), so that nobody runs a program by changing this file. There is no shell.
-    """
-
-    name: PveId
-    runbook: str | None = None  # every runbook when not given
-    before: str | None = None
-    after: str | None = None
-    command: tuple[str, ...] | None = None
-    webhook: str | None = Field(default=None, pattern=r"^https?://[^\s/]+")
-    headers: dict[str, SecretRef] = {}
-    timeout: Duration = Field(default=timedelta(seconds=30), gt=timedelta(), le=timedelta(minutes=10))
-    on_failure: Literal["warn", "park"] = "warn"
-
-    @model_validator(mode="after")
-    def _one_of_each(self) -> Self:
-        if (self.before is None) == (self.after is None):
-            raise ValueError("a hook stands either before or after a step: give one of the two")
-        if (self.command is None) == (self.webhook is None):
-            raise ValueError("a hook is either a command or a webhook: give one of the two")
-        if self.command is not None and not (self.command and self.command[0].startswith("/")):
-            raise ValueError('a command is a list that begins with an absolute path: ["/usr/local/bin/silence", "2h"]')
-        return self
 
 
 class Inventory(Noun):
@@ -232,6 +161,11 @@ class Inventory(Noun):
     limits: Limits = Limits()
     timeouts: Timeouts = Timeouts()
     hooks: tuple[Hook, ...] = ()
+    watch: Watch = Watch()
+    events: tuple[EventSource, ...] = ()
+    notify: tuple[Notify, ...] = ()
+    # How much faster than the wall the cluster's time runs. Only the twin's does, in a rehearsal.
+    speed: float = Field(default=1.0, gt=0)
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -264,6 +198,14 @@ class Inventory(Noun):
     def node(self, name: str) -> Node:
         """The node of that name; KeyError when there is none."""
         return {node.name: node for node in self.nodes}[name]
+
+    def site(self, name: str) -> Site:
+        """The site of that name; KeyError when there is none."""
+        return {site.name: site for site in self.sites}[name]
+
+    def other_site(self, name: str) -> Site:
+        """The site that is left when this one is lost."""
+        return next(site for site in self.sites if site.name != name)
 
     def site_of(self, node: str) -> Site:
         """The site a node stands in; KeyError when there is none."""

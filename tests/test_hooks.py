@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 from temporalio.client import Client
 
-from cluster.inventory import Hook
+from cluster.around import Hook
 from cluster.plan import Mode
 from tests.conftest import Deployment, working
 from tests.runs import everything_written, parked, said

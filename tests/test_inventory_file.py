@@ -61,7 +61,8 @@ def test_refuses_an_odd_node_count_and_says_why(tmp_path: Path):
     """The quorum device votes only for an even number of nodes."""
     third = (
         "      - name: pxmx02-03\n        address: 127.21.102.13\n        iqn: iqn.1993-08.org.debian:01:a1b2c3d40203\n"
-        '        bmc: {address: "127.21.102.113:8443", user: engine, password: "file:../var/lab/bmc.password"}\n'
+        '        bmc: {address: "127.21.102.113:8443", user: engine, password: "file:../var/lab/bmc.password", '
+        "ca: ../var/lab/ca.pem}\n"
     )
 
     assert complaints(tmp_path, (third, "")) == [

@@ -10,8 +10,8 @@ import pytest
 import typer
 from pydantic import BaseModel
 
+from cluster.around import Hook
 from cluster.hooks import HookCall
-from cluster.inventory import Hook
 from cluster.plan import Mode
 from tests.test_cli import EXAMPLE, ROOT
 from workers.cli import app

@@ -23,12 +23,12 @@ EXAMPLE = Path(__file__).parents[1] / "examples" / "lab.yaml"
 SPEED = 20.0
 
 
-def inventory_file(folder: Path, **replacements: str) -> Path:
+def inventory_file(folder: Path, which: str = "", **replacements: str) -> Path:
     """The shipped example in `folder`, on loopback addresses of its own, with its secrets beside it.
 
-    Lab time runs faster than the hosts' clocks can be read one after the other, so their difference is allowed.
+    `which` tells apart the twins of one process. Lab time runs faster than the hosts' clocks can be read one after the other, so their difference is allowed.
     """
-    text = EXAMPLE.read_text().replace("127.21.", f"127.{own_net()}.").replace("../var/lab/", "secrets/")
+    text = EXAMPLE.read_text().replace("127.21.", f"127.{own_net(which)}.").replace("../var/lab/", "secrets/")
     text = text.replace("clock_offset: 1s", "clock_offset: 60s\n\ntimeouts:\n  ha: 40s\n  stretch: 60s\n  clone: 60s")
     for old, new in replacements.items():
         text = text.replace(old, new)
@@ -38,8 +38,8 @@ def inventory_file(folder: Path, **replacements: str) -> Path:
 
 
 @functools.cache
-def own_net() -> int:
-    """The second octet of this process's twins: one on which no other twin answers."""
+def own_net(which: str = "") -> int:
+    """The second octet of this process's twin of that name: one on which no other twin answers."""
     for net in random.sample(range(30, 250), 50):
         with socket.socket() as probe:
             try:

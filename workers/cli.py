@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
-from workers import follow, run_commands, steer
+from workers import follow, gateway_commands, run_commands, steer
 from workers.connect import connect
 from workers.embedded import TemporalServer
 from workers.errors import Unusable
@@ -40,7 +40,7 @@ app = typer.Typer(
 app.add_typer(lab, name="lab")
 
 
-for command in run_commands.COMMANDS:
+for command in (*run_commands.COMMANDS, *gateway_commands.COMMANDS):
     app.command()(command)
 
 

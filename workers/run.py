@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from activities.notices import Notices
 from pydantic import ValidationError
 from temporalio import activity
 from temporalio.client import Client
@@ -16,11 +17,15 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.access import Access
+from activities.clients import redfish
 from activities.clients.proxmox import PveApi
 from activities.clients.purity import Arrays
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts as SshHosts
+from activities.facts import Watching
+from activities.freeze import Freeze
 from activities.guests import Guests
+from activities.ha import Ha
 from activities.hooks import Hooks
 from activities.hosts import Hosts
 from activities.inventory import InventoryReader
@@ -29,6 +34,8 @@ from activities.proxmox import Proxmox
 from activities.purity import Purity
 from activities.quorum import Quorum
 from activities.storage import Lvm
+from activities.survivor import Survivor
+from activities.vantage import LIMIT, Clients
 from cluster.inventory import Inventory
 from runbooks import ALL_RUNBOOKS
 from workers.bootstrap import bootstrap
@@ -36,6 +43,7 @@ from workers.pulse import EVERY as BEAT
 from workers.pulse import Pulse
 from workers.settings import Settings
 from workflows.claim import Claim
+from workflows.watch import ClusterWatch
 
 # Our own pure packages need no fresh copy for every run of a workflow.
 SANDBOX = SandboxedWorkflowRunner(
@@ -62,6 +70,9 @@ class _InOneLine(logging.Filter):
 
 activity.logger.base_logger.addFilter(_InOneLine())
 
+# Six nodes are asked twice and their management controllers once, with room for some that hang.
+WATCHERS = 32
+
 # Wrong input fails the run at once, with pydantic's words, instead of a task that is tried for ever.
 FAILURES: list[type[BaseException]] = [ValidationError]
 
@@ -81,8 +92,31 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
         Hosts(ssh),
         Quorum(ssh),
         Lvm(ssh),
+        *_of_incidents(inventory, secrets, arrays, api, ssh),
     )
     return [method for room in rooms for method in _definitions(room)]
+
+
+def _of_incidents(
+    inventory: Inventory, secrets: Secrets, arrays: Arrays, api: PveApi, ssh: SshHosts
+) -> tuple[object, ...]:
+    """Rooms that work while something is dark: they ask in threads of their own, and give up early."""
+    threads = ThreadPoolExecutor(WATCHERS, thread_name_prefix="watch")
+    quick = PveApi(inventory, secrets, timeout=LIMIT)
+    clients = Clients(
+        ssh=ssh,
+        api=quick,
+        arrays=Arrays(inventory.arrays, secrets, read_timeout=LIMIT),
+        power=lambda bmc: redfish.power(bmc, secrets),
+        threads=threads,
+    )
+    return (
+        Watching(inventory, clients),
+        Ha(quick, ssh, threads, inventory.speed),
+        Freeze(api),
+        Survivor(inventory, arrays, ssh),
+        Notices(inventory.notify, secrets),
+    )
 
 
 def _definitions(room: object) -> list[Callable[..., Any]]:
@@ -95,7 +129,7 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[*ALL_RUNBOOKS, Claim],
+        workflows=[*ALL_RUNBOOKS, Claim, ClusterWatch],
         activities=activities(inventory, base, settings.hooks),
         activity_executor=ThreadPoolExecutor(settings.activities, thread_name_prefix="activity"),
         max_concurrent_activities=settings.activities,

@@ -28,3 +28,9 @@ class Settings(BaseSettings):
     hooks: tuple[str, ...] = Field(
         default=(), description="what hooks may run or call: paths of programs, addresses (a beginning ends with /)"
     )
+    gateway_rate: float = Field(
+        default=500.0, gt=0, description="requests a second that the event gateway takes from one source for long"
+    )
+    gateway_burst: int = Field(
+        default=2000, ge=1, description="requests of one source at once, after a quiet time: a site's loss is a storm"
+    )

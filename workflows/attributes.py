@@ -8,5 +8,6 @@ from temporalio.common import SearchAttributeKey
 STATE = SearchAttributeKey.for_keyword("RunbookState")  # running, attention, paused, done, failed, aborted
 CLUSTER = SearchAttributeKey.for_keyword("Cluster")
 PLAN = SearchAttributeKey.for_keyword("Plan")  # the digest of the plan that the run made
+VERDICT = SearchAttributeKey.for_keyword("Verdict")  # what a watch or an incident takes the cluster for
 
-ALL: tuple[SearchAttributeKey[str], ...] = (STATE, CLUSTER, PLAN)
+ALL: tuple[SearchAttributeKey[str], ...] = (STATE, CLUSTER, PLAN, VERDICT)

@@ -43,10 +43,14 @@ class StepRecord(BaseModel):
 
 
 class Section(BaseModel):
-    """Steps that belong together: one heading, and one line each. In a rehearsal no hook is called."""
+    """Steps that belong together: one heading, and one line each. In a rehearsal no hook is called.
+
+    One that folds shrinks to one line when it went well and is not the newest any more.
+    """
 
     title: str
     rehearsal: bool = False
+    folds: bool = True
     steps: list[StepRecord] = []
 
     @property
@@ -82,10 +86,10 @@ class Sheet(BaseModel):
 
 def render(sheet: Sheet) -> str:
     """The whole page. Sections that went well shrink to one line while there is a newer one."""
-    head = f"### {_safe(sheet.headline)}\n\n**{_safe(sheet.now, 400)}**\n\n"
+    head = f"### {safe(sheet.headline)}\n\n**{safe(sheet.now, 400)}**\n\n"
     head += _asked(sheet)
-    head += "".join(f"- {_safe(note)}\n" for note in sheet.notes[-3:]) + ("\n" if sheet.notes else "")
-    tail = " · ".join(f"[{_safe(label)}]({where})" for label, where in sheet.links)
+    head += "".join(f"- {safe(note)}\n" for note in sheet.notes[-3:]) + ("\n" if sheet.notes else "")
+    tail = " · ".join(f"[{safe(label)}]({where})" for label, where in sheet.links)
     tail = f"\n{tail}\n" if tail else ""
     table = "| T+ | | Step | Took | Finding |\n| --- | --- | --- | --- | --- |\n"
     room = LIMIT - 100 - len((head + table + tail).encode())
@@ -98,19 +102,19 @@ def _asked(sheet: Sheet) -> str:
     """The open questions, and the ways to answer them."""
     if not sheet.questions:
         return ""
-    shown = [f"- **{_safe(one.step, 100)}**: `{one.word}` {_safe(one.message, 300)}\n" for one in sheet.questions[:3]]
+    shown = [f"- **{safe(one.step, 100)}**: `{one.word}` {safe(one.message, 300)}\n" for one in sheet.questions[:3]]
     more = f"- and {len(sheet.questions) - 3} more\n" if len(sheet.questions) > 3 else ""
     ways = [
         'Mend the cause, then *More Actions*, *Send an Update*, `answer`, and paste `{"answer": "retry"}`'
         + (' (for all of them, or with `"step"` for one).' if len(sheet.questions) > 1 else ".")
     ]
     ways += [
-        f'`{{"answer": "skip", "step": "{_code(one.step)}", "why": "…"}}`: {_safe(one.skip, 160)}.'
+        f'`{{"answer": "skip", "step": "{_code(one.step)}", "why": "…"}}`: {safe(one.skip, 160)}.'
         for one in sheet.questions[:2]
         if one.skip
     ]
     ways.append('`{"answer": "abort"}` ends the run in its safe condition.')
-    before = f"Changed before: {_safe(sheet.before, 300)}\n\n" if sheet.before else ""
+    before = f"Changed before: {safe(sheet.before, 300)}\n\n" if sheet.before else ""
     return "".join(shown) + more + "\n" + before + "".join(f"- {way}\n" for way in ways) + "\n"
 
 
@@ -119,7 +123,7 @@ def _newest(sections: Sequence[Section], room: int) -> tuple[list[str], int]:
     rows: list[str] = []
     for number in range(len(sections) - 1, -1, -1):
         section = sections[number]
-        folded = section.well and number < len(sections) - 1 and len(section.steps) > 1
+        folded = section.folds and section.well and number < len(sections) - 1 and len(section.steps) > 1
         texts = iter([_summary(section)]) if folded else (_row(step) for step in reversed(section.steps))
         for shown, text in enumerate(texts):
             room -= len(text.encode())
@@ -132,7 +136,7 @@ def _newest(sections: Sequence[Section], room: int) -> tuple[list[str], int]:
 
 def _row(step: StepRecord) -> str:
     took = _unbroken(seconds(step.took)) if step.took else ""
-    return f"| {clock(step.at)} | {SIGNS[step.state]} | {_safe(step.title)} | {took} | {_safe(_finding(step))} |\n"
+    return f"| {clock(step.at)} | {SIGNS[step.state]} | {safe(step.title)} | {took} | {safe(_finding(step))} |\n"
 
 
 def _finding(step: StepRecord) -> str:
@@ -140,12 +144,12 @@ def _finding(step: StepRecord) -> str:
 
 
 def _summary(section: Section) -> str:
-    first, last, finding = section.steps[0], section.steps[-1], f"{len(section.steps)} steps"
+    first, finding = section.steps[0], f"{len(section.steps)} steps"
     for made, word in ((True, "made"), (False, "planned")):
         if changes := sum(step.changes for step in section.steps if step.changed is made):
             finding += f", {changes} changes {word}"
-    took = _unbroken(seconds(last.at + last.took - first.at))
-    return f"| {clock(first.at)} | ✓ | {_safe(section.title)} | {took} | {finding} |\n"
+    took = _unbroken(seconds(max(step.at + step.took for step in section.steps) - first.at))
+    return f"| {clock(first.at)} | ✓ | {safe(section.title)} | {took} | {finding} |\n"
 
 
 def clock(at: timedelta) -> str:
@@ -157,7 +161,7 @@ def clock(at: timedelta) -> str:
     return f"{days} d {text}" if days else text
 
 
-def _safe(text: str, limit: int = 240) -> str:
+def safe(text: str, limit: int = 240) -> str:
     """Keep a text inside its cell and out of the UI's smart typography."""
     text = " ".join(text.split()).replace("|", "\\|").replace("$", "\\$").replace("--", "- -")
     return text if len(text) <= limit else text[: limit - 1] + "…"

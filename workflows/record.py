@@ -73,9 +73,9 @@ class Record:
         """Since the run began."""
         return workflow.now() - self.began
 
-    def section(self, title: str, *, rehearsal: bool = False) -> Section:
+    def section(self, title: str, *, rehearsal: bool = False, folds: bool = True) -> Section:
         """A new one, which is the current one from now on."""
-        self.sections.append(Section(title=title, rehearsal=rehearsal))
+        self.sections.append(Section(title=title, rehearsal=rehearsal, folds=folds))
         return self.sections[-1]
 
     def line(self, title: str) -> Line:

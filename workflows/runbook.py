@@ -16,7 +16,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from cluster.inventory import Hook
+    from cluster.around import Hook
     from cluster.plan import Finding, Intent, Mode, digest
     from workflows import attributes
     from workflows.catalogue import RunbookReport, RunbookRequest
@@ -44,6 +44,7 @@ class Runbook(Steps):
         self._state = ""
         self._planned = ""
         self._held: Held | None = None
+        self._more_links: list[tuple[str, str]] = []  # where a runbook leads
 
     # --- what a procedure is written in ------------------------------------------------------------------------
 
@@ -59,9 +60,17 @@ class Runbook(Steps):
         self._held = await claimed(self._subject, headline)
         await self._use_hooks(hooks)
 
-    def section(self, title: str, *, rehearsal: bool = False) -> Section:
-        """What follows belongs together: a heading of the page. A rehearsal changes nothing and calls no hook."""
-        return self.record.section(title, rehearsal=rehearsal)
+    def section(self, title: str, *, rehearsal: bool = False, folds: bool = True) -> Section:
+        """What follows belongs together: a heading of the page. A rehearsal changes nothing and calls no hook.
+
+        Later it shrinks to one line, unless every line of it matters to the end (`folds` off).
+        """
+        return self.record.section(title, rehearsal=rehearsal, folds=folds)
+
+    @property
+    def closing(self) -> str:
+        """What the page says of a run that ended well; a runbook may say its own."""
+        return ""
 
     @overload
     async def step(
@@ -248,6 +257,8 @@ class Runbook(Steps):
         return self.record.sections
 
     def _now(self) -> str:
+        if self._state == "done" and self.closing:
+            return f"Done. {self.closing}"
         if self._state in ENDED:
             return ended(self._state, list(self.record.steps()), len(self.record.changes), self._left, self._planned)
         questions = [parked.question for parked in self._parked]
@@ -262,9 +273,9 @@ class Runbook(Steps):
             start = f"{again}?workflowType={workflow.info().workflow_type}&taskQueue={workflow.info().task_queue}"
             if workflow.info().workflow_id == self._subject:  # the form copies the input of that very procedure
                 start += f"&workflowId={quote(self._subject, safe='')}"
-            return (("History", f"{here}/history"), ("Start again", start))
+            return (*self._more_links, ("History", f"{here}/history"), ("Start again", start))
         tries = (("Attempts and next tries", f"{here}/pending-activities"),) if self._running else ()
-        return (*tries, ("History", f"{here}/history"))
+        return (*self._more_links, *tries, ("History", f"{here}/history"))
 
     def _tell(self) -> None:
         if self._state not in ENDED:

@@ -13,8 +13,8 @@ from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import NEVER_RETRIED
+    from cluster.around import Hook
     from cluster.hooks import HookCall, HookFinding, HooksCheck, When, due
-    from cluster.inventory import Hook
     from cluster.plan import Finding, Mode, Wish
     from workflows.catalogue import About
     from workflows.failures import made_by, reason

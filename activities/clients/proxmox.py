@@ -75,8 +75,8 @@ class _Answers(https.JsonSerializer):  # type: ignore[misc]  # the vendor ships 
 class PveApi:
     """The API of one cluster. Every call may raise one of the seven words, and nothing else."""
 
-    def __init__(self, inventory: Inventory, secrets: Secrets) -> None:
-        self._inventory = inventory
+    def __init__(self, inventory: Inventory, secrets: Secrets, timeout: float = TIMEOUT) -> None:
+        self._inventory, self._timeout = inventory, timeout
         self._secrets = secrets
         self._threads = threading.local()
         self._answering = inventory.nodes[0].name
@@ -120,7 +120,7 @@ class PveApi:
                 token_name=name,
                 token_value=self._secrets.read(api.token),
                 verify_ssl=str(self._secrets.path(api.ca)) if api.ca else True,
-                timeout=TIMEOUT,
+                timeout=self._timeout,
             )
             sessions[node] = ProxmoxResource(
                 base_url=backend.get_base_url(), session=backend.get_session(), serializer=_Answers(node)

@@ -29,7 +29,8 @@ Item = dict[str, Any]
 class FlashArray:
     """One array. Every call may raise one of the seven words, and nothing else."""
 
-    def __init__(self, array: Array, secrets: Secrets) -> None:
+    def __init__(self, array: Array, secrets: Secrets, read_timeout: float = READ_TIMEOUT) -> None:
+        self._limits = (CONNECT_TIMEOUT, read_timeout)
         self.name = array.name
         self._array = array
         self._secrets = secrets
@@ -49,7 +50,7 @@ class FlashArray:
                 self._array.address,
                 version=REST_VERSION,
                 api_token=self._secrets.read(self._array.api_token),
-                timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+                timeout=self._limits,
                 retries=1,  # one new login when the session has expired
                 user_agent="quorate",
                 configuration=configuration,
@@ -60,7 +61,7 @@ class FlashArray:
         """Log in once by hand and out again: the SDK hides why an array cannot be spoken to, and whose token it is."""
         base = f"https://{self._array.address}/api/{REST_VERSION}"
         ca = str(self._secrets.path(self._array.ca)) if self._array.ca is not None else None
-        limit = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=READ_TIMEOUT)
+        limit = urllib3.Timeout(connect=self._limits[0], read=self._limits[1])
         headers = {"Content-Type": "application/json", "X-Request-ID": str(uuid.uuid4())}
         token = {"api-token": self._secrets.read(self._array.api_token)}
         with urllib3.PoolManager(ca_certs=ca, timeout=limit, retries=Answers.of(self._array)) as pool:
@@ -129,6 +130,10 @@ class FlashArray:
     def portals(self) -> list[Item]:
         """ISCSI target ports: `portal` and `iqn`."""
         return [port for port in self._call("get_ports") if port.get("iqn") and port.get("portal")]
+
+    def initiators(self) -> list[Item]:
+        """Who is logged in at which port: `initiator` and `target`, one row each."""
+        return self._call("get_ports_initiators")
 
     # --- pods and volumes --------------------------------------------------------------------------------------
 
@@ -212,8 +217,8 @@ def _name(row: Item, field: str) -> str:
 class Arrays:
     """The arrays of the inventory, by name."""
 
-    def __init__(self, arrays: tuple[Array, ...], secrets: Secrets) -> None:
-        self._arrays = {array.name: FlashArray(array, secrets) for array in arrays}
+    def __init__(self, arrays: tuple[Array, ...], secrets: Secrets, read_timeout: float = READ_TIMEOUT) -> None:
+        self._arrays = {array.name: FlashArray(array, secrets, read_timeout) for array in arrays}
 
     def __getitem__(self, name: str) -> FlashArray:
         return self._arrays[name]

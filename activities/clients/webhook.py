@@ -1,4 +1,4 @@
-"""A webhook: one JSON document to one address."""
+"""A webhook: one JSON text to one address."""
 
 import json
 from typing import Any
@@ -11,11 +11,16 @@ SHOWN = 200
 
 
 def post(url: str, document: dict[str, Any], headers: dict[str, str], timeout: float) -> int:
-    """Send it once; the status. Redirects are not followed: the address was allowed, another one was not."""
+    """Send a document once; the status."""
+    return post_text(url, json.dumps(document), headers, timeout)
+
+
+def post_text(url: str, text: str, headers: dict[str, str], timeout: float) -> int:
+    """Send JSON text once; the status. Redirects are not followed: the address was allowed, another one was not."""
     try:
         answer = requests.post(
             url,
-            data=json.dumps(document),
+            data=text.encode(),
             headers={"Content-Type": "application/json", **headers},
             timeout=timeout,
             allow_redirects=False,
@@ -27,5 +32,6 @@ def post(url: str, document: dict[str, Any], headers: dict[str, str], timeout: f
     if answer.status_code in (429, 502, 503, 504):
         raise Unreachable(f"{url} says HTTP {answer.status_code}")
     if not 200 <= answer.status_code < 300:
-        raise Rejected(f"{url} says HTTP {answer.status_code}: {answer.text[:SHOWN].strip()}")
+        said = answer.text[:SHOWN].strip()
+        raise Rejected(f"{url} says HTTP {answer.status_code}{': ' + said if said else ''}")
     return answer.status_code

@@ -23,6 +23,15 @@ class _Row(BaseModel):
     vg_free: int
 
 
+class _Volume(BaseModel):
+    lv_name: str
+    lv_attr: str
+
+
+class _VolumeReports(BaseModel):
+    report: list[dict[str, list[_Volume]]]
+
+
 class _Reports(BaseModel):
     report: list[dict[str, list[_Row]]]
 
@@ -50,3 +59,13 @@ def parse_signatures(text: str) -> list[str]:
         if len(row) < 3 or not row[1].startswith("0x"):  # passed over, the device would count as blank
             raise ValueError(repr(" ".join(row)[:80]))
     return [row[2] for row in table]
+
+
+@reader
+def parse_open(text: str) -> list[str]:
+    """`lvs --reportformat json -o lv_name,lv_attr`: the volumes that are open on this very host (attribute 6)."""
+    if not text.strip():
+        return []
+    reports = _VolumeReports.model_validate_json(text).report
+    rows = [row for report in reports for kind in report.values() for row in kind]
+    return [row.lv_name for row in rows if len(row.lv_attr) > 5 and row.lv_attr[5] == "o"]

@@ -24,7 +24,7 @@ from tests.twin import SPEED, TwinThread
 from workflows import steps as engine
 
 LIMITS = Limits(call=1.0)
-LIMIT = 240.0
+LIMIT = 480.0
 PER_RUN = 3
 LATE = (LIMITS.call + 1) * SPEED
 
@@ -47,6 +47,7 @@ MAY_PARK: dict[tuple[str, str], set[str]] = {
     ("hang", "any"): {"Unreachable"},
     ("500", "pve"): {"Rejected"},  # PVE's business errors are all 500
     ("500", "ssh"): FINAL,  # a command that ends with 1 means what that command means by it
+    ("garbage", "ssh"): {"Refuted"},  # a change that was not made is found out by reading back
     ("session expired", "pve"): {"Unauthorized"},  # a token has no session: a 401 is a refusal
 }
 

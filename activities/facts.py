@@ -1,0 +1,213 @@
+"""Watching a cluster: every vantage point asked at its own rhythm, and a verdict as soon as there is a new one.
+
+Facts, memory and verdict are pure (`cluster.facts`, `cluster.verdict`); here they are gathered. All reads.
+"""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from pydantic import ValidationError
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.errors import NotFound, Refuted
+from activities.vantage import Clients, Vantage, Vantages
+from cluster.conditions import Kind, known_name
+from cluster.facts import ArrayLook, ClusterLook, Facts, Memory, PowerLook, VotesLook, WitnessLook, remember
+from cluster.inventory import Inventory
+from cluster.plan import Finding
+from cluster.verdict import Verdict, judge, turned
+from cluster.watching import Awaited, Beat, Seen, Suspected, WatchWish
+
+# A look's answers are waited for so long; who is slower is judged by what it said before, until its limit is over.
+GRACE = 0.4
+# These cannot wait: a person, or the incident, has to know within seconds. Two looks in a row must say so.
+URGENT: tuple[Kind, ...] = ("quorum-lost", "sites-parted", "site-lost", "site-isolated")
+
+
+class Watching:
+    """Activities that look at the whole cluster."""
+
+    def __init__(self, inventory: Inventory, clients: Clients) -> None:
+        self._inventory, self._clients = inventory, clients
+
+    @activity.defn(name="facts.watch")
+    async def watch(self, wish: WatchWish) -> Seen:
+        """Look until the verdict differs from the known one, or until the time is over."""
+        if wish.cluster not in (None, self._inventory.name):
+            raise NotFound(f"cluster {wish.cluster!r} is unknown here: this worker serves {self._inventory.name!r}")
+        wish = wish.model_copy(update={"memory": _earlier() or wish.memory})
+        with _asking(self._inventory, self._clients) as vantages:
+            return await _Watcher(self._inventory, vantages, wish).watch()
+
+    @activity.defn(name="facts.confirm")
+    async def confirm(self, suspected: Suspected) -> Seen:
+        """Ask everybody anew; Refuted when the verdict is another one."""
+        with _asking(self._inventory, self._clients) as vantages:
+            wish = WatchWish(memory=suspected.memory, urgent=True)
+            seen = await _Watcher(self._inventory, vantages, wish).settled()
+        found = seen.verdict
+        if found.kind not in suspected.kinds or suspected.where not in found.main.where:
+            because = "; ".join(found.main.reasons)
+            raise Refuted(f"the cluster is {found.sentence} now, not {suspected.kinds[0]} {suspected.where}: {because}")
+        return seen
+
+    @activity.defn(name="facts.returned")
+    async def returned(self, awaited: Awaited) -> Finding:
+        """Wait until all nodes of the site are members again, for everybody who answers, twice in a row."""
+        site = self._inventory.site(awaited.site)
+        with _asking(self._inventory, self._clients) as vantages:
+            watcher, twice = _Watcher(self._inventory, vantages, WatchWish(urgent=True)), 0
+            while twice < 2:
+                missing = await watcher.missing({node.name for node in site.nodes})
+                twice = 0 if missing else twice + 1
+                activity.heartbeat(f"away: {', '.join(missing)}" if missing else "all are members")
+                await asyncio.sleep(self._inventory.watch.alert.total_seconds() / self._inventory.speed)
+        return Finding(finding=f"{len(site.nodes)} nodes of {site.name} are members again")
+
+
+def _earlier() -> Memory | None:
+    """What an earlier attempt knew when it was heard last: who was alive is not forgotten with the worker."""
+    told = activity.info().heartbeat_details[:1]
+    with contextlib.suppress(ValidationError):
+        return Beat.model_validate(told[0]).memory if told and told[0] else None
+    return None
+
+
+class _asking(contextlib.AbstractContextManager[Vantages]):  # noqa: N801  # reads as a verb where it is used
+    """Vantage points, and nobody left waiting for them."""
+
+    def __init__(self, inventory: Inventory, clients: Clients) -> None:
+        self._vantages = Vantages(inventory, clients)
+
+    def __enter__(self) -> Vantages:
+        return self._vantages
+
+    def __exit__(self, *_: object) -> None:
+        for vantage in self._vantages.all:
+            vantage.drop()
+
+
+class _Watcher:
+    """One watch: what is asked when, and what was made of it."""
+
+    def __init__(self, inventory: Inventory, vantages: Vantages, wish: WatchWish) -> None:
+        self._inventory, self._vantages, self._wish = inventory, vantages, wish
+        self.memory = wish.memory
+        self._started = datetime.now(UTC)
+        self._totem_read = datetime.min.replace(tzinfo=UTC)
+        self._key, self._since, self._looks = "", datetime.now(UTC), 0
+        self._odd_since: datetime | None = None
+        self._turn = itertools.count()
+
+    async def watch(self) -> Seen:
+        """Until there is something new."""
+        over = datetime.now(UTC) + self._wish.until
+        verdict = await self._look(everybody=True)
+        while True:
+            if self._ripe(verdict):
+                return self._seen(verdict, new=True)
+            if datetime.now(UTC) >= over:
+                return self._seen(verdict, new=False)
+            activity.heartbeat(Beat(verdict=verdict.sentence, memory=self.memory))
+            rhythm = self._inventory.watch
+            pause = rhythm.alert if self._alarmed(verdict) else rhythm.quick / 2
+            await asyncio.sleep(pause.total_seconds() / self._inventory.speed)
+            verdict = await self._look(everybody=self._alarmed(verdict))
+
+    async def settled(self) -> Seen:
+        """The verdict once the cluster has made up its mind, seen twice; the attempt's limit bounds it."""
+        verdict = await self._look(everybody=True)
+        while verdict.settling or self._looks < 2:
+            activity.heartbeat(verdict.main.reasons)
+            await asyncio.sleep(self._inventory.watch.alert.total_seconds() / self._inventory.speed)
+            verdict = await self._look(everybody=True)
+        return self._seen(verdict, new=True)
+
+    async def missing(self, names: set[str]) -> list[str]:
+        """Which of these nodes are not members, for any node that answers."""
+        verdict = await self._look(everybody=True)
+        views = [look for look in self._vantages.facts().votes.values() if look.answered]
+        if verdict.settling or not views or not any(look.quorate for look in views):
+            return sorted(names)
+        members = [{known_name(number, self.memory) for number in look.members} for look in views]
+        return sorted(name for name in names if not all(name in seen for seen in members))
+
+    def _alarmed(self, verdict: Verdict) -> bool:
+        """Something is odd: an unusual verdict, or a vantage point that has just fallen silent."""
+        now, lately = datetime.now(UTC), timedelta(minutes=1) / self._inventory.speed
+        silences = [one.silent_for(now) for one in self._vantages.all if one.kind is not PowerLook]
+        fresh = any(timedelta() < silence < lately for silence in silences)
+        urgent = self._wish.urgent and now - self._started < lately
+        return urgent or verdict.kind != "healthy" or fresh
+
+    async def _look(self, *, everybody: bool) -> Verdict:
+        """Ask whose turn it is, and judge what is known then."""
+        now = datetime.now(UTC)
+        asked = [one.ask() for one in (self._vantages.all if everybody else self._whose_turn(now))]
+        if asked:
+            await asyncio.wait(asked, timeout=GRACE if self._key else self._inventory.limits.look.total_seconds())
+        facts = self._vantages.facts()
+        await self._read_totem(facts)
+        nodes = tuple(node.name for node in self._inventory.nodes)
+        self.memory = remember(self.memory, facts, nodes)
+        verdict = judge(facts, self.memory, self._inventory)
+        self.memory = turned(self.memory, verdict, facts.at)
+        self._count(verdict, facts.at)
+        return verdict
+
+    def _whose_turn(self, now: datetime) -> Iterable[Vantage]:
+        """All is well: a node of each site often, everything else seldom, the management controllers never."""
+        rhythm, speed = self._inventory.watch, self._inventory.speed
+        turn = next(self._turn)
+        for site in self._inventory.sites:
+            node = site.nodes[turn % len(site.nodes)].name
+            yield from self._vantages.of(VotesLook, node)
+        seldom = [*self._vantages.of(ArrayLook), *self._vantages.of(WitnessLook), *self._vantages.of(VotesLook)]
+        seldom += [one for site in self._inventory.sites for one in self._vantages.of(ClusterLook, site.nodes[0].name)]
+        yield from (one for one in seldom if one.due(rhythm.full / speed, now))
+
+    async def _read_totem(self, facts: Facts) -> None:
+        """Corosync's own times, from a node of a whole cluster; read again now and then, for they may be changed."""
+        fresh = facts.at - self._totem_read < timedelta(minutes=10)
+        settled = [look.by for look in facts.votes.values() if look.answered and look.quorate and look.settled]
+        if (self.memory.totem is not None and fresh) or not settled:
+            return
+        with contextlib.suppress(ApplicationError):
+            self.memory = self.memory.model_copy(update={"totem": await self._vantages.totem(settled[0])})
+            self._started = datetime.now(UTC)
+        self._totem_read = facts.at
+
+    def _count(self, verdict: Verdict, now: datetime) -> None:
+        """How long it has been the same verdict."""
+        if verdict.kind == "healthy" and not self._alarmed(verdict):
+            self._odd_since = None
+        elif self._odd_since is None:
+            self._odd_since = now
+        if verdict.key != self._key:
+            self._key, self._since, self._looks = verdict.key, now, 0
+        self._looks += 1
+
+    def _ripe(self, verdict: Verdict) -> bool:
+        """New, and steady enough to be told."""
+        if verdict.key == self._wish.known or self._looks < 2:
+            return False
+        if verdict.kind in URGENT or not self._wish.known:
+            return not verdict.settling
+        steady = (datetime.now(UTC) - self._since) * self._inventory.speed
+        return steady >= self._inventory.watch.patience
+
+    def _seen(self, verdict: Verdict, *, new: bool) -> Seen:
+        return Seen(
+            finding=verdict.sentence,
+            cluster=self._inventory.name,
+            policy=self._inventory.watch.policy,
+            verdict=verdict,
+            memory=self.memory,
+            at=datetime.now(UTC),
+            odd_since=self._odd_since,
+            new=new,
+        )

@@ -1,0 +1,16 @@
+"""`corosync-cmapctl -g KEY`: one value of corosync's configuration as it runs, ``KEY (u32) = 3500``."""
+
+import re
+from datetime import timedelta
+
+from activities.parsing import reader
+
+_VALUE = re.compile(r"^\S+ \(\w+\) = (\d+)\s*$")
+
+
+@reader
+def parse_milliseconds(text: str) -> timedelta:
+    """A duration that corosync keeps in milliseconds."""
+    if not (found := _VALUE.match(text)):
+        raise ValueError(f"no value in {text.strip()[:80]!r}")
+    return timedelta(milliseconds=int(found[1]))

@@ -1,0 +1,154 @@
+"""What the surviving site has left: votes and their margin, the pod's copy, paths. All reads."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.errors import NotYet, Refuted
+from activities.parsing.links import parse_links
+from activities.parsing.lvm import parse_open
+from activities.parsing.multipath import parse_maps
+from activities.parsing.votes import VoteCount, parse_votes
+from cluster.inventory import Inventory
+from cluster.plan import Finding
+
+if TYPE_CHECKING:
+    from activities.clients.purity import Arrays
+    from activities.clients.ssh import Hosts as SshHosts
+
+# multipath -ll blocks up to 16 s after the loss of an array, and shows old states for 25 s (host-outputs, trap 9).
+PATHS_LIMIT = 25.0
+
+
+class SiteName(BaseModel):
+    """A surviving site."""
+
+    model_config = ConfigDict(frozen=True)
+
+    site: str
+
+
+class MarginFinding(Finding):
+    """Votes, and how many more may be lost."""
+
+    total: int
+    expected: int
+    quorum: int
+
+    @property
+    def margin(self) -> int:
+        """Votes that may be lost before nothing works any more."""
+        return self.total - self.quorum
+
+
+class CopyFinding(Finding):
+    """The pod's copy at the survivor."""
+
+    status: str
+    mediator: str
+
+
+class Survivor:
+    """Activities that read what is left."""
+
+    def __init__(self, inventory: Inventory, arrays: "Arrays", ssh: "SshHosts") -> None:
+        self._inventory, self._arrays, self._ssh = inventory, arrays, ssh
+
+    @activity.defn(name="survivor.votes")
+    async def votes(self, which: SiteName) -> MarginFinding:
+        """All answering nodes of the site are quorate and of one opinion; and what a further loss would do."""
+        nodes = [node.name for node in self._inventory.site(which.site).nodes]
+        answers = await asyncio.gather(*map(self._counted, nodes))
+        counted = {node: found for node, found in zip(nodes, answers, strict=True) if found is not None}
+        if not counted:
+            raise NotYet(f"no node of {which.site} answers")
+        for node, found in counted.items():
+            if not found.settled:
+                raise NotYet(f"{node}: its votes are settling")
+            if not found.quorate:
+                raise Refuted(f"{node}: not quorate, {found.total} of {found.expected} votes, {found.quorum} needed")
+        views = {(found.total, found.expected, found.quorum, bool(found.device_votes)) for found in counted.values()}
+        if len(views) > 1:
+            raise NotYet(f"the nodes of {which.site} count differently: {sorted(views)}")
+        total, expected, quorum, device = views.pop()
+        said = f"{total} of {expected} votes, quorum {quorum}: {_margin(total - quorum, which.site, device=device)}"
+        return MarginFinding(finding=said, total=total, expected=expected, quorum=quorum)
+
+    async def _counted(self, node: str) -> VoteCount | None:
+        try:
+            answer = await self._ssh.run(node, "pvecm", "status", limit=5.0)
+            return parse_votes(answer.stdout)
+        except ApplicationError:
+            return None
+
+    @activity.defn(name="survivor.pod", no_thread_cancel_exception=True)
+    def pod(self, which: SiteName) -> CopyFinding:
+        """The survivor's array serves the pod."""
+        array, name = self._inventory.site(which.site).array, self._inventory.pod.name
+        pod = self._arrays[array].pod(name)
+        own = next((row for row in (pod or {}).get("arrays") or [] if row["name"] == array), None)
+        if own is None:
+            raise Refuted(f"{array} has no copy of the pod {name}")
+        status, mediator = str(own.get("status")), str(own.get("mediator_status") or "unknown")
+        if status != "online":
+            raise Refuted(f"{array} calls its copy of {name} {status}: no guest can run from it")
+        return CopyFinding(finding=f"{array} serves {name}; mediator {mediator}", status=status, mediator=mediator)
+
+    @activity.defn(name="survivor.paths")
+    async def paths(self, which: SiteName) -> Finding:
+        """Every node of the site has usable paths to its own array."""
+        site = self._inventory.site(which.site)
+        lun = self._inventory.pod.volume.luns[site.array]
+        counts = await asyncio.gather(*(self._usable(node.name, lun) for node in site.nodes))
+        found = dict(zip((node.name for node in site.nodes), counts, strict=True))
+        if without := [node for node, count in found.items() if count == 0]:
+            raise NotYet(f"{', '.join(without)}: no usable path to {site.array}")
+        least, most = min(found.values()), max(found.values())
+        paths = f"{least}" if least == most else f"{least} to {most}"
+        return Finding(finding=f"{paths} usable paths to {site.array} on each of {len(found)} nodes")
+
+    @activity.defn(name="survivor.volumes")
+    async def volumes(self, which: SiteName) -> Finding:
+        """No volume of the group is open on two nodes of the cluster; `which` is the site that has come back."""
+        nodes = [node.name for node in self._inventory.nodes]
+        command = ("lvs", "--reportformat", "json", "-o", "lv_name,lv_attr", self._inventory.storage.vg)
+        texts = await asyncio.gather(*(self._ssh.read(node, *command, limit=PATHS_LIMIT) for node in nodes))
+        holders: dict[str, list[str]] = {}
+        for node, text in zip(nodes, texts, strict=True):
+            for volume in parse_open(text):
+                holders.setdefault(volume, []).append(node)
+        if twice := {volume: on for volume, on in holders.items() if len(on) > 1}:
+            said = "; ".join(f"{volume} is open on {' and '.join(on)}" for volume, on in sorted(twice.items()))
+            raise Refuted(f"{said}: stop one of them by hand after a snapshot on the array, and before anything else")
+        back = {node.name for node in self._inventory.site(which.site).nodes}
+        there = sum(bool(back & set(on)) for on in holders.values())
+        return Finding(finding=f"{len(holders)} open volumes, each on one node; {there} on {which.site}")
+
+    @activity.defn(name="survivor.links")
+    async def links(self, which: SiteName) -> Finding:
+        """Every corosync link of the site's nodes is connected."""
+        nodes = [node.name for node in self._inventory.site(which.site).nodes]
+        texts = await asyncio.gather(
+            *(self._ssh.read(node, "corosync-cfgtool", "-s", limit=PATHS_LIMIT) for node in nodes)
+        )
+        counts = {node: parse_links(text) for node, text in zip(nodes, texts, strict=True)}
+        if broken := {node: count for node, count in counts.items() if count.disconnected}:
+            said = "; ".join(f"{node}: {count.disconnected} of {count.total}" for node, count in broken.items())
+            raise Refuted(f"corosync links are disconnected on {said}")
+        links = {count.links for count in counts.values()}
+        return Finding(finding=f"{min(links)} links each, connected to every other node")
+
+    async def _usable(self, node: str, lun: int) -> int:
+        text = await self._ssh.read(node, "multipath", "-ll", limit=PATHS_LIMIT)
+        maps = parse_maps(text)
+        return max((found.usable(50, lun) for found in maps), default=0)
+
+
+def _margin(margin: int, site: str, *, device: bool) -> str:
+    if margin > 0:
+        return f"{margin} more may be lost"
+    what = "one more node or the witness" if device else "one more node"
+    return f"no margin, the loss of {what} stops {site} too"

@@ -1,0 +1,249 @@
+"""The vantage points of a cluster, each asked on its own: one that hangs, fails or lies harms nobody else.
+
+A node is asked twice, over SSH for what its corosync counts and over HTTPS for what its API says: two daemons, two
+ways. The witness, both arrays and the management controllers are asked for their own view. Nothing is changed here.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from temporalio.exceptions import ApplicationError
+
+from activities.parsing.totem import parse_milliseconds
+from activities.parsing.votes import parse_votes
+from activities.parsing.witness import parse_clients
+from cluster.facts import ArrayLook, ClusterLook, CopyLook, Facts, Look, PowerLook, Totem, VotesLook, WitnessLook
+from cluster.inventory import Bmc, Inventory
+
+if TYPE_CHECKING:
+    from activities.clients.proxmox import PveApi
+    from activities.clients.purity import Arrays, Item
+    from activities.clients.ssh import Hosts as SshHosts
+
+T = TypeVar("T")
+
+# Longer than a healthy answer ever takes, shorter than anybody's patience with a decision (a dead address in the
+# own network is told by ARP after 3 s).
+LIMIT = 3.0
+
+
+@dataclass(frozen=True)
+class Clients:
+    """How the vantage points are reached. `power` asks one management controller."""
+
+    ssh: "SshHosts"
+    api: "PveApi"
+    arrays: "Arrays"
+    power: Callable[[Bmc], bool]
+    threads: Executor
+
+
+class Vantage:
+    """One vantage point: how it is asked, and what it said last."""
+
+    def __init__(self, empty: Look, limit: float, ask: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        self._empty, self._limit, self._ask = empty, limit, ask
+        self._task: asyncio.Task[None] | None = None
+        self.asked: datetime | None = None
+        self.latest: Look | None = None
+        self._silent_since: datetime | None = None
+
+    @property
+    def kind(self) -> type[Look]:
+        """Which of the views it gives."""
+        return type(self._empty)
+
+    @property
+    def name(self) -> str:
+        """Whose view it is."""
+        return self._empty.by
+
+    def ask(self) -> asyncio.Task[None]:
+        """Begin to ask, unless an answer is still awaited."""
+        if self._task is None or self._task.done():
+            self.asked = datetime.now(UTC)
+            self._task = asyncio.create_task(self._answered())
+        return self._task
+
+    def due(self, every: timedelta, now: datetime) -> bool:
+        """It was asked longer ago than this."""
+        return self.asked is None or now - self.asked >= every
+
+    def silent_for(self, now: datetime) -> timedelta:
+        """How long it has said nothing; zero while it answers."""
+        return now - self._silent_since if self._silent_since else timedelta()
+
+    def drop(self) -> None:
+        """Nobody waits for it any more."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _answered(self) -> None:
+        started = datetime.now(UTC)
+        try:
+            # the first answer needs a login, and in a young process the vendor's library
+            async with asyncio.timeout(self._limit if self.latest else LIMIT):
+                found = {**await self._ask(), "silent": ""}
+        except TimeoutError:
+            found = {"silent": f"no answer in {self._limit:g} s"}
+        except ApplicationError as error:
+            found = {"silent": f"{error.type}: {error.message}"[:200]}
+        now = datetime.now(UTC)
+        # when it was asked, not when it answered: what it says was true at some time in between
+        self.latest = self._empty.model_copy(update={**found, "at": started, "took": now - started})
+        self._silent_since = (self._silent_since or started) if self.latest.silent else None
+
+
+class Vantages:
+    """All vantage points of one cluster."""
+
+    def __init__(self, inventory: Inventory, clients: Clients) -> None:
+        self._inventory, self._clients = inventory, clients
+        # a rehearsal's time runs faster, but no machine answers faster for that
+        self._limit = max(0.5, LIMIT / inventory.speed)
+        epoch = datetime.now(UTC)
+        self.all: list[Vantage] = []
+        for site in inventory.sites:
+            for node in site.nodes:
+                base = {"by": node.name, "domain": site.name, "at": epoch}
+                self._add(VotesLook(how="ssh", **base), self._votes(node.name))
+                self._add(ClusterLook(how="api", **base), self._cluster(node.name))
+                if node.bmc is not None:
+                    self._add(PowerLook(how="bmc", **base), self._power(node.bmc))
+            base = {"by": site.array, "domain": site.name, "at": epoch}
+            self._add(ArrayLook(how="api", **base), self._array(site.array))
+        witness = inventory.witness.name
+        self._add(WitnessLook(by=witness, how="ssh", domain="witness", at=epoch), self._witness(witness))
+
+    def _add(self, empty: Look, ask: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        self.all.append(Vantage(empty, self._limit, ask))
+
+    def of(self, kind: type[Look], *names: str) -> list[Vantage]:
+        """Those of one kind, all or by name."""
+        return [one for one in self.all if one.kind is kind and (not names or one.name in names)]
+
+    def facts(self) -> Facts:
+        """The newest look of each."""
+        newest = [one.latest for one in self.all if one.latest is not None]
+        return Facts(
+            at=datetime.now(UTC),
+            votes={look.by: look for look in newest if isinstance(look, VotesLook)},
+            cluster={look.by: look for look in newest if isinstance(look, ClusterLook)},
+            witness=next((look for look in newest if isinstance(look, WitnessLook)), None),
+            arrays={look.by: look for look in newest if isinstance(look, ArrayLook)},
+            power={look.by: look for look in newest if isinstance(look, PowerLook)},
+        )
+
+    async def totem(self, node: str) -> Totem:
+        """Corosync's own times, from one node."""
+        keys = ("runtime.config.totem.token", "runtime.config.totem.consensus")
+        texts = [await self._clients.ssh.read(node, "corosync-cmapctl", "-g", key, limit=self._limit) for key in keys]
+        token, consensus = (parse_milliseconds(text) for text in texts)
+        return Totem(token=token, consensus=consensus)
+
+    # --- how each is asked -------------------------------------------------------------------------------------
+
+    async def _threaded(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._clients.threads, work)
+
+    def _votes(self, node: str) -> Callable[[], Awaitable[dict[str, Any]]]:
+        async def ask() -> dict[str, Any]:
+            # the command gives up first, and with it the connection that may be dead
+            answer = await self._clients.ssh.run(node, "pvecm", "status", limit=self._limit * 0.9)
+            found = parse_votes(answer.stdout)  # without quorum the command ends with 2 and says all the same
+            return {
+                "expected": found.expected,
+                "total": found.total,
+                "quorum": found.quorum,
+                "quorate": found.quorate,
+                "members": tuple(sorted(member.node_id for member in found.members)),
+                "device": bool(found.device_votes),
+                "settled": found.settled,
+            }
+
+        return ask
+
+    def _cluster(self, node: str) -> Callable[[], Awaitable[dict[str, Any]]]:
+        def ask() -> dict[str, Any]:
+            api = self._clients.api
+            return cluster_view(
+                api.get("cluster/status", node=node),
+                api.get("cluster/ha/status/manager_status", node=node),
+                api.get("cluster/resources", node=node, type="vm"),
+            )
+
+        return lambda: self._threaded(ask)
+
+    def _witness(self, host: str) -> Callable[[], Awaitable[dict[str, Any]]]:
+        async def ask() -> dict[str, Any]:
+            text = await self._clients.ssh.read(host, "corosync-qnetd-tool", "-l", limit=self._limit * 0.9)
+            return {"clients": parse_clients(text)}
+
+        return ask
+
+    def _array(self, name: str) -> Callable[[], Awaitable[dict[str, Any]]]:
+        def ask() -> dict[str, Any]:
+            array = self._clients.arrays[name]
+            link = array.connection(self._inventory.peer(name).name)
+            iqns = {node.iqn: node.name for node in self._inventory.nodes}
+            return array_view(array.pod(self._inventory.pod.name), link, array.initiators(), array.portals(), iqns)
+
+        return lambda: self._threaded(ask)
+
+    def _power(self, bmc: Bmc) -> Callable[[], Awaitable[dict[str, Any]]]:
+        async def ask() -> dict[str, Any]:
+            return {"on": await self._threaded(lambda: self._clients.power(bmc))}
+
+        return ask
+
+
+def cluster_view(status: list[dict[str, Any]], manager: dict[str, Any], guests: list[dict[str, Any]]) -> dict[str, Any]:
+    """What one node's API says, as the fields of a `ClusterLook`."""
+    known = manager.get("manager_status") or {}
+    return {
+        "ids": {int(entry["nodeid"]): entry["name"] for entry in status if entry["type"] == "node"},
+        "quorate": any(int(entry.get("quorate") or 0) for entry in status if entry["type"] == "cluster"),
+        "master": str(known.get("master_node") or ""),
+        "node_states": known.get("node_status") or {},
+        "services": {
+            sid: (str(service.get("state")), str(service.get("node")))
+            for sid, service in (known.get("service_status") or {}).items()
+        },
+        "guests": {int(guest["vmid"]): guest["node"] for guest in guests if guest.get("status") == "running"},
+    }
+
+
+def array_view(
+    pod: "Item | None",
+    link: "Item | None",
+    initiators: "list[Item]",
+    portals: "list[Item]",
+    iqns: dict[str, str],
+) -> dict[str, Any]:
+    """What one array says, as the fields of an `ArrayLook`. `iqns` are the nodes by their initiator names."""
+    logins: dict[str, int] = {}
+    for row in initiators:
+        iqn = str((row.get("initiator") or {}).get("iqn") or "").lower()
+        if iqn in iqns:
+            logins[iqns[iqn]] = logins.get(iqns[iqn], 0) + 1
+    return {
+        "copies": {row["name"]: _copy(row) for row in (pod or {}).get("arrays") or []},
+        "replication": str((link or {}).get("status") or ""),
+        "logins": logins,
+        "portals": len(portals),
+    }
+
+
+def _copy(row: "Item") -> CopyLook:
+    frozen = row.get("frozen_at")
+    return CopyLook(
+        status=str(row.get("status")),
+        mediator=str(row.get("mediator_status") or ""),
+        pre_elected=bool(row.get("pre_elected")),
+        frozen_at=datetime.fromtimestamp(frozen / 1000, UTC) if frozen else None,
+        progress=row.get("progress"),
+    )

@@ -1,0 +1,84 @@
+"""What stands around the cluster: events that come in, notices that go out, hooks, and how closely it is watched."""
+
+from datetime import timedelta
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from cluster.nouns import Noun, PveId, SecretRef
+from cluster.units import Duration
+
+Web = r"^https?://[^\s/]+"
+
+
+class Hook(Noun):
+    """Something of the house's own around a step: a program, or a webhook that gets a JSON document.
+
+    `before` or `after` is the title of the step; ``*`` stands for anything. What may be run or called at all is the
+    worker's setting (QUORATE_HOOKS), so that nobody runs a program by changing this file. There is no shell.
+    """
+
+    name: PveId
+    runbook: str | None = None  # every runbook when not given
+    before: str | None = None
+    after: str | None = None
+    command: tuple[str, ...] | None = None
+    webhook: str | None = Field(default=None, pattern=Web)
+    headers: dict[str, SecretRef] = Field(default_factory=dict)
+    timeout: Duration = Field(default=timedelta(seconds=30), gt=timedelta(), le=timedelta(minutes=10))
+    on_failure: Literal["warn", "park"] = "warn"
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.before is None) == (self.after is None):
+            raise ValueError("a hook stands either before or after a step: give one of the two")
+        if (self.command is None) == (self.webhook is None):
+            raise ValueError("a hook is either a command or a webhook: give one of the two")
+        if self.command is not None and not (self.command and self.command[0].startswith("/")):
+            raise ValueError('a command is a list that begins with an absolute path: ["/usr/local/bin/silence", "2h"]')
+        return self
+
+
+class EventSource(Noun):
+    """Who may send events to the gateway: ``POST /events/NAME``.
+
+    `bearer`: the secret stands in the header ``Authorization: Bearer …``. `hmac`: the body is signed with it.
+    """
+
+    name: PveId
+    kind: Literal["pve", "alertmanager", "purity", "cloudevents"]
+    auth: Literal["bearer", "hmac"] = "bearer"
+    secret: SecretRef
+
+
+Occasion = Literal["opened", "quorum", "fenced", "running", "late", "changed", "closed"]
+
+
+class Notify(Noun):
+    """A webhook that is told how an incident goes on. `template` is the body; without one it gets a JSON document.
+
+    In a template ``{title}``, ``{text}``, ``{cluster}``, ``{occasion}``, ``{incident}`` and ``{at}`` stand for their
+    values, escaped as inside a JSON string.
+    """
+
+    name: PveId
+    webhook: str = Field(pattern=Web)
+    headers: dict[str, SecretRef] = Field(default_factory=dict)
+    on: tuple[Occasion, ...] = ("opened", "quorum", "fenced", "running", "late", "changed", "closed")
+    template: str | None = None
+
+
+class Watch(Noun):
+    """How closely the cluster is watched. `observe`: verdicts and pages only, nothing is ever changed."""
+
+    policy: Literal["act", "observe"] = "act"
+    # One node of each site and half of corosync's detection time: a loss is noticed while the votes still settle.
+    quick: Duration = Field(default=timedelta(seconds=4), gt=timedelta())
+    # Everything else while all is well; arrays and the witness tell nothing that is more urgent.
+    full: Duration = Field(default=timedelta(seconds=15), gt=timedelta())
+    # Everything, as soon as anything is odd.
+    alert: Duration = Field(default=timedelta(seconds=1), gt=timedelta())
+    # What is not a site's loss has to last before somebody is woken: a restarted daemon is back within 15 s.
+    patience: Duration = timedelta(seconds=30)
+    # Sites at which workers stand too, each with the queue ``<task queue>@<site>``.
+    workers_at: tuple[PveId, ...] = ()

@@ -1,0 +1,196 @@
+"""What each vantage point saw: when, how, and in which failure domain it stands.
+
+A source that hangs, fails or lies is a fact about that source and about nothing else. Nothing is concluded here: that
+is `cluster.verdict`.
+"""
+
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel, ConfigDict
+
+# The engine stands at neither site: a third failure domain, beside the witness's.
+ENGINE, WITNESS = "engine", "witness"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Look(_Frozen):
+    """One answer of one vantage point, or its silence.
+
+    `at` is when the answer came, by the worker's clock; `silent` says why there was none.
+    """
+
+    by: str
+    how: str
+    domain: str
+    at: datetime
+    took: timedelta = timedelta()
+    silent: str = ""
+
+    @property
+    def answered(self) -> bool:
+        """The vantage point said something."""
+        return not self.silent
+
+
+class Totem(_Frozen):
+    """Corosync's own times, as the cluster runs with them (``runtime.config.totem``)."""
+
+    token: timedelta
+    consensus: timedelta
+
+    @property
+    def detection(self) -> timedelta:
+        """How long a dead node stays a member."""
+        return self.token + self.consensus
+
+
+class VotesLook(Look):
+    """What a node's corosync counts (``pvecm status``). `members` are node ids; `device`: the witness's vote counts.
+
+    `settled`: membership and votes were taken at the same moment of corosync's life.
+    """
+
+    expected: int = 0
+    total: int = 0
+    quorum: int = 0
+    quorate: bool = False
+    members: tuple[int, ...] = ()
+    device: bool = False
+    settled: bool = False
+
+
+class ClusterLook(Look):
+    """What a node's API says: ids of the nodes, the HA master, node states, and where HA and others have guests.
+
+    `services` are ``sid -> (state, node)``; `guests` is every running guest, under HA or not, as ``vmid -> node``.
+    """
+
+    ids: dict[int, str] = {}
+    quorate: bool = False
+    master: str = ""
+    node_states: dict[str, str] = {}
+    services: dict[str, tuple[str, str]] = {}
+    guests: dict[int, str] = {}
+
+
+class WitnessLook(Look):
+    """Whom the witness has as clients, by node id (``corosync-qnetd-tool -l``)."""
+
+    clients: tuple[int, ...] = ()
+
+
+class CopyLook(_Frozen):
+    """One array's copy of the pod, as the array that was asked tells it."""
+
+    status: str
+    mediator: str = ""
+    pre_elected: bool = False
+    frozen_at: datetime | None = None
+    progress: float | None = None
+
+
+class ArrayLook(Look):
+    """What an array says: the pod's copies by array, its link to the peer, and who is logged in at how many ports."""
+
+    copies: dict[str, CopyLook] = {}
+    replication: str = ""
+    logins: dict[str, int] = {}
+    portals: int = 0
+
+
+class PowerLook(Look):
+    """What a node's management controller says."""
+
+    on: bool | None = None
+
+
+class Facts(_Frozen):
+    """The newest look of every vantage point, by its name; `at` is now."""
+
+    at: datetime
+    votes: dict[str, VotesLook] = {}
+    cluster: dict[str, ClusterLook] = {}
+    witness: WitnessLook | None = None
+    arrays: dict[str, ArrayLook] = {}
+    power: dict[str, PowerLook] = {}
+
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        """All of them."""
+        witness = (self.witness,) if self.witness else ()
+        return (
+            *self.votes.values(),
+            *self.cluster.values(),
+            *witness,
+            *self.arrays.values(),
+            *self.power.values(),
+        )
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """Who said nothing, and how it was asked."""
+        return tuple(f"{look.by} ({look.how})" for look in self.looks if not look.answered)
+
+
+class Memory(_Frozen):
+    """What is worth knowing later: who was alive when, and how things stood before.
+
+    `alive` is a node's last proof of life and `shown` who gave it. `steady` is since when the judgement has been the
+    same, `turns` when it changed. `placement` is where each guest ran while all nodes were there.
+    """
+
+    ids: dict[int, str] = {}
+    totem: Totem | None = None
+    alive: dict[str, datetime] = {}
+    shown: dict[str, str] = {}
+    master: str = ""
+    placement: dict[int, str] = {}
+    services: dict[str, str] = {}
+    device: bool = False
+    judged: str = ""
+    steady: datetime | None = None
+    turns: tuple[datetime, ...] = ()
+
+
+def remember(memory: Memory, facts: Facts, nodes: tuple[str, ...], totem: Totem | None = None) -> Memory:
+    """What is known after this look. Placement and master are taken only from a complete, quorate cluster."""
+    ids = memory.ids
+    for look in facts.cluster.values():
+        if look.ids:
+            ids = look.ids
+    alive, shown = dict(memory.alive), dict(memory.shown)
+    for node, when, by in _lives(facts):
+        if when > alive.get(node, datetime.min.replace(tzinfo=when.tzinfo)):
+            alive[node], shown[node] = when, by
+    whole = next((look for look in facts.cluster.values() if _whole(look, facts, nodes)), None)
+    return memory.model_copy(
+        update={
+            "ids": ids,
+            "totem": totem or memory.totem,
+            "alive": alive,
+            "shown": shown,
+            "master": whole.master if whole else memory.master,
+            "placement": whole.guests if whole else memory.placement,
+            "services": {sid: node for sid, (_, node) in whole.services.items()} if whole else memory.services,
+            "device": memory.device or any(look.device for look in facts.votes.values()),
+        }
+    )
+
+
+def _lives(facts: Facts) -> list[tuple[str, datetime, str]]:
+    """Direct proofs of life: node, when, by whom. What others believe may be old and is none."""
+    own = [(look.by, look.at, look.how) for look in facts.votes.values() if look.answered]
+    own += [(look.by, look.at, look.how) for look in facts.cluster.values() if look.answered]
+    return own
+
+
+def _whole(look: ClusterLook, facts: Facts, nodes: tuple[str, ...]) -> bool:
+    """All nodes were members for everyone who answered, and HA knew of no trouble."""
+    if not look.answered or not look.quorate or set(look.node_states.values()) - {"online", "maintenance"}:
+        return False
+    answered = [votes for votes in facts.votes.values() if votes.answered]
+    everyone_answers = all(node in facts.votes and facts.votes[node].answered for node in nodes)
+    return everyone_answers and all(len(votes.members) == len(nodes) for votes in answered)

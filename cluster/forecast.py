@@ -1,0 +1,82 @@
+"""When the guests will be back: each phase of a recovery with its earliest and latest second after the loss.
+
+The numbers are those of the HA stack and cannot be configured (reference: pve-ha §§1, 3, 15 and incidents, facts 3).
+The seat of HA's master decides most: one at the lost site has to be replaced first, and its successor counts the fence
+delay anew.
+"""
+
+from datetime import timedelta
+from math import ceil
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from cluster.facts import Totem
+
+# An agent lock is free when it has not been refreshed for more than 120 s; rounds of 10 s and the two steps of a
+# take-over add up to 20 s.
+LOCK = (120.0, 140.0)
+# A new master comes 110 to 121 s after the old one's death and then waits 60 s more: 173 to 189 s were measured, and
+# the votes may settle up to 13 s late.
+LOCK_NEW_MASTER = (170.0, 203.0)
+# An LRM looks every 5 to 10 s, and a guest needs some seconds to start.
+START = (5.0, 15.0)
+WORKERS, ROUND = 4, 10.0
+# The witness forgets dead clients after 4 to 12 s; corosync settles after that.
+WITNESS = (4.0, 14.0)
+
+Seat = Literal["survivor", "lost", "unknown"]
+
+
+class Phase(BaseModel):
+    """Seconds after the last proof of life between which something is expected."""
+
+    model_config = ConfigDict(frozen=True)
+
+    earliest: float
+    latest: float
+
+    def __str__(self) -> str:
+        return f"T+{self.earliest:.0f} to {self.latest:.0f} s"
+
+
+class Forecast(BaseModel):
+    """What is expected after a loss, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seat: Seat
+    quorum: Phase
+    fenced: Phase
+    running: Phase
+    why: str
+
+    @property
+    def finding(self) -> str:
+        """The line a person reads."""
+        return f"votes settle {self.quorum}, fenced {self.fenced}, guests run again {self.running}: {self.why}"
+
+
+def forecast(*, master: str, lost: frozenset[str], guests: int, survivors: int, totem: Totem | None) -> Forecast:
+    """The phases after the loss of these nodes. `guests` are those under HA that ran there."""
+    seat: Seat = "unknown" if not master else "lost" if master in lost else "survivor"
+    detection = (totem.detection if totem else timedelta(seconds=12.3)).total_seconds()
+    lock = {"survivor": LOCK, "lost": LOCK_NEW_MASTER, "unknown": (LOCK[0], LOCK_NEW_MASTER[1])}[seat]
+    waves = max(1, ceil(ceil(guests / max(1, survivors)) / WORKERS))
+    return Forecast(
+        seat=seat,
+        quorum=Phase(earliest=detection, latest=max(detection + 5, WITNESS[1])),
+        fenced=Phase(earliest=lock[0], latest=lock[1]),
+        running=Phase(earliest=lock[0] + START[0], latest=lock[1] + START[1] + (waves - 1) * ROUND),
+        why=_why(seat, master, guests, survivors, waves),
+    )
+
+
+def _why(seat: Seat, master: str, guests: int, survivors: int, waves: int) -> str:
+    seats = {
+        "survivor": f"HA's master {master} survives and waits for locks of 120 s",
+        "lost": f"HA's master {master} is lost, a new one comes after 110 to 121 s and waits 60 s more",
+        "unknown": "where HA's master sat is not known",
+    }
+    more = f"; {guests} guests on {survivors} nodes start in {waves} waves" if waves > 1 else ""
+    return seats[seat] + more

@@ -1,0 +1,156 @@
+"""What HA's own state says of fencing and recovery, and why a guest is not back. Pure.
+
+Fenced means that the master has got the dead node's agent lock: it then takes the node's services away, and that is
+what shows in its state. A node without services is never fenced.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cluster.plan import Finding, Wish
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Service(_Frozen):
+    """One HA service as the master keeps it."""
+
+    state: str
+    node: str
+    running: bool = False
+
+
+class HaView(_Frozen):
+    """The master's state: nodes and services."""
+
+    master: str
+    nodes: dict[str, str]
+    services: dict[str, Service]
+
+
+class FencingWish(_Frozen):
+    """A lost node, and the HA services that ran there."""
+
+    node: str
+    services: tuple[str, ...]
+    survivors: tuple[str, ...]
+
+
+class FencingFinding(Finding):
+    """How a lost node was fenced; `needed` is false where HA has nothing to take away."""
+
+    node: str
+    needed: bool = True
+    fence_seen: bool = False
+
+
+class RecoveryWish(_Frozen):
+    """Guests that HA shall bring back on `survivors`; `pending` are those that are not back yet.
+
+    `limit`: seconds after which the looking ends even if nobody came back.
+    """
+
+    pending: tuple[str, ...]
+    survivors: tuple[str, ...]
+    vg: str
+    limit: float
+
+
+class Back(_Frozen):
+    """A guest that is not waited for any more: `ok` when it was seen running, with the proof or the reason."""
+
+    sid: str
+    ok: bool
+    node: str = ""
+    text: str = ""
+
+
+class RecoveryFinding(Finding):
+    """Who came back, or will not, since the last look; `waiting` says why the others are not back."""
+
+    decided: tuple[Back, ...] = ()
+    waiting: dict[str, str] = Field(default_factory=dict)
+
+
+Switch = Literal["resource", "options", "backup"]
+
+
+class Frozen(_Frozen):
+    """Something that moves guests by itself, as it was: enough to restore it exactly."""
+
+    kind: Switch
+    name: str
+    field: str
+    old: str
+    new: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.field} {self.old}"
+
+
+class FreezeWish(Wish):
+    """Whose switches: all HA resources, the cluster's options, its backup jobs."""
+
+    cluster: str
+
+
+class ThawWish(Wish):
+    """What was frozen; `home` is where guests ran before: no switch is set back that would move one now."""
+
+    frozen: tuple[Frozen, ...]
+    placement: dict[str, str]
+
+
+class FreezeFinding(Finding):
+    """What was frozen."""
+
+    frozen: tuple[Frozen, ...] = ()
+
+
+class ThawFinding(Finding):
+    """What was set back, and what is outstanding and why."""
+
+    restored: tuple[Frozen, ...] = ()
+    outstanding: dict[str, str] = Field(default_factory=dict)
+
+
+def acknowledged(wish: FencingWish, view: HaView) -> bool:
+    """The master has the node's lock: each of its services is in recovery, or somewhere else, or beyond recovery."""
+    return all(_taken(wish.node, view.services.get(sid)) for sid in wish.services)
+
+
+def _taken(node: str, service: Service | None) -> bool:
+    if service is None:  # no longer under HA: somebody's decision
+        return True
+    return service.node != node or service.state in ("recovery", "error", "stopped")
+
+
+def hopeless(sid: str, view: HaView) -> str:
+    """Why HA will not bring it back without a person; empty while it may."""
+    service = view.services.get(sid)
+    if service is None:
+        return "is not under HA any more"
+    if service.state == "error":
+        return "is in error: HA gave up starting it; mend the cause, then set it to disabled and to started again"
+    if service.state == "freeze":
+        return f"is frozen with {service.node}: HA will not move it until that node is back"
+    if service.state in ("stopped", "request_stop"):
+        return "is stopped by request"
+    return ""
+
+
+def waits_for(sid: str, view: HaView, lost: frozenset[str]) -> str:
+    """Why it is not back yet, in words."""
+    service = view.services.get(sid)
+    if service is None:
+        return "is not under HA any more"
+    if service.state == "fence":
+        return f"waits until {service.node} is fenced"
+    if service.state == "recovery":
+        return "HA finds no node for it: rules, maintenance or storage leave none"
+    if service.node in lost:
+        return f"HA still counts on {service.node}, which is {view.nodes.get(service.node, 'unknown')}"
+    return f"HA starts it on {service.node}"

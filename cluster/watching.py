@@ -1,0 +1,78 @@
+"""What passes between the watch of a cluster, the activity that looks for it, and the incidents that it opens."""
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cluster.conditions import Kind
+from cluster.facts import Memory
+from cluster.plan import Finding
+from cluster.verdict import Verdict
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class WatchWish(_Frozen):
+    """What is known already: `known` is the key of the verdict that was told last. `urgent`: ask everybody often."""
+
+    cluster: str | None = None
+    memory: Memory = Memory()
+    known: str = ""
+    urgent: bool = False
+    until: timedelta = timedelta(hours=1)
+
+
+class Beat(_Frozen):
+    """What a watch tells while it looks; the next attempt, on whatever worker, goes on from there."""
+
+    verdict: str
+    memory: Memory
+
+
+class Seen(Finding):
+    """A verdict; `new` unless the time was over. `odd_since` is when the first look was not as usual."""
+
+    cluster: str
+    policy: Literal["act", "observe"]
+    verdict: Verdict
+    memory: Memory
+    at: datetime
+    odd_since: datetime | None = None
+    new: bool = True
+
+
+class Suspected(_Frozen):
+    """A verdict that somebody wants to have confirmed for the site, node or array `where`."""
+
+    kinds: tuple[Kind, ...] = Field(min_length=1)
+    where: str
+    memory: Memory = Memory()
+
+
+class Awaited(_Frozen):
+    """A site that shall come back."""
+
+    site: str
+
+
+class Opening(_Frozen):
+    """Why an incident was opened: the verdict, what was remembered, and when the first sign was seen."""
+
+    verdict: Verdict
+    memory: Memory
+    at: datetime
+    odd_since: datetime
+
+
+class Change(_Frozen):
+    """What an open incident is told: the cluster looks different now."""
+
+    verdict: Verdict
+    at: datetime
+
+
+# What a site's loss is called, whether it is dark or only cut off: the answer is the same for the guests under HA.
+SITE_GONE: tuple[Kind, ...] = ("site-lost", "site-isolated")

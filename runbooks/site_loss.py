@@ -1,0 +1,321 @@
+"""A site is lost: prove it, make nothing worse, watch HA fence and restart, say when the guests are back.
+
+Proxmox HA fences and restarts without help, and Purity has elected; this runbook races neither. It switches off what
+moves guests by itself, and else it reads. When the site returns it is looked at and nothing moves there: bringing the
+guests home is the failback's, when people and proof agree.
+"""
+
+from datetime import datetime, timedelta
+from typing import Self
+
+from pydantic import BaseModel, Field, model_validator
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.facts import Watching
+    from activities.freeze import Freeze
+    from activities.ha import Ha
+    from activities.inventory import ClusterName, InventoryReader
+    from activities.survivor import SiteName, Survivor
+    from cluster.facts import Memory
+    from cluster.forecast import Forecast, forecast
+    from cluster.inventory import Inventory
+    from cluster.plan import Mode
+    from cluster.recovery import Back, FencingWish, FreezeWish, Frozen, RecoveryWish, ThawWish
+    from cluster.watching import SITE_GONE, Awaited, Opening, Suspected
+    from runbooks.quarantine import Quarantine
+    from workflows.catalogue import About, RunbookReport, RunbookRequest
+    from workflows.incident import Incident
+
+# A lost site may stay away for as long as it takes to build it anew.
+RETURNS_WITHIN = timedelta(days=90)
+# Beyond the forecast: then the list of what is not back, and why, is final for this run.
+GIVEN_UP_AFTER = timedelta(minutes=20)
+CONFIRMED_WITHIN = timedelta(minutes=2)
+
+
+class SiteLossRequest(RunbookRequest):
+    """What a start form takes, for example ``{"site": "site-a", "mode": "apply"}``.
+
+    In mode `plan` nothing is frozen: it only observes. A watch fills in `opening`.
+    """
+
+    site: str | None = None
+    opening: Opening | None = None
+
+    @model_validator(mode="after")
+    def _one_names_the_site(self) -> Self:
+        if self.site is None and self.opening is None:
+            raise ValueError('site: which one is lost? for example {"site": "site-a", "mode": "apply"}')
+        if self.plan is not None:
+            raise ValueError("plan: a loss is not planned; leave it out")
+        return self
+
+
+class Timeline(BaseModel):
+    """T+ in seconds of the cluster's own time; T0 is the last proof of life, `uncertain` how much later it may be."""
+
+    t0: datetime
+    uncertain: float
+    noticed: float | None = None
+    declared: float | None = None
+    quorum: float | None = None
+    fenced: dict[str, float] = Field(default_factory=dict)
+    running: dict[str, float] = Field(default_factory=dict)
+    rejoined: float | None = None
+
+
+class SiteLossReport(RunbookReport):
+    """How the loss went: measured against the forecast, and what is left to do."""
+
+    site: str
+    timeline: Timeline
+    forecast: Forecast
+    back: tuple[Back, ...]
+    not_back: dict[str, str]
+    unmanaged: dict[int, str]
+    frozen: tuple[Frozen, ...]
+    outstanding: dict[str, str]
+
+
+@workflow.defn(name="SiteLoss")
+class SiteLoss(Incident):
+    """Confirm, freeze, watch fencing and recovery, stay until the site is back, hand over."""
+
+    about = About(
+        name="site-loss",
+        what="Confirms the loss of a site, freezes what moves guests by itself, watches fencing and every restart "
+        "against a forecast, stays until the site is back and lists its quarantine",
+        when="when a site is dark and nobody watches the cluster; a watch starts it by itself",
+        asks="nothing while facts and design agree; whether to go on when the loss is not confirmed",
+        landing="What was frozen stays frozen and is listed; HA goes on by itself",
+        example={"site": "site-a", "mode": "apply"},
+        request=SiteLossRequest,
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._times: Timeline | None = None
+        self._frozen: tuple[Frozen, ...] = ()
+        self._outstanding: dict[str, str] = {}
+        self._back: dict[str, Back] = {}
+        self._waiting: dict[str, str] = {}
+
+    @workflow.run
+    async def run(self, request: SiteLossRequest | None = None) -> SiteLossReport:
+        """From the first doubt to the open door of the failback."""
+        request = request or SiteLossRequest()  # refused with an example
+        memory = request.opening.memory if request.opening else Memory()
+        lost = request.site or (request.opening.verdict.main.where[0] if request.opening else "")
+        async with self.conclusion():
+            known = await self.step(
+                "Inventory is read", InventoryReader.read, ClusterName(cluster=request.cluster), parks=False
+            )
+            inventory = known.inventory
+            self._start_clock(request.opening, lost, inventory)
+            await self.begin(f"Site {lost} is lost ({request.mode})", inventory.name, inventory.hooks)
+            memory = await self.confirmed(lost, memory)
+            expected = self.expected(lost, memory, inventory)
+            self.tell_people("opened", f"Site {lost} is lost", expected.finding)
+            await self.nothing_worse(request.mode, inventory)
+            await self.together(
+                self.survivor(lost, inventory),
+                self.fencing(lost, memory, inventory),
+                self.recovery(lost, memory, inventory, expected),
+            )
+            unmanaged = self.unmanaged(lost, memory, inventory)
+            await self.until_it_returns(lost, inventory)
+            await Quarantine(self, inventory, lost).listed()
+            await self.handed_over(request.mode, memory)
+        return self.report(
+            SiteLossReport,
+            mode=request.mode,
+            planned=(),
+            site=lost,
+            timeline=self._times,
+            forecast=expected,
+            back=tuple(self._back.values()),
+            not_back=self._waiting,
+            unmanaged=unmanaged,
+            frozen=self._frozen,
+            outstanding=self._outstanding,
+        )
+
+    async def landing(self) -> str:
+        """Nothing is set back in a hurry: what is frozen makes nothing worse."""
+        if not self._frozen:
+            return "Nothing is frozen."
+        return f"Frozen and to be set back by hand: {', '.join(map(str, self._frozen))}."
+
+    @property
+    def closing(self) -> str:
+        """What is said when it is over."""
+        back = [one.sid for one in self._back.values() if one.ok]
+        left = f"; not back: {', '.join(self._waiting)}" if self._waiting else ""
+        return f"{len(back)} guests are back{left}; {len(self._outstanding)} switches outstanding."
+
+    # --- the clock ---------------------------------------------------------------------------------------------
+
+    def _start_clock(self, opening: Opening | None, lost: str, inventory: Inventory) -> None:
+        """T0 is the last time a node of the site was heard; without a watch, it is the start of this run."""
+        names = {node.name for node in inventory.site(lost).nodes}
+        alive = [when for node, when in (opening.memory.alive if opening else {}).items() if node in names]
+        t0 = max(alive, default=self.record.began)
+        first_sign = opening.odd_since if opening else self.record.began
+        self.starts_at(t0, first_sign, inventory.speed)
+        self._times = Timeline(
+            t0=t0,
+            uncertain=round(self._uncertain.total_seconds() * inventory.speed, 1),
+            noticed=self.since(first_sign) if opening else None,
+            declared=self.since(opening.at) if opening else None,
+        )
+
+    def _note_time(self, **more: object) -> None:
+        if self._times is not None:
+            self._times = self._times.model_copy(update=more)
+
+    # --- the procedure -----------------------------------------------------------------------------------------
+
+    async def confirmed(self, lost: str, memory: Memory) -> Memory:
+        """Everybody is asked anew: a loss that is not confirmed is a person's to judge."""
+        self.section("Confirm")
+        suspected = Suspected(kinds=SITE_GONE, where=lost, memory=memory)
+        seen = await self.step(
+            f"Loss of {lost} is confirmed",
+            Watching.confirm,
+            suspected,
+            within=CONFIRMED_WITHIN,
+            attempt=CONFIRMED_WITHIN,
+            skip="the incident goes on although the loss is not confirmed",
+        )
+        return seen.memory if seen and not memory.alive else memory
+
+    def expected(self, lost: str, memory: Memory, inventory: Inventory) -> Forecast:
+        """The forecast, and a line for it on the page."""
+        names = frozenset(node.name for node in inventory.site(lost).nodes)
+        found = forecast(
+            master=memory.master,
+            lost=names,
+            guests=sum(node in names for node in memory.services.values()),
+            survivors=len(inventory.other_site(lost).nodes),
+            totem=memory.totem,
+        )
+        self.record.line("Forecast").end("done", found.finding, self.record.elapsed)
+        return found
+
+    async def nothing_worse(self, mode: Mode, inventory: Inventory) -> None:
+        """Freeze before anything else: what comes back must not be met by a balancer."""
+        found = await self.step(
+            "What moves guests by itself is frozen",
+            Freeze.freeze,
+            FreezeWish(mode=mode, cluster=inventory.name),
+            skip="guests may move by themselves during the incident",
+        )
+        self._frozen = found.frozen if found and mode is Mode.APPLY else ()
+
+    async def survivor(self, lost: str, inventory: Inventory) -> None:
+        """Quorum and its margin, the pod, the paths."""
+        here = SiteName(site=inventory.other_site(lost).name)
+        self.section("Survivor, fencing, recovery", folds=False)
+        skip = "the incident goes on; HA cannot restart guests without it"
+        votes = await self.step(f"{here.site} is quorate", Survivor.votes, here, skip=skip)
+        if votes is not None:
+            self._note_time(quorum=self.now)
+            self.tell_people("quorum", f"{here.site} is quorate", votes.finding)
+        await self.step(f"Pod is served at {here.site}", Survivor.pod, here, skip=skip)
+        await self.step(f"Nodes of {here.site} have paths", Survivor.paths, here, skip=skip)
+
+    async def fencing(self, lost: str, memory: Memory, inventory: Inventory) -> None:
+        """Per node, by the proof that HA itself waits for."""
+        survivors = tuple(node.name for node in inventory.other_site(lost).nodes)
+        await self.together(*(self._fenced(node.name, memory, survivors) for node in inventory.site(lost).nodes))
+        self.tell_people("fenced", f"Nodes of {lost} are fenced", f"T+{self.now:.0f} s")
+
+    async def _fenced(self, node: str, memory: Memory, survivors: tuple[str, ...]) -> None:
+        services = tuple(sorted(sid for sid, where in memory.services.items() if where == node))
+        found = await self.step(
+            f"{node} is fenced",
+            Ha.watch_fencing,
+            FencingWish(node=node, services=services, survivors=survivors),
+            within=GIVEN_UP_AFTER,
+            attempt=GIVEN_UP_AFTER,
+            skip="its guests are not waited for as fenced; HA decides",
+        )
+        if found is not None and found.needed and self._times is not None:
+            self._note_time(fenced={**self._times.fenced, node: self.now})
+
+    async def recovery(self, lost: str, memory: Memory, inventory: Inventory, expected: Forecast) -> None:
+        """Guest after guest as it comes back; then what is not back, and why."""
+        names = {node.name for node in inventory.site(lost).nodes}
+        pending = {sid for sid, node in memory.services.items() if node in names}
+        survivors = tuple(node.name for node in inventory.other_site(lost).nodes)
+        late = False
+        while pending:
+            deadline = expected.running.latest if not late else expected.running.latest + GIVEN_UP_AFTER.total_seconds()
+            left = max(1.0, (deadline - self.now) / self._speed)
+            found = await self.step(
+                "Guests run again",
+                Ha.watch_recovery,
+                RecoveryWish(pending=tuple(sorted(pending)), survivors=survivors, vg=inventory.storage.vg, limit=left),
+                within=timedelta(seconds=left + 120),
+                attempt=timedelta(seconds=left + 120),
+                skip="it is not known which guests are back",
+            )
+            if found is None:
+                return
+            self._count_back(found.decided)
+            pending -= {one.sid for one in found.decided}
+            self._waiting = found.waiting | {one.sid: one.text for one in self._back.values() if not one.ok}
+            if not found.decided and late:
+                break
+            if not found.decided:
+                late = True
+                said = "; ".join(f"{sid} {why}" for sid, why in list(found.waiting.items())[:5])
+                self._notes.append(f"late against the forecast ({expected.running}): {said}")
+                self.tell_people("late", f"{len(pending)} guests are late", said)
+
+    def _count_back(self, decided: tuple[Back, ...]) -> None:
+        for one in decided:
+            self._back[one.sid] = one
+        well = [one for one in decided if one.ok]
+        if self._times is not None:
+            self._note_time(running={**self._times.running, **{one.sid: self.now for one in well}})
+        if decided:
+            said = "; ".join(f"{one.sid} on {one.node}" if one.ok else f"{one.sid} {one.text}" for one in decided)
+            self.tell_people("running", f"{len(well)} guests run again", said)
+
+    def unmanaged(self, lost: str, memory: Memory, inventory: Inventory) -> dict[int, str]:
+        """Guests of the lost site that HA does not know: perhaps alive there, never touched."""
+        names = {node.name for node in inventory.site(lost).nodes}
+        found = {
+            vmid: node
+            for vmid, node in memory.placement.items()
+            if node in names and f"vm:{vmid}" not in memory.services
+        }
+        if found:
+            said = ", ".join(f"{vmid} on {node}" for vmid, node in sorted(found.items()))
+            self._notes.append(f"not under HA, lost or possibly alive, not touched: {said}")
+        return found
+
+    async def until_it_returns(self, lost: str, inventory: Inventory) -> None:
+        """Stay with the incident: margin alarms arrive meanwhile."""
+        self.section("Until the site returns")
+        found = await self.step(
+            f"{lost} is back",
+            Watching.returned,
+            Awaited(site=lost),
+            within=RETURNS_WITHIN,
+            attempt=RETURNS_WITHIN,
+            skip="the quarantine is not listed for a complete site",
+        )
+        if found is not None:
+            self._note_time(rejoined=self.now)
+
+    async def handed_over(self, mode: Mode, memory: Memory) -> None:
+        """Set back what moves no guest; the rest is the failback's, which is one link away."""
+        self.section("Hand over")
+        wish = ThawWish(mode=mode, frozen=self._frozen, placement=memory.services)
+        found = await self.step("What was frozen is set back", Freeze.thaw, wish, skip="it stays frozen")
+        self._outstanding = found.outstanding if found else {str(one): "skipped" for one in self._frozen}
+        home = f"/namespaces/{workflow.info().namespace}/workflows/start-workflow?workflowType=Failback"
+        self._more_links.append(("Bring the guests home", f"{home}&taskQueue={workflow.info().task_queue}"))

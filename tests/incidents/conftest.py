@@ -1,0 +1,129 @@
+"""A built cluster on the twin, a worker, and a watch of it."""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
+from temporalio.service import RPCError
+
+from cluster.conditions import Kind
+from lab.drills import Drills
+from tests.twin import TwinThread, inventory_file
+from workers.inventory_file import load
+from workers.run import worker
+from workers.settings import Settings
+from workflows.watch import ClusterWatch, WatchRequest, WatchState
+
+SPEED = 10.0
+
+
+class Site(TwinThread):
+    """The twin as it is after the deployment, with faults by name."""
+
+    def __init__(self, path: Path) -> None:
+        path.write_text(path.read_text() + f"\nspeed: {SPEED:g}\n")
+        super().__init__(path, speed=SPEED)
+        self.drills = Drills(self.world)
+
+    def rebuild(self, seed: int | None = None) -> None:
+        """As built, every fault ended."""
+        self.call(self._twin.reset(built=True))
+        self.world.clock.speed = SPEED
+        self.drills = Drills(self.world)
+
+    def fail(self, fault: str, *where: str) -> None:
+        async def play() -> None:
+            self.drills.fail(fault, list(where), by="test")
+
+        self.call(play())
+
+    def restore(self, fault: str, *where: str) -> None:
+        async def play() -> None:
+            self.drills.restore(fault, list(where), by="test")
+
+        self.call(play())
+
+
+class Watched:
+    """A watch that looks at the twin, and the incidents it opens."""
+
+    def __init__(self, client: Client, handle: WorkflowHandle[Any, Any], cluster: str) -> None:
+        self.client, self.handle, self.cluster = client, handle, cluster
+
+    async def state(self) -> WatchState:
+        return await self.handle.query(ClusterWatch.state)
+
+    async def until(self, true: Callable[[WatchState], bool], what: str, within: float = 40) -> WatchState:
+        deadline = time.monotonic() + within
+        while not true(state := await self.state()):
+            told = state.verdict.main if state.verdict else None
+            assert time.monotonic() < deadline, f"waited for {what}: {told}, open {state.open}, {state.trouble}"
+            await asyncio.sleep(0.05)
+        return state
+
+    async def says(self, kind: Kind, within: float = 40) -> WatchState:
+        return await self.until(lambda state: state.verdict is not None and state.verdict.kind == kind, kind, within)
+
+    async def incident(self, within: float = 40) -> WorkflowHandle[Any, Any]:
+        state = await self.until(lambda state: state.open is not None, "an incident", within)
+        return self.client.get_workflow_handle(state.open.run)
+
+
+Watch = Callable[..., Awaitable[Watched]]
+
+
+@pytest.fixture(scope="session")
+def running_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    twin = Site(inventory_file(tmp_path_factory.mktemp("site"), "site"))
+    yield twin
+    twin.stop()
+
+
+@pytest.fixture
+def site(running_site: Site) -> Site:
+    """A healthy, built cluster."""
+    running_site.rebuild()
+    return running_site
+
+
+@pytest_asyncio.fixture
+async def watched(client: Client, site: Site) -> AsyncIterator[Watched]:
+    """A watch that has found the cluster healthy."""
+    inventory = load(site.path)
+    settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1))
+    async with worker(client, inventory, site.path.parent, settings):
+        handle = await client.start_workflow(
+            ClusterWatch.run, WatchRequest(), id=f"watch/{inventory.name}", task_queue=settings.task_queue
+        )
+        watch = Watched(client, handle, inventory.name)
+        try:
+            await watch.says("healthy")
+            yield watch
+        finally:
+            await _ended(client, watch)
+
+
+async def _ended(client: Client, watch: Watched) -> None:
+    """Nothing is left running, whatever the test found."""
+    with contextlib.suppress(RPCError):
+        state = await watch.state()
+        if state.open is not None:
+            await client.get_workflow_handle(state.open.run).terminate("the test is over")
+    for fixed in (f"watch/{watch.cluster}", f"site-loss/{watch.cluster}", f"incident/{watch.cluster}"):
+        with contextlib.suppress(RPCError):
+            await client.get_workflow_handle(fixed).terminate("the test is over")
+
+
+async def ended(run: WorkflowHandle[Any, Any], within: float = 60) -> None:
+    deadline = time.monotonic() + within
+    while (await run.describe()).status == WorkflowExecutionStatus.RUNNING:
+        assert time.monotonic() < deadline, "waited for the incident's end"
+        await asyncio.sleep(0.1)

@@ -1,0 +1,71 @@
+"""Every incident that a verdict can tell apart, on the twin: verdict, incident and page.
+
+UPDATE_PAGES=1 make test-incidents     writes the pages anew, to be read before they are kept
+"""
+
+import asyncio
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from cluster.watching import SITE_GONE
+from tests.incidents.conftest import Site, Watched
+from tests.incidents.scenarios import SCENARIOS, Scenario
+from tests.runs import steps
+from workflows.page import SIGNS
+
+PAGES = Path(__file__).parent / "pages"
+TOLD = [one for one in SCENARIOS if one.kind != "healthy"]
+QUIET = [one for one in SCENARIOS if one.kind == "healthy"]
+
+
+@pytest.mark.parametrize("scenario", TOLD, ids=[one.name for one in TOLD])
+async def test_an_incident_is_told_apart(scenario: Scenario, site: Site, watched: Watched):
+    """One incident is opened, with the right verdict, and its page says what a person needs."""
+    for fault in scenario.faults:
+        site.fail(*fault)
+
+    state = await watched.says(scenario.kind)
+    assert state.verdict is not None
+    if scenario.where:
+        assert state.verdict.main.where == scenario.where
+    run = await watched.incident()
+    assert ("site-loss" in run.id) is (scenario.kind in SITE_GONE)
+
+    page = await _page_of(run, scenario)
+    kept = PAGES / f"{scenario.name}.txt"
+    if os.environ.get("UPDATE_PAGES"):
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(page)
+    assert page == kept.read_text()
+
+
+@pytest.mark.parametrize("scenario", QUIET, ids=[one.name for one in QUIET])
+async def test_what_is_no_incident_opens_none(scenario: Scenario, site: Site, watched: Watched):
+    """Two lab minutes of it, and the cluster is still called healthy."""
+    for fault in scenario.faults:
+        site.fail(*fault)
+
+    until = site.world.clock.now() + 120
+    while site.world.clock.now() < until:
+        state = await watched.state()
+        assert state.verdict is not None
+        assert (state.verdict.kind, state.open) == ("healthy", None)
+        await asyncio.sleep(0.2)
+
+
+async def _page_of(run, scenario: Scenario) -> str:
+    """The lines of the first judgement, without times and addresses."""
+    for _ in range(200):
+        found = await steps(run)
+        if len(found) > 2 and (scenario.kind not in SITE_GONE or any(s.title == "Forecast" for s in found)):
+            break
+        await asyncio.sleep(0.05)
+    lines = [f"{SIGNS[step.state]} {step.title}: {step.finding}" for step in found if step.state != "running"]
+    if scenario.kind in SITE_GONE:
+        lines = lines[: next(n for n, line in enumerate(lines) if " Forecast:" in line) + 1]
+    text = "\n".join(lines)
+    text = re.sub(r"127\.\d+\.", "127.N.", text)
+    return re.sub(r"does not answer[^\n;]*", "does not answer", text) + "\n"

@@ -1,0 +1,62 @@
+"""The catalogue of incidents as faults of the twin, and what the watch has to call each of them.
+
+An incident is in this table when a verdict can tell it apart; `None` means that there is nothing to tell: it must stay
+healthy. Pages are kept as text beside this file.
+"""
+
+from dataclasses import dataclass
+
+from cluster.conditions import Kind
+
+A, B = "X90R3-SiteA", "X90R3-SiteB"
+NODES_A = ("pxmx01-01", "pxmx01-02", "pxmx01-03")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Faults that begin together, and the verdict that follows."""
+
+    name: str
+    incidents: tuple[str, ...]
+    faults: tuple[tuple[str, ...], ...]
+    kind: Kind
+    where: tuple[str, ...] = ()
+
+
+SCENARIOS = (
+    Scenario("site-power", ("I-01",), (("site-power", "site-a"),), "site-lost", ("site-a",)),
+    Scenario("site-network", ("I-02",), (("site-network", "site-a"),), "site-isolated", ("site-a",)),
+    Scenario("inter-site", ("I-03",), (("inter-site",),), "sites-parted", ("site-a", "site-b")),
+    Scenario(
+        "inter-site-and-replication", ("I-03",), (("inter-site",), ("replication",)), "sites-parted",
+        ("site-a", "site-b"),
+    ),
+    Scenario("witness", ("I-04",), (("witness",),), "witness-lost", ("qdevice",)),
+    Scenario("witness-link", ("I-04",), (("witness-link", "site-a"),), "witness-lost", ("qdevice", "site-a")),
+    Scenario("witness-and-site", ("I-05",), (("witness",), ("site-power", "site-a")), "quorum-lost", ("site-a",)),
+    Scenario(
+        "both-sites", ("I-06", "I-07"), (("site-power", "site-a"), ("site-power", "site-b")), "quorum-lost"
+    ),
+    Scenario("array", ("I-08",), (("array", A),), "array-lost", (A,)),
+    Scenario("replication", ("I-09",), (("replication",),), "replication-lost"),
+    Scenario("mediator", ("I-10",), (("mediator",),), "mediator-lost", (A, B)),
+    Scenario("mediator-of-one", ("I-10",), (("mediator", "site-a"),), "mediator-lost", (A,)),
+    Scenario("portal", ("I-13",), (("portal", A, "0"),), "paths-degraded"),
+    Scenario("controller", ("I-08", "I-13"), (("controller", A, "CT0"),), "paths-degraded"),
+    Scenario("node", ("I-17", "I-20"), (("node", "pxmx01-01"),), "node-lost", ("pxmx01-01",)),
+    Scenario("node-network", ("I-17", "I-23"), (("node-network", "pxmx01-01"),), "node-lost", ("pxmx01-01",)),
+    Scenario("nodes-not-array", ("I-17",), tuple(("node", node) for node in NODES_A), "node-lost", NODES_A),
+    Scenario(
+        "liar", ("I-31",), (("lying-api", "ssh:pxmx02-01"), ("site-power", "site-a")), "undetermined",
+        ("disagreement",),
+    ),
+    Scenario("clock", ("I-24",), (("clock", "pxmx01-01", "20"),), "healthy"),
+    Scenario("ring", ("I-25",), (("ring", "pxmx01-01", "0"),), "healthy"),
+    Scenario("latency", ("I-29",), (("latency", "site-a", "site-b", "8"),), "healthy"),
+    Scenario("hung-api", ("I-32",), (("hung-api", "pve:pxmx01-01"),), "healthy"),
+    Scenario("failing-array-api", ("I-32",), (("failing-api", A, "503"),), "healthy"),
+    Scenario(
+        "management-of-a-site", ("I-31", "I-32"),
+        tuple(("hung-api", f"{kind}:{node}") for node in NODES_A for kind in ("pve", "ssh")), "healthy",
+    ),
+)  # fmt: skip

@@ -1,0 +1,143 @@
+"""Notices: who is told, in which words, and what happens when somebody cannot be told."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from temporalio.testing import ActivityEnvironment
+
+from activities.clients.secrets import Secrets
+from activities.errors import Unreachable
+from activities.notices import Notices
+from cluster.around import Notify
+from cluster.notices import Notice, NoticeWish, rendered
+
+NOTICE = Notice(
+    key="site-loss/metro/1",
+    occasion="opened",
+    cluster="metro",
+    incident="site-loss/metro/site-a/1",
+    title="Site site-a is lost",
+    text='guests run again "soon"',
+    at=datetime(2026, 3, 1, 3, 12, tzinfo=UTC),
+)
+
+
+class Receiver:
+    """A webhook's other end: what it got, and what it answers."""
+
+    def __init__(self) -> None:
+        self.got: list[tuple[dict[str, str], str]] = []
+        self.status = 200
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:  # the library's name
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                outer.got.append((dict(self.headers), body))
+                self.send_response(outer.status)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Quiet."""
+
+        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def receivers() -> Iterator[tuple[Receiver, Receiver]]:
+    pair = Receiver(), Receiver()
+    yield pair
+    for one in pair:
+        one.stop()
+
+
+def send(targets: tuple[Notify, ...], base: Path, earlier: object = None) -> tuple[str, list[object]]:
+    """The finding, and what was kept with the heartbeat."""
+    environment, beats = ActivityEnvironment(), []
+    environment.on_heartbeat = lambda *details: beats.append(details[0])
+    if earlier is not None:
+        environment.info = environment.info.__class__(
+            **{**environment.info.__dict__, "heartbeat_details": [earlier.model_dump()]}
+        )
+    try:
+        finding = environment.run(Notices(targets, Secrets(base)).send, NoticeWish(notice=NOTICE)).finding
+    except Unreachable as error:
+        finding = f"Unreachable: {error.message}"
+    return finding, beats
+
+
+def test_everybody_who_wants_it_gets_the_notice_with_its_key(receivers, tmp_path: Path):
+    """As a JSON document, signed by a secret that only the header holds."""
+    (tmp_path / "token").write_text("s3cret")
+    pager, chat = receivers
+    targets = (
+        Notify(name="pager", webhook=pager.url, headers={"X-Token": "file:token"}),
+        Notify(name="chat", webhook=chat.url, on=("closed",)),
+    )
+
+    finding, _ = send(targets, tmp_path)
+
+    assert finding == "told pager"
+    headers, body = pager.got[0]
+    assert json.loads(body) == NOTICE.model_dump(mode="json")
+    assert (headers["X-Token"], headers["Idempotency-Key"]) == ("s3cret", "site-loss/metro/1")
+    assert chat.got == []
+
+
+def test_a_template_says_it_in_the_receivers_words(receivers, tmp_path: Path):
+    """Braces that are no place stay as they are."""
+    chat = receivers[0]
+    target = Notify(name="chat", webhook=chat.url, template='{"text": "{title}: {text}", "extra": {}}')
+
+    send((target,), tmp_path)
+
+    assert json.loads(chat.got[0][1]) == {"text": 'Site site-a is lost: guests run again "soon"', "extra": {}}
+
+
+def test_who_cannot_be_told_keeps_nobody_else_waiting_and_is_told_later(receivers, tmp_path: Path):
+    """The next attempt tells only who was missed."""
+    pager, chat = receivers
+    pager.status = 503
+    targets = tuple(Notify(name=n, webhook=r.url) for n, r in (("pager", pager), ("chat", chat)))
+
+    finding, beats = send(targets, tmp_path)
+    assert finding == f"Unreachable: pager: {pager.url} says HTTP 503"
+    assert len(chat.got) == 1
+
+    pager.status = 200
+    finding, _ = send(targets, tmp_path, beats[-1])
+    assert finding == "told chat, pager"
+    assert (len(pager.got), len(chat.got)) == (2, 1)
+
+
+def test_a_refusal_is_told_and_not_repeated(receivers, tmp_path: Path):
+    """A wrong template is nothing that time mends."""
+    chat = receivers[0]
+    chat.status = 400
+
+    finding, _ = send((Notify(name="chat", webhook=chat.url),), tmp_path)
+
+    assert finding == f"chat refused: {chat.url} says HTTP 400"
+
+
+@given(title=st.text(max_size=50), text=st.text(max_size=50))
+def test_a_json_template_stays_json_whatever_is_said(title: str, text: str):
+    """Quotes, line ends and braces in a finding break nothing."""
+    notice = NOTICE.model_copy(update={"title": title, "text": text})
+
+    found = json.loads(rendered('{"a": "{title}", "b": "{text}", "c": "{at}"}', notice))
+
+    assert (found["a"], found["b"]) == (title, text)

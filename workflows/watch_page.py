@@ -1,0 +1,67 @@
+"""The page of a watch: what it takes the cluster for, why, and what would change its mind."""
+
+from urllib.parse import quote
+
+from pydantic import BaseModel
+
+from cluster.conditions import Condition
+from cluster.events import Event
+from cluster.units import seconds
+from cluster.watching import Seen
+from workflows.page import safe
+
+
+class WatchSheet(BaseModel):
+    """All that the page is made of."""
+
+    cluster: str
+    seen: Seen | None
+    open: str | None
+    events: tuple[Event, ...]
+    received: int
+    trouble: str
+    namespace: str
+
+
+def render_watch(sheet: WatchSheet) -> str:
+    """The whole page: verdict first."""
+    here = f"/namespaces/{sheet.namespace}/workflows"
+    lines = [f"### Watch of {safe(sheet.cluster)}", "", f"**{safe(_now(sheet), 400)}**", ""]
+    if sheet.trouble:
+        lines += [f"The last look failed: {safe(sheet.trouble)}. It looks again.", ""]
+    if sheet.open:
+        lines += [f"Open incident: [{sheet.open}]({here}/{quote(sheet.open, safe='')})", ""]
+    if sheet.seen is not None:
+        verdict = sheet.seen.verdict
+        for condition in (verdict.main, *verdict.also):
+            lines += [f"- **{condition.kind}** {' '.join(condition.where)}", *_reasons(condition)]
+        lines += ["", _before(sheet.seen), ""]
+        if verdict.silent:
+            lines += [f"Says nothing: {safe(', '.join(verdict.silent))}.", ""]
+    if sheet.events:
+        lines += [f"{sheet.received} events came in, the last ones:", ""]
+        lines += [f"- {safe(event.source)}: {safe(event.kind)} {safe(event.subject)}" for event in sheet.events]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _now(sheet: WatchSheet) -> str:
+    if sheet.seen is None:
+        return "Looks for the first time."
+    verdict, since = sheet.seen.verdict, sheet.seen.memory.steady
+    when = f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
+    asked = " Nothing is asked of you." if verdict.kind == "healthy" else ""
+    only = " It only observes." if sheet.seen.policy == "observe" else ""
+    return f"{verdict.sentence.capitalize()}{when}.{asked}{only}"
+
+
+def _reasons(condition: Condition) -> list[str]:
+    why = [f"  - {safe(one)}" for one in condition.reasons[:6]]
+    return [*why, *(f"  - would change its mind: {safe(one)}" for one in condition.unless[:2])]
+
+
+def _before(seen: Seen) -> str:
+    """What the forecast of a loss depends on."""
+    memory = seen.memory
+    master = f"HA's master is on `{memory.master}`" if memory.master else "HA has shown no master yet"
+    detection = f"; corosync drops a dead node after {seconds(memory.totem.detection)}" if memory.totem else ""
+    return f"{master}{detection}; {len(memory.placement)} guests run."
