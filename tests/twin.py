@@ -26,7 +26,8 @@ SPEED = 20.0
 def inventory_file(folder: Path, which: str = "", **replacements: str) -> Path:
     """The shipped example in `folder`, on loopback addresses of its own, with its secrets beside it.
 
-    `which` tells apart the twins of one process. Lab time runs faster than the hosts' clocks can be read one after the other, so their difference is allowed.
+    `which` tells apart the twins of one process. Lab time runs faster than the hosts' clocks can be read one after the
+    other, so their difference is allowed.
     """
     text = EXAMPLE.read_text().replace("127.21.", f"127.{own_net(which)}.").replace("../var/lab/", "secrets/")
     text = text.replace("clock_offset: 1s", "clock_offset: 60s\n\ntimeouts:\n  ha: 40s\n  stretch: 60s\n  clone: 60s")
