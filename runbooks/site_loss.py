@@ -168,6 +168,8 @@ class SiteLoss(Incident):
             uncertain=round(self._uncertain.total_seconds() * inventory.speed, 1),
             noticed=self.since(first_sign) if opening else None,
             declared=self.since(opening.at) if opening else None,
+            # the verdict stands on settled, quorate votes of the survivors
+            quorum=self.since(opening.at) if opening else None,
         )
 
     def _note_time(self, **more: object) -> None:
@@ -220,7 +222,8 @@ class SiteLoss(Incident):
         skip = "the incident goes on; HA cannot restart guests without it"
         votes = await self.step(f"{here.site} is quorate", Survivor.votes, here, skip=skip)
         if votes is not None:
-            self._note_time(quorum=self.now)
+            if self._times is not None and self._times.quorum is None:
+                self._note_time(quorum=self.now)
             self.tell_people("quorum", f"{here.site} is quorate", votes.finding)
         await self.step(f"Pod is served at {here.site}", Survivor.pod, here, skip=skip)
         await self.step(f"Nodes of {here.site} have paths", Survivor.paths, here, skip=skip)

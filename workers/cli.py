@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
+from rich.table import Table
 
 from workers import follow, gateway_commands, run_commands, steer
 from workers.connect import connect
@@ -67,14 +68,18 @@ def check(inventory: Annotated[Path, typer.Argument(help="The inventory file.")]
 def demo(
     inventory: InventoryOption = None,
     speed: Annotated[float, typer.Option(help="Lab seconds per second; 1 is real time.", min=0.1)] = 1.0,
+    loss_speed: Annotated[float, typer.Option(help="The same while a site is lost.", min=0.5, max=10)] = 5.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the example cluster on the twin, twice, and stop everything again."""
+    """Build the example cluster on the twin, twice; take a site's power and follow the incident; stop everything."""
     from workers.demo import demo as run_demo
+    from workers.demo_loss import beside_the_article, seat
 
     state = Settings().state / "demo"
     console = err if as_json else out
-    summary = asyncio.run(run_demo(inventory or EXAMPLE, state, speed=speed, story=Story(console)))
+    summary = asyncio.run(
+        run_demo(inventory or EXAMPLE, state, speed=speed, loss_speed=loss_speed, story=Story(console))
+    )
     if as_json:
         out.print_json(data=summary)
         return
@@ -86,8 +91,15 @@ def demo(
         f"votes {votes['total']} of {votes['expected']}, quorum {votes['quorum']} · "
         f"paths {' '.join(sorted(paths))} on {len(summary['paths'])} nodes · "
         f"HA {'armed' if summary['ha']['armed'] else 'not armed'}, started {', '.join(summary['ha']['started'])}\n"
-        f"WWID {summary['wwid']}\n[dim]summary: {state / 'summary.json'}[/dim]"
+        f"WWID {summary['wwid']}"
     )
+    loss = summary["loss"]
+    table = Table("seconds after the power went", "the article", "forecast", "here")
+    for row in beside_the_article(loss):
+        table.add_row(*row)
+    out.print(table)
+    out.print(f"{seat(loss)}\nThe guests {'stay' if loss['stayed'] else 'do not stay'} where HA has put them.")
+    out.print(f"[dim]summary: {state / 'summary.json'}[/dim]")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The demonstration: the article's lab on the twin, built twice; the second time there is nothing to do."""
+"""The demonstration: the article's lab on the twin, built twice; then a site is lost and comes back."""
 
 import asyncio
 import json
@@ -10,16 +10,18 @@ from cluster.plan import Mode
 from runbooks.deploy import DeployReport, DeployStretchedCluster
 from workers import follow
 from workers.children import TWIN_READY, WORKER_READY, Child
+from workers.demo_loss import lose_a_site
 from workers.embedded import TemporalServer, free_port
 from workers.errors import Unusable
 from workers.inventory_file import load
+from workers.lab_client import Control
 from workers.story import Story
 from workflows.catalogue import RunbookRequest
 from workflows.page import StepRecord
 
 
-async def demo(inventory_path: Path, state: Path, *, speed: float, story: Story) -> dict[str, Any]:
-    """Build the cluster on a fresh twin, run again, and write ``summary.json``; the summary."""
+async def demo(inventory_path: Path, state: Path, *, speed: float, loss_speed: float, story: Story) -> dict[str, Any]:
+    """Build the cluster on a fresh twin, run again, lose a site, and write ``summary.json``; the summary."""
     inventory = load(inventory_path)
     await asyncio.to_thread(_emptied, state)
     server = TemporalServer(
@@ -49,6 +51,16 @@ async def demo(inventory_path: Path, state: Path, *, speed: float, story: Story)
                     raise Unusable("a step of the demonstration failed", f"look at its steps, and at {state}")
             reports.append(DeployReport.model_validate((await follow.result(handle, DeployReport)).model_dump()))
         summary = summarise(*reports)
+        story.heading(f"a site is lost; the twin's time runs {loss_speed:g} times as fast")
+        await asyncio.to_thread(children.pop().stop)
+        Control(inventory_path).call("PUT", "/speed", json.dumps({"speed": loss_speed, "by": "demo"}))
+        log = state / "worker-loss.log"
+        children.append(
+            Child("the worker", arguments, log=log, environment={**environment, "QUORATE_SPEED": str(loss_speed)})
+        )
+        await children[1].says(WORKER_READY)
+        fast = inventory.model_copy(update={"speed": loss_speed})
+        summary["loss"] = await lose_a_site(client, inventory_path, fast, "runbooks", story, lambda: _alive(children))
         (state / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
         return summary
     finally:

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from activities.notices import Notices
 from pydantic import ValidationError
 from temporalio import activity
 from temporalio.client import Client
@@ -29,6 +28,7 @@ from activities.ha import Ha
 from activities.hooks import Hooks
 from activities.hosts import Hosts
 from activities.inventory import InventoryReader
+from activities.notices import Notices
 from activities.plans import Plans
 from activities.proxmox import Proxmox
 from activities.purity import Purity
@@ -147,6 +147,8 @@ async def until_stopped(
 ) -> None:
     """Work until SIGTERM or Ctrl-C, then let running steps end; `ready` is called once the worker polls."""
     await bootstrap(client)
+    if settings.speed is not None:
+        inventory = inventory.model_copy(update={"speed": settings.speed})
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     grace: timedelta = Field(
         default=timedelta(seconds=10), description="time for running steps when a worker is stopped"
     )
+    speed: float | None = Field(
+        default=None, gt=0, description="how much faster than the wall the cluster's time runs: only a rehearsal's does"
+    )
     hooks: tuple[str, ...] = Field(
         default=(), description="what hooks may run or call: paths of programs, addresses (a beginning ends with /)"
     )

@@ -20,6 +20,8 @@ from cluster.inventory import Inventory
 
 # A forwarded call to a dead node takes up to 30 s, a storage write without quorum 10 s (reference: proxmox-api §3).
 TIMEOUT = 40.0
+# A node that has lost its power must not keep a call from the next one.
+CONNECT_TIMEOUT = 5.0
 
 _CONFLICT = ("already defined", "already exists", "already running")
 _ABSENT = ("does not exist", "no such", "not found")
@@ -75,8 +77,8 @@ class _Answers(https.JsonSerializer):  # type: ignore[misc]  # the vendor ships 
 class PveApi:
     """The API of one cluster. Every call may raise one of the seven words, and nothing else."""
 
-    def __init__(self, inventory: Inventory, secrets: Secrets, timeout: float = TIMEOUT) -> None:
-        self._inventory, self._timeout = inventory, timeout
+    def __init__(self, inventory: Inventory, secrets: Secrets, timeout: float | None = None) -> None:
+        self._inventory, self._timeout = inventory, timeout or TIMEOUT
         self._secrets = secrets
         self._threads = threading.local()
         self._answering = inventory.nodes[0].name
@@ -120,7 +122,7 @@ class PveApi:
                 token_name=name,
                 token_value=self._secrets.read(api.token),
                 verify_ssl=str(self._secrets.path(api.ca)) if api.ca else True,
-                timeout=self._timeout,
+                timeout=(min(CONNECT_TIMEOUT, self._timeout), self._timeout),
             )
             sessions[node] = ProxmoxResource(
                 base_url=backend.get_base_url(), session=backend.get_session(), serializer=_Answers(node)

@@ -29,8 +29,8 @@ Item = dict[str, Any]
 class FlashArray:
     """One array. Every call may raise one of the seven words, and nothing else."""
 
-    def __init__(self, array: Array, secrets: Secrets, read_timeout: float = READ_TIMEOUT) -> None:
-        self._limits = (CONNECT_TIMEOUT, read_timeout)
+    def __init__(self, array: Array, secrets: Secrets, read_timeout: float | None = None) -> None:
+        self._limits = (CONNECT_TIMEOUT, read_timeout or READ_TIMEOUT)
         self.name = array.name
         self._array = array
         self._secrets = secrets
@@ -217,7 +217,7 @@ def _name(row: Item, field: str) -> str:
 class Arrays:
     """The arrays of the inventory, by name."""
 
-    def __init__(self, arrays: tuple[Array, ...], secrets: Secrets, read_timeout: float = READ_TIMEOUT) -> None:
+    def __init__(self, arrays: tuple[Array, ...], secrets: Secrets, read_timeout: float | None = None) -> None:
         self._arrays = {array.name: FlashArray(array, secrets, read_timeout) for array in arrays}
 
     def __getitem__(self, name: str) -> FlashArray:
