@@ -20,7 +20,7 @@ from cluster.facts import ArrayLook, ClusterLook, Facts, Memory, PowerLook, Vote
 from cluster.inventory import Inventory
 from cluster.plan import Finding
 from cluster.verdict import Verdict, judge, turned
-from cluster.watching import Awaited, Beat, Seen, Suspected, WatchWish
+from cluster.watching import Awaited, Beat, Reach, Seen, Suspected, WatchWish
 
 # A look's answers are waited for so long; who is slower is judged by what it said before, until its limit is over.
 GRACE = 0.4
@@ -54,6 +54,15 @@ class Watching:
             because = "; ".join(found.main.reasons)
             raise Refuted(f"the cluster is {found.sentence} now, not {suspected.kinds[0]} {suspected.where}: {because}")
         return seen
+
+    @activity.defn(name="facts.reach")
+    async def reach(self, where: Awaited) -> Reach:
+        """Which nodes of the site answer here: what a worker that stands at the site is asked for."""
+        with _asking(self._inventory, self._clients) as vantages:
+            names = [node.name for node in self._inventory.site(where.site).nodes]
+            await asyncio.wait([one.ask() for one in vantages.of(VotesLook, *names)])
+            answer = tuple(look.by for look in vantages.facts().votes.values() if look.answered)
+        return Reach(finding=f"{len(answer)} of {len(names)} nodes of {where.site} answer", nodes=answer)
 
     @activity.defn(name="facts.returned")
     async def returned(self, awaited: Awaited) -> Finding:
@@ -210,4 +219,5 @@ class _Watcher:
             at=datetime.now(UTC),
             odd_since=self._odd_since,
             new=new,
+            workers_at=self._inventory.watch.workers_at,
         )

@@ -36,7 +36,7 @@ class Notices:
         told = _earlier()
         silent: list[str] = []
         for target in self._targets:
-            if wish.notice.occasion not in target.on or target.name in told.told or target.name in told.refused:
+            if wish.notice.occasion not in target.occasions or target.name in told.told or target.name in told.refused:
                 continue
             try:
                 self._post(target, wish.notice)

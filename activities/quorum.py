@@ -6,12 +6,13 @@ starting another one.
 """
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from temporalio import activity
 
 from activities.attempt import Changes, look_again
-from activities.errors import Conflict, NotYet, Refuted, Rejected, Unauthorized
+from activities.errors import Conflict, NotYet, Refuted, Rejected, Unauthorized, Unreachable
 from activities.parsing.votes import VoteCount, parse_votes
 from cluster.plan import Finding, Ledger, Mode, Wish
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 UNIT = "quorate-qdevice-setup"
 # Certificates travel to six nodes and six daemons start: a minute is ample.
 SETUP_LIMIT = 300.0
+# Every node reads its new configuration within a second or two.
+KNOWN_WITHIN = 45.0
 CERTIFICATES = "/etc/corosync/qdevice/net/nssdb"
 VOTING = "A,V,NMW"
 
@@ -114,7 +117,10 @@ class Quorum:
 
     async def _may_set_up(self, wish: DeviceWish, node: str) -> None:
         """What `pvecm qdevice setup` would stumble over, some of it only after a change."""
-        if (await self._ssh.run(node, "test", "-e", CERTIFICATES)).ok:
+        found = await self._ssh.run(node, "test", "-e", CERTIFICATES)
+        if found.stdout.strip():  # it says nothing when it is itself
+            raise Unreachable(f"{node}: `{found.command}` says something that cannot be read")
+        if found.ok:
             raise Conflict(
                 f"{node}: {CERTIFICATES} is left over from an earlier set-up although no device is configured; "
                 "look into it, then remove it by hand"
@@ -139,12 +145,17 @@ class Quorum:
         raise Rejected(f"{node}: pvecm qdevice setup {wish.witness} failed: {_last_words(journal)}")
 
     async def _proven(self, wish: DeviceWish) -> VoteCount:
-        """Wait for corosync's own settling; the step's limit bounds it."""
-        pause = 0.3
+        """Wait for corosync's own settling; the step's limit bounds it.
+
+        Refuted when no node knows of a device long after it was set up: then it was not, whatever was said.
+        """
+        pause, began = 0.3, time.monotonic()
         while True:
             views = await self._views(wish.nodes)
             if not (wrong := _unlike(wish, views)):
                 return views[wish.nodes[0]]
+            if time.monotonic() - began > KNOWN_WITHIN and not any(view.has_device for view in views.values()):
+                raise Refuted(f"no node knows of a quorum device {KNOWN_WITHIN:.0f} s after its set-up: {wrong}")
             await look_again(pause, wrong)
             pause = min(pause * 1.5, 3.0)
 

@@ -64,7 +64,7 @@ class Notify(Noun):
     name: PveId
     webhook: str = Field(pattern=Web)
     headers: dict[str, SecretRef] = Field(default_factory=dict)
-    on: tuple[Occasion, ...] = ("opened", "quorum", "fenced", "running", "late", "changed", "closed")
+    occasions: tuple[Occasion, ...] = ("opened", "quorum", "fenced", "running", "late", "changed", "closed")
     template: str | None = None
 
 

@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from cluster.facts import ArrayLook, Facts, Memory, VotesLook
-from cluster.inventory import Inventory
+from cluster.facts import ArrayLook, CopyLook, Facts, Memory, VotesLook
+from cluster.inventory import Inventory, Site
 
 Kind = Literal[
     "quorum-lost",
@@ -105,9 +105,15 @@ def storage_conditions(facts: Facts, alive: set[str], inventory: Inventory) -> I
 
 
 def _told_lost(array: str, peer: ArrayLook, facts: Facts) -> Iterator[Condition]:
-    """It is silent here, and its peer has lost it too: two vantage points."""
+    """It is silent here, and its peer has lost it too: two vantage points.
+
+    A peer that is offline itself knows nothing of it (reference: flasharray-rest §6.2).
+    """
     copy = peer.copies.get(array)
-    if copy is None or copy.status == "online":
+    if copy is None or copy.status == "online" or not serves(peer):
+        return
+    if copy.status == "resyncing":
+        yield _resyncing(array, peer.by, copy)
         return
     silence = facts.arrays[array].silent if array in facts.arrays else "was not asked"
     yield Condition(
@@ -123,13 +129,7 @@ def _copy(array: str, own: ArrayLook, peer: ArrayLook | None) -> Iterator[Condit
     if copy is None or copy.status == "online":
         return
     if copy.status == "resyncing":
-        progress = f", {copy.progress:.0%} done" if copy.progress is not None else ""
-        yield Condition(
-            kind="resyncing",
-            where=(array,),
-            reasons=(f"{array} calls its copy resyncing{progress}",),
-            unless=("both copies are online",),
-        )
+        yield _resyncing(array, array, copy)
         return
     serving = peer.copies[peer.by].status if peer and peer.by in peer.copies else "unknown"
     yield Condition(
@@ -138,6 +138,21 @@ def _copy(array: str, own: ArrayLook, peer: ArrayLook | None) -> Iterator[Condit
         reasons=(f"{array} calls its own copy {copy.status}; the other copy is {serving}",),
         unless=("both copies are online",),
     )
+
+
+def _resyncing(array: str, by: str, copy: CopyLook) -> Condition:
+    progress = f", {copy.progress:.0%} done" if copy.progress is not None else ""
+    return Condition(
+        kind="resyncing",
+        where=(array,),
+        reasons=(f"{by} calls {'its copy' if by == array else f'the copy of {array}'} resyncing{progress}",),
+        unless=("both copies are online",),
+    )
+
+
+def serves(look: ArrayLook) -> bool:
+    """The array's own copy is online, as it says itself."""
+    return look.answered and (own := look.copies.get(look.by)) is not None and own.status == "online"
 
 
 def _link(answering: dict[str, ArrayLook]) -> Iterator[Condition]:
@@ -190,6 +205,46 @@ def _paths(answering: dict[str, ArrayLook], alive: set[str], inventory: Inventor
         )
 
 
+def voices(names: set[str], facts: Facts) -> list[str]:
+    """The site's nodes that answer for themselves."""
+    speak = sorted({look.by for look in (*facts.votes.values(), *facts.cluster.values()) if look.answered} & names)
+    return [f"{', '.join(speak)} answer: they are alive"] if speak else []
+
+
+def parted(site: Site, says: str, signs: list[str], facts: Facts, inventory: Inventory) -> Condition:
+    """Both are alive: who has the quorum, and who has the pod."""
+    winner = inventory.other_site(site.name)
+    holders = {look.by for look in facts.arrays.values() if serves(look)}
+    pod = " and ".join(one.name for one in inventory.sites if one.array in holders) or "nobody who answers"
+    trap = () if winner.array in holders or not holders else (
+        f"{winner.name} has the quorum and no storage: its guests fail, and HA does not help them",
+    )  # fmt: skip
+    return Condition(
+        kind="sites-parted",
+        where=(winner.name, site.name),
+        reasons=(says, *signs, f"quorum: {winner.name}; pod: {pod}", *trap),
+        unless=(f"the nodes of {site.name} are members again",),
+    )
+
+
+def nodes_lost(missing: list[str], sayers: list[str], facts: Facts) -> Condition:
+    """They are no members any more, for whatever reason."""
+    speak = [f"{', '.join(missing)} left the membership, say {', '.join(sayers)}", *voices(set(missing), facts)]
+    return Condition(kind="node-lost", where=tuple(missing), reasons=tuple(speak), unless=("it is a member again",))
+
+
+def doubt(about: str, reason: str, unless: str = "the vantage points agree") -> Condition:
+    """Nothing can be said, and why."""
+    return Condition(kind="undetermined", where=(about,), reasons=(reason,), unless=(unless,))
+
+
+def explained(condition: Condition, lost: set[str], inventory: Inventory) -> bool:
+    """What follows from a site's loss is not a second one."""
+    arrays = {site.array for site in inventory.sites if site.name in lost}
+    follows = ("array-lost", "replication-lost", "resyncing", "mediator-lost")
+    return bool(arrays) and condition.kind in follows and set(condition.where) <= arrays
+
+
 def known_name(node_id: int, memory: Memory) -> str:
     """The node's name, or its number where nobody has said the name yet."""
-    return memory.ids.get(node_id, f"node {node_id}")
+    return memory.ids.get(node_id) or f"node {node_id}"

@@ -38,6 +38,10 @@ def _twice(inventory: Inventory) -> Iterator[Problem]:
         seen["vmid", str(guest.vmid)].append((("guests", g, "vmid"), f"guest {guest.name}"))
     for h, hook in enumerate(inventory.hooks):
         seen["name", f"hook {hook.name}"].append((("hooks", h, "name"), f"hook {hook.name}"))
+    for e, source in enumerate(inventory.events):
+        seen["name", f"event source {source.name}"].append((("events", e, "name"), f"event source {source.name}"))
+    for n, target in enumerate(inventory.notify):
+        seen["name", f"notice target {target.name}"].append((("notify", n, "name"), f"notice target {target.name}"))
     for (kind, value), uses in seen.items():
         for place, _ in uses[1:]:
             others = " and ".join(dict.fromkeys(who for _, who in uses))
@@ -63,6 +67,10 @@ def _unknown_names(inventory: Inventory) -> Iterator[Problem]:
     for g, guest in enumerate(inventory.guests):
         if guest.node not in nodes:
             yield ("guests", g, "node"), f"node {guest.node} is unknown: known are {', '.join(nodes)}"
+    sites = [site.name for site in inventory.sites]
+    for w, name in enumerate(inventory.watch.workers_at):
+        if name not in sites:
+            yield ("watch", "workers_at", w), f"site {name} is unknown: known are {', '.join(sites)}"
 
 
 def _votes(inventory: Inventory) -> Iterator[Problem]:

@@ -130,6 +130,18 @@ class Facts(_Frozen):
         )
 
     @property
+    def in_order(self) -> "Facts":
+        """The same, by name: in which order they were gathered means nothing."""
+        return Facts(
+            at=self.at,
+            votes=dict(sorted(self.votes.items())),
+            cluster=dict(sorted(self.cluster.items())),
+            witness=self.witness,
+            arrays=dict(sorted(self.arrays.items())),
+            power=dict(sorted(self.power.items())),
+        )
+
+    @property
     def silent(self) -> tuple[str, ...]:
         """Who said nothing, and how it was asked."""
         return tuple(f"{look.by} ({look.how})" for look in self.looks if not look.answered)
@@ -138,14 +150,17 @@ class Facts(_Frozen):
 class Memory(_Frozen):
     """What is worth knowing later: who was alive when, and how things stood before.
 
-    `alive` is a node's last proof of life and `shown` who gave it. `steady` is since when the judgement has been the
-    same, `turns` when it changed. `placement` is where each guest ran while all nodes were there.
+    `alive` is a node's last proof of life and `shown` who gave it. `counted` is when a settled, quorate node counted it
+    as a member last, and for the witness when it had a client last; the first look where that has never been seen.
+    `steady` is since when the judgement has been the same, `turns` when it changed. `placement` is where each guest ran
+    while all nodes were there.
     """
 
     ids: dict[int, str] = {}
     totem: Totem | None = None
     alive: dict[str, datetime] = {}
     shown: dict[str, str] = {}
+    counted: dict[str, datetime] = {}
     master: str = ""
     placement: dict[int, str] = {}
     services: dict[str, str] = {}
@@ -157,10 +172,8 @@ class Memory(_Frozen):
 
 def remember(memory: Memory, facts: Facts, nodes: tuple[str, ...], totem: Totem | None = None) -> Memory:
     """What is known after this look. Placement and master are taken only from a complete, quorate cluster."""
-    ids = memory.ids
-    for look in facts.cluster.values():
-        if look.ids:
-            ids = look.ids
+    facts = facts.in_order
+    ids = _names(memory, facts, nodes)
     alive, shown = dict(memory.alive), dict(memory.shown)
     for node, when, by in _lives(facts):
         if when > alive.get(node, datetime.min.replace(tzinfo=when.tzinfo)):
@@ -172,12 +185,47 @@ def remember(memory: Memory, facts: Facts, nodes: tuple[str, ...], totem: Totem 
             "totem": totem or memory.totem,
             "alive": alive,
             "shown": shown,
+            "counted": _counts(memory, facts, nodes, ids),
             "master": whole.master if whole else memory.master,
             "placement": whole.guests if whole else memory.placement,
             "services": {sid: node for sid, (_, node) in whole.services.items()} if whole else memory.services,
             "device": memory.device or any(look.device for look in facts.votes.values()),
         }
     )
+
+
+def _names(memory: Memory, facts: Facts, nodes: tuple[str, ...]) -> dict[int, str]:
+    """Names by node id: the newest complete ones of a quorate node; anybody else only fills gaps.
+
+    A node that starts, or that lies, must not rename those who are known.
+    """
+    told = sorted((look for look in facts.cluster.values() if look.answered), key=lambda look: (look.at, look.by))
+    names: dict[int, str] = {}
+    for look in told:
+        names |= look.ids
+    names |= memory.ids
+    for look in told:
+        if look.quorate and set(nodes) <= set(look.ids.values()):
+            names |= look.ids
+    return names
+
+
+def _counts(memory: Memory, facts: Facts, nodes: tuple[str, ...], ids: dict[int, str]) -> dict[str, datetime]:
+    """When somebody counted a node, or the witness had a client, for the last time."""
+    told = [
+        (ids.get(number, ""), look.at)
+        for look in facts.votes.values()
+        if look.answered and look.settled and look.quorate
+        for number in look.members
+    ]
+    witness = facts.witness
+    if witness is not None and witness.answered and witness.clients:
+        told.append((witness.by, witness.at))
+    counted = dict.fromkeys((*nodes, *((witness.by,) if witness else ())), facts.at) | memory.counted
+    for name, when in told:
+        if name not in memory.counted or when > counted[name]:
+            counted[name] = when
+    return counted
 
 
 def _lives(facts: Facts) -> list[tuple[str, datetime, str]]:

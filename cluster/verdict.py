@@ -5,19 +5,36 @@ is lost when its nodes are out of a settled, quorate membership, when two vantag
 find it dark, and when nobody sees it alive (design §2.3). All else is told as it is, or called undetermined.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from cluster.conditions import GRAVITY, Condition, Kind, known_name, storage_conditions, witness_conditions
+from cluster.conditions import (
+    GRAVITY,
+    Condition,
+    Kind,
+    doubt,
+    explained,
+    known_name,
+    nodes_lost,
+    parted,
+    serves,
+    storage_conditions,
+    voices,
+    witness_conditions,
+)
 from cluster.facts import ENGINE, WITNESS, Facts, Memory, VotesLook
 from cluster.inventory import Inventory, Site
 
 # qnetd forgets a silent client after 12 s, an array a silent initiator after two unanswered NOPs of 5 s
 # (reference: proxmox-api §10, host-outputs): what they say of a dead node is worth nothing earlier.
 FORGETS = timedelta(seconds=14)
+# What an array calls a link to its peer that carries data (reference: flasharray-rest).
+UP = ("connected", "partially_connected", "unbalanced")
 # Six turns within five minutes are no incident that anybody understands.
 FLAPPING, WITHIN = 6, timedelta(minutes=5)
+FLAPS = ("flapping",)
 
 
 class Verdict(BaseModel):
@@ -49,6 +66,7 @@ class Verdict(BaseModel):
 
 def judge(facts: Facts, memory: Memory, inventory: Inventory) -> Verdict:
     """What these facts mean, given what is remembered."""
+    facts = facts.in_order
     found, settling = _membership(facts, memory, inventory)
     views = {node: look for node, look in facts.votes.items() if look.answered}
     lost = {name for condition in found for name in condition.where}
@@ -57,7 +75,7 @@ def judge(facts: Facts, memory: Memory, inventory: Inventory) -> Verdict:
     quorate = {node: view for node, view in views.items() if view.quorate and node in alive}
     if not settling:
         found += witness_conditions(quorate, facts, inventory)
-        found += [one for one in storage_conditions(facts, alive, inventory) if not _explained(one, lost, inventory)]
+        found += [one for one in storage_conditions(facts, alive, inventory) if not explained(one, lost, inventory)]
     ranked = sorted(found, key=lambda condition: condition.gravity)
     main = ranked[0] if ranked else Condition(kind="healthy", reasons=_well(views, inventory))
     verdict = Verdict(main=main, also=tuple(ranked[1:]), silent=facts.silent, settling=settling)
@@ -65,24 +83,21 @@ def judge(facts: Facts, memory: Memory, inventory: Inventory) -> Verdict:
 
 
 def turned(memory: Memory, verdict: Verdict, now: datetime) -> Memory:
-    """Remember when the judgement changed. What is still settling is no judgement."""
-    if verdict.settling or verdict.main.key == memory.judged:
+    """Remember when the judgement changed. What is still settling is no judgement, and flapping hides one."""
+    judged = verdict.also[0] if verdict.main.where == FLAPS else verdict.main
+    if verdict.settling or judged.key == memory.judged:
         return memory
     turns = tuple(turn for turn in (*memory.turns, now) if now - turn < WITHIN) if memory.judged else ()
-    return memory.model_copy(update={"judged": verdict.main.key, "steady": now, "turns": turns})
+    return memory.model_copy(update={"judged": judged.key, "steady": now, "turns": turns})
 
 
 def _unless_flapping(verdict: Verdict, memory: Memory, now: datetime, speed: float) -> Verdict:
     recent = [turn for turn in memory.turns if (now - turn) * speed < WITHIN]
     if len(recent) < FLAPPING or verdict.kind in ("healthy", "undetermined"):
         return verdict
-    doubt = Condition(
-        kind="undetermined",
-        where=("flapping",),
-        reasons=(f"the judgement has changed {len(recent)} times in five minutes, now: {verdict.sentence}",),
-        unless=("it stays the same for five minutes",),
-    )
-    return verdict.model_copy(update={"main": doubt, "also": (verdict.main, *verdict.also)})
+    said = f"the judgement has changed {len(recent)} times in five minutes, now: {verdict.sentence}"
+    unsure = doubt(*FLAPS, said, unless="it stays the same for five minutes")
+    return verdict.model_copy(update={"main": unsure, "also": (verdict.main, *verdict.also)})
 
 
 # --- membership ----------------------------------------------------------------------------------------------------
@@ -92,11 +107,13 @@ def _membership(facts: Facts, memory: Memory, inventory: Inventory) -> tuple[lis
     """What is wrong with the membership, and whether it is still settling."""
     views = {node: look for node, look in facts.votes.items() if look.answered}
     if not views:
-        return [_nobody(facts)], False
+        return _nobody(facts, memory, inventory)
     if unsettled := [node for node, view in views.items() if not view.settled]:
-        return [_doubt("settling", f"the votes are settling on {', '.join(sorted(unsettled))}")], True
+        return [doubt("settling", f"the votes are settling on {', '.join(sorted(unsettled))}")], True
+    if strange := _strangers((number for view in views.values() for number in view.members), memory):
+        return [doubt("names", f"{strange} is a member, and no API has told its name", "an API tells it")], False
     if odd := _disagreement(views, memory):
-        return [_doubt("disagreement", odd)], False
+        return [doubt("disagreement", odd)], False
     quorate = {node: view for node, view in views.items() if view.quorate}
     if not quorate:
         return _no_quorum(views, facts, memory, inventory)
@@ -111,36 +128,50 @@ def _membership(facts: Facts, memory: Memory, inventory: Inventory) -> tuple[lis
             found.append(condition)
             settling = settling or early
         elif missing:
-            found.append(_nodes(missing, sorted(quorate), facts))
+            found.append(nodes_lost(missing, sorted(quorate), facts))
     return found, settling
 
 
+def _strangers(numbers: Iterable[int], memory: Memory) -> str:
+    """Those whose names nobody has told: they may be anyone."""
+    return ", ".join(f"node {number}" for number in sorted(set(numbers) - memory.ids.keys()))
+
+
 def _disagreement(views: dict[str, VotesLook], memory: Memory) -> str:
-    """Two nodes that call each other members and count different ones; empty when all agree."""
-    for node, view in sorted(views.items()):
-        for other, different in sorted(views.items()):
-            together = other in {known_name(number, memory) for number in view.members}
-            if together and set(different.members) != set(view.members):
-                return (
-                    f"{node} counts {len(view.members)} members, {other} among them, "
-                    f"which counts {len(different.members)}"
-                )
+    """Nodes that cannot all be right: memberships are equal or have nobody in common, and one of them is quorate."""
+    named = {node: {known_name(number, memory) for number in view.members} for node, view in views.items()}
+    for node, members in named.items():
+        if node not in members:
+            return f"{node} does not count itself"
+        for other, theirs in named.items():
+            if members == theirs:
+                continue
+            if other in members:
+                return f"{node} counts {len(members)} members, {other} among them, which counts {len(theirs)}"
+            if members & theirs:
+                return f"{node} and {other} count different members, and {len(members & theirs)} in common"
+            if views[node].quorate and views[other].quorate:
+                return f"{node} and {other} are both quorate and do not count each other"
     return ""
 
 
-def _nobody(facts: Facts) -> Condition:
-    witness = facts.witness
-    others = [look.by for look in facts.arrays.values() if look.answered]
-    if witness is not None and witness.answered and not witness.clients:
-        arrays = f"{', '.join(others)} answer" if others else "nor does an array"
-        return Condition(
-            kind="quorum-lost",
-            reasons=(f"no node answers, {arrays}", f"{witness.by} answers and has no client"),
-            unless=("any node answers",),
-        )
-    answered = [look.by for look in facts.looks if look.answered]
-    said = f"only {', '.join(answered)} answer" if answered else "this worker may be cut off itself"
-    return _doubt("silence", f"no node answers here; {said}", unless="any node answers")
+def _nobody(facts: Facts, memory: Memory, inventory: Inventory) -> tuple[list[Condition], bool]:
+    """No node answers here. The witness without clients says the same, unless it has just been started."""
+    witness, last = facts.witness, max((*memory.alive.values(), *memory.counted.values()), default=facts.at)
+    answering = [look for look in facts.arrays.values() if look.answered]
+    answered = [f"{look.by} ({look.how})" for look in facts.looks if look.answered]
+    said = f"what answers: {', '.join(answered)}" if answered else "this worker may be cut off itself"
+    silence = doubt("silence", f"no node tells its votes here; {said}", unless="any node tells its votes")
+    if witness is None or not witness.answered or witness.clients or any(look.logins for look in answering):
+        return [silence], False
+    patience = FORGETS + (memory.totem.detection if memory.totem else timedelta())
+    if (facts.at - last) * inventory.speed < patience:
+        return [silence], True
+    arrays = f"{', '.join(look.by for look in answering)} answer" if answering else "nor does an array"
+    reasons = [f"no node answers, {arrays}", f"{witness.by} answers and has no client"]
+    if len(answered) == 1:
+        reasons.append("seen from a third place that is cut off from both sites it would look the same")
+    return [Condition(kind="quorum-lost", reasons=tuple(reasons), unless=("any node answers",))], False
 
 
 def _no_quorum(
@@ -148,22 +179,23 @@ def _no_quorum(
 ) -> tuple[list[Condition], bool]:
     """Nobody who answers is quorate; whether somebody else is, only the witness could know."""
     dark = [node.name for node in inventory.nodes if node.name not in views]
-    clients = _clients(facts, memory)
-    if elsewhere := sorted(set(dark) & clients):
-        said = f"{', '.join(sorted(views))} have no quorum, and {inventory.witness.name} has clients that do not answer"
-        return [_doubt("elsewhere", f"{said} here: {', '.join(elsewhere)}")], False
+    here = ", ".join(views)
+    if len(views) == 1 and not _numbers(facts):
+        return [doubt("one voice", f"only {here} answers; it has no quorum")], False
+    if elsewhere := sorted(_clients(facts, memory) - views.keys()):
+        said = f"{here} have no quorum, and {inventory.witness.name} has clients that do not answer"
+        return [doubt("elsewhere", f"{said} here: {', '.join(elsewhere)}")], False
     counts = sorted({f"{view.total} of {view.expected} votes" for view in views.values()})
-    reasons = [f"{', '.join(sorted(views))}: {', '.join(counts)}, {next(iter(views.values())).quorum} are needed"]
+    needed = max(view.quorum for view in views.values())
+    reasons = [f"{here}: {', '.join(counts)}, {needed} are needed"]
     if dark:
         reasons.append(f"{', '.join(dark)} do not answer")
     if facts.witness is not None and facts.witness.silent:
         reasons.append(f"{inventory.witness.name} does not answer: {facts.witness.silent}")
         reasons.append("seen from inside a site that is cut off from everything it would look the same")
     sites = tuple(site.name for site in inventory.sites if all(node.name in dark for node in site.nodes))
-    condition = Condition(
-        kind="quorum-lost", where=sites, reasons=tuple(reasons), unless=("any node counts a quorum again",)
-    )
-    return [condition], False
+    unless = ("any node counts a quorum again",)
+    return [Condition(kind="quorum-lost", where=sites, reasons=tuple(reasons), unless=unless)], False
 
 
 def _site(
@@ -172,34 +204,34 @@ def _site(
     """All nodes of a site are out of the quorate membership: lost, isolated, parted, or not to be told yet."""
     names = {node.name for node in site.nodes}
     says = f"{', '.join(sorted(quorate))} are quorate without {site.name}"
-    since = _darkness(names, facts, memory) * inventory.speed
-    if voices := _voices(names, facts):
-        return _parted(site, says, voices, facts, inventory), False
-    if memory.totem is None:
-        return _doubt("totem", f"{says}; corosync's own times have not been read yet"), True
-    if since < memory.totem.detection:
-        return _doubt("settling", f"{says}; {site.name} was alive {since.total_seconds():.0f} s ago"), True
-    seen, strong = _seen_alive(site, facts, memory, inventory)
-    if seen and since < FORGETS + memory.totem.detection and not strong:
-        return _doubt("settling", f"{says}, but {'; '.join(seen)}, which may be old"), True
+    if speak := voices(names, facts):
+        own_views = [view for node, view in facts.votes.items() if node in names and view.answered]
+        # nodes that are alone are starting, or each has lost its network: a side of a split holds together
+        if any(len(view.members) >= min(2, len(names)) for view in own_views):
+            return parted(site, says, speak, facts, inventory), False
+        return nodes_lost(sorted(names), sorted(quorate), facts), False
+    if early := _too_early(site, facts, memory, inventory):
+        return doubt("settling", f"{says}{early}"), True
+    if strange := _strangers(_numbers(facts), memory):
+        return doubt("names", f"{says}; {strange} is a client of {inventory.witness.name} and has no name here"), False
+    others = {node.name for node in inventory.other_site(site.name).nodes}
+    survivors = [node for node in quorate if node in others]
+    if len(survivors) < min(2, len(others)):
+        return doubt("one voice", f"only {', '.join(survivors)} says that {site.name} is gone"), False
     if clients := sorted(names & _clients(facts, memory)):
-        return _parted(
-            site, says, [f"{inventory.witness.name} has {', '.join(clients)} as clients"], facts, inventory
-        ), False
+        sign = f"{inventory.witness.name} has {', '.join(clients)} as clients"
+        return parted(site, says, [sign], facts, inventory), False
     own = facts.arrays.get(site.array)
     if own and own.answered:  # its array runs: its nodes are gone, not the site
-        return _nodes(sorted(names), sorted(quorate), facts), False
-    survivors = [node for node in quorate if node not in names]
-    if len(survivors) < min(2, len(inventory.other_site(site.name).nodes)):
-        return _doubt("one voice", f"only {', '.join(survivors)} says that {site.name} is gone"), False
+        return nodes_lost(sorted(names), sorted(quorate), facts), False
+    seen = [one for signs in _seen_alive(site, facts, memory, inventory) for one in signs]
     dark = _dark(site, facts, memory, inventory)
     if seen:
-        reasons = (says, *seen, *dark.values())
-        unless = (f"any node of {site.name} is a member again",)
+        reasons, unless = (says, *seen, *dark.values()), (f"any node of {site.name} is a member again",)
         return Condition(kind="site-isolated", where=(site.name,), reasons=reasons, unless=unless), False
     if len(dark) < 2:
         said = "; ".join(dark.values()) or "nobody outside confirms it"
-        return _doubt("one domain", f"{says}; {said}; a second failure domain must say so"), False
+        return doubt("one domain", f"{says}; {said}; a second failure domain must say so"), False
     return Condition(
         kind="site-lost",
         where=(site.name,),
@@ -211,101 +243,82 @@ def _site(
     ), False
 
 
-def _darkness(names: set[str], facts: Facts, memory: Memory) -> timedelta:
-    """For how long nobody of them has been heard, by the worker's clock."""
-    last = max((memory.alive[name] for name in names if name in memory.alive), default=None)
-    return facts.at - last if last else timedelta.max / 1000
+def _too_early(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -> str:
+    """Why nothing can be said of its silence yet; empty when it is late enough."""
+    names = {node.name for node in site.nodes}
+    if unasked := sorted(names - facts.votes.keys()):
+        return f"; {', '.join(unasked)} have not been asked yet"
+    if memory.totem is None:
+        return "; corosync's own times have not been read yet"
+    silent = _since(memory.alive, names, facts) * inventory.speed
+    if silent < memory.totem.detection:
+        return f"; {site.name} was alive {silent.total_seconds():.0f} s ago"
+    seen, _ = _seen_alive(site, facts, memory, inventory)
+    away = _since(memory.counted, names, facts) * inventory.speed
+    if seen and (silent < FORGETS + memory.totem.detection or away < FORGETS):
+        return f", but {'; '.join(seen)}, which may be old"
+    return ""
 
 
-def _voices(names: set[str], facts: Facts) -> list[str]:
-    """The site's nodes that answer for themselves."""
-    speak = sorted({look.by for look in (*facts.votes.values(), *facts.cluster.values()) if look.answered} & names)
-    return [f"{', '.join(speak)} answer: they are alive"] if speak else []
+def _since(when: dict[str, datetime], names: set[str], facts: Facts) -> timedelta:
+    """How long ago the latest of these times is, by the worker's clock; a year where there is none."""
+    last = max((when[name] for name in names if name in when), default=None)
+    return facts.at - last if last else timedelta(days=365)
+
+
+def _numbers(facts: Facts) -> tuple[int, ...]:
+    """The ids of the witness's clients."""
+    return facts.witness.clients if facts.witness and facts.witness.answered else ()
 
 
 def _clients(facts: Facts, memory: Memory) -> set[str]:
-    clients = facts.witness.clients if facts.witness and facts.witness.answered else ()
-    return {known_name(number, memory) for number in clients}
+    return {known_name(number, memory) for number in _numbers(facts)}
 
 
-def _seen_alive(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -> tuple[list[str], bool]:
-    """Who sees the site alive, and whether one of them sees it now and not from memory."""
+def _seen_alive(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -> tuple[list[str], list[str]]:
+    """Who sees the site alive: from memory, which may be old, and just now."""
     names = {node.name for node in site.nodes}
     seen = [
         f"{look.by} has {', '.join(sorted(names & set(look.logins)))} logged in"
         for look in facts.arrays.values()
         if look.answered and names & set(look.logins)
     ]
+    for look in facts.arrays.values():
+        copy = look.copies.get(site.array)
+        if look.by == site.array or not serves(look):
+            continue
+        if copy and copy.status in ("online", "resyncing"):
+            seen.append(f"{look.by} calls the copy of {site.array} {copy.status}")
+        elif look.replication in UP:
+            seen.append(f"{look.by} calls the link to {site.array} {look.replication}")
     if clients := sorted(names & _clients(facts, memory)):
         seen.append(f"{inventory.witness.name} has {', '.join(clients)} as clients")
     on = sorted(look.by for look in facts.power.values() if look.by in names and look.answered and look.on)
-    powered = [f"the management controllers call {', '.join(on)} on"] if on else []
-    return [*seen, *powered], bool(on)
+    return seen, [f"the management controllers call {', '.join(on)} on"] if on else []
 
 
 def _dark(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -> dict[str, str]:
-    """Failure domain to what was found dark from there."""
+    """Failure domain to what was found dark from there; nobody's word is older than the last sign of life."""
     names = {node.name for node in site.nodes}
+    heard = facts.at - _since(memory.alive, names, facts)
     found: dict[str, str] = {}
     asked = [look for look in facts.looks if look.by in names or look.by == site.array]
     if asked and not any(look.answered for look in asked):
         found[ENGINE] = f"nothing of {site.name} answers here: nodes, {site.array}, management controllers"
-    clients = _clients(facts, memory)
-    if clients and not clients & names:
+    clients, witness = _clients(facts, memory), facts.witness
+    if witness and clients and not clients & names and witness.at > heard:
         found[WITNESS] = f"{inventory.witness.name} has no client of {site.name}"
     for look in facts.arrays.values():
         copy = look.copies.get(site.array)
-        if (
-            look.by != site.array
-            and look.answered
-            and copy
-            and copy.status != "online"
-            and not names & set(look.logins)
-        ):
-            found[look.domain] = (
-                f"{look.by} has no login of {site.name} and calls the copy of {site.array} {copy.status}"
-            )
-    powers = [look for look in facts.power.values() if look.by in names]
-    if powers and all(look.answered and look.on is False for look in powers):
+        if copy is None or copy.status not in ("offline", "unknown") or names & set(look.logins):
+            continue
+        if look.by != site.array and serves(look) and look.at > heard:
+            said = f"{look.by} has no login of {site.name} and calls the copy of {site.array} {copy.status}"
+            found[look.domain] = said
+    off = {look.by for look in facts.power.values() if look.answered and look.on is False and look.at > heard}
+    if names <= off:
         found[site.name] = f"the management controllers call all nodes of {site.name} off"
     return found
-
-
-def _parted(site: Site, says: str, voices: list[str], facts: Facts, inventory: Inventory) -> Condition:
-    """Both are alive: who has the quorum, and who has the pod."""
-    winner = inventory.other_site(site.name)
-    holders = [
-        name for name, look in facts.arrays.items()
-        if look.answered and (copy := look.copies.get(name)) and copy.status == "online"
-    ]  # fmt: skip
-    sites = {inner.array: inner.name for inner in inventory.sites}
-    pod = " and ".join(sites[name] for name in holders) or "nobody who answers"
-    trap = () if winner.array in holders or not holders else (
-        f"{winner.name} has the quorum and no storage: its guests fail, and HA does not help them",
-    )  # fmt: skip
-    return Condition(
-        kind="sites-parted",
-        where=(winner.name, site.name),
-        reasons=(says, *voices, f"quorum: {winner.name}; pod: {pod}", *trap),
-        unless=(f"the nodes of {site.name} are members again",),
-    )
-
-
-def _nodes(missing: list[str], sayers: list[str], facts: Facts) -> Condition:
-    speak = [f"{', '.join(missing)} left the membership, say {', '.join(sayers)}", *_voices(set(missing), facts)]
-    return Condition(kind="node-lost", where=tuple(missing), reasons=tuple(speak), unless=("it is a member again",))
-
-
-def _doubt(about: str, reason: str, unless: str = "the vantage points agree") -> Condition:
-    return Condition(kind="undetermined", where=(about,), reasons=(reason,), unless=(unless,))
-
-
-def _explained(condition: Condition, lost: set[str], inventory: Inventory) -> bool:
-    """What follows from a site's loss is not a second one."""
-    arrays = {site.array for site in inventory.sites if site.name in lost}
-    if condition.kind in ("array-lost", "replication-lost", "resyncing") and arrays:
-        return True
-    return condition.kind == "mediator-lost" and set(condition.where) <= arrays
 
 
 def _well(views: dict[str, VotesLook], inventory: Inventory) -> tuple[str, ...]:

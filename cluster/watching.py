@@ -42,6 +42,13 @@ class Seen(Finding):
     at: datetime
     odd_since: datetime | None = None
     new: bool = True
+    workers_at: tuple[str, ...] = ()
+
+
+class Reach(Finding):
+    """Which nodes answer to a worker that stands at a site."""
+
+    nodes: tuple[str, ...] = ()
 
 
 class Suspected(_Frozen):

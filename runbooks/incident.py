@@ -109,6 +109,7 @@ class ClusterIncident(Incident):
     def _learn(self, verdict: Verdict) -> None:
         """Lines of the page: what is so, why, and what to do."""
         self._verdicts.append(verdict.sentence)
+        self.judged(verdict)
         self._headline = f"{self._subject.partition('/')[2]}: {verdict.sentence}"
         self.section(verdict.sentence.capitalize())
         for condition in (verdict.main, *verdict.also):

@@ -5,6 +5,7 @@ moves guests by itself, and else it reads. When the site returns it is looked at
 guests home is the failback's, when people and proof agree.
 """
 
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -65,6 +66,17 @@ class Timeline(BaseModel):
     rejoined: float | None = None
 
 
+class Progress(BaseModel):
+    """Measured beside expected: what a live view draws. `guests` are HA's, with the lost node where each ran."""
+
+    speed: float
+    timeline: Timeline | None
+    forecast: Forecast | None
+    guests: dict[str, str]
+    back: tuple[Back, ...]
+    waiting: dict[str, str]
+
+
 class SiteLossReport(RunbookReport):
     """How the loss went: measured against the forecast, and what is left to do."""
 
@@ -100,6 +112,8 @@ class SiteLoss(Incident):
         self._outstanding: dict[str, str] = {}
         self._back: dict[str, Back] = {}
         self._waiting: dict[str, str] = {}
+        self._forecast: Forecast | None = None
+        self._guests: dict[str, str] = {}
 
     @workflow.run
     async def run(self, request: SiteLossRequest | None = None) -> SiteLossReport:
@@ -114,13 +128,15 @@ class SiteLoss(Incident):
             inventory = known.inventory
             self._start_clock(request.opening, lost, inventory)
             await self.begin(f"Site {lost} is lost ({request.mode})", inventory.name, inventory.hooks)
+            if request.opening is not None:
+                self.judged(request.opening.verdict)
             memory = await self.confirmed(lost, memory)
             expected = self.expected(lost, memory, inventory)
             self.tell_people("opened", f"Site {lost} is lost", expected.finding)
             await self.nothing_worse(request.mode, inventory)
             await self.together(
                 self.survivor(lost, inventory),
-                self.fencing(lost, memory, inventory),
+                *self.fencing(lost, memory, inventory),
                 self.recovery(lost, memory, inventory, expected),
             )
             unmanaged = self.unmanaged(lost, memory, inventory)
@@ -139,6 +155,18 @@ class SiteLoss(Incident):
             unmanaged=unmanaged,
             frozen=self._frozen,
             outstanding=self._outstanding,
+        )
+
+    @workflow.query(description="Measured times beside the forecast, and what is waited for")
+    def progress(self) -> Progress:
+        """What `quorate incident watch` draws."""
+        return Progress(
+            speed=self._speed,
+            timeline=self._times,
+            forecast=self._forecast,
+            guests=self._guests,
+            back=tuple(self._back.values()),
+            waiting=self._waiting,
         )
 
     async def landing(self) -> str:
@@ -180,7 +208,7 @@ class SiteLoss(Incident):
 
     async def confirmed(self, lost: str, memory: Memory) -> Memory:
         """Everybody is asked anew: a loss that is not confirmed is a person's to judge."""
-        self.section("Confirm")
+        self.section("Confirm", folds=False)
         suspected = Suspected(kinds=SITE_GONE, where=lost, memory=memory)
         seen = await self.step(
             f"Loss of {lost} is confirmed",
@@ -202,6 +230,8 @@ class SiteLoss(Incident):
             survivors=len(inventory.other_site(lost).nodes),
             totem=memory.totem,
         )
+        self._forecast = found
+        self._guests = {sid: node for sid, node in memory.services.items() if node in names}
         self.record.line("Forecast").end("done", found.finding, self.record.elapsed)
         return found
 
@@ -228,24 +258,33 @@ class SiteLoss(Incident):
         await self.step(f"Pod is served at {here.site}", Survivor.pod, here, skip=skip)
         await self.step(f"Nodes of {here.site} have paths", Survivor.paths, here, skip=skip)
 
-    async def fencing(self, lost: str, memory: Memory, inventory: Inventory) -> None:
+    def fencing(self, lost: str, memory: Memory, inventory: Inventory) -> list[Awaitable[None]]:
         """Per node, by the proof that HA itself waits for."""
         survivors = tuple(node.name for node in inventory.other_site(lost).nodes)
-        await self.together(*(self._fenced(node.name, memory, survivors) for node in inventory.site(lost).nodes))
-        self.tell_people("fenced", f"Nodes of {lost} are fenced", f"T+{self.now:.0f} s")
+        wishes = [
+            FencingWish(
+                node=node.name,
+                services=tuple(sorted(sid for sid, where in memory.services.items() if where == node.name)),
+                survivors=survivors,
+            )
+            for node in inventory.site(lost).nodes
+        ]
+        waited = {wish.node for wish in wishes if wish.services}
+        return [self._fenced(wish, waited, lost) for wish in wishes]
 
-    async def _fenced(self, node: str, memory: Memory, survivors: tuple[str, ...]) -> None:
-        services = tuple(sorted(sid for sid, where in memory.services.items() if where == node))
+    async def _fenced(self, wish: FencingWish, waited: set[str], lost: str) -> None:
         found = await self.step(
-            f"{node} is fenced",
+            f"{wish.node} is fenced",
             Ha.watch_fencing,
-            FencingWish(node=node, services=services, survivors=survivors),
+            wish,
             within=GIVEN_UP_AFTER,
             attempt=GIVEN_UP_AFTER,
             skip="its guests are not waited for as fenced; HA decides",
         )
         if found is not None and found.needed and self._times is not None:
-            self._note_time(fenced={**self._times.fenced, node: self.now})
+            self._note_time(fenced={**self._times.fenced, wish.node: self.now})
+            if waited <= set(self._times.fenced):
+                self.tell_people("fenced", f"Nodes of {lost} are fenced", f"T+{self.now:.0f} s")
 
     async def recovery(self, lost: str, memory: Memory, inventory: Inventory, expected: Forecast) -> None:
         """Guest after guest as it comes back; then what is not back, and why."""

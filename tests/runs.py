@@ -21,9 +21,11 @@ async def steps(run: Deployment) -> list[StepRecord]:
     return [step for section in sections for step in section.steps]
 
 
-async def until(run: Deployment, true: Callable[[list[StepRecord]], bool], what: str = "the steps") -> None:
+async def until(
+    run: Deployment, true: Callable[[list[StepRecord]], bool], what: str = "the steps", within: float = 30
+) -> None:
     """Wait until the steps look like that."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + within
     while not true(found := await steps(run)):
         assert time.monotonic() < deadline, f"waited for {what}: {[(s.title, s.state) for s in found][-5:]}"
         await asyncio.sleep(0.02)

@@ -85,7 +85,7 @@ def test_everybody_who_wants_it_gets_the_notice_with_its_key(receivers, tmp_path
     pager, chat = receivers
     targets = (
         Notify(name="pager", webhook=pager.url, headers={"X-Token": "file:token"}),
-        Notify(name="chat", webhook=chat.url, on=("closed",)),
+        Notify(name="chat", webhook=chat.url, occasions=("closed",)),
     )
 
     finding, _ = send(targets, tmp_path)

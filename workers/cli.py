@@ -21,6 +21,7 @@ from workers import follow, gateway_commands, run_commands, steer
 from workers.connect import connect
 from workers.embedded import TemporalServer
 from workers.errors import Unusable
+from workers.incident_commands import incident_app
 from workers.inventory_file import InventoryError, load
 from workers.lab_commands import lab
 from workers.options import EXAMPLE, InventoryOption, JsonOption, err, inventory_path, out
@@ -28,6 +29,7 @@ from workers.settings import Settings
 from workers.status import show_status
 from workers.story import Story
 from workers.temporal_binary import obtain
+from workers.watch_commands import ensure_watch, watch_app
 
 app = typer.Typer(
     name="quorate",
@@ -39,6 +41,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 app.add_typer(lab, name="lab")
+app.add_typer(watch_app, name="watch")
+app.add_typer(incident_app, name="incident")
 
 
 for command in (*run_commands.COMMANDS, *gateway_commands.COMMANDS):
@@ -108,7 +112,7 @@ def up(
     port: Annotated[int | None, typer.Option(help="Temporal's gRPC port. Default 7233.")] = None,
     ui_port: Annotated[int | None, typer.Option(help="Port of Temporal's web UI. Default 8233.")] = None,
 ) -> None:
-    """Start the embedded mode, a Temporal server with its UI and a worker, and stay until Ctrl-C.
+    """Start the embedded mode, a Temporal server with its UI, a worker and the watch, and stay until Ctrl-C.
 
     Runs and their history are kept in the state folder ($QUORATE_STATE, default ./var) and survive a restart.
     """
@@ -126,9 +130,10 @@ def up(
         )
         client = await server.start(lambda line: err.print(line, style="dim"))
         try:
+            await ensure_watch(client, known, settings.task_queue)
             out.print(
                 f"Temporal server at {server.address}, web UI at {server.ui}\n"
-                f"worker for {known.name}; Ctrl-C stops both"
+                f"worker for {known.name}, which is watched; Ctrl-C stops both"
             )
             await until_stopped(client, known, path.parent, settings)
         finally:
@@ -138,12 +143,18 @@ def up(
 
 
 @app.command(name="worker")
-def run_worker(inventory: InventoryOption = None) -> None:
+def run_worker(
+    inventory: InventoryOption = None,
+    site: Annotated[str | None, typer.Option(help="The site it stands at: a watch asks it what it reaches.")] = None,
+) -> None:
     """Start one worker against the Temporal server of your profile (TEMPORAL_ADDRESS, TEMPORAL_PROFILE)."""
     from workers.run import until_stopped
 
     path = inventory_path(inventory)
     known = load(path)
+    if site is not None and site not in [one.name for one in known.sites]:
+        names = ", ".join(one.name for one in known.sites)
+        raise Unusable(f"there is no site {site!r} in {path}", f"its sites are {names}")
 
     async def work() -> None:
         client, settings = await connect(), Settings()
@@ -153,7 +164,7 @@ def run_worker(inventory: InventoryOption = None) -> None:
             said = f"works on {known.name}: queue {settings.task_queue} at {target}; Ctrl-C stops it"
             out.print(said, soft_wrap=True)
 
-        await until_stopped(client, known, path.parent, settings, ready)
+        await until_stopped(client, known, path.parent, settings, ready, site=site)
 
     asyncio.run(work())
 

@@ -1,6 +1,7 @@
 """The worker: clients and activities bound to one inventory, and every runbook."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 from collections.abc import Callable, Sequence
@@ -79,8 +80,7 @@ FAILURES: list[type[BaseException]] = [ValidationError]
 
 def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> list[Callable[..., Any]]:
     """All activities, bound to the clients of that inventory; `base` is the folder its paths count from."""
-    secrets = Secrets(base)
-    arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
+    secrets, arrays, api, ssh = _clients(inventory, base)
     rooms = (
         InventoryReader(inventory),
         Plans(),
@@ -97,9 +97,14 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
     return [method for room in rooms for method in _definitions(room)]
 
 
+def _clients(inventory: Inventory, base: Path) -> tuple[Secrets, Arrays, PveApi, SshHosts]:
+    secrets = Secrets(base)
+    return secrets, Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
+
+
 def _of_incidents(
     inventory: Inventory, secrets: Secrets, arrays: Arrays, api: PveApi, ssh: SshHosts
-) -> tuple[object, ...]:
+) -> tuple[Watching, Ha, Freeze, Survivor, Notices]:
     """Rooms that work while something is dark: they ask in threads of their own, and give up early."""
     threads = ThreadPoolExecutor(WATCHERS, thread_name_prefix="watch")
     quick = PveApi(inventory, secrets, timeout=LIMIT)
@@ -142,8 +147,28 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
     )
 
 
+def worker_at(client: Client, inventory: Inventory, base: Path, settings: Settings, site: str) -> Worker:
+    """What a process at that site is asked for besides: what it reaches from there."""
+    threads = ThreadPoolExecutor(2)
+    (watching, *_) = _of_incidents(inventory, *_clients(inventory, base))
+    return Worker(
+        client,
+        task_queue=f"{settings.task_queue}@{site}",
+        activities=[watching.reach],
+        activity_executor=threads,
+        interceptors=[Pulse()],
+        graceful_shutdown_timeout=settings.grace,
+    )
+
+
 async def until_stopped(
-    client: Client, inventory: Inventory, base: Path, settings: Settings, ready: Callable[[], None] = lambda: None
+    client: Client,
+    inventory: Inventory,
+    base: Path,
+    settings: Settings,
+    ready: Callable[[], None] = lambda: None,
+    *,
+    site: str | None = None,
 ) -> None:
     """Work until SIGTERM or Ctrl-C, then let running steps end; `ready` is called once the worker polls."""
     await bootstrap(client)
@@ -152,6 +177,9 @@ async def until_stopped(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with worker(client, inventory, base, settings):
+    async with contextlib.AsyncExitStack() as stack:
+        await stack.enter_async_context(worker(client, inventory, base, settings))
+        if site is not None:
+            await stack.enter_async_context(worker_at(client, inventory, base, settings, site))
         ready()
         await stop.wait()

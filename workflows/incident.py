@@ -45,6 +45,10 @@ class Incident(Runbook):
         self._t0, self._uncertain, self._speed = t0, max(first_sign - t0, timedelta()), speed
         self.record.began = t0
 
+    def judged(self, verdict: Verdict) -> None:
+        """Show in the run list what it is about."""
+        workflow.upsert_search_attributes([attributes.VERDICT.value_set(verdict.kind)])
+
     def since(self, when: datetime) -> float:
         """Seconds of the cluster's own time between T0 and then."""
         return round((when - (self._t0 or when)).total_seconds() * self._speed, 1)
@@ -65,7 +69,7 @@ class Incident(Runbook):
         if said:
             self._notes.append(said)
             self.tell_people("changed", change.verdict.sentence, said)
-        workflow.upsert_search_attributes([attributes.VERDICT.value_set(change.verdict.kind)])
+        self.judged(change.verdict)
         self._tell()
 
     def meaning(self, verdict: Verdict) -> str:

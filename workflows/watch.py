@@ -8,24 +8,27 @@ the first look that was not as usual and ends when the cluster is healthy again.
 import asyncio
 import contextlib
 from datetime import datetime, timedelta
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlreadyStartedError
-from temporalio.workflow import ActivityCancellationType, ParentClosePolicy
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, WorkflowAlreadyStartedError
+from temporalio.workflow import ActivityCancellationType, ChildWorkflowHandle, ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from cluster.events import Event, EventBatch
     from cluster.facts import Memory
     from cluster.verdict import Verdict
-    from cluster.watching import SITE_GONE, Change, Opening, Seen, WatchWish
+    from cluster.watching import SITE_GONE, Awaited, Change, Opening, Reach, Seen, WatchWish
     from workflows import attributes
     from workflows.failures import reason
     from workflows.steps import HEARTBEAT
     from workflows.watch_page import WatchSheet, render_watch
 
-LOOK = "facts.watch"
+LOOK, REACH = "facts.watch", "facts.reach"
+# A lost site's worker is gone with it.
+ASKED_THERE = timedelta(seconds=3)
 # A hint makes it look often for a minute; more hints within this time change nothing.
 COVERED = timedelta(seconds=30)
 # How many event ids are remembered here; the gateway remembers more of them.
@@ -57,6 +60,8 @@ class WatchRequest(BaseModel):
     seen: Seen | None = None
     open: Open | None = None
     hinted: bool = False
+    urgent: bool = False
+    nudged: datetime | None = None
     ids: tuple[str, ...] = ()
     received: int = 0
 
@@ -71,6 +76,12 @@ class WatchState(BaseModel):
     open: Open | None
     received: int
     trouble: str
+
+
+def _is_long() -> bool:
+    """A storm of events makes a history long, whatever else happens."""
+    info = workflow.info()
+    return info.is_continue_as_new_suggested() or info.get_current_history_length() > LONG
 
 
 @workflow.defn(name="ClusterWatch")
@@ -89,6 +100,7 @@ class ClusterWatch:
         self._urgent = False
         self._nudged: datetime | None = None
         self._trouble = ""
+        self._following: asyncio.Task[None] | None = None
 
     @workflow.run
     async def run(self, request: WatchRequest | None = None) -> None:
@@ -99,8 +111,7 @@ class ClusterWatch:
             if seen is not None and seen.new:
                 await self._learn(seen)
             self._tell()
-            info = workflow.info()
-            if not self._stopped and (info.is_continue_as_new_suggested() or info.get_current_history_length() > LONG):
+            if not self._stopped and _is_long():
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 workflow.continue_as_new(self._handed_over())
 
@@ -181,10 +192,11 @@ class ClusterWatch:
             cancellation_type=ActivityCancellationType.TRY_CANCEL,
         )
         self._tell()
-        await workflow.wait_condition(lambda: looking.done() or self._stopped or self._hinted)
+        await workflow.wait_condition(lambda: looking.done() or self._stopped or self._hinted or _is_long())
         if not looking.done():
             looking.cancel()
-            self._hinted, self._nudged, self._urgent = False, workflow.now(), True
+            if self._hinted:
+                self._hinted, self._nudged, self._urgent = False, workflow.now(), True
             return None
         try:
             seen: Seen = await looking
@@ -201,6 +213,7 @@ class ClusterWatch:
 
     async def _learn(self, seen: Seen) -> None:
         """A new verdict: show it, tell the open incident, open one where none is."""
+        seen = await self._asked_there(seen)
         self._seen = seen
         workflow.upsert_search_attributes(
             [attributes.VERDICT.value_set(seen.verdict.kind), attributes.CLUSTER.value_set(seen.cluster)]
@@ -211,6 +224,30 @@ class ClusterWatch:
         graver = verdict.kind in SITE_GONE and (self._open is None or self._open.kind != "SiteLoss")
         if graver or (self._open is None and verdict.kind != "healthy"):
             await self._opened(seen)
+
+    async def _asked_there(self, seen: Seen) -> Seen:
+        """A worker that stands at a dark site is asked too, and not waited for: what it reaches is alive."""
+        main = seen.verdict.main
+        if main.kind != "site-lost" or main.where[0] not in seen.workers_at:
+            return seen
+        site = main.where[0]
+        try:
+            found = await workflow.execute_activity(
+                REACH,
+                Awaited(site=site),
+                result_type=Reach,
+                task_queue=f"{workflow.info().task_queue}@{site}",
+                summary=f"the worker at {site}",
+                schedule_to_close_timeout=ASKED_THERE,
+                retry_policy=RetryPolicy(maximum_attempts=1),
+            )
+        except ActivityError:
+            return seen
+        if not found.nodes:
+            return seen
+        alive = f"the worker at {site} answers and reaches {', '.join(found.nodes)}"
+        isolated = main.model_copy(update={"kind": "site-isolated", "reasons": (*main.reasons, alive)})
+        return seen.model_copy(update={"verdict": seen.verdict.model_copy(update={"main": isolated})})
 
     async def _told(self, open_: Open, change: Change) -> None:
         try:
@@ -230,7 +267,7 @@ class ClusterWatch:
         mode = "apply" if seen.policy == "act" else "plan"
         request = {"cluster": seen.cluster, "mode": mode, "opening": opening.model_dump(mode="json")}
         with contextlib.suppress(WorkflowAlreadyStartedError):  # opened by this watch's earlier life
-            await workflow.start_child_workflow(
+            child = await workflow.start_child_workflow(
                 kind,
                 request,
                 id=run,
@@ -238,7 +275,14 @@ class ClusterWatch:
                 static_summary=seen.verdict.sentence[:100],
                 static_details="; ".join(seen.verdict.main.reasons)[:1000],
             )
+            self._following = asyncio.create_task(self._followed(child, run))
         self._open = Open(run=run, key=seen.verdict.key, kind=kind)
+
+    async def _followed(self, child: ChildWorkflowHandle[Any, Any], run: str) -> None:
+        """Whatever its end: it is not open any more."""
+        with contextlib.suppress(FailureError):
+            await child
+        self.closed(run)
 
     # --- what it shows and hands over --------------------------------------------------------------------------
 
@@ -250,6 +294,7 @@ class ClusterWatch:
         self._request, self._seen, self._open = request, request.seen, request.open
         # a signal may have been taken before the first line of this run
         self._hinted = self._hinted or request.hinted
+        self._urgent, self._nudged = request.urgent, request.nudged
         self._ids = [*request.ids, *self._ids][-KNOWN_IDS:]
         self._received += request.received
 
@@ -259,6 +304,8 @@ class ClusterWatch:
             seen=self._seen,
             open=self._open,
             hinted=self._hinted,
+            urgent=self._urgent,
+            nudged=self._nudged,
             ids=tuple(self._ids),
             received=self._received,
         )

@@ -78,7 +78,7 @@ class PveApi:
     """The API of one cluster. Every call may raise one of the seven words, and nothing else."""
 
     def __init__(self, inventory: Inventory, secrets: Secrets, timeout: float | None = None) -> None:
-        self._inventory, self._timeout = inventory, timeout or TIMEOUT
+        self._inventory, self._timeout = inventory, timeout
         self._secrets = secrets
         self._threads = threading.local()
         self._answering = inventory.nodes[0].name
@@ -115,6 +115,7 @@ class PveApi:
         if node not in sessions:
             api = self._inventory.api
             user, _, name = api.token_id.partition("!")
+            limit = self._timeout or TIMEOUT
             backend = https.Backend(
                 self._inventory.node(node).address,
                 port=api.port,
@@ -122,7 +123,7 @@ class PveApi:
                 token_name=name,
                 token_value=self._secrets.read(api.token),
                 verify_ssl=str(self._secrets.path(api.ca)) if api.ca else True,
-                timeout=(min(CONNECT_TIMEOUT, self._timeout), self._timeout),
+                timeout=(min(CONNECT_TIMEOUT, limit), limit),
             )
             sessions[node] = ProxmoxResource(
                 base_url=backend.get_base_url(), session=backend.get_session(), serializer=_Answers(node)

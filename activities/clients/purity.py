@@ -30,7 +30,7 @@ class FlashArray:
     """One array. Every call may raise one of the seven words, and nothing else."""
 
     def __init__(self, array: Array, secrets: Secrets, read_timeout: float | None = None) -> None:
-        self._limits = (CONNECT_TIMEOUT, read_timeout or READ_TIMEOUT)
+        self._read_timeout = read_timeout
         self.name = array.name
         self._array = array
         self._secrets = secrets
@@ -50,7 +50,7 @@ class FlashArray:
                 self._array.address,
                 version=REST_VERSION,
                 api_token=self._secrets.read(self._array.api_token),
-                timeout=self._limits,
+                timeout=(CONNECT_TIMEOUT, self._read_timeout or READ_TIMEOUT),
                 retries=1,  # one new login when the session has expired
                 user_agent="quorate",
                 configuration=configuration,
@@ -61,7 +61,7 @@ class FlashArray:
         """Log in once by hand and out again: the SDK hides why an array cannot be spoken to, and whose token it is."""
         base = f"https://{self._array.address}/api/{REST_VERSION}"
         ca = str(self._secrets.path(self._array.ca)) if self._array.ca is not None else None
-        limit = urllib3.Timeout(connect=self._limits[0], read=self._limits[1])
+        limit = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=self._read_timeout or READ_TIMEOUT)
         headers = {"Content-Type": "application/json", "X-Request-ID": str(uuid.uuid4())}
         token = {"api-token": self._secrets.read(self._array.api_token)}
         with urllib3.PoolManager(ca_certs=ca, timeout=limit, retries=Answers.of(self._array)) as pool:

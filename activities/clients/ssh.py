@@ -70,12 +70,12 @@ class Hosts:
         self._connections: dict[str, asyncssh.SSHClientConnection] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def run(self, host: str, *words: str, limit: float = COMMAND_TIMEOUT) -> Answer:
+    async def run(self, host: str, *words: str, limit: float | None = None) -> Answer:
         """Run one command and wait for its end; the words are quoted, no shell syntax gets through."""
         command = shlex.join(words)
         try:
             connection = await self._connection(host)
-            async with asyncio.timeout(limit):
+            async with asyncio.timeout(limit or COMMAND_TIMEOUT):
                 done = await connection.run(f"LC_ALL=C {command}", check=False)
         except (asyncssh.Error, OSError, TimeoutError) as error:
             self._forget(host)
@@ -88,7 +88,7 @@ class Hosts:
         stdout = Said.of(host, command, str(done.stdout or ""))
         return Answer(host, command, stdout, str(done.stderr or ""), done.exit_status)
 
-    async def read(self, host: str, *words: str, limit: float = COMMAND_TIMEOUT) -> str:
+    async def read(self, host: str, *words: str, limit: float | None = None) -> str:
         """The output of a command that must end with 0."""
         return (await self.run(host, *words, limit=limit)).or_rejected().stdout
 

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from activities.parsing import reader
 
-_VALUE = re.compile(r"^\S+ \(\w+\) = (\d+)\s*$")
+# a u32, and never nothing: with a token of 0 ms every silence would be a death
+_VALUE = re.compile(r"^\S+ \(\w+\) = ([1-9][0-9]{0,9})\s*$")
 
 
 @reader

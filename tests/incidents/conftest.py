@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,15 +29,17 @@ SPEED = 10.0
 class Site(TwinThread):
     """The twin as it is after the deployment, with faults by name."""
 
-    def __init__(self, path: Path) -> None:
-        path.write_text(path.read_text() + f"\nspeed: {SPEED:g}\n")
-        super().__init__(path, speed=SPEED)
+    def __init__(self, path: Path, speed: float = SPEED) -> None:
+        path.write_text(path.read_text() + f"\nspeed: {speed:g}\n")
+        super().__init__(path, speed=speed)
+        self._speed = speed
         self.drills = Drills(self.world)
 
-    def rebuild(self, seed: int | None = None) -> None:
+    def rebuild(self) -> None:
         """As built, every fault ended."""
+        self.world.clock.speed = 20
         self.call(self._twin.reset(built=True))
-        self.world.clock.speed = SPEED
+        self.world.clock.speed = self._speed
         self.drills = Drills(self.world)
 
     def fail(self, fault: str, *where: str) -> None:
@@ -77,9 +80,6 @@ class Watched:
         return self.client.get_workflow_handle(state.open.run)
 
 
-Watch = Callable[..., Awaitable[Watched]]
-
-
 @pytest.fixture(scope="session")
 def running_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     twin = Site(inventory_file(tmp_path_factory.mktemp("site"), "site"))
@@ -94,9 +94,9 @@ def site(running_site: Site) -> Site:
     return running_site
 
 
-@pytest_asyncio.fixture
-async def watched(client: Client, site: Site) -> AsyncIterator[Watched]:
-    """A watch that has found the cluster healthy."""
+@asynccontextmanager
+async def watching(client: Client, site: Site) -> AsyncIterator[Watched]:
+    """A worker, and a watch that has found the cluster healthy."""
     inventory = load(site.path)
     settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1))
     async with worker(client, inventory, site.path.parent, settings):
@@ -109,6 +109,13 @@ async def watched(client: Client, site: Site) -> AsyncIterator[Watched]:
             yield watch
         finally:
             await _ended(client, watch)
+
+
+@pytest_asyncio.fixture
+async def watched(client: Client, site: Site) -> AsyncIterator[Watched]:
+    """A watch of that cluster."""
+    async with watching(client, site) as watch:
+        yield watch
 
 
 async def _ended(client: Client, watch: Watched) -> None:

@@ -1,0 +1,197 @@
+"""`quorate watch`: start and stop the watch of a cluster, and say what it takes the cluster for."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import typer
+from rich.text import Text
+from temporalio.client import (
+    Client,
+    WorkflowExecutionStatus,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from cluster.advice import advice
+from cluster.inventory import Inventory
+from workers.connect import connect
+from workers.errors import Unusable
+from workers.follow import PATIENCE, SILENT, Run
+from workers.incident_phases import BAD, FAINT, GOOD, WARN, span
+from workers.inventory_file import load
+from workers.options import InventoryOption, JsonOption, inventory_path, out
+from workers.settings import Settings
+from workers.steer import ACCEPTED_WITHIN
+from workflows.watch import ClusterWatch, WatchRequest, WatchState
+
+watch_app = typer.Typer(
+    name="watch",
+    no_args_is_help=True,
+    help="The watch of a cluster: it looks by itself, and opens an incident when something lasts.",
+)
+
+DETAILS = (
+    "It asks every vantage point of the cluster by itself, and opens one incident when something is wrong: `SiteLoss` "
+    "for a site, `ClusterIncident` for all else.\n\nThe Update `stop` ends it; an open incident goes on."
+)
+NOBODY_ANSWERS = "start one with `quorate worker` or `quorate up`, then ask again"
+
+
+def watch_id(inventory: Inventory) -> str:
+    """The fixed id: one watch a cluster."""
+    return f"watch/{inventory.name}"
+
+
+async def ensure_watch(client: Client, inventory: Inventory, queue: str) -> bool:
+    """Make sure that the cluster is watched; true when the watch was started now, false when it ran already."""
+    try:
+        await client.start_workflow(
+            ClusterWatch.run,
+            WatchRequest(cluster=inventory.name),
+            id=watch_id(inventory),
+            task_queue=queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+            static_summary=f"watch of {inventory.name}",
+            static_details=DETAILS,
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
+
+
+@watch_app.command()
+def start(inventory: InventoryOption = None) -> None:
+    """Start watching a cluster; started again, it changes nothing."""
+    known = load(inventory_path(inventory))
+
+    async def go() -> bool:
+        return await ensure_watch(await connect(), known, Settings().task_queue)
+
+    said = "is watched from now on" if asyncio.run(go()) else "is watched already"
+    out.print(f"{known.name} {said}; `quorate watch show` says what is seen", markup=False, soft_wrap=True)
+
+
+@watch_app.command()
+def stop(inventory: InventoryOption = None) -> None:
+    """Stop watching a cluster; an open incident goes on."""
+    known = load(inventory_path(inventory))
+
+    async def go() -> bool:
+        handle = await _running(await connect(), known)
+        if handle is None:
+            return False
+        try:
+            await handle.execute_update(ClusterWatch.stop, rpc_timeout=ACCEPTED_WITHIN)
+        except WorkflowUpdateRPCTimeoutOrCancelledError:
+            raise Unusable(f"no worker takes messages for {handle.id}", NOBODY_ANSWERS) from None
+        except (RPCError, WorkflowUpdateFailedError):  # somebody else was faster
+            if await _running(await connect(), known) is not None:
+                raise
+        return True
+
+    done = asyncio.run(go())
+    out.print(f"{known.name} {'is not watched any more' if done else 'is not watched'}", markup=False, soft_wrap=True)
+
+
+@watch_app.command()
+def show(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
+    """Show what the watch takes the cluster for: since when, why, and what would change its mind."""
+    known = load(inventory_path(inventory))
+
+    async def go() -> WatchState:
+        handle = await _running(await connect(), known)
+        if handle is None:
+            raise Unusable(f"{known.name} is not watched", "start it with `quorate watch start`")
+        try:
+            return await handle.query(ClusterWatch.state, rpc_timeout=PATIENCE)
+        except WorkflowQueryFailedError:
+            raise Unusable(f"{handle.id} has not begun yet", "ask again") from None
+        except RPCError as error:
+            if error.status not in SILENT:
+                raise
+            raise Unusable(f"no worker answers for {handle.id}", NOBODY_ANSWERS) from None
+
+    state = asyncio.run(go())
+    if as_json:
+        out.print_json(data=_data(state, known))
+        return
+    for text in lines(state, known, datetime.now(UTC)):
+        out.print(text, soft_wrap=True)
+
+
+async def _running(client: Client, known: Inventory) -> Run | None:
+    handle: Run = client.get_workflow_handle(watch_id(known))
+    try:
+        description = await handle.describe()
+    except RPCError as error:
+        if error.status != RPCStatusCode.NOT_FOUND:
+            raise
+        return None
+    return handle if description.status == WorkflowExecutionStatus.RUNNING else None
+
+
+def lines(state: WatchState, known: Inventory, now: datetime) -> list[Text]:
+    """What a person reads: the verdict first, then why, then what everything else depends on."""
+    verdict = state.verdict
+    trouble = [Text(f"the last look failed: {state.trouble}; it looks again", style=BAD)] if state.trouble else []
+    if verdict is None:
+        return [Text(f"{state.cluster}: looks for the first time", style="bold"), *trouble]
+    style = GOOD if verdict.kind == "healthy" else WARN if verdict.settling else BAD
+    head = Text(f"{state.cluster}: ", style="bold")
+    head.append(verdict.sentence, style=f"bold {style}" if style != BAD else style)
+    since = _since(state)
+    if since is not None:
+        long = span((now - since) / timedelta(seconds=1))
+        head.append(f"   since {since:%Y-%m-%d %H:%M:%S} UTC, for {long}", style="default")
+    found = [head, *trouble]
+    for condition in (verdict.main, *verdict.also):
+        if condition is not verdict.main:
+            found.append(Text(f"also: {condition.key}", style="bold"))
+        found += [_row("because", reason) for reason in condition.reasons]
+        found += [_row("unless", unless) for unless in condition.unless]
+        if condition.kind != "healthy":
+            found.append(_row("by itself", advice(condition).alone))
+    found.append(_row("silent", ", ".join(verdict.silent) or "nobody: every vantage point answers"))
+    found.append(_row("HA's master", _seat(state.memory.master, known)))
+    found.append(_row("incident", state.open.run if state.open else "none is open"))
+    if state.open:
+        found.append(_row("", "quorate incident watch"))
+    found.append(_row("events", f"{state.received} received"))
+    return found
+
+
+def _since(state: WatchState) -> datetime | None:
+    """When the judgement was made; what is still settling is none yet."""
+    settling = state.verdict is not None and state.verdict.settling
+    return state.at if settling else state.memory.steady or state.at
+
+
+def _row(name: str, said: str) -> Text:
+    return Text(f"  {name:<12} ", style=FAINT).append(said, style="default")
+
+
+def _seat(master: str, known: Inventory) -> str:
+    if not master:
+        return "not known yet"
+    site = next((site.name for site in known.sites if master in {node.name for node in site.nodes}), "no known site")
+    return f"{master} at {site}"
+
+
+def _data(state: WatchState, known: Inventory) -> dict[str, Any]:
+    """The watch's own words, and in front of them what most scripts ask for."""
+    verdict = state.verdict
+    since = _since(state)
+    return {
+        "cluster": state.cluster,
+        "kind": verdict.kind if verdict else None,
+        "sentence": verdict.sentence if verdict else None,
+        "since": since.isoformat() if since else None,
+        "master": {"node": state.memory.master or None, "seat": _seat(state.memory.master, known)},
+        "incident": state.open.run if state.open else None,
+        **state.model_dump(mode="json", include={"verdict", "at", "received", "trouble"}),
+    }
