@@ -73,6 +73,7 @@ bench: setup  ## measure one deployment (also var/bench.json), the twin's cost a
 	@.venv/bin/python -m bench.twin
 	@.venv/bin/python -m bench.engine
 	@.venv/bin/python -m bench.gateway
+	@.venv/bin/python -m bench.watch
 
 setup: .venv/.complete  ## the virtual environment, from the lock file
 

@@ -1,4 +1,4 @@
-"""`python -m tests.record`: record the histories that the replay test reads."""
+"""`python -m tests.record [deploy|incidents]`: record the histories that the replay test reads."""
 
 import asyncio
 import contextlib
@@ -15,6 +15,7 @@ from temporalio.client import WorkflowFailureError
 from cluster.plan import Mode
 from lab.faults import Fault
 from tests.conftest import APPLY, Deployment, Start, working
+from tests.incidents.conftest import Site, watching
 from tests.runs import parked, until
 from tests.twin import TwinThread, inventory_file
 from workers.embedded import TemporalServer, free_port
@@ -95,7 +96,37 @@ async def record() -> None:
         twin.stop()
 
 
+async def record_incidents() -> None:
+    """A site that is lost and comes back, a node that goes and comes back, and the watch that saw both."""
+    with tempfile.TemporaryDirectory() as folder:
+        site = Site(inventory_file(Path(folder)))
+        server = TemporalServer(database=None, port=free_port(), ui_port=None, log=Path(folder) / "temporal.log")
+        client = await server.start(print)
+        site.rebuild()
+        async with watching(client, site) as watched:
+            keep = Recorder(site, None).keep  # type: ignore[arg-type]  # nothing is deployed
+            site.fail("node", "pxmx01-01")
+            run = await watched.incident()
+            await until(run, lambda found: any(step.title == "To do 1" for step in found))
+            site.restore("node", "pxmx01-01")
+            await keep("incident-explained", run)
+            await watched.until(lambda state: state.open is None, "the end")
+            site.world.cluster.ha.resources["vm:301"]["failback"] = 1
+            site.fail("site-power", "site-a")
+            run = await watched.incident()
+            await until(run, lambda found: any(step.title == "site-a is back" for step in found), within=60)
+            site.restore("site-power", "site-a")
+            await keep("site-loss-followed", run)
+            await watched.handle.execute_update("stop")
+            await keep("watch-of-both", watched.handle)
+        await server.stop()
+        site.stop()
+
+
 if __name__ == "__main__":
-    asyncio.run(record())
+    if sys.argv[1:] != ["incidents"]:
+        asyncio.run(record())
+    if sys.argv[1:] != ["deploy"]:
+        asyncio.run(record_incidents())
     sys.stdout.flush()
     os._exit(0)

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from workers import follow, gateway_commands, run_commands, steer
 from workers.connect import connect
+from workers.connect_commands import connect_app
 from workers.embedded import TemporalServer
 from workers.errors import Unusable
 from workers.incident_commands import incident_app
@@ -43,6 +44,7 @@ app = typer.Typer(
 app.add_typer(lab, name="lab")
 app.add_typer(watch_app, name="watch")
 app.add_typer(incident_app, name="incident")
+app.add_typer(connect_app, name="connect")
 
 
 for command in (*run_commands.COMMANDS, *gateway_commands.COMMANDS):

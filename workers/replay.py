@@ -10,6 +10,7 @@ from workers.catalogue import types
 from workers.connect import CONVERTER
 from workers.run import FAILURES, SANDBOX
 from workflows.claim import Claim
+from workflows.watch import ClusterWatch
 
 
 @dataclass
@@ -24,7 +25,7 @@ class Replayed:
 def replayer() -> Replayer:
     """With the converter, sandbox and failure types of the worker, or replay would lie."""
     return Replayer(
-        workflows=[*ALL_RUNBOOKS, Claim],
+        workflows=[*ALL_RUNBOOKS, Claim, ClusterWatch],
         data_converter=CONVERTER,
         workflow_runner=SANDBOX,
         workflow_failure_exception_types=FAILURES,
@@ -34,7 +35,8 @@ def replayer() -> Replayer:
 async def running_runs(client: Client) -> list[Replayed]:
     """Every run that is going on, replayed with the code of this build."""
     found: list[Replayed] = []
-    async for run in client.list_workflows(f"ExecutionStatus = 'Running' AND ({types()} OR WorkflowType = 'Claim')"):
+    ours = f"{types()} OR WorkflowType = 'Claim' OR WorkflowType = 'ClusterWatch'"
+    async for run in client.list_workflows(f"ExecutionStatus = 'Running' AND ({ours})"):
         history = await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
         outcome = await replayer().replay_workflow(history, raise_on_replay_failure=False)
         trouble = str(outcome.replay_failure).splitlines()[0] if outcome.replay_failure else None

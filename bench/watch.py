@@ -1,0 +1,81 @@
+"""What watching a healthy cluster costs: `python -m bench.watch`. CPU of the worker, while nothing happens.
+
+Twin, server and worker are processes of their own; only the worker's time counts. Figures go to var/bench-watch.json
+as well.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from workers.children import TWIN_READY, WORKER_READY, Child
+from workers.embedded import TemporalServer, free_port
+from workers.inventory_file import load
+from workers.options import EXAMPLE
+from workflows.watch import ClusterWatch, WatchRequest
+
+WARM, MEASURED = 30.0, 90.0
+GOAL = 200
+RESULT = Path("var/bench-watch.json")
+
+
+def used(pid: int) -> float:
+    """Seconds of CPU that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def measure() -> dict[str, Any]:
+    """One healthy cluster, six nodes: CPU a second, and history that grows or does not."""
+    cluster = load(EXAMPLE).name
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder)
+        twin = Child("the twin", ["lab", "up", "--built", "-i", str(EXAMPLE)], log=state / "twin.log")
+        server = TemporalServer(database=state / "t.db", port=free_port(), ui_port=None, log=state / "log")
+        client = await server.start(print)
+        worker = None
+        try:
+            await twin.says(TWIN_READY, 120)
+            address = {"TEMPORAL_ADDRESS": server.address}
+            worker = Child("the worker", ["worker", "-i", str(EXAMPLE)], log=state / "worker.log", environment=address)
+            await worker.says(WORKER_READY)
+            idle = used(worker.pid)
+            await asyncio.sleep(20)
+            idle = (used(worker.pid) - idle) / 20
+            watch = await client.start_workflow(
+                ClusterWatch.run, WatchRequest(), id=f"watch/{cluster}", task_queue="runbooks"
+            )
+            await asyncio.sleep(WARM)
+            events = (await watch.describe()).history_length
+            before = used(worker.pid)
+            await asyncio.sleep(MEASURED)
+            busy = (used(worker.pid) - before) / MEASURED
+            state_ = await watch.query(ClusterWatch.state)
+            verdict = state_.verdict.kind if state_.verdict else "?"
+            grown = (await watch.describe()).history_length - events
+        finally:
+            if worker is not None:
+                worker.stop()
+            twin.stop()
+            await server.stop()
+    return {
+        "verdict": verdict,
+        "worker_without_a_watch_ms_per_second": round(idle * 1000, 2),
+        "worker_with_a_watch_ms_per_second": round(busy * 1000, 2),
+        "watched_clusters_per_core": round(1 / max(busy - idle, 0.0001)),
+        "goal_clusters_per_core": GOAL,
+        "history_events_grown_in_90_s": grown,
+    }
+
+
+if __name__ == "__main__":
+    found = asyncio.run(measure())
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(found, indent=2) + "\n")
+    print(json.dumps(found, indent=2))
+    sys.stdout.flush()
+    os._exit(0)
