@@ -123,7 +123,7 @@ class _Watcher:
                 return self._seen(verdict, new=False)
             activity.heartbeat(Beat(verdict=verdict.sentence, memory=self.memory))
             rhythm = self._inventory.watch
-            pause = rhythm.alert if self._alarmed(verdict) else rhythm.quick / 2
+            pause = rhythm.alert if self._alarmed(verdict) else rhythm.quick
             await asyncio.sleep(pause.total_seconds() / self._inventory.speed)
             verdict = await self._look(everybody=self._alarmed(verdict))
 

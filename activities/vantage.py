@@ -105,6 +105,7 @@ class Vantages:
         self._inventory, self._clients = inventory, clients
         # a rehearsal's time runs faster, but no machine answers faster for that
         self._limit = max(0.5, LIMIT / inventory.speed)
+        self._portals: dict[str, list[Item]] = {}
         epoch = datetime.now(UTC)
         self.all: list[Vantage] = []
         for site in inventory.sites:
@@ -190,7 +191,10 @@ class Vantages:
             array = self._clients.arrays[name]
             link = array.connection(self._inventory.peer(name).name)
             iqns = {node.iqn: node.name for node in self._inventory.nodes}
-            return array_view(array.pod(self._inventory.pod.name), link, array.initiators(), array.portals(), iqns)
+            if name not in self._portals:  # nobody adds a port while a watch looks
+                self._portals[name] = array.portals()
+            pod = array.pod(self._inventory.pod.name)
+            return array_view(pod, link, array.initiators(), self._portals[name], iqns)
 
         return lambda: self._threaded(ask)
 

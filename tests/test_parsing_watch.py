@@ -1,12 +1,16 @@
 """What the watch reads from hosts: texts of the real programs (reference: host-outputs), whole, cut and spoilt."""
 
+import contextlib
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from activities.errors import Unreachable
+from activities.parsing import iscsi, lvm, multipath, system, votes
 from activities.parsing.links import LinkCount, parse_links
 from activities.parsing.lvm import parse_open
 from activities.parsing.totem import parse_milliseconds
@@ -286,3 +290,33 @@ def test_any_text_is_read_or_refused(text: str):
 def test_a_cut_list_never_has_a_client_more(text: str, end: int):
     """What is missing at the end can hide a client and never make one up."""
     assert set(parse_clients(text[:end]) if end > 8 else ()) <= set(parse_clients(text))
+
+
+READERS = [
+    iscsi.parse_targets,
+    iscsi.parse_sessions,
+    iscsi.parse_initiator,
+    lvm.parse_volume_groups,
+    lvm.parse_signatures,
+    lvm.parse_open,
+    multipath.parse_maps,
+    system.parse_round_trip,
+    system.parse_installed,
+    system.parse_clock,
+    votes.parse_votes,
+    parse_links,
+    parse_milliseconds,
+    parse_clients,
+]
+CAPTURES = [path.read_text() for path in sorted((Path(__file__).parent / "captures").glob("*.txt"))] + [SIX]
+
+
+@pytest.mark.parametrize("parse", READERS, ids=[parse.__name__ for parse in READERS])
+@given(
+    text=st.sampled_from(CAPTURES), cut=st.integers(0, 4000), noise=st.text(max_size=30), garbage=st.text(max_size=200)
+)
+def test_no_text_breaks_a_reader(parse: Callable[[str], object], text: str, cut: int, noise: str, garbage: str):
+    """Real texts of any program, cut and spoilt anywhere, and plain garbage: read, or refused in our words."""
+    for one in (text[:cut], text[:cut] + noise + text[cut:], garbage, ""):
+        with contextlib.suppress(Unreachable):
+            parse(one)

@@ -61,19 +61,3 @@ async def test_an_observer_changes_nothing(site: Site, client: Client):
             assert site.world.cluster.ha.resources["vm:301"]["failback"] == 1
     finally:
         site.path.write_text(text)
-
-
-async def test_a_guest_that_cannot_start_is_listed_with_the_reason(site: Site, watched: Watched):
-    """HA gives up; the incident says so, and goes on."""
-    site.world.cluster.guests[300].lock = "create"
-    site.fail("site-power", "site-a")
-    run = await watched.incident()
-    await _waits_for_the_site(run)
-    site.restore("site-power", "site-a")
-    await ended(run)
-
-    report = SiteLossReport.model_validate(await run.result())
-    assert [one.sid for one in report.back if one.ok] == ["vm:301"]
-    assert report.not_back == {
-        "vm:300": "is in error: HA gave up starting it; mend the cause, then set it to disabled and to started again"
-    }

@@ -21,6 +21,7 @@ class Scenario:
     faults: tuple[tuple[str, ...], ...]
     kind: Kind
     where: tuple[str, ...] = ()
+    prefers: str = ""  # the pod's failover preference: without one the mediator's race is a matter of luck
 
 
 SCENARIOS = (
@@ -29,7 +30,7 @@ SCENARIOS = (
     Scenario("inter-site", ("I-03",), (("inter-site",),), "sites-parted", ("site-a", "site-b")),
     Scenario(
         "inter-site-and-replication", ("I-03",), (("inter-site",), ("replication",)), "sites-parted",
-        ("site-a", "site-b"),
+        ("site-a", "site-b"), prefers=B,
     ),
     Scenario("witness", ("I-04",), (("witness",),), "witness-lost", ("qdevice",)),
     Scenario("witness-link", ("I-04",), (("witness-link", "site-a"),), "witness-lost", ("qdevice", "site-a")),
@@ -38,7 +39,7 @@ SCENARIOS = (
         "both-sites", ("I-06", "I-07"), (("site-power", "site-a"), ("site-power", "site-b")), "quorum-lost"
     ),
     Scenario("array", ("I-08",), (("array", A),), "array-lost", (A,)),
-    Scenario("replication", ("I-09",), (("replication",),), "replication-lost"),
+    Scenario("replication", ("I-09",), (("replication",),), "replication-lost", (B,), prefers=A),
     Scenario("mediator", ("I-10",), (("mediator",),), "mediator-lost", (A, B)),
     Scenario("mediator-of-one", ("I-10",), (("mediator", "site-a"),), "mediator-lost", (A,)),
     Scenario("portal", ("I-13",), (("portal", A, "0"),), "paths-degraded"),
