@@ -61,3 +61,20 @@ async def test_an_observer_changes_nothing(site: Site, client: Client):
             assert site.world.cluster.ha.resources["vm:301"]["failback"] == 1
     finally:
         site.path.write_text(text)
+
+
+async def test_a_site_that_is_cut_off_is_followed_to_the_end(site: Site, watched: Watched):
+    """Isolated, not dark: its nodes with HA guests reset themselves, and the guests come back all the same."""
+    site.fail("site-network", "site-a")
+    run = await watched.incident()
+    state = await watched.state()
+    assert state.verdict is not None
+    assert state.verdict.kind == "site-isolated"
+    await _waits_for_the_site(run)
+    site.restore("site-network", "site-a")
+    await ended(run, 90)
+
+    report = SiteLossReport.model_validate(await run.result())
+    assert {one.sid for one in report.back if one.ok} == {"vm:300", "vm:301"}
+    assert set(report.timeline.fenced) == {"pxmx01-01", "pxmx01-02"}
+    assert report.not_back == {}
