@@ -50,7 +50,7 @@ LOSSES = ("site-lost", "site-isolated")
 GRAVE = (*LOSSES, "sites-parted", "quorum-lost")
 STALE = seconds(14)
 
-many = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # --- anything at all ------------------------------------------------------------------------------------------------
 
