@@ -45,6 +45,12 @@ class Changes(Ledger):
             attempt.begin(intent)
 
 
+def made_so_far(ledger: Ledger) -> tuple[Intent, ...]:
+    """The changes of this attempt and of earlier ones whose answer was lost."""
+    attempt = CURRENT.get()
+    return attempt.made.and_then(ledger.changes) if attempt else ledger.changes
+
+
 def stop_here() -> None:
     """A place where nothing is half done: CancelledError when the attempt was asked to stop."""
     if activity.is_cancelled():

@@ -6,7 +6,7 @@ Facts, memory and verdict are pure (`cluster.facts`, `cluster.verdict`); here th
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
@@ -20,12 +20,12 @@ from cluster.facts import ArrayLook, ClusterLook, Facts, Memory, PowerLook, Vote
 from cluster.inventory import Inventory
 from cluster.plan import Finding
 from cluster.verdict import Verdict, judge, turned
-from cluster.watching import Awaited, Beat, Reach, Seen, Suspected, WatchWish
+from cluster.watching import SITE_GONE, Awaited, Beat, Reach, Seen, Suspected, WatchWish
 
 # A look's answers are waited for so long; who is slower is judged by what it said before, until its limit is over.
 GRACE = 0.4
 # These cannot wait: a person, or the incident, has to know within seconds. Two looks in a row must say so.
-URGENT: tuple[Kind, ...] = ("quorum-lost", "sites-parted", "site-lost", "site-isolated")
+URGENT: tuple[Kind, ...] = ("quorum-lost", "sites-parted", *SITE_GONE)
 
 
 class Watching:
@@ -86,17 +86,14 @@ def _earlier() -> Memory | None:
     return None
 
 
-class _asking(contextlib.AbstractContextManager[Vantages]):  # noqa: N801  # reads as a verb where it is used
+@contextlib.contextmanager
+def _asking(inventory: Inventory, clients: Clients) -> Iterator[Vantages]:
     """Vantage points, and nobody left waiting for them."""
-
-    def __init__(self, inventory: Inventory, clients: Clients) -> None:
-        self._vantages = Vantages(inventory, clients)
-
-    def __enter__(self) -> Vantages:
-        return self._vantages
-
-    def __exit__(self, *_: object) -> None:
-        for vantage in self._vantages.all:
+    vantages = Vantages(inventory, clients)
+    try:
+        yield vantages
+    finally:
+        for vantage in vantages.all:
             vantage.drop()
 
 
@@ -187,7 +184,6 @@ class _Watcher:
             return
         with contextlib.suppress(ApplicationError):
             self.memory = self.memory.model_copy(update={"totem": await self._vantages.totem(settled[0])})
-            self._started = datetime.now(UTC)
         self._totem_read = facts.at
 
     def _count(self, verdict: Verdict, now: datetime) -> None:

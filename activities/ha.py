@@ -5,14 +5,13 @@ HA fences and restarts. Nothing here starts, stops, moves or unlocks a guest.
 
 import asyncio
 import time
-from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import Unreachable
-from activities.parsing.lvm import parse_open
+from activities.storage import open_volumes
 from cluster.recovery import (
     Back,
     FencingFinding,
@@ -27,8 +26,7 @@ from cluster.recovery import (
 )
 
 if TYPE_CHECKING:
-    from activities.clients.proxmox import PveApi
-    from activities.clients.ssh import Hosts as SshHosts
+    from activities.vantage import Clients
 
 POLL = 1.0
 # Guests that come back within this time are told of together.
@@ -38,8 +36,8 @@ TOGETHER = 1.0
 class Ha:
     """Activities that watch HA. `speed` is how much faster than the wall a rehearsal's time runs."""
 
-    def __init__(self, api: "PveApi", ssh: "SshHosts", threads: Executor, speed: float = 1.0) -> None:
-        self._api, self._ssh, self._threads, self._speed = api, ssh, threads, speed
+    def __init__(self, clients: "Clients", speed: float = 1.0) -> None:
+        self._api, self._ssh, self._threads, self._speed = clients.api, clients.ssh, clients.threads, speed
         self._view: tuple[float, HaView] | None = None
         self._reading = asyncio.Lock()
 
@@ -74,7 +72,7 @@ class Ha:
             decided |= fresh
             if time.monotonic() > until:
                 return _recovery(wish, decided, view)
-            activity.heartbeat([f"{sid} {waits_for(sid, view, frozenset())}" for sid in open_ones[:3]])
+            activity.heartbeat([f"{sid} {waits_for(sid, view, _lost(wish, view))}" for sid in open_ones[:3]])
             await asyncio.sleep((TOGETHER if decided else POLL) / self._speed)
 
     async def _back(self, sid: str, view: HaView, wish: RecoveryWish) -> Back | None:
@@ -105,14 +103,9 @@ class Ha:
         return proof
 
     async def _open_on(self, vmid: int, wish: RecoveryWish) -> list[str]:
-        command = ("lvs", "--reportformat", "json", "-o", "lv_name,lv_attr", wish.vg)
-        texts = await asyncio.gather(*(self._ssh.read(node, *command, limit=10.0) for node in wish.survivors))
+        found = await open_volumes(self._ssh, wish.survivors, wish.vg, limit=10.0)
         prefix = f"vm-{vmid}-"
-        return [
-            node
-            for node, text in zip(wish.survivors, texts, strict=True)
-            if any(name.startswith(prefix) for name in parse_open(text))
-        ]
+        return [node for node, names in found.items() if any(name.startswith(prefix) for name in names)]
 
     async def _agent(self, path: str) -> bool:
         try:
@@ -160,8 +153,12 @@ def ha_view(found: dict[str, Any]) -> HaView:
     )
 
 
+def _lost(wish: RecoveryWish, view: HaView) -> frozenset[str]:
+    return frozenset(view.nodes) - set(wish.survivors)
+
+
 def _recovery(wish: RecoveryWish, decided: dict[str, Back], view: HaView) -> RecoveryFinding:
-    waiting = {sid: waits_for(sid, view, frozenset()) for sid in wish.pending if sid not in decided}
+    waiting = {sid: waits_for(sid, view, _lost(wish, view)) for sid in wish.pending if sid not in decided}
     back = [f"{one.sid} on {one.node}" for one in decided.values() if one.ok]
     lost = [f"{one.sid} {one.text}" for one in decided.values() if not one.ok]
     said = [", ".join(back[:6]) + (f" and {len(back) - 6} more" if len(back) > 6 else "")] if back else []

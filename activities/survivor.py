@@ -9,9 +9,9 @@ from temporalio.exceptions import ApplicationError
 
 from activities.errors import NotYet, Refuted
 from activities.parsing.links import parse_links
-from activities.parsing.lvm import parse_open
 from activities.parsing.multipath import parse_maps
 from activities.parsing.votes import VoteCount, parse_votes
+from activities.storage import open_volumes
 from cluster.inventory import Inventory
 from cluster.plan import Finding
 
@@ -114,11 +114,10 @@ class Survivor:
     async def volumes(self, which: SiteName) -> Finding:
         """No volume of the group is open on two nodes of the cluster; `which` is the site that has come back."""
         nodes = [node.name for node in self._inventory.nodes]
-        command = ("lvs", "--reportformat", "json", "-o", "lv_name,lv_attr", self._inventory.storage.vg)
-        texts = await asyncio.gather(*(self._ssh.read(node, *command, limit=PATHS_LIMIT) for node in nodes))
+        found = await open_volumes(self._ssh, nodes, self._inventory.storage.vg, limit=PATHS_LIMIT)
         holders: dict[str, list[str]] = {}
-        for node, text in zip(nodes, texts, strict=True):
-            for volume in parse_open(text):
+        for node, volumes in found.items():
+            for volume in volumes:
                 holders.setdefault(volume, []).append(node)
         if twice := {volume: on for volume, on in holders.items() if len(on) > 1}:
             said = "; ".join(f"{volume} is open on {' and '.join(on)}" for volume, on in sorted(twice.items()))

@@ -8,7 +8,6 @@ Temporal, the SDKs, and every moment in which a device was ready and nobody had 
 import asyncio
 import json
 import os
-import sys
 import tempfile
 import urllib.request
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 
 from temporalio.client import Client
 
+from bench.figures import resident, told
 from cluster.plan import Mode
 from lab.twin import control_url
 from runbooks.deploy import DeployReport, DeployStretchedCluster
@@ -36,13 +36,6 @@ def control(url: str, method: str = "GET") -> dict[str, Any]:
         return json.load(answer)
 
 
-def peak_memory(pid: int) -> int:
-    """The most resident memory a process has had, in bytes."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024
-
-
 async def one_deployment(client: Client, base: str, worker: Child, cluster: str) -> dict[str, Any]:
     """Deploy once on bare arrays; what was measured."""
     control(f"{base}/reset", "POST")
@@ -60,7 +53,7 @@ async def one_deployment(client: Client, base: str, worker: Child, cluster: str)
         "ratio_goal": GOAL,
         "history_events": described.history_length,
         "history_bytes": described.raw_description.workflow_execution_info.history_size_bytes,
-        "worker_peak_bytes": peak_memory(worker.pid),
+        "worker_peak_bytes": resident(worker.pid, "VmHWM"),
     }
 
 
@@ -90,9 +83,4 @@ async def measure() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    measured = asyncio.run(measure())
-    Path("var").mkdir(exist_ok=True)
-    Path("var/bench.json").write_text(json.dumps(measured, indent=2) + "\n")
-    print(json.dumps(measured, indent=2))
-    sys.stdout.flush()
-    os._exit(0)
+    told(asyncio.run(measure()), "bench")

@@ -5,7 +5,6 @@ The embedded server on a file, one worker in a process of its own. Figures go to
 
 import asyncio
 import itertools
-import json
 import os
 import statistics
 import sys
@@ -19,6 +18,8 @@ from typing import Any
 from temporalio import activity, workflow
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
+
+from bench.figures import resident, told
 
 with workflow.unsafe.imports_passed_through():
     from cluster.plan import Finding, Mode
@@ -35,7 +36,6 @@ QUEUE = "bench"
 STEPS, SHORT, AT_ONCE, OPEN = 320, 10, 50, 500
 RUNS = 200
 GOAL_MS = 12.0
-RESULT = Path("var/bench-engine.json")
 
 
 class IdleRequest(RunbookRequest):
@@ -179,12 +179,6 @@ async def stepped(handle: WorkflowHandle[Idle, RunbookReport]) -> None:
         await asyncio.sleep(0.2)
 
 
-def resident(pid: int) -> int:
-    """Resident memory of a process, in bytes."""
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) * 1024
-
-
 async def measure() -> dict[str, Any]:
     """Start server and worker, measure, stop both."""
     with tempfile.TemporaryDirectory() as folder:
@@ -208,9 +202,4 @@ async def measure() -> dict[str, Any]:
 if __name__ == "__main__":
     if "--worker" in sys.argv:
         asyncio.run(work())
-    found = asyncio.run(measure())
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(found, indent=2) + "\n")
-    print(json.dumps(found, indent=2))
-    sys.stdout.flush()
-    os._exit(0)
+    told(asyncio.run(measure()), "bench-engine")

@@ -23,6 +23,7 @@ from temporalio import workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
+from bench.figures import resident, told
 from cluster.events import EventBatch
 from workers.connect import connect
 from workers.embedded import TemporalServer, free_port
@@ -33,7 +34,6 @@ QUEUE = "bench"
 EVENTS, AT_ONCE = 10_000, 64
 MINUTE = 60.0
 SECRET = "of-the-bench"  # noqa: S105  # for a gateway on loopback that lives as long as the bench
-RESULT = Path("var/bench-gateway.json")
 GATEWAY = "import typer; from workers.gateway_commands import gateway; typer.run(gateway)"
 
 
@@ -80,12 +80,6 @@ async def child(environment: dict[str, str], *words: str) -> AsyncIterator[async
     finally:
         process.terminate()
         await process.wait()
-
-
-def resident(pid: int, field: str = "VmRSS") -> int:
-    """Resident memory of a process in bytes: now, or with VmHWM the most it ever had."""
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(field))
-    return int(line.split()[1]) * 1024
 
 
 def inventory_file(folder: Path, cluster: str) -> Path:
@@ -180,9 +174,4 @@ async def measure(*, minute: bool) -> dict[str, Any]:
 if __name__ == "__main__":
     if "--worker" in sys.argv:
         asyncio.run(work())
-    figures = asyncio.run(measure(minute="--minute" in sys.argv))
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(figures, indent=2) + "\n")
-    print(json.dumps(figures, indent=2))
-    sys.stdout.flush()
-    os._exit(0)
+    told(asyncio.run(measure(minute="--minute" in sys.argv)), "bench-gateway")

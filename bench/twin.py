@@ -4,8 +4,6 @@ The figures of issue 4: a start under 2 s, idle under 3 % of a core, under 250 M
 """
 
 import asyncio
-import json
-import os
 import tempfile
 import time
 import urllib.request
@@ -14,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from bench.figures import cpu_seconds, resident, told
 from bench.sizes import grown
 from lab.twin import control_url
 from workers.children import TWIN_READY, Child
@@ -23,18 +22,6 @@ from workers.options import EXAMPLE
 IDLE_FOR = 30.0
 SETTLES_IN = 30.0  # HA takes its guests over
 GOALS = {"start_seconds": 2.0, "idle_cpu_percent": 3.0, "memory_bytes": 250_000_000}
-
-
-def cpu_seconds(pid: int) -> float:
-    """Processor time of a process so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident(pid: int) -> int:
-    """Resident memory in bytes."""
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
-    return int(line.split()[1]) * 1024
 
 
 async def one(inventory: Path, log: Path) -> dict[str, Any]:
@@ -75,4 +62,4 @@ async def measure() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(measure()), indent=2))
+    told(asyncio.run(measure()), "bench-twin")

@@ -5,33 +5,26 @@ as well.
 """
 
 import asyncio
-import json
-import os
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from bench.figures import cpu_seconds, told
+from cluster.watching import watch_id
 from workers.children import TWIN_READY, WORKER_READY, Child
 from workers.embedded import TemporalServer, free_port
 from workers.inventory_file import load
 from workers.options import EXAMPLE
-from workflows.watch import ClusterWatch, WatchRequest
+from workers.watch_commands import ensure_watch
+from workflows.watch import ClusterWatch
 
 WARM, MEASURED = 30.0, 90.0
 GOAL = 200
-RESULT = Path("var/bench-watch.json")
-
-
-def used(pid: int) -> float:
-    """Seconds of CPU that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def measure() -> dict[str, Any]:
     """One healthy cluster, six nodes: CPU a second, and history that grows or does not."""
-    cluster = load(EXAMPLE).name
+    inventory = load(EXAMPLE)
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder)
         twin = Child("the twin", ["lab", "up", "--built", "-i", str(EXAMPLE)], log=state / "twin.log")
@@ -43,17 +36,16 @@ async def measure() -> dict[str, Any]:
             address = {"TEMPORAL_ADDRESS": server.address}
             worker = Child("the worker", ["worker", "-i", str(EXAMPLE)], log=state / "worker.log", environment=address)
             await worker.says(WORKER_READY)
-            idle = used(worker.pid)
+            idle = cpu_seconds(worker.pid)
             await asyncio.sleep(20)
-            idle = (used(worker.pid) - idle) / 20
-            watch = await client.start_workflow(
-                ClusterWatch.run, WatchRequest(), id=f"watch/{cluster}", task_queue="runbooks"
-            )
+            idle = (cpu_seconds(worker.pid) - idle) / 20
+            await ensure_watch(client, inventory, "runbooks")
+            watch = client.get_workflow_handle(watch_id(inventory.name))
             await asyncio.sleep(WARM)
             events = (await watch.describe()).history_length
-            before = used(worker.pid)
+            before = cpu_seconds(worker.pid)
             await asyncio.sleep(MEASURED)
-            busy = (used(worker.pid) - before) / MEASURED
+            busy = (cpu_seconds(worker.pid) - before) / MEASURED
             state_ = await watch.query(ClusterWatch.state)
             verdict = state_.verdict.kind if state_.verdict else "?"
             grown = (await watch.describe()).history_length - events
@@ -73,9 +65,4 @@ async def measure() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    found = asyncio.run(measure())
-    RESULT.parent.mkdir(exist_ok=True)
-    RESULT.write_text(json.dumps(found, indent=2) + "\n")
-    print(json.dumps(found, indent=2))
-    sys.stdout.flush()
-    os._exit(0)
+    told(asyncio.run(measure()), "bench-watch")

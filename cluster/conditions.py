@@ -4,45 +4,30 @@ Each condition says where, from which words of which vantage points, and what wo
 """
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
 from cluster.facts import ArrayLook, CopyLook, Facts, Memory, VotesLook
 from cluster.inventory import Inventory, Site
 
+# The gravest first: what a person has to know before anything else.
 Kind = Literal[
     "quorum-lost",
     "sites-parted",
     "site-lost",
     "site-isolated",
     "node-lost",
+    "undetermined",
     "array-lost",
     "witness-lost",
     "replication-lost",
     "mediator-lost",
     "resyncing",
     "paths-degraded",
-    "undetermined",
     "healthy",
 ]
-
-# The gravest first: what a person has to know before anything else.
-GRAVITY: tuple[Kind, ...] = (
-    "quorum-lost",
-    "sites-parted",
-    "site-lost",
-    "site-isolated",
-    "node-lost",
-    "undetermined",
-    "array-lost",
-    "witness-lost",
-    "replication-lost",
-    "mediator-lost",
-    "resyncing",
-    "paths-degraded",
-    "healthy",
-)
+GRAVITY: tuple[Kind, ...] = get_args(Kind)
 
 
 class Condition(BaseModel):

@@ -6,17 +6,15 @@ is `cluster.verdict`.
 
 from datetime import datetime, timedelta
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
+
+from cluster.nouns import Value
 
 # The engine stands at neither site: a third failure domain, beside the witness's.
 ENGINE, WITNESS = "engine", "witness"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Look(_Frozen):
+class Look(Value):
     """One answer of one vantage point, or its silence.
 
     `at` is when the answer came, by the worker's clock; `silent` says why there was none.
@@ -35,7 +33,7 @@ class Look(_Frozen):
         return not self.silent
 
 
-class Totem(_Frozen):
+class Totem(Value):
     """Corosync's own times, as the cluster runs with them (``runtime.config.totem``)."""
 
     token: timedelta
@@ -68,12 +66,12 @@ class ClusterLook(Look):
     `services` are ``sid -> (state, node)``; `guests` is every running guest, under HA or not, as ``vmid -> node``.
     """
 
-    ids: dict[int, str] = {}
+    ids: dict[int, str] = Field(default_factory=dict)
     quorate: bool = False
     master: str = ""
-    node_states: dict[str, str] = {}
-    services: dict[str, tuple[str, str]] = {}
-    guests: dict[int, str] = {}
+    node_states: dict[str, str] = Field(default_factory=dict)
+    services: dict[str, tuple[str, str]] = Field(default_factory=dict)
+    guests: dict[int, str] = Field(default_factory=dict)
 
 
 class WitnessLook(Look):
@@ -82,7 +80,7 @@ class WitnessLook(Look):
     clients: tuple[int, ...] = ()
 
 
-class CopyLook(_Frozen):
+class CopyLook(Value):
     """One array's copy of the pod, as the array that was asked tells it."""
 
     status: str
@@ -95,9 +93,9 @@ class CopyLook(_Frozen):
 class ArrayLook(Look):
     """What an array says: the pod's copies by array, its link to the peer, and who is logged in at how many ports."""
 
-    copies: dict[str, CopyLook] = {}
+    copies: dict[str, CopyLook] = Field(default_factory=dict)
     replication: str = ""
-    logins: dict[str, int] = {}
+    logins: dict[str, int] = Field(default_factory=dict)
     portals: int = 0
 
 
@@ -107,15 +105,15 @@ class PowerLook(Look):
     on: bool | None = None
 
 
-class Facts(_Frozen):
+class Facts(Value):
     """The newest look of every vantage point, by its name; `at` is now."""
 
     at: datetime
-    votes: dict[str, VotesLook] = {}
-    cluster: dict[str, ClusterLook] = {}
+    votes: dict[str, VotesLook] = Field(default_factory=dict)
+    cluster: dict[str, ClusterLook] = Field(default_factory=dict)
     witness: WitnessLook | None = None
-    arrays: dict[str, ArrayLook] = {}
-    power: dict[str, PowerLook] = {}
+    arrays: dict[str, ArrayLook] = Field(default_factory=dict)
+    power: dict[str, PowerLook] = Field(default_factory=dict)
 
     @property
     def looks(self) -> tuple[Look, ...]:
@@ -147,49 +145,43 @@ class Facts(_Frozen):
         return tuple(f"{look.by} ({look.how})" for look in self.looks if not look.answered)
 
 
-class Memory(_Frozen):
+class Memory(Value):
     """What is worth knowing later: who was alive when, and how things stood before.
 
-    `alive` is a node's last proof of life and `shown` who gave it. `counted` is when a settled, quorate node counted it
+    `alive` is a node's last proof of life. `counted` is when a settled, quorate node counted it
     as a member last, and for the witness when it had a client last; the first look where that has never been seen.
     `steady` is since when the judgement has been the same, `turns` when it changed. `placement` is where each guest ran
     while all nodes were there.
     """
 
-    ids: dict[int, str] = {}
+    ids: dict[int, str] = Field(default_factory=dict)
     totem: Totem | None = None
-    alive: dict[str, datetime] = {}
-    shown: dict[str, str] = {}
-    counted: dict[str, datetime] = {}
+    alive: dict[str, datetime] = Field(default_factory=dict)
+    counted: dict[str, datetime] = Field(default_factory=dict)
     master: str = ""
-    placement: dict[int, str] = {}
-    services: dict[str, str] = {}
-    device: bool = False
+    placement: dict[int, str] = Field(default_factory=dict)
+    services: dict[str, str] = Field(default_factory=dict)
     judged: str = ""
     steady: datetime | None = None
     turns: tuple[datetime, ...] = ()
 
 
-def remember(memory: Memory, facts: Facts, nodes: tuple[str, ...], totem: Totem | None = None) -> Memory:
+def remember(memory: Memory, facts: Facts, nodes: tuple[str, ...]) -> Memory:
     """What is known after this look. Placement and master are taken only from a complete, quorate cluster."""
     facts = facts.in_order
     ids = _names(memory, facts, nodes)
-    alive, shown = dict(memory.alive), dict(memory.shown)
-    for node, when, by in _lives(facts):
-        if when > alive.get(node, datetime.min.replace(tzinfo=when.tzinfo)):
-            alive[node], shown[node] = when, by
+    alive = dict(memory.alive)
+    for node, when in _lives(facts):
+        alive[node] = max(when, alive.get(node, when))
     whole = next((look for look in facts.cluster.values() if _whole(look, facts, nodes)), None)
     return memory.model_copy(
         update={
             "ids": ids,
-            "totem": totem or memory.totem,
             "alive": alive,
-            "shown": shown,
             "counted": _counts(memory, facts, nodes, ids),
             "master": whole.master if whole else memory.master,
             "placement": whole.guests if whole else memory.placement,
             "services": {sid: node for sid, (_, node) in whole.services.items()} if whole else memory.services,
-            "device": memory.device or any(look.device for look in facts.votes.values()),
         }
     )
 
@@ -228,11 +220,9 @@ def _counts(memory: Memory, facts: Facts, nodes: tuple[str, ...], ids: dict[int,
     return counted
 
 
-def _lives(facts: Facts) -> list[tuple[str, datetime, str]]:
-    """Direct proofs of life: node, when, by whom. What others believe may be old and is none."""
-    own = [(look.by, look.at, look.how) for look in facts.votes.values() if look.answered]
-    own += [(look.by, look.at, look.how) for look in facts.cluster.values() if look.answered]
-    return own
+def _lives(facts: Facts) -> list[tuple[str, datetime]]:
+    """Direct proofs of life: which node, when. What others believe may be old and is none."""
+    return [(look.by, look.at) for look in (*facts.votes.values(), *facts.cluster.values()) if look.answered]
 
 
 def _whole(look: ClusterLook, facts: Facts, nodes: tuple[str, ...]) -> bool:

@@ -48,6 +48,12 @@ Lun = Annotated[int, Field(ge=1, le=4095)]
 Vmid = Annotated[int, Field(ge=100, le=999_999_999)]
 
 
+class Value(BaseModel):
+    """Something that cannot be changed once it is made."""
+
+    model_config = ConfigDict(frozen=True)
+
+
 class Noun(BaseModel):
     """A part of the inventory: frozen, and a field that is not known is refused."""
 

@@ -4,18 +4,16 @@ Fenced means that the master has got the dead node's agent lock: it then takes t
 what shows in its state. A node without services is never fenced.
 """
 
+from collections.abc import Iterable
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from cluster.plan import Finding, Wish
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
+from cluster.nouns import Value
+from cluster.plan import Finding, Intent, Wish
 
 
-class Service(_Frozen):
+class Service(Value):
     """One HA service as the master keeps it."""
 
     state: str
@@ -23,7 +21,7 @@ class Service(_Frozen):
     running: bool = False
 
 
-class HaView(_Frozen):
+class HaView(Value):
     """The master's state: nodes and services."""
 
     master: str
@@ -31,7 +29,7 @@ class HaView(_Frozen):
     services: dict[str, Service]
 
 
-class FencingWish(_Frozen):
+class FencingWish(Value):
     """A lost node, and the HA services that ran there."""
 
     node: str
@@ -47,7 +45,7 @@ class FencingFinding(Finding):
     fence_seen: bool = False
 
 
-class RecoveryWish(_Frozen):
+class RecoveryWish(Value):
     """Guests that HA shall bring back on `survivors`; `pending` are those that are not back yet.
 
     `limit`: seconds after which the looking ends even if nobody came back.
@@ -59,7 +57,7 @@ class RecoveryWish(_Frozen):
     limit: float
 
 
-class Back(_Frozen):
+class Back(Value):
     """A guest that is not waited for any more: `ok` when it was seen running, with the proof or the reason."""
 
     sid: str
@@ -78,7 +76,7 @@ class RecoveryFinding(Finding):
 Switch = Literal["resource", "options", "backup"]
 
 
-class Frozen(_Frozen):
+class Frozen(Value):
     """Something that moves guests by itself, as it was: enough to restore it exactly."""
 
     kind: Switch
@@ -90,6 +88,12 @@ class Frozen(_Frozen):
     def __str__(self) -> str:
         return f"{self.name} {self.field} {self.old}"
 
+    def becomes(self, value: str) -> Intent:
+        """The change that sets it."""
+        where = "HA" if self.kind == "resource" else "cluster"
+        target = f"backup job {self.name}" if self.kind == "backup" else self.name
+        return Intent(where=where, what="set", target=target, detail=f"{self.field} {value}")
+
 
 class FreezeWish(Wish):
     """Whose switches: all HA resources, the cluster's options, its backup jobs."""
@@ -98,16 +102,10 @@ class FreezeWish(Wish):
 
 
 class ThawWish(Wish):
-    """What was frozen; `home` is where guests ran before: no switch is set back that would move one now."""
+    """What was frozen; `placement` is where guests ran before: no switch is set back that would move one now."""
 
     frozen: tuple[Frozen, ...]
     placement: dict[str, str]
-
-
-class FreezeFinding(Finding):
-    """What was frozen."""
-
-    frozen: tuple[Frozen, ...] = ()
 
 
 class ThawFinding(Finding):
@@ -115,6 +113,17 @@ class ThawFinding(Finding):
 
     restored: tuple[Frozen, ...] = ()
     outstanding: dict[str, str] = Field(default_factory=dict)
+
+
+def frozen_by(changes: Iterable[Intent]) -> tuple[Frozen, ...]:
+    """What these changes have switched off, as it was before: an attempt whose answer was lost counts as well."""
+    found = []
+    for change in changes:
+        kind: Switch = "resource" if change.where == "HA" else "options" if change.target == "crs" else "backup"
+        field, _, value = change.detail.partition(" ")
+        name = change.target.removeprefix("backup job ")
+        found.append(Frozen(kind=kind, name=name, field=field, old="1", new=value))
+    return tuple(found)
 
 
 def acknowledged(wish: FencingWish, view: HaView) -> bool:

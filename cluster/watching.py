@@ -7,15 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cluster.conditions import Kind
 from cluster.facts import Memory
+from cluster.nouns import Value
 from cluster.plan import Finding
 from cluster.verdict import Verdict
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class WatchWish(_Frozen):
+class WatchWish(Value):
     """What is known already: `known` is the key of the verdict that was told last. `urgent`: ask everybody often."""
 
     cluster: str | None = None
@@ -25,7 +22,7 @@ class WatchWish(_Frozen):
     until: timedelta = timedelta(hours=1)
 
 
-class Beat(_Frozen):
+class Beat(Value):
     """What a watch tells while it looks; the next attempt, on whatever worker, goes on from there."""
 
     verdict: str
@@ -51,7 +48,7 @@ class Reach(Finding):
     nodes: tuple[str, ...] = ()
 
 
-class Suspected(_Frozen):
+class Suspected(Value):
     """A verdict that somebody wants to have confirmed for the site, node or array `where`."""
 
     kinds: tuple[Kind, ...] = Field(min_length=1)
@@ -59,13 +56,13 @@ class Suspected(_Frozen):
     memory: Memory = Memory()
 
 
-class Awaited(_Frozen):
+class Awaited(Value):
     """A site that shall come back."""
 
     site: str
 
 
-class Opening(_Frozen):
+class Opening(Value):
     """Why an incident was opened: the verdict, what was remembered, and when the first sign was seen."""
 
     verdict: Verdict
@@ -74,11 +71,54 @@ class Opening(_Frozen):
     odd_since: datetime
 
 
-class Change(_Frozen):
+class Change(Value):
     """What an open incident is told: the cluster looks different now."""
 
     verdict: Verdict
     at: datetime
+
+
+class Open(Value):
+    """The incident that is open: its run, and what it was opened for."""
+
+    run: str
+    key: str
+    kind: str
+
+
+class WatchRequest(BaseModel):
+    """What a start form takes, for example ``{"cluster": "metro"}``; nothing means the worker's own cluster.
+
+    All else is what a watch hands to its successor when its history has grown long.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cluster: str | None = None
+    seen: Seen | None = None
+    open: Open | None = None
+    hinted: bool = False
+    urgent: bool = False
+    nudged: datetime | None = None
+    ids: tuple[str, ...] = ()
+    received: int = 0
+
+
+class WatchState(BaseModel):
+    """What a watch knows now: what `quorate incident` and the tests read."""
+
+    cluster: str
+    verdict: Verdict | None
+    at: datetime | None
+    memory: Memory
+    open: Open | None
+    received: int
+    trouble: str
+
+
+def watch_id(cluster: str) -> str:
+    """The fixed id of its run: one watch a cluster."""
+    return f"watch/{cluster}"
 
 
 # What a site's loss is called, whether it is dark or only cut off: the answer is the same for the guests under HA.

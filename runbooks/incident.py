@@ -100,7 +100,7 @@ class ClusterIncident(Incident):
         await workflow.wait_condition(lambda: len(self._changes) > before)
         change = self._changes[-1]
         if change.verdict.kind in SITE_GONE:
-            self._handed_to = f"site-loss/{self._subject.partition('/')[2]}"
+            self._handed_to = f"site-loss/{self._cluster}"
         if change.verdict.key != verdict.key:
             self._learn(change.verdict)
             self.tell_people("changed", change.verdict.sentence, "; ".join(change.verdict.main.reasons))
@@ -110,7 +110,7 @@ class ClusterIncident(Incident):
         """Lines of the page: what is so, why, and what to do."""
         self._verdicts.append(verdict.sentence)
         self.judged(verdict)
-        self._headline = f"{self._subject.partition('/')[2]}: {verdict.sentence}"
+        self._headline = f"{self._cluster}: {verdict.sentence}"
         self.section(verdict.sentence.capitalize())
         for condition in (verdict.main, *verdict.also):
             self._explain(condition)

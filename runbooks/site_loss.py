@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.forecast import Forecast, forecast
     from cluster.inventory import Inventory
     from cluster.plan import Mode
-    from cluster.recovery import Back, FencingWish, FreezeWish, Frozen, RecoveryWish, ThawWish
+    from cluster.recovery import Back, FencingWish, FreezeWish, Frozen, RecoveryWish, ThawWish, frozen_by
     from cluster.watching import SITE_GONE, Awaited, Opening, Suspected
     from runbooks.quarantine import Quarantine
     from workflows.catalogue import About, RunbookReport, RunbookRequest
@@ -243,7 +243,7 @@ class SiteLoss(Incident):
             FreezeWish(mode=mode, cluster=inventory.name),
             skip="guests may move by themselves during the incident",
         )
-        self._frozen = found.frozen if found and mode is Mode.APPLY else ()
+        self._frozen = frozen_by(found.changes) if found and mode is Mode.APPLY else ()
 
     async def survivor(self, lost: str, inventory: Inventory) -> None:
         """Quorum and its margin, the pod, the paths."""

@@ -15,12 +15,14 @@ from temporalio.client import Client, WorkflowHandle
 from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
 from cluster.inventory import Inventory
+from cluster.watching import WatchState, watch_id
 from runbooks.site_loss import SiteLossReport
 from workers import follow
 from workers.errors import Unusable
 from workers.lab_client import Control
 from workers.story import Story
-from workflows.watch import ClusterWatch, WatchRequest, WatchState
+from workers.watch_commands import ensure_watch
+from workflows.watch import ClusterWatch
 
 # What the article measured, in seconds after the power-off (the last one after the power came back).
 ARTICLE = {"quorum": 10, "fenced": 160, "running": 170, "rejoined": 20}
@@ -36,9 +38,8 @@ async def lose_a_site(
     control, site = Control(inventory_path), inventory.sites[0].name
     await asyncio.to_thread(_leave_failback_on, inventory_path, inventory)
     story.line("somebody has left failback on for a guest: it would move home by itself")
-    watch = await client.start_workflow(
-        ClusterWatch.run, WatchRequest(cluster=inventory.name), id=f"watch/{inventory.name}", task_queue=queue
-    )
+    await ensure_watch(client, inventory, queue)
+    watch = client.get_workflow_handle(watch_id(inventory.name))
     state = await _until(watch, lambda state: state.verdict is not None, "the first verdict", alive)
     story.line(f"the watch finds the cluster {state.verdict.sentence if state.verdict else '?'}")
     master = state.memory.master

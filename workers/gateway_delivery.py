@@ -19,6 +19,7 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
 from cluster.events import Event, EventBatch
+from cluster.watching import watch_id
 from workers.gateway_refusals import Refused
 
 log = logging.getLogger("quorate.gateway")
@@ -170,7 +171,7 @@ class Delivery:
         await self._client.start_workflow(
             WATCH,
             {"cluster": self._cluster},
-            id=f"watch/{self._cluster}",
+            id=watch_id(self._cluster),
             task_queue=self._task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             start_signal=SIGNAL,

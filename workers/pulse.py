@@ -82,7 +82,7 @@ class _Inbound(ActivityInboundInterceptor):
             beats.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await beats
-        if isinstance(result, Finding) and attempt.made.changes:
+        if isinstance(result, Finding) and attempt.made != Made():
             changes = attempt.made.and_then(result.changes)
             return result.model_copy(update={"changes": changes, "changed": bool(changes)})
         return result

@@ -80,7 +80,9 @@ FAILURES: list[type[BaseException]] = [ValidationError]
 
 def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> list[Callable[..., Any]]:
     """All activities, bound to the clients of that inventory; `base` is the folder its paths count from."""
-    secrets, arrays, api, ssh = _clients(inventory, base)
+    secrets = Secrets(base)
+    arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
+    quick = _quick(inventory, secrets, ssh)
     rooms = (
         InventoryReader(inventory),
         Plans(),
@@ -92,35 +94,23 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
         Hosts(ssh),
         Quorum(ssh),
         Lvm(ssh),
-        *_of_incidents(inventory, secrets, arrays, api, ssh),
+        Watching(inventory, quick),
+        Ha(quick, inventory.speed),
+        Freeze(api),
+        Survivor(inventory, arrays, ssh),
+        Notices(inventory.notify, secrets),
     )
     return [method for room in rooms for method in _definitions(room)]
 
 
-def _clients(inventory: Inventory, base: Path) -> tuple[Secrets, Arrays, PveApi, SshHosts]:
-    secrets = Secrets(base)
-    return secrets, Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
-
-
-def _of_incidents(
-    inventory: Inventory, secrets: Secrets, arrays: Arrays, api: PveApi, ssh: SshHosts
-) -> tuple[Watching, Ha, Freeze, Survivor, Notices]:
-    """Rooms that work while something is dark: they ask in threads of their own, and give up early."""
-    threads = ThreadPoolExecutor(WATCHERS, thread_name_prefix="watch")
-    quick = PveApi(inventory, secrets, timeout=LIMIT)
-    clients = Clients(
+def _quick(inventory: Inventory, secrets: Secrets, ssh: SshHosts) -> Clients:
+    """For rooms that work while something is dark: they ask in threads of their own, and give up early."""
+    return Clients(
         ssh=ssh,
-        api=quick,
+        api=PveApi(inventory, secrets, timeout=LIMIT),
         arrays=Arrays(inventory.arrays, secrets, read_timeout=LIMIT),
         power=lambda bmc: redfish.power(bmc, secrets),
-        threads=threads,
-    )
-    return (
-        Watching(inventory, clients),
-        Ha(quick, ssh, threads, inventory.speed),
-        Freeze(api),
-        Survivor(inventory, arrays, ssh),
-        Notices(inventory.notify, secrets),
+        threads=ThreadPoolExecutor(WATCHERS, thread_name_prefix="watch"),
     )
 
 
@@ -149,13 +139,13 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
 
 def worker_at(client: Client, inventory: Inventory, base: Path, settings: Settings, site: str) -> Worker:
     """What a process at that site is asked for besides: what it reaches from there."""
-    threads = ThreadPoolExecutor(2)
-    (watching, *_) = _of_incidents(inventory, *_clients(inventory, base))
+    secrets = Secrets(base)
+    watching = Watching(inventory, _quick(inventory, secrets, SshHosts(inventory, secrets)))
     return Worker(
         client,
         task_queue=f"{settings.task_queue}@{site}",
         activities=[watching.reach],
-        activity_executor=threads,
+        activity_executor=ThreadPoolExecutor(2),
         interceptors=[Pulse()],
         graceful_shutdown_timeout=settings.grace,
     )

@@ -19,6 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from cluster.advice import advice
 from cluster.inventory import Inventory
+from cluster.watching import WatchRequest, WatchState, watch_id
 from workers.connect import connect
 from workers.errors import Unusable
 from workers.follow import PATIENCE, SILENT, Run
@@ -27,7 +28,7 @@ from workers.inventory_file import load
 from workers.options import InventoryOption, JsonOption, inventory_path, out
 from workers.settings import Settings
 from workers.steer import ACCEPTED_WITHIN
-from workflows.watch import ClusterWatch, WatchRequest, WatchState
+from workflows.watch import ClusterWatch
 
 watch_app = typer.Typer(
     name="watch",
@@ -42,18 +43,13 @@ DETAILS = (
 NOBODY_ANSWERS = "start one with `quorate worker` or `quorate up`, then ask again"
 
 
-def watch_id(inventory: Inventory) -> str:
-    """The fixed id: one watch a cluster."""
-    return f"watch/{inventory.name}"
-
-
 async def ensure_watch(client: Client, inventory: Inventory, queue: str) -> bool:
     """Make sure that the cluster is watched; true when the watch was started now, false when it ran already."""
     try:
         await client.start_workflow(
             ClusterWatch.run,
             WatchRequest(cluster=inventory.name),
-            id=watch_id(inventory),
+            id=watch_id(inventory.name),
             task_queue=queue,
             id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
             static_summary=f"watch of {inventory.name}",
@@ -125,7 +121,7 @@ def show(inventory: InventoryOption = None, as_json: JsonOption = False) -> None
 
 
 async def _running(client: Client, known: Inventory) -> Run | None:
-    handle: Run = client.get_workflow_handle(watch_id(known))
+    handle: Run = client.get_workflow_handle(watch_id(known.name))
     try:
         description = await handle.describe()
     except RPCError as error:

@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.notices import Notice, NoticeWish
     from cluster.plan import Finding
     from cluster.verdict import Verdict
-    from cluster.watching import Change
+    from cluster.watching import Change, watch_id
     from workflows import attributes
     from workflows.failures import reason
     from workflows.runbook import Runbook
@@ -22,7 +22,6 @@ with workflow.unsafe.imports_passed_through():
 TELL = "notices.send"
 # Who cannot be told within this time reads it on the page.
 TOLD_WITHIN = timedelta(minutes=10)
-WATCH = "watch/{}"
 
 
 class Incident(Runbook):
@@ -30,7 +29,6 @@ class Incident(Runbook):
 
     def __init__(self) -> None:
         super().__init__()
-        self._latest: Change | None = None
         self._changes: list[Change] = []
         self._telling: list[asyncio.Task[None]] = []
         self._notices = 0
@@ -63,7 +61,6 @@ class Incident(Runbook):
     @workflow.signal(description="The cluster looks different now: said by its watch")
     def changed(self, change: Change) -> None:
         """Kept for whoever waits; margin alarms are on the page at once."""
-        self._latest = change
         self._changes.append(change)
         said = self.meaning(change.verdict)
         if said:
@@ -84,7 +81,7 @@ class Incident(Runbook):
         notice = Notice(
             key=f"{workflow.info().workflow_id}/{self._notices}",
             occasion=occasion,
-            cluster=self._subject.partition("/")[2],
+            cluster=self._cluster,
             incident=workflow.info().workflow_id,
             title=title[:200],
             text=text[:1000],
@@ -112,7 +109,7 @@ class Incident(Runbook):
         title = f"{self._headline}: {state}"
         self.tell_people("closed", title, f"T+{self.now:.0f} s. {self.closing}")
         await asyncio.gather(*self._telling, return_exceptions=True)
-        watch = workflow.get_external_workflow_handle(WATCH.format(self._subject.partition("/")[2]))
+        watch = workflow.get_external_workflow_handle(watch_id(self._cluster))
         with contextlib.suppress(FailureError):  # nobody watches: the incident was opened by hand
             await watch.signal("closed", workflow.info().workflow_id)
         await super()._close(state)

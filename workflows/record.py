@@ -37,9 +37,9 @@ class Line:
 
     def found(self, found: Finding, at: timedelta) -> Finding:
         """It is done. What earlier attempts changed belongs to it."""
-        if self._earlier.changes and (found.changed or not found.changes):
+        if self._earlier != Made() and (found.changed or not found.changes):
             changes = self._earlier.and_then(found.changes)
-            found = found.model_copy(update={"changes": changes, "changed": True})
+            found = found.model_copy(update={"changes": changes, "changed": bool(changes)})
         self.finding, self._earlier = found, Made()
         self.set("done", found.finding, took=at - self._began, changed=found.changed, changes=len(found.changes))
         return found

@@ -181,7 +181,7 @@ class Runbook(Steps):
     def report(self, kind: type[Report], *, mode: Mode, planned: tuple[Intent, ...], **more: Any) -> Report:
         """The result of the run: what all reports say, and `more`."""
         return kind(
-            cluster=self._subject.partition("/")[2],
+            cluster=self._cluster,
             mode=mode,
             seconds=self.record.elapsed.total_seconds(),
             planned=planned,

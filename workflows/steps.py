@@ -54,6 +54,11 @@ class Steps(Operated):
         self._hooks: tuple[Hook, ...] = ()
         self._hooked: set[str] = set()
 
+    @property
+    def _cluster(self) -> str:
+        """The cluster of the subject."""
+        return self._subject.partition("/")[2]
+
     def _stop_if_asked(self) -> None:
         if self._stopping:
             raise asyncio.CancelledError
@@ -133,7 +138,7 @@ class Steps(Operated):
                 when=when,
                 step=title,
                 finding=finding,
-                cluster=self._subject.partition("/")[2],
+                cluster=self._cluster,
                 runbook=self.about.name,
                 run=workflow.info().workflow_id,
                 key=f"{workflow.info().run_id}/{self._activities + 1}",

@@ -10,7 +10,6 @@ import contextlib
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, WorkflowAlreadyStartedError
@@ -19,8 +18,18 @@ from temporalio.workflow import ActivityCancellationType, ChildWorkflowHandle, P
 with workflow.unsafe.imports_passed_through():
     from cluster.events import Event, EventBatch
     from cluster.facts import Memory
-    from cluster.verdict import Verdict
-    from cluster.watching import SITE_GONE, Awaited, Change, Opening, Reach, Seen, WatchWish
+    from cluster.watching import (
+        SITE_GONE,
+        Awaited,
+        Change,
+        Open,
+        Opening,
+        Reach,
+        Seen,
+        WatchRequest,
+        WatchState,
+        WatchWish,
+    )
     from workflows import attributes
     from workflows.failures import reason
     from workflows.steps import HEARTBEAT
@@ -36,46 +45,6 @@ KNOWN_IDS, SHOWN_EVENTS = 500, 5
 AGAIN = RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=5))
 # Well below what Temporal suggests: a watch that was started anew replays in no time.
 LONG = 2000
-
-
-class Open(BaseModel):
-    """The incident that is open: its run, and what it was opened for."""
-
-    model_config = ConfigDict(frozen=True)
-
-    run: str
-    key: str
-    kind: str
-
-
-class WatchRequest(BaseModel):
-    """What a start form takes, for example ``{"cluster": "metro"}``; nothing means the worker's own cluster.
-
-    All else is what a watch hands to its successor when its history has grown long.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    cluster: str | None = None
-    seen: Seen | None = None
-    open: Open | None = None
-    hinted: bool = False
-    urgent: bool = False
-    nudged: datetime | None = None
-    ids: tuple[str, ...] = ()
-    received: int = 0
-
-
-class WatchState(BaseModel):
-    """What a watch knows now: what `quorate incident` and the tests read."""
-
-    cluster: str
-    verdict: Verdict | None
-    at: datetime | None
-    memory: Memory
-    open: Open | None
-    received: int
-    trouble: str
 
 
 def _is_long() -> bool:

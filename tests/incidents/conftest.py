@@ -16,12 +16,13 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.service import RPCError
 
 from cluster.conditions import Kind
+from cluster.watching import WatchRequest, WatchState
 from lab.drills import Drills
 from tests.twin import TwinThread, inventory_file
 from workers.inventory_file import load
 from workers.run import worker
 from workers.settings import Settings
-from workflows.watch import ClusterWatch, WatchRequest, WatchState
+from workflows.watch import ClusterWatch
 
 SPEED = 10.0
 
