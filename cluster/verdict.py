@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, ConfigDict
 
 from cluster.conditions import (
-    GRAVITY,
     Condition,
     Kind,
     doubt,
@@ -19,19 +18,14 @@ from cluster.conditions import (
     known_name,
     nodes_lost,
     parted,
-    serves,
     storage_conditions,
     voices,
     witness_conditions,
 )
-from cluster.facts import ENGINE, WITNESS, Facts, Memory, VotesLook
+from cluster.evidence import FORGETS, client_numbers, clients_of, found_dark, seen_alive, too_early
+from cluster.facts import Facts, Memory, VotesLook
 from cluster.inventory import Inventory, Site
 
-# qnetd forgets a silent client after 12 s, an array a silent initiator after two unanswered NOPs of 5 s
-# (reference: proxmox-api §10, host-outputs): what they say of a dead node is worth nothing earlier.
-FORGETS = timedelta(seconds=14)
-# What an array calls a link to its peer that carries data (reference: flasharray-rest).
-UP = ("connected", "partially_connected", "unbalanced")
 # Six turns within five minutes are no incident that anybody understands.
 FLAPPING, WITHIN = 6, timedelta(minutes=5)
 FLAPS = ("flapping",)
@@ -180,9 +174,9 @@ def _no_quorum(
     """Nobody who answers is quorate; whether somebody else is, only the witness could know."""
     dark = [node.name for node in inventory.nodes if node.name not in views]
     here = ", ".join(views)
-    if len(views) == 1 and not _numbers(facts):
+    if len(views) == 1 and not client_numbers(facts):
         return [doubt("one voice", f"only {here} answers; it has no quorum")], False
-    if elsewhere := sorted(_clients(facts, memory) - views.keys()):
+    if elsewhere := sorted(clients_of(facts, memory) - views.keys()):
         said = f"{here} have no quorum, and {inventory.witness.name} has clients that do not answer"
         return [doubt("elsewhere", f"{said} here: {', '.join(elsewhere)}")], False
     counts = sorted({f"{view.total} of {view.expected} votes" for view in views.values()})
@@ -210,22 +204,22 @@ def _site(
         if any(len(view.members) >= min(2, len(names)) for view in own_views):
             return parted(site, says, speak, facts, inventory), False
         return nodes_lost(sorted(names), sorted(quorate), facts), False
-    if early := _too_early(site, facts, memory, inventory):
+    if early := too_early(site, facts, memory, inventory):
         return doubt("settling", f"{says}{early}"), True
-    if strange := _strangers(_numbers(facts), memory):
+    if strange := _strangers(client_numbers(facts), memory):
         return doubt("names", f"{says}; {strange} is a client of {inventory.witness.name} and has no name here"), False
     others = {node.name for node in inventory.other_site(site.name).nodes}
     survivors = [node for node in quorate if node in others]
     if len(survivors) < min(2, len(others)):
         return doubt("one voice", f"only {', '.join(survivors)} says that {site.name} is gone"), False
-    if clients := sorted(names & _clients(facts, memory)):
+    if clients := sorted(names & clients_of(facts, memory)):
         sign = f"{inventory.witness.name} has {', '.join(clients)} as clients"
         return parted(site, says, [sign], facts, inventory), False
     own = facts.arrays.get(site.array)
     if own and own.answered:  # its array runs: its nodes are gone, not the site
         return nodes_lost(sorted(names), sorted(quorate), facts), False
-    seen = [one for signs in _seen_alive(site, facts, memory, inventory) for one in signs]
-    dark = _dark(site, facts, memory, inventory)
+    seen = [one for signs in seen_alive(site, facts, memory, inventory) for one in signs]
+    dark = found_dark(site, facts, memory, inventory)
     if seen:
         reasons, unless = (says, *seen, *dark.values()), (f"any node of {site.name} is a member again",)
         return Condition(kind="site-isolated", where=(site.name,), reasons=reasons, unless=unless), False
@@ -243,87 +237,6 @@ def _site(
     ), False
 
 
-def _too_early(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -> str:
-    """Why nothing can be said of its silence yet; empty when it is late enough."""
-    names = {node.name for node in site.nodes}
-    if unasked := sorted(names - facts.votes.keys()):
-        return f"; {', '.join(unasked)} have not been asked yet"
-    if memory.totem is None:
-        return "; corosync's own times have not been read yet"
-    silent = _since(memory.alive, names, facts) * inventory.speed
-    if silent < memory.totem.detection:
-        return f"; {site.name} was alive {silent.total_seconds():.0f} s ago"
-    seen, _ = _seen_alive(site, facts, memory, inventory)
-    away = _since(memory.counted, names, facts) * inventory.speed
-    if seen and (silent < FORGETS + memory.totem.detection or away < FORGETS):
-        return f", but {'; '.join(seen)}, which may be old"
-    return ""
-
-
-def _since(when: dict[str, datetime], names: set[str], facts: Facts) -> timedelta:
-    """How long ago the latest of these times is, by the worker's clock; a year where there is none."""
-    last = max((when[name] for name in names if name in when), default=None)
-    return facts.at - last if last else timedelta(days=365)
-
-
-def _numbers(facts: Facts) -> tuple[int, ...]:
-    """The ids of the witness's clients."""
-    return facts.witness.clients if facts.witness and facts.witness.answered else ()
-
-
-def _clients(facts: Facts, memory: Memory) -> set[str]:
-    return {known_name(number, memory) for number in _numbers(facts)}
-
-
-def _seen_alive(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -> tuple[list[str], list[str]]:
-    """Who sees the site alive: from memory, which may be old, and just now."""
-    names = {node.name for node in site.nodes}
-    seen = [
-        f"{look.by} has {', '.join(sorted(names & set(look.logins)))} logged in"
-        for look in facts.arrays.values()
-        if look.answered and names & set(look.logins)
-    ]
-    for look in facts.arrays.values():
-        copy = look.copies.get(site.array)
-        if look.by == site.array or not serves(look):
-            continue
-        if copy and copy.status in ("online", "resyncing"):
-            seen.append(f"{look.by} calls the copy of {site.array} {copy.status}")
-        elif look.replication in UP:
-            seen.append(f"{look.by} calls the link to {site.array} {look.replication}")
-    if clients := sorted(names & _clients(facts, memory)):
-        seen.append(f"{inventory.witness.name} has {', '.join(clients)} as clients")
-    on = sorted(look.by for look in facts.power.values() if look.by in names and look.answered and look.on)
-    return seen, [f"the management controllers call {', '.join(on)} on"] if on else []
-
-
-def _dark(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -> dict[str, str]:
-    """Failure domain to what was found dark from there; nobody's word is older than the last sign of life."""
-    names = {node.name for node in site.nodes}
-    heard = facts.at - _since(memory.alive, names, facts)
-    found: dict[str, str] = {}
-    asked = [look for look in facts.looks if look.by in names or look.by == site.array]
-    if asked and not any(look.answered for look in asked):
-        found[ENGINE] = f"nothing of {site.name} answers here: nodes, {site.array}, management controllers"
-    clients, witness = _clients(facts, memory), facts.witness
-    if witness and clients and not clients & names and witness.at > heard:
-        found[WITNESS] = f"{inventory.witness.name} has no client of {site.name}"
-    for look in facts.arrays.values():
-        copy = look.copies.get(site.array)
-        if copy is None or copy.status not in ("offline", "unknown") or names & set(look.logins):
-            continue
-        if look.by != site.array and serves(look) and look.at > heard:
-            said = f"{look.by} has no login of {site.name} and calls the copy of {site.array} {copy.status}"
-            found[look.domain] = said
-    off = {look.by for look in facts.power.values() if look.answered and look.on is False and look.at > heard}
-    if names <= off:
-        found[site.name] = f"the management controllers call all nodes of {site.name} off"
-    return found
-
-
 def _well(views: dict[str, VotesLook], inventory: Inventory) -> tuple[str, ...]:
     total = max((view.total for view in views.values()), default=0)
     return (f"{total} of {inventory.votes} votes, {len(views)} of {len(inventory.nodes)} nodes answer",)
-
-
-__all__ = ["GRAVITY", "Condition", "Kind", "Verdict", "judge", "turned"]

@@ -6,10 +6,9 @@ guests home is the failback's, when people and proof agree.
 """
 
 from collections.abc import Awaitable
-from datetime import datetime, timedelta
-from typing import Self
+from dataclasses import replace
+from datetime import timedelta
 
-from pydantic import BaseModel, Field, model_validator
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -20,12 +19,12 @@ with workflow.unsafe.imports_passed_through():
     from activities.survivor import SiteName, Survivor
     from cluster.facts import Memory
     from cluster.forecast import Forecast, forecast
-    from cluster.inventory import Inventory
     from cluster.plan import Mode
     from cluster.recovery import Back, FencingWish, FreezeWish, Frozen, RecoveryWish, ThawWish, frozen_by
-    from cluster.watching import SITE_GONE, Awaited, Opening, Suspected
+    from cluster.watching import SITE_GONE, Awaited, Suspected
+    from runbooks.loss import Loss, Progress, SiteLossReport, SiteLossRequest, Timeline
     from runbooks.quarantine import Quarantine
-    from workflows.catalogue import About, RunbookReport, RunbookRequest
+    from workflows.catalogue import About
     from workflows.incident import Incident
 
 # A lost site may stay away for as long as it takes to build it anew.
@@ -33,61 +32,6 @@ RETURNS_WITHIN = timedelta(days=90)
 # Beyond the forecast: then the list of what is not back, and why, is final for this run.
 GIVEN_UP_AFTER = timedelta(minutes=20)
 CONFIRMED_WITHIN = timedelta(minutes=2)
-
-
-class SiteLossRequest(RunbookRequest):
-    """What a start form takes, for example ``{"site": "site-a", "mode": "apply"}``.
-
-    In mode `plan` nothing is frozen: it only observes. A watch fills in `opening`.
-    """
-
-    site: str | None = None
-    opening: Opening | None = None
-
-    @model_validator(mode="after")
-    def _one_names_the_site(self) -> Self:
-        if self.site is None and self.opening is None:
-            raise ValueError('site: which one is lost? for example {"site": "site-a", "mode": "apply"}')
-        if self.plan is not None:
-            raise ValueError("plan: a loss is not planned; leave it out")
-        return self
-
-
-class Timeline(BaseModel):
-    """T+ in seconds of the cluster's own time; T0 is the last proof of life, `uncertain` how much later it may be."""
-
-    t0: datetime
-    uncertain: float
-    noticed: float | None = None
-    declared: float | None = None
-    quorum: float | None = None
-    fenced: dict[str, float] = Field(default_factory=dict)
-    running: dict[str, float] = Field(default_factory=dict)
-    rejoined: float | None = None
-
-
-class Progress(BaseModel):
-    """Measured beside expected: what a live view draws. `guests` are HA's, with the lost node where each ran."""
-
-    speed: float
-    timeline: Timeline | None
-    forecast: Forecast | None
-    guests: dict[str, str]
-    back: tuple[Back, ...]
-    waiting: dict[str, str]
-
-
-class SiteLossReport(RunbookReport):
-    """How the loss went: measured against the forecast, and what is left to do."""
-
-    site: str
-    timeline: Timeline
-    forecast: Forecast
-    back: tuple[Back, ...]
-    not_back: dict[str, str]
-    unmanaged: dict[int, str]
-    frozen: tuple[Frozen, ...]
-    outstanding: dict[str, str]
 
 
 @workflow.defn(name="SiteLoss")
@@ -119,30 +63,26 @@ class SiteLoss(Incident):
     async def run(self, request: SiteLossRequest | None = None) -> SiteLossReport:
         """From the first doubt to the open door of the failback."""
         request = request or SiteLossRequest()  # refused with an example
-        memory = request.opening.memory if request.opening else Memory()
         lost = request.site or (request.opening.verdict.main.where[0] if request.opening else "")
         async with self.conclusion():
             known = await self.step(
                 "Inventory is read", InventoryReader.read, ClusterName(cluster=request.cluster), parks=False
             )
             inventory = known.inventory
-            self._start_clock(request.opening, lost, inventory)
+            loss = Loss(inventory, lost, request.opening.memory if request.opening else Memory())
+            self._start_clock(request, loss)
             await self.begin(f"Site {lost} is lost ({request.mode})", inventory.name, inventory.hooks)
             if request.opening is not None:
                 self.judged(request.opening.verdict)
-            memory = await self.confirmed(lost, memory)
-            expected = self.expected(lost, memory, inventory)
+            loss = await self.confirmed(loss)
+            expected = self.expected(loss)
             self.tell_people("opened", f"Site {lost} is lost", expected.finding)
-            await self.nothing_worse(request.mode, inventory)
-            await self.together(
-                self.survivor(lost, inventory),
-                *self.fencing(lost, memory, inventory),
-                self.recovery(lost, memory, inventory, expected),
-            )
-            unmanaged = self.unmanaged(lost, memory, inventory)
-            await self.until_it_returns(lost, inventory)
+            await self.nothing_worse(request.mode, loss)
+            await self.together(self.survivor(loss), *self.fencing(loss), self.recovery(loss, expected))
+            self.note_unmanaged(loss)
+            await self.until_it_returns(loss)
             await Quarantine(self, inventory, lost).listed()
-            await self.handed_over(request.mode, memory)
+            await self.handed_over(request.mode, loss)
         return self.report(
             SiteLossReport,
             mode=request.mode,
@@ -152,7 +92,8 @@ class SiteLoss(Incident):
             forecast=expected,
             back=tuple(self._back.values()),
             not_back=self._waiting,
-            unmanaged=unmanaged,
+            homes=loss.guests,
+            unmanaged=loss.unmanaged,
             frozen=self._frozen,
             outstanding=self._outstanding,
         )
@@ -184,16 +125,16 @@ class SiteLoss(Incident):
 
     # --- the clock ---------------------------------------------------------------------------------------------
 
-    def _start_clock(self, opening: Opening | None, lost: str, inventory: Inventory) -> None:
+    def _start_clock(self, request: SiteLossRequest, loss: Loss) -> None:
         """T0 is the last time a node of the site was heard; without a watch, it is the start of this run."""
-        names = {node.name for node in inventory.site(lost).nodes}
-        alive = [when for node, when in (opening.memory.alive if opening else {}).items() if node in names]
+        opening, speed = request.opening, loss.inventory.speed
+        alive = [when for node, when in loss.memory.alive.items() if node in loss.nodes]
         t0 = max(alive, default=self.record.began)
         first_sign = opening.odd_since if opening else self.record.began
-        self.starts_at(t0, first_sign, inventory.speed)
+        self.starts_at(t0, first_sign, speed)
         self._times = Timeline(
             t0=t0,
-            uncertain=round(self._uncertain.total_seconds() * inventory.speed, 1),
+            uncertain=round(self._uncertain.total_seconds() * speed, 1),
             noticed=self.since(first_sign) if opening else None,
             declared=self.since(opening.at) if opening else None,
             # the verdict stands on settled, quorate votes of the survivors
@@ -206,48 +147,46 @@ class SiteLoss(Incident):
 
     # --- the procedure -----------------------------------------------------------------------------------------
 
-    async def confirmed(self, lost: str, memory: Memory) -> Memory:
+    async def confirmed(self, loss: Loss) -> Loss:
         """Everybody is asked anew: a loss that is not confirmed is a person's to judge."""
         self.section("Confirm", folds=False)
-        suspected = Suspected(kinds=SITE_GONE, where=lost, memory=memory)
         seen = await self.step(
-            f"Loss of {lost} is confirmed",
+            f"Loss of {loss.site} is confirmed",
             Watching.confirm,
-            suspected,
+            Suspected(kinds=SITE_GONE, where=loss.site, memory=loss.memory),
             within=CONFIRMED_WITHIN,
             attempt=CONFIRMED_WITHIN,
             skip="the incident goes on although the loss is not confirmed",
         )
-        return seen.memory if seen and not memory.alive else memory
+        return replace(loss, memory=seen.memory) if seen and not loss.memory.alive else loss
 
-    def expected(self, lost: str, memory: Memory, inventory: Inventory) -> Forecast:
+    def expected(self, loss: Loss) -> Forecast:
         """The forecast, and a line for it on the page."""
-        names = frozenset(node.name for node in inventory.site(lost).nodes)
         found = forecast(
-            master=memory.master,
-            lost=names,
-            guests=sum(node in names for node in memory.services.values()),
-            survivors=len(inventory.other_site(lost).nodes),
-            totem=memory.totem,
+            master=loss.memory.master,
+            lost=frozenset(loss.nodes),
+            guests=len(loss.guests),
+            survivors=len(loss.survivors),
+            totem=loss.memory.totem,
         )
         self._forecast = found
-        self._guests = {sid: node for sid, node in memory.services.items() if node in names}
+        self._guests = loss.guests
         self.record.line("Forecast").end("done", found.finding, self.record.elapsed)
         return found
 
-    async def nothing_worse(self, mode: Mode, inventory: Inventory) -> None:
+    async def nothing_worse(self, mode: Mode, loss: Loss) -> None:
         """Freeze before anything else: what comes back must not be met by a balancer."""
         found = await self.step(
             "What moves guests by itself is frozen",
             Freeze.freeze,
-            FreezeWish(mode=mode, cluster=inventory.name),
+            FreezeWish(mode=mode, cluster=loss.inventory.name),
             skip="guests may move by themselves during the incident",
         )
         self._frozen = frozen_by(found.changes) if found and mode is Mode.APPLY else ()
 
-    async def survivor(self, lost: str, inventory: Inventory) -> None:
+    async def survivor(self, loss: Loss) -> None:
         """Quorum and its margin, the pod, the paths."""
-        here = SiteName(site=inventory.other_site(lost).name)
+        here = SiteName(site=loss.survivor)
         self.section("Survivor, fencing, recovery", folds=False)
         skip = "the incident goes on; HA cannot restart guests without it"
         votes = await self.step(f"{here.site} is quorate", Survivor.votes, here, skip=skip)
@@ -258,19 +197,18 @@ class SiteLoss(Incident):
         await self.step(f"Pod is served at {here.site}", Survivor.pod, here, skip=skip)
         await self.step(f"Nodes of {here.site} have paths", Survivor.paths, here, skip=skip)
 
-    def fencing(self, lost: str, memory: Memory, inventory: Inventory) -> list[Awaitable[None]]:
+    def fencing(self, loss: Loss) -> list[Awaitable[None]]:
         """Per node, by the proof that HA itself waits for."""
-        survivors = tuple(node.name for node in inventory.other_site(lost).nodes)
         wishes = [
             FencingWish(
-                node=node.name,
-                services=tuple(sorted(sid for sid, where in memory.services.items() if where == node.name)),
-                survivors=survivors,
+                node=node,
+                services=tuple(sorted(sid for sid, where in loss.guests.items() if where == node)),
+                survivors=loss.survivors,
             )
-            for node in inventory.site(lost).nodes
+            for node in loss.nodes
         ]
         waited = {wish.node for wish in wishes if wish.services}
-        return [self._fenced(wish, waited, lost) for wish in wishes]
+        return [self._fenced(wish, waited, loss.site) for wish in wishes]
 
     async def _fenced(self, wish: FencingWish, waited: set[str], lost: str) -> None:
         found = await self.step(
@@ -286,19 +224,21 @@ class SiteLoss(Incident):
             if waited <= set(self._times.fenced):
                 self.tell_people("fenced", f"Nodes of {lost} are fenced", f"T+{self.now:.0f} s")
 
-    async def recovery(self, lost: str, memory: Memory, inventory: Inventory, expected: Forecast) -> None:
+    async def recovery(self, loss: Loss, expected: Forecast) -> None:
         """Guest after guest as it comes back; then what is not back, and why."""
-        names = {node.name for node in inventory.site(lost).nodes}
-        pending = {sid for sid, node in memory.services.items() if node in names}
-        survivors = tuple(node.name for node in inventory.other_site(lost).nodes)
-        late = False
+        pending, late = set(loss.guests), False
         while pending:
             deadline = expected.running.latest if not late else expected.running.latest + GIVEN_UP_AFTER.total_seconds()
             left = max(1.0, (deadline - self.now) / self._speed)
             found = await self.step(
                 "Guests run again",
                 Ha.watch_recovery,
-                RecoveryWish(pending=tuple(sorted(pending)), survivors=survivors, vg=inventory.storage.vg, limit=left),
+                RecoveryWish(
+                    pending=tuple(sorted(pending)),
+                    survivors=loss.survivors,
+                    vg=loss.inventory.storage.vg,
+                    limit=left,
+                ),
                 within=timedelta(seconds=left + 120),
                 attempt=timedelta(seconds=left + 120),
                 skip="it is not known which guests are back",
@@ -326,26 +266,19 @@ class SiteLoss(Incident):
             said = "; ".join(f"{one.sid} on {one.node}" if one.ok else f"{one.sid} {one.text}" for one in decided)
             self.tell_people("running", f"{len(well)} guests run again", said)
 
-    def unmanaged(self, lost: str, memory: Memory, inventory: Inventory) -> dict[int, str]:
-        """Guests of the lost site that HA does not know: perhaps alive there, never touched."""
-        names = {node.name for node in inventory.site(lost).nodes}
-        found = {
-            vmid: node
-            for vmid, node in memory.placement.items()
-            if node in names and f"vm:{vmid}" not in memory.services
-        }
-        if found:
-            said = ", ".join(f"{vmid} on {node}" for vmid, node in sorted(found.items()))
+    def note_unmanaged(self, loss: Loss) -> None:
+        """Guests of the lost site that HA does not know: never touched."""
+        if loss.unmanaged:
+            said = ", ".join(f"{vmid} on {node}" for vmid, node in sorted(loss.unmanaged.items()))
             self._notes.append(f"not under HA, lost or possibly alive, not touched: {said}")
-        return found
 
-    async def until_it_returns(self, lost: str, inventory: Inventory) -> None:
+    async def until_it_returns(self, loss: Loss) -> None:
         """Stay with the incident: margin alarms arrive meanwhile."""
         self.section("Until the site returns")
         found = await self.step(
-            f"{lost} is back",
+            f"{loss.site} is back",
             Watching.returned,
-            Awaited(site=lost),
+            Awaited(site=loss.site),
             within=RETURNS_WITHIN,
             attempt=RETURNS_WITHIN,
             skip="the quarantine is not listed for a complete site",
@@ -353,10 +286,10 @@ class SiteLoss(Incident):
         if found is not None:
             self._note_time(rejoined=self.now)
 
-    async def handed_over(self, mode: Mode, memory: Memory) -> None:
+    async def handed_over(self, mode: Mode, loss: Loss) -> None:
         """Set back what moves no guest; the rest is the failback's, which is one link away."""
         self.section("Hand over")
-        wish = ThawWish(mode=mode, frozen=self._frozen, placement=memory.services)
+        wish = ThawWish(mode=mode, frozen=self._frozen, placement=loss.memory.services)
         found = await self.step("What was frozen is set back", Freeze.thaw, wish, skip="it stays frozen")
         self._outstanding = found.outstanding if found else {str(one): "skipped" for one in self._frozen}
         home = f"/namespaces/{workflow.info().namespace}/workflows/start-workflow?workflowType=Failback"

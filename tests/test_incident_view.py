@@ -15,7 +15,7 @@ from cluster.conditions import GRAVITY, Condition
 from cluster.facts import Totem
 from cluster.forecast import forecast
 from cluster.recovery import Back
-from runbooks.site_loss import Progress, Timeline
+from runbooks.loss import Progress, Timeline
 from tests.test_cli import EXAMPLE, ROOT
 from workers.incident_commands import incident_app
 from workers.incident_phases import gist

@@ -16,7 +16,7 @@ from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
 from cluster.inventory import Inventory
 from cluster.watching import WatchState, watch_id
-from runbooks.site_loss import SiteLossReport
+from runbooks.loss import SiteLossReport
 from workers import follow
 from workers.errors import Unusable
 from workers.lab_client import Control

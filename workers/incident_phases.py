@@ -12,7 +12,7 @@ from rich.text import Text
 
 from cluster.forecast import Phase
 from cluster.units import seconds
-from runbooks.site_loss import Progress
+from runbooks.loss import Progress
 from workflows.page import clock
 
 GOOD, BAD, WARN, FAINT = "green", "bold red", "yellow", "dim"

@@ -17,7 +17,8 @@ from temporalio.client import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from runbooks import ALL_RUNBOOKS
-from runbooks.site_loss import Progress, SiteLoss
+from runbooks.loss import Progress
+from runbooks.site_loss import SiteLoss
 from workers.catalogue import type_name
 from workers.errors import Unusable
 from workers.follow import PATIENCE, SILENT, Run, retries, sections_of

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cluster.units import seconds
-from runbooks.site_loss import Progress
+from runbooks.loss import Progress
 from workers.incident_phases import BAD, FAINT, GOOD, URGENCY, WARN, Row, bar, clock_of, gist, how, rows, scale, span
 from workflows.page import OPEN, SIGNS, Section, StepRecord
 

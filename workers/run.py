@@ -49,7 +49,7 @@ from workflows.watch import ClusterWatch
 # Our own pure packages need no fresh copy for every run of a workflow.
 SANDBOX = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules(
-        "activities", "cluster", "workflows", "runbooks.wishes", "opentelemetry"
+        "activities", "cluster", "workflows", "runbooks.loss", "runbooks.wishes", "opentelemetry"
     )
 )
 

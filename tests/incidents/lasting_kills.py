@@ -12,7 +12,7 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from cluster.watching import WatchRequest
-from runbooks.site_loss import SiteLossReport
+from runbooks.loss import SiteLossReport
 from tests.incidents.conftest import Site, Watched
 from tests.runs import steps
 from workers.children import WORKER_READY, Child

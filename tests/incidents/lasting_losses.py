@@ -3,7 +3,7 @@
 from temporalio.client import Client
 
 from lab.built import add_guest
-from runbooks.site_loss import SiteLossReport
+from runbooks.loss import SiteLossReport
 from tests.incidents.conftest import Site, Watched, ended, watching
 from tests.runs import until
 

@@ -2,7 +2,7 @@
 
 import re
 
-from runbooks.site_loss import SiteLossReport
+from runbooks.loss import SiteLossReport
 from tests.incidents.conftest import Site, Watched, ended
 from tests.runs import steps, until
 from workflows.page import SIGNS

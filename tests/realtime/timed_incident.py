@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from runbooks.site_loss import SiteLossReport
+from runbooks.loss import SiteLossReport
 from tests.incidents.conftest import Site, ended, watching
 from tests.incidents.witnesses import Evidence
 from tests.runs import until
