@@ -12,13 +12,14 @@ with workflow.unsafe.imports_passed_through():
     from activities.inventory import ClusterName, InventoryReader
     from cluster.advice import advice
     from cluster.conditions import Condition
+    from cluster.facts import Memory
     from cluster.verdict import Verdict
     from cluster.watching import SITE_GONE, Opening, WatchWish
     from workflows.catalogue import About, RunbookReport, RunbookRequest
     from workflows.incident import Incident
 
-# Healthy for so long, and it is over.
-OVER_AFTER = timedelta(seconds=20)
+# One look of a run that nobody tells anything; longer than `WatchWish.until`.
+LOOKS_FOR = timedelta(hours=1, minutes=5)
 
 
 class IncidentRequest(RunbookRequest):
@@ -54,6 +55,7 @@ class ClusterIncident(Incident):
         super().__init__()
         self._verdicts: list[str] = []
         self._handed_to = ""
+        self._memory = Memory()
 
     @workflow.run
     async def run(self, request: IncidentRequest | None = None) -> IncidentReport:
@@ -71,7 +73,7 @@ class ClusterIncident(Incident):
             self._learn(verdict)
             self.tell_people("opened", verdict.sentence, "; ".join(verdict.main.reasons))
             while verdict.kind != "healthy" and not self._handed_to:
-                verdict = await self._next(verdict, inventory.speed)
+                verdict = await (self._told_next(verdict) if opening else self._looked(which, verdict))
         return self.report(
             IncidentReport,
             mode=request.mode,
@@ -89,22 +91,30 @@ class ClusterIncident(Incident):
         """Each verdict has its own lines on the page."""
         return ""
 
-    async def _looked(self, which: ClusterName) -> Verdict:
-        wish = WatchWish(cluster=which.cluster, urgent=True)
-        seen = await self.step("Everybody is asked", Watching.watch, wish)
-        return seen.verdict
+    async def _looked(self, which: ClusterName, known: Verdict | None = None) -> Verdict:
+        """Nobody watches: look until the verdict is another one; the time of a look may be over before."""
+        wish = WatchWish(
+            cluster=which.cluster, memory=self._memory, known=known.key if known else "", urgent=known is None
+        )
+        title = "The cluster is another" if known else "Everybody is asked"
+        seen = await self.step(title, Watching.watch, wish, within=LOOKS_FOR, attempt=LOOKS_FOR)
+        self._memory = seen.memory
+        return self._turned(seen.verdict, known) if known else seen.verdict
 
-    async def _next(self, verdict: Verdict, speed: float) -> Verdict:
-        """The next verdict: told by the watch, or looked for where nobody watches."""
+    async def _told_next(self, known: Verdict) -> Verdict:
+        """The next verdict of the watch that has opened this run."""
         before = len(self._changes)
         await workflow.wait_condition(lambda: len(self._changes) > before)
-        change = self._changes[-1]
-        if change.verdict.kind in SITE_GONE:
+        return self._turned(self._changes[-1].verdict, known)
+
+    def _turned(self, verdict: Verdict, known: Verdict) -> Verdict:
+        """Show another verdict; a site's loss has a run of its own, which a watch starts."""
+        if verdict.kind in SITE_GONE:
             self._handed_to = f"site-loss/{self._cluster}"
-        if change.verdict.key != verdict.key:
-            self._learn(change.verdict)
-            self.tell_people("changed", change.verdict.sentence, "; ".join(change.verdict.main.reasons))
-        return change.verdict
+        if verdict.key != known.key:
+            self._learn(verdict)
+            self.tell_people("changed", verdict.sentence, "; ".join(verdict.main.reasons))
+        return verdict
 
     def _learn(self, verdict: Verdict) -> None:
         """Lines of the page: what is so, why, and what to do."""
