@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import Unreachable
-from activities.storage import open_volumes
+from activities.storage import active_volumes
 from cluster.recovery import (
     Back,
     FencingFinding,
@@ -103,9 +103,9 @@ class Ha:
         return proof
 
     async def _open_on(self, vmid: int, wish: RecoveryWish) -> list[str]:
-        found = await open_volumes(self._ssh, wish.survivors, wish.vg, limit=10.0)
+        found = await active_volumes(self._ssh, wish.survivors, wish.vg, limit=10.0)
         prefix = f"vm-{vmid}-"
-        return [node for node, names in found.items() if any(name.startswith(prefix) for name in names)]
+        return [node for node, names in found.items() if any(names[name] for name in names if name.startswith(prefix))]
 
     async def _agent(self, path: str) -> bool:
         try:

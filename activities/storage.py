@@ -12,7 +12,7 @@ from temporalio import activity
 
 from activities.attempt import Changes
 from activities.errors import Conflict, NotFound, Refuted
-from activities.parsing.lvm import VolumeGroup, parse_open, parse_signatures, parse_volume_groups
+from activities.parsing.lvm import VolumeGroup, parse_active, parse_signatures, parse_volume_groups
 from cluster.plan import Finding, Ledger, Wish
 from cluster.units import size
 
@@ -23,11 +23,14 @@ _REPORT = ("--reportformat", "json", "--units", "b", "--nosuffix")
 _VGS = ("vgs", *_REPORT, "-o", "vg_name,pv_name,vg_size,vg_free")
 
 
-async def open_volumes(ssh: "SshHosts", nodes: Sequence[str], vg: str, *, limit: float) -> dict[str, tuple[str, ...]]:
-    """Node to the group's volumes that are open there. `limit` in seconds for each node; one that fails is an error."""
+async def active_volumes(ssh: "SshHosts", nodes: Sequence[str], vg: str, *, limit: float) -> dict[str, dict[str, bool]]:
+    """Node to the group's volumes that are active there, true where one is open as well.
+
+    `limit` in seconds for each node; one that fails is an error.
+    """
     command = ("lvs", "--reportformat", "json", "-o", "lv_name,lv_attr", vg)
     texts = await asyncio.gather(*(ssh.read(node, *command, limit=limit) for node in nodes))
-    return {node: tuple(parse_open(text)) for node, text in zip(nodes, texts, strict=True)}
+    return {node: parse_active(text) for node, text in zip(nodes, texts, strict=True)}
 
 
 class GroupWish(Wish):

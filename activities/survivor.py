@@ -11,7 +11,7 @@ from activities.errors import NotYet, Refuted
 from activities.parsing.links import parse_links
 from activities.parsing.multipath import parse_maps
 from activities.parsing.votes import VoteCount, parse_votes
-from activities.storage import open_volumes
+from activities.storage import active_volumes
 from cluster.inventory import Inventory
 from cluster.plan import Finding
 
@@ -112,19 +112,29 @@ class Survivor:
 
     @activity.defn(name="survivor.volumes")
     async def volumes(self, which: SiteName) -> Finding:
-        """No volume of the group is open on two nodes of the cluster; `which` is the site that has come back."""
+        """No volume of the group is open on two nodes of the cluster, or active beside its owner.
+
+        `which` is the site that has come back.
+        """
         nodes = [node.name for node in self._inventory.nodes]
-        found = await open_volumes(self._ssh, nodes, self._inventory.storage.vg, limit=PATHS_LIMIT)
-        holders: dict[str, list[str]] = {}
+        found = await active_volumes(self._ssh, nodes, self._inventory.storage.vg, limit=PATHS_LIMIT)
+        active: dict[str, list[str]] = {}
         for node, volumes in found.items():
             for volume in volumes:
-                holders.setdefault(volume, []).append(node)
+                active.setdefault(volume, []).append(node)
+        holders = {volume: [node for node in on if found[node][volume]] for volume, on in active.items()}
         if twice := {volume: on for volume, on in holders.items() if len(on) > 1}:
             said = "; ".join(f"{volume} is open on {' and '.join(on)}" for volume, on in sorted(twice.items()))
             raise Refuted(f"{said}: stop one of them by hand after a snapshot on the array, and before anything else")
+        stale = {volume: set(on) - set(holders[volume]) for volume, on in active.items() if holders[volume]}
+        if left := {volume: on for volume, on in stale.items() if on}:
+            said = "; ".join(f"{volume} is active on {', '.join(sorted(on))}" for volume, on in sorted(left.items()))
+            raise Refuted(f"{said}, and open elsewhere: deactivate it there by hand (`lvchange -an`)")
         back = {node.name for node in self._inventory.site(which.site).nodes}
         there = sum(bool(back & set(on)) for on in holders.values())
-        return Finding(finding=f"{len(holders)} open volumes, each on one node; {there} on {which.site}")
+        return Finding(
+            finding=f"{sum(map(bool, holders.values()))} open volumes, each on one node; {there} on {which.site}"
+        )
 
     @activity.defn(name="survivor.links")
     async def links(self, which: SiteName) -> Finding:

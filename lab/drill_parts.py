@@ -172,6 +172,22 @@ def watchdog(world: "World", where: tuple[str, ...], _: Boots) -> list[Part]:
     ]
 
 
+def watchdog_stopped(world: "World", where: tuple[str, ...], boots: Boots) -> list[Part]:
+    """A node's watchdog-mux, and with it all that could reset the node."""
+    unit = _taken_from(world.nodes[where[0]].stopped, "watchdog-mux", f"watchdog-mux of {where[0]}")
+    return [unit, *watchdog(world, where, boots)]
+
+
+def group_hidden(world: "World", where: tuple[str, ...], _: Boots) -> list[Part]:
+    """The shared volume group, for one node."""
+    group = world.inventory.storage.vg
+    return [_taken_from(world.nodes[where[0]].hidden_groups, group, f"{group} on {where[0]}")]
+
+
+def _taken_from(away: set[str], what: str, name: str) -> Part:
+    return Part(name, gone=lambda: what in away, take=lambda: away.add(what), give=lambda: away.discard(what))
+
+
 def clock_offset(world: "World", where: tuple[str, ...], _: Boots) -> list[Part]:
     """A step of a host's clock; taken back it is what it would be without."""
     name, step = where[0], float(where[1])

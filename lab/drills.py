@@ -87,6 +87,10 @@ _ALL = (
     ),
     Drill("watchdog", (NODE,), "A node's watchdog does not reset it, whatever happens.", ("I-22", "I-23"),
           parts.watchdog),
+    Drill("watchdog-stopped", (NODE,), "A node's watchdog-mux does not run: nothing would reset it.", ("I-22",),
+          parts.watchdog_stopped),
+    Drill("vg-hidden", (NODE,), "LVM's filter on a node hides the shared volume group.", ("I-14", "I-21"),
+          parts.group_hidden),
     Drill("clock", (HOST, SECONDS), "A host's clock is off by so many seconds, ahead when positive.",
           ("I-24",), parts.clock_offset),
     Drill(

@@ -57,6 +57,8 @@ class Host:
     clock_since: float = 0.0
     bmc_powered: bool = True  # its management controller answers; only a site without any power takes that away
     softdog_fails: bool = False  # its watchdog does not reset it, whatever happens
+    stopped: set[str] = field(default_factory=set)  # systemd units that do not run
+    hidden_groups: set[str] = field(default_factory=set)  # volume groups that LVM's filter here does not let through
     root_keys: set[str] = field(default_factory=set)  # hosts whose root may log in here
 
     def ring_address(self, ring: int) -> str:
@@ -271,6 +273,8 @@ class World:
 
     def volume_group(self, node: str, name: str) -> VolumeGroup | None:
         """The volume group as that node sees it; None when no disk it reaches carries it."""
+        if name in self.nodes[node].hidden_groups:
+            return None
         carriers = (disk for disk in self.disks.values() if disk.vg is not None and disk.vg.name == name)
         return next((disk.vg for disk in carriers if self.sees(node, disk.serial)), None)
 

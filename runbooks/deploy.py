@@ -20,9 +20,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.purity import ArrayFinding, Purity
     from activities.quorum import Quorum, VotesFinding
     from activities.storage import Lvm
+    from activities.wishes import Wishes
     from cluster.inventory import Guest, Inventory
     from cluster.plan import Intent, Mode
-    from runbooks.wishes import Wishes
     from workflows.catalogue import About, RunbookReport, RunbookRequest
     from workflows.runbook import Runbook
 

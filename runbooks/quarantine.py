@@ -1,72 +1,61 @@
 """The quarantine of a site that has come back: what must be so before anything may move there (design §6.1).
 
-Listed here, held by the failback. Reads only; a check that fails is a finding.
+Listed by the runbook of the loss, held by the failback. Reads only; a check that fails is a finding.
 """
 
 from datetime import timedelta
-from typing import Any
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.hosts import Hosts
-    from activities.proxmox import Proxmox
-    from activities.purity import Purity
-    from activities.quorum import Quorum
-    from activities.survivor import SiteName, Survivor
-    from cluster.inventory import Inventory
-    from cluster.plan import Mode
-    from runbooks.wishes import Wishes
-    from workflows.incident import Incident
+    from activities.quarantine import QuarantineWard
+    from cluster.quarantine import QuarantineFinding, QuarantineWish
+    from workflows.record import Line
+    from workflows.runbook import Runbook
 
 # Sessions, votes and a resync of minutes come by themselves; what takes longer is listed as it is then.
-WITHIN = timedelta(minutes=3)
+LISTED_WITHIN = timedelta(minutes=3)
+# One look goes on for ten minutes of the cluster's time; a worker that is gone costs another attempt.
+LOOK = timedelta(minutes=30)
+NOT_LOOKED = ("nobody has looked yet",)
 
 
 class Quarantine:
-    """The checks of one returned site, each a line on the run's page."""
+    """The checks of one returned site, each a line on the run's page that stays up to date."""
 
-    def __init__(self, run: Incident, inventory: Inventory, site: str) -> None:
-        self._run, self._inventory, self._site = run, inventory, inventory.site(site)
-        self._wishes = Wishes(inventory, Mode.PLAN)
+    def __init__(self, run: Runbook, site: str) -> None:
+        self._run, self._site = run, site
 
-    async def listed(self) -> list[str]:
-        """All checks at once; the titles of those that hold the site back."""
-        self._run.section(f"Quarantine of {self._site.name}")
-        here = SiteName(site=self._site.name)
-        checks: list[tuple[str, Any, Any]] = [
-            ("Clocks agree", Hosts.clocks, self._wishes.clocks()),
-            ("Corosync links are connected", Survivor.links, here),
-            ("All votes are back", Quorum.votes, self._wishes.device()),
-            ("HA is armed, every LRM is well", Proxmox.ha_state, self._wishes.ha(self._inventory.guests)),
-            ("Pod is online on both arrays", Purity.pod_state, self._wishes.pod_at()),
-            ("No volume is open on two nodes", Survivor.volumes, here),
-        ]
-        results = await self._run.together(
-            self._paths(), *(self._run.noted(title, activity, wish, WITHIN) for title, activity, wish in checks)
-        )
-        titles = ["Paths are complete", *(title for title, _, _ in checks)]
-        return [title for title, found in zip(titles, results, strict=True) if found is None]
+    async def listed(self) -> tuple[str, ...]:
+        """Look until all is well or three minutes are over; the titles of what holds the site back."""
+        sheet = _Sheet(self._run, self._site)
+        return (await sheet.look(QuarantineWish(site=self._site, soak=timedelta(), until=LISTED_WITHIN))).key
 
-    async def _paths(self) -> Any:
-        """4 and 4 on each node of the site: what the arrays offer is asked first."""
-        names = [array.name for array in self._inventory.arrays]
-        offers = await self._run.together(
-            *(
-                self._run.noted(f"{name} answers", Purity.preflight, self._wishes.array_pair(name), WITHIN)
-                for name in names
-            )
-        )
-        pod = await self._run.noted("Volume is known", Purity.ensure_pod, self._wishes.pod(), WITHIN)
-        if pod is None or any(offer is None for offer in offers):
-            return None
-        arrays = dict(zip(names, offers, strict=True))
-        found = await self._run.together(
-            *(
-                self._run.noted(
-                    f"Paths of {node.name}", Hosts.paths, self._wishes.paths(node.name, arrays, pod.wwid), WITHIN
-                )
-                for node in self._site.nodes
-            )
-        )
-        return found if all(one is not None for one in found) else None
+    async def held(self, soak: timedelta) -> QuarantineFinding:
+        """Wait, for days if need be, until all checks have held for that long without a break."""
+        sheet = _Sheet(self._run, self._site)
+        found = await sheet.look(QuarantineWish(site=self._site, soak=soak, known=NOT_LOOKED))
+        while not found.holds:
+            found = await sheet.look(QuarantineWish(site=self._site, soak=soak, known=found.key))
+        return found
+
+
+class _Sheet:
+    """A section of the page with a line for the whole and one for each check."""
+
+    def __init__(self, run: Runbook, site: str) -> None:
+        self._run = run
+        run.section(f"Quarantine of {site}", folds=False)
+        self._whole = run.record.line(f"{site} may be used again")
+        self._lines: dict[str, Line] = {}
+
+    async def look(self, wish: QuarantineWish) -> QuarantineFinding:
+        """One look, written on its lines."""
+        found = await self._run.look(self._whole, QuarantineWard.watch, wish, LOOK)
+        now = self._run.record.elapsed
+        for check in found.checks:
+            line = self._lines[check.title] = self._lines.get(check.title) or self._run.record.line(check.title)
+            line.end("done" if check.holds else "warned", check.said, now)
+        if found.key:
+            self._whole.end("warned", f"held back by: {', '.join(found.key)}", now)
+        return found

@@ -81,7 +81,7 @@ class SiteLoss(Incident):
             await self.together(self.survivor(loss), *self.fencing(loss), self.recovery(loss, expected))
             self.note_unmanaged(loss)
             await self.until_it_returns(loss)
-            await Quarantine(self, inventory, lost).listed()
+            await Quarantine(self, lost).listed()
             await self.handed_over(request.mode, loss)
         return self.report(
             SiteLossReport,

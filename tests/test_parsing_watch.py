@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from activities.errors import Unreachable
 from activities.parsing import iscsi, lvm, multipath, system, votes
 from activities.parsing.links import LinkCount, parse_links
-from activities.parsing.lvm import parse_open
+from activities.parsing.lvm import parse_active
 from activities.parsing.totem import parse_milliseconds
 from activities.parsing.witness import parse_clients
 
@@ -176,7 +176,7 @@ VOLUMES = """\
 """  # noqa: E501  # the text is what the program printed
 TOKEN = "runtime.config.totem.token (u32) = 5600\n"
 TEXTS = (SIX, FOUR_LEFT, VERBOSE, TWO_LINKS, SITE_DARK, VOLUMES, TOKEN)
-PARSERS = (parse_clients, parse_links, parse_open, parse_milliseconds)
+PARSERS = (parse_clients, parse_links, parse_active, parse_milliseconds)
 
 
 @pytest.mark.parametrize(
@@ -236,16 +236,16 @@ def test_a_time_that_is_none_is_refused(text: str):
 
 def test_only_open_volumes_are_open():
     """Active is attribute 5, open is attribute 6; after the loss of an array a volume in use stays open."""
-    assert parse_open(VOLUMES) == []
-    assert parse_open(VOLUMES.replace("-wi-a-----", "-wi-ao----")) == ["vm-300-disk-0"]
-    assert parse_open("") == []
+    assert parse_active(VOLUMES) == {"vm-300-disk-0": False}
+    assert parse_active(VOLUMES.replace("-wi-a-----", "-wi-ao----")) == {"vm-300-disk-0": True}
+    assert parse_active("") == {}
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"report": [{"lv": [{"lv_name": "x"}]}]}', "  LV VG Attr\n", "null"])
 def test_another_kind_of_report_is_not_an_empty_one(text: str):
     """An empty list would say that nobody has the disk open."""
     with pytest.raises(Unreachable, match="cannot be read"):
-        parse_open(text)
+        parse_active(text)
 
 
 def _reads_or_says_so(text: str) -> None:
@@ -255,7 +255,7 @@ def _reads_or_says_so(text: str) -> None:
         except Unreachable as error:
             said = str(error)
         else:
-            said = "" if isinstance(found, tuple | list | LinkCount | timedelta) else "no model"
+            said = "" if isinstance(found, tuple | list | dict | LinkCount | timedelta) else "no model"
         assert said == "" or "cannot be read" in said
 
 
@@ -298,7 +298,7 @@ READERS = [
     iscsi.parse_initiator,
     lvm.parse_volume_groups,
     lvm.parse_signatures,
-    lvm.parse_open,
+    lvm.parse_active,
     multipath.parse_maps,
     system.parse_round_trip,
     system.parse_installed,

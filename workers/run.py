@@ -33,6 +33,7 @@ from activities.notices import Notices
 from activities.plans import Plans
 from activities.proxmox import Proxmox
 from activities.purity import Purity
+from activities.quarantine import QuarantineWard
 from activities.quorum import Quorum
 from activities.storage import Lvm
 from activities.survivor import Survivor
@@ -49,7 +50,7 @@ from workflows.watch import ClusterWatch
 # Our own pure packages need no fresh copy for every run of a workflow.
 SANDBOX = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules(
-        "activities", "cluster", "workflows", "runbooks.loss", "runbooks.wishes", "opentelemetry"
+        "activities", "cluster", "workflows", "runbooks.loss", "opentelemetry"
     )
 )
 
@@ -87,18 +88,21 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
         InventoryReader(inventory),
         Plans(),
         Hooks(hooks, secrets),
-        Purity(arrays),
+        purity := Purity(arrays),
         Access(arrays),
-        Proxmox(api),
+        proxmox := Proxmox(api),
         Guests(api),
-        Hosts(ssh),
-        Quorum(ssh),
+        hosts := Hosts(ssh),
+        quorum := Quorum(ssh),
         Lvm(ssh),
         Watching(inventory, quick),
         Ha(quick, inventory.speed),
         Freeze(api),
-        Survivor(inventory, arrays, ssh),
+        survivor := Survivor(inventory, arrays, ssh),
         Notices(inventory.notify, secrets),
+        QuarantineWard(
+            inventory, api, ssh, hosts=hosts, survivor=survivor, quorum=quorum, proxmox=proxmox, purity=purity
+        ),
     )
     return [method for room in rooms for method in _definitions(room)]
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 from datetime import datetime, timedelta
-from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -118,9 +117,3 @@ class Incident(Runbook):
     def closing(self) -> str:
         """What is said when it is over."""
         return ""
-
-    # --- steps whose failure is a finding ----------------------------------------------------------------------
-
-    async def noted(self, title: str, activity: Any, wish: Any, within: timedelta) -> Any:
-        """A reading step; when it fails it stands on the page with a ``!`` and the result is None."""
-        return await self._step(title, activity, wish, within=within, failing="warn")

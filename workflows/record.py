@@ -20,6 +20,11 @@ class Line:
         self.finding: Finding | None = None
         section.steps.append(StepRecord(title=title, state="running", at=began))
 
+    @property
+    def said(self) -> str:
+        """What stands on the line now."""
+        return self._section.steps[self._index].finding
+
     def set(self, state: State, finding: str = "", **more: Any) -> None:
         """Another state, another sentence."""
         steps = self._section.steps

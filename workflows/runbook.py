@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.claim import Held, address, claimed, released
     from workflows.page import Section, Sheet, render
     from workflows.plans import differences
+    from workflows.record import Line
     from workflows.steps import Failing, Steps
     from workflows.words import ended, going_on, plan_sentence
 
@@ -119,6 +120,12 @@ class Runbook(Steps):
         if found is not None:
             await self._call_hooks("after", title, found.finding)
         return found
+
+    async def look(self, line: Line, activity: Does[Asked, Found], wish: Asked, within: timedelta) -> Found:
+        """A reading step whose line stands on the page already and is written anew each time."""
+        found = await self._step(line.title, activity, wish, within=within, attempt=within, failing="park", line=line)
+        assert found is not None  # noqa: S101  # it cannot be skipped
+        return found  # type: ignore[return-value]
 
     async def together(self, *steps: Awaitable[Result]) -> list[Result]:
         """Steps that do not wait for each other; when one fails, the others come to their end first.

@@ -87,9 +87,16 @@ class Steps(Operated):
         skip: str | None = None,
         failing: Failing,
         result: type[Finding] | None = None,
+        line: Line | None = None,
     ) -> Finding | None:
-        """The step without its hooks. None when it was skipped, or failed and only a warning is due."""
-        line = self.record.line(title)
+        """The step without its hooks. None when it was skipped, or failed and only a warning is due.
+
+        `line` is one that stands on the page already: what is looked at again and again needs no more than one.
+        """
+        if line is None:
+            line = self.record.line(title)
+        else:
+            line.set("running", line.said)
         self._tell()
         options = {
             "summary": title[:100],

@@ -62,10 +62,14 @@ def parse_signatures(text: str) -> list[str]:
 
 
 @reader
-def parse_open(text: str) -> list[str]:
-    """`lvs --reportformat json -o lv_name,lv_attr`: the volumes that are open on this very host (attribute 6)."""
+def parse_active(text: str) -> dict[str, bool]:
+    """`lvs --reportformat json -o lv_name,lv_attr`: the volumes that are active on this very host (attribute 5).
+
+    True when it is open as well (attribute 6): somebody uses it.
+    """
     if not text.strip():
-        return []
+        return {}
     reports = _VolumeReports.model_validate_json(text).report
     rows = [row for report in reports for kind in report.values() for row in kind]
-    return [row.lv_name for row in rows if len(row.lv_attr) > 5 and row.lv_attr[5] == "o"]
+    known = {row.lv_name: row.lv_attr for row in rows if len(row.lv_attr) > 5}
+    return {name: attributes[5] == "o" for name, attributes in known.items() if attributes[4] == "a"}

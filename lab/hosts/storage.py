@@ -146,7 +146,8 @@ def _groups(call: Call) -> list[tuple[VolumeGroup, str]]:
     """The volume groups of a node with their devices: on the multipath maps, and on disks of its own."""
     disks = [one.disk for one in maps(call) if one.paths]
     shared = [(disk.vg, f"/dev/mapper/{disk.wwid}") for disk in disks if disk.vg is not None]
-    return [*shared, *((group, path) for path, group in call.host.local_groups.items())]
+    seen = [(group, device) for group, device in shared if group.name not in call.host.hidden_groups]
+    return [*seen, *((group, path) for path, group in call.host.local_groups.items())]
 
 
 def _report(call: Call, kind: str, rows: list[dict[str, str]], plain: Callable[[dict[str, str]], str]) -> Output:

@@ -68,6 +68,8 @@ async def systemctl(call: Call) -> Output:
 
 
 def _active(call: Call, unit: str) -> bool:
+    if unit in call.host.stopped:
+        return False
     if unit == "corosync-qdevice":
         return call.world.corosync.qdevice and unit in call.host.packages
     return unit in call.host.units or _UNITS.get(unit) in call.host.packages

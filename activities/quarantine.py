@@ -1,0 +1,149 @@
+"""A returned site is looked at again and again until nothing speaks against it (design §6.1). All reads.
+
+One activity for all checks: a quarantine may last for days, and its run's history must not grow with every look.
+"""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.errors import Refuted
+from activities.survivor import PATHS_LIMIT, SiteName, Survivor
+from activities.wishes import Wishes
+from cluster.inventory import Inventory
+from cluster.plan import Finding, Mode
+from cluster.quarantine import Check, Held, QuarantineFinding, QuarantineWish, named
+
+if TYPE_CHECKING:
+    from activities.clients.proxmox import PveApi
+    from activities.clients.ssh import Hosts as SshHosts
+    from activities.hosts import Hosts
+    from activities.proxmox import Proxmox
+    from activities.purity import Purity
+    from activities.quorum import Quorum
+
+# Between two looks, in seconds of the cluster's time: slower than anything that a look itself might disturb.
+EVERY = 10.0
+Looks = Callable[[], Awaitable[Finding]]
+
+
+class QuarantineWard:
+    """Activities on a returned site; the single checks are those of the deployment and of the survivor."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        api: "PveApi",
+        ssh: "SshHosts",
+        *,
+        hosts: "Hosts",
+        survivor: Survivor,
+        quorum: "Quorum",
+        proxmox: "Proxmox",
+        purity: "Purity",
+    ) -> None:
+        self._inventory, self._api, self._ssh = inventory, api, ssh
+        self._hosts, self._survivor, self._quorum = hosts, survivor, quorum
+        self._proxmox, self._purity = proxmox, purity
+        self._wishes = Wishes(inventory, Mode.PLAN)
+
+    @activity.defn(name="quarantine.watch")
+    async def watch(self, wish: QuarantineWish) -> QuarantineFinding:
+        """Look until all checks have held for the soak time, or differ from the known ones, or the time is over."""
+        speed, began = self._inventory.speed, time.monotonic()
+        held = Held(wish.held_since(activity.info().heartbeat_details))
+        while True:
+            checks = await self._checks(wish.site)
+            lasted = held.lasted(checks, time.time())
+            spent = timedelta(seconds=time.monotonic() - began) * speed
+            found = named(checks, lasted * speed, wish.soak)
+            if found.holds or wish.known not in (None, found.key) or spent >= wish.until:
+                return found
+            activity.heartbeat([found.finding, held.since])
+            await asyncio.sleep(EVERY / speed)
+
+    # --- the checks --------------------------------------------------------------------------------------------
+
+    async def _checks(self, site: str) -> tuple[Check, ...]:
+        """All of them at once; a source that fails fails its check."""
+        here, wishes = SiteName(site=site), self._wishes
+        nodes = [node.name for node in self._inventory.site(site).nodes]
+        looks: dict[str, Looks] = {
+            "Clocks agree": _of(self._hosts.clocks, wishes.clocks()),
+            "Corosync links are connected": _of(self._survivor.links, here),
+            "All votes are back": _of(self._quorum.votes, wishes.device()),
+            "HA is armed, every LRM is well": _of(self._proxmox.ha_state, wishes.ha(())),
+            "Watchdogs run": lambda: self._watchdogs(nodes),
+            "Pod is online on both arrays": _of(self._purity.pod_state, wishes.pod_at()),
+            "Paths are complete": lambda: self._paths(nodes),
+            "Storage is active": _of(self._proxmox.storage_state, wishes.storage()),
+            "No volume is open on two nodes": _of(self._survivor.volumes, here),
+            "No lock and no task is left over": lambda: self._left_over(nodes),
+        }
+        return tuple(await asyncio.gather(*(_checked(title, look) for title, look in looks.items())))
+
+    async def _watchdogs(self, nodes: list[str]) -> Finding:
+        """Without watchdog-mux nothing resets a node that is cut off, and its guests would run twice (I-22)."""
+        answers = await asyncio.gather(
+            *(self._ssh.run(node, "systemctl", "is-active", "watchdog-mux") for node in nodes)
+        )
+        if off := [node for node, answer in zip(nodes, answers, strict=True) if answer.stdout.strip() != "active"]:
+            raise Refuted(f"watchdog-mux does not run on {', '.join(off)}: nothing would reset a node that is cut off")
+        status = await asyncio.to_thread(self._api.get, "cluster/ha/status/current")
+        fencing = next((entry for entry in status if entry["type"] == "fencing"), None)
+        if fencing is not None and fencing.get("armed-state") not in ("armed", "standby"):
+            raise Refuted(f"fencing is {fencing.get('armed-state')}")
+        return Finding(finding=f"watchdog-mux runs on {len(nodes)} nodes")
+
+    async def _paths(self, nodes: list[str]) -> Finding:
+        """4 and 4 on each node of the site: what the arrays offer is asked first."""
+        names = [array.name for array in self._inventory.arrays]
+        offers = await asyncio.gather(
+            *(asyncio.to_thread(self._purity.preflight, self._wishes.array_pair(name)) for name in names)
+        )
+        pod = await asyncio.to_thread(self._purity.ensure_pod, self._wishes.pod())
+        if pod.wwid is None:
+            raise Refuted(f"{self._inventory.volume_name} does not exist")
+        arrays = dict(zip(names, offers, strict=True))
+        wishes = [self._wishes.paths(node, arrays, pod.wwid) for node in nodes]
+        found = await asyncio.gather(*(_checked(wish.node, _of(self._hosts.paths, wish)) for wish in wishes))
+        if wrong := [check.said for check in found if not check.holds]:
+            raise Refuted("; ".join(wrong))
+        return Finding(finding=f"{len(nodes)} nodes: {found[0].said}")
+
+    async def _left_over(self, nodes: list[str]) -> Finding:
+        """Config locks of any guest, and tasks that still run on the returned nodes."""
+        guests = await asyncio.to_thread(lambda: self._api.get("cluster/resources", type="vm"))
+        left = [f"guest {guest['vmid']} is locked ({guest['lock']})" for guest in guests if guest.get("lock")]
+        for node in nodes:
+            tasks = await asyncio.to_thread(lambda node=node: self._api.get(f"nodes/{node}/tasks", source="active"))  # type: ignore[misc]
+            left += [f"{task['type']} {task.get('id', '')} runs on {node}".replace("  ", " ") for task in tasks]
+        if left:
+            raise Refuted("; ".join(left[:5]) + ": look what it belongs to")
+        return Finding(finding=f"{len(guests)} guests without a lock, no task on {len(nodes)} nodes")
+
+
+def _of(look: Callable[[Any], Any], wish: Any) -> Looks:
+    """The activity of another room as a plain look; blocking ones in a thread."""
+
+    async def asked() -> Finding:
+        found = await asyncio.to_thread(look, wish) if not inspect.iscoroutinefunction(look) else await look(wish)
+        return Finding(finding=found.finding)
+
+    return asked
+
+
+async def _checked(title: str, look: Looks) -> Check:
+    try:
+        found = await asyncio.wait_for(look(), PATHS_LIMIT + 5)
+    except ApplicationError as error:
+        return Check(title=title, holds=False, said=error.message)
+    except TimeoutError:
+        return Check(title=title, holds=False, said="no answer in time")
+    return Check(title=title, holds=True, said=found.finding)
