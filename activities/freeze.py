@@ -30,9 +30,9 @@ class Freeze:
     def freeze(self, wish: FreezeWish) -> Finding:
         """Switch off what would move a guest; the changes say what was on (`frozen_by`)."""
         ledger = Changes(wish.mode)
-        for (kind, name), now in self._switches().items():
-            if now == "1":
-                self._set(Frozen(kind=kind, name=name, field=FIELD[kind], old="1", new="0"), "0", ledger)
+        for one in switched_on(self._api):
+            if wish.only is None or one in wish.only:
+                self._set(one, one.new, ledger)
         frozen = frozen_by(made_so_far(ledger))
         named = ", ".join(map(str, frozen[:5])) + (f" and {len(frozen) - 5} more" if len(frozen) > 5 else "")
         said = f"frozen: {named}" if frozen else "nothing was on that moves a guest"
@@ -43,13 +43,13 @@ class Freeze:
     def thaw(self, wish: ThawWish) -> ThawFinding:
         """Set back what was frozen, unless that would move a guest or somebody has set it anew meanwhile."""
         ledger = Changes(wish.mode)
-        switches, services = self._switches(), self._services()
+        now, services = switches(self._api), self._services()
         restored, outstanding = [], {}
         for one in wish.frozen:
-            if why := _not_now(one, switches.get((one.kind, one.name)), wish, services):
+            if why := _not_now(one, now.get((one.kind, one.name)), wish, services):
                 outstanding[str(one)] = why
                 continue
-            if switches[one.kind, one.name] != one.old:
+            if now[one.kind, one.name] != one.old:
                 self._set(one, one.old, ledger)
             restored.append(one)
         said = f"{len(restored)} switches set back" if wish.frozen else "nothing was frozen"
@@ -69,19 +69,8 @@ class Freeze:
         manager = self._api.get("cluster/ha/status/manager_status").get("manager_status") or {}
         return {sid: service["node"] for sid, service in (manager.get("service_status") or {}).items()}
 
-    def _switches(self) -> Switches:
-        """Every switch as it is now, "1" or "0"."""
-        found: Switches = {}
-        for entry in self._api.get("cluster/ha/resources"):
-            found["resource", entry["sid"]] = str(int(entry.get(FAILBACK, 1)))
-        found["options", "crs"] = _crs(self._api.get("cluster/options").get("crs")).get(REBALANCE, "0")
-        for job in self._api.get("cluster/backup"):
-            found["backup", job["id"]] = str(int(job.get(BACKUP, 1)))
-        return found
-
     def _set(self, one: Frozen, value: str, ledger: Ledger) -> None:
-        due = one.becomes(value)
-        if not ledger.intend(due.where, due.what, due.target, due.detail):
+        if not ledger.due(one.becomes(value)):
             return
         if one.kind == "resource":
             self._api.put(f"cluster/ha/resources/{one.name}", failback=int(value))
@@ -90,6 +79,23 @@ class Freeze:
             self._api.put("cluster/options", crs=_text(crs | {one.field: value}))
         else:
             self._api.put(f"cluster/backup/{one.name}", enabled=int(value))
+
+
+def switches(api: "PveApi") -> Switches:
+    """Every switch as it is now, "1" or "0"."""
+    found: Switches = {}
+    for entry in api.get("cluster/ha/resources"):
+        found["resource", entry["sid"]] = str(int(entry.get(FAILBACK, 1)))
+    found["options", "crs"] = _crs(api.get("cluster/options").get("crs")).get(REBALANCE, "0")
+    for job in api.get("cluster/backup"):
+        found["backup", job["id"]] = str(int(job.get(BACKUP, 1)))
+    return found
+
+
+def switched_on(api: "PveApi") -> tuple[Frozen, ...]:
+    """What would move a guest by itself, each as it would be frozen."""
+    on = [key for key, now in switches(api).items() if now == "1"]
+    return tuple(Frozen(kind=kind, name=name, field=FIELD[kind], old="1", new="0") for kind, name in on)
 
 
 def _not_now(one: Frozen, now: str | None, wish: ThawWish, services: dict[str, str]) -> str:

@@ -225,8 +225,9 @@ def _ha(ledger: Ledger, status: list[dict[str, Any]], wish: HaWish) -> HaFinding
     lrms = sum(entry["type"] == "lrm" and _first_word(entry) in ("idle", "active") for entry in status)
     armed = _armed(status) is not False and bool(started)
     word = "armed" if armed else "standby"
+    said = f"{word}, {lrms} LRMs well, started: {', '.join(started)}" if started else f"{lrms} LRMs well"
     return HaFinding(
-        finding=f"{word}, {lrms} LRMs well, started: {', '.join(started) or 'none registered'}",
+        finding=said,
         changed=ledger.changed,
         changes=ledger.changes,
         armed=armed,

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
+from cluster.approval import ApprovalPolicy
 from cluster.around import EventSource, Hook, Notify, Watch
 from cluster.nouns import Iqn, Lun, Noun, Port, PurityName, PveId, SecretRef, Vmid
 from cluster.units import Duration, Size
@@ -145,6 +146,16 @@ class Timeouts(Noun):
     step: Duration = timedelta(minutes=10)
 
 
+class FailbackPolicy(Noun):
+    """How guests come home: after how long a quarantine, in which order, how many at a time."""
+
+    # A returned node may wait 121 s for its own agent lock (reference: pve-ha §§3, 9); a guest moved there earlier
+    # would run without a watchdog.
+    soak: Duration = Field(default=timedelta(minutes=5), ge=timedelta(seconds=121))
+    first: tuple[Vmid, ...] = ()
+    together: int = Field(default=2, ge=1, le=8)
+
+
 class Inventory(Noun):
     """One stretched cluster, as it is addressed and as it is wished."""
 
@@ -164,6 +175,8 @@ class Inventory(Noun):
     watch: Watch = Watch()
     events: tuple[EventSource, ...] = ()
     notify: tuple[Notify, ...] = ()
+    approvals: ApprovalPolicy = ApprovalPolicy()
+    failback: FailbackPolicy = FailbackPolicy()
     # How much faster than the wall the cluster's time runs. Only the twin's does, in a rehearsal.
     speed: float = Field(default=1.0, gt=0)
 

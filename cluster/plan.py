@@ -101,7 +101,10 @@ class Ledger:
 
     def intend(self, where: str, what: str, target: str, detail: str = "") -> bool:
         """Note a change that is due; true when it is to be made now."""
-        intent = Intent(where=where, what=what, target=target, detail=detail)
+        return self.due(Intent(where=where, what=what, target=target, detail=detail))
+
+    def due(self, intent: Intent) -> bool:
+        """The same for a change that is put in words already."""
         if self.applying:
             self.begin(intent)
         self._intents.append(intent)

@@ -76,6 +76,6 @@ def named(checks: tuple[Check, ...], held: timedelta, soak: timedelta) -> Quaran
         said = "; ".join(f"{check.title}: {check.said}" for check in failing)
         return QuarantineFinding(finding=f"held back: {said}", checks=checks)
     holds = held >= soak
-    so_long = f"{len(checks)} checks have held for {seconds(held)}"
+    so_long = f"{len(checks)} checks have held for {seconds(held)}" if soak else f"{len(checks)} checks hold"
     said = so_long if holds else f"{so_long}, {seconds(soak)} are wished"
     return QuarantineFinding(finding=said, checks=checks, held=held, holds=holds)

@@ -96,9 +96,10 @@ class Frozen(Value):
 
 
 class FreezeWish(Wish):
-    """Whose switches: all HA resources, the cluster's options, its backup jobs."""
+    """Whose switches: all HA resources, the cluster's options, its backup jobs; or `only` these."""
 
     cluster: str
+    only: tuple[Frozen, ...] | None = None
 
 
 class ThawWish(Wish):

@@ -31,6 +31,15 @@ class Quarantine:
         sheet = _Sheet(self._run, self._site)
         return (await sheet.look(QuarantineWish(site=self._site, soak=timedelta(), until=LISTED_WITHIN))).key
 
+    async def looked(self) -> tuple[str, ...]:
+        """One look, right before something moves; what speaks against it. A line of its own on the page."""
+        wish = QuarantineWish(site=self._site, soak=timedelta(), known=NOT_LOOKED)
+        line = self._run.record.line(f"{self._site} is still well")
+        found = await self._run.look(line, QuarantineWard.watch, wish, LOOK)
+        if found.key:
+            line.end("warned", found.finding, self._run.record.elapsed)
+        return found.key
+
     async def held(self, soak: timedelta) -> QuarantineFinding:
         """Wait, for days if need be, until all checks have held for that long without a break."""
         sheet = _Sheet(self._run, self._site)

@@ -17,6 +17,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.access import Access
+from activities.approvals import Approvals
 from activities.clients import redfish
 from activities.clients.proxmox import PveApi
 from activities.clients.purity import Arrays
@@ -29,6 +30,8 @@ from activities.ha import Ha
 from activities.hooks import Hooks
 from activities.hosts import Hosts
 from activities.inventory import InventoryReader
+from activities.losses import Losses
+from activities.migration import Migration
 from activities.notices import Notices
 from activities.plans import Plans
 from activities.proxmox import Proxmox
@@ -97,6 +100,9 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
         Lvm(ssh),
         Watching(inventory, quick),
         Ha(quick, inventory.speed),
+        approvals := Approvals(inventory.approvals, secrets),
+        Losses(),
+        Migration(quick, api, approvals, inventory.speed),
         Freeze(api),
         survivor := Survivor(inventory, arrays, ssh),
         Notices(inventory.notify, secrets),

@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from cluster.approval import Audit
 from cluster.plan import Intent, Mode
 from workflows.page import StepRecord
 
@@ -12,7 +13,7 @@ class RunbookRequest(BaseModel):
     """What a start form takes, for example ``{"mode": "apply"}``.
 
     Without any input the worker's own cluster is planned, and nothing is changed. `plan` is the digest of a plan that
-    somebody has read: the run is refused when what it would do now differs.
+    somebody has read: the run is refused when what it would do now differs. `by` is who asks for it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -20,6 +21,7 @@ class RunbookRequest(BaseModel):
     cluster: str | None = None
     mode: Mode = Mode.PLAN
     plan: str | None = None
+    by: str | None = None
 
 
 class RunbookReport(BaseModel):
@@ -33,6 +35,7 @@ class RunbookReport(BaseModel):
     changed: int
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    approvals: tuple[Audit, ...] = ()
     steps: tuple[StepRecord, ...]
 
 

@@ -71,7 +71,10 @@ class Question(BaseModel):
 
 
 class Sheet(BaseModel):
-    """All that the page is made of. `links` are label and address, in the order of their use."""
+    """All that the page is made of. `gate` is what an open gate says.
+
+    `links` are label and address, in the order of their use.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -79,6 +82,7 @@ class Sheet(BaseModel):
     now: str
     questions: tuple[Question, ...] = ()
     before: str = ""
+    gate: str = ""
     notes: tuple[str, ...] = ()
     sections: Sequence[Section] = ()
     links: tuple[tuple[str, str], ...] = ()
@@ -87,7 +91,7 @@ class Sheet(BaseModel):
 def render(sheet: Sheet) -> str:
     """The whole page. Sections that went well shrink to one line while there is a newer one."""
     head = f"### {safe(sheet.headline)}\n\n**{safe(sheet.now, 400)}**\n\n"
-    head += _asked(sheet)
+    head += _asked(sheet) + sheet.gate
     head += "".join(f"- {safe(note)}\n" for note in sheet.notes[-3:]) + ("\n" if sheet.notes else "")
     tail = " · ".join(f"[{safe(label)}]({where})" for label, where in sheet.links)
     tail = f"\n{tail}\n" if tail else ""

@@ -21,10 +21,11 @@ with workflow.unsafe.imports_passed_through():
     from workflows import attributes
     from workflows.catalogue import RunbookReport, RunbookRequest
     from workflows.claim import Held, address, claimed, released
+    from workflows.gate import Gated
     from workflows.page import Section, Sheet, render
     from workflows.plans import differences
     from workflows.record import Line
-    from workflows.steps import Failing, Steps
+    from workflows.steps import Failing
     from workflows.words import ended, going_on, plan_sentence
 
 Asked = TypeVar("Asked")
@@ -36,7 +37,7 @@ Does = Callable[[Any, Asked], Awaitable[Found]] | Callable[[Any, Asked], Found]
 ENDED = ("done", "failed", "aborted")
 
 
-class Runbook(Steps):
+class Runbook(Gated):
     """Base of every runbook. A subclass carries `@workflow.defn`, says what it is in `about`, and defines `run`."""
 
     def __init__(self) -> None:
@@ -144,6 +145,7 @@ class Runbook(Steps):
         ApplicationError, with the difference, when the request names another plan.
         """
         found = digest(self._subject, planned)
+        self._requester = (request.by or "").strip()
         workflow.upsert_search_attributes([attributes.PLAN.value_set(found)])
         if request.mode is Mode.PLAN:
             self._planned = plan_sentence(len(planned), found)
@@ -196,6 +198,7 @@ class Runbook(Steps):
             changed=len(self.record.changes),
             skipped=tuple(self._skipped),
             notes=tuple(self._notes),
+            approvals=tuple(self._audit),
             steps=tuple(self.record.steps()),
             **more,
         )
@@ -252,6 +255,7 @@ class Runbook(Steps):
                 now=self._now(),
                 questions=tuple(parked.question for parked in self._parked),
                 before=before,
+                gate=self._question,
                 notes=tuple(self._skipped + self._notes),
                 sections=self.record.sections,
                 links=self._links(),
@@ -270,6 +274,8 @@ class Runbook(Steps):
             return ended(self._state, list(self.record.steps()), len(self.record.changes), self._left, self._planned)
         questions = [parked.question for parked in self._parked]
         paused = self._paused.signed if self._paused else ""
+        if (gate := self._asking) is not None and not questions and self._paused is None:
+            return f"Waits for people: {gate.terms.title}: {gate.missing}."
         return going_on(self._condition(), self.record.under_way(), questions, changing=self._changing, paused=paused)
 
     def _links(self) -> tuple[tuple[str, str], ...]:
@@ -295,6 +301,6 @@ class Runbook(Steps):
     def _condition(self) -> str:
         if self._ending:
             return "aborting"
-        if any(parked.answer is None for parked in self._parked):
+        if self._asking is not None or any(parked.answer is None for parked in self._parked):
             return "attention"
         return "paused" if self._paused is not None else "running"

@@ -1,0 +1,55 @@
+"""What an earlier incident has left for the failback, looked up in Temporal's own record of it."""
+
+from pydantic import ValidationError
+from temporalio import activity
+from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError
+
+from activities.errors import NotFound, NotYet
+from cluster.failback import LossFound, LossRecord, LossRef
+
+
+class Losses:
+    """Activities on the record of incidents."""
+
+    @activity.defn(name="losses.find")
+    async def find(self, loss: LossRef) -> LossFound:
+        """Homes and switches of that incident, or of the last one of the site that has ended.
+
+        NotFound when there is none; NotYet while it is still open: it goes on until its site has returned.
+        """
+        client = activity.client()
+        run = loss.run or await _last(client, loss.site)
+        handle = client.get_workflow_handle(run)
+        try:
+            status = (await handle.describe()).status
+        except RPCError:
+            raise NotFound(f"incident: no run {run!r} is known; `quorate incident list` shows what there is") from None
+        if status == WorkflowExecutionStatus.RUNNING:
+            raise NotYet(f"{run} is still open: it ends by itself when {loss.site} has returned and is listed")
+        if status != WorkflowExecutionStatus.COMPLETED:
+            raise NotFound(
+                f"{run} did not come to its end, so nobody knows the homes: give them as `homes`, "
+                'for example {"vm:300": "pxmx01-01"}'
+            )
+        result = await handle.result()
+        try:
+            record = LossRecord.model_validate({**(result if isinstance(result, dict) else {}), "run": run})
+        except ValidationError:
+            raise NotFound(f"{run} is no incident that has recorded homes: give them as `homes`") from None
+        if record.site != loss.site:
+            raise NotFound(f"{run} is about {record.site}, not about {loss.site}")
+        said = f"{run}: {len(record.homes)} guests have their home at {record.site}"
+        return LossFound(finding=f"{said}, {len(record.off)} switches are still off", record=record)
+
+
+async def _last(client: Client, site: str) -> str:
+    """The newest run that has lost or evacuated this site; ids are ``site-loss/CLUSTER/SITE/…``."""
+    query = 'WorkflowType IN ("SiteLoss", "EvacuateSite") AND ExecutionStatus = "Completed"'
+    async for run in client.list_workflows(query, limit=50):
+        if f"/{site}/" in run.id or run.id.endswith(f"/{site}"):
+            return run.id
+    raise NotFound(
+        f"incident: no loss of {site} is on record: name the run as `incident`, "
+        'or the guests\' homes as `homes`, for example {"vm:300": "pxmx01-01"}'
+    )

@@ -1,0 +1,223 @@
+"""A guest is moved by HA's own command and followed until it is proven where it runs.
+
+HA files a command and tells nobody when it refuses one; what counts is what the master, the node, LVM and multipath
+say afterwards. Nothing here stops, starts or unlocks a guest.
+"""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.attempt import Changes, look_again
+from activities.errors import Conflict, Refuted, Rejected
+from activities.freeze import switched_on
+from activities.ha import ha_view
+from activities.parsing.multipath import parse_maps
+from activities.storage import active_volumes
+from cluster.failback import Guest, Move, MoveFinding, MoveWish, Placement, PlacementWish, Rule
+from cluster.recovery import HaView, Service
+
+if TYPE_CHECKING:
+    from activities.approvals import Approvals
+    from activities.clients.proxmox import PveApi
+    from activities.vantage import Clients
+
+# Seconds of the cluster's time. The master reads commands each 10 s, an LRM each 5 s (reference: pve-ha §3): a command
+# that shows nothing after four rounds was refused.
+POLL, REFUSED_AFTER, PROVEN_WITHIN = 1.0, 45.0, 60.0
+LIMIT = 15.0
+LOCAL = 50  # multipath's priority of optimized paths
+
+
+class Migration:
+    """Activities on where guests run. `speed` is how much faster than the wall a rehearsal's time runs."""
+
+    def __init__(self, clients: "Clients", api: "PveApi", approvals: "Approvals", speed: float = 1.0) -> None:
+        self._clients, self._api, self._approvals, self._speed = clients, api, approvals, speed
+
+    @activity.defn(name="ha.placement", no_thread_cancel_exception=True)
+    def placement(self, wish: PlacementWish) -> Placement:
+        """Where everything is: services, guests, rules, memory, and what would move guests by itself. Reads only."""
+        view = ha_view(self._api.get("cluster/ha/status/manager_status"))
+        resources = self._api.get("cluster/resources")
+        online = {node for node, state in view.nodes.items() if state == "online"}
+        found = {sid: service for sid, service in view.services.items() if sid in wish.guests}
+        where = ", ".join(f"{sid} on {service.node}" for sid, service in sorted(found.items())[:6])
+        return Placement(
+            finding=where or "no guest that is asked for is under HA",
+            services=view.services,
+            guests={f"vm:{one['vmid']}": _guest(one) for one in resources if one["type"] == "qemu"},
+            rules=tuple(_rule(entry) for entry in self._api.get("cluster/ha/rules") if not entry.get("disable")),
+            nodes={
+                one["node"]: int(one.get("maxmem") or 0)
+                for one in resources
+                if one["type"] == "node" and one["node"] in online
+            },
+            switches=switched_on(self._api),
+        )
+
+    @activity.defn(name="ha.bring_home")
+    async def bring_home(self, wish: MoveWish) -> MoveFinding:
+        """The guest runs at home: moved live, and proven. A guest that is there already is only proven.
+
+        Refused without a standing approval for this very move. Conflict when somebody has moved it meanwhile, Refuted
+        when HA does not move it or the proof fails.
+        """
+        ledger, move = Changes(wish.mode), wish.move
+        watched = _Watched(move, self._speed)
+        view = await self._ha()
+        service = _ours(move, view)
+        if service.node != move.home:
+            if ledger.applying:
+                await self._approvals.licence(wish.approval, move.intent(wish.turn))
+            if service.state == "started" and not _sent_before() and ledger.due(move.intent(wish.turn)):
+                await self._command(move)
+            if ledger.only_planned:
+                return MoveFinding(finding="planned", changes=ledger.changes, node=service.node)
+            await self._followed(watched)
+        proof = await self._proven(wish, watched)
+        return MoveFinding(
+            finding=proof,
+            changed=ledger.changed,
+            changes=ledger.changes,
+            node=move.home,
+            seconds=watched.seconds,
+            downtime=watched.down,
+        )
+
+    async def _command(self, move: Move) -> None:
+        """File it; HA answers at once who stands in the way, and nothing else."""
+        path = f"cluster/ha/resources/{move.sid}/migrate"
+        answer = await asyncio.to_thread(lambda: self._api.post(path, node=move.home)) or {}
+        if blocking := [one["sid"] for one in answer.get("blocking-resources") or []]:
+            raise Rejected(f"{move.sid} may not be on the same node as {', '.join(blocking)}: HA does not move it")
+
+    async def _followed(self, watched: "_Watched") -> None:
+        """Until HA calls it started at home; Refuted when it does not go, or does not arrive."""
+        move = watched.move
+        while True:
+            view = await self._ha()
+            service = _ours(move, view)
+            await watched.look(self)
+            if service.node == move.home and service.state == "started":
+                return
+            watched.judge(service, view)
+            await look_again(POLL / self._speed, ["sent", f"{move.sid} is {service.state} on {service.node}"])
+
+    async def _proven(self, wish: MoveWish, watched: "_Watched") -> str:
+        """QEMU runs at home, its volumes are open there alone, and its path is the local one."""
+        until = time.monotonic() + PROVEN_WITHIN / self._speed
+        while lacking := await self._lacking(wish):
+            if time.monotonic() > until:
+                raise Refuted(f"{wish.move.sid}: {lacking}")
+            await watched.look(self)
+            await look_again(POLL / self._speed, ["sent", lacking])
+        home, down = wish.move.home, watched.down
+        moved = f", moved in {watched.seconds:.0f} s, {down:g} s down" if watched.seconds else ""
+        return f"runs on {home}{moved}; its volume is open there alone, its path is local"
+
+    async def _lacking(self, wish: MoveWish) -> str:
+        move = wish.move
+        if not await self.runs_on(move.home, move.vmid):
+            return f"QEMU does not run on {move.home}"
+        found = await active_volumes(self._clients.ssh, wish.nodes, wish.vg, limit=LIMIT)
+        prefix = f"vm-{move.vmid}-"
+        holders = [node for node, names in found.items() if any(name.startswith(prefix) for name in names)]
+        if holders != [move.home]:
+            return f"its volume is active on {', '.join(holders) or 'no node'}"
+        maps = parse_maps(await self._clients.ssh.read(move.home, "multipath", "-ll", limit=LIMIT))
+        if not max((one.usable(LOCAL, wish.lun) for one in maps), default=0):
+            return f"{move.home} has no optimized path to its own array"
+        return ""
+
+    async def runs_on(self, node: str, vmid: int) -> bool:
+        """The node's own word that QEMU runs there."""
+        path = f"nodes/{node}/qemu/{vmid}/status/current"
+        try:
+            current = await self._get(path, node)
+        except ApplicationError:
+            return False
+        return (current.get("status"), current.get("qmpstatus", "running")) == ("running", "running")
+
+    async def _ha(self) -> HaView:
+        return ha_view(await self._get("cluster/ha/status/manager_status"))
+
+    async def _get(self, path: str, node: str | None = None) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._clients.threads, lambda: self._clients.api.get(path, node=node)
+        )
+
+
+class _Watched:
+    """One move while it goes on: since when, whether HA has begun, and for how long the guest ran nowhere."""
+
+    def __init__(self, move: Move, speed: float) -> None:
+        self.move, self._speed = move, speed
+        self._began = time.monotonic()
+        self._begun = False
+        self._last = self._began
+        self.down = self.seconds = 0.0
+
+    async def look(self, rooms: Migration) -> None:
+        """Is it running? Source first: a guest that has left there is at home by then."""
+        now = time.monotonic()
+        somewhere = await rooms.runs_on(self.move.source, self.move.vmid)
+        if not (somewhere or await rooms.runs_on(self.move.home, self.move.vmid)):
+            self.down += round((now - self._last) * self._speed, 1)
+        self._last = now
+        self.seconds = (now - self._began) * self._speed
+
+    def judge(self, service: Service, view: HaView) -> None:
+        """Refuted when HA has given up, or never began."""
+        move, waited = self.move, (time.monotonic() - self._began) * self._speed
+        moving = service.state in ("migrate", "relocate")
+        if service.state == "started" and self._begun:
+            raise Refuted(
+                f"{move.sid}: the migration to {move.home} failed, it runs on {service.node}: see its task log"
+            )
+        if not moving and service.state != "started":
+            raise Refuted(f"{move.sid} is {service.state} on {service.node} in the middle of its move")
+        if not moving and waited > REFUSED_AFTER:
+            state = view.nodes.get(move.home, "unknown")
+            raise Refuted(f"{move.sid}: HA has not begun to move it in {waited:.0f} s; {move.home} is {state} to HA")
+        self._begun = self._begun or moving
+
+
+def _ours(move: Move, view: HaView) -> Service:
+    """The service as HA has it; Conflict when it is neither where it was planned from nor at home."""
+    service = view.services.get(move.sid)
+    if service is None:
+        raise Conflict(f"{move.sid} is not under HA any more: somebody has taken it out")
+    if service.node not in (move.source, move.home):
+        raise Conflict(f"{move.sid} is on {service.node}, planned was from {move.source}: somebody has moved it")
+    return service
+
+
+def _sent_before() -> bool:
+    """An earlier attempt has filed the command."""
+    told = next(iter(activity.info().heartbeat_details), None)
+    return isinstance(told, list) and bool(told) and told[0] == "sent"
+
+
+def _guest(one: dict[str, Any]) -> Guest:
+    return Guest(
+        node=one["node"],
+        name=one.get("name", ""),
+        memory=int(one.get("maxmem") or 0),
+        running=one.get("status") == "running",
+    )
+
+
+def _rule(entry: dict[str, Any]) -> Rule:
+    nodes = [word.partition(":")[0] for word in str(entry.get("nodes") or "").replace(",", " ").split()]
+    return Rule(
+        name=entry["rule"],
+        type=entry["type"],
+        resources=tuple(str(entry.get("resources") or "").replace(",", " ").split()),
+        nodes=tuple(nodes),
+        strict=bool(entry.get("strict")),
+        negative=entry.get("affinity") == "negative",
+    )

@@ -1,0 +1,227 @@
+"""Which guests can go home, in which order, and why others stay. Pure (design §6.2).
+
+Home is where a guest ran before the incident, or where somebody wishes it. A guest that was moved by somebody else
+meanwhile is left alone, and so is one that HA does not call started.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from pydantic import Field
+
+from cluster.approval import Approval
+from cluster.nouns import Value
+from cluster.plan import Finding, Intent, Wish
+from cluster.recovery import Back, Frozen, Service
+from cluster.units import size
+
+# What a host keeps for itself; Proxmox VE starts to balloon guests at 80 % and kills at 100.
+RESERVED = 0.1
+
+
+class LossRef(Value):
+    """The incident whose guests shall go home: a run, or none for the last one of that site."""
+
+    site: str
+    run: str | None = None
+
+
+class LossRecord(Value):
+    """What an incident has left: homes, where HA brought each guest back, switches that are still off."""
+
+    run: str
+    site: str
+    homes: dict[str, str]
+    back: tuple[Back, ...] = ()
+    frozen: tuple[Frozen, ...] = ()
+    outstanding: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def recovered(self) -> dict[str, str]:
+        """Guest to the node on which it was seen running after the loss."""
+        return {one.sid: one.node for one in self.back if one.ok}
+
+    @property
+    def off(self) -> tuple[Frozen, ...]:
+        """Switches that were not set back."""
+        return tuple(one for one in self.frozen if str(one) in self.outstanding)
+
+
+class LossFound(Finding):
+    """The record of an incident."""
+
+    record: LossRecord
+
+
+class Rule(Value):
+    """An HA rule: ``node-affinity`` with its nodes, or ``resource-affinity`` with whom."""
+
+    name: str
+    type: str
+    resources: tuple[str, ...]
+    nodes: tuple[str, ...] = ()
+    strict: bool = False
+    negative: bool = False
+
+
+class Guest(Value):
+    """A guest as the cluster lists it. `memory` in bytes, as configured."""
+
+    node: str
+    name: str = ""
+    memory: int = 0
+    running: bool = True
+
+
+class Placement(Finding):
+    """How things stand: HA's services, guests, rules, and the memory in bytes of each node that is online.
+
+    `switches` are on, and would move guests by themselves.
+    """
+
+    services: dict[str, Service]
+    guests: dict[str, Guest]
+    rules: tuple[Rule, ...] = ()
+    nodes: dict[str, int] = Field(default_factory=dict)
+    switches: tuple[Frozen, ...] = ()
+
+
+class Move(Value):
+    """A guest that goes home."""
+
+    sid: str
+    name: str
+    source: str
+    home: str
+
+    @property
+    def vmid(self) -> int:
+        """The guest's number."""
+        return int(self.sid.partition(":")[2])
+
+    def intent(self, turn: int) -> Intent:
+        """The change; who goes first is part of its meaning."""
+        return Intent(where=self.home, what="bring home", target=self.sid, detail=f"from {self.source}", turn=turn)
+
+
+class PlacementWish(Value):
+    """Which guests are asked for, by their HA ids."""
+
+    guests: tuple[str, ...]
+
+
+class MoveWish(Wish):
+    """One guest to its home, in its turn of the plan, under this approval.
+
+    `nodes` may all hold its volume of the group `vg`; `lun` is the volume's at the home's own array.
+    """
+
+    move: Move
+    turn: int
+    approval: Approval | None
+    nodes: tuple[str, ...]
+    vg: str
+    lun: int
+
+
+class MoveFinding(Finding):
+    """Where it runs now. `seconds` it took and for how long it ran nowhere, in the cluster's time."""
+
+    node: str
+    seconds: float = 0.0
+    downtime: float = 0.0
+
+
+class HomePlan(Value):
+    """Who goes, in this order, and who stays for which reason. Guests that are at home are in neither."""
+
+    moves: tuple[Move, ...]
+    staying: dict[str, str]
+    switches: tuple[Frozen, ...] = ()
+
+    @property
+    def intents(self) -> tuple[Intent, ...]:
+        """The plan as people agree to it: what is switched off first, then guest after guest."""
+        off = tuple(one.becomes(one.new) for one in self.switches)
+        return (*off, *(move.intent(turn) for turn, move in enumerate(self.moves, start=1)))
+
+    def without(self, sids: Iterable[str]) -> "HomePlan":
+        """What is left when these are at home."""
+        gone = set(sids)
+        return self.model_copy(update={"moves": tuple(move for move in self.moves if move.sid not in gone)})
+
+
+def plan_home(
+    homes: Mapping[str, str],
+    recovered: Mapping[str, str],
+    placement: Placement,
+    *,
+    first: tuple[str, ...] = (),
+) -> HomePlan:
+    """Who can go home now. `first` are guests in the order of their priority; the others follow by number."""
+    order = {sid: number for number, sid in enumerate(first)}
+    moves: list[Move] = []
+    staying: dict[str, str] = {}
+    for sid in sorted(homes, key=lambda sid: (order.get(sid, len(order)), _number(sid))):
+        service = placement.services.get(sid)
+        if service is not None and service.node == homes[sid] and service.state == "started":
+            continue
+        why = _not_movable(sid, service, recovered) or _no_place(sid, homes, placement, moves)
+        if why or service is None:
+            staying[sid] = why
+        else:
+            name = placement.guests[sid].name if sid in placement.guests else ""
+            moves.append(Move(sid=sid, name=name, source=service.node, home=homes[sid]))
+    moving = {move.sid for move in moves}
+    switches = tuple(one for one in placement.switches if one.kind != "resource" or one.name in moving)
+    return HomePlan(moves=tuple(moves), staying=staying, switches=switches)
+
+
+def _number(sid: str) -> int:
+    number = sid.partition(":")[2]
+    return int(number) if number.isdigit() else 0
+
+
+def _not_movable(sid: str, service: Service | None, recovered: Mapping[str, str]) -> str:
+    """Why it is not ours to move; empty when it is."""
+    if service is None:
+        return "is not under HA any more"
+    if service.state != "started":
+        return f"HA calls it {service.state}"
+    if sid in recovered and service.node != recovered[sid]:
+        return f"was moved to {service.node} by somebody; HA had brought it back on {recovered[sid]}"
+    return ""
+
+
+def _no_place(sid: str, homes: Mapping[str, str], placement: Placement, moves: list[Move]) -> str:
+    """Why its home cannot take it; empty when it can."""
+    home = homes[sid]
+    if home not in placement.nodes:
+        return f"its home {home} is not online"
+    for rule in placement.rules:
+        if sid not in rule.resources:
+            continue
+        if rule.type == "node-affinity" and rule.strict and home not in rule.nodes:
+            return f"rule {rule.name} is strict and does not allow {home}"
+        if rule.type == "resource-affinity" and (why := _company(sid, homes, rule, placement, moves)):
+            return why
+    guest = placement.guests.get(sid)
+    needed = guest.memory if guest else 0
+    there = [one for other, one in placement.guests.items() if one.node == home and one.running and other != sid]
+    coming = [placement.guests[move.sid] for move in moves if move.home == home and move.sid in placement.guests]
+    free = placement.nodes[home] * (1 - RESERVED) - sum(one.memory for one in (*there, *coming))
+    if needed > free:
+        return f"its home {home} has no room: it needs {size(needed)}, {size(max(0, int(free)))} are free"
+    return ""
+
+
+def _company(sid: str, homes: Mapping[str, str], rule: Rule, placement: Placement, moves: list[Move]) -> str:
+    """What an affinity between guests says; those who go home earlier are there already."""
+    home = homes[sid]
+    where = {other: service.node for other, service in placement.services.items()}
+    where |= {move.sid: move.home for move in moves}
+    others = [other for other in rule.resources if other != sid]
+    if rule.negative and (there := [other for other in others if where.get(other) == home]):
+        return f"rule {rule.name} keeps it apart from {', '.join(there)} on {home}"
+    if not rule.negative and (away := [other for other in others if homes.get(other, where.get(other, home)) != home]):
+        return f"rule {rule.name} keeps it together with {', '.join(away)}: moving one would move all"
+    return ""

@@ -1,0 +1,216 @@
+"""The way home, for any runbook that brings guests back to a site: hold, plan, ask, move, set back."""
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.freeze import Freeze
+    from activities.migration import Migration
+    from cluster.approval import Approval, Veto
+    from cluster.failback import HomePlan, Move, MoveWish, PlacementWish, plan_home
+    from cluster.plan import Mode
+    from cluster.recovery import FreezeWish, Frozen, ThawWish, frozen_by
+    from cluster.units import seconds
+    from runbooks.homecoming import FailbackReport, FailbackRequest, Homes, Moved
+    from runbooks.quarantine import Quarantine
+    from workflows.runbook import Runbook
+
+# A migration of a big guest over a slow link; HA itself sets no limit.
+MOVED_WITHIN = timedelta(hours=2)
+
+
+class WayHome:
+    """One site's guests on their way home, as part of a run."""
+
+    def __init__(self, run: Runbook, homes: Homes) -> None:
+        self._run, self._homes = run, homes
+        self._policy = homes.inventory.failback
+        self._quarantine = Quarantine(run, homes.site)
+        self._plan = HomePlan(moves=(), staying={})
+        self._approval: Approval | None = None
+        self._frozen: tuple[Frozen, ...] = homes.record.off
+        self._moved: dict[str, Moved] = {}
+        self._left: dict[str, str] = {}  # not moved by a person's answer
+        self._vetoes: list[str] = []
+        self._restored: tuple[str, ...] = ()
+        self._outstanding: dict[str, str] = {}
+
+    # --- the procedure -----------------------------------------------------------------------------------------
+
+    async def rehearsed(self, request: FailbackRequest) -> None:
+        """Quarantine and plan as they are now."""
+        self._vetoes += [f"safety: {title}" for title in await self._quarantine.listed()]
+        self._plan = await self._planned()
+        await self._run.agreed(request, self._plan.intents)
+
+    async def gone(self, request: FailbackRequest) -> None:
+        """Until everybody who can go home is there, however often something stands in the way."""
+        first = True
+        while first or not await self._done():
+            held = await self._quarantine.held(self._policy.soak)
+            self._plan = await self._planned()
+            if first:
+                await self._run.agreed(request, self._plan.intents)
+            if not self._plan.moves:
+                break
+            await self._agreed(held.held)
+            first = False
+        await self._set_back()
+
+    async def _done(self) -> bool:
+        """Carry the plan out; false when something has come up and all is to be looked at anew."""
+        await self._freeze()
+        self._run.section(f"Guests go home to {self._homes.site}", folds=False)
+        turns = {move.sid: turn for turn, move in enumerate(self._plan.moves, start=1)}
+        for batch in _batches(self._plan.moves, self._policy.together):
+            if why := await self._not_now():
+                self._vetoes.append(why)
+                self._run.record.line("Stopped before the next guest").end("warned", why, self._run.record.elapsed)
+                return False
+            await self._run.together(*(self._move(move, turns[move.sid]) for move in batch))
+        return True
+
+    async def _planned(self) -> HomePlan:
+        """Who goes and who stays, as things are now."""
+        homes = {sid: home for sid, home in self._homes.record.homes.items() if sid not in self._left}
+        self._run.section("Plan", rehearsal=True)
+        placement = await self._run.step("Guests are found", Migration.placement, PlacementWish(guests=tuple(homes)))
+        first = tuple(f"vm:{vmid}" for vmid in self._policy.first)
+        recovered = {**self._homes.record.recovered, **{sid: moved.home for sid, moved in self._moved.items()}}
+        plan = plan_home(homes, recovered, placement, first=first)
+        now = self._run.record.elapsed
+        for turn, move in enumerate(plan.moves, start=1):
+            self._run.record.line(f"{turn}. {move.sid} {move.name}".rstrip()).end(
+                "done", f"goes home from {move.source} to {move.home}", now
+            )
+        for sid, why in plan.staying.items():
+            self._run.record.line(f"{sid} stays").end("warned", why, now)
+        return plan
+
+    async def _agreed(self, held: timedelta) -> None:
+        """People say yes to this very plan, unless they have done so already."""
+        plan, conditions = self._plan, self._conditions(held)
+        if self._approval is not None:
+            why = await self._run.still_approved(self._approval, plan.intents, conditions, self._comfort())
+            if not why:
+                return
+            self._vetoes.append(why)
+        self._vetoes += [f"comfort: {veto.name}: {veto.text}" for veto in self._comfort()]
+        self._approval = await self._run.gate(
+            f"Bring {len(plan.moves)} guests home to {self._homes.site}",
+            plan.intents,
+            self._homes.inventory.approvals,
+            conditions=conditions,
+            vetoes=self._comfort(),
+            risk=f"{plan.moves[0].sid} goes first; each guest is moved live and proven, the next one waits for that. "
+            f"A failing {self._homes.site} would be another loss: about 3 minutes without these guests.",
+        )
+
+    def _conditions(self, held: timedelta) -> tuple[str, ...]:
+        """What is read again before each move, in words that do not change from look to look."""
+        soak = seconds(self._policy.soak)
+        return (f"the quarantine of {self._homes.site} has held for {soak}", "it holds before each move")
+
+    def _comfort(self) -> tuple[Veto, ...]:
+        """What speaks against a homecoming of some without the others; people may waive it by name."""
+        return tuple(
+            Veto(name=f"stays-{sid.replace(':', '-')}", text=f"{sid} does not come along: {why}", safety=False)
+            for sid, why in self._plan.staying.items()
+        )
+
+    async def _freeze(self) -> None:
+        """What would move the guests by itself meanwhile, first of all ``failback 1``, which undoes moves by hand."""
+        if not self._plan.switches:
+            return
+        wish = FreezeWish(mode=Mode.APPLY, cluster=self._homes.inventory.name, only=self._plan.switches)
+        found = await self._run.step("What moves guests by itself is frozen", Freeze.freeze, wish)
+        self._frozen = tuple(dict.fromkeys((*self._frozen, *frozen_by(found.changes))))
+
+    async def _not_now(self) -> str:
+        """Why the next guest may not move: a precondition that fails, or an approval that does not stand any more."""
+        if failing := await self._quarantine.looked():
+            return f"safety: {', '.join(failing)}"
+        if self._approval is None:
+            return "nobody has approved it"
+        return await self._run.still_approved(
+            self._approval, self._plan.intents, self._conditions(self._policy.soak), self._comfort()
+        )
+
+    async def _move(self, move: Move, turn: int) -> None:
+        homes = self._homes
+        found = await self._run.step(
+            f"{move.sid} runs at home on {move.home}",
+            Migration.bring_home,
+            MoveWish(
+                mode=Mode.APPLY,
+                move=move,
+                turn=turn,
+                approval=self._approval,
+                nodes=homes.nodes,
+                vg=homes.inventory.storage.vg,
+                lun=homes.lun,
+            ),
+            within=MOVED_WITHIN,
+            attempt=MOVED_WITHIN,
+            skip="the guest stays where it is",
+        )
+        if found is None:
+            self._left[move.sid] = "left where it is by a person's answer"
+            return
+        self._moved[move.sid] = Moved(
+            sid=move.sid, source=move.source, home=move.home, seconds=found.seconds, downtime=found.downtime
+        )
+
+    # --- the end -----------------------------------------------------------------------------------------------
+
+    async def _set_back(self) -> None:
+        self._run.section("Set back")
+        if not self._frozen:
+            self._run.record.line("Switches").end("done", "nothing was frozen", self._run.record.elapsed)
+            return
+        wish = ThawWish(mode=Mode.APPLY, frozen=self._frozen, placement=self._homes.record.homes)
+        found = await self._run.step("What was frozen is set back", Freeze.thaw, wish, skip="it stays frozen")
+        self._restored = tuple(map(str, found.restored)) if found else ()
+        self._outstanding = found.outstanding if found else {str(one): "skipped" for one in self._frozen}
+
+    async def landed(self) -> str:
+        """The condition in which an abort leaves things."""
+        home = f"At home: {', '.join(self._moved)}." if self._moved else "No guest was moved."
+        if not self._frozen or self._approval is None:
+            kept = f" Still off: {', '.join(map(str, self._frozen))}." if self._frozen else ""
+            return f"{home}{kept}"
+        await self._set_back()
+        left = f" Outstanding: {', '.join(self._outstanding)}." if self._outstanding else ""
+        return f"{home} {len(self._restored)} switches are set back.{left}"
+
+    @property
+    def closing(self) -> str:
+        """What the page says of an end that is well."""
+        staying = {**self._plan.staying, **self._left}
+        stays = f"; {len(staying)} stay: {', '.join(staying)}" if staying else ""
+        return f"{len(self._moved)} guests are at home{stays}; {len(self._outstanding)} switches outstanding."
+
+    def report(self, request: FailbackRequest) -> FailbackReport:
+        """All of it."""
+        return self._run.report(
+            FailbackReport,
+            mode=request.mode,
+            planned=self._plan.intents,
+            site=self._homes.site,
+            incident=self._homes.record.run,
+            moved=tuple(self._moved.values()),
+            staying={**self._plan.staying, **self._left},
+            vetoes=tuple(dict.fromkeys(self._vetoes)),
+            approval=self._approval,
+            restored=self._restored,
+            outstanding=self._outstanding,
+        )
+
+
+def _batches(moves: tuple[Move, ...], together: int) -> Iterator[Iterable[Move]]:
+    """One guest first, the canary; then so many at a time."""
+    yield moves[:1]
+    for start in range(1, len(moves), together):
+        yield moves[start : start + together]

@@ -1,0 +1,54 @@
+"""People with keys: what an approver does, without the command line."""
+
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+
+from activities.clients import signatures
+from cluster.approval import Decision, statement
+from workflows.gate import GateView
+
+Run = WorkflowHandle[Any, Any]
+
+
+class Person:
+    """Somebody with a name and a key of their own."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.key = asyncssh.generate_private_key("ssh-ed25519")
+
+    @property
+    def line(self) -> str:
+        """Their line in the list of approvers."""
+        public = self.key.export_public_key().decode().split()
+        return f'{self.name} namespaces="quorate" {public[0]} {public[1]}'
+
+    def signs(self, text: str) -> dict[str, str]:
+        """The ballot that they send."""
+        return {"text": text, "signature": signatures.signed(text, self.key)}
+
+    async def says(self, run: Run, decision: Decision = "approve", waives: tuple[str, ...] = ()) -> str:
+        """Look at the open gate, sign what it asks, send it."""
+        view = GateView.model_validate(await run.query("gate"))
+        text = statement(view.terms, self.name, waives, decision).text
+        return str(await run.execute_update(decision, self.signs(text)))
+
+
+def list_of(path: Path, *people: Person) -> None:
+    """Write the list of approvers."""
+    path.write_text("".join(f"{person.line}\n" for person in people))
+
+
+async def refused(run: Run, decision: str, ballot: dict[str, Any]) -> tuple[str, str]:
+    """Send a ballot that is refused: word and sentence."""
+    try:
+        answer = await run.execute_update(decision, ballot)
+    except WorkflowUpdateFailedError as error:
+        cause = error.cause
+        assert isinstance(cause, ApplicationError)
+        return str(cause.type), cause.message
+    raise AssertionError(f"it was accepted: {answer}")

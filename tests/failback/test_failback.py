@@ -1,0 +1,37 @@
+"""Guests go home when the site has proven itself and people have signed."""
+
+from runbooks.homecoming import FailbackReport
+from tests.failback.conftest import Begin
+from tests.failback.people import Person
+from tests.incidents.conftest import Site, ended
+from tests.runs import steps, until
+from workflows.page import SIGNS
+
+
+async def asked(run) -> None:
+    """Until its gate is open."""
+    await until(run, lambda found: any(step.state == "waiting" for step in found), "the gate")
+
+
+async def test_guests_go_home_when_two_people_have_signed(site: Site, begin: Begin, people: dict[str, Person]):
+    """Quarantine, plan, gate, one guest, the other, each proven; no second without its guest."""
+    run = await begin()
+    await asked(run)
+    assert "Waits for people" in await run.query("page")
+    assert await people["ben"].says(run) == "approve: 1 of 2 yeses"
+    assert await people["cleo"].says(run) == "approve: approved"
+    await ended(run)
+
+    report = FailbackReport.model_validate(await run.result())
+    print("\n".join(f"{SIGNS[step.state]} {step.title}: {step.finding}" for step in await steps(run)))
+    assert {(one.sid, one.source, one.home) for one in report.moved} == {
+        ("vm:300", "pxmx01-01", "pxmx02-01"),
+        ("vm:301", "pxmx01-02", "pxmx02-02"),
+    }
+    assert [one.downtime for one in report.moved] == [0.0, 0.0]
+    assert all(step.state == "done" for step in await steps(run))
+    guests = site.world.cluster.guests
+    assert {guest.vmid: guest.node for guest in guests.values() if guest.running} == {
+        300: "pxmx02-01",
+        301: "pxmx02-02",
+    }
