@@ -13,11 +13,10 @@ from temporalio.exceptions import ApplicationError
 
 from activities.attempt import Changes, look_again
 from activities.errors import Conflict, Refuted, Rejected
-from activities.freeze import switched_on
 from activities.ha import ha_view
 from activities.parsing.multipath import parse_maps
 from activities.storage import active_volumes
-from cluster.failback import Guest, Move, MoveFinding, MoveWish, Placement, PlacementWish, Rule
+from cluster.failback import Move, MoveFinding, MoveWish
 from cluster.recovery import HaView, Service
 
 if TYPE_CHECKING:
@@ -37,27 +36,6 @@ class Migration:
 
     def __init__(self, clients: "Clients", api: "PveApi", approvals: "Approvals", speed: float = 1.0) -> None:
         self._clients, self._api, self._approvals, self._speed = clients, api, approvals, speed
-
-    @activity.defn(name="ha.placement", no_thread_cancel_exception=True)
-    def placement(self, wish: PlacementWish) -> Placement:
-        """Where everything is: services, guests, rules, memory, and what would move guests by itself. Reads only."""
-        view = ha_view(self._api.get("cluster/ha/status/manager_status"))
-        resources = self._api.get("cluster/resources")
-        online = {node for node, state in view.nodes.items() if state == "online"}
-        found = {sid: service for sid, service in view.services.items() if sid in wish.guests}
-        where = ", ".join(f"{sid} on {service.node}" for sid, service in sorted(found.items())[:6])
-        return Placement(
-            finding=where or "no guest that is asked for is under HA",
-            services=view.services,
-            guests={f"vm:{one['vmid']}": _guest(one) for one in resources if one["type"] == "qemu"},
-            rules=tuple(_rule(entry) for entry in self._api.get("cluster/ha/rules") if not entry.get("disable")),
-            nodes={
-                one["node"]: int(one.get("maxmem") or 0)
-                for one in resources
-                if one["type"] == "node" and one["node"] in online
-            },
-            switches=switched_on(self._api),
-        )
 
     @activity.defn(name="ha.bring_home")
     async def bring_home(self, wish: MoveWish) -> MoveFinding:
@@ -200,24 +178,3 @@ def _sent_before() -> bool:
     """An earlier attempt has filed the command."""
     told = next(iter(activity.info().heartbeat_details), None)
     return isinstance(told, list) and bool(told) and told[0] == "sent"
-
-
-def _guest(one: dict[str, Any]) -> Guest:
-    return Guest(
-        node=one["node"],
-        name=one.get("name", ""),
-        memory=int(one.get("maxmem") or 0),
-        running=one.get("status") == "running",
-    )
-
-
-def _rule(entry: dict[str, Any]) -> Rule:
-    nodes = [word.partition(":")[0] for word in str(entry.get("nodes") or "").replace(",", " ").split()]
-    return Rule(
-        name=entry["rule"],
-        type=entry["type"],
-        resources=tuple(str(entry.get("resources") or "").replace(",", " ").split()),
-        nodes=tuple(nodes),
-        strict=bool(entry.get("strict")),
-        negative=entry.get("affinity") == "negative",
-    )

@@ -10,12 +10,9 @@ from pydantic import Field
 
 from cluster.approval import Approval
 from cluster.nouns import Value
+from cluster.placement import Placement, no_place
 from cluster.plan import Finding, Intent, Wish
 from cluster.recovery import Back, Frozen, Service
-from cluster.units import size
-
-# What a host keeps for itself; Proxmox VE starts to balloon guests at 80 % and kills at 100.
-RESERVED = 0.1
 
 
 class LossRef(Value):
@@ -52,39 +49,6 @@ class LossFound(Finding):
     record: LossRecord
 
 
-class Rule(Value):
-    """An HA rule: ``node-affinity`` with its nodes, or ``resource-affinity`` with whom."""
-
-    name: str
-    type: str
-    resources: tuple[str, ...]
-    nodes: tuple[str, ...] = ()
-    strict: bool = False
-    negative: bool = False
-
-
-class Guest(Value):
-    """A guest as the cluster lists it. `memory` in bytes, as configured."""
-
-    node: str
-    name: str = ""
-    memory: int = 0
-    running: bool = True
-
-
-class Placement(Finding):
-    """How things stand: HA's services, guests, rules, and the memory in bytes of each node that is online.
-
-    `switches` are on, and would move guests by themselves.
-    """
-
-    services: dict[str, Service]
-    guests: dict[str, Guest]
-    rules: tuple[Rule, ...] = ()
-    nodes: dict[str, int] = Field(default_factory=dict)
-    switches: tuple[Frozen, ...] = ()
-
-
 class Move(Value):
     """A guest that goes home."""
 
@@ -101,12 +65,6 @@ class Move(Value):
     def intent(self, turn: int) -> Intent:
         """The change; who goes first is part of its meaning."""
         return Intent(where=self.home, what="bring home", target=self.sid, detail=f"from {self.source}", turn=turn)
-
-
-class PlacementWish(Value):
-    """Which guests are asked for, by their HA ids."""
-
-    guests: tuple[str, ...]
 
 
 class MoveWish(Wish):
@@ -165,7 +123,8 @@ def plan_home(
         service = placement.services.get(sid)
         if service is not None and service.node == homes[sid] and service.state == "started":
             continue
-        why = _not_movable(sid, service, recovered) or _no_place(sid, homes, placement, moves)
+        coming = dict(homes) | {sid: one.node for sid, one in placement.services.items() if sid in staying}
+        why = _not_movable(sid, service, recovered) or _not_there(sid, homes[sid], placement, coming)
         if why or service is None:
             staying[sid] = why
         else:
@@ -192,36 +151,9 @@ def _not_movable(sid: str, service: Service | None, recovered: Mapping[str, str]
     return ""
 
 
-def _no_place(sid: str, homes: Mapping[str, str], placement: Placement, moves: list[Move]) -> str:
+def _not_there(sid: str, home: str, placement: Placement, coming: Mapping[str, str]) -> str:
     """Why its home cannot take it; empty when it can."""
-    home = homes[sid]
     if home not in placement.nodes:
         return f"its home {home} is not online"
-    for rule in placement.rules:
-        if sid not in rule.resources:
-            continue
-        if rule.type == "node-affinity" and rule.strict and home not in rule.nodes:
-            return f"rule {rule.name} is strict and does not allow {home}"
-        if rule.type == "resource-affinity" and (why := _company(sid, homes, rule, placement, moves)):
-            return why
-    guest = placement.guests.get(sid)
-    needed = guest.memory if guest else 0
-    there = [one for other, one in placement.guests.items() if one.node == home and one.running and other != sid]
-    coming = [placement.guests[move.sid] for move in moves if move.home == home and move.sid in placement.guests]
-    free = placement.nodes[home] * (1 - RESERVED) - sum(one.memory for one in (*there, *coming))
-    if needed > free:
-        return f"its home {home} has no room: it needs {size(needed)}, {size(max(0, int(free)))} are free"
-    return ""
-
-
-def _company(sid: str, homes: Mapping[str, str], rule: Rule, placement: Placement, moves: list[Move]) -> str:
-    """What an affinity between guests says; those who go home earlier are there already."""
-    home = homes[sid]
-    where = {other: service.node for other, service in placement.services.items()}
-    where |= {move.sid: move.home for move in moves}
-    others = [other for other in rule.resources if other != sid]
-    if rule.negative and (there := [other for other in others if where.get(other) == home]):
-        return f"rule {rule.name} keeps it apart from {', '.join(there)} on {home}"
-    if not rule.negative and (away := [other for other in others if homes.get(other, where.get(other, home)) != home]):
-        return f"rule {rule.name} keeps it together with {', '.join(away)}: moving one would move all"
-    return ""
+    why = no_place(sid, home, placement, coming)
+    return f"its home {home}: {why}" if why else ""

@@ -16,7 +16,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.freeze import Freeze
     from activities.ha import Ha
     from activities.inventory import ClusterName, InventoryReader
+    from activities.placement import Placements
     from activities.survivor import SiteName, Survivor
+    from cluster.causes import CausesWish
     from cluster.facts import Memory
     from cluster.forecast import Forecast, forecast
     from cluster.plan import Mode
@@ -56,6 +58,7 @@ class SiteLoss(Incident):
         self._outstanding: dict[str, str] = {}
         self._back: dict[str, Back] = {}
         self._waiting: dict[str, str] = {}
+        self._causes: dict[str, str] = {}
         self._forecast: Forecast | None = None
         self._guests: dict[str, str] = {}
 
@@ -247,14 +250,25 @@ class SiteLoss(Incident):
                 return
             self._count_back(found.decided)
             pending -= {one.sid for one in found.decided}
-            self._waiting = found.waiting | {one.sid: one.text for one in self._back.values() if not one.ok}
+            if not (found.decided and all(one.ok for one in found.decided)):
+                self._causes |= await self._explained(loss, pending | {one.sid for one in found.decided if not one.ok})
+            given_up = {one.sid: one.text for one in self._back.values() if not one.ok}
+            self._waiting = {sid: self._causes.get(sid, why) for sid, why in (found.waiting | given_up).items()}
             if not found.decided and late:
                 break
             if not found.decided:
                 late = True
-                said = "; ".join(f"{sid} {why}" for sid, why in list(found.waiting.items())[:5])
+                said = "; ".join(f"{sid} {why}" for sid, why in list(self._waiting.items())[:5])
                 self._notes.append(f"late against the forecast ({expected.running}): {said}")
                 self.tell_people("late", f"{len(pending)} guests are late", said)
+
+    async def _explained(self, loss: Loss, guests: set[str]) -> dict[str, str]:
+        """What keeps them away: rules, locks, storage, capacity, beside HA's own word."""
+        wish = CausesWish(guests=tuple(sorted(guests)), survivors=loss.survivors, storage=loss.inventory.storage.id)
+        found = await self.step(
+            "Why guests are not back", Placements.causes, wish, skip="only HA's own state is told of them"
+        )
+        return found.causes if found else {}
 
     def _count_back(self, decided: tuple[Back, ...]) -> None:
         for one in decided:

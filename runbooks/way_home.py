@@ -8,8 +8,10 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.freeze import Freeze
     from activities.migration import Migration
+    from activities.placement import Placements
     from cluster.approval import Approval, Veto
-    from cluster.failback import HomePlan, Move, MoveWish, PlacementWish, plan_home
+    from cluster.failback import HomePlan, Move, MoveWish, plan_home
+    from cluster.placement import PlacementWish
     from cluster.plan import Mode
     from cluster.recovery import FreezeWish, Frozen, ThawWish, frozen_by
     from cluster.units import seconds
@@ -76,7 +78,7 @@ class WayHome:
         """Who goes and who stays, as things are now."""
         homes = {sid: home for sid, home in self._homes.record.homes.items() if sid not in self._left}
         self._run.section("Plan", rehearsal=True)
-        placement = await self._run.step("Guests are found", Migration.placement, PlacementWish(guests=tuple(homes)))
+        placement = await self._run.step("Guests are found", Placements.placement, PlacementWish(guests=tuple(homes)))
         first = tuple(f"vm:{vmid}" for vmid in self._policy.first)
         recovered = {**self._homes.record.recovered, **{sid: moved.home for sid, moved in self._moved.items()}}
         plan = plan_home(homes, recovered, placement, first=first)

@@ -1,8 +1,6 @@
 """Notices: who is told, in which words, and what happens when somebody cannot be told."""
 
-import http.server
 import json
-import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +15,7 @@ from activities.errors import Unreachable
 from activities.notices import Notices
 from cluster.around import Notify
 from cluster.notices import Notice, NoticeWish, rendered
+from tests.receivers import Receiver
 
 NOTICE = Notice(
     key="site-loss/metro/1",
@@ -27,33 +26,6 @@ NOTICE = Notice(
     text='guests run again "soon"',
     at=datetime(2026, 3, 1, 3, 12, tzinfo=UTC),
 )
-
-
-class Receiver:
-    """A webhook's other end: what it got, and what it answers."""
-
-    def __init__(self) -> None:
-        self.got: list[tuple[dict[str, str], str]] = []
-        self.status = 200
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # the library's name
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                outer.got.append((dict(self.headers), body))
-                self.send_response(outer.status)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                """Quiet."""
-
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/hook"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @pytest.fixture

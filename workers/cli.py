@@ -3,7 +3,7 @@
 What takes long to import (vendor SDKs, the twin's servers) is imported by the command that needs it.
 
 Exit statuses: 0 done, 1 the run failed or refused, or the file has errors, 2 wrong use or something needed is missing,
-3 a step has parked and the run waits for an answer.
+3 a step has parked or a gate is open: the run waits for people.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from workers import follow, gateway_commands, run_commands, steer
+from workers import approve_commands, follow, gateway_commands, run_commands, steer
 from workers.connect import connect
 from workers.connect_commands import connect_app
 from workers.embedded import TemporalServer
@@ -47,7 +47,7 @@ app.add_typer(incident_app, name="incident")
 app.add_typer(connect_app, name="connect")
 
 
-for command in (*run_commands.COMMANDS, *gateway_commands.COMMANDS):
+for command in (*run_commands.COMMANDS, *approve_commands.COMMANDS, *gateway_commands.COMMANDS):
     app.command()(command)
 
 

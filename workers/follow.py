@@ -40,12 +40,13 @@ class Failed(Exception):
 
 @dataclass
 class Look:
-    """One look at a run: steps that have ended or parked since the last one, what is under way, and remarks."""
+    """One look at a run: steps that have ended, parked or asked since the last one, what is under way, and remarks."""
 
     steps: list[StepRecord] = field(default_factory=list)
     under_way: list[str] = field(default_factory=list)
     remark: str = ""
     parked: bool = False
+    asked: bool = False  # a gate is open
 
 
 async def start_run(client: Client, runbook: type[Runbook], request: RunbookRequest, cluster: str, queue: str) -> Run:
@@ -91,7 +92,8 @@ async def looks(handle: Run) -> AsyncIterator[Look]:
         for s, section in enumerate(sections or ()):
             for n, step in enumerate(section.steps):
                 look.parked |= step.state == "parked"
-                if step.state in OPEN and step.state != "parked":
+                look.asked |= step.state == "asked"
+                if step.state in OPEN and step.state not in ("parked", "asked"):
                     look.under_way.append(step.title + (f", {tries[step.title]}" if step.title in tries else ""))
                 elif (key := (s, n, step.state + step.finding)) not in shown:
                     shown.add(key)

@@ -33,6 +33,7 @@ from activities.inventory import InventoryReader
 from activities.losses import Losses
 from activities.migration import Migration
 from activities.notices import Notices
+from activities.placement import Placements
 from activities.plans import Plans
 from activities.proxmox import Proxmox
 from activities.purity import Purity
@@ -103,6 +104,7 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
         approvals := Approvals(inventory.approvals, secrets),
         Losses(),
         Migration(quick, api, approvals, inventory.speed),
+        Placements(api, quick),
         Freeze(api),
         survivor := Survivor(inventory, arrays, ssh),
         Notices(inventory.notify, secrets),

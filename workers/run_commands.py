@@ -138,7 +138,7 @@ def _request(runbook: type[Runbook], known: Inventory, given: str | None, **fiel
             f"--input: mode: this command means {fields['mode']}", "`quorate plan` only looks, `quorate run` changes"
         )
     try:
-        return runbook.about.request.model_validate({"cluster": known.name, **fields, **data})
+        return runbook.about.request.model_validate({"cluster": known.name, "by": ME, **fields, **data})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -160,8 +160,14 @@ def _followed(
         try:
             async for look in follow.looks(handle):
                 story.tell(look)
-                if not look.parked:
+                if not (look.parked or look.asked):
                     hinted = False
+                elif look.asked and not look.parked:
+                    if not hinted:
+                        story.line(f"waits for people: quorate approve {handle.id} (or reject)")
+                    hinted = True
+                    if when_parked == "leave":
+                        raise typer.Exit(WAITS_FOR_A_PERSON)
                 elif when_parked == "abort":
                     stopped = next(step for step in look.steps if step.state == "parked")
                     left = await steer.tell(client, handle.id, "abort", Abort(by=ME, why="a step failed"))

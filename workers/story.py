@@ -10,7 +10,7 @@ from cluster.units import seconds
 from workers.follow import Look
 from workflows.page import SIGNS, StepRecord
 
-_STYLE = {"done": "green", "failed": "bold red", "stopped": "red", "parked": "bold yellow"}
+_STYLE = {"done": "green", "failed": "bold red", "stopped": "red", "parked": "bold yellow", "asked": "bold yellow"}
 
 
 class Story:
@@ -65,7 +65,7 @@ class Story:
         line.append(step.title, style="bold" if step.changed else "")
         line.append(f"  {step.finding}", style="" if step.changed else "dim")
         notes = [f"{step.changes} changes" if step.changes != 1 else "1 change"] if step.changed else []
-        if step.state != "parked":  # a step that waits has taken no time yet
+        if step.state not in ("parked", "asked"):  # a step that waits has taken no time yet
             notes.append(seconds(step.took))
         if notes:
             line.append(f"  [{', '.join(notes)}]", style="cyan" if step.changed else "dim")

@@ -197,7 +197,7 @@ class Gated(Steps):
         if gate.enough:
             await self._open(gate)
         self._tell()
-        return f"{decision}: {gate.missing or gate.outcome}"
+        return f"{decision}: {gate.missing if gate.outcome == 'open' else gate.outcome}"
 
     def _said(self, decision: Decision, ballot: Ballot) -> Said:
         """What the ballot says; a text that is none of ours is refused."""
@@ -324,7 +324,7 @@ class Gated(Steps):
     def _show(self, line: Line) -> None:
         gate = self._gate
         if gate is not None:
-            line.set("waiting", f"waits for {gate.missing}")
+            line.set("asked", f"plan {gate.terms.digest} waits for people: {gate.missing}")
         self._tell()
 
     @property

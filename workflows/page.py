@@ -14,18 +14,19 @@ from cluster.units import seconds
 
 LIMIT = 3000
 
-State = Literal["running", "waiting", "parked", "done", "warned", "skipped", "stopped", "failed"]
+State = Literal["running", "waiting", "parked", "asked", "done", "warned", "skipped", "stopped", "failed"]
 SIGNS: dict[State, str] = {
     "running": "…",
     "waiting": "‖",
     "parked": "?",
+    "asked": "?",
     "done": "✓",
     "warned": "!",
     "skipped": "↷",
     "stopped": "■",
     "failed": "✗",
 }
-OPEN: tuple[State, ...] = ("running", "waiting", "parked")
+OPEN: tuple[State, ...] = ("running", "waiting", "parked", "asked")
 
 
 class StepRecord(BaseModel):

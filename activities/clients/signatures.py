@@ -3,7 +3,8 @@
 import base64
 import binascii
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import asyncssh
 
@@ -16,6 +17,22 @@ _BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
 def signed(text: str, key: asyncssh.SSHKey) -> str:
     """The armored signature of that text, in our namespace."""
     return asyncssh.create_sshsig(key, text.encode(), namespace=NAMESPACE).decode()
+
+
+def private_key(path: Path, passphrase: Callable[[], str]) -> asyncssh.SSHKey:
+    """The key in that file; `passphrase` is asked for when it has one.
+
+    OSError when it cannot be read, ValueError when it is no private key or the passphrase is wrong.
+    """
+    try:
+        try:
+            return asyncssh.read_private_key(path)
+        except asyncssh.KeyImportError as error:
+            if "passphrase" not in str(error).lower():
+                raise
+        return asyncssh.read_private_key(path, passphrase())
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        raise ValueError(str(error)) from None
 
 
 def fingerprint(key: asyncssh.SSHKey) -> str:

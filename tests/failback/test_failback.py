@@ -10,7 +10,7 @@ from workflows.page import SIGNS
 
 async def asked(run) -> None:
     """Until its gate is open."""
-    await until(run, lambda found: any(step.state == "waiting" for step in found), "the gate")
+    await until(run, lambda found: any(step.state == "asked" for step in found), "the gate")
 
 
 async def test_guests_go_home_when_two_people_have_signed(site: Site, begin: Begin, people: dict[str, Person]):

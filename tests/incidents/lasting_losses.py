@@ -1,11 +1,16 @@
 """Losses that do not go by the book: a second failure, a guest that does not come back, one that HA does not know."""
 
+import json
+from typing import Any
+
 from temporalio.client import Client
 
 from lab.built import add_guest
+from lab.faults import Fault
 from runbooks.loss import SiteLossReport
 from tests.incidents.conftest import Site, Watched, ended, watching
-from tests.runs import until
+from tests.receivers import Receiver
+from tests.runs import steps, until
 
 
 async def _waits_for_the_site(run) -> None:
@@ -78,3 +83,90 @@ async def test_a_site_that_is_cut_off_is_followed_to_the_end(site: Site, watched
     assert {one.sid for one in report.back if one.ok} == {"vm:300", "vm:301"}
     assert set(report.timeline.fenced) == {"pxmx01-01", "pxmx01-02"}
     assert report.not_back == {}
+
+
+async def _explained(run: Any) -> str:
+    why = "Why guests are not back"
+    await until(run, lambda found: any(step.title == why and step.state == "done" for step in found), "the reasons", 80)
+    return next(step.finding for step in await steps(run) if step.title == why)
+
+
+async def test_a_rule_that_leaves_no_node_is_named(site: Site, watched: Watched):
+    """Strict, and all its nodes are lost: HA waits, and the page says for what."""
+    rule = {
+        "rule": "keep-a",
+        "type": "node-affinity",
+        "resources": "vm:301",
+        "nodes": "pxmx01-01,pxmx01-02",
+        "strict": 1,
+    }
+    site.world.cluster.ha.rules["keep-a"] = rule
+    site.fail("site-power", "site-a")
+    run = await watched.incident()
+
+    assert await _explained(run) == (
+        "vm:301 HA finds no node for it: rules, maintenance or storage leave none; no node can take it: "
+        "pxmx02-01, pxmx02-02, pxmx02-03: rule keep-a is strict and does not allow it"
+    )
+    assert "late against the forecast" in await run.query("page")
+    assert "keep-a is strict" in (await run.query("progress"))["waiting"]["vm:301"]
+
+
+async def test_a_storage_that_no_survivor_has_is_named(site: Site, watched: Watched):
+    """HA tries, fails and gives up: error, the task's own words, and no node that could take it."""
+    for node in ("pxmx02-01", "pxmx02-02", "pxmx02-03"):
+        site.fail("vg-hidden", node)
+    site.fail("site-power", "site-a")
+    run = await watched.incident()
+
+    said = await _explained(run)
+    assert "no node can take it: pxmx02-01, pxmx02-02, pxmx02-03: the storage is not active there" in said
+
+
+async def test_a_switch_that_was_frozen_by_a_lost_reply_is_not_forgotten(site: Site, watched: Watched):
+    """The change was made, its answer never came: the second attempt finds it off, and it is set back at the end."""
+    site.world.cluster.ha.resources["vm:301"]["failback"] = 1
+    fault = Fault("^pve:", r"^PUT .*/cluster/ha/resources/vm:301", "drop")
+    site.world.faults.plant(fault)
+    site.fail("site-power", "site-a")
+    run = await watched.incident()
+    await _waits_for_the_site(run)
+    assert fault.met
+    site.restore("site-power", "site-a")
+    await ended(run)
+
+    report = SiteLossReport.model_validate(await run.result())
+    assert [str(one) for one in report.frozen] == ["vm:301 failback 1"]
+    assert list(report.outstanding) == ["vm:301 failback 1"]
+    assert report.changed == 1
+
+
+async def test_people_are_told_from_the_first_sign_to_the_end(site: Site, client: Client):
+    """Each occasion once, in order, the guests together; a receiver that is busy gets it a little later."""
+    receiver = Receiver()
+    receiver.refusals = 1
+    text = site.path.read_text()
+    site.path.write_text(f"{text}\nnotify:\n  - name: pager\n    webhook: {receiver.url}\n")
+    try:
+        async with watching(client, site) as watched:
+            site.fail("site-power", "site-a")
+            run = await watched.incident()
+            await _waits_for_the_site(run)
+            site.restore("site-power", "site-a")
+            await ended(run)
+            assert all(step.state == "done" for step in await steps(run))
+    finally:
+        site.path.write_text(text)
+        receiver.stop()
+    told = [json.loads(body) for _, body in receiver.got]
+    order = sorted(told, key=lambda one: int(one["key"].rpartition("/")[2]))
+    titles = [f"{one['occasion']}: {one['title']}" for one in order]
+    assert titles[:3] == [
+        "opened: Site site-a is lost",
+        "quorum: site-b is quorate",
+        "fenced: Nodes of site-a are fenced",
+    ]
+    running = [one for one in titles if one.startswith("running:")]
+    assert "".join(running).count("guests run again") in (1, 2)
+    assert titles[-1] == "closed: Site site-a is lost (apply): done"
+    assert len({one["key"] for one in told}) == len(told)

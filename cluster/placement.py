@@ -1,0 +1,88 @@
+"""Where guests run and may run: HA's services and rules, nodes, storage; and why a guest is not back. Pure."""
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from cluster.nouns import Value
+from cluster.plan import Finding
+from cluster.recovery import Frozen, Service
+from cluster.units import size
+
+# What a host keeps for itself (a tenth, our choice): beyond it Proxmox VE starts to balloon guests.
+RESERVED = 0.1
+
+
+class Rule(Value):
+    """An HA rule: ``node-affinity`` with its nodes, or ``resource-affinity`` with whom."""
+
+    name: str
+    type: str
+    resources: tuple[str, ...]
+    nodes: tuple[str, ...] = ()
+    strict: bool = False
+    negative: bool = False
+
+
+class Guest(Value):
+    """A guest as the cluster lists it. `memory` in bytes, as configured."""
+
+    node: str
+    name: str = ""
+    memory: int = 0
+    running: bool = True
+
+
+class Placement(Finding):
+    """How things stand: HA's services, guests, rules, and the memory in bytes of each node that is online.
+
+    `switches` are on, and would move guests by themselves.
+    """
+
+    services: dict[str, Service]
+    guests: dict[str, Guest]
+    rules: tuple[Rule, ...] = ()
+    nodes: dict[str, int] = Field(default_factory=dict)
+    switches: tuple[Frozen, ...] = ()
+
+
+class PlacementWish(Value):
+    """Which guests are asked for, by their HA ids."""
+
+    guests: tuple[str, ...]
+
+
+def no_place(sid: str, node: str, placement: Placement, coming: Mapping[str, str]) -> str:
+    """Why that node cannot take the guest, by rules and memory; empty when it can.
+
+    `coming` are guests that will be there, or elsewhere, by then.
+    """
+    for rule in placement.rules:
+        if sid not in rule.resources:
+            continue
+        if rule.type == "node-affinity" and rule.strict and node not in rule.nodes:
+            return f"rule {rule.name} is strict and does not allow it"
+        if rule.type == "resource-affinity" and (why := _company(sid, node, rule, placement, coming)):
+            return why
+    guest = placement.guests.get(sid)
+    needed = guest.memory if guest else 0
+    others = {
+        other: one.memory
+        for other, one in placement.guests.items()
+        if other != sid and one.running and coming.get(other, one.node) == node
+    }
+    free = placement.nodes[node] * (1 - RESERVED) - sum(others.values())
+    if needed > free:
+        return f"no room, it needs {size(needed)}, {size(max(0, int(free)))} are free"
+    return ""
+
+
+def _company(sid: str, node: str, rule: Rule, placement: Placement, coming: Mapping[str, str]) -> str:
+    """What an affinity between guests says."""
+    where = {other: service.node for other, service in placement.services.items()} | dict(coming)
+    others = [other for other in rule.resources if other != sid]
+    if rule.negative and (there := [other for other in others if where.get(other) == node]):
+        return f"rule {rule.name} keeps it apart from {', '.join(there)}"
+    if not rule.negative and (away := [other for other in others if where.get(other, node) != node]):
+        return f"rule {rule.name} keeps it together with {', '.join(away)}"
+    return ""

@@ -1,0 +1,65 @@
+"""A runbook that only asks: for tests of the gate."""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.inventory import ClusterName, InventoryReader
+    from cluster.approval import Approval, Veto
+    from cluster.plan import Intent, Mode
+    from workflows.catalogue import About, RunbookReport, RunbookRequest
+    from workflows.runbook import Runbook
+
+
+class AskingRequest(RunbookRequest):
+    """Which vetoes stand, how many changes are planned, whether it goes on after its gate has opened."""
+
+    vetoes: tuple[Veto, ...] = ()
+    changes: int = 1
+    lingers: bool = False
+
+
+class AskingReport(RunbookReport):
+    """What the gate gave."""
+
+    approval: Approval
+
+
+@workflow.defn(name="Asking")
+class Asking(Runbook):
+    """Wait to be let in, open one gate, end."""
+
+    about = About(
+        name="asking",
+        what="asks",
+        when="when tested",
+        asks="everything",
+        landing="Nothing was changed",
+        example={"mode": "apply"},
+        request=AskingRequest,
+        report=AskingReport,
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._let_in = False
+
+    @workflow.signal
+    def go_on(self) -> None:
+        """Open the gate."""
+        self._let_in = True
+
+    @workflow.run
+    async def run(self, request: AskingRequest) -> AskingReport:
+        """One line for the gate."""
+        async with self.conclusion():
+            known = await self.step("Inventory is read", InventoryReader.read, ClusterName(), parks=False)
+            inventory = known.inventory
+            await self.begin("Asking", workflow.info().workflow_id)  # so that several may ask side by side
+            planned = tuple(
+                Intent(where="HA", what="bring home", target=f"vm:{300 + number}") for number in range(request.changes)
+            )
+            await self.agreed(request, planned)
+            await workflow.wait_condition(lambda: self._let_in)
+            approval = await self.gate("Bring guests home", planned, inventory.approvals, vetoes=request.vetoes)
+            await workflow.wait_condition(lambda: not request.lingers)
+        return self.report(AskingReport, mode=Mode.APPLY, planned=planned, approval=approval)

@@ -1,0 +1,69 @@
+"""Keys and signatures: ours and OpenSSH's are the same; hardware keys count; what is wrong is told apart."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from activities.clients import signatures
+from cluster.approval import read
+from tests.failback.people import Person
+
+TEXT = "Quorate approval, version 1\n"
+
+
+def openssh(folder: Path, *words: str, data: bytes = b"") -> bytes:
+    done = subprocess.run(["ssh-keygen", *words], cwd=folder, input=data, capture_output=True, check=True, timeout=20)
+    return done.stdout
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa"])
+def test_what_openssh_signs_counts(tmp_path: Path, kind: str):
+    """`ssh-keygen -Y sign -n quorate` is as good as `quorate approve`."""
+    openssh(tmp_path, "-q", "-t", kind, "-N", "", "-f", "key")
+    signature = openssh(tmp_path, "-Y", "sign", "-n", "quorate", "-f", "key", data=TEXT.encode()).decode()
+    public = (tmp_path / "key.pub").read_text().split()
+
+    found = signatures.proof(TEXT, signature, "ben", f'ben namespaces="quorate" {public[0]} {public[1]}')
+    assert found.word == ""
+    assert found.fingerprint == openssh(tmp_path, "-lf", "key.pub").decode().split()[1]
+
+
+def test_openssh_verifies_what_we_sign(tmp_path: Path):
+    """An auditor needs nothing of ours."""
+    ben = Person("ben")
+    (tmp_path / "signers").write_text(f"{ben.line}\n")
+    (tmp_path / "sig").write_text(ben.signs(TEXT)["signature"])
+
+    said = openssh(
+        tmp_path, "-Y", "verify", "-f", "signers", "-I", "ben", "-n", "quorate", "-s", "sig", data=TEXT.encode()
+    ).decode()
+    assert said.startswith('Good "quorate" signature for ben')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "yes",
+        "Quorate approval, version 1\n",
+        "decision: approve\n" * 500,
+        "\x00",
+        "Quorate approval, version 1\nby",
+    ],
+)
+def test_a_text_that_is_none_of_ours_is_refused(text: str):
+    """It never raises anything but ValueError."""
+    with pytest.raises(ValueError, match="it is"):
+        read(text)
+
+
+@pytest.mark.parametrize(
+    "signature",
+    ["", "x", "-----BEGIN SSH SIGNATURE-----\n!!\n-----END SSH SIGNATURE-----",
+     "-----BEGIN SSH SIGNATURE-----\nU1NIU0lH\n-----END SSH SIGNATURE-----",
+     "-----BEGIN SSH SIGNATURE-----\nU1NIU0lHAAAAAf////8=\n-----END SSH SIGNATURE-----"],
+)  # fmt: skip
+def test_what_is_no_signature_is_told(signature: str):
+    """Cut off, no base64, lengths that lie."""
+    assert signatures.proof(TEXT, signature, "ben", "").word == "NoSignature"

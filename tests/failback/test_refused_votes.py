@@ -1,0 +1,309 @@
+"""Every vote that must not count is refused, leaves one line, and leaves the gate closed."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+import pytest_asyncio
+from temporalio.client import Client, WorkflowFailureError
+from temporalio.worker import Worker
+
+from cluster.approval import Audit, Said, Veto, statement
+from cluster.inventory import Inventory
+from tests.failback.asking import Asking, AskingReport
+from tests.failback.people import Person, Run, list_of, refused
+from tests.twin import inventory_file
+from workers.bootstrap import bootstrap
+from workers.inventory_file import load
+from workers.run import FAILURES, SANDBOX, activities
+from workflows.claim import Claim
+from workflows.gate import GateView
+
+COMFORT = Veto(name="stays-vm-301", text="vm:301 has no room at home")
+SAFETY = Veto(name="resync", text="the pod is resyncing", safety=True)
+
+
+class Desk:
+    """Runs of the asking runbook, and the people around them."""
+
+    def __init__(self, client: Client, inventory: Inventory, folder: Path, queue: str) -> None:
+        self._client, self.inventory, self.folder, self._queue = client, inventory, folder, queue
+        self.people = {name: Person(name) for name in ("ana", "ben", "cleo", "dora")}
+        self.listed = [self.people[name] for name in ("ana", "ben", "cleo")]
+        self.write_list()
+
+    def write_list(self, *extra: str) -> None:
+        """Write the list of approvers, with more lines at its end."""
+        path = self.folder / "allowed_signers"
+        list_of(path, *self.listed)
+        path.write_text(path.read_text() + "".join(f"{line}\n" for line in extra))
+
+    async def run(self, *, opened: bool = True, **request: Any) -> Run:
+        """A run that asks; ana has asked for it."""
+        run = await self._client.start_workflow(
+            "Asking", {"mode": "apply", "by": "ana", **request}, id=f"asking-{uuid.uuid4()}", task_queue=self._queue
+        )
+        if opened:
+            await run.signal("go_on")
+            await self.view(run)
+        return run
+
+    async def view(self, run: Run) -> GateView:
+        """The open gate."""
+        deadline = time.monotonic() + 10
+        while (found := await run.query("gate")) is None:
+            assert time.monotonic() < deadline, "waited for the gate"
+            await asyncio.sleep(0.02)
+        return GateView.model_validate(found)
+
+    async def said(self, run: Run, by: str, **changed: Any) -> Said:
+        """What that person would say, changed a little."""
+        waives = tuple(veto.name for veto in (await self.view(run)).terms.vetoes if not veto.safety)
+        return statement((await self.view(run)).terms, by, waives).model_copy(update=changed)
+
+    async def audit(self, run: Run) -> list[Audit]:
+        """The lines so far."""
+        return [Audit.model_validate(line) for line in await run.query("approvals")]
+
+
+@pytest_asyncio.fixture
+async def desk(client: Client, tmp_path: Path) -> AsyncIterator[Desk]:
+    """A worker for the asking runbook; no twin is needed."""
+    path = inventory_file(tmp_path)
+    path.write_text(path.read_text() + "\napprovals:\n  needed: 2\n  within: 1h\n  revoked_keys: revoked\n")
+    (tmp_path / "revoked").write_text("")
+    await bootstrap(client)
+    queue, inventory = f"test-{uuid.uuid4()}", load(path)
+    async with Worker(
+        client,
+        task_queue=queue,
+        workflows=[Asking, Claim],
+        activities=activities(inventory, tmp_path),
+        activity_executor=ThreadPoolExecutor(4),
+        workflow_runner=SANDBOX,
+        workflow_failure_exception_types=FAILURES,
+    ):
+        yield Desk(client, inventory, tmp_path, queue)
+
+
+Case = Callable[[Desk], Awaitable[tuple[Run, str, dict[str, Any]]]]
+
+
+async def early(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    other = await desk.run()
+    run = await desk.run(opened=False)
+    return run, "Early", desk.people["ben"].signs((await desk.said(other, "ben")).text)
+
+
+async def late(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run(lingers=True)
+    ballot = desk.people["ana"].signs((await desk.said(run, "ana")).text)
+    await desk.people["ben"].says(run)
+    await desk.people["cleo"].says(run)
+    return run, "Late", ballot
+
+
+async def duplicate(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run()
+    await desk.people["ben"].says(run)
+    return run, "Duplicate", desk.people["ben"].signs((await desk.said(run, "ben")).text)
+
+
+async def one_key_for_two(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run()
+    ben = desk.people["ben"]
+    await ben.says(run)
+    desk.write_list(ben.line.replace("ben", "twin-of-ben", 1))
+    return run, "Duplicate", ben.signs((await desk.said(run, "twin-of-ben")).text)
+
+
+async def replayed(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    other = await desk.run()
+    run = await desk.run()
+    return run, "Replayed", desk.people["ben"].signs((await desk.said(other, "ben")).text)
+
+
+async def another_gate(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run()
+    return run, "Replayed", desk.people["ben"].signs((await desk.said(run, "ben", gate="2 Bring guests home")).text)
+
+
+async def wrong_digest(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run()
+    return run, "OtherPlan", desk.people["ben"].signs((await desk.said(run, "ben", digest="0" * 16)).text)
+
+
+async def plan_changed(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    smaller, run = await desk.run(), await desk.run(changes=2)
+    old = (await desk.view(smaller)).digest
+    return run, "OtherPlan", desk.people["ben"].signs((await desk.said(run, "ben", digest=old)).text)
+
+
+async def self_approval(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run()
+    return run, "SelfApproval", desk.people["ana"].signs((await desk.said(run, "ana")).text)
+
+
+async def unknown_person(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run()
+    return run, "Unknown", desk.people["dora"].signs((await desk.said(run, "dora")).text)
+
+
+async def unknown_key(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run()
+    return run, "UnknownKey", desk.people["dora"].signs((await desk.said(run, "ben")).text)
+
+
+async def somebody_elses_key(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run()
+    return run, "UnknownKey", desk.people["cleo"].signs((await desk.said(run, "ben")).text)
+
+
+async def revoked_key(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run()
+    (desk.folder / "revoked").write_text(desk.people["ben"].key.export_public_key().decode())
+    return run, "RevokedKey", desk.people["ben"].signs((await desk.said(run, "ben")).text)
+
+
+async def expired_key(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    dora = desk.people["dora"]
+    over = f"{datetime.now(UTC) - timedelta(days=1):%Y%m%d}"
+    desk.write_list(dora.line.replace('namespaces="quorate"', f'namespaces="quorate",valid-before="{over}"'))
+    run = await desk.run()
+    return run, "ExpiredKey", dora.signs((await desk.said(run, "dora")).text)
+
+
+async def wrong_namespace(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run()
+    text = (await desk.said(run, "ben")).text
+    signature = asyncssh.create_sshsig(desk.people["ben"].key, text.encode(), namespace="git").decode()
+    return run, "WrongNamespace", {"text": text, "signature": signature}
+
+
+async def tampered_text(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run(vetoes=[COMFORT.model_dump()])
+    plain = await desk.said(run, "ben", waives=())
+    ballot = desk.people["ben"].signs(plain.text)
+    return run, "Tampered", ballot | {"text": plain.model_copy(update={"waives": (COMFORT.name,)}).text}
+
+
+async def words_added(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run()
+    return run, "Tampered", desk.people["ben"].signs((await desk.said(run, "ben")).text + "and all the others\n")
+
+
+async def later_until(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run()
+    return run, "Tampered", desk.people["ben"].signs((await desk.said(run, "ben", until="2099-01-01T00:00:00Z")).text)
+
+
+async def a_no_as_a_yes(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run()
+    return run, "Tampered", desk.people["ben"].signs((await desk.said(run, "ben", decision="reject")).text)
+
+
+async def no_signature(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run()
+    return run, "NoSignature", {"text": (await desk.said(run, "ben")).text, "signature": "yes, really"}
+
+
+async def unsigned(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run()
+    return run, "Unsigned", {"by": "ben", "plan": (await desk.view(run)).digest}
+
+
+async def nothing_at_all(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    return await desk.run(), "Unsigned", {}
+
+
+async def safety_waived(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run(vetoes=[SAFETY.model_dump()])
+    return run, "SafetyVeto", desk.people["ben"].signs((await desk.said(run, "ben", waives=(SAFETY.name,))).text)
+
+
+async def safety_ignored(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run(vetoes=[SAFETY.model_dump()])
+    return run, "SafetyVeto", desk.people["ben"].signs((await desk.said(run, "ben")).text)
+
+
+async def comfort_ignored(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run(vetoes=[COMFORT.model_dump()])
+    return run, "NotWaived", desk.people["ben"].signs((await desk.said(run, "ben", waives=())).text)
+
+
+async def no_such_veto(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
+    run = await desk.run()
+    return run, "NoSuchVeto", desk.people["ben"].signs((await desk.said(run, "ben", waives=("rain",))).text)
+
+
+CASES: tuple[Case, ...] = (
+    early, late, duplicate, one_key_for_two, replayed, another_gate, wrong_digest, plan_changed, self_approval,
+    unknown_person, unknown_key, somebody_elses_key, revoked_key, expired_key, wrong_namespace, tampered_text,
+    words_added, later_until, a_no_as_a_yes, no_signature, unsigned, nothing_at_all, safety_waived, safety_ignored,
+    comfort_ignored, no_such_veto,
+)  # fmt: skip
+
+
+async def test_every_vote_that_must_not_count_is_refused_and_kept(desk: Desk):
+    """The matrix: word by word, one line each, and the gate stays closed."""
+    for case in CASES:
+        desk.write_list()
+        (desk.folder / "revoked").write_text("")
+        run, word, ballot = await case(desk)
+        before = len(await desk.audit(run))
+
+        said = await refused(run, "approve", ballot)
+
+        lines = (await desk.audit(run))[before:]
+        assert (case.__name__, said[0]) == (case.__name__, word), said
+        assert [(line.accepted, line.word) for line in lines] == [(False, word)], case.__name__
+        found = await run.query("gate")
+        assert found is None or found["outcome"] == ("approved" if case is late else "open"), case.__name__
+        print(f"{case.__name__.replace('_', ' '):<22} {word:<15} {said[1]}")
+        await run.terminate("the case is over")
+    print(f"{len(CASES)} of {len(CASES)} refused, each with one line, no gate opened by it")
+
+
+async def test_one_no_ends_the_run(desk: Desk):
+    """Silence is no yes, and a no is a no."""
+    run = await desk.run()
+    assert await desk.people["ben"].says(run, "reject") == "reject: rejected"
+    with pytest.raises(WorkflowFailureError) as ended:
+        await run.result()
+    assert str(ended.value.cause) == "Aborted: aborted by ben: said no. Nothing was changed."
+    assert [str(line)[20:] for line in await desk.audit(run)] == ["ben: reject: accepted"]
+
+
+async def test_two_yeses_open_the_gate_and_are_in_the_report(desk: Desk):
+    """Waived by name, signed, checked anew when it opens."""
+    run = await desk.run(vetoes=[COMFORT.model_dump()])
+    await desk.people["ben"].says(run, waives=(COMFORT.name,))
+    await desk.people["cleo"].says(run, waives=(COMFORT.name,))
+
+    report = AskingReport.model_validate(await run.result())
+    assert [vote.said.by for vote in report.approval.votes] == ["ben", "cleo"]
+    assert [line.accepted for line in report.approvals] == [True, True]
+    assert report.approval.terms.requester == "ana"
+
+
+async def test_a_revoked_approvers_yes_counts_no_longer(desk: Desk):
+    """Ben has said yes and leaves the company before Cleo says hers."""
+    run = await desk.run()
+    await desk.people["ben"].says(run)
+    desk.listed = [desk.people[name] for name in ("ana", "cleo", "dora")]
+    desk.write_list()
+
+    assert await desk.people["cleo"].says(run) == "approve: 1 of 2 yeses"
+    assert await desk.people["dora"].says(run) == "approve: approved"
+    report = AskingReport.model_validate(await run.result())
+    assert [vote.said.by for vote in report.approval.votes] == ["cleo", "dora"]
+    assert [(line.by, line.accepted, line.word) for line in report.approvals] == [
+        ("ben", True, ""), ("cleo", True, ""), ("ben", False, "Unknown"), ("dora", True, ""),
+    ]  # fmt: skip

@@ -1,0 +1,193 @@
+"""`quorate approve`, `reject`, `approvals`: look at what a run asks, sign exactly that, send it."""
+
+import asyncio
+import getpass
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from temporalio.client import Client, WorkflowQueryFailedError
+from temporalio.service import RPCError
+
+from activities.clients.signatures import private_key, signed
+from cluster.approval import NAMESPACE, Audit, Decision, Said, statement
+from workers import steer
+from workers.connect import connect
+from workers.errors import Unusable
+from workers.follow import PATIENCE, SILENT
+from workers.options import JsonOption, err, out
+from workers.run_commands import ME, RunArgument, plan_lines
+from workflows.gate import Ballot, GateView
+
+By = Annotated[str, typer.Option(help="Your name on the list of approvers. Default: the user of this shell.")]
+Key = Annotated[
+    Path | None,
+    typer.Option(help="Your private SSH key; asked for its passphrase if it has one. Default: ~/.ssh/id_ed25519."),
+]
+Signature = Annotated[
+    Path | None,
+    typer.Option(help="A signature that `ssh-keygen -Y sign -n quorate` has made over what --print prints."),
+]
+Waive = Annotated[list[str] | None, typer.Option(help="A comfort veto that you waive, by its name; may be repeated.")]
+Print = Annotated[bool, typer.Option("--print", help="Print the text to be signed, and nothing else.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before signing.")]
+RunOrNone = Annotated[str | None, typer.Argument(help="A run's id; without it all gates that are open now.")]
+
+
+def approve(
+    run: RunArgument,
+    by: By = ME,
+    key: Key = None,
+    signature: Signature = None,
+    waive: Waive = None,
+    print_text: Print = False,
+    yes: Yes = False,
+) -> None:
+    """Say yes to what a run asks: shows plan, risk and vetoes, asks you, signs with your SSH key, sends it.
+
+    Your yes counts for this very plan in this very run, until the time that is shown. A hardware key: print the text,
+    sign it with `ssh-keygen -Y sign -n quorate -f KEY FILE`, send it with --signature FILE.sig.
+    """
+    _vote("approve", run, by, key, signature, tuple(waive or ()), print_text=print_text, yes=yes)
+
+
+def reject(
+    run: RunArgument,
+    by: By = ME,
+    key: Key = None,
+    signature: Signature = None,
+    print_text: Print = False,
+    yes: Yes = False,
+) -> None:
+    """Say no to what a run asks: it ends in its safe condition. After the gate has opened: take your yes back."""
+    _vote("reject", run, by, key, signature, (), print_text=print_text, yes=yes)
+
+
+def approvals(run: RunOrNone = None, as_json: JsonOption = False) -> None:
+    """List the gates that are open now; with a run, all that was said to it, refused votes included."""
+    if run is None:
+        found = asyncio.run(_open_gates())
+        if as_json:
+            out.print_json(data=[view.model_dump(mode="json") for view in found])
+            return
+        for view in found:
+            terms = view.terms
+            out.print(f"[bold]{escape(terms.run)}[/bold]  {escape(terms.title)}", soft_wrap=True)
+            said = f"  plan {view.digest}, {view.missing}, until {terms.until:%Y-%m-%d %H:%M} UTC"
+            out.print(escape(said), soft_wrap=True)
+        if not found:
+            out.print("no gate is open")
+        return
+    lines = asyncio.run(_audit(run))
+    if as_json:
+        out.print_json(data=[line.model_dump(mode="json") for line in lines])
+        return
+    for line in lines:
+        out.print(f"{'[green]✓[/green]' if line.accepted else '[red]✗[/red]'} {escape(str(line))}", soft_wrap=True)
+    if not lines:
+        out.print("nobody has said anything yet")
+
+
+COMMANDS = (approve, reject, approvals)
+
+
+def _vote(
+    decision: Decision,
+    run: str,
+    by: str,
+    key: Path | None,
+    signature: Path | None,
+    waives: tuple[str, ...],
+    *,
+    print_text: bool,
+    yes: bool,
+) -> None:
+    async def looked() -> GateView:
+        return await _gate(await connect(), run)
+
+    view = asyncio.run(looked())
+    said = statement(view.terms, by, waives, decision)
+    if print_text:
+        sys.stdout.write(said.text)
+        return
+    for line in sheet(view, said):
+        err.print(line, soft_wrap=True)
+    if not yes and not typer.confirm(f"{decision} this as {by}?", err=True):
+        raise typer.Exit(1)
+    ballot = Ballot(text=said.text, signature=_signature(said, key, signature))
+
+    async def sent() -> str:
+        return await steer.tell(await connect(), run, decision, ballot)
+
+    out.print(escape(asyncio.run(sent())), soft_wrap=True)
+
+
+def sheet(view: GateView, said: Said) -> list[str]:
+    """What a person reads before signing."""
+    terms = view.terms
+    lines = [f"[bold]{escape(terms.title)}[/bold]  ({escape(terms.run)}, asked for by {escape(terms.requester)})", ""]
+    lines += plan_lines(view.planned)
+    lines += ["", *(f"under the condition that {escape(one)}" for one in terms.conditions)]
+    lines += [f"risk: {escape(terms.risk)}"] if terms.risk else []
+    for veto in terms.vetoes:
+        kind = "[red]safety veto[/red]" if veto.safety else "[yellow]comfort veto[/yellow]"
+        waived = " [dim](you waive it)[/dim]" if veto.name in said.waives else ""
+        lines.append(f"{kind} {escape(veto.name)}: {escape(veto.text)}{waived}")
+    lines += [f"so far: {escape(', '.join(view.yes)) or 'nobody has said yes'}; {escape(view.missing)}"]
+    lines += ["", f"plan {view.digest}, until {terms.until:%Y-%m-%d %H:%M:%S} UTC; you sign:", ""]
+    return [*lines, *(f"  [dim]{escape(line)}[/dim]" for line in said.text.splitlines()), ""]
+
+
+def _signature(said: Said, key: Path | None, signature: Path | None) -> str:
+    if signature is not None:
+        try:
+            return signature.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise Unusable(f"--signature: {signature} cannot be read: {error}", "give the .sig file") from None
+    path = key or Path("~/.ssh/id_ed25519").expanduser()
+    try:
+        return signed(said.text, private_key(path, lambda: getpass.getpass(f"passphrase of {path}: ")))
+    except OSError as error:
+        raise Unusable(f"--key: {path} cannot be read: {error.strerror}", "name your private key with --key") from None
+    except ValueError as error:
+        raise Unusable(
+            f"--key: {path} cannot sign: {error}", f"sign with `ssh-keygen -Y sign -n {NAMESPACE}`, see --help"
+        ) from None
+
+
+async def _gate(client: Client, run: str) -> GateView:
+    """The open gate of a run; Unusable when it asks nothing."""
+    found = await _asked(client, (await steer.found(client, run)).id, "gate")
+    view = GateView.model_validate(found) if found else None
+    if view is None or view.outcome == "expired":
+        raise Unusable(f"{run} asks nothing now", "`quorate approvals` lists the gates that are open")
+    return view
+
+
+async def _open_gates() -> list[GateView]:
+    client = await connect()
+    views = []
+    async for run in client.list_workflows("ExecutionStatus = 'Running' AND RunbookState = 'attention'", limit=100):
+        found = await _asked(client, run.id, "gate")
+        view = GateView.model_validate(found) if found else None
+        if view is not None and view.outcome == "open":
+            views.append(view)
+    return views
+
+
+async def _audit(run: str) -> list[Audit]:
+    client = await connect()
+    return [Audit.model_validate(line) for line in await _asked(client, run, "approvals")]
+
+
+async def _asked(client: Client, run: str, query: str) -> Any:
+    try:
+        return await client.get_workflow_handle(run).query(query, rpc_timeout=PATIENCE)
+    except WorkflowQueryFailedError:
+        raise Unusable(f"{run} asks nobody anything", "`quorate approvals` lists the gates that are open") from None
+    except RPCError as error:
+        if error.status not in SILENT:
+            raise Unusable(f"there is no run {run!r}", "`quorate status` lists the newest runs") from None
+        raise Unusable(f"no worker answers for {run}", "start one with `quorate worker` or `quorate up`") from None
