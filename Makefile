@@ -12,11 +12,11 @@ define CHROMIUM
 	|| { echo "chromium is not installed and cannot be: install it as root, for example with apt-get, and run this again"; exit 1; }
 endef
 
-.PHONY: help demo test check test-clients test-realtime test-browser test-kills test-faults test-steering test-incidents fuzz-lab coverage bench setup clean
+.PHONY: help demo test check test-clients test-realtime test-browser test-kills test-faults test-steering test-incidents test-failback fuzz-lab coverage bench setup clean
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-demo: setup  ## build the example cluster on the twin, and again: nothing is left to do
+demo: setup  ## build the example cluster on the twin, lose a site, bring the guests home (three minutes)
 	@$(QUORATE) demo
 
 test: setup  ## the tests, against the twin and a real Temporal server
@@ -29,7 +29,7 @@ check: setup  ## ruff, strict types, import contracts
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
-test-realtime: setup  ## the loss of a site in real time and twenty times as fast (four minutes)
+test-realtime: setup  ## the loss of a site in real time and twenty times as fast (six minutes)
 	@.venv/bin/python -m tests -o python_files='timed_*.py' tests/realtime -rP
 
 test-clients: setup .venv-clients/.complete  ## public clients, unmodified, against the twin (ten minutes)
@@ -54,7 +54,11 @@ test-steering: setup  ## pauses and aborts at two hundred random instants (six m
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 2 -o python_files='lasting_steering.py' tests/endurance -rP
 
-test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (five minutes)
+test-failback: setup  ## what stops a failback: broken homes, people who change their mind, other plans (three minutes)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -o python_files='lasting_*.py' tests/failback -rP
+
+test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (a quarter of an hour)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 2 -o python_files='lasting_*.py' tests/incidents -rP
 

@@ -64,9 +64,7 @@ def _against(sid: str, node: str, found: Circumstances) -> str:
         return "the storage is not active there"
     if node not in found.placement.nodes:
         return ""
-    return (
-        no_place(sid, node, found.placement, {}).replace(f"{node} has", "it has").replace(f" allow {node}", " allow it")
-    )
+    return no_place(sid, node, found.placement).replace(f"{node} has", "it has").replace(f" allow {node}", " allow it")
 
 
 def _grouped(against: Mapping[str, str]) -> str:

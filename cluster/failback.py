@@ -123,8 +123,9 @@ def plan_home(
         service = placement.services.get(sid)
         if service is not None and service.node == homes[sid] and service.state == "started":
             continue
-        coming = dict(homes) | {sid: one.node for sid, one in placement.services.items() if sid in staying}
-        why = _not_movable(sid, service, recovered) or _not_there(sid, homes[sid], placement, coming)
+        coming = {move.sid: move.home for move in moves}
+        together = {other: home for other, home in homes.items() if other not in staying}
+        why = _not_movable(sid, service, recovered) or _not_there(sid, homes[sid], placement, coming, together)
         if why or service is None:
             staying[sid] = why
         else:
@@ -151,9 +152,11 @@ def _not_movable(sid: str, service: Service | None, recovered: Mapping[str, str]
     return ""
 
 
-def _not_there(sid: str, home: str, placement: Placement, coming: Mapping[str, str]) -> str:
+def _not_there(
+    sid: str, home: str, placement: Placement, coming: Mapping[str, str], together: Mapping[str, str]
+) -> str:
     """Why its home cannot take it; empty when it can."""
     if home not in placement.nodes:
         return f"its home {home} is not online"
-    why = no_place(sid, home, placement, coming)
+    why = no_place(sid, home, placement, coming, together)
     return f"its home {home}: {why}" if why else ""

@@ -144,6 +144,8 @@ class Timeouts(Noun):
     clone: Duration = timedelta(hours=1)
     ha: Duration = timedelta(minutes=5)  # a few rounds of 10 s and a guest's start
     step: Duration = timedelta(minutes=10)
+    # Long enough for a lost connection to come back, short enough that a wrong address is told soon.
+    preflight: Duration = timedelta(seconds=20)
 
 
 class FailbackPolicy(Noun):

@@ -52,17 +52,24 @@ class PlacementWish(Value):
     guests: tuple[str, ...]
 
 
-def no_place(sid: str, node: str, placement: Placement, coming: Mapping[str, str]) -> str:
+def no_place(
+    sid: str,
+    node: str,
+    placement: Placement,
+    coming: Mapping[str, str] | None = None,
+    wished: Mapping[str, str] | None = None,
+) -> str:
     """Why that node cannot take the guest, by rules and memory; empty when it can.
 
-    `coming` are guests that will be there, or elsewhere, by then.
+    `coming` says where guests will be by then, `wished` where those shall go that a rule keeps together.
     """
+    coming = coming or {}
     for rule in placement.rules:
         if sid not in rule.resources:
             continue
         if rule.type == "node-affinity" and rule.strict and node not in rule.nodes:
             return f"rule {rule.name} is strict and does not allow it"
-        if rule.type == "resource-affinity" and (why := _company(sid, node, rule, placement, coming)):
+        if rule.type == "resource-affinity" and (why := _company(sid, node, rule, placement, coming, wished or {})):
             return why
     guest = placement.guests.get(sid)
     needed = guest.memory if guest else 0
@@ -77,12 +84,14 @@ def no_place(sid: str, node: str, placement: Placement, coming: Mapping[str, str
     return ""
 
 
-def _company(sid: str, node: str, rule: Rule, placement: Placement, coming: Mapping[str, str]) -> str:
+def _company(
+    sid: str, node: str, rule: Rule, placement: Placement, coming: Mapping[str, str], wished: Mapping[str, str]
+) -> str:
     """What an affinity between guests says."""
     where = {other: service.node for other, service in placement.services.items()} | dict(coming)
     others = [other for other in rule.resources if other != sid]
     if rule.negative and (there := [other for other in others if where.get(other) == node]):
         return f"rule {rule.name} keeps it apart from {', '.join(there)}"
-    if not rule.negative and (away := [other for other in others if where.get(other, node) != node]):
+    if not rule.negative and (away := [other for other in others if wished.get(other, where.get(other, node)) != node]):
         return f"rule {rule.name} keeps it together with {', '.join(away)}"
     return ""

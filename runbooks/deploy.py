@@ -6,7 +6,6 @@ to change. Nothing is ever deleted, resized or taken over from someone else.
 """
 
 import asyncio
-from datetime import timedelta
 
 from pydantic import BaseModel
 from temporalio import workflow
@@ -25,9 +24,6 @@ with workflow.unsafe.imports_passed_through():
     from cluster.plan import Intent, Mode
     from workflows.catalogue import About, RunbookReport, RunbookRequest
     from workflows.runbook import Runbook
-
-# Long enough for a lost connection to come back, short enough that a wrong address is told soon.
-PREFLIGHT = timedelta(seconds=20)
 
 
 class Votes(BaseModel):
@@ -123,21 +119,22 @@ class DeployStretchedCluster(Runbook):
         """What must be so before the first change. Reads only."""
         self.section("Preflight")
         names = [array.name for array in wishes.inventory.arrays]
+        limit = wishes.inventory.timeouts.preflight
         ready = await self.together(
             *(
-                self.step(f"Array {name} is ready", Purity.preflight, wishes.array_pair(name), within=PREFLIGHT)
+                self.step(f"Array {name} is ready", Purity.preflight, wishes.array_pair(name), within=limit)
                 for name in names
             )
         )
         self._arrays = dict(zip(names, ready, strict=True))
         witness = wishes.inventory.witness.name
         await self.together(
-            self.step("Cluster is quorate and complete", Proxmox.preflight, wishes.cluster(), within=PREFLIGHT),
-            self.step("Nodes agree about the votes", Quorum.votes, wishes.device(), within=PREFLIGHT),
-            self.step("Clocks agree", Hosts.clocks, wishes.clocks(), within=PREFLIGHT),
-            self.step(f"Witness {witness} is ready", Hosts.witness_preflight, HostName(host=witness), within=PREFLIGHT),
+            self.step("Cluster is quorate and complete", Proxmox.preflight, wishes.cluster(), within=limit),
+            self.step("Nodes agree about the votes", Quorum.votes, wishes.device(), within=limit),
+            self.step("Clocks agree", Hosts.clocks, wishes.clocks(), within=limit),
+            self.step(f"Witness {witness} is ready", Hosts.witness_preflight, HostName(host=witness), within=limit),
             *(
-                self.step(f"Node {name} is ready", Hosts.preflight, wishes.node(name, self._arrays), within=PREFLIGHT)
+                self.step(f"Node {name} is ready", Hosts.preflight, wishes.node(name, self._arrays), within=limit)
                 for name in wishes.nodes
             ),
         )

@@ -51,13 +51,13 @@ class WayHome:
         """Until everybody who can go home is there, however often something stands in the way."""
         first = True
         while first or not await self._done():
-            held = await self._quarantine.held(self._policy.soak)
+            await self._quarantine.held(self._policy.soak)
             self._plan = await self._planned()
             if first:
                 await self._run.agreed(request, self._plan.intents)
             if not self._plan.moves:
                 break
-            await self._agreed(held.held)
+            await self._agreed()
             first = False
         await self._set_back()
 
@@ -75,13 +75,9 @@ class WayHome:
         return True
 
     async def _planned(self) -> HomePlan:
-        """Who goes and who stays, as things are now."""
-        homes = {sid: home for sid, home in self._homes.record.homes.items() if sid not in self._left}
+        """Who goes and who stays, as things are now; a line for each."""
         self._run.section("Plan", rehearsal=True)
-        placement = await self._run.step("Guests are found", Placements.placement, PlacementWish(guests=tuple(homes)))
-        first = tuple(f"vm:{vmid}" for vmid in self._policy.first)
-        recovered = {**self._homes.record.recovered, **{sid: moved.home for sid, moved in self._moved.items()}}
-        plan = plan_home(homes, recovered, placement, first=first)
+        plan = await self._found()
         now = self._run.record.elapsed
         for turn, move in enumerate(plan.moves, start=1):
             self._run.record.line(f"{turn}. {move.sid} {move.name}".rstrip()).end(
@@ -91,9 +87,16 @@ class WayHome:
             self._run.record.line(f"{sid} stays").end("warned", why, now)
         return plan
 
-    async def _agreed(self, held: timedelta) -> None:
+    async def _found(self) -> HomePlan:
+        homes = {sid: home for sid, home in self._homes.record.homes.items() if sid not in self._left}
+        placement = await self._run.step("Guests are found", Placements.placement, PlacementWish(guests=tuple(homes)))
+        first = tuple(f"vm:{vmid}" for vmid in self._policy.first)
+        recovered = {**self._homes.record.recovered, **{sid: moved.home for sid, moved in self._moved.items()}}
+        return plan_home(homes, recovered, placement, first=first)
+
+    async def _agreed(self) -> None:
         """People say yes to this very plan, unless they have done so already."""
-        plan, conditions = self._plan, self._conditions(held)
+        plan, conditions = self._plan, self._conditions()
         if self._approval is not None:
             why = await self._run.still_approved(self._approval, plan.intents, conditions, self._comfort())
             if not why:
@@ -110,7 +113,7 @@ class WayHome:
             f"A failing {self._homes.site} would be another loss: about 3 minutes without these guests.",
         )
 
-    def _conditions(self, held: timedelta) -> tuple[str, ...]:
+    def _conditions(self) -> tuple[str, ...]:
         """What is read again before each move, in words that do not change from look to look."""
         soak = seconds(self._policy.soak)
         return (f"the quarantine of {self._homes.site} has held for {soak}", "it holds before each move")
@@ -136,9 +139,10 @@ class WayHome:
             return f"safety: {', '.join(failing)}"
         if self._approval is None:
             return "nobody has approved it"
-        return await self._run.still_approved(
-            self._approval, self._plan.intents, self._conditions(self._policy.soak), self._comfort()
-        )
+        left, now = self._plan.without(self._moved), await self._found()
+        if changed := [move for move in (*now.moves, *left.moves) if (move in now.moves) != (move in left.moves)]:
+            return f"the plan has changed: {', '.join(dict.fromkeys(move.sid for move in changed))}"
+        return await self._run.still_approved(self._approval, self._plan.intents, self._conditions(), self._comfort())
 
     async def _move(self, move: Move, turn: int) -> None:
         homes = self._homes

@@ -26,6 +26,9 @@ class Ended:
     parked: str = ""
 
 
+# Tests that wait for somebody who does not answer need not wait for long.
+SOON = {"  ha: 40s": "  ha: 40s\n  preflight: 5s"}
+
 Deploy = Callable[..., Awaitable[Ended]]
 
 
@@ -123,7 +126,7 @@ async def test_a_volume_group_of_that_name_on_another_device(twin: TwinThread, d
 async def test_an_unreachable_array(twin: TwinThread, deploy: Deploy):
     """The address that does not answer is named, with what happened there."""
     port = next(line for line in twin.path.read_text().splitlines() if ".101.10:8443" in line).split(":")[-1]
-    words = await refused(await deploy(**{".101.10:8443": ".101.99:8443"}))
+    words = await refused(await deploy(**{".101.10:8443": ".101.99:8443"}, **SOON))
 
     assert port == "8443"
     assert words.startswith("Array X90R3-SiteA is ready: Unreachable: X90R3-SiteA at 127.")
@@ -214,7 +217,7 @@ async def test_an_offline_node(twin: TwinThread, deploy: Deploy):
     """All nodes must be there to build on."""
     twin.power_off("pxmx02-03")
     before = twin.change_lines()
-    words = await refused(await deploy())
+    words = await refused(await deploy(**SOON))
 
     assert "pxmx02-03 offline; all nodes must be online to build the cluster" in words
     assert twin.change_lines() == before

@@ -77,7 +77,7 @@ def demo(
     loss_speed: Annotated[float, typer.Option(help="The same while a site is lost.", min=0.5, max=10)] = 5.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the example cluster on the twin, twice; take a site's power and follow the incident; stop everything."""
+    """Build the example cluster on the twin, twice; lose a site, follow the incident, go home; stop everything."""
     from workers.demo import demo as run_demo
     from workers.demo_loss import beside_the_article, seat
 
@@ -105,6 +105,16 @@ def demo(
         table.add_row(*row)
     out.print(table)
     out.print(f"{seat(loss)}\nThe guests {'stay' if loss['stayed'] else 'do not stay'} where HA has put them.")
+    home = summary["failback"]
+    signed = ", ".join(f"{one['who']} ({one['key']})" for one in home["approvals"])
+    table = Table("guest", "from", "home", "seconds", "downtime")
+    for sid, one in home["guests"].items():
+        table.add_row(sid, one["from"], one["to"], f"{one['seconds']:g}", f"{one['downtime']:g}")
+    out.print(table)
+    out.print(
+        f"plan {home['digest']} signed by {signed}: a demo key; set back: {', '.join(home['restored']) or 'nothing'}",
+        soft_wrap=True,
+    )
     out.print(f"[dim]summary: {state / 'summary.json'}[/dim]")
 
 

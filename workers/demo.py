@@ -1,4 +1,4 @@
-"""The demonstration: the article's lab on the twin, built twice; then a site is lost and comes back."""
+"""The demonstration: the article's lab on the twin, built twice; a site is lost and comes back; guests go home."""
 
 import asyncio
 import json
@@ -10,6 +10,7 @@ from cluster.plan import Mode
 from runbooks.deploy import DeployReport, DeployStretchedCluster
 from workers import follow
 from workers.children import TWIN_READY, WORKER_READY, Child
+from workers.demo_failback import bring_home
 from workers.demo_loss import lose_a_site
 from workers.embedded import TemporalServer, free_port
 from workers.errors import Unusable
@@ -21,7 +22,7 @@ from workflows.page import StepRecord
 
 
 async def demo(inventory_path: Path, state: Path, *, speed: float, loss_speed: float, story: Story) -> dict[str, Any]:
-    """Build the cluster on a fresh twin, run again, lose a site, and write ``summary.json``; the summary."""
+    """Build the cluster on a fresh twin, run again, lose a site, go home, and write ``summary.json``; the summary."""
     inventory = load(inventory_path)
     await asyncio.to_thread(_emptied, state)
     server = TemporalServer(
@@ -61,6 +62,10 @@ async def demo(inventory_path: Path, state: Path, *, speed: float, loss_speed: f
         await children[1].says(WORKER_READY)
         fast = inventory.model_copy(update={"speed": loss_speed})
         summary["loss"] = await lose_a_site(client, inventory_path, fast, "runbooks", story, lambda: _alive(children))
+        story.heading("the guests go home")
+        summary["failback"] = await bring_home(
+            client, inventory_path, fast, summary["loss"]["incident"], "runbooks", story, lambda: _alive(children)
+        )
         (state / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
         return summary
     finally:

@@ -53,7 +53,7 @@ async def lose_a_site(
     report = SiteLossReport.model_validate(await run.result())
     stayed = await _stays(control, report, inventory)
     await watch.execute_update(ClusterWatch.stop)
-    return _figures(report, gone, back_at, master, inventory, stayed=stayed)
+    return _figures(report, run.id, gone, back_at, master, inventory, stayed=stayed)
 
 
 def _leave_failback_on(path: Path, inventory: Inventory) -> None:
@@ -96,7 +96,14 @@ async def _stays(control: Control, report: SiteLossReport, inventory: Inventory)
 
 
 def _figures(
-    report: SiteLossReport, gone: datetime, back_at: datetime, master: str, inventory: Inventory, *, stayed: bool
+    report: SiteLossReport,
+    incident: str,
+    gone: datetime,
+    back_at: datetime,
+    master: str,
+    inventory: Inventory,
+    *,
+    stayed: bool,
 ) -> dict[str, Any]:
     """Seconds of the twin's time after the power went: the run itself counts from the last proof of life."""
     times, speed = report.timeline, inventory.speed
@@ -109,6 +116,7 @@ def _figures(
     running = {sid: after(value) for sid, value in times.running.items()}
     return {
         "site": report.site,
+        "incident": incident,
         "speed": speed,
         "master": master,
         "last_proof_of_life": after(0.0),

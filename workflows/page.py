@@ -19,7 +19,7 @@ SIGNS: dict[State, str] = {
     "running": "…",
     "waiting": "‖",
     "parked": "?",
-    "asked": "?",
+    "asked": "✎",
     "done": "✓",
     "warned": "!",
     "skipped": "↷",

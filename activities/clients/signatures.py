@@ -14,6 +14,16 @@ _MAGIC = b"SSHSIG"
 _BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
 
 
+def new_key() -> asyncssh.SSHKey:
+    """A fresh ed25519 key."""
+    return asyncssh.generate_private_key("ssh-ed25519")
+
+
+def public(key: asyncssh.SSHKey) -> str:
+    """Its public half as it stands in a list of signers: type and key."""
+    return " ".join(key.export_public_key().decode().split()[:2])
+
+
 def signed(text: str, key: asyncssh.SSHKey) -> str:
     """The armored signature of that text, in our namespace."""
     return asyncssh.create_sshsig(key, text.encode(), namespace=NAMESPACE).decode()

@@ -36,7 +36,7 @@ Begin = Callable[..., Awaitable[WorkflowHandle[Any, Any]]]
 @pytest.fixture(scope="session")
 def running_far_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     path = inventory_file(tmp_path_factory.mktemp("failback"), "failback")
-    path.write_text(path.read_text() + POLICY)
+    path.write_text(path.read_text().partition("\n# Who may agree")[0] + POLICY)
     twin = Site(path, 40.0)
     yield twin
     twin.stop()

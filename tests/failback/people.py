@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import asyncssh
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
@@ -19,13 +18,12 @@ class Person:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.key = asyncssh.generate_private_key("ssh-ed25519")
+        self.key = signatures.new_key()
 
     @property
     def line(self) -> str:
         """Their line in the list of approvers."""
-        public = self.key.export_public_key().decode().split()
-        return f'{self.name} namespaces="quorate" {public[0]} {public[1]}'
+        return f'{self.name} namespaces="quorate" {signatures.public(self.key)}'
 
     def signs(self, text: str) -> dict[str, str]:
         """The ballot that they send."""

@@ -1,6 +1,7 @@
 """Every vote that must not count is refused, leaves one line, and leaves the gate closed."""
 
 import asyncio
+import contextlib
 import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -13,6 +14,7 @@ import asyncssh
 import pytest
 import pytest_asyncio
 from temporalio.client import Client, WorkflowFailureError
+from temporalio.service import RPCError
 from temporalio.worker import Worker
 
 from cluster.approval import Audit, Said, Veto, statement
@@ -38,6 +40,13 @@ class Desk:
         self.people = {name: Person(name) for name in ("ana", "ben", "cleo", "dora")}
         self.listed = [self.people[name] for name in ("ana", "ben", "cleo")]
         self.write_list()
+        self._runs: list[Run] = []
+
+    async def close(self) -> None:
+        """Nothing is left running."""
+        for run in self._runs:
+            with contextlib.suppress(RPCError):
+                await run.terminate("the test is over")
 
     def write_list(self, *extra: str) -> None:
         """Write the list of approvers, with more lines at its end."""
@@ -50,6 +59,7 @@ class Desk:
         run = await self._client.start_workflow(
             "Asking", {"mode": "apply", "by": "ana", **request}, id=f"asking-{uuid.uuid4()}", task_queue=self._queue
         )
+        self._runs.append(run)
         if opened:
             await run.signal("go_on")
             await self.view(run)
@@ -77,7 +87,8 @@ class Desk:
 async def desk(client: Client, tmp_path: Path) -> AsyncIterator[Desk]:
     """A worker for the asking runbook; no twin is needed."""
     path = inventory_file(tmp_path)
-    path.write_text(path.read_text() + "\napprovals:\n  needed: 2\n  within: 1h\n  revoked_keys: revoked\n")
+    plain = path.read_text().partition("\n# Who may agree")[0]
+    path.write_text(plain + "\napprovals:\n  needed: 2\n  within: 1h\n  revoked_keys: revoked\n")
     (tmp_path / "revoked").write_text("")
     await bootstrap(client)
     queue, inventory = f"test-{uuid.uuid4()}", load(path)
@@ -90,7 +101,9 @@ async def desk(client: Client, tmp_path: Path) -> AsyncIterator[Desk]:
         workflow_runner=SANDBOX,
         workflow_failure_exception_types=FAILURES,
     ):
-        yield Desk(client, inventory, tmp_path, queue)
+        desk = Desk(client, inventory, tmp_path, queue)
+        yield desk
+        await desk.close()
 
 
 Case = Callable[[Desk], Awaitable[tuple[Run, str, dict[str, Any]]]]
