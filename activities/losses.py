@@ -19,7 +19,7 @@ class Losses:
         NotFound when there is none; NotYet while it is still open: it goes on until its site has returned.
         """
         client = activity.client()
-        run = loss.run or await _last(client, loss.site)
+        run = loss.run or await _last(client, loss)
         handle = client.get_workflow_handle(run)
         try:
             status = (await handle.describe()).status
@@ -43,13 +43,16 @@ class Losses:
         return LossFound(finding=f"{said}, {len(record.off)} switches are still off", record=record)
 
 
-async def _last(client: Client, site: str) -> str:
-    """The newest run that has lost or evacuated this site; ids are ``site-loss/CLUSTER/SITE/…``."""
-    query = 'WorkflowType IN ("SiteLoss", "EvacuateSite") AND ExecutionStatus = "Completed"'
-    async for run in client.list_workflows(query, limit=50):
-        if f"/{site}/" in run.id or run.id.endswith(f"/{site}"):
+async def _last(client: Client, loss: LossRef) -> str:
+    """The newest run of these kinds that was about this site and came to its end."""
+    kinds = ", ".join(f"'{kind}'" for kind in loss.kinds)
+    async for run in client.list_workflows(f"WorkflowType IN ({kinds}) AND ExecutionStatus = 'Completed'", limit=50):
+        result = await client.get_workflow_handle(run.id, run_id=run.run_id).result()
+        if not isinstance(result, dict) or result.get("site") != loss.site:
+            continue
+        if run.workflow_type == "SiteLoss" or result.get("mode") == "apply":  # a planned evacuation has moved nobody
             return run.id
     raise NotFound(
-        f"incident: no loss of {site} is on record: name the run as `incident`, "
+        f"incident: no {' or '.join(loss.kinds)} of {loss.site} is on record: name the run as `incident`, "
         'or the guests\' homes as `homes`, for example {"vm:300": "pxmx01-01"}'
     )

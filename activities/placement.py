@@ -27,7 +27,7 @@ class Placements:
     def placement(self, wish: PlacementWish) -> Placement:
         """Where everything is: services, guests, rules, memory, and what would move guests by itself."""
         found = _placement(self._api)
-        ours = {sid: service.node for sid, service in found.services.items() if sid in wish.guests}
+        ours = {sid: service.node for sid, service in found.services.items() if not wish.guests or sid in wish.guests}
         where = ", ".join(f"{sid} on {node}" for sid, node in sorted(ours.items())[:6])
         said = where or "no guest that is asked for is under HA"
         return found.model_copy(update={"finding": said, "switches": switched_on(self._api)})
@@ -74,17 +74,14 @@ class Placements:
 def _placement(api: "PveApi") -> Placement:
     view = ha_view(api.get("cluster/ha/status/manager_status"))
     resources = api.get("cluster/resources")
-    online = {node for node, state in view.nodes.items() if state == "online"}
+    sizes = {one["node"]: int(one.get("maxmem") or 0) for one in resources if one["type"] == "node"}
     return Placement(
         finding="",
         services=view.services,
         guests={f"vm:{one['vmid']}": _guest(one) for one in resources if one["type"] == "qemu"},
         rules=tuple(_rule(entry) for entry in api.get("cluster/ha/rules") if not entry.get("disable")),
-        nodes={
-            one["node"]: int(one.get("maxmem") or 0)
-            for one in resources
-            if one["type"] == "node" and one["node"] in online
-        },
+        nodes={node: memory for node, memory in sizes.items() if view.nodes.get(node) == "online"},
+        resting={node: memory for node, memory in sizes.items() if view.nodes.get(node) == "maintenance"},
     )
 
 

@@ -49,6 +49,7 @@ class HaWish(Wish):
     nodes: tuple[str, ...]
     policy: HaPolicy
     within: timedelta
+    resting: bool = False  # nodes in maintenance are well, too
 
 
 class StorageFinding(Finding):
@@ -198,7 +199,7 @@ def _lacking(status: list[dict[str, Any]], wish: HaWish) -> list[str]:
     if wish.guests and _armed(status) is False:
         lacking.append("fencing is not armed")
     # An LRM's first word: idle and active are well, anything else (old timestamp - dead?, lost lock) is not.
-    well = {entry["node"] for entry in status if entry["type"] == "lrm" and _first_word(entry) in ("idle", "active")}
+    well = {entry["node"] for entry in status if entry["type"] == "lrm" and _first_word(entry) in _fine(wish)}
     if sick := [node for node in wish.nodes if node not in well]:
         lacking.append(f"LRM of {', '.join(sick)} is not well")
     services = {entry["sid"]: entry for entry in status if entry["type"] == "service"}
@@ -215,6 +216,10 @@ def _armed(status: list[dict[str, Any]]) -> bool | None:
     return None if entry is None else entry.get("armed-state") == "armed"
 
 
+def _fine(wish: HaWish) -> tuple[str, ...]:
+    return ("idle", "active", "maintenance mode") if wish.resting else ("idle", "active")
+
+
 def _first_word(entry: dict[str, Any]) -> str:
     """``pxmx01-01 (idle, watchdog standby, …)`` to ``idle``."""
     return str(entry["status"]).partition("(")[2].partition(",")[0]
@@ -222,7 +227,7 @@ def _first_word(entry: dict[str, Any]) -> str:
 
 def _ha(ledger: Ledger, status: list[dict[str, Any]], wish: HaWish) -> HaFinding:
     started = tuple(f"vm:{vmid}" for vmid in sorted(wish.guests))
-    lrms = sum(entry["type"] == "lrm" and _first_word(entry) in ("idle", "active") for entry in status)
+    lrms = sum(entry["type"] == "lrm" and _first_word(entry) in _fine(wish) for entry in status)
     armed = _armed(status) is not False and bool(started)
     word = "armed" if armed else "standby"
     said = f"{word}, {lrms} LRMs well, started: {', '.join(started)}" if started else f"{lrms} LRMs well"

@@ -59,7 +59,7 @@ class QuarantineWard:
         speed, began = self._inventory.speed, time.monotonic()
         held = Held(wish.held_since(activity.info().heartbeat_details))
         while True:
-            checks = await self._checks(wish.site)
+            checks = await self._checks(wish)
             lasted = held.lasted(checks, time.time())
             spent = timedelta(seconds=time.monotonic() - began) * speed
             found = named(checks, lasted * speed, wish.soak)
@@ -70,15 +70,16 @@ class QuarantineWard:
 
     # --- the checks --------------------------------------------------------------------------------------------
 
-    async def _checks(self, site: str) -> tuple[Check, ...]:
+    async def _checks(self, wish: QuarantineWish) -> tuple[Check, ...]:
         """All of them at once; a source that fails fails its check."""
-        here, wishes = SiteName(site=site), self._wishes
-        nodes = [node.name for node in self._inventory.site(site).nodes]
+        here, wishes = SiteName(site=wish.site), self._wishes
+        ha = wishes.ha(()).model_copy(update={"resting": wish.resting})
+        nodes = [node.name for node in self._inventory.site(wish.site).nodes]
         looks: dict[str, Looks] = {
             "Clocks agree": _of(self._hosts.clocks, wishes.clocks()),
             "Corosync links are connected": _of(self._survivor.links, here),
             "All votes are back": _of(self._quorum.votes, wishes.device()),
-            "HA is armed, every LRM is well": _of(self._proxmox.ha_state, wishes.ha(())),
+            "HA is armed, every LRM is well": _of(self._proxmox.ha_state, ha),
             "Watchdogs run": lambda: self._watchdogs(nodes),
             "Pod is online on both arrays": _of(self._purity.pod_state, wishes.pod_at()),
             "Paths are complete": lambda: self._paths(nodes),

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pydantic import Field
 
 from cluster.approval import Approval
+from cluster.evacuation import maintenance
 from cluster.nouns import Value
 from cluster.placement import Placement, no_place
 from cluster.plan import Finding, Intent, Wish
@@ -16,10 +17,14 @@ from cluster.recovery import Back, Frozen, Service
 
 
 class LossRef(Value):
-    """The incident whose guests shall go home: a run, or none for the last one of that site."""
+    """The incident whose guests shall go home: a run, or none for the last one of that site.
+
+    `kinds` are the runbooks that may have left it.
+    """
 
     site: str
     run: str | None = None
+    kinds: tuple[str, ...] = ("SiteLoss",)
 
 
 class LossRecord(Value):
@@ -90,17 +95,22 @@ class MoveFinding(Finding):
 
 
 class HomePlan(Value):
-    """Who goes, in this order, and who stays for which reason. Guests that are at home are in neither."""
+    """Who goes, in this order, and who stays for which reason. Guests that are at home are in neither.
+
+    `released` are nodes that are taken out of maintenance first.
+    """
 
     moves: tuple[Move, ...]
     staying: dict[str, str]
     switches: tuple[Frozen, ...] = ()
+    released: tuple[str, ...] = ()
 
     @property
     def intents(self) -> tuple[Intent, ...]:
         """The plan as people agree to it: what is switched off first, then guest after guest."""
         off = tuple(one.becomes(one.new) for one in self.switches)
-        return (*off, *(move.intent(turn) for turn, move in enumerate(self.moves, start=1)))
+        out = tuple(maintenance(node, on=False, turn=turn) for turn, node in enumerate(self.released, start=1))
+        return (*off, *out, *(move.intent(turn) for turn, move in enumerate(self.moves, start=1)))
 
     def without(self, sids: Iterable[str]) -> "HomePlan":
         """What is left when these are at home."""

@@ -36,6 +36,7 @@ class Guest(Value):
 class Placement(Finding):
     """How things stand: HA's services, guests, rules, and the memory in bytes of each node that is online.
 
+    `resting` are nodes in maintenance.
     `switches` are on, and would move guests by themselves.
     """
 
@@ -43,11 +44,12 @@ class Placement(Finding):
     guests: dict[str, Guest]
     rules: tuple[Rule, ...] = ()
     nodes: dict[str, int] = Field(default_factory=dict)
+    resting: dict[str, int] = Field(default_factory=dict)
     switches: tuple[Frozen, ...] = ()
 
 
 class PlacementWish(Value):
-    """Which guests are asked for, by their HA ids."""
+    """Which guests are asked for, by their HA ids; none means all."""
 
     guests: tuple[str, ...]
 

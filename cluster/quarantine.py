@@ -27,13 +27,14 @@ class QuarantineWish(Value):
     nothing is told before all hold or the time is over.
 
     `soak`: for how long all checks have to hold without a break. `until`: after so long it tells what it has, in any
-    case. Both in the cluster's time.
+    case. Both in the cluster's time. `resting`: its nodes may be in maintenance.
     """
 
     site: str
     soak: timedelta
     known: tuple[str, ...] | None = None
     until: timedelta = Field(default=timedelta(minutes=10))
+    resting: bool = False
 
     def held_since(self, beat: Sequence[Any]) -> float | None:
         """Since when all have held, as an earlier attempt has told with its last beat."""

@@ -23,17 +23,20 @@ NOT_LOOKED = ("nobody has looked yet",)
 class Quarantine:
     """The checks of one returned site, each a line on the run's page that stays up to date."""
 
-    def __init__(self, run: Runbook, site: str) -> None:
-        self._run, self._site = run, site
+    def __init__(self, run: Runbook, site: str, *, resting: bool = False) -> None:
+        self._run, self._site, self._resting = run, site, resting
+
+    def _wish(self, soak: timedelta, known: tuple[str, ...] | None = None, **more: timedelta) -> QuarantineWish:
+        return QuarantineWish(site=self._site, soak=soak, known=known, resting=self._resting, **more)
 
     async def listed(self) -> tuple[str, ...]:
         """Look until all is well or three minutes are over; the titles of what holds the site back."""
         sheet = _Sheet(self._run, self._site)
-        return (await sheet.look(QuarantineWish(site=self._site, soak=timedelta(), until=LISTED_WITHIN))).key
+        return (await sheet.look(self._wish(soak=timedelta(), until=LISTED_WITHIN))).key
 
     async def looked(self) -> tuple[str, ...]:
         """One look, right before something moves; what speaks against it. A line of its own on the page."""
-        wish = QuarantineWish(site=self._site, soak=timedelta(), known=NOT_LOOKED)
+        wish = self._wish(soak=timedelta(), known=NOT_LOOKED)
         line = self._run.record.line(f"{self._site} is still well")
         found = await self._run.look(line, QuarantineWard.watch, wish, LOOK)
         if found.key:
@@ -43,9 +46,9 @@ class Quarantine:
     async def held(self, soak: timedelta) -> QuarantineFinding:
         """Wait, for days if need be, until all checks have held for that long without a break."""
         sheet = _Sheet(self._run, self._site)
-        found = await sheet.look(QuarantineWish(site=self._site, soak=soak, known=NOT_LOOKED))
+        found = await sheet.look(self._wish(soak=soak, known=NOT_LOOKED))
         while not found.holds:
-            found = await sheet.look(QuarantineWish(site=self._site, soak=soak, known=found.key))
+            found = await sheet.look(self._wish(soak=soak, known=found.key))
         return found
 
 

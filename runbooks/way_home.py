@@ -7,9 +7,11 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.freeze import Freeze
+    from activities.maintenance import Maintenance
     from activities.migration import Migration
     from activities.placement import Placements
     from cluster.approval import Approval, Veto
+    from cluster.evacuation import MaintenanceWish
     from cluster.failback import HomePlan, Move, MoveWish, plan_home
     from cluster.placement import PlacementWish
     from cluster.plan import Mode
@@ -17,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.units import seconds
     from runbooks.homecoming import FailbackReport, FailbackRequest, Homes, Moved
     from runbooks.quarantine import Quarantine
+    from runbooks.site_work import site_nodes
     from workflows.runbook import Runbook
 
 # A migration of a big guest over a slow link; HA itself sets no limit.
@@ -24,12 +27,12 @@ MOVED_WITHIN = timedelta(hours=2)
 
 
 class WayHome:
-    """One site's guests on their way home, as part of a run."""
+    """One site's guests on their way home, as part of a run. `resting`: its nodes are in maintenance at first."""
 
-    def __init__(self, run: Runbook, homes: Homes) -> None:
-        self._run, self._homes = run, homes
+    def __init__(self, run: Runbook, homes: Homes, *, resting: bool = False) -> None:
+        self._run, self._homes, self._resting = run, homes, resting
         self._policy = homes.inventory.failback
-        self._quarantine = Quarantine(run, homes.site)
+        self._quarantine = Quarantine(run, homes.site, resting=resting)
         self._plan = HomePlan(moves=(), staying={})
         self._approval: Approval | None = None
         self._frozen: tuple[Frozen, ...] = homes.record.off
@@ -55,7 +58,7 @@ class WayHome:
             self._plan = await self._planned()
             if first:
                 await self._run.agreed(request, self._plan.intents)
-            if not self._plan.moves:
+            if not self._plan.moves and not self._plan.released:
                 break
             await self._agreed()
             first = False
@@ -64,6 +67,7 @@ class WayHome:
     async def _done(self) -> bool:
         """Carry the plan out; false when something has come up and all is to be looked at anew."""
         await self._freeze()
+        await self._release()
         self._run.section(f"Guests go home to {self._homes.site}", folds=False)
         turns = {move.sid: turn for turn, move in enumerate(self._plan.moves, start=1)}
         for batch in _batches(self._plan.moves, self._policy.together):
@@ -79,6 +83,8 @@ class WayHome:
         self._run.section("Plan", rehearsal=True)
         plan = await self._found()
         now = self._run.record.elapsed
+        for node in plan.released:
+            self._run.record.line(f"{node} is released").end("done", "out of maintenance, planned", now)
         for turn, move in enumerate(plan.moves, start=1):
             self._run.record.line(f"{turn}. {move.sid} {move.name}".rstrip()).end(
                 "done", f"goes home from {move.source} to {move.home}", now
@@ -92,7 +98,12 @@ class WayHome:
         placement = await self._run.step("Guests are found", Placements.placement, PlacementWish(guests=tuple(homes)))
         first = tuple(f"vm:{vmid}" for vmid in self._policy.first)
         recovered = {**self._homes.record.recovered, **{sid: moved.home for sid, moved in self._moved.items()}}
-        return plan_home(homes, recovered, placement, first=first)
+        ours = site_nodes(self._homes.inventory, self._homes.site).nodes
+        released = tuple(node for node in ours if self._resting and node in placement.resting)
+        awake = {node: placement.resting[node] for node in released}
+        placement = placement.model_copy(update={"nodes": placement.nodes | awake})
+        plan = plan_home(homes, recovered, placement, first=first)
+        return plan.model_copy(update={"released": released})
 
     async def _agreed(self) -> None:
         """People say yes to this very plan, unless they have done so already."""
@@ -109,7 +120,8 @@ class WayHome:
             self._homes.inventory.approvals,
             conditions=conditions,
             vetoes=self._comfort(),
-            risk=f"{plan.moves[0].sid} goes first; each guest is moved live and proven, the next one waits for that. "
+            risk=f"{plan.moves[0].sid if plan.moves else 'Nobody'} goes first; each guest is moved live and proven, "
+            "the next one waits for that. "
             f"A failing {self._homes.site} would be another loss: about 3 minutes without these guests.",
         )
 
@@ -132,6 +144,18 @@ class WayHome:
         wish = FreezeWish(mode=Mode.APPLY, cluster=self._homes.inventory.name, only=self._plan.switches)
         found = await self._run.step("What moves guests by itself is frozen", Freeze.freeze, wish)
         self._frozen = tuple(dict.fromkeys((*self._frozen, *frozen_by(found.changes))))
+
+    async def _release(self) -> None:
+        """Out of maintenance, before the first guest and after people have agreed: it can itself move guests."""
+        others = site_nodes(self._homes.inventory, self._homes.site).others
+        if self._plan.released:
+            self._run.section(f"{self._homes.site} is released")
+        for turn, node in enumerate(self._plan.released, start=1):
+            await self._run.step(
+                f"{node} takes guests again",
+                Maintenance.maintenance,
+                MaintenanceWish(mode=Mode.APPLY, node=node, on=False, turn=turn, via=others, approval=self._approval),
+            )
 
     async def _not_now(self) -> str:
         """Why the next guest may not move: a precondition that fails, or an approval that does not stand any more."""

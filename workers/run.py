@@ -31,6 +31,7 @@ from activities.hooks import Hooks
 from activities.hosts import Hosts
 from activities.inventory import InventoryReader
 from activities.losses import Losses
+from activities.maintenance import Maintenance
 from activities.migration import Migration
 from activities.notices import Notices
 from activities.placement import Placements
@@ -54,7 +55,13 @@ from workflows.watch import ClusterWatch
 # Our own pure packages need no fresh copy for every run of a workflow.
 SANDBOX = SandboxedWorkflowRunner(
     restrictions=SandboxRestrictions.default.with_passthrough_modules(
-        "activities", "cluster", "workflows", "runbooks.loss", "opentelemetry"
+        "activities",
+        "cluster",
+        "workflows",
+        "runbooks.homecoming",
+        "runbooks.loss",
+        "runbooks.site_work",
+        "opentelemetry",
     )
 )
 
@@ -105,6 +112,7 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
         Losses(),
         Migration(quick, api, approvals, inventory.speed),
         Placements(api, quick),
+        Maintenance(quick, approvals, inventory.speed),
         Freeze(api),
         survivor := Survivor(inventory, arrays, ssh),
         Notices(inventory.notify, secrets),

@@ -59,7 +59,11 @@ def _package(form: str, name: str) -> str:
 
 @SYSTEM.program("systemctl")
 async def systemctl(call: Call) -> Output:
-    """`systemctl is-active UNIT…` and `is-enabled`; the status is 0 when all are."""
+    """`systemctl is-active UNIT…` and `is-enabled`: the status is 0 when all are; and `restart pve-ha-crm`."""
+    if call.words == ("restart", "pve-ha-crm") and _active(call, "pve-ha-crm"):
+        call.world.cluster.ha.crms[call.host.name].release()
+        call.world.record(call.host.name, "unit.restart", "pve-ha-crm")
+        return Output()
     if not call.words or call.words[0] not in ("is-active", "is-enabled"):
         return Output(stderr="Unknown command verb.\n", status=1)
     good, bad = ("active", "inactive") if call.words[0] == "is-active" else ("enabled", "disabled")

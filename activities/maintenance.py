@@ -1,0 +1,172 @@
+"""Nodes into maintenance and out of it, by HA's own commands; proof that a site is empty, and that nobody fences it.
+
+HA moves the guests live. Nothing here stops a guest or switches a machine off: that is a person's hand.
+"""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from temporalio import activity
+
+from activities.attempt import Changes, look_again
+from activities.errors import NotYet, Refuted
+from activities.ha import ha_view
+from cluster.approval import Approval
+from cluster.evacuation import MaintenanceFinding, MaintenanceWish, MasterWish, SiteNodes, master_away
+from cluster.plan import Finding, Intent
+from cluster.recovery import HaView
+
+if TYPE_CHECKING:
+    from activities.approvals import Approvals
+    from activities.vantage import Clients
+
+# Seconds of the cluster's time. LRM and master take up to 25 s to see a request (reference: pve-ha §11).
+POLL, SEEN_WITHIN, MASTER_WITHIN = 1.0, 60.0, 90.0
+TRIES = 3
+
+
+class ViewFinding(Finding):
+    """HA's master and the states it gives to nodes."""
+
+    master: str
+    states: dict[str, str]
+
+
+class Maintenance:
+    """Activities for planned work. `speed` is how much faster than the wall a rehearsal's time runs."""
+
+    def __init__(self, clients: "Clients", approvals: "Approvals", speed: float = 1.0) -> None:
+        self._clients, self._approvals, self._speed = clients, approvals, speed
+
+    @activity.defn(name="ha.view")
+    async def view(self, at: SiteNodes) -> ViewFinding:
+        """HA's master and the states of all nodes. Reads only."""
+        view = await self._view(at.others)
+        return ViewFinding(finding=f"HA's master is {view.master}", master=view.master, states=view.nodes)
+
+    @activity.defn(name="ha.move_master")
+    async def move_master(self, wish: MasterWish) -> Finding:
+        """The master's CRM is stopped in good order and started again, until a node of the other site leads.
+
+        Where none takes it in three tries it is told: HA then needs two to three minutes for a new one if the site
+        goes dark, instead of none.
+        """
+        ledger = Changes(wish.mode)
+        master = (await self._view(wish.at.others)).master
+        for _ in range(TRIES):
+            if master not in wish.at.nodes:
+                break
+            await self._may(wish.approval, master_away(wish.at.site))
+            if not ledger.due(master_away(wish.at.site)):
+                return Finding(finding=f"{master} leads now", changes=ledger.changes)
+            await self._clients.ssh.read(master, "systemctl", "restart", "pve-ha-crm", limit=30.0)
+            master = await self._other_master(wish.at, master)
+        away = "" if master not in wish.at.nodes else ", nobody at the other site took it"
+        return Finding(finding=f"{master} leads{away}", changed=ledger.changed, changes=ledger.changes)
+
+    async def _other_master(self, at: SiteNodes, before: str) -> str:
+        until = time.monotonic() + MASTER_WITHIN / self._speed
+        began = (await self._manager(at.others)).get("timestamp", 0)
+        while time.monotonic() < until:
+            manager = await self._manager(at.others)
+            master = str(manager.get("master_node") or "")
+            if master and (master != before or manager.get("timestamp", 0) > began + 15):
+                return master
+            await look_again(POLL / self._speed, "a new master is awaited")
+        return before
+
+    @activity.defn(name="ha.maintenance")
+    async def maintenance(self, wish: MaintenanceWish) -> MaintenanceFinding:
+        """The node is in maintenance and HA has nothing there; or it may take guests again."""
+        ledger = Changes(wish.mode)
+        view = await self._view(wish.via)
+        before = {sid: service.node for sid, service in view.services.items() if service.node == wish.node}
+        if (view.nodes.get(wish.node) == "maintenance") != wish.on:
+            if ledger.applying:
+                await self._may(wish.approval, wish.intent)
+            if ledger.due(wish.intent):
+                await self._request(wish)
+        if ledger.only_planned:
+            return MaintenanceFinding(finding="planned", changes=ledger.changes)
+        view = await self._settled(wish)
+        moved = {sid: view.services[sid].node for sid in before if sid in view.services}
+        went = ", ".join(f"{sid} to {node}" for sid, node in moved.items() if node != wish.node)
+        said = f"in maintenance, {went or 'it had no guests'}" if wish.on else "takes guests again"
+        return MaintenanceFinding(finding=said, changed=ledger.changed, changes=ledger.changes, moved=moved)
+
+    async def _request(self, wish: MaintenanceWish) -> None:
+        """File it with any node that answers."""
+        word = "enable" if wish.on else "disable"
+        command = ("ha-manager", "crm-command", "node-maintenance", word, wish.node)
+        await self._clients.ssh.read(wish.via[0], *command, limit=30.0)
+
+    async def _settled(self, wish: MaintenanceWish) -> HaView:
+        """Wait until HA has done it. While guests move it waits as long as the step may take."""
+        until = time.monotonic() + SEEN_WITHIN / self._speed
+        while True:
+            view = await self._view(wish.via)
+            state = view.nodes.get(wish.node, "unknown")
+            there = [sid for sid, service in view.services.items() if service.node == wish.node]
+            stuck = [sid for sid in there if view.services[sid].state in ("error", "fence", "recovery")]
+            if wish.on and stuck:
+                raise Refuted(f"{', '.join(stuck)} on {wish.node}: HA does not move what is in this state")
+            if wish.on and state == "maintenance" and not there:
+                return view
+            if not wish.on and state == "online":
+                return view
+            if state != ("maintenance" if wish.on else "online") and time.monotonic() > until:
+                raise Refuted(f"{wish.node} is {state} to HA {SEEN_WITHIN:.0f} s after the request")
+            await look_again(POLL / self._speed, f"{wish.node} is {state}, {len(there)} guests there")
+
+    @activity.defn(name="ha.empty")
+    async def empty(self, at: SiteNodes) -> Finding:
+        """Nothing runs at the site and all its nodes are in maintenance: it may go dark without being fenced.
+
+        An LRM's status line says *watchdog active* for as long as it is in maintenance, empty or not, and proves
+        nothing (reference: pve-ha §12); `dark` sees to it that HA fences nobody.
+        """
+        view = await self._view(at.others)
+        if left := sorted(sid for sid, service in view.services.items() if service.node in at.nodes):
+            raise NotYet(f"HA still has {', '.join(left)} at {at.site}")
+        resources = await self._get("cluster/resources", at.others[0])
+        running = [f"vm:{one['vmid']} on {one['node']}" for one in resources if _runs(one) and one["node"] in at.nodes]
+        if running:
+            raise Refuted(f"{', '.join(running)} run there and are not HA's: stop or move them by hand")
+        if awake := [node for node in at.nodes if view.nodes.get(node) != "maintenance"]:
+            raise Refuted(f"{', '.join(awake)} is not in maintenance: HA would fence it")
+        return Finding(finding=f"{len(at.nodes)} nodes in maintenance, without a guest: HA has nothing to fence for")
+
+    @activity.defn(name="ha.dark")
+    async def dark(self, at: SiteNodes) -> Finding:
+        """Wait until the site is off; Refuted when HA fences one of its nodes, which then was not empty."""
+        while True:
+            view = await self._view(at.others)
+            if fenced := [node for node in at.nodes if view.nodes.get(node) == "fence"]:
+                raise Refuted(f"HA fences {', '.join(fenced)}: it was not in maintenance, or not empty")
+            entries = await self._get("cluster/status", at.others[0])
+            on = [one["name"] for one in entries if one["type"] == "node" and one.get("online")]
+            if not set(on) & set(at.nodes):
+                return Finding(finding=f"{len(at.nodes)} nodes are off, none was fenced")
+            await look_again(5 * POLL / self._speed, f"on: {', '.join(sorted(set(on) & set(at.nodes)))}")
+
+    # --- what it stands on -------------------------------------------------------------------------------------
+
+    async def _may(self, approval: Approval | None, intent: Intent) -> None:
+        await self._approvals.licence(approval, intent)
+
+    async def _view(self, via: tuple[str, ...]) -> HaView:
+        return ha_view(await self._get("cluster/ha/status/manager_status", via[0]))
+
+    async def _manager(self, via: tuple[str, ...]) -> dict[str, Any]:
+        found = await self._get("cluster/ha/status/manager_status", via[0])
+        return found.get("manager_status") or {}
+
+    async def _get(self, path: str, node: str) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._clients.threads, lambda: self._clients.api.get(path, node=node)
+        )
+
+
+def _runs(one: dict[str, Any]) -> bool:
+    return one["type"] == "qemu" and one.get("status") == "running"

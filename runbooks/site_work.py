@@ -1,0 +1,53 @@
+"""Planned work on a site: what is asked for and reported. Pure."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from cluster.approval import Approval
+from cluster.evacuation import SiteNodes
+from cluster.inventory import Inventory
+from cluster.plan import Mode
+from cluster.recovery import Back
+from workflows.catalogue import RunbookReport, RunbookRequest
+
+EXAMPLE = '{"site": "site-a", "by": "ana", "mode": "apply"}'
+
+
+class SiteRequest(RunbookRequest):
+    """What a start form takes, for example ``{"site": "site-a", "by": "ana", "mode": "apply"}``."""
+
+    site: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.site is None:
+            raise ValueError(f"site: which one? for example {EXAMPLE}")
+        if self.mode is Mode.APPLY and not (self.by or "").strip():
+            raise ValueError(f"by: who asks for it? That person cannot approve it; for example {EXAMPLE}")
+        return self
+
+    def wrong_site(self, inventory: Inventory) -> str:
+        """Empty when the inventory has that site."""
+        known = [site.name for site in inventory.sites]
+        return "" if self.site in known else f"site: {self.site!r} is none of {', '.join(known)}"
+
+
+class EvacuationReport(RunbookReport):
+    """Where the guests belong and where they are now; the return starts from it."""
+
+    site: str
+    homes: dict[str, str] = Field(default_factory=dict)
+    back: tuple[Back, ...] = ()
+    approval: Approval | None = None
+    vetoes: tuple[str, ...] = ()
+    master: str = ""
+
+
+def site_nodes(inventory: Inventory, site: str) -> SiteNodes:
+    """The site's nodes and the others."""
+    return SiteNodes(
+        site=site,
+        nodes=tuple(node.name for node in inventory.site(site).nodes),
+        others=tuple(node.name for node in inventory.other_site(site).nodes),
+    )
