@@ -1,4 +1,4 @@
-"""`python -m tests.record [deploy|incidents]`: record the histories that the replay test reads."""
+"""`python -m tests.record [deploy|incidents|failback]`: record the histories that the replay test reads."""
 
 import asyncio
 import contextlib
@@ -15,6 +15,9 @@ from temporalio.client import WorkflowFailureError
 from cluster.plan import Mode
 from lab.faults import Fault
 from tests.conftest import APPLY, Deployment, Start, working
+from tests.failback.conftest import HOMES, far_site, listed, starting
+from tests.failback.lasting_site_work import agreed, under_way
+from tests.failback.lasting_stops import asked
 from tests.incidents.conftest import Site, watching
 from tests.runs import parked, until
 from tests.twin import TwinThread, inventory_file
@@ -123,10 +126,45 @@ async def record_incidents() -> None:
         site.stop()
 
 
+async def record_failbacks() -> None:
+    """Home after a yes that was taken back; a no; a site that is emptied and comes back."""
+    with tempfile.TemporaryDirectory() as folder:
+        site = far_site(Path(folder))
+        server = TemporalServer(database=None, port=free_port(), ui_port=None, log=Path(folder) / "temporal.log")
+        client = await server.start(print)
+        people = listed(site)
+        async with starting(client, site) as start:
+            keep = Recorder(site, None).keep  # type: ignore[arg-type]  # nothing is deployed
+            site.rebuild()
+            run = await start("Failback", site="site-b", homes=HOMES)
+            await asked(run)
+            await people["ben"].says(run, "reject")
+            await keep("failback-rejected", run)
+            site.world.cluster.ha.resources["vm:301"]["failback"] = 1
+            run = await start("Failback", site="site-b", homes=HOMES)
+            await agreed(run, people)
+            await until(run, lambda found: any(step.title.startswith("vm:300 runs at home") for step in found))
+            await people["ben"].says(run, "reject")
+            await asked(run, 2)
+            await agreed(run, people)
+            await keep("failback-signed", run)
+            site.rebuild()
+            run = await start("EvacuateSite", site="site-a")
+            await agreed(run, people)
+            await until(run, under_way("site-a is dark, and nobody was fenced"), within=60)
+            site.fail("site-power", "site-a")
+            await keep("evacuate-site", run)
+            site.restore("site-power", "site-a")
+            back = await start("ReturnSite", site="site-a", incident=run.id)
+            await agreed(back, people)
+            await keep("return-site", back)
+        await server.stop()
+        site.stop()
+
+
 if __name__ == "__main__":
-    if sys.argv[1:] != ["incidents"]:
-        asyncio.run(record())
-    if sys.argv[1:] != ["deploy"]:
-        asyncio.run(record_incidents())
+    for kind, recording in (("deploy", record), ("incidents", record_incidents), ("failback", record_failbacks)):
+        if sys.argv[1:] in ([], [kind]):
+            asyncio.run(recording())
     sys.stdout.flush()
     os._exit(0)

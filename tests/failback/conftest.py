@@ -3,6 +3,7 @@
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,6 @@ import pytest_asyncio
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
-from runbooks.failback import Failback
-from runbooks.homecoming import FailbackRequest
 from tests.failback.people import Person, list_of
 from tests.incidents.conftest import Site
 from tests.twin import inventory_file
@@ -33,11 +32,16 @@ failback:
 Begin = Callable[..., Awaitable[WorkflowHandle[Any, Any]]]
 
 
+def far_site(folder: Path) -> Site:
+    """A twin whose inventory says who may agree."""
+    path = inventory_file(folder, "failback")
+    path.write_text(path.read_text().partition("\n# Who may agree")[0] + POLICY)
+    return Site(path, 40.0)
+
+
 @pytest.fixture(scope="session")
 def running_far_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    path = inventory_file(tmp_path_factory.mktemp("failback"), "failback")
-    path.write_text(path.read_text().partition("\n# Who may agree")[0] + POLICY)
-    twin = Site(path, 40.0)
+    twin = far_site(tmp_path_factory.mktemp("failback"))
     yield twin
     twin.stop()
 
@@ -49,29 +53,30 @@ def site(running_far_site: Site) -> Site:
     return running_far_site
 
 
-@pytest.fixture
-def people(site: Site) -> dict[str, Person]:
+def listed(site: Site) -> dict[str, Person]:
     """Ana asks, Ben and Cleo agree."""
     known = {name: Person(name) for name in ("ana", "ben", "cleo")}
     list_of(site.path.parent / "allowed_signers", *known.values())
     return known
 
 
-@pytest_asyncio.fixture
-async def begin(client: Client, site: Site, people: dict[str, Person]) -> AsyncIterator[Begin]:
-    """Start failbacks to site-b with a worker of its own; what is left at the end is terminated."""
+@pytest.fixture
+def people(site: Site) -> dict[str, Person]:
+    """People on the list."""
+    return listed(site)
+
+
+@asynccontextmanager
+async def starting(client: Client, site: Site) -> AsyncIterator[Begin]:
+    """Start runbooks with a worker of their own; what is left at the end is terminated."""
     inventory = load(site.path)
     settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1))
     runs: list[WorkflowHandle[Any, Any]] = []
 
-    async def started(**request: Any) -> WorkflowHandle[Any, Any]:
-        wish = FailbackRequest.model_validate(
-            {"site": "site-b", "by": "ana", "mode": "apply", "homes": HOMES} | request
-        )
+    async def started(kind: str, **request: Any) -> WorkflowHandle[Any, Any]:
+        wish = {"by": "ana", "mode": "apply"} | request
         runs.append(
-            await client.start_workflow(
-                Failback.run, wish, id=f"failback/{inventory.name}", task_queue=settings.task_queue
-            )
+            await client.start_workflow(kind, wish, id=f"{kind}/{uuid.uuid4()}", task_queue=settings.task_queue)
         )
         return runs[-1]
 
@@ -80,8 +85,24 @@ async def begin(client: Client, site: Site, people: dict[str, Person]) -> AsyncI
         for run in runs:
             with contextlib.suppress(RPCError):
                 await run.terminate("the test is over")
+        # what a terminated run has held
+        for name in ("failback", "evacuate-site", "return-site"):
+            with contextlib.suppress(RPCError):
+                await client.get_workflow_handle(f"{name}/{inventory.name}").terminate("the test is over")
 
 
-def signers(site: Site) -> Path:
-    """The list of approvers, to be changed by a test."""
-    return site.path.parent / "allowed_signers"
+@pytest_asyncio.fixture
+async def start(client: Client, site: Site, people: dict[str, Person]) -> AsyncIterator[Begin]:
+    """Start any runbook."""
+    async with starting(client, site) as started:
+        yield started
+
+
+@pytest_asyncio.fixture
+async def begin(start: Begin) -> Begin:
+    """Start a failback to site-b, which some guests of site-a call their home."""
+
+    async def begun(**request: Any) -> WorkflowHandle[Any, Any]:
+        return await start("Failback", **({"site": "site-b", "homes": HOMES} | request))
+
+    return begun

@@ -1,49 +1,17 @@
 """Planned work: a site is emptied, goes dark without a fence, comes back and gets its guests again."""
 
-import contextlib
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
+from collections.abc import Callable
 from typing import Any
-
-import pytest_asyncio
-from temporalio.client import Client, WorkflowHandle
-from temporalio.service import RPCError
 
 from lab.built import add_guest
 from runbooks.homecoming import FailbackReport
 from runbooks.site_work import EvacuationReport
+from tests.failback.conftest import Begin
 from tests.failback.lasting_stops import runs_once
 from tests.failback.people import Person
 from tests.incidents.conftest import Site, ended
 from tests.runs import aborted, steps, until
-from workers.inventory_file import load
-from workers.run import worker
-from workers.settings import Settings
 from workflows.page import SIGNS, StepRecord
-
-Start = Callable[..., Awaitable[WorkflowHandle[Any, Any]]]
-
-
-@pytest_asyncio.fixture
-async def start(client: Client, site: Site, people: dict[str, Person]) -> AsyncIterator[Start]:
-    """Start a runbook on site-a with a worker of its own."""
-    inventory = load(site.path)
-    settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1))
-    runs: list[WorkflowHandle[Any, Any]] = []
-
-    async def started(kind: str, **request: Any) -> WorkflowHandle[Any, Any]:
-        wish = {"site": "site-a", "by": "ana", "mode": "apply"} | request
-        runs.append(
-            await client.start_workflow(kind, wish, id=f"{kind}-{uuid.uuid4()}", task_queue=settings.task_queue)
-        )
-        return runs[-1]
-
-    async with worker(client, inventory, site.path.parent, settings):
-        yield started
-        for run in runs:
-            with contextlib.suppress(RPCError):
-                await run.terminate("the test is over")
 
 
 async def agreed(run: Any, people: dict[str, Person], *waives: str) -> None:
@@ -57,9 +25,9 @@ def under_way(title: str) -> Callable[[list[StepRecord]], bool]:
     return lambda found: any(step.title == title and step.state == "running" for step in found)
 
 
-async def test_a_site_is_emptied_goes_dark_and_comes_back(site: Site, start: Start, people: dict[str, Person]):
+async def test_a_site_is_emptied_goes_dark_and_comes_back(site: Site, start: Begin, people: dict[str, Person]):
     """Nobody is fenced, no guest is down, everybody is at home at the end."""
-    run = await start("EvacuateSite")
+    run = await start("EvacuateSite", site="site-a")
     await agreed(run, people)
     await until(run, under_way("site-a is dark, and nobody was fenced"), "the dark", 60)
     where = runs_once(site)
@@ -78,7 +46,7 @@ async def test_a_site_is_emptied_goes_dark_and_comes_back(site: Site, start: Sta
     assert runs_once(site) == where
 
     site.restore("site-power", "site-a")
-    back = await start("ReturnSite", incident=run.id)
+    back = await start("ReturnSite", site="site-a", incident=run.id)
     await agreed(back, people)
     await ended(back, 90)
     print("\n".join(f"{SIGNS[step.state]} {step.title}: {step.finding}" for step in await steps(back)))
@@ -89,14 +57,14 @@ async def test_a_site_is_emptied_goes_dark_and_comes_back(site: Site, start: Sta
     assert set(site.world.cluster.ha.files.manager.nodes.values()) == {"online"}
 
 
-async def test_what_ha_does_not_know_has_to_be_waived(site: Site, start: Start, people: dict[str, Person]):
+async def test_what_ha_does_not_know_has_to_be_waived(site: Site, start: Begin, people: dict[str, Person]):
     """It would go down with the site; the run says so before anybody signs, and again at the proof."""
 
     async def stranger() -> None:
         add_guest(site.world, 900, "pxmx01-03")
 
     site.call(stranger())
-    run = await start("EvacuateSite")
+    run = await start("EvacuateSite", site="site-a")
     await agreed(run, people, "unmanaged-vm-900")
     await until(
         run, lambda found: any(s.title == "site-a is empty" and s.state == "parked" for s in found), "the proof", 60
@@ -107,7 +75,7 @@ async def test_what_ha_does_not_know_has_to_be_waived(site: Site, start: Start, 
     assert "In maintenance: pxmx01-03, pxmx01-01, pxmx01-02." in await aborted(run)
 
 
-async def test_a_survivor_without_room_keeps_the_gate_closed(site: Site, start: Start, people: dict[str, Person]):
+async def test_a_survivor_without_room_keeps_the_gate_closed(site: Site, start: Begin, people: dict[str, Person]):
     """No approval can make room."""
 
     async def fill() -> None:
@@ -115,7 +83,7 @@ async def test_a_survivor_without_room_keeps_the_gate_closed(site: Site, start: 
             add_guest(site.world, 900 + number, node).config["memory"] = str(1024 * 1024)
 
     site.call(fill())
-    run = await start("EvacuateSite")
+    run = await start("EvacuateSite", site="site-a")
     await until(run, lambda found: any(step.state == "asked" for step in found), "the gate", 40)
     assert "safety veto `room-vm-300`: vm:300 has no place" in await run.query("page")
     assert runs_once(site)[300] == "pxmx01-01"
