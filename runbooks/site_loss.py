@@ -276,9 +276,12 @@ class SiteLoss(Incident):
         well = [one for one in decided if one.ok]
         if self._times is not None:
             self._note_time(running={**self._times.running, **{one.sid: self.now for one in well}})
-        if decided:
-            said = "; ".join(f"{one.sid} on {one.node}" if one.ok else f"{one.sid} {one.text}" for one in decided)
+        if well:
+            said = ", ".join(f"{one.sid} on {one.node}" for one in well)
             self.tell_people("running", f"{len(well)} guests run again", said)
+        if lost := [one for one in decided if not one.ok]:
+            said = "; ".join(f"{one.sid} {one.text}" for one in lost)
+            self.tell_people("late", f"{len(lost)} guests are not brought back by HA", said)
 
     def note_unmanaged(self, loss: Loss) -> None:
         """Guests of the lost site that HA does not know: never touched."""

@@ -1,7 +1,9 @@
 """The commands around a run: plan, agree, start, answer, pause, abort; in words for people, in statuses for scripts."""
 
 import contextlib
+import io
 import re
+import threading
 import uuid
 from collections.abc import AsyncIterator
 from subprocess import CompletedProcess
@@ -19,9 +21,10 @@ from tests.runs import parked
 from tests.test_cli import quorate
 from tests.test_operator import FULL, PARKED, plant
 from tests.twin import TwinThread
-from workers import follow
+from workers import cli, follow
 from workers.children import WORKER_READY, Child
 from workers.embedded import TemporalServer
+from workers.options import err, out
 
 RUN, QUEUE = "deploy/pxmx-cluster", "cli-runs"
 DIGEST = r"digest ([0-9a-f]{16})"
@@ -46,6 +49,23 @@ async def nothing_left_behind(client: Client) -> AsyncIterator[None]:
     yield
     with contextlib.suppress(RPCError):
         await client.get_workflow_handle(RUN).terminate("the test is over")
+
+
+def here(*arguments: str, **environment: str) -> CompletedProcess[str]:
+    """The command in this process, which is spared the imports; in a thread, as it runs an event loop of its own.
+
+    Who acts is taken from the environment when the process starts, so what is signed needs `quorate`.
+    """
+    told, ended = io.StringIO(), []
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        for screen in (out, err):
+            patch.setattr(screen, "_width", 200)
+        thread = threading.Thread(target=lambda: ended.append(cli.run(list(arguments))))
+        thread.start()
+        thread.join(120)
+    return CompletedProcess(arguments, ended[0], told.getvalue(), "")
 
 
 def said(done: CompletedProcess[str], status: int = 0) -> str:
@@ -101,22 +121,22 @@ async def test_a_parked_run_is_steered_from_the_command_line(twin: TwinThread, c
     assert f" ? {PARKED}  Rejected: X90R3-SiteB: Array is out of LUNs." in text
     assert f"waits for an answer: quorate answer {RUN} retry (or skip, or abort)" in text
 
-    status = said(quorate("status", **shell))
+    status = said(here("status", **shell))
     assert f"? {RUN}  DeployStretchedCluster  attention" in status
     assert f"    it waits for an answer: quorate answer {RUN} retry (or skip, or abort)" in status
 
     assert said(quorate("note", RUN, "spare controller ordered", **shell)) == "noted\n"
-    assert said(quorate("pause", RUN, "--why", "mending", **shell)) == "paused: nothing is changed until resumed\n"
-    assert "it is paused already" in said(quorate("pause", RUN, **shell), 1)
+    assert said(here("pause", RUN, "--why", "mending", **shell)) == "paused: nothing is changed until resumed\n"
+    assert "it is paused already" in said(here("pause", RUN, **shell), 1)
     assert said(quorate("resume", RUN, **shell)) == "resumed\n"
-    assert "name the step to skip" in said(quorate("answer", RUN, "skip", **shell), 1)
-    assert "answer: Input should be 'retry', 'skip' or 'abort'" in said(quorate("answer", RUN, "perhaps", **shell), 2)
+    assert "name the step to skip" in said(here("answer", RUN, "skip", **shell), 1)
+    assert "answer: Input should be 'retry', 'skip' or 'abort'" in said(here("answer", RUN, "perhaps", **shell), 2)
 
     assert said(quorate("answer", RUN, "retry", "--why", "more LUNs", **shell)) == f"retry: {PARKED}\n"
     report = DeployReport.model_validate(await client.get_workflow_handle(RUN).result())
     assert report.proof is not None
     assert report.notes == ("ana: spare controller ordered", "resumed by ana", f"retried {PARKED} by ana: more LUNs")
-    assert f"{RUN} is not running: it is completed" in said(quorate("pause", RUN, **shell), 2)
+    assert f"{RUN} is not running: it is completed" in said(here("pause", RUN, **shell), 2)
 
 
 async def test_the_fixed_id_means_the_run_that_holds_it(twin: TwinThread, client: Client, shell: dict[str, str]):

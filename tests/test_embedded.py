@@ -1,6 +1,7 @@
 """The embedded Temporal server: it comes from somewhere, it keeps what it knows, it ends when told."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from workers import temporal_binary
 from workers.embedded import TemporalServer, free_port
 from workers.errors import Unusable
+from workflows import attributes
 
 
 async def test_runs_survive_a_restart_of_the_server(tmp_path: Path):
@@ -72,3 +74,10 @@ async def test_a_binary_on_path_is_taken_before_the_cache(tmp_path: Path, monkey
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert temporal_binary.find() == own
+
+
+def test_the_compose_file_registers_every_search_attribute():
+    """A run that sets one which the server does not know would fail."""
+    compose = (Path(__file__).parents[1] / "docker-compose.yml").read_text()
+
+    assert re.findall(r"--search-attribute=(\w+)=Keyword", compose) == [key.name for key in attributes.ALL]

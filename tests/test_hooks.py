@@ -116,15 +116,24 @@ async def test_a_webhook_is_told_the_finding_and_its_secret_stays_secret(
     assert "env:HOOK_TOKEN" in history
 
 
-async def test_a_hook_that_fails_warns_and_the_run_goes_on(deploying: Any, script: Callable[[str], str]):
-    """`warn` is the default: the line shows what the program said."""
-    program = script("echo no such silence >&2; exit 3")
-    async with deploying(Hook(name="silence", before=STEP, command=(program,)), allowed=(program,)) as start:
-        found = await lines(await start())
-
-    assert (
-        f"warned Hook silence before {STEP}: Rejected: hook silence: {program} ended with 3: no such silence" in found
+async def test_hooks_that_fail_warn_and_the_run_goes_on(deploying: Any, script: Callable[[str], str], tmp_path: Path):
+    """`warn` is the default: one that fails, one that hangs and is ended with its children, one that meets no step."""
+    mark = tmp_path / "child"
+    failing, hanging = script("echo no such silence >&2; exit 3"), script(f"sleep 600 & echo $! > {mark}; wait")
+    hooks = (
+        Hook(name="silence", before=STEP, command=(failing,)),
+        Hook(name="slow", before=STEP, command=(hanging,), timeout="1s"),
+        Hook(name="typo", before="Quorum devise votes", command=(failing,)),
     )
+    async with deploying(*hooks, allowed=(failing, hanging)) as start:
+        run = await start()
+        found, report = await lines(run), await run.result()
+
+    said_back = f"warned Hook silence before {STEP}: Rejected: hook silence: {failing} ended with 3: no such silence"
+    assert said_back in found
+    assert f"warned Hook slow before {STEP}: Rejected: hook slow: {hanging} did not end in 1 s" in found
+    assert not Path(f"/proc/{mark.read_text().strip()}").exists()
+    assert report.notes == ("hook typo met no step",)
 
 
 async def test_a_hook_that_must_succeed_parks_and_can_be_skipped(deploying: Any, receiver: tuple[str, list[Any]]):
@@ -145,20 +154,6 @@ async def test_a_hook_that_must_succeed_parks_and_can_be_skipped(deploying: Any,
     )
 
 
-async def test_a_program_that_hangs_is_ended_with_its_children(
-    deploying: Any, script: Callable[[str], str], tmp_path: Path
-):
-    """Its time is over: the whole group of processes is."""
-    mark = tmp_path / "child"
-    program = script(f"sleep 600 & echo $! > {mark}; wait")
-    hook = Hook(name="slow", before=STEP, command=(program,), timeout="1s")
-    async with deploying(hook, allowed=(program,)) as start:
-        found = await lines(await start())
-
-    assert f"warned Hook slow before {STEP}: Rejected: hook slow: {program} did not end in 1 s" in found
-    assert not Path(f"/proc/{mark.read_text().strip()}").exists()
-
-
 async def test_what_the_worker_does_not_allow_is_refused_before_anything_else(
     deploying: Any, script: Callable[[str], str]
 ):
@@ -174,15 +169,6 @@ async def test_what_the_worker_does_not_allow_is_refused_before_anything_else(
         "add it to the worker's QUORATE_HOOKS"
     )
     assert left.startswith("Nothing was changed.")
-
-
-async def test_a_hook_that_met_no_step_is_told(deploying: Any):
-    """A slip in a title does not stay unseen."""
-    hook = Hook(name="typo", before="Quorum devise votes", command=("/bin/true",))
-    async with deploying(hook, allowed=("/bin/true",)) as start:
-        report = await (await start()).result()
-
-    assert report.notes == ("hook typo met no step",)
 
 
 @pytest.mark.parametrize(

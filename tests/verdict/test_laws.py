@@ -43,6 +43,7 @@ from tests.verdict.world import (
     B,
     World,
     quiet,
+    scaled,
     seconds,
 )
 
@@ -50,7 +51,7 @@ LOSSES = ("site-lost", "site-isolated")
 GRAVE = (*LOSSES, "sites-parted", "quorum-lost")
 STALE = seconds(14)
 
-many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=scaled(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 # --- anything at all ------------------------------------------------------------------------------------------------
 

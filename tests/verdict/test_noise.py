@@ -5,8 +5,10 @@ import statistics
 import pytest
 
 from tests.verdict.noise import drawn, falsely, lost
+from tests.verdict.world import scaled
 
-COUNT, LOSSES, BLOCK = 500, 250, 125
+BLOCK = 125
+COUNT, LOSSES = scaled(BLOCK), scaled(BLOCK)
 # Looks after everybody has the evidence: a management that is out of reach for 40 s hides it for so long.
 BOUND = 45
 

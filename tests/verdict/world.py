@@ -4,6 +4,7 @@
 remembered before it is judged, as the watch does it.
 """
 
+import os
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,9 @@ from cluster.inventory import Inventory
 from cluster.verdict import Verdict, judge, turned
 from workers.inventory_file import load
 
+# `make test-incidents` tries this many times as many examples as `make test`.
+THOROUGH = int(os.environ.get("QUORATE_THOROUGH", "1"))
+
 INVENTORY: Inventory = load(Path(__file__).parents[2] / "examples" / "lab.yaml")
 A, B = "site-a", "site-b"
 ARRAY_A, ARRAY_B = "X90R3-SiteA", "X90R3-SiteB"
@@ -45,6 +49,11 @@ START = datetime(2026, 11, 22, 19, 38, tzinfo=UTC)
 SILENCE = "no answer in 3 s"
 
 L = TypeVar("L", bound=Look)
+
+
+def scaled(count: int) -> int:
+    """So many examples in `make test`, more where there is time."""
+    return count * THOROUGH
 
 
 def seconds(number: float) -> timedelta:
