@@ -248,10 +248,10 @@ class SiteLoss(Incident):
             )
             if found is None:
                 return
-            self._count_back(found.decided)
             pending -= {one.sid for one in found.decided}
             if not (found.decided and all(one.ok for one in found.decided)):
                 self._causes |= await self._explained(loss, pending | {one.sid for one in found.decided if not one.ok})
+            self._count_back(found.decided)
             given_up = {one.sid: one.text for one in self._back.values() if not one.ok}
             self._waiting = {sid: self._causes.get(sid, why) for sid, why in (found.waiting | given_up).items()}
             if not found.decided and late:
@@ -280,7 +280,7 @@ class SiteLoss(Incident):
             said = ", ".join(f"{one.sid} on {one.node}" for one in well)
             self.tell_people("running", f"{len(well)} guests run again", said)
         if lost := [one for one in decided if not one.ok]:
-            said = "; ".join(f"{one.sid} {one.text}" for one in lost)
+            said = "; ".join(f"{one.sid} {self._causes.get(one.sid, one.text)}" for one in lost)
             self.tell_people("late", f"{len(lost)} guests are not brought back by HA", said)
 
     def note_unmanaged(self, loss: Loss) -> None:

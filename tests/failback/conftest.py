@@ -13,6 +13,7 @@ import pytest_asyncio
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
+from tests.failback.desk import Desk, opened
 from tests.failback.people import Person, list_of
 from tests.incidents.conftest import Site
 from tests.twin import inventory_file
@@ -106,3 +107,10 @@ async def begin(start: Begin) -> Begin:
         return await start("Failback", **({"site": "site-b", "homes": HOMES} | request))
 
     return begun
+
+
+@pytest_asyncio.fixture
+async def desk(client: Client, tmp_path: Path) -> AsyncIterator[Desk]:
+    """A worker for the runbook that only asks; no twin is needed."""
+    async with opened(client, tmp_path) as one:
+        yield one

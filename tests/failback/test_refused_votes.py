@@ -1,109 +1,20 @@
 """Every vote that must not count is refused, leaves one line, and leaves the gate closed."""
 
-import asyncio
-import contextlib
-import time
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import asyncssh
 import pytest
-import pytest_asyncio
-from temporalio.client import Client, WorkflowFailureError
-from temporalio.service import RPCError
-from temporalio.worker import Worker
+from temporalio.client import WorkflowFailureError
 
-from cluster.approval import Audit, Said, Veto, statement
-from cluster.inventory import Inventory
-from tests.failback.asking import Asking, AskingReport
-from tests.failback.people import Person, Run, list_of, refused
-from tests.twin import inventory_file
-from workers.bootstrap import bootstrap
-from workers.inventory_file import load
-from workers.run import FAILURES, SANDBOX, activities
-from workflows.claim import Claim
-from workflows.gate import GateView
+from cluster.approval import Veto
+from tests.failback.asking import AskingReport
+from tests.failback.desk import Desk
+from tests.failback.people import Run, refused
 
 COMFORT = Veto(name="stays-vm-301", text="vm:301 has no room at home")
 SAFETY = Veto(name="resync", text="the pod is resyncing", safety=True)
-
-
-class Desk:
-    """Runs of the asking runbook, and the people around them."""
-
-    def __init__(self, client: Client, inventory: Inventory, folder: Path, queue: str) -> None:
-        self._client, self.inventory, self.folder, self._queue = client, inventory, folder, queue
-        self.people = {name: Person(name) for name in ("ana", "ben", "cleo", "dora")}
-        self.listed = [self.people[name] for name in ("ana", "ben", "cleo")]
-        self.write_list()
-        self._runs: list[Run] = []
-
-    async def close(self) -> None:
-        """Nothing is left running."""
-        for run in self._runs:
-            with contextlib.suppress(RPCError):
-                await run.terminate("the test is over")
-
-    def write_list(self, *extra: str) -> None:
-        """Write the list of approvers, with more lines at its end."""
-        path = self.folder / "allowed_signers"
-        list_of(path, *self.listed)
-        path.write_text(path.read_text() + "".join(f"{line}\n" for line in extra))
-
-    async def run(self, *, opened: bool = True, **request: Any) -> Run:
-        """A run that asks; ana has asked for it."""
-        run = await self._client.start_workflow(
-            "Asking", {"mode": "apply", "by": "ana", **request}, id=f"asking-{uuid.uuid4()}", task_queue=self._queue
-        )
-        self._runs.append(run)
-        if opened:
-            await run.signal("go_on")
-            await self.view(run)
-        return run
-
-    async def view(self, run: Run) -> GateView:
-        """The open gate."""
-        deadline = time.monotonic() + 10
-        while (found := await run.query("gate")) is None:
-            assert time.monotonic() < deadline, "waited for the gate"
-            await asyncio.sleep(0.02)
-        return GateView.model_validate(found)
-
-    async def said(self, run: Run, by: str, **changed: Any) -> Said:
-        """What that person would say, changed a little."""
-        waives = tuple(veto.name for veto in (await self.view(run)).terms.vetoes if not veto.safety)
-        return statement((await self.view(run)).terms, by, waives).model_copy(update=changed)
-
-    async def audit(self, run: Run) -> list[Audit]:
-        """The lines so far."""
-        return [Audit.model_validate(line) for line in await run.query("approvals")]
-
-
-@pytest_asyncio.fixture
-async def desk(client: Client, tmp_path: Path) -> AsyncIterator[Desk]:
-    """A worker for the asking runbook; no twin is needed."""
-    path = inventory_file(tmp_path)
-    plain = path.read_text().partition("\n# Who may agree")[0]
-    path.write_text(plain + "\napprovals:\n  needed: 2\n  within: 1h\n  revoked_keys: revoked\n")
-    (tmp_path / "revoked").write_text("")
-    await bootstrap(client)
-    queue, inventory = f"test-{uuid.uuid4()}", load(path)
-    async with Worker(
-        client,
-        task_queue=queue,
-        workflows=[Asking, Claim],
-        activities=activities(inventory, tmp_path),
-        activity_executor=ThreadPoolExecutor(4),
-        workflow_runner=SANDBOX,
-        workflow_failure_exception_types=FAILURES,
-    ):
-        desk = Desk(client, inventory, tmp_path, queue)
-        yield desk
-        await desk.close()
 
 
 Case = Callable[[Desk], Awaitable[tuple[Run, str, dict[str, Any]]]]

@@ -1,0 +1,83 @@
+"""What the engine adds to the migrations of a failback: `python -m bench.failback`, in real time (four minutes).
+
+*Device time* is the wall time in which at least one emulated device worked: HA and its migrations, an API call, a host
+command. The clock runs from the last yes to the end of the last move; quarantine and people take what they take.
+Figures go to var/bench-failback.json as well.
+"""
+
+import asyncio
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from activities.clients import signatures
+from bench.figures import told
+from cluster.approval import statement
+from runbooks.failback import Failback
+from runbooks.homecoming import FailbackReport, FailbackRequest
+from workers import follow, steer
+from workers.children import TWIN_READY, WORKER_READY, Child
+from workers.embedded import TemporalServer, free_port
+from workers.inventory_file import load
+from workers.lab_client import Control
+from workers.options import EXAMPLE
+from workflows.gate import Ballot, GateView
+
+GOAL = 1.3
+
+
+async def measure() -> dict[str, Any]:
+    """Two guests from the first site to the second, each proven."""
+    inventory = load(EXAMPLE)
+    control, key = Control(EXAMPLE), signatures.new_key()
+    homes = {
+        f"vm:{guest.vmid}": node.name for guest, node in zip(inventory.guests, inventory.sites[1].nodes, strict=False)
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        state = Path(folder)
+        twin = Child("the twin", ["lab", "up", "--built", "-i", str(EXAMPLE)], log=state / "twin.log")
+        server = TemporalServer(database=state / "t.db", port=free_port(), ui_port=None, log=state / "log")
+        client = await server.start(print)
+        worker = None
+        try:
+            await twin.says(TWIN_READY, 120)
+            address = {"TEMPORAL_ADDRESS": server.address}
+            worker = Child("the worker", ["worker", "-i", str(EXAMPLE)], log=state / "worker.log", environment=address)
+            await worker.says(WORKER_READY)
+            signers = EXAMPLE.parent / inventory.approvals.allowed_signers
+            await asyncio.to_thread(signers.write_text, f'bench namespaces="quorate" {signatures.public(key)}\n')
+            request = FailbackRequest(site=inventory.sites[1].name, by="demo", homes=homes, mode="apply")
+            run = await follow.start_run(client, Failback, request, inventory.name, "runbooks")
+            busy = 0.0
+            async for look in follow.looks(run):
+                if look.parked:
+                    raise SystemExit("a step has parked: see the run")
+                if look.asked and not busy:
+                    view = GateView.model_validate(await run.query("gate"))
+                    said = statement(view.terms, "bench")
+                    busy = control.get("/status")["busy_seconds"]
+                    ballot = Ballot(text=said.text, signature=signatures.signed(said.text, key))
+                    await steer.tell(client, run.id, "approve", ballot)
+            busy = control.get("/status")["busy_seconds"] - busy
+            report = FailbackReport.model_validate((await follow.result(run, FailbackReport)).model_dump())
+        finally:
+            if worker is not None:
+                worker.stop()
+            twin.stop()
+            await server.stop()
+    gate = next(step for step in report.steps if step.title.startswith("Bring "))
+    last = max(step.at + step.took for step in report.steps)
+    wall = (last - gate.at - gate.took).total_seconds()
+    return {
+        "guests": len(report.moved),
+        "wall_seconds": round(wall, 2),
+        "device_seconds": round(busy, 2),
+        "ratio": round(wall / busy, 3),
+        "ratio_goal": GOAL,
+        "moves_seconds": [round(one.seconds, 1) for one in report.moved],
+        "downtime_seconds": [one.downtime for one in report.moved],
+    }
+
+
+if __name__ == "__main__":
+    told(asyncio.run(measure()), "bench-failback")

@@ -1,0 +1,100 @@
+"""A desk at which people are asked: runs of a runbook that only asks, keys, and the list of those who may agree."""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+
+from cluster.approval import Audit, Said, statement
+from cluster.inventory import Inventory
+from tests.failback.asking import Asking
+from tests.failback.people import Person, Run, list_of
+from tests.twin import inventory_file
+from workers.bootstrap import bootstrap
+from workers.inventory_file import load
+from workers.run import FAILURES, SANDBOX, activities
+from workflows.claim import Claim
+from workflows.gate import GateView
+
+
+class Desk:
+    """Runs of the asking runbook, and the people around them."""
+
+    def __init__(self, client: Client, inventory: Inventory, folder: Path, queue: str) -> None:
+        self._client, self.inventory, self.folder, self._queue = client, inventory, folder, queue
+        self.people = {name: Person(name) for name in ("ana", "ben", "cleo", "dora")}
+        self.listed = [self.people[name] for name in ("ana", "ben", "cleo")]
+        self.write_list()
+        self._runs: list[Run] = []
+
+    async def close(self) -> None:
+        """Nothing is left running."""
+        for run in self._runs:
+            with contextlib.suppress(RPCError):
+                await run.terminate("the test is over")
+
+    def write_list(self, *extra: str) -> None:
+        """Write the list of approvers, with more lines at its end."""
+        path = self.folder / "allowed_signers"
+        list_of(path, *self.listed)
+        path.write_text(path.read_text() + "".join(f"{line}\n" for line in extra))
+
+    async def run(self, *, opened: bool = True, **request: Any) -> Run:
+        """A run that asks; ana has asked for it."""
+        run = await self._client.start_workflow(
+            "Asking", {"mode": "apply", "by": "ana", **request}, id=f"asking-{uuid.uuid4()}", task_queue=self._queue
+        )
+        self._runs.append(run)
+        if opened:
+            await run.signal("go_on")
+            await self.view(run)
+        return run
+
+    async def view(self, run: Run) -> GateView:
+        """The open gate."""
+        deadline = time.monotonic() + 10
+        while (found := await run.query("gate")) is None:
+            assert time.monotonic() < deadline, "waited for the gate"
+            await asyncio.sleep(0.02)
+        return GateView.model_validate(found)
+
+    async def said(self, run: Run, by: str, **changed: Any) -> Said:
+        """What that person would say, changed a little."""
+        waives = tuple(veto.name for veto in (await self.view(run)).terms.vetoes if not veto.safety)
+        return statement((await self.view(run)).terms, by, waives).model_copy(update=changed)
+
+    async def audit(self, run: Run) -> list[Audit]:
+        """The lines so far."""
+        return [Audit.model_validate(line) for line in await run.query("approvals")]
+
+
+@asynccontextmanager
+async def opened(client: Client, folder: Path) -> AsyncIterator[Desk]:
+    """A worker for the asking runbook; no twin is needed."""
+    path = inventory_file(folder)
+    plain = path.read_text().partition("\n# Who may agree")[0]
+    path.write_text(plain + "\napprovals:\n  needed: 2\n  within: 1h\n  revoked_keys: revoked\n")
+    (folder / "revoked").write_text("")
+    await bootstrap(client)
+    queue, inventory = f"test-{uuid.uuid4()}", load(path)
+    async with Worker(
+        client,
+        task_queue=queue,
+        workflows=[Asking, Claim],
+        activities=activities(inventory, folder),
+        activity_executor=ThreadPoolExecutor(4),
+        workflow_runner=SANDBOX,
+        workflow_failure_exception_types=FAILURES,
+    ):
+        desk = Desk(client, inventory, folder, queue)
+        yield desk
+        await desk.close()
