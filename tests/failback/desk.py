@@ -25,6 +25,8 @@ from workers.run import FAILURES, SANDBOX, activities
 from workflows.claim import Claim
 from workflows.gate import GateView
 
+POLICY = "  needed: 2\n  within: 1h\n  revoked_keys: revoked\n"
+
 
 class Desk:
     """Runs of the asking runbook, and the people around them."""
@@ -78,11 +80,11 @@ class Desk:
 
 
 @asynccontextmanager
-async def opened(client: Client, folder: Path) -> AsyncIterator[Desk]:
+async def opened(client: Client, folder: Path, policy: str = POLICY) -> AsyncIterator[Desk]:
     """A worker for the asking runbook; no twin is needed."""
     path = inventory_file(folder)
     plain = path.read_text().partition("\n# Who may agree")[0]
-    path.write_text(plain + "\napprovals:\n  needed: 2\n  within: 1h\n  revoked_keys: revoked\n")
+    path.write_text(f"{plain}\napprovals:\n{policy}")
     (folder / "revoked").write_text("")
     await bootstrap(client)
     queue, inventory = f"test-{uuid.uuid4()}", load(path)
