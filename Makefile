@@ -79,6 +79,7 @@ bench: setup  ## measure one deployment (also var/bench.json), the twin's cost a
 	@.venv/bin/python -m bench.engine
 	@.venv/bin/python -m bench.gateway
 	@.venv/bin/python -m bench.watch
+	@.venv/bin/python -m bench.failback
 
 setup: .venv/.complete  ## the virtual environment, from the lock file
 

@@ -80,13 +80,13 @@ class Maintenance:
     async def maintenance(self, wish: MaintenanceWish) -> MaintenanceFinding:
         """The node is in maintenance and HA has nothing there; or it may take guests again."""
         ledger = Changes(wish.mode)
+        if ledger.applying:
+            await self._may(wish.approval, wish.intent)
         view = await self._view(wish.via)
         before = {sid: service.node for sid, service in view.services.items() if service.node == wish.node}
-        if (view.nodes.get(wish.node) == "maintenance") != wish.on:
-            if ledger.applying:
-                await self._may(wish.approval, wish.intent)
-            if ledger.due(wish.intent):
-                await self._request(wish)
+        differs = (view.nodes.get(wish.node) == "maintenance") != wish.on
+        if differs and ledger.due(wish.intent):
+            await self._request(wish)
         if ledger.only_planned:
             return MaintenanceFinding(finding="planned", changes=ledger.changes)
         view = await self._settled(wish)

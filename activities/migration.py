@@ -46,11 +46,11 @@ class Migration:
         """
         ledger, move = Changes(wish.mode), wish.move
         watched = _Watched(move, self._speed)
+        if ledger.applying:
+            await self._approvals.licence(wish.approval, move.intent(wish.turn))
         view = await self._ha()
         service = _ours(move, view)
         if service.node != move.home:
-            if ledger.applying:
-                await self._approvals.licence(wish.approval, move.intent(wish.turn))
             if service.state == "started" and not _sent_before() and ledger.due(move.intent(wish.turn)):
                 await self._command(move)
             if ledger.only_planned:
