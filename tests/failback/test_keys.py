@@ -1,9 +1,13 @@
 """Keys and signatures: ours and OpenSSH's are the same; hardware keys count; what is wrong is told apart."""
 
+import base64
+import hashlib
+import struct
 import subprocess
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from activities.clients import signatures
 from cluster.approval import read
@@ -67,3 +71,44 @@ def test_a_text_that_is_none_of_ours_is_refused(text: str):
 def test_what_is_no_signature_is_told(signature: str):
     """Cut off, no base64, lengths that lie."""
     assert signatures.proof(TEXT, signature, "ben", "").word == "NoSignature"
+
+
+def string(data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + data
+
+
+def of_a_token(text: str) -> tuple[str, str]:
+    """Public line and signature as a FIDO token makes them: it signs hashes, whether it was touched, and a counter."""
+    key, kind, application = Ed25519PrivateKey.generate(), b"sk-ssh-ed25519@openssh.com", b"ssh:"
+    public = string(kind) + string(key.public_key().public_bytes_raw()) + string(application)
+    hashed = hashlib.sha512(text.encode()).digest()
+    signed = b"SSHSIG" + string(b"quorate") + string(b"") + string(b"sha512") + string(hashed)
+    flags = struct.pack(">BI", 1, 7)
+    raw = key.sign(hashlib.sha256(application).digest() + flags + hashlib.sha256(signed).digest())
+    blob = b"SSHSIG" + struct.pack(">I", 1) + string(public) + string(b"quorate") + string(b"") + string(b"sha512")
+    blob += string(string(kind) + string(raw) + flags)
+    armored = base64.encodebytes(blob).decode()
+    return (
+        f"{kind.decode()} {base64.b64encode(public).decode()}",
+        f"-----BEGIN SSH SIGNATURE-----\n{armored}-----END SSH SIGNATURE-----\n",
+    )
+
+
+def test_a_hardware_key_counts():
+    """Signed by a token: good for its text, and for no other."""
+    line, signature = of_a_token(TEXT)
+
+    assert signatures.proof(TEXT, signature, "ben", f'ben namespaces="quorate" {line}').word == ""
+    assert signatures.proof(f"{TEXT}x", signature, "ben", f'ben namespaces="quorate" {line}').word == "Tampered"
+
+
+def test_openssh_takes_the_same_token_for_good(tmp_path: Path):
+    """What the test above calls a token's signature is one to OpenSSH, too."""
+    line, signature = of_a_token(TEXT)
+    (tmp_path / "signers").write_text(f'ben namespaces="quorate" {line}\n')
+    (tmp_path / "sig").write_text(signature)
+
+    said = openssh(
+        tmp_path, "-Y", "verify", "-f", "signers", "-I", "ben", "-n", "quorate", "-s", "sig", data=TEXT.encode()
+    ).decode()
+    assert said.startswith('Good "quorate" signature for ben')
