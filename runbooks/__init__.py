@@ -32,7 +32,9 @@ def gathered(modules: Any) -> "tuple[type[Runbook], ...]":
     found: dict[str, type[Runbook]] = {}
     for module in modules:
         for thing in vars(module).values():
-            if isinstance(thing, type) and issubclass(thing, Runbook) and thing.__module__ == module.__name__:
+            if not (isinstance(thing, type) and issubclass(thing, Runbook) and thing.__module__ == module.__name__):
+                continue
+            if "about" in vars(thing):  # else it is what several runbooks stand on
                 other = found.setdefault(thing.about.name, thing)
                 if other is not thing:
                     raise TypeError(f"{thing.__name__} and {other.__name__} are both called {thing.about.name!r}")

@@ -4,21 +4,17 @@ The nodes stay in maintenance until people have agreed: releasing one can itself
 """
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.inventory import ClusterName, InventoryReader
     from activities.losses import Losses
-    from cluster.failback import LossRef
-    from cluster.plan import Mode
-    from runbooks.homecoming import FailbackReport, FailbackRequest, Homes
-    from runbooks.way_home import WayHome
+    from cluster.failback import LossRecord, LossRef
+    from runbooks.homecoming import FailbackReport, FailbackRequest
+    from runbooks.way_home import Homeward
     from workflows.catalogue import About
-    from workflows.runbook import Runbook
 
 
 @workflow.defn(name="ReturnSite")
-class ReturnSite(Runbook):
+class ReturnSite(Homeward):
     """The failback's way, with the nodes' release in front."""
 
     about = About(
@@ -33,36 +29,13 @@ class ReturnSite(Runbook):
         report=FailbackReport,
     )
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._way: WayHome | None = None
-
     @workflow.run
     async def run(self, request: FailbackRequest | None = None) -> FailbackReport:
         """Mode `plan` lists quarantine and plan, and ends there."""
         request = request or FailbackRequest()  # refused with an example
-        async with self.conclusion():
-            which = ClusterName(cluster=request.cluster)
-            inventory = (await self.step("Inventory is read", InventoryReader.read, which, parks=False)).inventory
-            if wrong := request.wrong_homes(inventory):
-                raise ApplicationError(wrong, type="Rejected", non_retryable=True)
-            site = str(request.site)
-            hooks = inventory.hooks if request.mode is Mode.APPLY else ()
-            await self.begin(f"{site} returns from work ({request.mode})", inventory.name, hooks)
-            ref = LossRef(site=site, run=request.incident, kinds=("EvacuateSite",))
-            found = await self.step("Evacuation is read", Losses.find, ref)
-            way = self._way = WayHome(self, Homes(inventory=inventory, site=site, record=found.record), resting=True)
-            if request.mode is Mode.PLAN:
-                await way.rehearsed(request)
-            else:
-                await way.gone(request)
-        return way.report(request)
+        return await self._gone_home(request, "{} returns from work", resting=True)
 
-    async def landing(self) -> str:
-        """What was frozen is set back where that moves nobody."""
-        return await self._way.landed() if self._way else ""
-
-    @property
-    def closing(self) -> str:
-        """What the page says at the end."""
-        return self._way.closing if self._way else ""
+    async def _record(self, request: FailbackRequest) -> LossRecord:
+        """As the evacuation has left it."""
+        ref = LossRef(site=str(request.site), run=request.incident, kinds=("EvacuateSite",))
+        return (await self.step("Evacuation is read", Losses.find, ref)).record

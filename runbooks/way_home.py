@@ -4,15 +4,17 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.freeze import Freeze
+    from activities.inventory import ClusterName, InventoryReader
     from activities.maintenance import Maintenance
     from activities.migration import Migration
     from activities.placement import Placements
     from cluster.approval import Approval, Veto
     from cluster.evacuation import MaintenanceWish
-    from cluster.failback import HomePlan, Move, MoveWish, plan_home
+    from cluster.failback import HomePlan, LossRecord, Move, MoveWish, plan_home
     from cluster.placement import PlacementWish
     from cluster.plan import Mode
     from cluster.recovery import FreezeWish, Frozen, ThawWish, frozen_by
@@ -237,6 +239,42 @@ class WayHome:
             restored=self._restored,
             outstanding=self._outstanding,
         )
+
+
+class Homeward(Runbook):
+    """What runbooks that bring guests home have in common; each reads its record in its own way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._way: WayHome | None = None
+
+    async def _record(self, request: FailbackRequest) -> LossRecord:
+        """Homes, and switches that are still off."""
+        raise NotImplementedError
+
+    async def _gone_home(self, request: FailbackRequest, headline: str, *, resting: bool = False) -> FailbackReport:
+        """The whole procedure; mode `plan` lists quarantine and plan, and ends there."""
+        async with self.conclusion():
+            which = ClusterName(cluster=request.cluster)
+            inventory = (await self.step("Inventory is read", InventoryReader.read, which, parks=False)).inventory
+            if wrong := request.wrong_homes(inventory):
+                raise ApplicationError(wrong, type="Rejected", non_retryable=True)
+            site = str(request.site)
+            hooks = inventory.hooks if request.mode is Mode.APPLY else ()
+            await self.begin(f"{headline.format(site)} ({request.mode})", inventory.name, hooks)
+            homes = Homes(inventory=inventory, site=site, record=await self._record(request))
+            way = self._way = WayHome(self, homes, resting=resting)
+            await (way.rehearsed(request) if request.mode is Mode.PLAN else way.gone(request))
+        return way.report(request)
+
+    async def landing(self) -> str:
+        """What was frozen is set back where that moves nobody."""
+        return await self._way.landed() if self._way else ""
+
+    @property
+    def closing(self) -> str:
+        """What the page says at the end."""
+        return self._way.closing if self._way else ""
 
 
 def _batches(moves: tuple[Move, ...], together: int) -> Iterator[Iterable[Move]]:
