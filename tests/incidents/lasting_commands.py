@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from temporalio.client import Client
@@ -32,6 +32,7 @@ class Shell:
 
     def __init__(self, environment: dict[str, str], said: Callable[[], tuple[str, str]]) -> None:
         self._environment, self._said = environment, said
+        self.followed: list[Following] = []
 
     async def __call__(self, *arguments: str, status: int = 0) -> str:
         """What a person reads, when the command ends with that status."""
@@ -45,25 +46,38 @@ class Shell:
         """A command that stays, in a process of its own."""
         command = [sys.executable, "-m", "workers.cli", *arguments]
         whole = {**os.environ, **self._environment, **environment}
-        return Following(await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=subprocess.PIPE, env=whole))
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=subprocess.PIPE, env=whole)
+        self.followed.append(Following(process))
+        return self.followed[-1]
 
 
 class Following:
     """Its output is read while it comes."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process, self.text = process, ""
+        self._process = process
+        self._parts: list[str] = []
         self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
         assert self._process.stdout is not None
         while part := await self._process.stdout.readline():
-            self.text += part.decode()
+            self._parts.append(part.decode())
+
+    @property
+    def text(self) -> str:
+        """All that it has said."""
+        return "".join(self._parts)
+
+    def kill(self) -> None:
+        """Whatever the test found, it does not go on for ever."""
+        if self._process.returncode is None:
+            self._process.kill()
 
     async def interrupted(self) -> int:
         """Ctrl-C, once it has said something; its status."""
         deadline = time.monotonic() + 20
-        while not self.text:
+        while not self._parts:
             assert time.monotonic() < deadline, "waited for its first line"
             await asyncio.sleep(0.05)
         self._process.send_signal(signal.SIGINT)
@@ -81,13 +95,16 @@ class Following:
 @pytest.fixture
 def shell(
     site: Site, temporal: TemporalServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Shell:
+) -> Iterator[Shell]:
     environment = {"TEMPORAL_ADDRESS": temporal.address, "QUORATE_INVENTORY": str(site.path)}
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(out, "_width", 160)
     monkeypatch.setattr(err, "_width", 160)
-    return Shell(environment, capsys.readouterr)
+    shell = Shell(environment, capsys.readouterr)
+    yield shell
+    for one in shell.followed:
+        one.kill()
 
 
 async def test_a_loss_is_followed_from_the_command_line(site: Site, watched: Watched, client: Client, shell: Shell):
