@@ -21,7 +21,7 @@ async def ends(run: Run) -> str:
 
 async def test_silence_is_a_no(client: Client, tmp_path: Path):
     """One yes of two when the time is over: the run ends, and says so."""
-    async with opened(client, tmp_path, "  needed: 2\n  within: 2s\n") as desk:
+    async with opened(client, tmp_path, "  needed: 2\n  within: 5s\n") as desk:
         run = await desk.run()
         await desk.people["ben"].says(run)
         assert "not enough people had agreed by 20" in await ends(run)
