@@ -39,10 +39,11 @@ class Desk:
         self._runs: list[Run] = []
 
     async def close(self) -> None:
-        """Nothing is left running."""
+        """Nothing is left running: neither the runs nor the claims that they have held."""
         for run in self._runs:
-            with contextlib.suppress(RPCError):
-                await run.terminate("the test is over")
+            for name in (run.id, f"asking/{run.id}"):
+                with contextlib.suppress(RPCError):
+                    await self._client.get_workflow_handle(name).terminate("the test is over")
 
     def write_list(self, *extra: str) -> None:
         """Write the list of approvers, with more lines at its end."""
