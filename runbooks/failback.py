@@ -7,8 +7,6 @@ precondition is read again before each move; what has changed meanwhile stops th
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.losses import Losses
-    from cluster.failback import LossRecord, LossRef
     from runbooks.homecoming import FailbackReport, FailbackRequest
     from runbooks.way_home import Homeward
     from workflows.catalogue import About
@@ -31,17 +29,10 @@ class Failback(Homeward):
         report=FailbackReport,
     )
 
+    after = ("SiteLoss",)
+
     @workflow.run
     async def run(self, request: FailbackRequest | None = None) -> FailbackReport:
         """Mode `plan` lists quarantine and plan, and ends there."""
         request = request or FailbackRequest()  # refused with an example
         return await self._gone_home(request, "Guests go home to {}")
-
-    async def _record(self, request: FailbackRequest) -> LossRecord:
-        """Homes as given, or as the incident has recorded them."""
-        site = str(request.site)
-        if request.homes is not None:
-            self.record.line("Homes are given").end("done", f"{len(request.homes)} guests", self.record.elapsed)
-            return LossRecord(run="", site=site, homes=request.homes)
-        found = await self.step("Incident is read", Losses.find, LossRef(site=site, run=request.incident))
-        return found.record

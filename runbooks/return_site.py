@@ -6,8 +6,6 @@ The nodes stay in maintenance until people have agreed: releasing one can itself
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.losses import Losses
-    from cluster.failback import LossRecord, LossRef
     from runbooks.homecoming import FailbackReport, FailbackRequest
     from runbooks.way_home import Homeward
     from workflows.catalogue import About
@@ -29,13 +27,10 @@ class ReturnSite(Homeward):
         report=FailbackReport,
     )
 
+    after = ("EvacuateSite",)
+
     @workflow.run
     async def run(self, request: FailbackRequest | None = None) -> FailbackReport:
         """Mode `plan` lists quarantine and plan, and ends there."""
         request = request or FailbackRequest()  # refused with an example
         return await self._gone_home(request, "{} returns from work", resting=True)
-
-    async def _record(self, request: FailbackRequest) -> LossRecord:
-        """As the evacuation has left it."""
-        ref = LossRef(site=str(request.site), run=request.incident, kinds=("EvacuateSite",))
-        return (await self.step("Evacuation is read", Losses.find, ref)).record

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
+from typing import ClassVar
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -9,12 +10,13 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.freeze import Freeze
     from activities.inventory import ClusterName, InventoryReader
+    from activities.losses import Losses
     from activities.maintenance import Maintenance
     from activities.migration import Migration
     from activities.placement import Placements
     from cluster.approval import Approval, Veto
     from cluster.evacuation import MaintenanceWish
-    from cluster.failback import HomePlan, LossRecord, Move, MoveWish, plan_home
+    from cluster.failback import HomePlan, LossRecord, LossRef, Move, MoveWish, plan_home
     from cluster.placement import PlacementWish
     from cluster.plan import Mode
     from cluster.recovery import FreezeWish, Frozen, ThawWish, frozen_by
@@ -242,15 +244,22 @@ class WayHome:
 
 
 class Homeward(Runbook):
-    """What runbooks that bring guests home have in common; each reads its record in its own way."""
+    """What runbooks that bring guests home have in common. `after`: which runs may have emptied the site."""
+
+    after: ClassVar[tuple[str, ...]]
 
     def __init__(self) -> None:
         super().__init__()
         self._way: WayHome | None = None
 
     async def _record(self, request: FailbackRequest) -> LossRecord:
-        """Homes, and switches that are still off."""
-        raise NotImplementedError
+        """Homes and switches that are still off: as given, or as the run that has emptied the site has left them."""
+        site = str(request.site)
+        if request.homes is not None:
+            self.record.line("Homes are given").end("done", f"{len(request.homes)} guests", self.record.elapsed)
+            return LossRecord(run="", site=site, homes=request.homes)
+        ref = LossRef(site=site, run=request.incident, kinds=self.after)
+        return (await self.step("Incident is read", Losses.find, ref)).record
 
     async def _gone_home(self, request: FailbackRequest, headline: str, *, resting: bool = False) -> FailbackReport:
         """The whole procedure; mode `plan` lists quarantine and plan, and ends there."""

@@ -224,7 +224,7 @@ async def test_a_guest_that_somebody_moves_meanwhile_makes_another_plan(
         ({"site": "site-c"}, "site: 'site-c' is none of site-a, site-b"),
         ({"homes": {"vm:300": "pxmx01-01"}}, "homes: vm:300 at pxmx01-01: a home is one of site-b's nodes"),
         ({"homes": {"300": "pxmx02-01"}}, "homes: 300: a guest is named as HA does, vm:300"),
-        ({"homes": None}, "incident: no loss of site-b is on record"),
+        ({"homes": None}, "incident: no SiteLoss of site-b is on record"),
         ({"homes": None, "incident": "no/such"}, "incident: no run 'no/such' is known"),
     ],
 )
