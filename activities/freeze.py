@@ -11,6 +11,7 @@ from temporalio import activity
 from activities.attempt import Changes, made_so_far
 from cluster.plan import Finding, Ledger
 from cluster.recovery import FreezeWish, Frozen, Switch, ThawFinding, ThawWish, frozen_by
+from cluster.units import counted
 
 if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
@@ -52,7 +53,7 @@ class Freeze:
             if now[one.kind, one.name] != one.old:
                 self._set(one, one.old, ledger)
             restored.append(one)
-        said = f"{len(restored)} switches set back" if wish.frozen else "nothing was frozen"
+        said = f"{counted(len(restored), 'switch', 'switches')} set back" if wish.frozen else "nothing was frozen"
         if outstanding:
             said += f", {len(outstanding)} outstanding: " + "; ".join(
                 f"{k}: {v}" for k, v in list(outstanding.items())[:3]

@@ -7,6 +7,7 @@ from temporalio.service import RPCError
 
 from activities.errors import NotFound, NotYet
 from cluster.failback import LossFound, LossRecord, LossRef
+from cluster.units import counted
 
 
 class Losses:
@@ -39,8 +40,10 @@ class Losses:
             raise NotFound(f"{run} is no incident that has recorded homes: give them as `homes`") from None
         if record.site != loss.site:
             raise NotFound(f"{run} is about {record.site}, not about {loss.site}")
-        said = f"{run}: {len(record.homes)} guests have their home at {record.site}"
-        return LossFound(finding=f"{said}, {len(record.off)} switches are still off", record=record)
+        said = f"{run}: {counted(len(record.homes), 'guest has its', 'guests have their')} home at {record.site}"
+        return LossFound(
+            finding=f"{said}, {counted(len(record.off), 'switch is', 'switches are')} still off", record=record
+        )
 
 
 async def _last(client: Client, loss: LossRef) -> str:

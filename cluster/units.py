@@ -47,6 +47,11 @@ def size(number: int) -> str:
     return f"{number} bytes"
 
 
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """So many of them: ``1 guest``, ``2 guests``; `many` where an s is not enough."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def seconds(duration: timedelta) -> str:
     """A duration as people read it on the page: ``340 ms``, ``12.4 s``, ``3 min 20 s``."""
     total = duration.total_seconds()

@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.forecast import Forecast, forecast
     from cluster.plan import Mode
     from cluster.recovery import Back, FencingWish, FreezeWish, Frozen, RecoveryWish, ThawWish, frozen_by
+    from cluster.units import counted
     from cluster.watching import SITE_GONE, Awaited, Suspected
     from runbooks.loss import Loss, Progress, SiteLossReport, SiteLossRequest, Timeline
     from runbooks.quarantine import Quarantine
@@ -124,7 +125,8 @@ class SiteLoss(Incident):
         """What is said when it is over."""
         back = [one.sid for one in self._back.values() if one.ok]
         left = f"; not back: {', '.join(self._waiting)}" if self._waiting else ""
-        return f"{len(back)} guests are back{left}; {len(self._outstanding)} switches outstanding."
+        came = counted(len(back), "guest is", "guests are")
+        return f"{came} back{left}; {counted(len(self._outstanding), 'switch', 'switches')} outstanding."
 
     # --- the clock ---------------------------------------------------------------------------------------------
 
@@ -260,7 +262,7 @@ class SiteLoss(Incident):
                 late = True
                 said = "; ".join(f"{sid} {why}" for sid, why in list(self._waiting.items())[:5])
                 self._notes.append(f"late against the forecast ({expected.running}): {said}")
-                self.tell_people("late", f"{len(pending)} guests are late", said)
+                self.tell_people("late", f"{counted(len(pending), 'guest is', 'guests are')} late", said)
 
     async def _explained(self, loss: Loss, guests: set[str]) -> dict[str, str]:
         """What keeps them away: rules, locks, storage, capacity, beside HA's own word."""
@@ -278,10 +280,10 @@ class SiteLoss(Incident):
             self._note_time(running={**self._times.running, **{one.sid: self.now for one in well}})
         if well:
             said = ", ".join(f"{one.sid} on {one.node}" for one in well)
-            self.tell_people("running", f"{len(well)} guests run again", said)
+            self.tell_people("running", f"{counted(len(well), 'guest runs', 'guests run')} again", said)
         if lost := [one for one in decided if not one.ok]:
             said = "; ".join(f"{one.sid} {self._causes.get(one.sid, one.text)}" for one in lost)
-            self.tell_people("late", f"{len(lost)} guests are not brought back by HA", said)
+            self.tell_people("late", f"{counted(len(lost), 'guest is', 'guests are')} not brought back by HA", said)
 
     def note_unmanaged(self, loss: Loss) -> None:
         """Guests of the lost site that HA does not know: never touched."""

@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.placement import PlacementWish
     from cluster.plan import Mode
     from cluster.recovery import FreezeWish, Frozen, ThawWish, frozen_by
-    from cluster.units import seconds
+    from cluster.units import counted, seconds
     from runbooks.homecoming import FailbackReport, FailbackRequest, Homes, Moved
     from runbooks.quarantine import Quarantine
     from runbooks.site_work import site_nodes
@@ -119,7 +119,7 @@ class WayHome:
             self._vetoes.append(why)
         self._vetoes += [f"comfort: {veto.name}: {veto.text}" for veto in self._comfort()]
         self._approval = await self._run.gate(
-            f"Bring {len(plan.moves)} guests home to {self._homes.site}",
+            f"Bring {counted(len(plan.moves), 'guest')} home to {self._homes.site}",
             plan.intents,
             self._homes.inventory.approvals,
             conditions=conditions,
@@ -217,14 +217,16 @@ class WayHome:
             return f"{home}{kept}"
         await self._set_back()
         left = f" Outstanding: {', '.join(self._outstanding)}." if self._outstanding else ""
-        return f"{home} {len(self._restored)} switches are set back.{left}"
+        return f"{home} {counted(len(self._restored), 'switch is', 'switches are')} set back.{left}"
 
     @property
     def closing(self) -> str:
         """What the page says of an end that is well."""
         staying = {**self._plan.staying, **self._left}
-        stays = f"; {len(staying)} stay: {', '.join(staying)}" if staying else ""
-        return f"{len(self._moved)} guests are at home{stays}; {len(self._outstanding)} switches outstanding."
+        stays = f"; {counted(len(staying), 'stays', 'stay')}: {', '.join(staying)}" if staying else ""
+        came = counted(len(self._moved), "guest is", "guests are")
+        left = counted(len(self._outstanding), "switch", "switches")
+        return f"{came} at home{stays}; {left} outstanding."
 
     def report(self, request: FailbackRequest) -> FailbackReport:
         """All of it."""
@@ -256,7 +258,7 @@ class Homeward(Runbook):
         """Homes and switches that are still off: as given, or as the run that has emptied the site has left them."""
         site = str(request.site)
         if request.homes is not None:
-            self.record.line("Homes are given").end("done", f"{len(request.homes)} guests", self.record.elapsed)
+            self.record.line("Homes are given").end("done", counted(len(request.homes), "guest"), self.record.elapsed)
             return LossRecord(run="", site=site, homes=request.homes)
         ref = LossRef(site=site, run=request.incident, kinds=self.after)
         return (await self.step("Incident is read", Losses.find, ref)).record

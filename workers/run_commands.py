@@ -15,6 +15,7 @@ from rich.table import Table
 
 from cluster.inventory import Inventory
 from cluster.plan import Intent, Mode
+from cluster.units import counted
 from workers import catalogue, follow, steer
 from workers.connect import connect
 from workers.errors import Unusable
@@ -121,7 +122,7 @@ def run(
 
 
 def _changes(number: int) -> str:
-    return "1 change" if number == 1 else f"{number} changes"
+    return counted(number, "change")
 
 
 def _request(runbook: type[Runbook], known: Inventory, given: str | None, **fields: Any) -> RunbookRequest:

@@ -30,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from cluster.gate import Gate
     from cluster.plan import Finding, Intent, digest
+    from cluster.units import counted
     from workflows.failures import reason
     from workflows.operator import Abort
     from workflows.page import safe
@@ -346,12 +347,14 @@ def asks(gate: Gate, run: str, refused: Sequence[Audit] = ()) -> str:
     yes = ", ".join(f"{name}{' (claimed)' if vote.claimed else ''}" for name, vote in gate.yes.items())
     lines = [
         f"- until {terms.until:%Y-%m-%d %H:%M} UTC; silence is a no",
-        f"- plan `{terms.digest}`, {len(gate.planned)} changes, asked for by {terms.requester}",
+        f"- plan `{terms.digest}`, {counted(len(gate.planned), 'change')}, asked for by {terms.requester}",
     ]
     lines += [
         f"- {'safety' if veto.safety else 'comfort'} veto `{veto.name}`: {safe(veto.text)}" for veto in terms.vetoes[:4]
     ]
     lines += [f"- said yes: {yes}"] if yes else []
-    lines += [f"- {len(refused)} votes were refused, the last one: {safe(str(refused[-1]))}"] if refused else []
+    if refused:
+        votes = counted(len(refused), "vote was", "votes were")
+        lines.append(f"- {votes} refused, the last one: {safe(str(refused[-1]))}")
     ways = f"Look, sign and send: `quorate approve {run}`, or `quorate reject {run}`."
     return "\n".join([*lines, "", ways]) + "\n\n"

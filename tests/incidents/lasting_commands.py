@@ -46,9 +46,16 @@ class Shell:
         """A command that stays, in a process of its own."""
         command = [sys.executable, "-m", "workers.cli", *arguments]
         whole = {**os.environ, **self._environment, **environment}
-        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=subprocess.PIPE, env=whole)
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=ROOT, stdout=subprocess.PIPE, env=whole, preexec_fn=_heeds_ctrl_c
+        )
         self.followed.append(Following(process))
         return self.followed[-1]
+
+
+def _heeds_ctrl_c() -> None:
+    """A suite in the background of a script is deaf to Ctrl-C, and so would be its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Following:
