@@ -14,7 +14,7 @@ from tests.runs import aborted, parked, said, steps, until
 from workflows.page import StepRecord
 
 FAULTS = [
-    (("clock", "pxmx02-01", "120"), "Clocks agree", "clocks differ: pxmx02-01 is"),
+    (("clock", "pxmx02-01", "90"), "Clocks agree", "clocks differ: pxmx02-01 is"),
     (("ring", "pxmx02-01", "0"), "Corosync links are connected", "corosync links are disconnected on pxmx02-01"),
     (("witness-link", "site-b"), "All votes are back", "6 of 7 votes, quorum 4; wished 7 of them"),
     (("witness",), "All votes are back", "6 of 7 votes, quorum 4; wished 7 of them"),
