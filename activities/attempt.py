@@ -6,6 +6,7 @@ worker, and the page can tell it.
 """
 
 import asyncio
+import time
 from contextvars import ContextVar
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,11 @@ from temporalio.exceptions import CancelledError
 
 from cluster.plan import Intent, Ledger, Made
 
+# How soon an activity learns that it shall stop: the server tells it in the answer to a beat.
+OFTEN = timedelta(seconds=1)
+# When nobody waits for its stop; still well within the ten seconds after which a silent worker counts as dead.
+SELDOM = timedelta(seconds=5)
+
 
 class Attempt:
     """What is known of the attempt that runs here. The worker opens one for every activity."""
@@ -23,6 +29,16 @@ class Attempt:
         self.made = earlier
         self.doubted = earlier.doubtful  # begun by an earlier attempt whose answer was lost
         self.saying: Any = None  # the progress that was told last
+        self.rhythm = OFTEN
+        self._told = time.monotonic()
+
+    def told(self) -> None:
+        """A beat has gone out."""
+        self._told = time.monotonic()
+
+    def due_in(self) -> float:
+        """Seconds until the next beat has to go out, should the activity not tell anything by itself."""
+        return self._told + self.rhythm.total_seconds() - time.monotonic()
 
     def begin(self, intent: Intent) -> None:
         """A change is about to be made; CancelledError when no more shall be."""
@@ -49,6 +65,12 @@ def made_so_far(ledger: Ledger) -> tuple[Intent, ...]:
     """The changes of this attempt and of earlier ones whose answer was lost."""
     attempt = CURRENT.get()
     return attempt.made.and_then(ledger.changes) if attempt else ledger.changes
+
+
+def beat_seldom() -> None:
+    """For an activity that runs for hours, and that nobody waits for when it is stopped."""
+    if (attempt := CURRENT.get()) is not None:
+        attempt.rhythm = SELDOM
 
 
 def stop_here() -> None:

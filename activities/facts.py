@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.attempt import beat_seldom
 from activities.errors import NotFound, Refuted
 from activities.vantage import Clients, Vantage, Vantages
 from cluster.conditions import Kind, known_name
@@ -39,6 +40,7 @@ class Watching:
         """Look until the verdict differs from the known one, or until the time is over."""
         if wish.cluster not in (None, self._inventory.name):
             raise NotFound(f"cluster {wish.cluster!r} is unknown here: this worker serves {self._inventory.name!r}")
+        beat_seldom()
         wish = wish.model_copy(update={"memory": _earlier() or wish.memory})
         with _asking(self._inventory, self._clients) as vantages:
             return await _Watcher(self._inventory, vantages, wish).watch()

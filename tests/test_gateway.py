@@ -68,9 +68,10 @@ async def test_a_signature_binds_the_secret_the_time_and_the_body(gate: Running,
 
 async def test_a_signed_request_is_taken_once(gate: Running):
     """Recorded and sent again it is refused, though its signature is right; signed anew it is a duplicate."""
-    headers = signed(PURITY)
-    first, replayed = await gate.post("arrays", PURITY, headers), await gate.post("arrays", PURITY, headers)
-    anew = await gate.post("arrays", PURITY, signed(PURITY, stamp=int(time.time()) - 30))
+    own = PURITY | {"summary": "an alert that no other test sends"}
+    headers = signed(own)
+    first, replayed = await gate.post("arrays", own, headers), await gate.post("arrays", own, headers)
+    anew = await gate.post("arrays", own, signed(own, stamp=int(time.time()) - 30))
 
     assert (first.status, replayed.status, replayed.body["field"]) == (202, 409, "X-Quorate-Signature")
     assert (anew.status, anew.body["duplicates"]) == (202, 1)

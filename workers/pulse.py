@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import inspect
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -31,8 +30,6 @@ from activities.attempt import CURRENT, Attempt
 from activities.errors import NotYet
 from cluster.plan import Finding, Made, Mode
 
-# How soon an activity learns that it shall stop: the server tells it in the answer to a beat.
-EVERY = timedelta(seconds=1)
 STOPPED = "Stopped"
 
 
@@ -54,6 +51,7 @@ class _Outbound(ActivityOutboundInterceptor):
             return
         if details:
             attempt.saying = details[0]
+        attempt.told()
         super().heartbeat(attempt.saying, attempt.made)
 
 
@@ -67,7 +65,7 @@ class _Inbound(ActivityInboundInterceptor):
         changing = any(getattr(argument, "mode", None) is Mode.APPLY for argument in input.args)
         work = asyncio.ensure_future(super().execute_activity(input))
         threaded = not inspect.iscoroutinefunction(input.fn)
-        beats = asyncio.create_task(_beat(threaded=threaded))
+        beats = asyncio.create_task(_beat(attempt, threaded=threaded))
         try:
             result = await (_to_its_end(work) if changing else work)
         except (CancelledError, asyncio.CancelledError):
@@ -150,10 +148,12 @@ def _with_changes(error: ApplicationError, made: Made) -> ApplicationError:
     )
 
 
-async def _beat(*, threaded: bool) -> None:
+async def _beat(attempt: Attempt, *, threaded: bool) -> None:
+    await _tell(threaded=threaded)
     while True:
-        await _tell(threaded=threaded)
-        await asyncio.sleep(EVERY.total_seconds())
+        await asyncio.sleep(max(attempt.due_in(), 0.01))
+        if attempt.due_in() <= 0:
+            await _tell(threaded=threaded)
 
 
 async def _tell(*, threaded: bool) -> None:

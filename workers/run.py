@@ -6,6 +6,7 @@ import logging
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 from activities.access import Access
 from activities.approvals import Approvals
+from activities.attempt import OFTEN
 from activities.clients import redfish
 from activities.clients.proxmox import PveApi
 from activities.clients.purity import Arrays
@@ -46,7 +48,6 @@ from activities.vantage import LIMIT, Clients
 from cluster.inventory import Inventory
 from runbooks import ALL_RUNBOOKS
 from workers.bootstrap import bootstrap
-from workers.pulse import EVERY as BEAT
 from workers.pulse import Pulse
 from workers.settings import Settings
 from workflows.claim import Claim
@@ -94,7 +95,7 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
     """All activities, bound to the clients of that inventory; `base` is the folder its paths count from."""
     secrets = Secrets(base)
     arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
-    quick = _quick(inventory, secrets, ssh)
+    quick = _quick(inventory, secrets)
     rooms = (
         InventoryReader(inventory),
         Plans(),
@@ -123,10 +124,13 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
     return [method for room in rooms for method in _definitions(room)]
 
 
-def _quick(inventory: Inventory, secrets: Secrets, ssh: SshHosts) -> Clients:
-    """For rooms that work while something is dark: they ask in threads of their own, and give up early."""
+def _quick(inventory: Inventory, secrets: Secrets) -> Clients:
+    """For rooms that work while something is dark: threads and connections of their own, and they give up early.
+
+    A watch asks each host every few seconds anyhow, and waits for no answer longer than that.
+    """
     return Clients(
-        ssh=ssh,
+        ssh=SshHosts(inventory, secrets, keepalive=timedelta(minutes=1)),
         api=PveApi(inventory, secrets, timeout=LIMIT),
         arrays=Arrays(inventory.arrays, secrets, read_timeout=LIMIT),
         power=lambda bmc: redfish.power(bmc, secrets),
@@ -153,14 +157,14 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
         workflow_failure_exception_types=FAILURES,
         interceptors=[Pulse()],
         graceful_shutdown_timeout=settings.grace,
-        max_heartbeat_throttle_interval=BEAT,
+        max_heartbeat_throttle_interval=OFTEN,
     )
 
 
 def worker_at(client: Client, inventory: Inventory, base: Path, settings: Settings, site: str) -> Worker:
     """What a process at that site is asked for besides: what it reaches from there."""
     secrets = Secrets(base)
-    watching = Watching(inventory, _quick(inventory, secrets, SshHosts(inventory, secrets)))
+    watching = Watching(inventory, _quick(inventory, secrets))
     return Worker(
         client,
         task_queue=f"{settings.task_queue}@{site}",
