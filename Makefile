@@ -21,7 +21,7 @@ demo: setup  ## build the example cluster on the twin, lose a site, bring the gu
 
 test: setup  ## the tests, against the twin and a real Temporal server
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -n 2 --dist loadfile --no-loadscope-reorder
+	@.venv/bin/python -m tests -n 3 --dist loadfile --no-loadscope-reorder
 
 check: setup  ## ruff, strict types, import contracts
 	@.venv/bin/ruff format --check .
