@@ -61,12 +61,6 @@ class Changes(Ledger):
             attempt.begin(intent)
 
 
-def made_so_far(ledger: Ledger) -> tuple[Intent, ...]:
-    """The changes of this attempt and of earlier ones whose answer was lost."""
-    attempt = CURRENT.get()
-    return attempt.made.and_then(ledger.changes) if attempt else ledger.changes
-
-
 def beat_seldom() -> None:
     """For an activity that runs for hours, and that nobody waits for when it is stopped."""
     if (attempt := CURRENT.get()) is not None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from temporalio import activity
 
-from activities.attempt import Changes, made_so_far
+from activities.attempt import Changes
 from cluster.plan import Finding, Ledger
-from cluster.recovery import FreezeWish, Frozen, Switch, ThawFinding, ThawWish, frozen_by
+from cluster.recovery import FreezeWish, Frozen, Switch, SwitchesFinding, SwitchesWish, ThawFinding, ThawWish
 from cluster.units import counted
 
 if TYPE_CHECKING:
@@ -27,17 +27,21 @@ class Freeze:
     def __init__(self, api: "PveApi") -> None:
         self._api = api
 
+    @activity.defn(name="ha.switches", no_thread_cancel_exception=True)
+    def known(self, wish: SwitchesWish) -> SwitchesFinding:  # one worker serves one cluster
+        """What would move a guest by itself."""
+        on = switched_on(self._api)
+        return SwitchesFinding(finding=f"on: {_named(on)}" if on else "nothing is on that moves a guest", on=on)
+
     @activity.defn(name="ha.freeze", no_thread_cancel_exception=True)
     def freeze(self, wish: FreezeWish) -> Finding:
-        """Switch off what would move a guest; the changes say what was on (`frozen_by`)."""
-        ledger = Changes(wish.mode)
-        for one in switched_on(self._api):
-            if wish.only is None or one in wish.only:
+        """Switch these off; one that is off already stays so."""
+        ledger, on = Changes(wish.mode), switched_on(self._api)
+        for one in wish.switches:
+            if one in on:
                 self._set(one, one.new, ledger)
-        frozen = frozen_by(made_so_far(ledger))
-        named = ", ".join(map(str, frozen[:5])) + (f" and {len(frozen) - 5} more" if len(frozen) > 5 else "")
-        said = f"frozen: {named}" if frozen else "nothing was on that moves a guest"
-        said = f"would be {said}" if ledger.only_planned and frozen else said
+        said = f"frozen: {_named(wish.switches)}" if wish.switches else "nothing was on that moves a guest"
+        said = f"would be {said}" if ledger.only_planned and wish.switches else said
         return Finding(finding=said, changed=ledger.changed, changes=ledger.changes)
 
     @activity.defn(name="ha.thaw", no_thread_cancel_exception=True)
@@ -80,6 +84,10 @@ class Freeze:
             self._api.put("cluster/options", crs=_text(crs | {one.field: value}))
         else:
             self._api.put(f"cluster/backup/{one.name}", enabled=int(value))
+
+
+def _named(found: tuple[Frozen, ...]) -> str:
+    return ", ".join(map(str, found[:5])) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
 
 
 def switches(api: "PveApi") -> Switches:

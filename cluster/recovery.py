@@ -4,7 +4,6 @@ Fenced means that the master has got the dead node's agent lock: it then takes t
 what shows in its state. A node without services is never fenced.
 """
 
-from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field
@@ -95,11 +94,22 @@ class Frozen(Value):
         return Intent(where=where, what="set", target=target, detail=f"{self.field} {value}")
 
 
-class FreezeWish(Wish):
-    """Whose switches: all HA resources, the cluster's options, its backup jobs; or `only` these."""
+class SwitchesWish(Value):
+    """What is on now, of all HA resources, the cluster's options and its backup jobs."""
 
     cluster: str
-    only: tuple[Frozen, ...] | None = None
+
+
+class SwitchesFinding(Finding):
+    """What would move a guest by itself, each as it would be frozen."""
+
+    on: tuple[Frozen, ...] = ()
+
+
+class FreezeWish(Wish):
+    """What is to be switched off. It is known before: what a worker remembers alone may die with it."""
+
+    switches: tuple[Frozen, ...]
 
 
 class ThawWish(Wish):
@@ -114,17 +124,6 @@ class ThawFinding(Finding):
 
     restored: tuple[Frozen, ...] = ()
     outstanding: dict[str, str] = Field(default_factory=dict)
-
-
-def frozen_by(changes: Iterable[Intent]) -> tuple[Frozen, ...]:
-    """What these changes have switched off, as it was before: an attempt whose answer was lost counts as well."""
-    found = []
-    for change in changes:
-        kind: Switch = "resource" if change.where == "HA" else "options" if change.target == "crs" else "backup"
-        field, _, value = change.detail.partition(" ")
-        name = change.target.removeprefix("backup job ")
-        found.append(Frozen(kind=kind, name=name, field=field, old="1", new=value))
-    return tuple(found)
 
 
 def acknowledged(wish: FencingWish, view: HaView) -> bool:

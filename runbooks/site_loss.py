@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.facts import Memory
     from cluster.forecast import Forecast, forecast
     from cluster.plan import Mode
-    from cluster.recovery import Back, FencingWish, FreezeWish, Frozen, RecoveryWish, ThawWish, frozen_by
+    from cluster.recovery import Back, FencingWish, FreezeWish, Frozen, RecoveryWish, SwitchesWish, ThawWish
     from cluster.units import counted
     from cluster.watching import SITE_GONE, Awaited, Suspected
     from runbooks.loss import Loss, Progress, SiteLossReport, SiteLossRequest, Timeline
@@ -181,13 +181,15 @@ class SiteLoss(Incident):
 
     async def nothing_worse(self, mode: Mode, loss: Loss) -> None:
         """Freeze before anything else: what comes back must not be met by a balancer."""
-        found = await self.step(
-            "What moves guests by itself is frozen",
-            Freeze.freeze,
-            FreezeWish(mode=mode, cluster=loss.inventory.name),
-            skip="guests may move by themselves during the incident",
-        )
-        self._frozen = frozen_by(found.changes) if found and mode is Mode.APPLY else ()
+        skip = "guests may move by themselves during the incident"
+        whose = SwitchesWish(cluster=loss.inventory.name)
+        known = await self.step("What moves guests by itself is known", Freeze.known, whose, skip=skip)
+        if known is None or not known.on:
+            return
+        # kept before the first change: a worker that dies between change and answer takes nothing with it
+        self._frozen = known.on if mode is Mode.APPLY else ()
+        wish = FreezeWish(mode=mode, switches=known.on)
+        await self.step("What moves guests by itself is frozen", Freeze.freeze, wish, skip=skip)
 
     async def survivor(self, loss: Loss) -> None:
         """Quorum and its margin, the pod, the paths."""

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.failback import HomePlan, LossRecord, LossRef, Move, MoveWish, plan_home
     from cluster.placement import PlacementWish
     from cluster.plan import Mode
-    from cluster.recovery import FreezeWish, Frozen, ThawWish, frozen_by
+    from cluster.recovery import FreezeWish, Frozen, SwitchesWish, ThawWish
     from cluster.units import counted, seconds
     from runbooks.homecoming import FailbackReport, FailbackRequest, Homes, Moved
     from runbooks.quarantine import Quarantine
@@ -145,9 +145,16 @@ class WayHome:
         """What would move the guests by itself meanwhile, first of all ``failback 1``, which undoes moves by hand."""
         if not self._plan.switches:
             return
-        wish = FreezeWish(mode=Mode.APPLY, cluster=self._homes.inventory.name, only=self._plan.switches)
-        found = await self._run.step("What moves guests by itself is frozen", Freeze.freeze, wish)
-        self._frozen = tuple(dict.fromkeys((*self._frozen, *frozen_by(found.changes))))
+        whose = SwitchesWish(cluster=self._homes.inventory.name)
+        known = await self._run.step("What moves guests by itself is known", Freeze.known, whose)
+        # somebody may have switched one off while people were asked: that one is not ours to set back
+        ours = tuple(one for one in self._plan.switches if one in known.on)
+        if not ours:
+            return
+        # kept before the first change: a worker that dies between change and answer takes nothing with it
+        self._frozen = tuple(dict.fromkeys((*self._frozen, *ours)))
+        wish = FreezeWish(mode=Mode.APPLY, switches=ours)
+        await self._run.step("What moves guests by itself is frozen", Freeze.freeze, wish)
 
     async def _release(self) -> None:
         """Out of maintenance, before the first guest and after people have agreed: it can itself move guests."""

@@ -1,6 +1,7 @@
 """Start a run, follow it step by step, and say in one sentence how it ended."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -77,7 +78,10 @@ def details(runbook: type[Runbook]) -> str:
 
 
 async def looks(handle: Run) -> AsyncIterator[Look]:
-    """Look after look until the run has ended. A step comes once when it has ended, and whenever it parks."""
+    """Look after look until the run has ended. A step comes when it has ended, and again when it says something new.
+
+    Other figures alone are nothing new: a check that is repeated for days says other milliseconds each time.
+    """
     shown: set[tuple[int, int, str]] = set()
     silent = False
     while True:
@@ -95,13 +99,17 @@ async def looks(handle: Run) -> AsyncIterator[Look]:
                 look.asked |= step.state == "asked"
                 if step.state in OPEN and step.state not in ("parked", "asked"):
                     look.under_way.append(step.title + (f", {tries[step.title]}" if step.title in tries else ""))
-                elif (key := (s, n, step.state + step.finding)) not in shown:
+                elif (key := (s, n, step.state + _news(step))) not in shown:
                     shown.add(key)
                     look.steps.append(step)
         yield look
         if closed:
             return
         await asyncio.sleep(POLL)
+
+
+def _news(step: StepRecord) -> str:
+    return step.finding if step.state in ("parked", "asked") else re.sub(r"[\d.]+", "#", step.finding)
 
 
 async def sections_of(handle: Run) -> list[Section] | None:

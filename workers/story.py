@@ -65,7 +65,7 @@ class Story:
         line.append(step.title, style="bold" if step.changed else "")
         line.append(f"  {step.finding}", style="" if step.changed else "dim")
         notes = [f"{step.changes} changes" if step.changes != 1 else "1 change"] if step.changed else []
-        if step.state not in ("parked", "asked"):  # a step that waits has taken no time yet
+        if step.took and step.state not in ("parked", "asked"):  # a step that waits has taken no time yet
             notes.append(seconds(step.took))
         if notes:
             line.append(f"  [{', '.join(notes)}]", style="cyan" if step.changed else "dim")

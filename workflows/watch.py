@@ -53,6 +53,12 @@ def _is_long() -> bool:
     return info.is_continue_as_new_suggested() or info.get_current_history_length() > LONG
 
 
+def _unread(looking: "asyncio.Task[Seen]") -> None:
+    """How a look ends that was cut short is of no interest, and nothing for the worker's log."""
+    if not looking.cancelled():
+        looking.exception()
+
+
 @workflow.defn(name="ClusterWatch")
 class ClusterWatch:
     """Looks at one cluster for as long as it is asked to."""
@@ -164,6 +170,7 @@ class ClusterWatch:
         await workflow.wait_condition(lambda: looking.done() or self._stopped or self._hinted or _is_long())
         if not looking.done():
             looking.cancel()
+            looking.add_done_callback(_unread)
             if self._hinted:
                 self._hinted, self._nudged, self._urgent = False, workflow.now(), True
             return None

@@ -15,6 +15,7 @@ import pytest_asyncio
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from tests.failback.conftest import begin, people, running_far_site, site, start
 from tests.test_operator import FULL, plant
 from tests.twin import TwinThread
 from workers.embedded import TemporalServer, free_port
@@ -23,9 +24,11 @@ from workers.run import worker
 from workers.settings import Settings
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser
+    from playwright.async_api import Browser, Page
 
     from tests.browser.screens import Console
+
+__all__ = ["begin", "people", "running_far_site", "site", "start"]  # the failback's fixtures serve here as well
 
 # A screen is there in a second; a machine that is busy with other things takes its time over all of it.
 PATIENCE = 20_000  # milliseconds
@@ -58,25 +61,31 @@ async def chromium() -> "AsyncIterator[Browser]":
 
 
 @pytest_asyncio.fixture
-async def console(
-    chromium: "Browser", temporal: TemporalServer, client: Client, twin: TwinThread
-) -> "AsyncIterator[Console]":
-    """The UI in a fresh browser window, with a worker behind it.
+async def window(chromium: "Browser", temporal: TemporalServer) -> "AsyncIterator[Page]":
+    """The UI in a fresh browser window."""
+    from tests.browser.screens import SIZE
 
-    The queue is new each time: the worker of the test before may still be listening on its own.
-    """
-    from tests.browser.screens import SIZE, Console
-
-    queue = f"runbooks-{next(QUEUES)}"
-    settings = Settings(task_queue=queue, grace=timedelta(seconds=1))
     context = await chromium.new_context(
         base_url=temporal.ui, viewport=SIZE, permissions=["clipboard-read", "clipboard-write"]
     )
     context.set_default_timeout(PATIENCE)
-    one = Console(await context.new_page(), queue)
+    yield await context.new_page()
+    await context.close()
+
+
+@pytest_asyncio.fixture
+async def console(window: "Page", client: Client, twin: TwinThread) -> "AsyncIterator[Console]":
+    """A window with a worker behind it.
+
+    The queue is new each time: the worker of the test before may still be listening on its own.
+    """
+    from tests.browser.screens import Console
+
+    queue = f"runbooks-{next(QUEUES)}"
+    settings = Settings(task_queue=queue, grace=timedelta(seconds=1))
+    one = Console(window, queue)
     async with worker(client, load(twin.path), twin.path.parent, settings):
         yield one
-        await context.close()
         # a test that failed may leave a run that waits for an answer, and holds its claim
         for workflow_id in {*one.started, f"deploy/{twin.inventory.name}"}:
             with contextlib.suppress(RPCError):

@@ -6,6 +6,7 @@ Every wait has a deadline, and says what it waited for when it is over.
 
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 from playwright.async_api import FrameLocator, Locator, Page, ViewportSize, expect
 
@@ -78,6 +79,10 @@ class Console:
         await field.press("Tab")
 
     # --- the screen of a run ---
+
+    async def open(self, workflow_id: str) -> None:
+        """Go to a run that somebody else has started."""
+        await self.page.goto(f"/namespaces/default/workflows/{quote(workflow_id, safe='')}")
 
     async def tab(self, name: str) -> None:
         """Go to a tab of the run."""

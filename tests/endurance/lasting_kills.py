@@ -1,11 +1,8 @@
 """Workers are killed before and after every change that a deployment makes, and the Temporal server again and again."""
 
 import asyncio
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 import uuid
 from datetime import timedelta
@@ -18,6 +15,7 @@ from temporalio.service import RPCError
 from cluster.plan import Mode
 from runbooks.deploy import DeployReport, DeployStretchedCluster
 from tests.conftest import Deployment, working
+from tests.endurance.deaths import dying
 from tests.twin import TwinThread
 from workers.embedded import TemporalServer, free_port
 from workflows.catalogue import RunbookRequest
@@ -34,22 +32,15 @@ async def test_a_deployment_survives_a_worker_killed_at_every_change(
     twin: TwinThread, temporal: TemporalServer, client: Client, tmp_path: Path, when: str
 ):
     """The points are the engine's own: it asks before each change whether it still may. One death at each of them."""
-    queue, log = f"kill-{uuid.uuid4()}", tmp_path / "deaths"
+    queue = f"kill-{uuid.uuid4()}"
     run = await client.start_workflow(
         DeployStretchedCluster.run, APPLY, id=f"deploy/{twin.inventory.name}", task_queue=queue,
         execution_timeout=timedelta(seconds=LIMIT),
     )  # fmt: skip
-    environment = {**os.environ, "TEMPORAL_ADDRESS": temporal.address, "QUORATE_TASK_QUEUE": queue}
-    with log.open("w") as out, (tmp_path / "errors").open("w") as errors:
-        command = [sys.executable, "-m", "tests.endurance.zygote", str(twin.path), when]
-        zygote = subprocess.Popen(command, stdout=out, stderr=errors, env=environment)  # noqa: ASYNC220  (no pipes)
-        try:
-            report = await asyncio.wait_for(run.result(), LIMIT)
-        finally:
-            zygote.terminate()
-            zygote.wait(10)
+    with dying(twin.path, temporal, queue, when, tmp_path) as deaths:
+        report = await asyncio.wait_for(run.result(), LIMIT)
 
-    died = [json.loads(line)["change"] for line in log.read_text().splitlines()]
+    died = deaths()
     changes = twin.change_lines()
     print(f"killed {when} a change: {len(report.planned)} points, {len(died)} deaths survived, {report.seconds:.0f} s")
     assert sorted(map(place, died)) == sorted(map(place, map(str, report.planned)))

@@ -18,11 +18,12 @@ async def test_a_site_that_loses_its_power_is_followed_to_the_end(site: Site, wa
     await ended(run)
 
     report = SiteLossReport.model_validate(await run.result())
-    assert [_told(step) for step in await steps(run)][:12] == [
+    assert [_told(step) for step in await steps(run)][:13] == [
         "✓ Inventory is read: pxmx-cluster: 3 nodes at site-a and 3 nodes at site-b, 7 votes",
         "✓ Loss of site-a is confirmed: site lost (site-a)",
         "✓ Forecast: votes settle T+8 to 14 s, fenced T+170 to 203 s, guests run again T+175 to 218 s: "
         "HA's master pxmx01-01 is lost, a new one comes after 110 to 121 s and waits 60 s more",
+        "✓ What moves guests by itself is known: on: vm:301 failback 1",
         "✓ What moves guests by itself is frozen: frozen: vm:301 failback 1",
         "✓ site-b is quorate: 4 of 7 votes, quorum 4: no margin, "
         "the loss of one more node or the witness stops site-b too",

@@ -1,0 +1,28 @@
+"""Workers that are killed at every change of a run, from outside: `dying` starts them, and reads what they died of."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from workers.embedded import TemporalServer
+
+
+@contextmanager
+def dying(
+    inventory: Path, temporal: TemporalServer, queue: str, when: str, folder: Path
+) -> Iterator[Callable[[], list[str]]]:
+    """Workers on that queue, each killed before or after one change; the changes at which they have died so far."""
+    log = folder / "deaths"
+    environment = {**os.environ, "TEMPORAL_ADDRESS": temporal.address, "QUORATE_TASK_QUEUE": queue}
+    with log.open("w") as out, (folder / "errors").open("w") as errors:
+        command = [sys.executable, "-m", "tests.endurance.zygote", str(inventory), when]
+        zygote = subprocess.Popen(command, stdout=out, stderr=errors, env=environment)
+        try:
+            yield lambda: [json.loads(line)["change"] for line in log.read_text().splitlines()]
+        finally:
+            zygote.terminate()
+            zygote.wait(10)
