@@ -54,11 +54,11 @@ test-steering: setup  ## pauses and aborts at two hundred random instants (six m
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 2 -o python_files='lasting_steering.py' tests/endurance -rP
 
-test-failback: setup  ## what stops a failback: broken homes, people who change their mind, other plans (three minutes)
+test-failback: setup  ## what stops a failback: broken homes, people who change their mind, other plans, killed workers (four minutes)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -o python_files='lasting_*.py' tests/failback -rP
 
-test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (a quarter of an hour)
+test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (ten minutes)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 2 -o python_files='lasting_*.py' tests/incidents -rP
 	@QUORATE_THOROUGH=10 .venv/bin/python -m tests -n 2 tests/verdict

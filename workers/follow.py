@@ -82,7 +82,7 @@ async def looks(handle: Run) -> AsyncIterator[Look]:
 
     Other figures alone are nothing new: a check that is repeated for days says other milliseconds each time.
     """
-    shown: set[tuple[int, int, str]] = set()
+    shown: dict[tuple[int, int], str] = {}
     silent = False
     while True:
         description = await handle.describe()
@@ -99,8 +99,8 @@ async def looks(handle: Run) -> AsyncIterator[Look]:
                 look.asked |= step.state == "asked"
                 if step.state in OPEN and step.state not in ("parked", "asked"):
                     look.under_way.append(step.title + (f", {tries[step.title]}" if step.title in tries else ""))
-                elif (key := (s, n, step.state + _news(step))) not in shown:
-                    shown.add(key)
+                elif shown.get((s, n)) != (news := _news(step)):
+                    shown[s, n] = news
                     look.steps.append(step)
         yield look
         if closed:
@@ -109,7 +109,11 @@ async def looks(handle: Run) -> AsyncIterator[Look]:
 
 
 def _news(step: StepRecord) -> str:
-    return step.finding if step.state in ("parked", "asked") else re.sub(r"[\d.]+", "#", step.finding)
+    if step.state == "done":
+        return step.state
+    if step.state in ("parked", "asked"):
+        return step.state + step.finding
+    return step.state + re.sub(r"[\d.]+ ?(ms|s|min)?\b", "#", step.finding)
 
 
 async def sections_of(handle: Run) -> list[Section] | None:

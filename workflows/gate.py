@@ -39,7 +39,7 @@ with workflow.unsafe.imports_passed_through():
 
 VERIFY = "approvals.verify"
 CHECKED_WITHIN = timedelta(minutes=1)
-SHOWN = 200
+SHOWN, LISTED = 200, 5
 NOTHING_ASKED = "no gate is open in this run: nothing is asked yet"
 
 
@@ -259,7 +259,7 @@ class Gated(Steps):
                 VERIFY,
                 {"votes": [vote.model_dump(mode="json") for vote in votes]},
                 result_type=Checked,
-                summary=f"check {len(votes)} votes" if votes else "read the list of approvers",
+                summary=f"check {counted(len(votes), 'vote')}" if votes else "read the list of approvers",
                 start_to_close_timeout=timedelta(seconds=20),
                 schedule_to_close_timeout=CHECKED_WITHIN,
                 retry_policy=RETRY,
@@ -349,6 +349,9 @@ def asks(gate: Gate, run: str, refused: Sequence[Audit] = ()) -> str:
         f"- until {terms.until:%Y-%m-%d %H:%M} UTC; silence is a no",
         f"- plan `{terms.digest}`, {counted(len(gate.planned), 'change')}, asked for by {terms.requester}",
     ]
+    lines += [f"  - {safe(str(change))}" for change in gate.planned[:LISTED]]
+    lines += [f"  - and {len(gate.planned) - LISTED} more"] if len(gate.planned) > LISTED else []
+    lines += [f"- risk: {safe(terms.risk)}"] if terms.risk else []
     lines += [
         f"- {'safety' if veto.safety else 'comfort'} veto `{veto.name}`: {safe(veto.text)}" for veto in terms.vetoes[:4]
     ]

@@ -23,6 +23,8 @@ async def test_a_gate_shows_its_plan_refuses_a_click_and_opens_for_two_signature
     await console.tab("User Metadata")
     page = await console.read_until("silence is a no")
     assert "2 changes, asked for by ana" in page
+    assert "pxmx02-01: bring home vm:300 (from pxmx01-01)" in page
+    assert "each guest is moved live and proven" in page
     assert f"quorate approve {run.id}" in page
     await console.shot("gate")
 

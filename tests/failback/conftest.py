@@ -76,9 +76,8 @@ async def starting(client: Client, site: Site) -> AsyncIterator[Begin]:
 
     async def started(kind: str, **request: Any) -> WorkflowHandle[Any, Any]:
         wish = {"by": "ana", "mode": "apply"} | request
-        runs.append(
-            await client.start_workflow(kind, wish, id=f"{kind}/{uuid.uuid4()}", task_queue=settings.task_queue)
-        )
+        name = f"{kind}/{uuid.uuid4().hex[:8]}"
+        runs.append(await client.start_workflow(kind, wish, id=name, task_queue=settings.task_queue))
         return runs[-1]
 
     async with worker(client, inventory, site.path.parent, settings):
