@@ -75,7 +75,7 @@ class Watch(Noun):
     # One node of each site and half of corosync's detection time: a loss is noticed while the votes still settle.
     quick: Duration = Field(default=timedelta(seconds=4), gt=timedelta())
     # Everything else while all is well; arrays and the witness tell nothing that is more urgent.
-    full: Duration = Field(default=timedelta(seconds=30), gt=timedelta())
+    full: Duration = Field(default=timedelta(seconds=20), gt=timedelta())
     # Everything, as soon as anything is odd.
     alert: Duration = Field(default=timedelta(seconds=1), gt=timedelta())
     # What is not a site's loss has to last before somebody is woken: a restarted daemon is back within 15 s.

@@ -178,7 +178,7 @@ def _told_line_by_line(lines: list[str], run: str) -> None:
     text = "\n".join(lines)
     order = [
         "✓ Loss of site-a is confirmed: site lost (site-a)",
-        "✓ What moves guests by itself is frozen",
+        "✓ What moves guests by itself is known: nothing is on that moves a guest",
         "✓ pxmx01-01 is fenced: pxmx02-0",
         "✓ Guests run again: vm:300 on pxmx02-0",
         "✓ site-a is back: 3 nodes of site-a are members again",

@@ -49,6 +49,7 @@ async def test_a_guest_that_ha_does_not_know_is_listed_and_not_touched(site: Sit
 
 async def _with_a_stranger(site: Site) -> None:
     add_guest(site.world, 900, "pxmx01-03")
+    await site.world.clock.sleep(60)  # HA knows its guests by then
 
 
 async def test_an_observer_changes_nothing(site: Site, client: Client):

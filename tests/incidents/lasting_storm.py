@@ -59,11 +59,20 @@ def _epoch(state: Any) -> str:
     return str(state.open.run).rpartition("/")[2]
 
 
+async def _sent(session: aiohttp.ClientSession, url: str, body: dict[str, str]) -> float | None:
+    """None when it is acknowledged; else the seconds after which a sender shall come again, as every sender does."""
+    headers = {**BEARER, "Content-Type": "application/cloudevents+json"}
+    async with session.post(url, json=body, headers=headers) as answer:
+        if answer.status == 202:
+            return None
+        assert answer.status in (429, 503), await answer.text()
+        return float(answer.headers["Retry-After"])
+
+
 async def _storm(url: str, watched: Watched) -> tuple[list[float], float]:
     """Seconds of each POST, and until an incident was open."""
     took: list[float] = []
     gate, began = asyncio.Semaphore(AT_ONCE), time.monotonic()
-    headers = {**BEARER, "Content-Type": "application/cloudevents+json"}
 
     async def opened() -> float:
         await watched.incident(90)
@@ -77,8 +86,9 @@ async def _storm(url: str, watched: Watched) -> tuple[list[float], float]:
             body = {"specversion": "1.0", "id": f"e{number}", "source": "storm", "type": "alert", "subject": "site-a"}
             async with gate:
                 start = time.monotonic()
-                async with session.post(url, json=body, headers=headers) as answer:
-                    assert answer.status == 202, await answer.text()
+                while (again := await _sent(session, url, body)) is not None:
+                    assert time.monotonic() - began < 2 * MINUTE, f"waited for event {number} to be taken"
+                    await asyncio.sleep(again)
                 took.append(time.monotonic() - start)
 
         await asyncio.gather(*(one(number) for number in range(EVENTS)))
