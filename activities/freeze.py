@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from temporalio import activity
 
 from activities.attempt import Changes
+from activities.inventory import ClusterName
 from cluster.plan import Finding, Ledger
-from cluster.recovery import FreezeWish, Frozen, Switch, SwitchesFinding, SwitchesWish, ThawFinding, ThawWish
-from cluster.units import counted
+from cluster.recovery import FreezeWish, Frozen, Switch, SwitchesFinding, ThawFinding, ThawWish
+from cluster.units import counted, shortly
 
 if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
@@ -28,10 +29,12 @@ class Freeze:
         self._api = api
 
     @activity.defn(name="ha.switches", no_thread_cancel_exception=True)
-    def known(self, wish: SwitchesWish) -> SwitchesFinding:  # one worker serves one cluster
+    def known(self, which: ClusterName) -> SwitchesFinding:  # one worker serves one cluster
         """What would move a guest by itself."""
         on = switched_on(self._api)
-        return SwitchesFinding(finding=f"on: {_named(on)}" if on else "nothing is on that moves a guest", on=on)
+        return SwitchesFinding(
+            finding=f"on: {shortly(map(str, on))}" if on else "nothing is on that moves a guest", on=on
+        )
 
     @activity.defn(name="ha.freeze", no_thread_cancel_exception=True)
     def freeze(self, wish: FreezeWish) -> Finding:
@@ -40,7 +43,7 @@ class Freeze:
         for one in wish.switches:
             if one in on:
                 self._set(one, one.new, ledger)
-        said = f"frozen: {_named(wish.switches)}" if wish.switches else "nothing was on that moves a guest"
+        said = f"frozen: {shortly(map(str, wish.switches))}" if wish.switches else "nothing was on that moves a guest"
         said = f"would be {said}" if ledger.only_planned and wish.switches else said
         return Finding(finding=said, changed=ledger.changed, changes=ledger.changes)
 
@@ -84,10 +87,6 @@ class Freeze:
             self._api.put("cluster/options", crs=_text(crs | {one.field: value}))
         else:
             self._api.put(f"cluster/backup/{one.name}", enabled=int(value))
-
-
-def _named(found: tuple[Frozen, ...]) -> str:
-    return ", ".join(map(str, found[:5])) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
 
 
 def switches(api: "PveApi") -> Switches:

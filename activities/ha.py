@@ -24,6 +24,7 @@ from cluster.recovery import (
     hopeless,
     waits_for,
 )
+from cluster.units import shortly
 
 if TYPE_CHECKING:
     from activities.vantage import Clients
@@ -37,7 +38,7 @@ class Ha:
     """Activities that watch HA. `speed` is how much faster than the wall a rehearsal's time runs."""
 
     def __init__(self, clients: "Clients", speed: float = 1.0) -> None:
-        self._api, self._ssh, self._threads, self._speed = clients.api, clients.ssh, clients.threads, speed
+        self._clients, self._speed = clients, speed
         self._view: tuple[float, HaView] | None = None
         self._reading = asyncio.Lock()
 
@@ -91,7 +92,7 @@ class Ha:
     async def _proof(self, vmid: int, node: str, wish: RecoveryWish) -> str:
         """QEMU runs there and the guest's volumes are open there alone; empty when it is not so yet."""
         path = f"nodes/{node}/qemu/{vmid}"
-        current = await self._get(f"{path}/status/current", node)
+        current = await self._clients.get(f"{path}/status/current", node)
         if current.get("status") != "running" or current.get("qmpstatus") != "running":
             return ""
         holders = await self._open_on(vmid, wish)
@@ -103,15 +104,13 @@ class Ha:
         return proof
 
     async def _open_on(self, vmid: int, wish: RecoveryWish) -> list[str]:
-        found = await active_volumes(self._ssh, wish.survivors, wish.vg, limit=10.0)
+        found = await active_volumes(self._clients.ssh, wish.survivors, wish.vg, limit=10.0)
         prefix = f"vm-{vmid}-"
         return [node for node, names in found.items() if any(names[name] for name in names if name.startswith(prefix))]
 
     async def _agent(self, path: str) -> bool:
         try:
-            await asyncio.get_running_loop().run_in_executor(
-                self._threads, lambda: self._api.post(f"{path}/agent/ping")
-            )
+            await self._clients.threaded(lambda: self._clients.api.post(f"{path}/agent/ping"))
         except ApplicationError:
             return False
         return True
@@ -127,17 +126,13 @@ class Ha:
     async def _read(self, survivors: tuple[str, ...]) -> HaView:
         for number, node in enumerate(survivors, start=1):
             try:
-                found = await self._get("cluster/ha/status/manager_status", node)
+                found = await self._clients.get("cluster/ha/status/manager_status", node)
             except Unreachable:
                 if number == len(survivors):
                     raise
             else:
                 return ha_view(found)
         raise Unreachable("no survivor is known")
-
-    async def _get(self, path: str, node: str) -> Any:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, lambda: self._api.get(path, node=node))
 
 
 def ha_view(found: dict[str, Any]) -> HaView:
@@ -161,7 +156,7 @@ def _recovery(wish: RecoveryWish, decided: dict[str, Back], view: HaView) -> Rec
     waiting = {sid: waits_for(sid, view, _lost(wish, view)) for sid in wish.pending if sid not in decided}
     back = [f"{one.sid} on {one.node}" for one in decided.values() if one.ok]
     lost = [f"{one.sid} {one.text}" for one in decided.values() if not one.ok]
-    said = [", ".join(back[:6]) + (f" and {len(back) - 6} more" if len(back) > 6 else "")] if back else []
+    said = [shortly(back, 6)] if back else []
     return RecoveryFinding(
         finding="; ".join([*said, *lost[:3]]) or f"{len(waiting)} guests are not back yet",
         decided=tuple(decided.values()),

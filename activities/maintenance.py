@@ -3,7 +3,6 @@
 HA moves the guests live. Nothing here stops a guest or switches a machine off: that is a person's hand.
 """
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 # Seconds of the cluster's time. LRM and master take up to 25 s to see a request (reference: pve-ha §11).
 POLL, SEEN_WITHIN, MASTER_WITHIN = 1.0, 60.0, 90.0
 TRIES = 3
+MANAGER = "cluster/ha/status/manager_status"
 
 
 class ViewFinding(Finding):
@@ -129,7 +129,7 @@ class Maintenance:
         view = await self._view(at.others)
         if left := sorted(sid for sid, service in view.services.items() if service.node in at.nodes):
             raise NotYet(f"HA still has {', '.join(left)} at {at.site}")
-        resources = await self._get("cluster/resources", at.others[0])
+        resources = await self._clients.get("cluster/resources", at.others[0])
         running = [f"vm:{one['vmid']} on {one['node']}" for one in resources if _runs(one) and one["node"] in at.nodes]
         if running:
             raise Refuted(f"{', '.join(running)} run there and are not HA's: stop or move them by hand")
@@ -144,7 +144,7 @@ class Maintenance:
             view = await self._view(at.others)
             if fenced := [node for node in at.nodes if view.nodes.get(node) == "fence"]:
                 raise Refuted(f"HA fences {', '.join(fenced)}: it was not in maintenance, or not empty")
-            entries = await self._get("cluster/status", at.others[0])
+            entries = await self._clients.get("cluster/status", at.others[0])
             on = [one["name"] for one in entries if one["type"] == "node" and one.get("online")]
             if not set(on) & set(at.nodes):
                 return Finding(finding=f"{len(at.nodes)} nodes are off, none was fenced")
@@ -156,16 +156,11 @@ class Maintenance:
         await self._approvals.licence(approval, intent)
 
     async def _view(self, via: tuple[str, ...]) -> HaView:
-        return ha_view(await self._get("cluster/ha/status/manager_status", via[0]))
+        return ha_view(await self._clients.get(MANAGER, via[0]))
 
     async def _manager(self, via: tuple[str, ...]) -> dict[str, Any]:
-        found = await self._get("cluster/ha/status/manager_status", via[0])
+        found = await self._clients.get(MANAGER, via[0])
         return found.get("manager_status") or {}
-
-    async def _get(self, path: str, node: str) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(
-            self._clients.threads, lambda: self._clients.api.get(path, node=node)
-        )
 
 
 def _runs(one: dict[str, Any]) -> bool:

@@ -6,7 +6,7 @@ say afterwards. Nothing here stops, starts or unlocks a guest.
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -115,18 +115,13 @@ class Migration:
         """The node's own word that QEMU runs there."""
         path = f"nodes/{node}/qemu/{vmid}/status/current"
         try:
-            current = await self._get(path, node)
+            current = await self._clients.get(path, node)
         except ApplicationError:
             return False
         return (current.get("status"), current.get("qmpstatus", "running")) == ("running", "running")
 
     async def _ha(self) -> HaView:
-        return ha_view(await self._get("cluster/ha/status/manager_status"))
-
-    async def _get(self, path: str, node: str | None = None) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(
-            self._clients.threads, lambda: self._clients.api.get(path, node=node)
-        )
+        return ha_view(await self._clients.get("cluster/ha/status/manager_status"))
 
 
 class _Watched:

@@ -40,7 +40,7 @@ class Placements:
 
         async def tried(what: str, read: Callable[[], Any], otherwise: Any) -> Any:
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._quick.threads, read)
+                return await self._quick.threaded(read)
             except ApplicationError:
                 unread.append(what)
                 return otherwise

@@ -41,6 +41,14 @@ class Clients:
     power: Callable[[Bmc], bool]
     threads: Executor
 
+    async def threaded(self, work: Callable[[], T]) -> T:
+        """A blocking call, beside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, work)
+
+    async def get(self, path: str, node: str | None = None) -> Any:
+        """What the cluster's API says, through that node or any other."""
+        return await self.threaded(lambda: self.api.get(path, node=node))
+
 
 class Vantage:
     """One vantage point: how it is asked, and what it said last."""
@@ -148,9 +156,6 @@ class Vantages:
 
     # --- how each is asked -------------------------------------------------------------------------------------
 
-    async def _threaded(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._clients.threads, work)
-
     def _votes(self, node: str) -> Callable[[], Awaitable[dict[str, Any]]]:
         async def ask() -> dict[str, Any]:
             # the command gives up first, and with it the connection that may be dead
@@ -177,7 +182,7 @@ class Vantages:
                 api.get("cluster/resources", node=node, type="vm"),
             )
 
-        return lambda: self._threaded(ask)
+        return lambda: self._clients.threaded(ask)
 
     def _witness(self, host: str) -> Callable[[], Awaitable[dict[str, Any]]]:
         async def ask() -> dict[str, Any]:
@@ -196,11 +201,11 @@ class Vantages:
             pod = array.pod(self._inventory.pod.name)
             return array_view(pod, link, array.initiators(), self._portals[name], iqns)
 
-        return lambda: self._threaded(ask)
+        return lambda: self._clients.threaded(ask)
 
     def _power(self, bmc: Bmc) -> Callable[[], Awaitable[dict[str, Any]]]:
         async def ask() -> dict[str, Any]:
-            return {"on": await self._threaded(lambda: self._clients.power(bmc))}
+            return {"on": await self._clients.threaded(lambda: self._clients.power(bmc))}
 
         return ask
 

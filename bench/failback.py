@@ -6,22 +6,18 @@ Figures go to var/bench-failback.json as well.
 """
 
 import asyncio
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from activities.clients import signatures
 from bench.figures import told
-from cluster.approval import statement
+from bench.stage import staged
 from runbooks.failback import Failback
 from runbooks.homecoming import FailbackReport, FailbackRequest
-from workers import follow, steer
-from workers.children import TWIN_READY, WORKER_READY, Child
-from workers.embedded import TemporalServer, free_port
+from workers import follow
+from workers.approve_commands import agree
 from workers.inventory_file import load
 from workers.lab_client import Control
 from workers.options import EXAMPLE
-from workflows.gate import Ballot, GateView
 
 GOAL = 1.3
 
@@ -33,38 +29,20 @@ async def measure() -> dict[str, Any]:
     homes = {
         f"vm:{guest.vmid}": node.name for guest, node in zip(inventory.guests, inventory.sites[1].nodes, strict=False)
     }
-    with tempfile.TemporaryDirectory() as folder:
-        state = Path(folder)
-        twin = Child("the twin", ["lab", "up", "--built", "-i", str(EXAMPLE)], log=state / "twin.log")
-        server = TemporalServer(database=state / "t.db", port=free_port(), ui_port=None, log=state / "log")
-        client = await server.start(print)
-        worker = None
-        try:
-            await twin.says(TWIN_READY, 120)
-            address = {"TEMPORAL_ADDRESS": server.address}
-            worker = Child("the worker", ["worker", "-i", str(EXAMPLE)], log=state / "worker.log", environment=address)
-            await worker.says(WORKER_READY)
-            signers = EXAMPLE.parent / inventory.approvals.allowed_signers
-            await asyncio.to_thread(signers.write_text, f'bench namespaces="quorate" {signatures.public(key)}\n')
-            request = FailbackRequest(site=inventory.sites[1].name, by="demo", homes=homes, mode="apply")
-            run = await follow.start_run(client, Failback, request, inventory.name, "runbooks")
-            busy = 0.0
-            async for look in follow.looks(run):
-                if look.parked:
-                    raise SystemExit("a step has parked: see the run")
-                if look.asked and not busy:
-                    view = GateView.model_validate(await run.query("gate"))
-                    said = statement(view.terms, "bench")
-                    busy = control.get("/status")["busy_seconds"]
-                    ballot = Ballot(text=said.text, signature=signatures.signed(said.text, key))
-                    await steer.tell(client, run.id, "approve", ballot)
-            busy = control.get("/status")["busy_seconds"] - busy
-            report = FailbackReport.model_validate((await follow.result(run, FailbackReport)).model_dump())
-        finally:
-            if worker is not None:
-                worker.stop()
-            twin.stop()
-            await server.stop()
+    async with staged() as (client, _):
+        signers = EXAMPLE.parent / inventory.approvals.allowed_signers
+        await asyncio.to_thread(signers.write_text, f"{signatures.line('bench', key)}\n")
+        request = FailbackRequest(site=inventory.sites[1].name, by="demo", homes=homes, mode="apply")
+        run = await follow.start_run(client, Failback, request, inventory.name, "runbooks")
+        busy = 0.0
+        async for look in follow.looks(run):
+            if look.parked:
+                raise SystemExit("a step has parked: see the run")
+            if look.asked and not busy:
+                busy = control.get("/status")["busy_seconds"]
+                await agree(client, run.id, "bench", key)
+        busy = control.get("/status")["busy_seconds"] - busy
+        report = FailbackReport.model_validate((await follow.result(run, FailbackReport)).model_dump())
     gate = next(step for step in report.steps if step.title.startswith("Bring "))
     last = max(step.at + step.took for step in report.steps)
     wall = (last - gate.at - gate.took).total_seconds()

@@ -5,14 +5,11 @@ as well.
 """
 
 import asyncio
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from bench.figures import cpu_seconds, told
+from bench.stage import staged
 from cluster.watching import watch_id
-from workers.children import TWIN_READY, WORKER_READY, Child
-from workers.embedded import TemporalServer, free_port
 from workers.inventory_file import load
 from workers.options import EXAMPLE
 from workers.watch_commands import ensure_watch
@@ -25,35 +22,20 @@ GOAL = 200
 async def measure() -> dict[str, Any]:
     """One healthy cluster, six nodes: CPU a second, and history that grows or does not."""
     inventory = load(EXAMPLE)
-    with tempfile.TemporaryDirectory() as folder:
-        state = Path(folder)
-        twin = Child("the twin", ["lab", "up", "--built", "-i", str(EXAMPLE)], log=state / "twin.log")
-        server = TemporalServer(database=state / "t.db", port=free_port(), ui_port=None, log=state / "log")
-        client = await server.start(print)
-        worker = None
-        try:
-            await twin.says(TWIN_READY, 120)
-            address = {"TEMPORAL_ADDRESS": server.address}
-            worker = Child("the worker", ["worker", "-i", str(EXAMPLE)], log=state / "worker.log", environment=address)
-            await worker.says(WORKER_READY)
-            idle = cpu_seconds(worker.pid)
-            await asyncio.sleep(20)
-            idle = (cpu_seconds(worker.pid) - idle) / 20
-            await ensure_watch(client, inventory, "runbooks")
-            watch = client.get_workflow_handle(watch_id(inventory.name))
-            await asyncio.sleep(WARM)
-            events = (await watch.describe()).history_length
-            before = cpu_seconds(worker.pid)
-            await asyncio.sleep(MEASURED)
-            busy = (cpu_seconds(worker.pid) - before) / MEASURED
-            state_ = await watch.query(ClusterWatch.state)
-            verdict = state_.verdict.kind if state_.verdict else "?"
-            grown = (await watch.describe()).history_length - events
-        finally:
-            if worker is not None:
-                worker.stop()
-            twin.stop()
-            await server.stop()
+    async with staged() as (client, worker):
+        idle = cpu_seconds(worker.pid)
+        await asyncio.sleep(20)
+        idle = (cpu_seconds(worker.pid) - idle) / 20
+        await ensure_watch(client, inventory, "runbooks")
+        watch = client.get_workflow_handle(watch_id(inventory.name))
+        await asyncio.sleep(WARM)
+        events = (await watch.describe()).history_length
+        before = cpu_seconds(worker.pid)
+        await asyncio.sleep(MEASURED)
+        busy = (cpu_seconds(worker.pid) - before) / MEASURED
+        state = await watch.query(ClusterWatch.state)
+        verdict = state.verdict.kind if state.verdict else "?"
+        grown = (await watch.describe()).history_length - events
     return {
         "verdict": verdict,
         "worker_without_a_watch_ms_per_second": round(idle * 1000, 2),

@@ -62,6 +62,9 @@ class Veto(Value):
     text: str
     safety: bool = False
 
+    def __str__(self) -> str:
+        return f"{'safety' if self.safety else 'comfort'}: {self.name}: {self.text}"
+
 
 class Terms(Value):
     """What a gate asks: this plan, under these conditions, in this run, until then."""

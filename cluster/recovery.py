@@ -94,12 +94,6 @@ class Frozen(Value):
         return Intent(where=where, what="set", target=target, detail=f"{self.field} {value}")
 
 
-class SwitchesWish(Value):
-    """What is on now, of all HA resources, the cluster's options and its backup jobs."""
-
-    cluster: str
-
-
 class SwitchesFinding(Finding):
     """What would move a guest by itself, each as it would be frozen."""
 

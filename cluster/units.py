@@ -4,6 +4,7 @@ Inside the program durations are ``timedelta`` and sizes are bytes; only the inv
 """
 
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated
 
@@ -50,6 +51,12 @@ def size(number: int) -> str:
 def counted(number: int, one: str, many: str | None = None) -> str:
     """So many of them: ``1 guest``, ``2 guests``; `many` where an s is not enough."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def shortly(texts: Iterable[str], most: int = 5) -> str:
+    """The first of them, and how many there are besides: ``a, b and 3 more``."""
+    known = list(texts)
+    return ", ".join(known[:most]) + (f" and {len(known) - most} more" if len(known) > most else "")
 
 
 def seconds(duration: timedelta) -> str:

@@ -84,7 +84,7 @@ class EvacuateSite(Runbook):
             homes=plan.homes,
             back=tuple(Back(sid=sid, ok=True, node=node) for sid, node in self._where.items()),
             approval=approval,
-            vetoes=tuple(f"{'safety' if one.safety else 'comfort'}: {one.name}: {one.text}" for one in plan.vetoes),
+            vetoes=tuple(map(str, plan.vetoes)),
             master=master,
         )
 

@@ -13,7 +13,6 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.facts import Watching
-    from activities.freeze import Freeze
     from activities.ha import Ha
     from activities.inventory import ClusterName, InventoryReader
     from activities.placement import Placements
@@ -22,11 +21,12 @@ with workflow.unsafe.imports_passed_through():
     from cluster.facts import Memory
     from cluster.forecast import Forecast, forecast
     from cluster.plan import Mode
-    from cluster.recovery import Back, FencingWish, FreezeWish, Frozen, RecoveryWish, SwitchesWish, ThawWish
+    from cluster.recovery import Back, FencingWish, RecoveryWish
     from cluster.units import counted
     from cluster.watching import SITE_GONE, Awaited, Suspected
     from runbooks.loss import Loss, Progress, SiteLossReport, SiteLossRequest, Timeline
     from runbooks.quarantine import Quarantine
+    from runbooks.switches import Switches
     from workflows.catalogue import About
     from workflows.incident import Incident
 
@@ -55,8 +55,7 @@ class SiteLoss(Incident):
     def __init__(self) -> None:
         super().__init__()
         self._times: Timeline | None = None
-        self._frozen: tuple[Frozen, ...] = ()
-        self._outstanding: dict[str, str] = {}
+        self._switches = Switches(self)
         self._back: dict[str, Back] = {}
         self._waiting: dict[str, str] = {}
         self._causes: dict[str, str] = {}
@@ -98,8 +97,8 @@ class SiteLoss(Incident):
             not_back=self._waiting,
             homes=loss.guests,
             unmanaged=loss.unmanaged,
-            frozen=self._frozen,
-            outstanding=self._outstanding,
+            frozen=self._switches.off,
+            outstanding=self._switches.outstanding,
         )
 
     @workflow.query(description="Measured times beside the forecast, and what is waited for")
@@ -116,9 +115,9 @@ class SiteLoss(Incident):
 
     async def landing(self) -> str:
         """Nothing is set back in a hurry: what is frozen makes nothing worse."""
-        if not self._frozen:
+        if not self._switches.off:
             return "Nothing is frozen."
-        return f"Frozen and to be set back by hand: {', '.join(map(str, self._frozen))}."
+        return f"Frozen and to be set back by hand: {', '.join(map(str, self._switches.off))}."
 
     @property
     def closing(self) -> str:
@@ -126,7 +125,7 @@ class SiteLoss(Incident):
         back = [one.sid for one in self._back.values() if one.ok]
         left = f"; not back: {', '.join(self._waiting)}" if self._waiting else ""
         came = counted(len(back), "guest is", "guests are")
-        return f"{came} back{left}; {counted(len(self._outstanding), 'switch', 'switches')} outstanding."
+        return f"{came} back{left}; {counted(len(self._switches.outstanding), 'switch', 'switches')} outstanding."
 
     # --- the clock ---------------------------------------------------------------------------------------------
 
@@ -182,14 +181,7 @@ class SiteLoss(Incident):
     async def nothing_worse(self, mode: Mode, loss: Loss) -> None:
         """Freeze before anything else: what comes back must not be met by a balancer."""
         skip = "guests may move by themselves during the incident"
-        whose = SwitchesWish(cluster=loss.inventory.name)
-        known = await self.step("What moves guests by itself is known", Freeze.known, whose, skip=skip)
-        if known is None or not known.on:
-            return
-        # kept before the first change: a worker that dies between change and answer takes nothing with it
-        self._frozen = known.on if mode is Mode.APPLY else ()
-        wish = FreezeWish(mode=mode, switches=known.on)
-        await self.step("What moves guests by itself is frozen", Freeze.freeze, wish, skip=skip)
+        await self._switches.freeze(mode, loss.inventory.name, skip=skip)
 
     async def survivor(self, loss: Loss) -> None:
         """Quorum and its margin, the pod, the paths."""
@@ -310,8 +302,6 @@ class SiteLoss(Incident):
     async def handed_over(self, mode: Mode, loss: Loss) -> None:
         """Set back what moves no guest; the rest is the failback's, which is one link away."""
         self.section("Hand over")
-        wish = ThawWish(mode=mode, frozen=self._frozen, placement=loss.memory.services)
-        found = await self.step("What was frozen is set back", Freeze.thaw, wish, skip="it stays frozen")
-        self._outstanding = found.outstanding if found else {str(one): "skipped" for one in self._frozen}
+        await self._switches.set_back(mode, loss.memory.services)
         home = f"/namespaces/{workflow.info().namespace}/workflows/start-workflow?workflowType=Failback"
         self._more_links.append(("Bring the guests home", f"{home}&taskQueue={workflow.info().task_queue}"))

@@ -8,7 +8,6 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.freeze import Freeze
     from activities.inventory import ClusterName, InventoryReader
     from activities.losses import Losses
     from activities.maintenance import Maintenance
@@ -19,11 +18,11 @@ with workflow.unsafe.imports_passed_through():
     from cluster.failback import HomePlan, LossRecord, LossRef, Move, MoveWish, plan_home
     from cluster.placement import PlacementWish
     from cluster.plan import Mode
-    from cluster.recovery import FreezeWish, Frozen, SwitchesWish, ThawWish
     from cluster.units import counted, seconds
     from runbooks.homecoming import FailbackReport, FailbackRequest, Homes, Moved
     from runbooks.quarantine import Quarantine
     from runbooks.site_work import site_nodes
+    from runbooks.switches import Switches
     from workflows.runbook import Runbook
 
 # A migration of a big guest over a slow link; HA itself sets no limit.
@@ -39,12 +38,10 @@ class WayHome:
         self._quarantine = Quarantine(run, homes.site, resting=resting)
         self._plan = HomePlan(moves=(), staying={})
         self._approval: Approval | None = None
-        self._frozen: tuple[Frozen, ...] = homes.record.off
+        self._switches = Switches(run, homes.record.off)
         self._moved: dict[str, Moved] = {}
         self._left: dict[str, str] = {}  # not moved by a person's answer
         self._vetoes: list[str] = []
-        self._restored: tuple[str, ...] = ()
-        self._outstanding: dict[str, str] = {}
 
     # --- the procedure -----------------------------------------------------------------------------------------
 
@@ -117,7 +114,7 @@ class WayHome:
             if not why:
                 return
             self._vetoes.append(why)
-        self._vetoes += [f"comfort: {veto.name}: {veto.text}" for veto in self._comfort()]
+        self._vetoes += map(str, self._comfort())
         self._approval = await self._run.gate(
             f"Bring {counted(len(plan.moves), 'guest')} home to {self._homes.site}",
             plan.intents,
@@ -145,16 +142,7 @@ class WayHome:
         """What would move the guests by itself meanwhile, first of all ``failback 1``, which undoes moves by hand."""
         if not self._plan.switches:
             return
-        whose = SwitchesWish(cluster=self._homes.inventory.name)
-        known = await self._run.step("What moves guests by itself is known", Freeze.known, whose)
-        # somebody may have switched one off while people were asked: that one is not ours to set back
-        ours = tuple(one for one in self._plan.switches if one in known.on)
-        if not ours:
-            return
-        # kept before the first change: a worker that dies between change and answer takes nothing with it
-        self._frozen = tuple(dict.fromkeys((*self._frozen, *ours)))
-        wish = FreezeWish(mode=Mode.APPLY, switches=ours)
-        await self._run.step("What moves guests by itself is frozen", Freeze.freeze, wish)
+        await self._switches.freeze(Mode.APPLY, self._homes.inventory.name, self._plan.switches)
 
     async def _release(self) -> None:
         """Out of maintenance, before the first guest and after people have agreed: it can itself move guests."""
@@ -208,23 +196,20 @@ class WayHome:
 
     async def _set_back(self) -> None:
         self._run.section("Set back")
-        if not self._frozen:
+        if not self._switches.off:
             self._run.record.line("Switches").end("done", "nothing was frozen", self._run.record.elapsed)
             return
-        wish = ThawWish(mode=Mode.APPLY, frozen=self._frozen, placement=self._homes.record.homes)
-        found = await self._run.step("What was frozen is set back", Freeze.thaw, wish, skip="it stays frozen")
-        self._restored = tuple(map(str, found.restored)) if found else ()
-        self._outstanding = found.outstanding if found else {str(one): "skipped" for one in self._frozen}
+        await self._switches.set_back(Mode.APPLY, self._homes.record.homes)
 
     async def landed(self) -> str:
         """The condition in which an abort leaves things."""
         home = f"At home: {', '.join(self._moved)}." if self._moved else "No guest was moved."
-        if not self._frozen or self._approval is None:
-            kept = f" Still off: {', '.join(map(str, self._frozen))}." if self._frozen else ""
+        if not self._switches.off or self._approval is None:
+            kept = f" Still off: {', '.join(map(str, self._switches.off))}." if self._switches.off else ""
             return f"{home}{kept}"
         await self._set_back()
-        left = f" Outstanding: {', '.join(self._outstanding)}." if self._outstanding else ""
-        return f"{home} {counted(len(self._restored), 'switch is', 'switches are')} set back.{left}"
+        left = f" Outstanding: {', '.join(self._switches.outstanding)}." if self._switches.outstanding else ""
+        return f"{home} {counted(len(self._switches.restored), 'switch is', 'switches are')} set back.{left}"
 
     @property
     def closing(self) -> str:
@@ -232,7 +217,7 @@ class WayHome:
         staying = {**self._plan.staying, **self._left}
         stays = f"; {counted(len(staying), 'stays', 'stay')}: {', '.join(staying)}" if staying else ""
         came = counted(len(self._moved), "guest is", "guests are")
-        left = counted(len(self._outstanding), "switch", "switches")
+        left = counted(len(self._switches.outstanding), "switch", "switches")
         return f"{came} at home{stays}; {left} outstanding."
 
     def report(self, request: FailbackRequest) -> FailbackReport:
@@ -247,8 +232,8 @@ class WayHome:
             staying={**self._plan.staying, **self._left},
             vetoes=tuple(dict.fromkeys(self._vetoes)),
             approval=self._approval,
-            restored=self._restored,
-            outstanding=self._outstanding,
+            restored=self._switches.restored,
+            outstanding=self._switches.outstanding,
         )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from asyncssh import SSHKey
 from rich.markup import escape
 from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError
@@ -19,7 +20,7 @@ from workers.errors import Unusable
 from workers.follow import PATIENCE, SILENT
 from workers.options import JsonOption, err, out
 from workers.run_commands import ME, RunArgument, plan_lines
-from workflows.gate import Ballot, GateView
+from workflows.ballot import Ballot, GateView
 
 By = Annotated[str, typer.Option(help="Your name on the list of approvers. Default: the user of this shell.")]
 Key = Annotated[
@@ -122,6 +123,13 @@ def _vote(
         return await steer.tell(await connect(), run, decision, ballot)
 
     out.print(escape(asyncio.run(sent())), soft_wrap=True)
+
+
+async def agree(client: Client, run: str, by: str, key: SSHKey) -> tuple[GateView, str]:
+    """Say yes with that key to what the run asks now: what was asked, and what became of it."""
+    view = await _gate(client, run)
+    said = statement(view.terms, by)
+    return view, await steer.tell(client, run, "approve", Ballot(text=said.text, signature=signed(said.text, key)))
 
 
 def sheet(view: GateView, said: Said) -> list[str]:

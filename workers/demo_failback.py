@@ -11,15 +11,14 @@ from typing import Any
 from temporalio.client import Client
 
 from activities.clients import signatures
-from cluster.approval import NAMESPACE, statement
 from cluster.inventory import Inventory
 from cluster.plan import Mode
 from runbooks.failback import Failback
 from runbooks.homecoming import FailbackReport, FailbackRequest
-from workers import follow, steer
+from workers import follow
+from workers.approve_commands import agree
 from workers.errors import Unusable
 from workers.story import Story
-from workflows.gate import Ballot, GateView
 
 OPERATOR = "demo-operator"
 
@@ -31,7 +30,7 @@ async def bring_home(
     """Follow a failback of the incident's guests, agree when it asks, and say how it went."""
     key = signatures.new_key()
     signers = inventory_path.parent / inventory.approvals.allowed_signers
-    await asyncio.to_thread(signers.write_text, f'{OPERATOR} namespaces="{NAMESPACE}" {signatures.public(key)}\n')
+    await asyncio.to_thread(signers.write_text, f"{signatures.line(OPERATOR, key)}\n")
     story.line(f"a demo key, made now and forgotten afterwards, may sign as {OPERATOR}: {signatures.fingerprint(key)}")
     request = FailbackRequest(site=inventory.sites[0].name, by="demo", incident=incident, mode=Mode.APPLY)
     run = await follow.start_run(client, Failback, request, inventory.name, queue)
@@ -43,10 +42,7 @@ async def bring_home(
             raise Unusable("a step of the failback has parked", "look at its page")
         if look.asked and not agreed:
             agreed = True
-            view = GateView.model_validate(await run.query("gate"))
-            said = statement(view.terms, OPERATOR)
-            ballot = Ballot(text=said.text, signature=signatures.signed(said.text, key))
-            answer = await steer.tell(client, run.id, "approve", ballot)
+            view, answer = await agree(client, run.id, OPERATOR, key)
             story.line(f"{OPERATOR} signs plan {view.digest} with the demo key: {answer}")
     return _figures(FailbackReport.model_validate((await follow.result(run, FailbackReport)).model_dump()))
 

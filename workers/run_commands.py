@@ -84,7 +84,7 @@ def plan(
         out.print(line, soft_wrap=True)
     name = wanted.about.name
     if report.planned:
-        out.print(f"[bold]{_changes(len(report.planned))} planned, none made; digest {report.digest}[/bold]")
+        out.print(f"[bold]{counted(len(report.planned), 'change')} planned, none made; digest {report.digest}[/bold]")
         where = f" -i {inventory}" if inventory else ""
         out.print(escape(f"to make exactly these: quorate run {name} --plan {report.digest}{where}"), soft_wrap=True)
     else:
@@ -116,13 +116,11 @@ def run(
     for line in report.skipped:
         out.print(f"[yellow]skipped[/yellow] {escape(line)}", soft_wrap=True)
     if report.changed:
-        out.print(f"[bold green]{_changes(report.changed)} made and proven in {report.seconds:.1f} s[/bold green]")
+        out.print(
+            f"[bold green]{counted(report.changed, 'change')} made and proven in {report.seconds:.1f} s[/bold green]"
+        )
     else:
         out.print(f"[bold green]nothing to change: everything is as wished[/bold green] ({report.seconds:.1f} s)")
-
-
-def _changes(number: int) -> str:
-    return counted(number, "change")
 
 
 def _request(runbook: type[Runbook], known: Inventory, given: str | None, **fields: Any) -> RunbookRequest:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from cluster.units import seconds
+from cluster.units import counted, seconds
 from workers.follow import Look
 from workflows.page import SIGNS, StepRecord
 
@@ -64,7 +64,7 @@ class Story:
         line.append(f" {SIGNS[step.state]} ", style=_STYLE.get(step.state, "yellow"))
         line.append(step.title, style="bold" if step.changed else "")
         line.append(f"  {step.finding}", style="" if step.changed else "dim")
-        notes = [f"{step.changes} changes" if step.changes != 1 else "1 change"] if step.changed else []
+        notes = [counted(step.changes, "change")] if step.changed else []
         if step.took and step.state not in ("parked", "asked"):  # a step that waits has taken no time yet
             notes.append(seconds(step.took))
         if notes:

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from pydantic import BaseModel, ConfigDict
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
@@ -29,49 +28,18 @@ with workflow.unsafe.imports_passed_through():
         still,
     )
     from cluster.gate import Gate
-    from cluster.plan import Finding, Intent, digest
+    from cluster.plan import Intent, digest
     from cluster.units import counted
+    from workflows.ballot import Ballot, Checked, GateView
     from workflows.failures import reason
+    from workflows.gate_page import asks
     from workflows.operator import Abort
-    from workflows.page import safe
     from workflows.record import Line
     from workflows.steps import RETRY, Steps
 
 VERIFY = "approvals.verify"
 CHECKED_WITHIN = timedelta(minutes=1)
-SHOWN, LISTED = 200, 5
 NOTHING_ASKED = "no gate is open in this run: nothing is asked yet"
-
-
-class Ballot(BaseModel):
-    """A vote: signed, ``{"text": "…", "signature": "…"}``, or claimed, ``{"by": "ana", "plan": "0123…"}``."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    text: str | None = None
-    signature: str | None = None
-    by: str | None = None
-    plan: str | None = None
-    waives: tuple[str, ...] = ()
-
-
-class Checked(Finding):
-    """What the activity answers: a proof for each vote, and the names on the list."""
-
-    proofs: tuple[Proof, ...] = ()
-    listed: tuple[str, ...] = ()
-
-
-class GateView(BaseModel):
-    """What an approver has to see: what is asked, what speaks against it, who has said what."""
-
-    terms: Terms
-    digest: str
-    outcome: str
-    missing: str
-    yes: tuple[str, ...]
-    planned: tuple[Intent, ...]
-    unsigned: str
 
 
 class Gated(Steps):
@@ -159,18 +127,7 @@ class Gated(Steps):
     @workflow.query(name="gate", description="The open gate: what is asked, what is missing")
     def gate_view(self) -> GateView | None:
         """None when no gate was opened yet."""
-        gate = self._gate
-        if gate is None:
-            return None
-        return GateView(
-            terms=gate.terms,
-            digest=gate.terms.digest,
-            outcome=gate.outcome,
-            missing=gate.missing,
-            yes=tuple(f"{name}{' (claimed)' if vote.claimed else ''}" for name, vote in gate.yes.items()),
-            planned=gate.planned[:SHOWN],
-            unsigned=gate.policy.unsigned,
-        )
+        return GateView.of(self._gate) if self._gate else None
 
     @workflow.query(name="approvals", description="Every vote so far, and what became of it")
     def approvals(self) -> list[Audit]:
@@ -339,25 +296,3 @@ class Gated(Steps):
     def _asking(self) -> Gate | None:
         """The gate that is open now."""
         return self._gate if self._gate is not None and self._gate.outcome == "open" else None
-
-
-def asks(gate: Gate, run: str, refused: Sequence[Audit] = ()) -> str:
-    """What the page says of an open gate."""
-    terms = gate.terms
-    yes = ", ".join(f"{name}{' (claimed)' if vote.claimed else ''}" for name, vote in gate.yes.items())
-    lines = [
-        f"- until {terms.until:%Y-%m-%d %H:%M} UTC; silence is a no",
-        f"- plan `{terms.digest}`, {counted(len(gate.planned), 'change')}, asked for by {terms.requester}",
-    ]
-    lines += [f"  - {safe(str(change))}" for change in gate.planned[:LISTED]]
-    lines += [f"  - and {len(gate.planned) - LISTED} more"] if len(gate.planned) > LISTED else []
-    lines += [f"- risk: {safe(terms.risk)}"] if terms.risk else []
-    lines += [
-        f"- {'safety' if veto.safety else 'comfort'} veto `{veto.name}`: {safe(veto.text)}" for veto in terms.vetoes[:4]
-    ]
-    lines += [f"- said yes: {yes}"] if yes else []
-    if refused:
-        votes = counted(len(refused), "vote was", "votes were")
-        lines.append(f"- {votes} refused, the last one: {safe(str(refused[-1]))}")
-    ways = f"Look, sign and send: `quorate approve {run}`, or `quorate reject {run}`."
-    return "\n".join([*lines, "", ways]) + "\n\n"

@@ -95,7 +95,7 @@ class Runbook(Gated):
         *,
         within: timedelta = ...,
         attempt: timedelta | None = ...,
-        skip: str,
+        skip: str | None,
     ) -> Found | None: ...
 
     async def step(

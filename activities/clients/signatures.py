@@ -24,6 +24,11 @@ def public(key: asyncssh.SSHKey) -> str:
     return " ".join(key.export_public_key().decode().split()[:2])
 
 
+def line(name: str, key: asyncssh.SSHKey) -> str:
+    """What stands for that person in a list of signers."""
+    return f'{name} namespaces="{NAMESPACE}" {public(key)}'
+
+
 def signed(text: str, key: asyncssh.SSHKey) -> str:
     """The armored signature of that text, in our namespace."""
     return asyncssh.create_sshsig(key, text.encode(), namespace=NAMESPACE).decode()

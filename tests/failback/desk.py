@@ -22,8 +22,8 @@ from tests.twin import inventory_file
 from workers.bootstrap import bootstrap
 from workers.inventory_file import load
 from workers.run import FAILURES, SANDBOX, activities
+from workflows.ballot import GateView
 from workflows.claim import Claim
-from workflows.gate import GateView
 
 POLICY = "  needed: 2\n  within: 1h\n  revoked_keys: revoked\n"
 

@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.clients import signatures
 from cluster.approval import Decision, statement
-from workflows.gate import GateView
+from workflows.ballot import GateView
 
 Run = WorkflowHandle[Any, Any]
 
@@ -23,7 +23,7 @@ class Person:
     @property
     def line(self) -> str:
         """Their line in the list of approvers."""
-        return f'{self.name} namespaces="quorate" {signatures.public(self.key)}'
+        return signatures.line(self.name, self.key)
 
     def signs(self, text: str) -> dict[str, str]:
         """The ballot that they send."""

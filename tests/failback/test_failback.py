@@ -4,16 +4,12 @@ import asyncio
 
 from runbooks.homecoming import FailbackReport
 from tests.failback.conftest import Begin
+from tests.failback.lasting_stops import asked
 from tests.failback.people import Person
 from tests.incidents.conftest import Site, ended
-from tests.runs import steps, until
+from tests.runs import steps
 from workers.follow import looks
 from workflows.page import SIGNS
-
-
-async def asked(run) -> None:
-    """Until its gate is open."""
-    await until(run, lambda found: any(step.state == "asked" for step in found), "the gate")
 
 
 async def _told(run) -> list[str]:
