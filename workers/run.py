@@ -91,9 +91,11 @@ WATCHERS = 32
 FAILURES: list[type[BaseException]] = [ValidationError]
 
 
-def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> list[Callable[..., Any]]:
+def activities(
+    inventory: Inventory, base: Path, hooks: Sequence[str] = (), folders: Sequence[Path] = ()
+) -> list[Callable[..., Any]]:
     """All activities, bound to the clients of that inventory; `base` is the folder its paths count from."""
-    secrets = Secrets(base)
+    secrets = Secrets(base, folders)
     arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
     quick = _quick(inventory, secrets)
     rooms = (
@@ -109,7 +111,7 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
         Lvm(ssh),
         Watching(inventory, quick),
         Ha(quick, inventory.speed),
-        approvals := Approvals(inventory.approvals, secrets),
+        approvals := Approvals(inventory.approvals, secrets, cluster=inventory.name),
         Losses(),
         Migration(quick, api, approvals, inventory.speed),
         Placements(api, quick),
@@ -149,7 +151,7 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
         client,
         task_queue=settings.task_queue,
         workflows=[*ALL_RUNBOOKS, Claim, ClusterWatch],
-        activities=activities(inventory, base, settings.hooks),
+        activities=activities(inventory, base, settings.hooks, settings.secrets),
         activity_executor=ThreadPoolExecutor(settings.activities, thread_name_prefix="activity"),
         max_concurrent_activities=settings.activities,
         max_cached_workflows=settings.cached_workflows,
