@@ -9,8 +9,8 @@ from temporalio.exceptions import ApplicationError
 
 from activities.errors import NotYet, Refuted
 from activities.parsing.links import parse_links
-from activities.parsing.multipath import parse_maps
 from activities.parsing.votes import VoteCount, parse_votes
+from activities.paths import usable_paths, volume_wwid
 from activities.storage import active_volumes
 from cluster.inventory import Inventory
 from cluster.plan import Finding
@@ -99,10 +99,14 @@ class Survivor:
 
     @activity.defn(name="survivor.paths")
     async def paths(self, which: SiteName) -> Finding:
-        """Every node of the site has usable paths to its own array."""
+        """Every node of the site has usable paths to the pod's volume through its own array."""
         site = self._inventory.site(which.site)
         lun = self._inventory.pod.volume.luns[site.array]
-        counts = await asyncio.gather(*(self._usable(node.name, lun) for node in site.nodes))
+        names = (site.array, self._inventory.peer(site.array).name)
+        wwid = await asyncio.to_thread(volume_wwid, self._arrays, names, self._inventory.volume_name)
+        counts = await asyncio.gather(
+            *(usable_paths(self._ssh, node.name, wwid, lun, limit=PATHS_LIMIT) for node in site.nodes)
+        )
         found = dict(zip((node.name for node in site.nodes), counts, strict=True))
         if without := [node for node, count in found.items() if count == 0]:
             raise NotYet(f"{', '.join(without)}: no usable path to {site.array}")
@@ -149,11 +153,6 @@ class Survivor:
             raise Refuted(f"corosync links are disconnected on {said}")
         links = {count.links for count in counts.values()}
         return Finding(finding=f"{min(links)} links each, connected to every other node")
-
-    async def _usable(self, node: str, lun: int) -> int:
-        text = await self._ssh.read(node, "multipath", "-ll", limit=PATHS_LIMIT)
-        maps = parse_maps(text)
-        return max((found.usable(50, lun) for found in maps), default=0)
 
 
 def _margin(margin: int, site: str, *, device: bool) -> str:

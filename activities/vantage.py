@@ -189,7 +189,8 @@ class Vantages:
         cluster = self._inventory.name
 
         async def ask() -> dict[str, Any]:
-            text = await self._clients.ssh.read(host, "corosync-qnetd-tool", "-l", "-c", cluster, limit=self._limit * 0.9)
+            command = ("corosync-qnetd-tool", "-l", "-c", cluster)
+            text = await self._clients.ssh.read(host, *command, limit=self._limit * 0.9)
             return {"clients": parse_clients(text, cluster)}
 
         return ask

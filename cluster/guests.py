@@ -57,6 +57,11 @@ class GuestId(Value):
         return (current.get("status"), current.get("qmpstatus")) == ("running", "running")
 
     @property
+    def live(self) -> bool:
+        """HA moves it while it runs; it stops a container and starts it on the other node."""
+        return self.kind == "vm"
+
+    @property
     def process(self) -> str:
         """What runs where it runs, for people."""
         return "QEMU" if self.kind == "vm" else "the container"
