@@ -26,6 +26,7 @@ from cluster.recovery import (
     waits_for,
 )
 from cluster.units import shortly
+from cluster.volumes import holders
 
 if TYPE_CHECKING:
     from activities.vantage import Clients
@@ -96,17 +97,14 @@ class Ha:
         current = await self._clients.get(f"{path}/status/current", node)
         if not guest.runs(current):
             return ""
-        holders = await self._open_on(guest, wish)
-        if set(holders) != {node}:
+        found = await active_volumes(self._clients.ssh, wish.survivors, wish.vg, limit=10.0)
+        held = holders(found, guest.owns)
+        if held.unknown or held.open != (node,):
             return ""
         proof = f"{guest.process} runs, its volume is open on {node} alone"
         if current.get("agent"):
             proof += ", agent answers" if await self._agent(path) else ", agent does not answer yet"
         return proof
-
-    async def _open_on(self, guest: GuestId, wish: RecoveryWish) -> list[str]:
-        found = await active_volumes(self._clients.ssh, wish.survivors, wish.vg, limit=10.0)
-        return [node for node, names in found.items() if any(names[name] for name in names if guest.owns(name))]
 
     async def _agent(self, path: str) -> bool:
         try:

@@ -19,6 +19,7 @@ from activities.storage import active_volumes
 from cluster.failback import Move, MoveFinding, MoveWish
 from cluster.guests import GuestId
 from cluster.recovery import HaView, Service
+from cluster.volumes import holders
 
 if TYPE_CHECKING:
     from activities.approvals import Approvals
@@ -102,9 +103,8 @@ class Migration:
         if not await self.runs_on(move.home, move.guest):
             return f"{move.guest.process} does not run on {move.home}"
         found = await active_volumes(self._clients.ssh, wish.nodes, wish.vg, limit=LIMIT)
-        holders = [node for node, names in found.items() if any(move.guest.owns(name) for name in names)]
-        if holders != [move.home]:
-            return f"its volume is active on {', '.join(holders) or 'no node'}"
+        if lacking := holders(found, move.guest.owns).lacks(move.home):
+            return lacking
         wwid = await self._clients.threaded(lambda: volume_wwid(self._clients.arrays, wish.arrays, wish.volume))
         if not await usable_paths(self._clients.ssh, move.home, wwid, wish.lun, limit=LIMIT):
             return f"{move.home} has no optimized path to its own array"

@@ -23,8 +23,10 @@ _REPORT = ("--reportformat", "json", "--units", "b", "--nosuffix")
 _VGS = ("vgs", *_REPORT, "-o", "vg_name,pv_name,vg_size,vg_free")
 
 
-async def active_volumes(ssh: "SshHosts", nodes: Sequence[str], vg: str, *, limit: float) -> dict[str, dict[str, bool]]:
-    """Node to the group's volumes that are active there, true where one is open as well.
+async def active_volumes(
+    ssh: "SshHosts", nodes: Sequence[str], vg: str, *, limit: float
+) -> dict[str, dict[str, bool | None]]:
+    """Node to the group's volumes that are active there: true where one is open as well, None where LVM does not know.
 
     `limit` in seconds for each node; one that fails is an error.
     """
