@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from activities.errors import NotFound, Unreachable
-from activities.parsing.multipath import parse_maps
+from activities.parsing.multipath import Map, parse_maps
 
 if TYPE_CHECKING:
     from activities.clients.purity import Arrays
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 # The NAA prefix of every FlashArray volume, before its serial number (reference: flasharray-rest §6.3).
 VENDOR = "3624a9370"
-OPTIMIZED = 50  # multipath's priority of the paths that ALUA calls optimized
+# multipath's priorities of what the arrays advertise through ALUA (reference: flasharray-rest §6.3).
+OPTIMIZED, NON_OPTIMIZED = 50, 10
 
 
 def wwid_of(serial: str) -> str:
@@ -35,7 +36,15 @@ def volume_wwid(arrays: "Arrays", names: Sequence[str], volume: str) -> str:
     raise Unreachable("no array is known")
 
 
+async def map_of(ssh: "SshHosts", node: str, wwid: str, *, limit: float | None = None) -> Map | None:
+    """The node's multipath device of that WWID; None where multipath knows none, or has it blacklisted."""
+    answer = await ssh.run(node, "multipath", "-ll", wwid, limit=limit)
+    if not answer.ok and not answer.stdout.strip() and not answer.stderr.strip():
+        return None  # a blacklisted WWID is an error to multipath, without a word
+    return next((found for found in parse_maps(answer.or_rejected().stdout) if found.wwid == wwid), None)
+
+
 async def usable_paths(ssh: "SshHosts", node: str, wwid: str, lun: int, *, limit: float) -> int:
     """The node's usable optimized paths to the volume at that LUN; none where multipath does not know it."""
-    maps = parse_maps(await ssh.read(node, "multipath", "-ll", wwid, limit=limit))
-    return next((found.usable(OPTIMIZED, lun) for found in maps if found.wwid == wwid), 0)
+    found = await map_of(ssh, node, wwid, limit=limit)
+    return found.usable(OPTIMIZED, lun) if found else 0
