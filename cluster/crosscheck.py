@@ -76,7 +76,7 @@ def _unknown_names(inventory: Inventory) -> Iterator[Problem]:
         if site.name.lower() in _PLACES:
             yield (
                 ("sites", s, "name"),
-                f"{site.name} is what the place outside the sites is called: choose another name",
+                f"{site.name} is what a place outside is called: choose another name",
             )
     for s, site in enumerate(inventory.sites):
         if site.array not in arrays:
