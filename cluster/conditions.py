@@ -14,29 +14,45 @@ from cluster.inventory import Inventory, Site
 # The gravest first: what a person has to know before anything else.
 Kind = Literal[
     "quorum-lost",
+    "storage-elsewhere",
+    "pod-offline",
     "sites-parted",
     "site-lost",
     "site-isolated",
     "node-lost",
     "undetermined",
     "array-lost",
+    "pod-unstretched",
+    "paths-lost",
     "witness-lost",
+    "votes-changed",
     "replication-lost",
+    "ha-error",
+    "ha-impaired",
     "mediator-lost",
+    "links-down",
+    "storage-inactive",
+    "replication-degraded",
     "resyncing",
     "paths-degraded",
+    "blind",
+    "not-deployed",
     "healthy",
 ]
 GRAVITY: tuple[Kind, ...] = get_args(Kind)
 
 
 class Condition(BaseModel):
-    """One thing that is so. `where` names sites, nodes, arrays; `unless` is what would change the mind."""
+    """One thing that is so. `where` names sites, nodes, arrays, guests; `unless` is what would change the mind.
+
+    `case` tells apart what has the same name and needs other advice; it is no part of the key.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     kind: Kind
     where: tuple[str, ...] = ()
+    case: str = ""
     reasons: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
 

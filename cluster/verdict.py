@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, ConfigDict
 
 from cluster.conditions import (
+    GRAVITY,
     Condition,
     Kind,
     doubt,
@@ -26,9 +27,14 @@ from cluster.evidence import FORGETS, client_numbers, clients_of, found_dark, se
 from cluster.facts import Facts, Memory, VotesLook
 from cluster.inventory import Inventory, Site
 
-# Six turns within five minutes are no incident that anybody understands.
-FLAPPING, WITHIN = 6, timedelta(minutes=5)
-FLAPS = ("flapping",)
+# A condition that has come and gone so often within five minutes is unsteady.
+UNSTEADY, WITHIN = 6, timedelta(minutes=5)
+# The case of a condition that is told although it is not seen just now.
+HELD = "held"
+# What is no condition of its own: it neither comes nor goes.
+UNCOUNTED: tuple[Kind, ...] = ("undetermined", "healthy")
+# Losses of nodes are never held: what is back is told as back.
+_LEAST = GRAVITY.index("undetermined")
 
 
 class Verdict(BaseModel):
@@ -70,28 +76,59 @@ def judge(facts: Facts, memory: Memory, inventory: Inventory) -> Verdict:
     if not settling:
         found += witness_conditions(quorate, facts, inventory)
         found += [one for one in storage_conditions(facts, alive, inventory) if not explained(one, lost, inventory)]
+    found = _damped(found, memory, facts.at, inventory.speed)
     ranked = sorted(found, key=lambda condition: condition.gravity)
     main = ranked[0] if ranked else Condition(kind="healthy", reasons=_well(views, inventory))
-    verdict = Verdict(main=main, also=tuple(ranked[1:]), silent=facts.silent, settling=settling)
-    return _unless_flapping(verdict, memory, facts.at, inventory.speed)
+    return Verdict(main=main, also=tuple(ranked[1:]), silent=facts.silent, settling=settling)
 
 
 def turned(memory: Memory, verdict: Verdict, now: datetime) -> Memory:
-    """Remember when the judgement changed. What is still settling is no judgement, and flapping hides one."""
-    judged = verdict.also[0] if verdict.main.where == FLAPS else verdict.main
-    if verdict.settling or judged.key == memory.judged:
+    """Remember what stands, and when each condition came or went. What is still settling is no judgement."""
+    if verdict.settling:
         return memory
-    turns = tuple(turn for turn in (*memory.turns, now) if now - turn < WITHIN) if memory.judged else ()
-    return memory.model_copy(update={"judged": judged.key, "steady": now, "turns": turns})
+    told = (verdict.main, *verdict.also)
+    standing = tuple(sorted(one.key for one in told if one.kind not in UNCOUNTED and one.case != HELD))
+    changes = {key: kept for key, times in memory.changes.items() if (kept := _recent(times, now))}
+    if memory.judged:
+        for key in {*standing} ^ {*memory.standing}:
+            changes[key] = (*changes.get(key, ()), now)
+    update: dict[str, object] = {"standing": standing, "changes": dict(sorted(changes.items()))}
+    if verdict.main.key != memory.judged:
+        update |= {"judged": verdict.main.key, "steady": now}
+    return memory.model_copy(update=update)
 
 
-def _unless_flapping(verdict: Verdict, memory: Memory, now: datetime, speed: float) -> Verdict:
-    recent = [turn for turn in memory.turns if (now - turn) * speed < WITHIN]
-    if len(recent) < FLAPPING or verdict.kind in ("healthy", "undetermined"):
-        return verdict
-    said = f"the judgement has changed {len(recent)} times in five minutes, now: {verdict.sentence}"
-    unsure = doubt(*FLAPS, said, unless="it stays the same for five minutes")
-    return verdict.model_copy(update={"main": unsure, "also": (verdict.main, *verdict.also)})
+def _recent(times: tuple[datetime, ...], now: datetime) -> tuple[datetime, ...]:
+    return tuple(when for when in times if now - when < WITHIN)
+
+
+def _damped(found: list[Condition], memory: Memory, now: datetime, speed: float) -> list[Condition]:
+    """The same, with what is unsteady said to be so. A lesser condition that blinks is told until it stays away.
+
+    Damping is of each condition alone, and never upward: what is proven is told at once, whatever else blinks.
+    """
+    told = {one.key for one in found}
+    held = [key for key in memory.changes if key not in told and (one := _named(key)) and one.gravity > _LEAST]
+    damped = []
+    for one in (*found, *filter(None, map(_named, held))):
+        times = [when for when in memory.changes.get(one.key, ()) if (now - when) * speed < WITHIN]
+        said = f"unsteady: {len(times)} changes in 5 min"
+        if len(times) < UNSTEADY:
+            if one.key in told:
+                damped.append(one)
+        elif one.key in told:
+            damped.append(one.model_copy(update={"reasons": (*one.reasons, said)}))
+        else:
+            damped.append(one.model_copy(update={"reasons": (f"{said}; it is not seen just now",)}))
+    return damped
+
+
+def _named(key: str) -> Condition | None:
+    """The condition of that key, as it is held; None for a key of another version."""
+    kind, *where = key.split(" ")
+    if kind not in GRAVITY:
+        return None
+    return Condition(kind=kind, where=tuple(where), case=HELD, unless=("it stays away for five minutes",))
 
 
 # --- membership ----------------------------------------------------------------------------------------------------
