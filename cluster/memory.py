@@ -17,8 +17,8 @@ from cluster.nouns import Value
 
 # A worker that dies is noticed ten seconds later by Temporal, and another one goes on.
 HANDED_OVER = timedelta(seconds=15)
-# Three of the usual rounds, a slow answer and a handing over.
-ROUNDS = timedelta(seconds=63) + HANDED_OVER
+# How far apart two looks of one series may be where no rhythm is said; a watch says its own (`rounds`).
+ROUNDS = timedelta(minutes=15)
 # Names in `Memory.as_of`, beside guests (``300``) and services (``vm:300``).
 MASTER, SERVICES, GUESTS = "master", "services", "guests"
 # While HA fences and recovers, its own view of a service's place says where it is not any more.

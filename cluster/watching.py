@@ -5,11 +5,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cluster.conditions import Condition, Kind
+from cluster.conditions import SITE_GONE, Condition, Kind, lost_site
 from cluster.facts import Memory
 from cluster.nouns import Value
 from cluster.plan import Finding
 from cluster.verdict import Verdict
+
+__all__ = ["SITE_GONE", "lost_site"]
 
 
 class WatchWish(Value):
@@ -130,21 +132,8 @@ def watch_id(cluster: str) -> str:
     return f"watch/{cluster}"
 
 
-# All hosts of a site are out of the quorate part: HA gives them up, whether they are dark, cut off or alive, and
-# whatever their array does.
-SITE_GONE: tuple[Kind, ...] = ("site-lost", "site-isolated", "sites-parted")
 # No incident is opened for these.
 CALM: tuple[Kind, ...] = ("healthy", "not-deployed")
-
-
-def lost_site(condition: Condition) -> str:
-    """The site whose hosts HA gives up; empty when the condition is no loss of a site.
-
-    Parted sites are named with the one that has the quorum first.
-    """
-    if condition.kind not in SITE_GONE:
-        return ""
-    return condition.where[-1]
 
 
 def site_losses(verdict: Verdict) -> dict[str, Condition]:
