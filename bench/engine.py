@@ -22,10 +22,11 @@ from temporalio.worker import Worker
 from bench.figures import resident, told
 
 with workflow.unsafe.imports_passed_through():
+    from activities.attempt import OFTEN
     from cluster.plan import Finding, Mode
     from workers.connect import connect
     from workers.embedded import TemporalServer, free_port
-    from workers.pulse import EVERY, Pulse
+    from workers.pulse import Pulse
     from workers.run import FAILURES, SANDBOX
     from workers.settings import Settings
     from workflows.catalogue import About, RunbookReport, RunbookRequest
@@ -103,7 +104,7 @@ async def work() -> None:
         workflow_runner=SANDBOX,
         workflow_failure_exception_types=FAILURES,
         interceptors=[Pulse()],
-        max_heartbeat_throttle_interval=EVERY,
+        max_heartbeat_throttle_interval=OFTEN,
     ):
         await asyncio.Event().wait()
 

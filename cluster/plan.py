@@ -8,6 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -46,15 +47,21 @@ class Intent(BaseModel):
         return f"{self.where}: {self.what} {self.target}" + (f" ({self.detail})" if self.detail else "")
 
 
+# How a finding stands to the title of its step: it says the title's sentence, it warns, or the title does not apply.
+Mark = Literal["done", "warned", "unneeded"]
+
+
 class Finding(BaseModel):
     """What one step established. `finding` is the line a person reads; steps add their evidence as fields.
 
-    `changes` are made in apply mode and only intended in plan mode; `changed` is true only for made ones.
+    `mark` is "done" only where the finding says what the title says. `changes` are made in apply mode and only intended
+    in plan mode; `changed` is true only for made ones.
     """
 
     model_config = ConfigDict(frozen=True)
 
     finding: str
+    mark: Mark = "done"
     changed: bool = False
     changes: tuple[Intent, ...] = ()
 

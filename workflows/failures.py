@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.exceptions import TimeoutError as StepTimeout
 
+from activities.errors import NEVER_RETRIED
 from cluster.plan import Made
 
 
@@ -23,6 +24,14 @@ def reason(error: ActivityError) -> tuple[str, str]:
             "nothing was reported within the step's time: its worker is gone, or it was paused too long",
         )
     return type(cause).__name__, str(cause)
+
+
+def may_pass(error: ActivityError) -> bool:
+    """It may be otherwise at the next attempt: no answer, not yet, a worker that is gone; no final word."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        return not cause.non_retryable and cause.type not in NEVER_RETRIED
+    return isinstance(cause, StepTimeout)
 
 
 def made_by(error: ActivityError) -> Made:

@@ -14,7 +14,7 @@ from cluster.units import seconds
 
 LIMIT = 3000
 
-State = Literal["running", "waiting", "parked", "asked", "done", "warned", "skipped", "stopped", "failed"]
+State = Literal["running", "waiting", "parked", "asked", "done", "warned", "unneeded", "skipped", "stopped", "failed"]
 SIGNS: dict[State, str] = {
     "running": "…",
     "waiting": "‖",
@@ -22,6 +22,7 @@ SIGNS: dict[State, str] = {
     "asked": "✎",
     "done": "✓",
     "warned": "!",
+    "unneeded": "–",
     "skipped": "↷",
     "stopped": "■",
     "failed": "✗",
@@ -30,17 +31,26 @@ OPEN: tuple[State, ...] = ("running", "waiting", "parked", "asked")
 
 
 class StepRecord(BaseModel):
-    """One line of the page. `at` counts from the start of the run."""
+    """One line of the page. `at` counts from the start of the run.
+
+    `waiting` is what is said instead of the title until the step has ended: a title is a fact, and not one yet.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     title: str
+    waiting: str = ""
     state: State
     at: timedelta
     took: timedelta = timedelta()
     finding: str = ""
     changed: bool = False
     changes: int = 0
+
+    @property
+    def says(self) -> str:
+        """What the line is called now: the title once the step has ended, what is waited for until then."""
+        return self.waiting if self.waiting and self.state in OPEN else self.title
 
 
 class Section(BaseModel):
@@ -57,7 +67,7 @@ class Section(BaseModel):
     @property
     def well(self) -> bool:
         """Every step is done as it was meant."""
-        return all(step.state == "done" for step in self.steps)
+        return all(step.state in ("done", "unneeded") for step in self.steps)
 
 
 class Question(BaseModel):
@@ -141,7 +151,7 @@ def _newest(sections: Sequence[Section], room: int) -> tuple[list[str], int]:
 
 def _row(step: StepRecord) -> str:
     took = _unbroken(seconds(step.took)) if step.took else ""
-    return f"| {clock(step.at)} | {SIGNS[step.state]} | {safe(step.title)} | {took} | {safe(_finding(step))} |\n"
+    return f"| {clock(step.at)} | {SIGNS[step.state]} | {safe(step.says)} | {took} | {safe(_finding(step))} |\n"
 
 
 def _finding(step: StepRecord) -> str:
@@ -184,7 +194,7 @@ def _code(text: str) -> str:
 def story(sections: Sequence[Section]) -> list[str]:
     """The run as lines of plain text: what a terminal shows and a test reads."""
     return [
-        f"{SIGNS[step.state]} {step.title}: {_finding(step)}" + (f" [{seconds(step.took)}]" if step.took else "")
+        f"{SIGNS[step.state]} {step.says}: {_finding(step)}" + (f" [{seconds(step.took)}]" if step.took else "")
         for section in sections
         for step in section.steps
     ]

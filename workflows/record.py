@@ -13,12 +13,12 @@ from workflows.page import OPEN, Section, State, StepRecord
 class Line:
     """One step: its line on the page, filled in as it goes."""
 
-    def __init__(self, title: str, section: Section, began: timedelta) -> None:
+    def __init__(self, title: str, section: Section, began: timedelta, waiting: str = "") -> None:
         self.title = title
         self._section, self._index, self._began = section, len(section.steps), began
         self._earlier = Made()
         self.finding: Finding | None = None
-        section.steps.append(StepRecord(title=title, state="running", at=began))
+        section.steps.append(StepRecord(title=title, waiting=waiting, state="running", at=began))
 
     @property
     def said(self) -> str:
@@ -46,7 +46,7 @@ class Line:
             changes = self._earlier.and_then(found.changes)
             found = found.model_copy(update={"changes": changes, "changed": bool(changes)})
         self.finding, self._earlier = found, Made()
-        self.set("done", found.finding, took=at - self._began, changed=found.changed, changes=len(found.changes))
+        self.set(found.mark, found.finding, took=at - self._began, changed=found.changed, changes=len(found.changes))
         return found
 
     @property
@@ -83,10 +83,10 @@ class Record:
         self.sections.append(Section(title=title, rehearsal=rehearsal, folds=folds))
         return self.sections[-1]
 
-    def line(self, title: str) -> Line:
-        """A new step in the current section."""
+    def line(self, title: str, waiting: str = "") -> Line:
+        """A new step in the current section; `waiting` is what it is called until it has ended."""
         section = self.sections[-1] if self.sections else self.section("Start")
-        line = Line(title, section, self.elapsed)
+        line = Line(title, section, self.elapsed, waiting)
         self._lines.setdefault(len(self.sections) - 1, []).append(line)
         return line
 

@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.page import Section, Sheet, render
     from workflows.plans import differences
     from workflows.record import Line
-    from workflows.steps import Failing
+    from workflows.steps import Failing, Given
     from workflows.words import ended, going_on, plan_sentence
 
 Asked = TypeVar("Asked")
@@ -84,6 +84,8 @@ class Runbook(Gated):
         within: timedelta = ...,
         attempt: timedelta | None = ...,
         parks: bool = ...,
+        given: Given | None = ...,
+        waiting: str = ...,
     ) -> Found: ...
 
     @overload
@@ -96,6 +98,8 @@ class Runbook(Gated):
         within: timedelta = ...,
         attempt: timedelta | None = ...,
         skip: str | None,
+        given: Given | None = ...,
+        waiting: str = ...,
     ) -> Found | None: ...
 
     async def step(
@@ -108,16 +112,32 @@ class Runbook(Gated):
         attempt: timedelta | None = None,
         skip: str | None = None,
         parks: bool = True,
+        given: Given | None = None,
+        waiting: str = "",
     ) -> Any:
         """One line of the page, one span, one activity.
 
         `within` bounds all attempts together, `attempt` one of them (90 s unless said). A step that fails for good
         parks the run until a person has answered. `skip` says what follows from leaving the step out, and allows it:
         the result is None then. With `parks` off the run fails at once: right for wrong input, and nothing else.
+
+        `given` says why the step may not be begun, or nothing: it is asked before every attempt, after each pause, and
+        after each answer; what does not hold parks the step, and the world is not touched. `waiting` is what the line
+        is called until the step has ended: a title is a fact, and not one yet.
         """
         await self._call_hooks("before", title)
         failing: Failing = "park" if parks and not self._landing else "fail"
-        found = await self._step(title, activity, wish, within=within, attempt=attempt, skip=skip, failing=failing)
+        found = await self._step(
+            title,
+            activity,
+            wish,
+            within=within,
+            attempt=attempt,
+            skip=skip,
+            failing=failing,
+            given=given,
+            waiting=waiting,
+        )
         if found is not None:
             await self._call_hooks("after", title, found.finding)
         return found

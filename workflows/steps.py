@@ -1,7 +1,7 @@
 """How one step is done: an activity with its hooks; tried, stopped, begun again, parked, skipped."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.hooks import HookCall, HookFinding, HooksCheck, When, due
     from cluster.plan import Finding, Mode, Wish
     from workflows.catalogue import About
-    from workflows.failures import made_by, reason
+    from workflows.failures import made_by, may_pass, reason
     from workflows.operator import Operated, Parked, Running
     from workflows.page import Question
     from workflows.record import Line, Record
@@ -34,8 +34,19 @@ RETRY = RetryPolicy(
     non_retryable_error_types=NEVER_RETRIED,
 )
 
+# The same for a step that has preconditions: Temporal tries once, and the engine asks them before it tries again.
+ONCE = RetryPolicy(maximum_attempts=1, non_retryable_error_types=NEVER_RETRIED)
+FIRST_PAUSE, LONGEST_PAUSE, LONGER = 0.5, 15.0, 1.7
+
 CHECK_HOOKS, CALL_HOOK = "hooks.check", "hooks.call"
 Failing = Literal["park", "fail", "warn"]
+# Why a step may not be begun now, in words; empty when it may. Asked before every attempt of the step.
+Given = Callable[[], Awaitable[str]]
+
+
+class Withheld(Exception):
+    """A precondition does not hold: the step was not begun."""
+
 
 _tracer = trace.get_tracer("quorate.runbook")  # does nothing until telemetry is configured
 
@@ -88,13 +99,15 @@ class Steps(Operated):
         failing: Failing,
         result: type[Finding] | None = None,
         line: Line | None = None,
+        given: Given | None = None,
+        waiting: str = "",
     ) -> Finding | None:
         """The step without its hooks. None when it was skipped, or failed and only a warning is due.
 
         `line` is one that stands on the page already: what is looked at again and again needs no more than one.
         """
         if line is None:
-            line = self.record.line(title)
+            line = self.record.line(title, waiting)
         else:
             line.set("running", line.said)
         self._tell()
@@ -103,19 +116,18 @@ class Steps(Operated):
             "start_to_close_timeout": min(attempt or ATTEMPT, within),
             "schedule_to_close_timeout": within,
             "heartbeat_timeout": HEARTBEAT,
-            "retry_policy": RETRY,
+            "retry_policy": ONCE if given else RETRY,
             "result_type": result,
         }
         with _tracer.start_as_current_span(title):
             while True:
                 try:
-                    found = await self._attempted(line, activity, wish, options)
-                except ActivityError as error:
-                    line.made(made_by(error))
+                    found = await self._attempted(line, activity, wish, options, given)
+                except (ActivityError, Withheld) as error:
+                    word, message = _met(line, error)
                     if self._stopping:
                         line.end("stopped", "stopped before its end", self.record.elapsed)
                         raise asyncio.CancelledError from None
-                    word, message = reason(error)
                     if failing == "warn":
                         line.end("warned", f"{word}: {message}", self.record.elapsed)
                         return None
@@ -164,17 +176,22 @@ class Steps(Operated):
             )
 
     async def _attempted(
-        self, line: Line, activity: Callable[[Any, Any], Any] | str, wish: Any, options: dict[str, Any]
+        self,
+        line: Line,
+        activity: Callable[[Any, Any], Any] | str,
+        wish: Any,
+        options: dict[str, Any],
+        given: Given | None,
     ) -> Finding:
-        """One activity; begun again when a pause stopped it."""
+        """One activity; begun again when a pause stopped it. Withheld when a precondition fails.
+
+        A step with preconditions is tried again here and not by Temporal, so that they are asked before each attempt.
+        """
         changing = isinstance(wish, Wish) and wish.mode is Mode.APPLY
         kind = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED if changing else ActivityCancellationType.TRY_CANCEL
+        until, pause = workflow.now() + options["schedule_to_close_timeout"], FIRST_PAUSE
         while True:
-            self._stop_if_asked()
-            if self._paused is not None and not self._landing:
-                line.set("waiting", "waits: the run is paused")
-                await self._resumed()
-                line.set("running")
+            await self._may_begin(line, given)
             self._activities += 1
             # The id is what the UI and the command line show of an activity that is tried again.
             name = f"{self._activities} {line.title}"[:200]
@@ -185,11 +202,34 @@ class Steps(Operated):
                 found: Finding = await running.handle
                 return found
             except ActivityError as error:
-                if not running.stopped or self._ending:
+                if running.stopped and not self._ending:
+                    line.made(made_by(error))
+                    continue
+                if given is None or self._ending or not may_pass(error) or workflow.now() >= until:
                     raise
                 line.made(made_by(error))
+                line.set("running", "{}: {}".format(*reason(error)))
             finally:
                 self._running.remove(running)
+            await asyncio.sleep(pause)
+            pause = min(pause * LONGER, LONGEST_PAUSE)
+
+    async def _may_begin(self, line: Line, given: Given | None) -> None:
+        """Not while the run is paused, and not while a precondition fails: asked again after each pause."""
+        while True:
+            self._stop_if_asked()
+            if self._paused is not None and not self._landing:
+                line.set("waiting", "waits: the run is paused")
+                await self._resumed()
+                line.set("running")
+                self._stop_if_asked()
+            if given is None:
+                return
+            if why := await given():
+                raise Withheld(why)
+            self._stop_if_asked()
+            if self._paused is None or self._landing:
+                return
 
     async def _retried(self, line: Line, question: Question) -> bool:
         """Park until a person has answered: true to try again, false to go on without the step."""
@@ -213,3 +253,11 @@ class Steps(Operated):
             line.end("skipped", f"skipped{answer.signed}; {question.skip}", self.record.elapsed)
         self._tell()
         return answer is None or answer.answer == "retry"
+
+
+def _met(line: Line, error: ActivityError | Withheld) -> tuple[str, str]:
+    """What stood in the way, word and sentence; what was changed before is kept with the line."""
+    if isinstance(error, Withheld):
+        return "Held", str(error)
+    line.made(made_by(error))
+    return reason(error)

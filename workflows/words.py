@@ -22,7 +22,7 @@ def going_on(
     state: str, under_way: Sequence[StepRecord], questions: Sequence[Question], *, changing: bool, paused: str
 ) -> str:
     """What a run that has not ended does now."""
-    titles = [step.title for step in under_way if step.state == "running"]
+    titles = [step.says for step in under_way if step.state == "running"]
     now = f"{titles[0]}{f' and {len(titles) - 1} more' if len(titles) > 1 else ''}" if titles else ""
     if state == "aborting":
         return f"Is being aborted{f': comes to the end of {now}' if now else ''}. Nothing is asked of you."
