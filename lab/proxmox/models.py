@@ -127,6 +127,7 @@ class Cluster:
         self.world = world
         self.access = Access()
         self.options: dict[str, Any] = {"keyboard": "en-us"}
+        self.jobs: dict[str, dict[str, Any]] = {}  # backup jobs of jobs.cfg, by id
         first = next(iter(world.nodes))
         self.storages = {
             "local": Storage("local", "dir", {"content": "iso,vztmpl,backup", "path": "/var/lib/vz"}),
