@@ -155,8 +155,8 @@ def _show(book: Book) -> None:
         out.print(f"home of {escape(home.sid)}: {escape(home.node)}{escape(where)}, since {_at(home.since)}")
     for lost in book.lost.values():
         out.print(f"{escape(lost.site)} was lost ({escape(lost.by.run)}, {_at(lost.since)}) and is not released yet")
-    for one in book.present:
-        out.print(f"at work: {escape(one.run)}")
+    for present in book.present:
+        out.print(f"at work: {escape(present.run)}")
     if book.trouble:
         out.print(
             f"[yellow]the last comparison with the cluster failed:[/yellow] {escape(book.trouble)}", soft_wrap=True
