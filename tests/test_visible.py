@@ -6,7 +6,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -18,6 +18,7 @@ from cluster.visible import visible, visible_json
 from workers.console import PlainConsole
 from workflows.page import Question, Section, Sheet, StepRecord, plain, render, safe, sentence
 
+CALM = settings(deadline=None)  # a busy machine is no finding
 # Everything, and often what does harm.
 EVIL = st.sampled_from(
     ["\x1b[2J", "\x1b]8;;http://evil\x07", "\x9b31m", "\u202e", "\u2066", "\u200b", "\r", "\n", "\x00", "\U000e0041",
@@ -35,6 +36,7 @@ def harmful(text: str, but: str = "") -> list[str]:
     return [one for one in text if unicodedata.category(one) in HARMFUL and one not in but]
 
 
+@CALM
 @given(text=ANY)
 def test_nothing_hidden_is_left_in_a_text(text: str):
     """And what can be seen stays as it is."""
@@ -44,6 +46,7 @@ def test_nothing_hidden_is_left_in_a_text(text: str):
     assert [one for one in text if not harmful(one)] == [one for one in text if one in shown and not harmful(one)]
 
 
+@CALM
 @given(text=ANY)
 def test_a_console_prints_nothing_hidden(text: str):
     """As a string, as a text, in a table; escapes of the console's own begin with a colour and end with none."""
@@ -58,6 +61,7 @@ def test_a_console_prints_nothing_hidden(text: str):
     assert not harmful(re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue()), but="\n")
 
 
+@CALM
 @given(data=st.dictionaries(ANY, st.one_of(ANY, st.integers(), st.lists(ANY, max_size=3)), max_size=3))
 def test_a_json_document_means_what_it_meant(data: dict[str, object]):
     """With nothing hidden in it."""
@@ -86,6 +90,7 @@ ALIVE = {
 }
 
 
+@CALM
 @given(text=ANY)
 def test_a_text_is_plain_text_to_markdown(text: str):
     """No link, picture, code, HTML; what is read is what was said, once its spaces are put together."""
@@ -95,6 +100,7 @@ def test_a_text_is_plain_text_to_markdown(text: str):
     assert not harmful(safe(text), but="\u2060")
 
 
+@CALM
 @given(text=ANY)
 def test_a_sentence_of_ours_has_nothing_alive_in_it_but_our_own(text: str):
     """Emphasis and code are ours; links, pictures, HTML are never."""
@@ -102,12 +108,14 @@ def test_a_sentence_of_ours_has_nothing_alive_in_it_but_our_own(text: str):
     assert not tokens & (ALIVE - {"code_inline"})
 
 
+@CALM
 @given(text=st.text(alphabet="abc []()`\\<>&|$*~#!", max_size=40))
 def test_what_was_made_safe_can_be_read_back(text: str):
     """As far as it was short enough."""
     assert plain(safe(text)) == " ".join(text.replace("- -", "--").split(" ")).strip() or "  " in text
 
 
+@CALM
 @given(texts=st.lists(ANY, min_size=6, max_size=6))
 def test_a_page_of_such_texts_is_a_page(texts: list[str]):
     """Headline, sentence, question, note, title and finding: the links that are in it are its own."""
