@@ -7,6 +7,7 @@ What was away before the first fault began stays away when the last one ends. Ho
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lab import drill_guests
 from lab import drill_parts as parts
 from lab.drill_parts import Boots, Part, Parts
 from lab.places import Argument, Unfit, checked, choices
@@ -120,6 +121,11 @@ _ALL = (
           parts.end_sessions, momentary=True),
     Drill("package-missing", (HOST, Argument("PACKAGE", "package")), "A package is not installed on a host.",
           ("I-21",), parts.package),
+    Drill(
+        "guest-paused", (Argument("GUEST", "machine"), Argument("STATE", "qmp", optional=True, amount=True)),
+        "A virtual machine's process is there and does not work; the cluster shows its state in place of running.",
+        ("I-08",), drill_guests.guest_paused,
+    ),
 )  # fmt: skip
 
 DRILLS: dict[str, Drill] = {drill.name: drill for drill in _ALL}

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from lab.disks import LogicalVolume
     from lab.world import Host, World
 
+# What QEMU says of a process that does not work, the usual one first.
+QMP_STATES = ("paused", "prelaunch", "suspended", "internal-error")
+
 
 class Unfit(ValueError):
     """An order that cannot be carried out; the text is what a person is told."""
@@ -49,6 +52,8 @@ def choices(world: "World", kind: str, before: tuple[str, ...]) -> list[str] | N
         "controller": list(CONTROLLERS),
         "ring": [str(ring) for ring in RINGS],
         "place": [*sites, THIRD],
+        "machine": sorted(str(guest.vmid) for guest in world.cluster.guests.values() if guest.kind == "qemu"),
+        "qmp": list(QMP_STATES),
         "service": [*arrays, *(f"pve:{node}" for node in nodes), *(f"ssh:{host}" for host in hosts)],
     }.get(kind)
 
