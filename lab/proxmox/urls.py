@@ -9,6 +9,7 @@ from aiohttp import web
 from lab import wire
 from lab.proxmox import (
     acl_api,
+    backups,
     configuration,
     containers,
     guest_config,
@@ -41,7 +42,7 @@ def routes() -> Routes:
     table = Routes()
     rooms = (
         responses, configuration, nodes, task_api, guests, containers, guest_config, storage, ha_api, ha_rules_api,
-        indexes, notifications, users, acl_api, pools, node_info, guest_reads, guest_disks,
+        indexes, notifications, users, acl_api, pools, node_info, guest_reads, guest_disks, backups,
     )  # fmt: skip
     for room in rooms:
         table.table |= room.routes.table
