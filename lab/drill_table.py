@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from lab import drill_guests
 from lab import drill_parts as parts
 from lab import surroundings as around
 from lab.drill_parts import Parts
@@ -132,6 +133,11 @@ _ALL = (
     Drill(
         "volume-beside", (ARRAY, Argument("LUN", "count")),
         "An array offers the nodes one more volume, in no pod, at that LUN.", ("I-14", "I-16"), around.volume_beside,
+    ),
+    Drill(
+        "guest-paused", (Argument("GUEST", "machine"), Argument("STATE", "qmp", optional=True, amount=True)),
+        "A virtual machine's process is there and does not work; the cluster shows its state in place of running.",
+        ("I-08",), drill_guests.guest_paused,
     ),
 )  # fmt: skip
 
