@@ -87,8 +87,8 @@ class _InOneLine(logging.Filter):
 
 activity.logger.base_logger.addFilter(_InOneLine())
 
-# Six nodes are asked twice and their management controllers once, with room for some that hang.
-WATCHERS = 32
+# Threads of the watch: each node's API and management controller, both arrays, and as many again that hang.
+WATCHERS_EACH, WATCHERS_BESIDE = 4, 8
 
 # Wrong input fails the run at once, with pydantic's words, instead of a task that is tried for ever.
 FAILURES: list[type[BaseException]] = [ValidationError]
@@ -120,7 +120,7 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
         Freeze(api, approvals),
         LedgerBook(inventory, api),
         Rights(inventory, api),
-        survivor := Survivor(inventory, arrays, ssh),
+        survivor := Survivor(inventory, arrays, ssh, api),
         Notices(inventory.notify, secrets),
         QuarantineWard(
             inventory, api, ssh, hosts=hosts, survivor=survivor, quorum=quorum, proxmox=proxmox, purity=purity
@@ -139,7 +139,7 @@ def _quick(inventory: Inventory, secrets: Secrets) -> Clients:
         api=PveApi(inventory, secrets, timeout=LIMIT),
         arrays=Arrays(inventory.arrays, secrets, read_timeout=LIMIT),
         power=lambda bmc: redfish.power(bmc, secrets),
-        threads=ThreadPoolExecutor(WATCHERS, thread_name_prefix="watch"),
+        threads=ThreadPoolExecutor(WATCHERS_EACH * len(inventory.nodes) + WATCHERS_BESIDE, thread_name_prefix="watch"),
     )
 
 
