@@ -43,6 +43,7 @@ from activities.proxmox import Proxmox
 from activities.purity import Purity
 from activities.quarantine import QuarantineWard
 from activities.quorum import Quorum
+from activities.rights import Rights
 from activities.storage import Lvm
 from activities.survivor import Survivor
 from activities.vantage import LIMIT, Clients
@@ -123,6 +124,7 @@ def activities(
         Maintenance(quick, approvals, inventory.speed),
         Freeze(api, approvals),
         LedgerBook(inventory, api),
+        Rights(inventory, api),
         survivor := Survivor(inventory, arrays, ssh, api),
         Notices(inventory.notify, secrets),
         QuarantineWard(
