@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from cluster.advice import advice
 from cluster.conditions import Condition
 from cluster.nouns import Value
 from cluster.plan import Finding
@@ -16,7 +17,6 @@ from cluster.verdict import Verdict
 from cluster.watching import SITE_GONE, Open
 
 Kind = Literal["SiteLoss", "NodeLoss", "ClusterIncident"]
-LOSSES: tuple[Kind, ...] = ("SiteLoss", "NodeLoss")
 # The folder of the ids of each kind: ``site-loss/metro/site-a/20261127T061500Z``.
 FOLDER: dict[Kind, str] = {"SiteLoss": "site-loss", "NodeLoss": "node-loss", "ClusterIncident": "incident"}
 
@@ -30,6 +30,13 @@ class Wanted(Value):
     def place(self, cluster: str) -> str:
         """What its id begins with; the time of the first sign follows."""
         return "/".join((FOLDER[self.kind], cluster, *self.where[:1]))
+
+    @property
+    def about(self) -> dict[str, object]:
+        """What its request says of the place."""
+        if self.kind == "SiteLoss":
+            return {"site": self.where[0]}
+        return {"nodes": list(self.where)} if self.kind == "NodeLoss" else {}
 
 
 class Ended(Value):
@@ -61,6 +68,24 @@ def lost_site(condition: Condition) -> str:
     Parted sites are named winner first.
     """
     return condition.where[-1] if condition.kind in SITE_GONE and condition.where else ""
+
+
+# What HA, the arrays and the incident's own runbook see to: a person follows it, and need not act.
+_BY_ITSELF = ("healthy", "resyncing", "site-lost", "site-isolated", "node-lost")
+
+
+def asked_of_people(verdict: Verdict, known: frozenset[str] = frozenset()) -> dict[str, str]:
+    """What a person has to do about it, by the key of the condition; `known` ones are seen to by somebody else."""
+    return {
+        condition.key: f"{named(condition)}: {advice(condition).do[0]}"
+        for condition in conditions(verdict)
+        if condition.kind not in _BY_ITSELF and condition.key not in known
+    }
+
+
+def named(condition: Condition) -> str:
+    """In words: ``witness lost (qdevice)``."""
+    return condition.kind.replace("-", " ") + (f" ({', '.join(condition.where)})" if condition.where else "")
 
 
 def wanted(verdict: Verdict, open_: tuple[Open, ...], site_of: Mapping[str, str]) -> tuple[Wanted, ...]:

@@ -117,9 +117,8 @@ class OpenIncidents:
         self.epochs[place], self._began[place] = epoch, now
         run = f"{place}/{epoch}"
         opening = Opening(verdict=seen.verdict, memory=seen.memory, at=seen.at, odd_since=since)
-        about: dict[str, Any] = {"SiteLoss": {"site": "".join(one.where)}, "NodeLoss": {"nodes": one.where}}.get(one.kind, {})
         mode = "apply" if seen.policy == "act" else "plan"
-        request = {"cluster": seen.cluster, "mode": mode, "opening": opening.model_dump(mode="json"), **about}
+        request = {"cluster": seen.cluster, "mode": mode, "opening": opening.model_dump(mode="json"), **one.about}
         with contextlib.suppress(WorkflowAlreadyStartedError):  # opened by this watch's earlier life
             await workflow.start_child_workflow(
                 one.kind,
