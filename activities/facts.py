@@ -13,11 +13,10 @@ from pydantic import ValidationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.attempt import beat_seldom
 from activities.errors import NotFound, Refuted
 from activities.vantage import Clients, Vantage, Vantages
 from cluster.conditions import Kind, known_name
-from cluster.facts import ArrayLook, ClusterLook, Facts, Memory, PowerLook, VotesLook, WitnessLook, remember
+from cluster.facts import ArrayLook, ClusterLook, Facts, Memory, PowerLook, VotesLook, WitnessLook, remember, rounds
 from cluster.inventory import Inventory
 from cluster.plan import Finding
 from cluster.verdict import Verdict, judge, turned
@@ -37,13 +36,22 @@ class Watching:
 
     @activity.defn(name="facts.watch")
     async def watch(self, wish: WatchWish) -> Seen:
-        """Look until the verdict differs from the known one, or until the time is over."""
+        """Look until the verdict differs from the known one, the time is over, or the run asks for an end.
+
+        A look that is cut short tells what it knows all the same, so that nothing is forgotten.
+        """
         if wish.cluster not in (None, self._inventory.name):
             raise NotFound(f"cluster {wish.cluster!r} is unknown here: this worker serves {self._inventory.name!r}")
-        beat_seldom()
         wish = wish.model_copy(update={"memory": _earlier() or wish.memory})
         with _asking(self._inventory, self._clients) as vantages:
-            return await _Watcher(self._inventory, vantages, wish).watch()
+            watcher = _Watcher(self._inventory, vantages, wish)
+            try:
+                return await watcher.watch()
+            except asyncio.CancelledError:
+                asked = activity.cancellation_details()
+                if asked is None or not asked.cancel_requested or watcher.verdict is None:
+                    raise  # the worker ends, or the server has given this attempt up
+                return watcher.seen(watcher.verdict, new=False)
 
     @activity.defn(name="facts.confirm")
     async def confirm(self, suspected: Suspected) -> Seen:
@@ -52,7 +60,8 @@ class Watching:
             wish = WatchWish(memory=suspected.memory, urgent=True)
             seen = await _Watcher(self._inventory, vantages, wish).settled()
         found = seen.verdict
-        if found.kind not in suspected.kinds or suspected.where not in found.main.where:
+        told = [one for one in (found.main, *found.also) if one.kind in suspected.kinds]
+        if not any(suspected.where in one.where for one in told):
             because = "; ".join(found.main.reasons)
             raise Refuted(f"the cluster is {found.sentence} now, not {suspected.kinds[0]} {suspected.where}: {because}")
         return seen
@@ -105,7 +114,8 @@ class _Watcher:
     def __init__(self, inventory: Inventory, vantages: Vantages, wish: WatchWish) -> None:
         self._inventory, self._vantages, self._wish = inventory, vantages, wish
         self.memory = wish.memory
-        self._started = datetime.now(UTC)
+        self.verdict: Verdict | None = None
+        self._started = self._looked = datetime.now(UTC)
         self._totem_read = datetime.min.replace(tzinfo=UTC)
         self._key, self._since, self._looks = "", datetime.now(UTC), 0
         self._odd_since: datetime | None = None
@@ -117,10 +127,10 @@ class _Watcher:
         verdict = await self._look(everybody=True)
         while True:
             if self._ripe(verdict):
-                return self._seen(verdict, new=True)
+                return self.seen(verdict, new=True)
             if datetime.now(UTC) >= over:
-                return self._seen(verdict, new=False)
-            activity.heartbeat(Beat(verdict=verdict.sentence, memory=self.memory))
+                return self.seen(verdict, new=False)
+            activity.heartbeat(Beat(verdict=verdict, memory=self.memory, looked_at=self._looked))
             rhythm = self._inventory.watch
             pause = rhythm.alert if self._alarmed(verdict) else rhythm.quick
             await asyncio.sleep(pause.total_seconds() / self._inventory.speed)
@@ -133,7 +143,7 @@ class _Watcher:
             activity.heartbeat(verdict.main.reasons)
             await asyncio.sleep(self._inventory.watch.alert.total_seconds() / self._inventory.speed)
             verdict = await self._look(everybody=True)
-        return self._seen(verdict, new=True)
+        return self.seen(verdict, new=True)
 
     async def missing(self, names: set[str]) -> list[str]:
         """Which of these nodes are not members, for any node that answers."""
@@ -159,12 +169,14 @@ class _Watcher:
         if asked:
             await asyncio.wait(asked, timeout=GRACE if self._key else self._inventory.limits.look.total_seconds())
         facts = self._vantages.facts()
+        self._looked = facts.at
         await self._read_totem(facts)
         nodes = tuple(node.name for node in self._inventory.nodes)
-        self.memory = remember(self.memory, facts, nodes)
+        self.memory = remember(self.memory, facts, nodes, rounds(self._inventory))
         verdict = judge(facts, self.memory, self._inventory)
         self.memory = turned(self.memory, verdict, facts.at)
         self._count(verdict, facts.at)
+        self.verdict = verdict
         return verdict
 
     def _whose_turn(self, now: datetime) -> Iterable[Vantage]:
@@ -207,7 +219,8 @@ class _Watcher:
         steady = (datetime.now(UTC) - self._since) * self._inventory.speed
         return steady >= self._inventory.watch.patience
 
-    def _seen(self, verdict: Verdict, *, new: bool) -> Seen:
+    def seen(self, verdict: Verdict, *, new: bool) -> Seen:
+        """What is told of it."""
         return Seen(
             finding=verdict.sentence,
             cluster=self._inventory.name,
@@ -216,6 +229,7 @@ class _Watcher:
             memory=self.memory,
             at=datetime.now(UTC),
             odd_since=self._odd_since,
+            looked_at=self._looked,
             new=new,
             workers_at=self._inventory.watch.workers_at,
         )

@@ -10,11 +10,11 @@ from typing import Literal
 from pydantic import Field
 
 from cluster.advice import advice
-from cluster.conditions import Condition
+from cluster.conditions import Condition, lost_site
 from cluster.nouns import Value
 from cluster.plan import Finding
-from cluster.verdict import Verdict
-from cluster.watching import SITE_GONE, Open
+from cluster.verdict import HELD, Verdict
+from cluster.watching import CALM, SITE_GONE, Open
 
 Kind = Literal["SiteLoss", "NodeLoss", "ClusterIncident"]
 # The folder of the ids of each kind: ``site-loss/metro/site-a/20261127T061500Z``.
@@ -62,16 +62,8 @@ def conditions(verdict: Verdict) -> tuple[Condition, ...]:
     return (verdict.main, *verdict.also)
 
 
-def lost_site(condition: Condition) -> str:
-    """The site whose hosts are out of the quorate membership; empty when the condition is about something else.
-
-    Parted sites are named winner first.
-    """
-    return condition.where[-1] if condition.kind in SITE_GONE and condition.where else ""
-
-
 # What HA, the arrays and the incident's own runbook see to: a person follows it, and need not act.
-_BY_ITSELF = ("healthy", "resyncing", "site-lost", "site-isolated", "node-lost")
+_BY_ITSELF = (*CALM, *SITE_GONE, "node-lost", "resyncing")
 
 
 def asked_of_people(verdict: Verdict, known: frozenset[str] = frozenset()) -> dict[str, str]:
@@ -79,7 +71,7 @@ def asked_of_people(verdict: Verdict, known: frozenset[str] = frozenset()) -> di
     return {
         condition.key: f"{named(condition)}: {advice(condition).do[0]}"
         for condition in conditions(verdict)
-        if condition.kind not in _BY_ITSELF and condition.key not in known
+        if condition.kind not in _BY_ITSELF and condition.case != HELD and condition.key not in known
     }
 
 
@@ -95,7 +87,7 @@ def wanted(verdict: Verdict, open_: tuple[Open, ...], site_of: Mapping[str, str]
     sites = {one.where[0] for one in open_ if one.kind == "SiteLoss" and one.where}
     opens = [Wanted(kind="SiteLoss", where=(site,)) for site in gone if site not in sites]
     opens += _nodes(found, open_, site_of, {*gone, *sites})
-    if not opens and not open_ and verdict.kind != "healthy":
+    if not opens and not open_ and verdict.kind not in CALM:
         opens.append(Wanted(kind="ClusterIncident"))
     return tuple(opens)
 

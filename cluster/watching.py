@@ -5,11 +5,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cluster.conditions import Kind
+from cluster.conditions import SITE_GONE, Condition, Kind, lost_site
 from cluster.facts import Memory
 from cluster.nouns import Value
 from cluster.plan import Finding
 from cluster.verdict import Verdict
+
+__all__ = ["CALM", "SITE_GONE", "lost_site"]
 
 
 class WatchWish(Value):
@@ -23,14 +25,21 @@ class WatchWish(Value):
 
 
 class Beat(Value):
-    """What a watch tells while it looks; the next attempt, on whatever worker, goes on from there."""
+    """What a watch tells while it looks, with reasons of now; the next attempt goes on from there.
 
-    verdict: str
+    `looked_at` is when the look was made. A page that shows an older one than some rounds says that nobody is looking.
+    """
+
+    verdict: Verdict
     memory: Memory
+    looked_at: datetime
 
 
 class Seen(Finding):
-    """A verdict; `new` unless the time was over. `odd_since` is when the first look was not as usual."""
+    """A verdict; `new` unless the time was over or the look was asked to stop: its memory counts all the same.
+
+    `odd_since` is when the first look was not as usual, `looked_at` when the newest look was made.
+    """
 
     cluster: str
     policy: Literal["act", "observe"]
@@ -38,6 +47,7 @@ class Seen(Finding):
     memory: Memory
     at: datetime
     odd_since: datetime | None = None
+    looked_at: datetime | None = None
     new: bool = True
     workers_at: tuple[str, ...] = ()
 
@@ -57,9 +67,10 @@ class Suspected(Value):
 
 
 class Awaited(Value):
-    """A site that shall come back."""
+    """A site that shall come back, or some of its nodes; all of them where none is named."""
 
     site: str
+    nodes: tuple[str, ...] = ()
 
 
 class Opening(Value):
@@ -132,5 +143,10 @@ def watch_id(cluster: str) -> str:
     return f"watch/{cluster}"
 
 
-# What a site's loss is called, whether it is dark or only cut off: the answer is the same for the guests under HA.
-SITE_GONE: tuple[Kind, ...] = ("site-lost", "site-isolated", "sites-parted")
+# No incident is opened for these.
+CALM: tuple[Kind, ...] = ("healthy", "not-deployed")
+
+
+def site_losses(verdict: Verdict) -> dict[str, Condition]:
+    """The lost sites with the condition that tells it: beside a graver verdict too."""
+    return {lost_site(one): one for one in (verdict.main, *verdict.also) if one.kind in SITE_GONE}

@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.inventory import ClusterName, InventoryReader
     from cluster.incidents import asked_of_people, conditions, taken_over_by
     from cluster.verdict import Verdict
-    from cluster.watching import Change, Opening, WatchWish
+    from cluster.watching import CALM, Change, Opening, WatchWish
     from workflows.catalogue import About, RunbookReport, RunbookRequest
     from workflows.incident import Incident
 
@@ -69,7 +69,7 @@ class ClusterIncident(Incident):
             await self.begin(f"{inventory.name}: {verdict.sentence}", inventory.name)
             self._learn(verdict)
             self.tell_people("opened", verdict.sentence, "; ".join(verdict.main.reasons))
-            while verdict.kind != "healthy" and not self._handed_to:
+            while verdict.kind not in CALM and not self._handed_to:
                 verdict = self._turned(await self.next_change(), verdict)
         return self.report(
             IncidentReport,

@@ -18,15 +18,17 @@ from temporalio.exceptions import FailureError
 with workflow.unsafe.imports_passed_through():
     from activities.facts import Watching
     from activities.ha import Ha
+    from activities.ledger import LedgerBook
     from activities.survivor import SiteName, Survivor
-    from cluster.conditions import GRAVITY, Condition, Kind
+    from cluster.conditions import GRAVITY, Condition, Kind, lost_site
     from cluster.forecast import Forecast, forecast, rejoined
-    from cluster.incidents import asked_of_people, conditions, lost_site, named, taken_over_by
+    from cluster.incidents import asked_of_people, conditions, named, taken_over_by
+    from cluster.ledger_calls import HomesWish, NoteWish, PresentWish
     from cluster.plan import Mode
     from cluster.recovery import Asking, HaView
     from cluster.returning import ReturnFinding, ReturnWish
     from cluster.units import counted
-    from cluster.watching import Change, Opening, Suspected
+    from cluster.watching import CALM, Change, Opening, Suspected
     from runbooks.fencing import Fencing
     from runbooks.loss import Inheritance, Loss, LossReport, Progress, Timeline
     from runbooks.quarantine import Quarantine
@@ -43,8 +45,10 @@ FRESH = timedelta(minutes=1)
 LISTED_WITHIN = timedelta(seconds=30)
 # HA moves nothing earlier than this after a node was seen last (reference: pve-ha §1), in the cluster's time.
 NOBODY_MOVED = timedelta(seconds=60)
-# What goes with a loss or its end: told, and nothing that a person has to do.
-GOES_WITH_IT: tuple[Kind, ...] = ("undetermined", "resyncing", "paths-degraded", "mediator-lost", "healthy")
+# What goes with a loss or its end, or is said of each guest anyhow: nothing more that a person has to do.
+GOES_WITH_IT: tuple[Kind, ...] = (
+    *CALM, "undetermined", "resyncing", "paths-degraded", "replication-degraded", "ha-error", "ha-impaired", "blind",
+)  # fmt: skip
 
 Report = TypeVar("Report", bound=LossReport)
 
@@ -101,17 +105,17 @@ class Losing(Incident):
     def start_clock(self, opening: Opening | None, loss: Loss) -> None:
         """T0 is the last time a lost node was heard; where that is not known, it is the start of this run."""
         speed, began = loss.inventory.speed, self.record.began
-        alive = [when for node, when in loss.memory.alive.items() if node in loss.nodes]
-        t0 = max(alive, default=began)
+        known = loss.memory.t0(loss.nodes)
+        t0 = known or began
         first_sign = opening.odd_since if opening else began
         self._loss = loss
         self.starts_at(t0, first_sign, speed)
-        if not alive:
+        if known is None:
             self.note_once("T0 is not known: times count from the start of this run")
         self._times = Timeline(
             t0=t0,
             uncertain=round(self._uncertain.total_seconds() * speed, 1),
-            assumed=not alive,
+            assumed=known is None,
             noticed=self.since(first_sign) if opening else None,
             declared=self.since(opening.at) if opening else None,
             # the verdict stands on settled, quorate votes of the survivors
@@ -144,7 +148,8 @@ class Losing(Incident):
         self.section("Fencing and recovery", folds=False)
         view, workers = await self._listed(loss)
         if view is not None:
-            early = bool(loss.memory.alive) and (workflow.now() - self.record.began) * self._speed < NOBODY_MOVED
+            known = self._times is not None and not self._times.assumed
+            early = known and (workflow.now() - self.record.began) * self._speed < NOBODY_MOVED
             loss = loss.listed(view, early=early)
         self._loss = loss
         expected = self._expected(loss, workers)
@@ -187,7 +192,9 @@ class Losing(Incident):
 
     def _note_unmanaged(self, loss: Loss) -> None:
         """Guests of the lost nodes that HA does not know: never touched."""
-        if loss.unmanaged:
+        if loss.unmanaged is None:
+            self.note_once("which guests outside HA ran there is not known: some may be alive, or lost")
+        elif loss.unmanaged:
             said = ", ".join(f"{vmid} on {node}" for vmid, node in sorted(loss.unmanaged.items()))
             self.note_once(f"not under HA, lost or possibly alive, not touched: {said}")
 
@@ -206,6 +213,8 @@ class Losing(Incident):
 
     async def hands(self, mode: Mode, loss: Loss, opening: Opening | None, kinds: tuple[Kind, ...]) -> None:
         """Confirm, then disable what moves guests by itself. HA does not wait for it, and neither does the looking."""
+        loss = self.loss
+        await self._recorded(mode, loss)
         title = f"Loss of {loss.site if loss.whole else ', '.join(loss.nodes)} is confirmed"
         if opening is not None and workflow.now() - opening.at < FRESH:
             self.record.line(title).end("done", opening.verdict.sentence, self.record.elapsed)
@@ -221,6 +230,22 @@ class Losing(Incident):
             )
         skip = "guests may move by themselves during the incident"
         await self._switches.freeze(mode, loss.inventory.name, skip=skip)
+
+    async def _recorded(self, mode: Mode, loss: Loss) -> None:
+        """In the cluster's ledger: that this incident is open, which site is lost, where its guests belong."""
+        cluster = loss.inventory.name
+        waiting = "Recording the loss in the ledger"
+        lost = loss.site if loss.whole else None
+        here = PresentWish(cluster=cluster, site=loss.site, mode=mode)
+        skip = "other runs and the failback learn of it only while this run is on record"
+        await self.step("This incident is in the ledger", LedgerBook.present, here, skip=skip, waiting=waiting)
+        if lost:
+            wish = NoteWish(cluster=cluster, lost=lost)
+            await self.step(f"{lost} is noted as lost", LedgerBook.note, wish, skip=skip, waiting=waiting)
+        if loss.guests:
+            homes = HomesWish(cluster=cluster, homes=loss.guests)
+            title = "Homes are recorded in the ledger"
+            await self.step(title, LedgerBook.record_homes, homes, skip=skip, waiting=waiting)
 
     async def survivor(self, loss: Loss) -> None:
         """Quorum and its margin, the pod, the paths of the site that is left."""
@@ -266,12 +291,17 @@ class Losing(Incident):
 
     async def quarantined(self, loss: Loss, back: tuple[str, ...]) -> None:
         """What must be so before anything may move there: listed here, held by the failback."""
-        await Quarantine(self, loss.site, nodes=back).listed()
+        held_back = await Quarantine(self, loss.site, nodes=back).listed()
+        if not held_back and not self._missing and loss.whole:
+            wish = NoteWish(cluster=loss.inventory.name, released=loss.site)
+            skip = "the ledger keeps what was disabled until a failback has held the quarantine"
+            title, waiting = f"{loss.site} is noted as back", "Recording the return in the ledger"
+            await self.step(title, LedgerBook.note, wish, skip=skip, waiting=waiting)
 
     async def handed_over(self, mode: Mode, loss: Loss) -> None:
-        """Set back what moves no guest; the rest is the failback's, which is one link away."""
+        """Set back what moves no guest, as the ledger judges; the rest is the failback's, one link away."""
         self.section("Hand over")
-        await self._switches.set_back(mode, loss.memory.services)
+        await self._switches.set_back(mode)
         home = f"/namespaces/{workflow.info().namespace}/workflows/start-workflow?workflowType=Failback"
         self._more_links.append(("Bring the guests home", f"{home}&taskQueue={workflow.info().task_queue}"))
 
@@ -288,7 +318,7 @@ class Losing(Incident):
             back=self._recovery.back,
             not_back=self._recovery.waiting,
             homes=loss.guests,
-            unmanaged=loss.unmanaged,
+            unmanaged=loss.unmanaged or {},
             frozen=self._switches.off,
             outstanding=self._switches.outstanding,
             outages=self._recovery.outages.known,
@@ -321,10 +351,7 @@ class Losing(Incident):
     async def _judge(self, change: Change) -> None:
         """Compare with what is known: what is new is told, what is graver leads, what is over is taken back."""
         found = conditions(change.verdict)
-        split = [one for one in found if one.kind == "sites-parted" and any("no storage" in why for why in one.reasons)]
-        others = {one.key: one for one in found if not self._ours(one) and one.kind not in GOES_WITH_IT} | {
-            one.key: one for one in split
-        }
+        others = {one.key: one for one in found if not self._ours(one) and one.kind not in GOES_WITH_IT}
         for key in self._graver.keys() - others.keys():
             over = self._graver.pop(key)
             self.done_with(key)

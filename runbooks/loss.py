@@ -6,10 +6,11 @@ from typing import Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from cluster.conditions import lost_site
 from cluster.facts import Memory
 from cluster.forecast import Forecast
 from cluster.guests import numbers
-from cluster.incidents import conditions, lost_site
+from cluster.incidents import conditions
 from cluster.inventory import Inventory
 from cluster.outages import Outage
 from cluster.recovery import Back, Frozen, HaView
@@ -30,8 +31,7 @@ class Loss:
     @classmethod
     def of(cls, inventory: Inventory, site: str, nodes: tuple[str, ...], memory: Memory) -> "Loss":
         """As the watch remembers it."""
-        guests = {sid: node for sid, node in memory.services.items() if node in nodes}
-        return cls(inventory, site, nodes, memory, guests)
+        return cls(inventory, site, nodes, memory, memory.homes(nodes) or {})
 
     @property
     def whole(self) -> bool:
@@ -51,10 +51,11 @@ class Loss:
         return tuple(node for node in (*there, *here) if node not in self.nodes)
 
     @property
-    def unmanaged(self) -> dict[int, str]:
-        """Guests of the lost nodes that HA does not know: perhaps alive there."""
-        known = numbers(self.memory.services) | numbers(self.guests)
-        return {vmid: node for vmid, node in self.memory.placement.items() if node in self.nodes and vmid not in known}
+    def unmanaged(self) -> dict[int, str] | None:
+        """Guests of the lost nodes that HA does not know, perhaps alive there; None when that is not known."""
+        found = self.memory.unmanaged(self.nodes)
+        known = numbers(self.guests)
+        return None if found is None else {vmid: node for vmid, node in found.items() if vmid not in known}
 
     def listed(self, view: HaView, *, early: bool) -> "Loss":
         """With HA's own list. `early`: HA cannot have moved anybody yet, so what it lists elsewhere ran elsewhere."""

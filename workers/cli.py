@@ -17,7 +17,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from workers import approve_commands, follow, gateway_commands, run_commands, steer
+from workers import approve_commands, follow, gateway_commands, run_commands, steer, switch_commands
+from workers.bootstrap import kept_warning
 from workers.connect import connect
 from workers.connect_commands import connect_app
 from workers.embedded import TemporalServer
@@ -47,7 +48,12 @@ app.add_typer(incident_app, name="incident")
 app.add_typer(connect_app, name="connect")
 
 
-for command in (*run_commands.COMMANDS, *approve_commands.COMMANDS, *gateway_commands.COMMANDS):
+for command in (
+    *run_commands.COMMANDS,
+    *approve_commands.COMMANDS,
+    *gateway_commands.COMMANDS,
+    *switch_commands.COMMANDS,
+):
     app.command()(command)
 
 
@@ -145,6 +151,7 @@ def up(
             await ensure_watch(client, known, settings.task_queue)
             out.print(
                 f"Temporal server at {server.address}, web UI at {server.ui}\n"
+                f"runs that have ended are kept for {server.kept.days} days\n"
                 f"worker for {known.name}, which is watched; Ctrl-C stops both"
             )
             await until_stopped(client, known, path.parent, settings)
@@ -170,6 +177,8 @@ def run_worker(
 
     async def work() -> None:
         client, settings = await connect(), Settings()
+        if warning := await kept_warning(client):
+            err.print(f"[yellow]warning:[/yellow] {escape(warning)}", soft_wrap=True)
 
         def ready() -> None:
             target = client.service_client.config.target_host

@@ -33,6 +33,7 @@ from activities.hooks import Hooks
 from activities.hosts import Hosts
 from activities.incidents import Incidents
 from activities.inventory import InventoryReader
+from activities.ledger import LedgerBook
 from activities.losses import Losses
 from activities.maintenance import Maintenance
 from activities.migration import Migration
@@ -52,6 +53,7 @@ from workers.bootstrap import bootstrap
 from workers.pulse import Pulse
 from workers.settings import Settings
 from workflows.claim import Claim
+from workflows.ledger import ClusterLedger
 from workflows.watch import ClusterWatch
 
 # Our own pure packages need no fresh copy for every run of a workflow.
@@ -85,8 +87,8 @@ class _InOneLine(logging.Filter):
 
 activity.logger.base_logger.addFilter(_InOneLine())
 
-# Six nodes are asked twice and their management controllers once, with room for some that hang.
-WATCHERS = 32
+# Threads of the watch: each node's API and management controller, both arrays, and as many again that hang.
+WATCHERS_EACH, WATCHERS_BESIDE = 4, 8
 
 # Wrong input fails the run at once, with pydantic's words, instead of a task that is tried for ever.
 FAILURES: list[type[BaseException]] = [ValidationError]
@@ -116,7 +118,8 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
         Migration(quick, api, approvals, inventory.speed),
         Placements(api, quick),
         Maintenance(quick, approvals, inventory.speed),
-        Freeze(api),
+        Freeze(api, approvals),
+        LedgerBook(inventory, api),
         survivor := Survivor(inventory, arrays, ssh, api),
         Notices(inventory.notify, secrets),
         QuarantineWard(
@@ -136,7 +139,7 @@ def _quick(inventory: Inventory, secrets: Secrets) -> Clients:
         api=PveApi(inventory, secrets, timeout=LIMIT),
         arrays=Arrays(inventory.arrays, secrets, read_timeout=LIMIT),
         power=lambda bmc: redfish.power(bmc, secrets),
-        threads=ThreadPoolExecutor(WATCHERS, thread_name_prefix="watch"),
+        threads=ThreadPoolExecutor(WATCHERS_EACH * len(inventory.nodes) + WATCHERS_BESIDE, thread_name_prefix="watch"),
     )
 
 
@@ -150,7 +153,7 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[*ALL_RUNBOOKS, Claim, ClusterWatch],
+        workflows=[*ALL_RUNBOOKS, Claim, ClusterLedger, ClusterWatch],
         activities=activities(inventory, base, settings.hooks),
         activity_executor=ThreadPoolExecutor(settings.activities, thread_name_prefix="activity"),
         max_concurrent_activities=settings.activities,

@@ -17,8 +17,8 @@ with workflow.unsafe.imports_passed_through():
     from cluster.advice import advice
     from cluster.around import Hook, Occasion
     from cluster.conditions import Condition
-    from cluster.facts import Memory
     from cluster.incidents import StockWish
+    from cluster.memory import Memory
     from cluster.notices import Notice, NoticeWish
     from cluster.plan import Finding
     from cluster.verdict import Verdict

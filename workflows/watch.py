@@ -22,7 +22,7 @@ from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from cluster.events import Event, EventBatch
-    from cluster.facts import Memory
+    from cluster.memory import Memory
     from cluster.watching import (
         Awaited,
         Beat,
@@ -136,7 +136,7 @@ class ClusterWatch:
         return WatchState(
             cluster=self._cluster,
             verdict=seen.verdict if seen else None,
-            at=seen.at if seen else None,
+            at=(seen.looked_at or seen.at) if seen else None,
             memory=self._memory,
             open=self._incidents.gravest,
             incidents=self._incidents.open,
@@ -177,11 +177,11 @@ class ClusterWatch:
         try:
             seen: Seen = await looking
         except ActivityError as error:
-            self._memory = _remembered(error) or self._memory
+            self._memory = self._memory.merge(_remembered(error) or self._memory)
             if not cut:
                 await self._failed(error)
             return None
-        self._trouble, self._memory = "", seen.memory
+        self._trouble, self._memory = "", self._memory.merge(seen.memory)
         return seen
 
     def _look(self) -> workflow.ActivityHandle[Seen]:

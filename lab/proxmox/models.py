@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lab.ha import Ha
-from lab.proxmox.access import ENGINE_PRIVILEGES, Access, Privileges, Token, User
+from lab.proxmox.access import Access, Privileges, Token, User
 from lab.proxmox.errors import PveError, no_quorum
 from lab.proxmox.notify import Notifications, announce
 from lab.proxmox.pmxcfs import Pmxcfs
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lab.disks import LogicalVolume
     from lab.world import World
 
-__all__ = ["ENGINE_PRIVILEGES", "Cluster", "Guest", "Storage"]
+__all__ = ["Cluster", "Guest", "Storage"]
 
 GIB = 2**30
 # The guest that the lab clones from, as it is before the deployment.
@@ -127,6 +127,7 @@ class Cluster:
         self.world = world
         self.access = Access()
         self.options: dict[str, Any] = {"keyboard": "en-us"}
+        self.jobs: dict[str, dict[str, Any]] = {}  # backup jobs of jobs.cfg, by id
         first = next(iter(world.nodes))
         self.storages = {
             "local": Storage("local", "dir", {"content": "iso,vztmpl,backup", "path": "/var/lib/vz"}),
@@ -224,6 +225,10 @@ class Cluster:
     def drop_privilege(self, token_id: str, privilege: str, path: str | None = None) -> None:
         """Take one privilege from a token, on one granted path or on all."""
         self.access.drop_privilege(token_id, privilege, path)
+
+    def add_privilege(self, token_id: str, privilege: str, path: str) -> None:
+        """Give a token and its user one privilege more on a path."""
+        self.access.add_privilege(token_id, privilege, path)
 
     def require_quorum(self, node: str) -> None:
         """What checks quorum first answers at once."""

@@ -20,10 +20,8 @@ _UPTIME = 866201
 
 _EMPTY_LISTS = (
     "GET /nodes/{node}/lxc",
-    "GET /cluster/backup-info/not-backed-up",
     "GET /nodes/{node}/replication",
     "GET /cluster/replication",
-    "GET /cluster/backup",
 )
 
 
@@ -156,7 +154,7 @@ def storage_resources(call: Call) -> list[dict[str, Any]]:
     """Each storage once for every node that it serves."""
     found = []
     for storage in call.cluster.storages.values():
-        if not call.may(f"/storage/{storage.id}", "Datastore.Audit", "Datastore.AllocateSpace"):
+        if not call.may(f"/storage/{storage.id}", "Datastore.Audit"):
             continue
         for node in call.cluster.world.nodes:
             if not storage.serves(node) or not storage.enabled:

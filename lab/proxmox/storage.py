@@ -138,6 +138,7 @@ def _volumes(call: Call, storage: Storage) -> list[tuple[str, int, int]]:
 @routes.on("GET /nodes/{node}/disks/lvm")
 async def lvm_tree(call: Call) -> dict[str, Any]:
     """The volume groups that this node sees, each with its physical volume."""
+    host = call.cluster.world.nodes[call.node]
     groups = [(disk, disk.vg) for disk in call.cluster.world.visible_disks(call.node) if disk.vg is not None]
     children = [
         {
@@ -147,7 +148,7 @@ async def lvm_tree(call: Call) -> dict[str, Any]:
             "free": group.free,
             "lvcount": len(group.lvs),
             "children": [
-                {"name": f"/dev/mapper/{disk.wwid}", "leaf": 1, "size": group.size, "free": group.free},
+                {"name": f"/dev/mapper/{host.map_name(disk.wwid)}", "leaf": 1, "size": group.size, "free": group.free},
             ],
         }
         for disk, group in groups

@@ -9,6 +9,7 @@ from aiohttp import web
 from lab import wire
 from lab.proxmox import (
     acl_api,
+    backups,
     configuration,
     guest_config,
     guest_disks,
@@ -40,7 +41,7 @@ def routes() -> Routes:
     table = Routes()
     rooms = (
         responses, configuration, nodes, task_api, guests, guest_config, storage, ha_api, ha_rules_api, indexes,
-        notifications, users, acl_api, pools, node_info, guest_reads, guest_disks,
+        notifications, users, acl_api, pools, node_info, guest_reads, guest_disks, backups,
     )  # fmt: skip
     for room in rooms:
         table.table |= room.routes.table

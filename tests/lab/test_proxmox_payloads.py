@@ -41,6 +41,7 @@ def described(nodes: Nodes) -> dict[str, str]:
     for kind, properties in TARGETS.items():
         root.cluster.notifications.endpoints(kind).post(name=kind, **properties)
     root.cluster.notifications.matchers.post(name="all", target=["webhook"], **{"match-severity": "error"})
+    api.cluster.backup.post(id="nightly", all=1, schedule="sat 02:00", storage="local", fleecing="enabled=0")
     nodes.world.membership.set_up_device(settled=True)
     until(lambda: api.cluster.ha.status.manager_status.get(), lambda found: bool(found["manager_status"]))
     task = api.nodes(FIRST).tasks.get(source="all", vmid=300, typefilter="qmstart")[0]
@@ -48,6 +49,7 @@ def described(nodes: Nodes) -> dict[str, str]:
         "node": FIRST, "vmid": "300", "storage": "pxmx-ac-shared", "upid": task["upid"], "service": "corosync",
         "sid": "vm:300", "rule": "home", "userid": "engine@pve", "tokenid": "runbook", "groupid": "operators",
         "roleid": "PVEAuditor", "poolid": "lab", "realm": "pve", "iface": "vmbr0", "zone": "localnetwork",
+        "id": "nightly",
         "volume": "pxmx-ac-shared:vm-300-disk-0",
     }  # fmt: skip
 

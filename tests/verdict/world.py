@@ -60,11 +60,14 @@ def seconds(number: float) -> timedelta:
     return timedelta(seconds=number)
 
 
+DESK = "desk"  # a place of its own
+
+
 class World:
     """The newest look of every vantage point, and what is remembered. Words chain; times are seconds."""
 
     def __init__(self, *, totem: Totem | None = SLOW, known: bool = True, memory: Memory | None = None) -> None:
-        self.now = START
+        self.now, self.place = START, ""
         self.votes = {
             node: VotesLook(
                 by=node, how="ssh", domain=SITE_OF[node], at=START, expected=7, total=7, quorum=4, quorate=True,
@@ -102,14 +105,19 @@ class World:
     def facts(self) -> Facts:
         """One look of everybody."""
         return Facts(
-            at=self.now, votes=self.votes, cluster=self.cluster, witness=self.witness, arrays=self.arrays,
-            power=self.power,
+            at=self.now, place=self.place, votes=self.votes, cluster=self.cluster, witness=self.witness,
+            arrays=self.arrays, power=self.power,
         )  # fmt: skip
 
     def after(self, number: float) -> Self:
         """So much later everybody is asked again, and says what was set by then."""
         self.now += seconds(number)
         self._all(lambda look: look.model_copy(update={"at": self.now}))
+        return self
+
+    def stands(self, place: str) -> Self:
+        """The engine's worker says where it is."""
+        self.place = place
         return self
 
     def looks(self) -> Verdict:
