@@ -31,6 +31,7 @@ from activities.guests import Guests
 from activities.ha import Ha
 from activities.hooks import Hooks
 from activities.hosts import Hosts
+from activities.incidents import Incidents
 from activities.inventory import InventoryReader
 from activities.ledger import LedgerBook
 from activities.losses import Losses
@@ -119,6 +120,7 @@ def activities(
         Ha(quick, inventory.speed),
         approvals := Approvals(inventory.approvals, secrets),
         Losses(),
+        Incidents(inventory),
         Migration(quick, api, approvals, inventory.speed),
         Placements(api, quick),
         Maintenance(quick, approvals, inventory.speed),

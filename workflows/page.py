@@ -14,13 +14,16 @@ from cluster.units import seconds
 
 LIMIT = 3000
 
-State = Literal["running", "waiting", "parked", "asked", "done", "warned", "unneeded", "skipped", "stopped", "failed"]
+State = Literal[
+    "running", "waiting", "parked", "asked", "done", "told", "warned", "unneeded", "skipped", "stopped", "failed"
+]
 SIGNS: dict[State, str] = {
     "running": "…",
     "waiting": "‖",
     "parked": "?",
     "asked": "✎",
     "done": "✓",
+    "told": "·",
     "warned": "!",
     "unneeded": "–",
     "skipped": "↷",
@@ -67,7 +70,7 @@ class Section(BaseModel):
     @property
     def well(self) -> bool:
         """Every step is done as it was meant."""
-        return all(step.state in ("done", "unneeded") for step in self.steps)
+        return all(step.state in ("done", "unneeded", "told") for step in self.steps)
 
 
 class Question(BaseModel):
