@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from cluster.crosscheck import Location, problems
 from cluster.inventory import Inventory
 
-_SECRET_FIELDS = {"api_token", "token", "password", "key"}
+_SECRET_FIELDS = {"api_token", "token", "password", "key", "webhook"}
 # pydantic's own words for what happens most often, in the words of this file
 _PLAIN = {"missing": "is missing", "extra_forbidden": "is not a field here"}
 
