@@ -292,9 +292,9 @@ class Judge:
             now = int(properties.get("failback", 1))
             if now != self._first.get(sid, 1) and not running and not any(sid in one for one in outstanding):
                 self._break(f"V5: failback of {sid} is {now}, was 1, and nobody lists it: {outstanding}")
-        if "ha-auto-rebalance=1" not in str(self._stage.world.cluster.options.get("crs")) and not running:
-            if not any("crs" in one for one in outstanding):
-                self._break(f"V5: the rebalancer is off, and nobody lists it: {outstanding}")
+        rebalancing = "ha-auto-rebalance=1" in str(self._stage.world.cluster.options.get("crs"))
+        if not rebalancing and not running and not any("crs" in one for one in outstanding):
+            self._break(f"V5: the rebalancer is off, and nobody lists it: {outstanding}")
 
     async def _v8(self) -> None:
         """Whoever has not ended says what it waits for; and no loss stands without an incident."""
