@@ -251,13 +251,13 @@ class Judge:
         self.met["fenced"] += 1
         last_off = max(
             (
-                one.at
+                one.time
                 for one in self._stage.world.changes
                 if one.where == node and one.what.startswith(("power.off", "watchdog"))
             ),
             default=0.0,
         )
-        fenced = [one.at for one in self._stage.world.changes if one.what == "ha.fenced" and one.target == node]
+        fenced = [one.time for one in self._stage.world.changes if one.what == "ha.fenced" and one.target == node]
         if not any(at >= last_off for at in fenced):
             self._break(f"E: {run} says that {node} is fenced ({finding}), HA has not acknowledged it")
 
