@@ -1,7 +1,7 @@
 """What stands around the cluster: events that come in, notices that go out, hooks, and how closely it is watched."""
 
 from datetime import timedelta
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -54,7 +54,8 @@ class EventSource(Noun):
     secret: SecretRef
 
 
-Occasion = Literal["opened", "quorum", "fenced", "running", "late", "changed", "closed"]
+# `asked`: a person has to act; `worse`: something that was well, or was back, is not any more.
+Occasion = Literal["opened", "quorum", "fenced", "running", "late", "changed", "asked", "worse", "closed"]
 
 
 class Notify(Noun):
@@ -69,7 +70,7 @@ class Notify(Noun):
     name: OwnName
     webhook: str = Field(pattern=Web)
     headers: dict[str, SecretRef] = Field(default_factory=dict)
-    occasions: tuple[Occasion, ...] = ("opened", "quorum", "fenced", "running", "late", "changed", "closed")
+    occasions: tuple[Occasion, ...] = get_args(Occasion)
     template: str | None = None
 
 

@@ -17,13 +17,16 @@ from cluster.visible import visible, visible_json
 
 LIMIT = 3000
 
-State = Literal["running", "waiting", "parked", "asked", "done", "warned", "unneeded", "skipped", "stopped", "failed"]
+State = Literal[
+    "running", "waiting", "parked", "asked", "done", "told", "warned", "unneeded", "skipped", "stopped", "failed"
+]
 SIGNS: dict[State, str] = {
     "running": "…",
     "waiting": "‖",
     "parked": "?",
     "asked": "✎",
     "done": "✓",
+    "told": "·",
     "warned": "!",
     "unneeded": "–",
     "skipped": "↷",
@@ -70,7 +73,7 @@ class Section(BaseModel):
     @property
     def well(self) -> bool:
         """Every step is done as it was meant."""
-        return all(step.state in ("done", "unneeded") for step in self.steps)
+        return all(step.state in ("done", "unneeded", "told") for step in self.steps)
 
 
 class Question(BaseModel):
