@@ -115,6 +115,11 @@ _ALL = (
           parts.end_sessions, momentary=True),
     Drill("package-missing", (HOST, Argument("PACKAGE", "package")), "A package is not installed on a host.",
           ("I-21",), parts.package),
+    Drill(
+        "guest-paused", (Argument("GUEST", "machine"), Argument("STATE", "qmp", optional=True, amount=True)),
+        "A virtual machine's process is there and does not work; the cluster shows its state in place of running.",
+        ("I-08",), drill_guests.guest_paused,
+    ),
     Drill("right-missing", (Argument("PRIVILEGE", "privilege"),), "The engine's token lacks a privilege everywhere.",
           ("I-32",), around.right),
     Drill("backup-run", (Argument("JOB", "job"),), "A backup job's time has come, once; one that is off does not run.",

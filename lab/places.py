@@ -55,11 +55,11 @@ def choices(world: "World", kind: str, before: tuple[str, ...]) -> list[str] | N
         "controller": list(CONTROLLERS),
         "ring": [str(ring) for ring in RINGS],
         "place": [*sites, THIRD],
-        "machine": sorted(str(guest.vmid) for guest in world.cluster.guests.values() if guest.kind == "qemu"),
-        "qmp": list(QMP_STATES),
         "local map": list(LOCAL_MAPS),
         "privilege": sorted({name for names in granted(world.inventory).values() for name in names}),
         "job": sorted(world.cluster.jobs),
+        "machine": sorted(str(guest.vmid) for guest in world.cluster.guests.values() if guest.kind == "qemu"),
+        "qmp": list(QMP_STATES),
         "service": [*arrays, *(f"pve:{node}" for node in nodes), *(f"ssh:{host}" for host in hosts)],
     }.get(kind)
 

@@ -108,10 +108,10 @@ def settled(twin: TwinThread) -> dict[str, Any]:
         "packages": {name: set(host.packages) for name, host in hosts.items()},
         "active": set(world.disks["730D187406C1477500A7AA92"].vg.lvs[LV].active_on),
         "rtt": dict(world.rtt_ms),
-        "machines": {guest.vmid: guest.qmp for guest in world.cluster.guests.values()},
         "rights": sorted(map(str, world.cluster.access.privileges(engine, "/vms/300"))),
         "neighbours": dict(world.neighbours),
         "maps": {name: (host.friendly_names, list(host.local_maps)) for name, host in hosts.items()},
+        "machines": {guest.vmid: guest.qmp for guest in world.cluster.guests.values()},
         "planted": [fault.service for fault in world.faults.planted],
     }
 
