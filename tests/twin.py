@@ -4,6 +4,7 @@ import asyncio
 import functools
 import json
 import random
+import re
 import socket
 import threading
 from collections.abc import Coroutine
@@ -12,6 +13,7 @@ from typing import Any, TypeVar
 
 from cluster.inventory import Inventory
 from lab.power import switch_off
+from lab.scenery import beside, read
 from lab.twin import CONTROL_PORT, Twin
 from lab.world import World
 from workers.inventory_file import load
@@ -23,18 +25,22 @@ EXAMPLE = Path(__file__).parents[1] / "examples" / "lab.yaml"
 SPEED = 20.0
 
 
-def inventory_file(folder: Path, which: str = "", **replacements: str) -> Path:
-    """The shipped example in `folder`, on loopback addresses of its own, with its secrets beside it.
+def inventory_file(folder: Path, which: str = "", example: str = "lab", **replacements: str) -> Path:
+    """A shipped example in `folder`, on loopback addresses of its own, with its secrets and its scenery beside it.
 
     `which` tells apart the twins of one process. Lab time runs faster than the hosts' clocks can be read one after the
     other, so their difference is allowed.
     """
-    text = EXAMPLE.read_text().replace("127.21.", f"127.{own_net(which)}.").replace("../var/lab/", "secrets/")
+    source = EXAMPLE.with_name(f"{example}.yaml")
+    text = re.sub(r"127\.2[12]\.", f"127.{own_net(which)}.", source.read_text())
+    text = re.sub(r"\.\./var/(lab|metro)/", "secrets/", text)
     text = text.replace("clock_offset: 1s", "clock_offset: 60s\n\ntimeouts:\n  ha: 40s\n  stretch: 60s\n  clone: 60s")
     for old, new in replacements.items():
         text = text.replace(old, new)
     path = folder / "inventory.yaml"
     path.write_text(text)
+    if (around := beside(source)).exists():
+        beside(path).write_text(around.read_text())
     return path
 
 
@@ -60,7 +66,7 @@ class TwinThread:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._twin = Twin(self.inventory, path.parent, speed=speed)
+        self._twin = Twin(self.inventory, path.parent, speed=speed, scenery=read(path))
         self.call(self._twin.start())
 
     @property
