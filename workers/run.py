@@ -31,7 +31,9 @@ from activities.guests import Guests
 from activities.ha import Ha
 from activities.hooks import Hooks
 from activities.hosts import Hosts
+from activities.incidents import Incidents
 from activities.inventory import InventoryReader
+from activities.ledger import LedgerBook
 from activities.losses import Losses
 from activities.maintenance import Maintenance
 from activities.migration import Migration
@@ -42,6 +44,7 @@ from activities.proxmox import Proxmox
 from activities.purity import Purity
 from activities.quarantine import QuarantineWard
 from activities.quorum import Quorum
+from activities.rights import Rights
 from activities.storage import Lvm
 from activities.survivor import Survivor
 from activities.vantage import LIMIT, Clients
@@ -51,6 +54,7 @@ from workers.bootstrap import bootstrap
 from workers.pulse import Pulse
 from workers.settings import Settings
 from workflows.claim import Claim
+from workflows.ledger import ClusterLedger
 from workflows.watch import ClusterWatch
 
 # Our own pure packages need no fresh copy for every run of a workflow.
@@ -91,9 +95,14 @@ WATCHERS_EACH, WATCHERS_BESIDE = 4, 8
 FAILURES: list[type[BaseException]] = [ValidationError]
 
 
-def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> list[Callable[..., Any]]:
-    """All activities, bound to the clients of that inventory; `base` is the folder its paths count from."""
-    secrets = Secrets(base)
+def activities(
+    inventory: Inventory, base: Path, hooks: Sequence[str] = (), folders: Sequence[Path] = (), place: str = ""
+) -> list[Callable[..., Any]]:
+    """All activities, bound to the clients of that inventory; `base` is the folder its paths count from.
+
+    `folders` are those that outgoing secrets may come from, `place` is where the worker stands.
+    """
+    secrets = Secrets(base, folders)
     arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
     quick = _quick(inventory, secrets)
     rooms = (
@@ -107,14 +116,17 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
         hosts := Hosts(ssh),
         quorum := Quorum(ssh),
         Lvm(ssh),
-        Watching(inventory, quick),
+        Watching(inventory, quick, place),
         Ha(quick, inventory.speed),
-        approvals := Approvals(inventory.approvals, secrets),
+        approvals := Approvals(inventory.approvals, secrets, cluster=inventory.name),
         Losses(),
+        Incidents(inventory),
         Migration(quick, api, approvals, inventory.speed),
         Placements(api, quick),
         Maintenance(quick, approvals, inventory.speed),
-        Freeze(api),
+        Freeze(api, approvals),
+        LedgerBook(inventory, api),
+        Rights(inventory, api),
         survivor := Survivor(inventory, arrays, ssh, api),
         Notices(inventory.notify, secrets),
         QuarantineWard(
@@ -148,8 +160,8 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[*ALL_RUNBOOKS, Claim, ClusterWatch],
-        activities=activities(inventory, base, settings.hooks),
+        workflows=[*ALL_RUNBOOKS, Claim, ClusterLedger, ClusterWatch],
+        activities=activities(inventory, base, settings.hooks, settings.secrets, settings.at),
         activity_executor=ThreadPoolExecutor(settings.activities, thread_name_prefix="activity"),
         max_concurrent_activities=settings.activities,
         max_cached_workflows=settings.cached_workflows,
@@ -164,7 +176,7 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
 def worker_at(client: Client, inventory: Inventory, base: Path, settings: Settings, site: str) -> Worker:
     """What a process at that site is asked for besides: what it reaches from there."""
     secrets = Secrets(base)
-    watching = Watching(inventory, _quick(inventory, secrets))
+    watching = Watching(inventory, _quick(inventory, secrets), site)
     return Worker(
         client,
         task_queue=f"{settings.task_queue}@{site}",
@@ -181,10 +193,11 @@ async def until_stopped(
     base: Path,
     settings: Settings,
     ready: Callable[[], None] = lambda: None,
-    *,
-    site: str | None = None,
 ) -> None:
-    """Work until SIGTERM or Ctrl-C, then let running steps end; `ready` is called once the worker polls."""
+    """Work until SIGTERM or Ctrl-C, then let running steps end; `ready` is called once the worker polls.
+
+    A worker that stands at a site (`Settings.at`) is also asked what it reaches there.
+    """
     await bootstrap(client)
     if settings.speed is not None:
         inventory = inventory.model_copy(update={"speed": settings.speed})
@@ -193,7 +206,7 @@ async def until_stopped(
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(worker(client, inventory, base, settings))
-        if site is not None:
-            await stack.enter_async_context(worker_at(client, inventory, base, settings, site))
+        if settings.at in [site.name for site in inventory.sites]:
+            await stack.enter_async_context(worker_at(client, inventory, base, settings, settings.at))
         ready()
         await stop.wait()
