@@ -20,8 +20,8 @@ class Settings(BaseSettings):
     task_queue: str = Field(default="runbooks", description="the queue that workers poll and runs are started on")
     at: str = Field(
         default="",
-        description="where this worker stands: a site, the witness's name, or any other place; two vantage points in one "
-        "place are one, and a worker that does not say where it stands confirms no loss",
+        description="where this worker stands: a site, the witness's name, or any other place; two vantage points in "
+        "one place are one, and a worker that does not say where it stands confirms no loss",
     )
     temporal_port: int = Field(default=7233, description="gRPC port of the embedded Temporal server")
     ui_port: int = Field(default=8233, description="port of its web UI")
