@@ -57,14 +57,12 @@ def storage_elsewhere(losses: list[Condition], facts: Facts, inventory: Inventor
         if other is None or not serves(other) or not (word := _own_word(winner.array, own, other)):
             continue
         reach = sorted({node.name for node in winner.nodes} & other.logins.keys())
-        meaning = (
-            f"{', '.join(reach)} are logged in at {lost.array}: guests go on over the storage network between the sites",
-        )
+        meaning = [f"{', '.join(reach)} are logged in at {lost.array}: guests go on over the storage network"]
         if not reach:
-            meaning = (
+            meaning = [
                 f"{winner.name} has the quorum and no storage: its guests fail, and HA does not help them",
                 f"no node of {winner.name} is logged in at {lost.array}",
-            )
+            ]
         yield Condition(
             kind="storage-elsewhere",
             where=(winner.name, lost.name),
