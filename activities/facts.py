@@ -13,7 +13,6 @@ from pydantic import ValidationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.attempt import beat_seldom
 from activities.errors import NotFound, Refuted
 from activities.vantage import Clients, Vantage, Vantages
 from cluster.conditions import GRAVITY, SITE_GONE, Condition, Kind, known_name, lost_site
@@ -55,7 +54,6 @@ class Watching:
         """
         if wish.cluster not in (None, self._inventory.name):
             raise NotFound(f"cluster {wish.cluster!r} is unknown here: this worker serves {self._inventory.name!r}")
-        beat_seldom()
         if (earlier := _earlier()) is not None:
             wish = wish.model_copy(update={"memory": wish.memory.merge(earlier)})
         with self._asking() as vantages:

@@ -11,7 +11,7 @@ from cluster.nouns import Value
 from cluster.plan import Finding
 from cluster.verdict import Verdict
 
-__all__ = ["SITE_GONE", "lost_site"]
+__all__ = ["CALM", "SITE_GONE", "lost_site"]
 
 
 class WatchWish(Value):
@@ -82,19 +82,21 @@ class Opening(Value):
     odd_since: datetime
 
 
-class Change(Value):
-    """What an open incident is told: the cluster looks different now."""
-
-    verdict: Verdict
-    at: datetime
-
-
 class Open(Value):
-    """The incident that is open: its run, and what it was opened for."""
+    """An incident that is open: its run, what it was opened for, and where: its site, its nodes, or nothing."""
 
     run: str
     key: str
     kind: str
+    where: tuple[str, ...] = ()
+
+
+class Change(Value):
+    """What an open incident is told: the cluster looks different now, and these incidents are open."""
+
+    verdict: Verdict
+    at: datetime
+    open: tuple[Open, ...] = ()
 
 
 class WatchRequest(BaseModel):
@@ -107,8 +109,11 @@ class WatchRequest(BaseModel):
 
     cluster: str | None = None
     seen: Seen | None = None
-    open: Open | None = None
+    memory: Memory = Memory()
+    incidents: tuple[Open, ...] = ()
+    epochs: dict[str, str] = Field(default_factory=dict)
     hinted: bool = False
+    anew: bool = False
     urgent: bool = False
     nudged: datetime | None = None
     ids: tuple[str, ...] = ()
@@ -116,13 +121,19 @@ class WatchRequest(BaseModel):
 
 
 class WatchState(BaseModel):
-    """What a watch knows now: what `quorate incident` and the tests read."""
+    """What a watch knows now: what `quorate incident` and the tests read.
+
+    `at` is the newest look that was told; the one that runs now tells its own with its heartbeat. `open` is the
+    gravest of the `incidents`. `remark` is what became of one that did not end by itself.
+    """
 
     cluster: str
     verdict: Verdict | None
     at: datetime | None
     memory: Memory
     open: Open | None
+    incidents: tuple[Open, ...] = ()
+    remark: str = ""
     received: int
     trouble: str
 

@@ -31,6 +31,7 @@ from activities.guests import Guests
 from activities.ha import Ha
 from activities.hooks import Hooks
 from activities.hosts import Hosts
+from activities.incidents import Incidents
 from activities.inventory import InventoryReader
 from activities.ledger import LedgerBook
 from activities.losses import Losses
@@ -43,6 +44,7 @@ from activities.proxmox import Proxmox
 from activities.purity import Purity
 from activities.quarantine import QuarantineWard
 from activities.quorum import Quorum
+from activities.rights import Rights
 from activities.storage import Lvm
 from activities.survivor import Survivor
 from activities.vantage import LIMIT, Clients
@@ -94,13 +96,13 @@ FAILURES: list[type[BaseException]] = [ValidationError]
 
 
 def activities(
-    inventory: Inventory, base: Path, hooks: Sequence[str] = (), place: str = ""
+    inventory: Inventory, base: Path, hooks: Sequence[str] = (), folders: Sequence[Path] = (), place: str = ""
 ) -> list[Callable[..., Any]]:
     """All activities, bound to the clients of that inventory; `base` is the folder its paths count from.
 
-    `place` is where the worker stands.
+    `folders` are those that outgoing secrets may come from, `place` is where the worker stands.
     """
-    secrets = Secrets(base)
+    secrets = Secrets(base, folders)
     arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
     quick = _quick(inventory, secrets)
     rooms = (
@@ -116,13 +118,15 @@ def activities(
         Lvm(ssh),
         Watching(inventory, quick, place),
         Ha(quick, inventory.speed),
-        approvals := Approvals(inventory.approvals, secrets),
+        approvals := Approvals(inventory.approvals, secrets, cluster=inventory.name),
         Losses(),
+        Incidents(inventory),
         Migration(quick, api, approvals, inventory.speed),
         Placements(api, quick),
         Maintenance(quick, approvals, inventory.speed),
         Freeze(api, approvals),
         LedgerBook(inventory, api),
+        Rights(inventory, api),
         survivor := Survivor(inventory, arrays, ssh, api),
         Notices(inventory.notify, secrets),
         QuarantineWard(
@@ -157,7 +161,7 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
         client,
         task_queue=settings.task_queue,
         workflows=[*ALL_RUNBOOKS, Claim, ClusterLedger, ClusterWatch],
-        activities=activities(inventory, base, settings.hooks, settings.at),
+        activities=activities(inventory, base, settings.hooks, settings.secrets, settings.at),
         activity_executor=ThreadPoolExecutor(settings.activities, thread_name_prefix="activity"),
         max_concurrent_activities=settings.activities,
         max_cached_workflows=settings.cached_workflows,

@@ -36,6 +36,9 @@ class Settings(BaseSettings):
     hooks: tuple[str, ...] = Field(
         default=(), description="what hooks may run or call: paths of programs, addresses (a beginning ends with /)"
     )
+    secrets: tuple[Path, ...] = Field(
+        default=(), description="folders besides the inventory's whose files headers and webhooks may refer to"
+    )
     gateway_rate: float = Field(
         default=500.0, gt=0, description="requests a second that the event gateway takes from one source for long"
     )

@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.catalogue import RunbookReport, RunbookRequest
     from workflows.claim import Held, address, claimed, released
     from workflows.gate import Gated
-    from workflows.page import Section, Sheet, render
+    from workflows.page import Section, Sheet, StepRecord, render
     from workflows.plans import differences
     from workflows.record import Line
     from workflows.steps import Failing, Given
@@ -50,13 +50,13 @@ class Runbook(Gated):
 
     # --- what a procedure is written in ------------------------------------------------------------------------
 
-    async def begin(self, headline: str, cluster: str, hooks: tuple[Hook, ...] = ()) -> None:
+    async def begin(self, headline: str, cluster: str, hooks: tuple[Hook, ...] = (), *, place: str = "") -> None:
         """Name the run on its page and in the run list, and make sure that it is the only one of its kind.
 
-        `hooks` are called around the steps from now on. ApplicationError when another run does this procedure on this
-        cluster.
+        `hooks` are called around the steps from now on. `place`: of its kind at that site. ApplicationError when
+        another run does this procedure on this cluster.
         """
-        self._headline, self._subject = headline, f"{self.about.name}/{cluster}"
+        self._headline, self._subject = headline, "/".join(filter(None, (self.about.name, cluster, place)))
         workflow.upsert_search_attributes([attributes.CLUSTER.value_set(cluster)])
         self._tell()
         self._held = await claimed(self._subject, headline)
@@ -68,6 +68,20 @@ class Runbook(Gated):
         Later it shrinks to one line, unless every line of it matters to the end (`folds` off).
         """
         return self.record.section(title, rehearsal=rehearsal, folds=folds)
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """What a person has to do now, though no step has parked."""
+        return ()
+
+    @property
+    def idle(self) -> str:
+        """What the run does while no step is under way."""
+        return "waiting for the next step"
+
+    def under_way(self) -> list[StepRecord]:
+        """The lines that tell what the run does now."""
+        return self.record.under_way()
 
     @property
     def closing(self) -> str:
@@ -296,7 +310,15 @@ class Runbook(Gated):
         paused = self._paused.signed if self._paused else ""
         if (gate := self._asking) is not None and not questions and self._paused is None:
             return f"Waits for people: {gate.terms.title}: {gate.missing}."
-        return going_on(self._condition(), self.record.under_way(), questions, changing=self._changing, paused=paused)
+        return going_on(
+            self._condition(),
+            self.under_way(),
+            questions,
+            changing=self._changing,
+            paused=paused,
+            asks=self.asks,
+            idle=self.idle,
+        )
 
     def _links(self) -> tuple[tuple[str, str], ...]:
         """Where to look and what to do next. A step that is tried again shows attempt and next try in the first."""
@@ -321,6 +343,6 @@ class Runbook(Gated):
     def _condition(self) -> str:
         if self._ending:
             return "aborting"
-        if self._asking is not None or any(parked.answer is None for parked in self._parked):
+        if self._asking is not None or self.asks or any(parked.answer is None for parked in self._parked):
             return "attention"
         return "paused" if self._paused is not None else "running"

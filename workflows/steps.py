@@ -68,7 +68,7 @@ class Steps(Operated):
     @property
     def _cluster(self) -> str:
         """The cluster of the subject."""
-        return self._subject.partition("/")[2]
+        return self._subject.partition("/")[2].partition("/")[0]
 
     def _stop_if_asked(self) -> None:
         if self._stopping:
