@@ -46,7 +46,7 @@ SCENARIOS = (
     Scenario("site-network", ("I-02",), (("site-network", "site-a"),), "site-isolated", ("site-a",)),
     Scenario("inter-site", ("I-03",), (("inter-site",),), "sites-parted", ("site-a", "site-b")),
     Scenario(
-        "inter-site-and-replication", ("I-03",), (("inter-site",), ("replication",)), "sites-parted",
+        "inter-site-and-replication", ("I-03",), (("inter-site",), ("replication",)), "storage-elsewhere",
         ("site-a", "site-b"), prefers=B,
     ),
     Scenario("witness", ("I-04",), (("witness",),), "witness-lost", ("qdevice",)),
@@ -63,18 +63,18 @@ SCENARIOS = (
     Scenario("controller", ("I-08", "I-13"), (("controller", A, "CT0"),), "paths-degraded"),
     Scenario("node", ("I-17", "I-20"), (("node", "pxmx01-01"),), "node-lost", ("pxmx01-01",)),
     Scenario("node-network", ("I-17", "I-23"), (("node-network", "pxmx01-01"),), "node-lost", ("pxmx01-01",)),
-    Scenario("nodes-not-array", ("I-17",), (("node", NODES_A),), "node-lost", (NODES_A,)),
+    Scenario("nodes-not-array", ("I-17",), (("node", NODES_A),), "site-lost", ("site-a",)),
     Scenario(
         "liar", ("I-31",), (("lying-api", "ssh:pxmx02-01"), ("site-power", "site-a")), "undetermined",
         ("disagreement",),
     ),
     Scenario("clock", ("I-24",), (("clock", "pxmx01-01", "20"),), "healthy"),
-    Scenario("ring", ("I-25",), (("ring", "pxmx01-01", "0"),), "healthy"),
+    Scenario("ring", ("I-25",), (("ring", "pxmx01-01", "0"),), "links-down", ("pxmx01-01",)),
     Scenario("latency", ("I-29",), (("latency", "site-a", "site-b", "8"),), "healthy"),
-    Scenario("hung-api", ("I-32",), (("hung-api", "pve:pxmx01-01"),), "healthy"),
-    Scenario("failing-array-api", ("I-32",), (("failing-api", A, "503"),), "healthy"),
+    Scenario("hung-api", ("I-32",), (("hung-api", "pve:pxmx01-01"),), "blind", ("pxmx01-01",)),
+    Scenario("failing-array-api", ("I-32",), (("failing-api", A, "503"),), "blind", (A,)),
     Scenario(
         "management-of-a-site", ("I-31", "I-32"),
-        (("hung-api", f"pve:{NODES_A}"), ("hung-api", f"ssh:{NODES_A}")), "healthy",
+        (("hung-api", f"pve:{NODES_A}"), ("hung-api", f"ssh:{NODES_A}")), "blind", (NODES_A,),
     ),
 )  # fmt: skip
