@@ -25,6 +25,7 @@ from activities.clients.proxmox import PveApi
 from activities.clients.purity import Arrays
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts as SshHosts
+from activities.comparison import Comparison
 from activities.facts import Watching
 from activities.freeze import Freeze
 from activities.guests import Guests
@@ -119,13 +120,14 @@ def activities(
         Watching(inventory, quick, place),
         Ha(quick, inventory.speed),
         approvals := Approvals(inventory.approvals, secrets, cluster=inventory.name),
-        Losses(),
+        ledger := LedgerBook(inventory),
+        Comparison(inventory, api),
+        Losses(ledger),
         Incidents(inventory),
         Migration(quick, api, approvals, inventory.speed),
         Placements(api, quick),
         Maintenance(quick, approvals, inventory.speed),
         Freeze(api, approvals),
-        LedgerBook(inventory, api),
         Rights(inventory, api),
         survivor := Survivor(inventory, arrays, ssh, api),
         Notices(inventory.notify, secrets),
