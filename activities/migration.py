@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.attempt import Changes, look_again
+from activities.attempt import Changes, look_again, told_before
 from activities.errors import Conflict, Refuted, Rejected
 from activities.ha import ha_view
 from activities.parsing.multipath import parse_maps
@@ -171,5 +171,5 @@ def _ours(move: Move, view: HaView) -> Service:
 
 def _sent_before() -> bool:
     """An earlier attempt has filed the command."""
-    told = next(iter(activity.info().heartbeat_details), None)
+    told = told_before()
     return isinstance(told, list) and bool(told) and told[0] == "sent"
