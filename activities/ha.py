@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.errors import Unreachable
 from activities.storage import active_volumes
+from cluster.guests import GuestId
 from cluster.recovery import (
     Back,
     FencingFinding,
@@ -25,6 +26,7 @@ from cluster.recovery import (
     waits_for,
 )
 from cluster.units import shortly
+from cluster.volumes import holders
 
 if TYPE_CHECKING:
     from activities.vantage import Clients
@@ -84,29 +86,25 @@ class Ha:
         if service.state != "started" or service.node not in wish.survivors:
             return None
         try:
-            proof = await self._proof(int(sid.partition(":")[2]), service.node, wish)
+            proof = await self._proof(GuestId.of(sid), service.node, wish)
         except ApplicationError:
             return None  # a source that fails is asked again with the next look
         return Back(sid=sid, ok=True, node=service.node, text=proof) if proof else None
 
-    async def _proof(self, vmid: int, node: str, wish: RecoveryWish) -> str:
-        """QEMU runs there and the guest's volumes are open there alone; empty when it is not so yet."""
-        path = f"nodes/{node}/qemu/{vmid}"
+    async def _proof(self, guest: GuestId, node: str, wish: RecoveryWish) -> str:
+        """It runs there and its volumes are open there alone; empty when it is not so yet."""
+        path = guest.path(node)
         current = await self._clients.get(f"{path}/status/current", node)
-        if current.get("status") != "running" or current.get("qmpstatus") != "running":
+        if not guest.runs(current):
             return ""
-        holders = await self._open_on(vmid, wish)
-        if set(holders) != {node}:
+        found = await active_volumes(self._clients.ssh, wish.survivors, wish.vg, limit=10.0)
+        held = holders(found, guest.owns)
+        if held.unknown or held.open != (node,):
             return ""
-        proof = f"QEMU runs, its volume is open on {node} alone"
+        proof = f"{guest.process} runs, its volume is open on {node} alone"
         if current.get("agent"):
             proof += ", agent answers" if await self._agent(path) else ", agent does not answer yet"
         return proof
-
-    async def _open_on(self, vmid: int, wish: RecoveryWish) -> list[str]:
-        found = await active_volumes(self._clients.ssh, wish.survivors, wish.vg, limit=10.0)
-        prefix = f"vm-{vmid}-"
-        return [node for node, names in found.items() if any(names[name] for name in names if name.startswith(prefix))]
 
     async def _agent(self, path: str) -> bool:
         try:

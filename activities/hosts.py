@@ -14,8 +14,9 @@ from temporalio import activity
 from activities.attempt import Changes, look_again
 from activities.errors import NotFound, Refuted
 from activities.parsing.iscsi import Target, parse_initiator, parse_sessions, parse_targets
-from activities.parsing.multipath import Map, parse_maps
+from activities.parsing.multipath import Map
 from activities.parsing.system import parse_clock, parse_installed, parse_round_trip
+from activities.paths import NON_OPTIMIZED, OPTIMIZED, map_of
 from cluster.plan import Finding, Ledger, Wish
 from cluster.units import seconds
 
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 NODE_PACKAGES = ("corosync-qdevice", "lvm2", "multipath-tools", "open-iscsi")
 WITNESS_PACKAGES = ("corosync-qnetd",)
-
-# What the arrays advertise through ALUA (reference: flasharray-rest §6.3).
-OPTIMIZED, NON_OPTIMIZED = 50, 10
 
 # iscsiadm's own statuses: 15 the session exists already, 21 nothing of that kind was found.
 ISCSI_EXISTS, ISCSI_NONE = 15, 21
@@ -249,10 +247,7 @@ class Hosts:
         await self._ssh.read(wish.node, "multipath", "-r")
 
     async def _map(self, wish: PathsWish) -> Map | None:
-        if wish.wwid is None:
-            return None
-        maps = parse_maps(await self._ssh.read(wish.node, "multipath", "-ll", wish.wwid))
-        return next((found for found in maps if found.wwid == wish.wwid), None)
+        return await map_of(self._ssh, wish.node, wish.wwid) if wish.wwid else None
 
     async def _settled_map(self, wish: PathsWish) -> Map | None:
         """Udev needs a moment after a rescan: look again for some seconds before judging."""

@@ -11,6 +11,7 @@ from temporalio import activity
 from activities.attempt import Changes, look_again
 from activities.errors import NotYet, Refuted
 from activities.ha import ha_view
+from activities.parsing.guests import parse_guests
 from cluster.approval import Approval
 from cluster.evacuation import MaintenanceFinding, MaintenanceWish, MasterWish, SiteNodes, master_away
 from cluster.plan import Finding, Intent
@@ -129,10 +130,12 @@ class Maintenance:
         view = await self._view(at.others)
         if left := sorted(sid for sid, service in view.services.items() if service.node in at.nodes):
             raise NotYet(f"HA still has {', '.join(left)} at {at.site}")
-        resources = await self._clients.get("cluster/resources", at.others[0])
-        running = [f"vm:{one['vmid']} on {one['node']}" for one in resources if _runs(one) and one["node"] in at.nodes]
-        if running:
-            raise Refuted(f"{', '.join(running)} run there and are not HA's: stop or move them by hand")
+        listed = parse_guests(await self._clients.get("cluster/resources", at.others[0]))
+        here = [row for row in listed if row.node in at.nodes]
+        if running := [f"{row.sid} on {row.node} is {row.status}" for row in here if row.alive]:
+            raise Refuted(f"{', '.join(running)}, and is not HA's: stop or move it by hand")
+        if unknown := [f"{row.sid} on {row.node}" for row in here if row.unknown]:
+            raise Refuted(f"whether {', '.join(unknown)} runs is not known: look at the node, it does not tell")
         if awake := [node for node in at.nodes if view.nodes.get(node) != "maintenance"]:
             raise Refuted(f"{', '.join(awake)} is not in maintenance: HA would fence it")
         return Finding(finding=f"{len(at.nodes)} nodes in maintenance, without a guest: HA has nothing to fence for")
@@ -161,7 +164,3 @@ class Maintenance:
     async def _manager(self, via: tuple[str, ...]) -> dict[str, Any]:
         found = await self._clients.get(MANAGER, via[0])
         return found.get("manager_status") or {}
-
-
-def _runs(one: dict[str, Any]) -> bool:
-    return one["type"] == "qemu" and one.get("status") == "running"

@@ -14,10 +14,12 @@ from temporalio.exceptions import ApplicationError
 from activities.attempt import Changes, look_again, told_before
 from activities.errors import Conflict, Refuted, Rejected
 from activities.ha import ha_view
-from activities.parsing.multipath import parse_maps
+from activities.paths import usable_paths, volume_wwid
 from activities.storage import active_volumes
 from cluster.failback import Move, MoveFinding, MoveWish
+from cluster.guests import GuestId
 from cluster.recovery import HaView, Service
+from cluster.volumes import holders
 
 if TYPE_CHECKING:
     from activities.approvals import Approvals
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
 # that shows nothing after four rounds was refused.
 POLL, REFUSED_AFTER, PROVEN_WITHIN = 1.0, 45.0, 60.0
 LIMIT = 15.0
-LOCAL = 50  # multipath's priority of optimized paths
 
 
 class Migration:
@@ -86,7 +87,7 @@ class Migration:
             await look_again(POLL / self._speed, ["sent", f"{move.sid} is {service.state} on {service.node}"])
 
     async def _proven(self, wish: MoveWish, watched: "_Watched") -> str:
-        """QEMU runs at home, its volumes are open there alone, and its path is the local one."""
+        """It runs at home, its volumes are open there alone, and its path is the local one."""
         until = time.monotonic() + PROVEN_WITHIN / self._speed
         while lacking := await self._lacking(wish):
             if time.monotonic() > until:
@@ -99,26 +100,23 @@ class Migration:
 
     async def _lacking(self, wish: MoveWish) -> str:
         move = wish.move
-        if not await self.runs_on(move.home, move.vmid):
-            return f"QEMU does not run on {move.home}"
+        if not await self.runs_on(move.home, move.guest):
+            return f"{move.guest.process} does not run on {move.home}"
         found = await active_volumes(self._clients.ssh, wish.nodes, wish.vg, limit=LIMIT)
-        prefix = f"vm-{move.vmid}-"
-        holders = [node for node, names in found.items() if any(name.startswith(prefix) for name in names)]
-        if holders != [move.home]:
-            return f"its volume is active on {', '.join(holders) or 'no node'}"
-        maps = parse_maps(await self._clients.ssh.read(move.home, "multipath", "-ll", limit=LIMIT))
-        if not max((one.usable(LOCAL, wish.lun) for one in maps), default=0):
+        if lacking := holders(found, move.guest.owns).lacks(move.home):
+            return lacking
+        wwid = await self._clients.threaded(lambda: volume_wwid(self._clients.arrays, wish.arrays, wish.volume))
+        if not await usable_paths(self._clients.ssh, move.home, wwid, wish.lun, limit=LIMIT):
             return f"{move.home} has no optimized path to its own array"
         return ""
 
-    async def runs_on(self, node: str, vmid: int) -> bool:
-        """The node's own word that QEMU runs there."""
-        path = f"nodes/{node}/qemu/{vmid}/status/current"
+    async def runs_on(self, node: str, guest: GuestId) -> bool:
+        """The node's own word that it runs there."""
         try:
-            current = await self._clients.get(path, node)
+            current = await self._clients.get(f"{guest.path(node)}/status/current", node)
         except ApplicationError:
             return False
-        return (current.get("status"), current.get("qmpstatus", "running")) == ("running", "running")
+        return guest.runs(current)
 
     async def _ha(self) -> HaView:
         return ha_view(await self._clients.get("cluster/ha/status/manager_status"))
@@ -137,8 +135,8 @@ class _Watched:
     async def look(self, rooms: Migration) -> None:
         """Is it running? Source first: a guest that has left there is at home by then."""
         now = time.monotonic()
-        somewhere = await rooms.runs_on(self.move.source, self.move.vmid)
-        if not (somewhere or await rooms.runs_on(self.move.home, self.move.vmid)):
+        somewhere = await rooms.runs_on(self.move.source, self.move.guest)
+        if not (somewhere or await rooms.runs_on(self.move.home, self.move.guest)):
             self.down += round((now - self._last) * self._speed, 1)
         self._last = now
         self.seconds = (now - self._began) * self._speed

@@ -9,7 +9,9 @@ from temporalio.exceptions import ApplicationError
 
 from activities.freeze import switched_on
 from activities.ha import ha_view
+from activities.parsing.guests import parse_guests
 from cluster.causes import CausesFinding, CausesWish, Circumstances, cause
+from cluster.guests import GuestId, GuestRow
 from cluster.placement import Guest, Placement, PlacementWish, Rule
 
 if TYPE_CHECKING:
@@ -48,8 +50,8 @@ class Placements:
         empty = Placement(finding="", services={}, guests={})
         placement = await tried("where guests are", lambda: _placement(api), empty)
         states = await tried("HA's nodes", lambda: ha_view(api.get("cluster/ha/status/manager_status")).nodes, {})
-        resources = await tried("locks", lambda: api.get("cluster/resources", type="vm"), [])
-        locks = {f"vm:{one['vmid']}": str(one.get("lock") or "") for one in resources}
+        listed = await tried("locks", lambda: parse_guests(api.get("cluster/resources", type="vm")), ())
+        locks = {row.sid: row.lock for row in listed}
         looks = [tried(f"the storage of {node}", _storage(api, node, wish.storage), None) for node in wish.survivors]
         active = dict(zip(wish.survivors, await asyncio.gather(*looks), strict=True))
         causes = {}
@@ -78,7 +80,7 @@ def _placement(api: "PveApi") -> Placement:
     return Placement(
         finding="",
         services=view.services,
-        guests={f"vm:{one['vmid']}": _guest(one) for one in resources if one["type"] == "qemu"},
+        guests={row.sid: _guest(row) for row in parse_guests(resources)},
         rules=tuple(_rule(entry) for entry in api.get("cluster/ha/rules") if not entry.get("disable")),
         nodes={node: memory for node, memory in sizes.items() if view.nodes.get(node) == "online"},
         resting={node: memory for node, memory in sizes.items() if view.nodes.get(node) == "maintenance"},
@@ -95,19 +97,14 @@ def _storage(api: "PveApi", node: str, storage: str) -> Callable[[], bool]:
 
 def _failed(api: "PveApi", node: str, sid: str) -> Callable[[], str]:
     def last() -> str:
-        tasks = api.get(f"nodes/{node}/tasks", node=node, errors=1, vmid=int(sid.partition(":")[2]), limit=1)
+        tasks = api.get(f"nodes/{node}/tasks", node=node, errors=1, vmid=GuestId.of(sid).vmid, limit=1)
         return f"{tasks[0].get('status', '')}"[:200] if tasks else ""
 
     return last
 
 
-def _guest(one: dict[str, Any]) -> Guest:
-    return Guest(
-        node=one["node"],
-        name=one.get("name", ""),
-        memory=int(one.get("maxmem") or 0),
-        running=one.get("status") == "running",
-    )
+def _guest(row: GuestRow) -> Guest:
+    return Guest(node=row.node, name=row.name, memory=row.memory, running=row.alive, unknown=row.unknown)
 
 
 def _rule(entry: dict[str, Any]) -> Rule:

@@ -11,6 +11,7 @@ from temporalio import activity
 
 from activities.attempt import Changes, look_again_in
 from activities.errors import Conflict, NotFound, NotYet, Refuted, Unauthorized
+from activities.paths import wwid_of
 from cluster.plan import Finding, Ledger, Wish
 from cluster.units import size
 
@@ -195,7 +196,7 @@ class Purity:
         volume = client.volume(full_name) if not ledger.only_planned else None
         if volume is None and ledger.applying:
             raise NotYet(f"{wish.array}: volume {full_name} is not listed yet")
-        wwid = f"3624a9370{volume['serial'].lower()}" if volume else None
+        wwid = wwid_of(volume["serial"]) if volume else None
         made = "planned" if ledger.only_planned else "created" if ledger.changed else "as wished"
         return PodFinding(
             finding=f"pod {made}, volume of {size(wish.size)}" + (f", WWID {wwid}" if wwid else ""),

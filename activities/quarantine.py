@@ -14,6 +14,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import Refuted
+from activities.parsing.guests import parse_guests
 from activities.survivor import PATHS_LIMIT, SiteName, Survivor
 from activities.wishes import Wishes
 from cluster.inventory import Inventory
@@ -120,8 +121,8 @@ class QuarantineWard:
 
     async def _left_over(self, nodes: list[str]) -> Finding:
         """Config locks of any guest, and tasks that still run on the returned nodes."""
-        guests = await asyncio.to_thread(lambda: self._api.get("cluster/resources", type="vm"))
-        left = [f"guest {guest['vmid']} is locked ({guest['lock']})" for guest in guests if guest.get("lock")]
+        guests = parse_guests(await asyncio.to_thread(lambda: self._api.get("cluster/resources", type="vm")))
+        left = [f"{guest.sid} is locked ({guest.lock})" for guest in guests if guest.lock]
         for node in nodes:
             tasks = await asyncio.to_thread(lambda node=node: self._api.get(f"nodes/{node}/tasks", source="active"))  # type: ignore[misc]
             left += [f"{task['type']} {task.get('id', '')} runs on {node}".replace("  ", " ") for task in tasks]

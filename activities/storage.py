@@ -12,7 +12,9 @@ from temporalio import activity
 
 from activities.attempt import Changes
 from activities.errors import Conflict, NotFound, Refuted
-from activities.parsing.lvm import VolumeGroup, parse_active, parse_signatures, parse_volume_groups
+from activities.parsing.lvm import parse_active, parse_signatures, parse_volume_groups
+from activities.paths import map_of
+from activities.volume_group import GroupView
 from cluster.plan import Finding, Ledger, Wish
 from cluster.units import size
 
@@ -23,8 +25,10 @@ _REPORT = ("--reportformat", "json", "--units", "b", "--nosuffix")
 _VGS = ("vgs", *_REPORT, "-o", "vg_name,pv_name,vg_size,vg_free")
 
 
-async def active_volumes(ssh: "SshHosts", nodes: Sequence[str], vg: str, *, limit: float) -> dict[str, dict[str, bool]]:
-    """Node to the group's volumes that are active there, true where one is open as well.
+async def active_volumes(
+    ssh: "SshHosts", nodes: Sequence[str], vg: str, *, limit: float
+) -> dict[str, dict[str, bool | None]]:
+    """Node to the group's volumes that are active there: true where one is open as well, None where LVM does not know.
 
     `limit` in seconds for each node; one that fails is an error.
     """
@@ -60,17 +64,17 @@ class Lvm:
         Conflict when the name is in use on another device of any node, or the device holds something else.
         """
         ledger = Changes(wish.mode)
-        device = f"/dev/mapper/{wish.wwid}" if wish.wwid else None
-        seen = await self._groups(wish.nodes)
-        for node, groups in seen.items():
-            _not_elsewhere(node, wish.vg, device, groups)
-        if not _carried(seen[wish.nodes[0]], wish.vg, device):
-            await self._create(ledger, wish, device)
+        seen = await self._nodes(wish)
+        for view in seen.values():
+            if conflict := view.conflict():
+                raise Conflict(conflict)
+        if not seen[wish.nodes[0]].group:
+            await self._create(ledger, wish, seen[wish.nodes[0]])
         if not ledger.only_planned:
-            seen = await self._groups(wish.nodes, refresh=ledger.changed)
-            if blind := [node for node, groups in seen.items() if not _carried(groups, wish.vg, device)]:
-                raise Refuted(f"volume group {wish.vg} on {device} is not seen by {', '.join(blind)}")
-        group = _carried(seen[wish.nodes[0]], wish.vg, device)
+            seen = await self._nodes(wish, refresh=ledger.changed) if ledger.changed else seen
+            if wrong := [said for view in seen.values() if (said := view.lacking())]:
+                raise Refuted("; ".join(wrong))
+        group = seen[wish.nodes[0]].group
         return GroupFinding(
             finding=f"{wish.vg}, {size(group.size)}, seen by {len(wish.nodes)} nodes" if group else "planned",
             changed=ledger.changed,
@@ -78,16 +82,20 @@ class Lvm:
             nodes=len(wish.nodes) if group else 0,
         )
 
-    async def _groups(self, nodes: tuple[str, ...], *, refresh: bool = False) -> dict[str, list[VolumeGroup]]:
-        async def read(node: str) -> list[VolumeGroup]:
+    async def _nodes(self, wish: GroupWish, *, refresh: bool = False) -> dict[str, GroupView]:
+        async def read(node: str) -> GroupView:
             if refresh:
                 await self._ssh.read(node, "pvscan", "--cache")
-            return parse_volume_groups(await self._ssh.read(node, *_VGS))
+            groups = tuple(parse_volume_groups(await self._ssh.read(node, *_VGS)))
+            found = await map_of(self._ssh, node, wish.wwid) if wish.wwid else None
+            return GroupView(node=node, vg=wish.vg, wwid=wish.wwid, groups=groups, map=found)
 
-        return dict(zip(nodes, await asyncio.gather(*map(read, nodes)), strict=True))
+        return dict(zip(wish.nodes, await asyncio.gather(*map(read, wish.nodes)), strict=True))
 
-    async def _create(self, ledger: Ledger, wish: GroupWish, device: str | None) -> None:
-        node = wish.nodes[0]
+    async def _create(self, ledger: Ledger, wish: GroupWish, view: GroupView) -> None:
+        node, device = view.node, view.map.device if view.map else None
+        if device is None and ledger.applying:
+            raise NotFound(f"{view.unmapped}; `multipath -a {wish.wwid}` and `multipath -r` make it")
         signatures = await self._signatures(node, device) if device else []
         strange = [signature for signature in signatures if signature != "LVM2_member"]
         if strange:
@@ -95,11 +103,12 @@ class Lvm:
                 f"{node}: {device} is not blank, it holds {', '.join(strange)}; "
                 "find out whose it is before anything else"
             )
-        target = device or "the new device"
+        # the WWID is the same on every node and on every day; what multipath calls the device may not be
+        target = wish.wwid or "the new device"
         if "LVM2_member" not in signatures and ledger.intend(node, "create physical volume", target):
-            await self._ssh.read(node, "pvcreate", target)
+            await self._ssh.read(node, "pvcreate", str(device))
         if ledger.intend(node, "create volume group", wish.vg, f"on {target}"):
-            await self._ssh.read(node, "vgcreate", wish.vg, target)
+            await self._ssh.read(node, "vgcreate", wish.vg, str(device))
 
     async def _signatures(self, node: str, device: str) -> list[str]:
         """What is written on the device; a device that is not there is only a plan's business."""
@@ -109,20 +118,3 @@ class Lvm:
                 return []
             raise NotFound(f"{node}: {device} cannot be read: {answer.stderr.strip()[:200]}")
         return parse_signatures(answer.stdout)
-
-
-def _carried(groups: list[VolumeGroup], vg: str, device: str | None) -> VolumeGroup | None:
-    return next((group for group in groups if group.name == vg and group.device == device), None)
-
-
-def _not_elsewhere(node: str, vg: str, device: str | None, groups: list[VolumeGroup]) -> None:
-    for group in groups:
-        if group.name == vg and group.device != device:
-            raise Conflict(
-                f"{node}: a volume group {vg} exists on {group.device}, wished is {device or 'a new device'}; "
-                "choose another storage.vg or rename that group"
-            )
-        if device and group.device == device and group.name != vg:
-            raise Conflict(
-                f"{node}: {device} carries the volume group {group.name}, wished is {vg}; correct storage.vg"
-            )

@@ -8,19 +8,27 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import NotYet, Refuted
+from activities.ha import ha_view
+from activities.parsing.guests import parse_guests
 from activities.parsing.links import parse_links
-from activities.parsing.multipath import parse_maps
 from activities.parsing.votes import VoteCount, parse_votes
+from activities.paths import usable_paths, volume_wwid
 from activities.storage import active_volumes
+from cluster.guests import GuestId
 from cluster.inventory import Inventory
 from cluster.plan import Finding
+from cluster.volumes import Held, by_volume, doubtful, in_doubt
 
 if TYPE_CHECKING:
+    from activities.clients.proxmox import PveApi
     from activities.clients.purity import Arrays
     from activities.clients.ssh import Hosts as SshHosts
 
 # multipath -ll blocks up to 16 s after the loss of an array, and shows old states for 25 s (host-outputs, trap 9).
 PATHS_LIMIT = 25.0
+# Between two looks at volumes that two nodes hold, in seconds of the cluster's time: a migration that has just ended
+# leaves them so until the source has closed them.
+SECOND_LOOK = 5.0
 
 
 class SiteName(BaseModel):
@@ -54,8 +62,8 @@ class CopyFinding(Finding):
 class Survivor:
     """Activities that read what is left."""
 
-    def __init__(self, inventory: Inventory, arrays: "Arrays", ssh: "SshHosts") -> None:
-        self._inventory, self._arrays, self._ssh = inventory, arrays, ssh
+    def __init__(self, inventory: Inventory, arrays: "Arrays", ssh: "SshHosts", api: "PveApi") -> None:
+        self._inventory, self._arrays, self._ssh, self._api = inventory, arrays, ssh, api
 
     @activity.defn(name="survivor.votes")
     async def votes(self, which: SiteName) -> MarginFinding:
@@ -99,10 +107,14 @@ class Survivor:
 
     @activity.defn(name="survivor.paths")
     async def paths(self, which: SiteName) -> Finding:
-        """Every node of the site has usable paths to its own array."""
+        """Every node of the site has usable paths to the pod's volume through its own array."""
         site = self._inventory.site(which.site)
         lun = self._inventory.pod.volume.luns[site.array]
-        counts = await asyncio.gather(*(self._usable(node.name, lun) for node in site.nodes))
+        names = (site.array, self._inventory.peer(site.array).name)
+        wwid = await asyncio.to_thread(volume_wwid, self._arrays, names, self._inventory.volume_name)
+        counts = await asyncio.gather(
+            *(usable_paths(self._ssh, node.name, wwid, lun, limit=PATHS_LIMIT) for node in site.nodes)
+        )
         found = dict(zip((node.name for node in site.nodes), counts, strict=True))
         if without := [node for node, count in found.items() if count == 0]:
             raise NotYet(f"{', '.join(without)}: no usable path to {site.array}")
@@ -114,27 +126,38 @@ class Survivor:
     async def volumes(self, which: SiteName) -> Finding:
         """No volume of the group is open on two nodes of the cluster, or active beside its owner.
 
-        `which` is the site that has come back.
+        `which` is the site that has come back. During a live migration both nodes hold the volumes: NotYet. What is
+        found twice is looked at again after a while before it is called a double owner.
         """
-        nodes = [node.name for node in self._inventory.nodes]
-        found = await active_volumes(self._ssh, nodes, self._inventory.storage.vg, limit=PATHS_LIMIT)
-        active: dict[str, list[str]] = {}
-        for node, volumes in found.items():
-            for volume in volumes:
-                active.setdefault(volume, []).append(node)
-        holders = {volume: [node for node in on if found[node][volume]] for volume, on in active.items()}
-        if twice := {volume: on for volume, on in holders.items() if len(on) > 1}:
-            said = "; ".join(f"{volume} is open on {' and '.join(on)}" for volume, on in sorted(twice.items()))
-            raise Refuted(f"{said}: stop one of them by hand after a snapshot on the array, and before anything else")
-        stale = {volume: set(on) - set(holders[volume]) for volume, on in active.items() if holders[volume]}
-        if left := {volume: on for volume, on in stale.items() if on}:
-            said = "; ".join(f"{volume} is active on {', '.join(sorted(on))}" for volume, on in sorted(left.items()))
-            raise Refuted(f"{said}, and open elsewhere: deactivate it there by hand (`lvchange -an`)")
+        held = await self._held()
+        if first := in_doubt(held):
+            moving = await asyncio.to_thread(self._moving)
+            await asyncio.sleep(SECOND_LOOK / self._inventory.speed)
+            held = await self._held()
+            under_way = {sid for sid, guest in moving.items() if any(guest.owns(name) for name in first)}
+            settled = {name for name in first if not any(moving[sid].owns(name) for sid in under_way)}
+            if doubt := doubtful(held, settled.__contains__):
+                raise Refuted(doubt)
+            if doubt := doubtful(held):
+                moves = f"{', '.join(sorted(under_way))} moves to another node, until then both nodes hold its volumes"
+                raise NotYet(moves if under_way else f"{doubt} (seen once, looked at again)")
+        owned = by_volume(held)
         back = {node.name for node in self._inventory.site(which.site).nodes}
-        there = sum(bool(back & set(on)) for on in holders.values())
-        return Finding(
-            finding=f"{sum(map(bool, holders.values()))} open volumes, each on one node; {there} on {which.site}"
-        )
+        there = sum(bool(back & set(held_by.open)) for held_by in owned.values())
+        held_open = sum(bool(held_by.open) for held_by in owned.values())
+        return Finding(finding=f"{held_open} open volumes, each on one node; {there} on {which.site}")
+
+    async def _held(self) -> Held:
+        nodes = [node.name for node in self._inventory.nodes]
+        return await active_volumes(self._ssh, nodes, self._inventory.storage.vg, limit=PATHS_LIMIT)
+
+    def _moving(self) -> dict[str, GuestId]:
+        """Guests that are between two nodes: locked by a migration, or moved by HA."""
+        rows = parse_guests(self._api.get("cluster/resources", type="vm"))
+        services = ha_view(self._api.get("cluster/ha/status/manager_status")).services
+        moved = [sid for sid, service in services.items() if service.state in ("migrate", "relocate")]
+        found = {row.sid: row.guest for row in rows if row.lock == "migrate"}
+        return found | {row.sid: row.guest for row in rows if row.sid in moved}
 
     @activity.defn(name="survivor.links")
     async def links(self, which: SiteName) -> Finding:
@@ -149,11 +172,6 @@ class Survivor:
             raise Refuted(f"corosync links are disconnected on {said}")
         links = {count.links for count in counts.values()}
         return Finding(finding=f"{min(links)} links each, connected to every other node")
-
-    async def _usable(self, node: str, lun: int) -> int:
-        text = await self._ssh.read(node, "multipath", "-ll", limit=PATHS_LIMIT)
-        maps = parse_maps(text)
-        return max((found.usable(50, lun) for found in maps), default=0)
 
 
 def _margin(margin: int, site: str, *, device: bool) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from temporalio.exceptions import ApplicationError
 
+from activities.parsing.guests import parse_guests
 from activities.parsing.totem import parse_milliseconds
 from activities.parsing.votes import parse_votes
 from activities.parsing.witness import parse_clients
@@ -185,9 +186,12 @@ class Vantages:
         return lambda: self._clients.threaded(ask)
 
     def _witness(self, host: str) -> Callable[[], Awaitable[dict[str, Any]]]:
+        cluster = self._inventory.name
+
         async def ask() -> dict[str, Any]:
-            text = await self._clients.ssh.read(host, "corosync-qnetd-tool", "-l", limit=self._limit * 0.9)
-            return {"clients": parse_clients(text)}
+            command = ("corosync-qnetd-tool", "-l", "-c", cluster)
+            text = await self._clients.ssh.read(host, *command, limit=self._limit * 0.9)
+            return {"clients": parse_clients(text, cluster)}
 
         return ask
 
@@ -222,7 +226,7 @@ def cluster_view(status: list[dict[str, Any]], manager: dict[str, Any], guests: 
             sid: (str(service.get("state")), str(service.get("node")))
             for sid, service in (known.get("service_status") or {}).items()
         },
-        "guests": {int(guest["vmid"]): guest["node"] for guest in guests if guest.get("status") == "running"},
+        "guests": {row.guest.vmid: row.node for row in parse_guests(guests) if row.alive},
     }
 
 

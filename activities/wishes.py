@@ -46,7 +46,7 @@ class Wishes:
         inventory, node = self.inventory, self.inventory.node(name)
         other = next(site for site in inventory.sites if node not in site.nodes)
         limits = inventory.limits
-        portal = arrays[other.array].portals[0].rsplit(":", 1)[0]
+        portal = arrays[other.array].portals[0].rsplit(":", 1)[0].strip("[]")
         return NodeCheck(
             node=name,
             iqn=node.iqn,

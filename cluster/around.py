@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from cluster.nouns import Noun, PveId, SecretRef
+from cluster.nouns import Noun, OwnName, SecretRef
 from cluster.units import Duration
 
 Web = r"^https?://[^\s/]+"
@@ -18,7 +18,7 @@ class Hook(Noun):
     worker's setting (QUORATE_HOOKS), so that nobody runs a program by changing this file. There is no shell.
     """
 
-    name: PveId
+    name: OwnName
     runbook: str | None = None  # every runbook when not given
     before: str | None = None
     after: str | None = None
@@ -45,7 +45,7 @@ class EventSource(Noun):
     `bearer`: the secret stands in the header ``Authorization: Bearer …``. `hmac`: the body is signed with it.
     """
 
-    name: PveId
+    name: OwnName
     kind: Literal["pve", "alertmanager", "purity", "cloudevents"]
     auth: Literal["bearer", "hmac"] = "bearer"
     secret: SecretRef
@@ -61,7 +61,7 @@ class Notify(Noun):
     values, escaped as inside a JSON string.
     """
 
-    name: PveId
+    name: OwnName
     webhook: str = Field(pattern=Web)
     headers: dict[str, SecretRef] = Field(default_factory=dict)
     occasions: tuple[Occasion, ...] = ("opened", "quorum", "fenced", "running", "late", "changed", "closed")
@@ -81,4 +81,4 @@ class Watch(Noun):
     # What is not a site's loss has to last before somebody is woken: a restarted daemon is back within 15 s.
     patience: Duration = timedelta(seconds=30)
     # Sites at which workers stand too, each with the queue ``<task queue>@<site>``.
-    workers_at: tuple[PveId, ...] = ()
+    workers_at: tuple[OwnName, ...] = ()

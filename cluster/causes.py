@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from cluster.nouns import Value
-from cluster.placement import Placement, no_place
+from cluster.placement import NOT_KNOWN, Placement, no_place
 from cluster.plan import Finding
 from cluster.recovery import HaView, hopeless, waits_for
 
@@ -49,7 +49,9 @@ def cause(sid: str, survivors: tuple[str, ...], found: Circumstances) -> str:
         parts.append(f"it is locked ({found.lock}): whether that may be taken off is a person's decision")
     against = {node: _against(sid, node, found) for node in survivors}
     if against and all(against.values()):
-        parts.append(f"no node can take it: {_grouped(against)}")
+        unsure = any(why.startswith(NOT_KNOWN) for why in against.values())
+        said = "whether a node can take it is not known" if unsure else "no node can take it"
+        parts.append(f"{said}: {_grouped(against)}")
     if found.unread:
         parts.append(f"could not be read: {', '.join(found.unread)}")
     return "; ".join(parts)
@@ -64,12 +66,12 @@ def _against(sid: str, node: str, found: Circumstances) -> str:
         return "the storage is not active there"
     if node not in found.placement.nodes:
         return ""
-    return no_place(sid, node, found.placement).replace(f"{node} has", "it has").replace(f" allow {node}", " allow it")
+    return no_place(sid, node, found.placement)
 
 
 def _grouped(against: Mapping[str, str]) -> str:
     """One reason for several nodes is said once."""
     nodes: dict[str, list[str]] = {}
     for node, why in against.items():
-        nodes.setdefault(why, []).append(node)
+        nodes.setdefault(why.removeprefix(NOT_KNOWN), []).append(node)
     return "; ".join(f"{', '.join(on)}: {why}" for why, on in nodes.items())

@@ -4,10 +4,15 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Literal
 
+from cluster.addresses import split
 from cluster.inventory import Inventory
+
+# The failure domains beside the sites; a site of that name would be one with it.
+_PLACES = ("witness", "engine")
 
 Location = tuple[str | int, ...]
 Problem = tuple[Location, str]
+Uses = dict[tuple[Literal["name", "address", "iqn", "vmid"], str], list[tuple[Location, str]]]
 
 
 def problems(inventory: Inventory) -> list[Problem]:
@@ -22,7 +27,7 @@ def problems(inventory: Inventory) -> list[Problem]:
 
 def _twice(inventory: Inventory) -> Iterator[Problem]:
     """Names, addresses and initiators that must be unique, and are not."""
-    seen: dict[tuple[Literal["name", "address", "iqn", "vmid"], str], list[tuple[Location, str]]] = defaultdict(list)
+    seen: Uses = defaultdict(list)
     for s, site in enumerate(inventory.sites):
         seen["name", site.name].append((("sites", s, "name"), f"site {site.name}"))
         for n, node in enumerate(site.nodes):
@@ -33,6 +38,7 @@ def _twice(inventory: Inventory) -> Iterator[Problem]:
     for a, array in enumerate(inventory.arrays):
         seen["name", array.name].append((("arrays", a, "name"), f"array {array.name}"))
         seen["address", _host(array.address)].append((("arrays", a, "address"), f"array {array.name}"))
+    seen["name", inventory.witness.name].append((("witness", "name"), "the witness"))
     seen["address", _host(inventory.witness.address)].append((("witness", "address"), "the witness"))
     for g, guest in enumerate(inventory.guests):
         seen["vmid", str(guest.vmid)].append((("guests", g, "vmid"), f"guest {guest.name}"))
@@ -42,21 +48,36 @@ def _twice(inventory: Inventory) -> Iterator[Problem]:
         seen["name", f"event source {source.name}"].append((("events", e, "name"), f"event source {source.name}"))
     for n, target in enumerate(inventory.notify):
         seen["name", f"notice target {target.name}"].append((("notify", n, "name"), f"notice target {target.name}"))
+    yield from _used_twice(seen)
+
+
+def _used_twice(seen: Uses) -> Iterator[Problem]:
+    """Case makes no other host and no other name: DNS, and people who read a page, know none."""
+    folded: Uses = defaultdict(list)
     for (kind, value), uses in seen.items():
+        folded[kind, value.lower()] += uses
+    shown = {(kind, value.lower()): value for kind, value in seen}
+    for key, uses in folded.items():
+        kind, value = key[0], shown[key]
         for place, _ in uses[1:]:
             others = " and ".join(dict.fromkeys(who for _, who in uses))
             yield place, f"{kind} {value} is used twice, by {others}: each needs its own"
 
 
 def _host(address: str) -> str:
-    """An address without its port; an IPv6 address has more than one colon and no port here."""
-    host, colon, port = address.partition(":")
-    return host if colon and port.isdigit() else address
+    """An address without its port."""
+    return split(address)[0].lower()
 
 
 def _unknown_names(inventory: Inventory) -> Iterator[Problem]:
     arrays = [array.name for array in inventory.arrays]
     nodes = [node.name for node in inventory.nodes]
+    for s, site in enumerate(inventory.sites):
+        if site.name.lower() in _PLACES:
+            yield (
+                ("sites", s, "name"),
+                f"{site.name} is what the place outside the sites is called: choose another name",
+            )
     for s, site in enumerate(inventory.sites):
         if site.array not in arrays:
             yield ("sites", s, "array"), f"array {site.array} is unknown: known are {', '.join(arrays)}"

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from cluster.approval import Approval
 from cluster.evacuation import maintenance
+from cluster.guests import GuestId
 from cluster.nouns import Value
 from cluster.placement import Placement, no_place
 from cluster.plan import Finding, Intent, Wish
@@ -63,19 +64,21 @@ class Move(Value):
     home: str
 
     @property
-    def vmid(self) -> int:
-        """The guest's number."""
-        return int(self.sid.partition(":")[2])
+    def guest(self) -> GuestId:
+        """Its kind and number."""
+        return GuestId.of(self.sid)
 
     def intent(self, turn: int) -> Intent:
-        """The change; who goes first is part of its meaning."""
-        return Intent(where=self.home, what="bring home", target=self.sid, detail=f"from {self.source}", turn=turn)
+        """The change; who goes first is part of its meaning, and that HA moves a container by a restart."""
+        how = "" if self.guest.live else ", with a restart"
+        return Intent(where=self.home, what="bring home", target=self.sid, detail=f"from {self.source}{how}", turn=turn)
 
 
 class MoveWish(Wish):
     """One guest to its home, in its turn of the plan, under this approval.
 
-    `nodes` may all hold its volume of the group `vg`; `lun` is the volume's at the home's own array.
+    `nodes` may all hold its volume of the group `vg`, which stands on the arrays' `volume`; `lun` is that volume's at
+    the home's own array, the first of `arrays`.
     """
 
     move: Move
@@ -83,6 +86,8 @@ class MoveWish(Wish):
     approval: Approval | None
     nodes: tuple[str, ...]
     vg: str
+    volume: str
+    arrays: tuple[str, ...]
     lun: int
 
 

@@ -8,16 +8,31 @@ from datetime import timedelta
 
 from pydantic import Field
 
+from cluster.addresses import Address, Endpoint
 from cluster.approval import ApprovalPolicy
 from cluster.around import EventSource, Hook, Notify, Watch
-from cluster.nouns import Iqn, Lun, Noun, Port, PurityName, PveId, SecretRef, Vmid
+from cluster.nouns import (
+    ClusterName,
+    DnsName,
+    GroupName,
+    Iqn,
+    Lun,
+    NodeName,
+    Noun,
+    OwnName,
+    Port,
+    PurityName,
+    SecretRef,
+    StorageId,
+    Vmid,
+)
 from cluster.units import Duration, Size
 
 
 class Bmc(Noun):
-    """A node's management controller (Redfish). `ca` is a PEM file that signs its certificate."""
+    """A node's management controller (Redfish). `address` may carry a port; `ca` is the PEM file of its signer."""
 
-    address: str
+    address: Endpoint
     user: str
     password: SecretRef
     ca: str | None = None
@@ -26,8 +41,8 @@ class Bmc(Noun):
 class Node(Noun):
     """One Proxmox VE node. `address` is the one its API and sshd answer on."""
 
-    name: PveId
-    address: str
+    name: NodeName
+    address: Address
     iqn: Iqn
     bmc: Bmc | None = None
 
@@ -35,7 +50,7 @@ class Node(Noun):
 class Site(Noun):
     """One room that can be lost as a whole: its nodes and the array beside them."""
 
-    name: PveId
+    name: OwnName
     array: PurityName
     nodes: tuple[Node, ...] = Field(min_length=1)
 
@@ -44,7 +59,7 @@ class Array(Noun):
     """One FlashArray. `address` may carry a port; `ca` is a PEM file that signs its certificate."""
 
     name: PurityName
-    address: str
+    address: Endpoint
     api_token: SecretRef
     host_group: PurityName
     ca: str | None = None
@@ -53,8 +68,8 @@ class Array(Noun):
 class Witness(Noun):
     """The host at the third place that runs corosync-qnetd."""
 
-    name: PveId = "witness"
-    address: str
+    name: DnsName = "witness"
+    address: Address
 
 
 class Volume(Noun):
@@ -81,15 +96,15 @@ class Pod(Noun):
 class Storage(Noun):
     """Shared thick LVM on the pod's volume."""
 
-    id: PveId
-    vg: PveId
+    id: StorageId
+    vg: GroupName
 
 
 class Guest(Noun):
     """A test guest, cloned in full from `template` and placed on `node`."""
 
     vmid: Vmid
-    name: PveId
+    name: DnsName
     template: Vmid
     node: str
     cores: int = Field(default=1, ge=1)
@@ -161,7 +176,7 @@ class FailbackPolicy(Noun):
 class Inventory(Noun):
     """One stretched cluster, as it is addressed and as it is wished."""
 
-    name: PveId
+    name: ClusterName
     sites: tuple[Site, ...] = Field(min_length=2, max_length=2)
     arrays: tuple[Array, ...] = Field(min_length=2, max_length=2)
     witness: Witness

@@ -10,7 +10,16 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 # Purity: 1 to 63 letters, digits and dashes, first and last alphanumeric (reference: flasharray-rest §7).
 _PURITY_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
-_PVE_ID = re.compile(r"[A-Za-z][A-Za-z0-9._-]*[A-Za-z0-9]")
+# Proxmox VE's own formats: pve-storage-id, pve-storage-vgname, pve-node, dns-name (PVE::JSONSchema).
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_STORAGE = re.compile(r"[A-Za-z][A-Za-z0-9._-]*[A-Za-z0-9]")
+_GROUP = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9]")
+_NODE = re.compile(_LABEL)
+_DNS = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}")
+# Names that only we use.
+_OWN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+# What `pvecm create` takes at most (pve-apidoc: POST /cluster/config).
+_CLUSTER_LENGTH = 15
 _IQN = re.compile(r"iqn\.\d{4}-\d{2}\.[^\s:]+(?::\S+)?")
 
 
@@ -27,9 +36,50 @@ def _purity_name(value: str) -> str:
     return value
 
 
-def _pve_id(value: str) -> str:
-    if not _PVE_ID.fullmatch(value):
-        raise ValueError("a Proxmox id starts with a letter and goes on with letters, digits, '.', '-' or '_'")
+def _storage_id(value: str) -> str:
+    if not _STORAGE.fullmatch(value):
+        raise ValueError(
+            "a storage id of Proxmox starts with a letter, ends with a letter or digit, and has letters, digits, "
+            "'.', '-' or '_' between, two characters at least"
+        )
+    return value
+
+
+def _group_name(value: str) -> str:
+    if not _GROUP.fullmatch(value):
+        raise ValueError(
+            "a volume group of Proxmox starts and ends with a letter or digit and has letters, digits, "
+            "'.', '-' or '_' between, two characters at least"
+        )
+    return value
+
+
+def _node_name(value: str) -> str:
+    if not _NODE.fullmatch(value):
+        raise ValueError(
+            "a Proxmox node is named by its short host name: 1 to 63 letters, digits or dashes, no dash at either "
+            "end, no dots"
+        )
+    return value
+
+
+def _cluster_name(value: str) -> str:
+    if not _NODE.fullmatch(value) or len(value) > _CLUSTER_LENGTH:
+        raise ValueError(
+            f"a Proxmox cluster's name has 1 to {_CLUSTER_LENGTH} letters, digits or dashes, and no dash at either end"
+        )
+    return value
+
+
+def _dns_name(value: str) -> str:
+    if not _DNS.fullmatch(value):
+        raise ValueError("a host name has letters, digits and dashes, and dots between its parts: web-01, web.example")
+    return value
+
+
+def _own_name(value: str) -> str:
+    if not _OWN.fullmatch(value):
+        raise ValueError("a name starts and ends with a letter or digit; between, '.', '-' and '_' may stand as well")
     return value
 
 
@@ -41,7 +91,12 @@ def _iqn(value: str) -> str:
 
 SecretRef = Annotated[str, BeforeValidator(_secret_reference)]
 PurityName = Annotated[str, AfterValidator(_purity_name)]
-PveId = Annotated[str, AfterValidator(_pve_id)]
+StorageId = Annotated[str, AfterValidator(_storage_id)]
+GroupName = Annotated[str, AfterValidator(_group_name)]
+NodeName = Annotated[str, AfterValidator(_node_name)]
+ClusterName = Annotated[str, AfterValidator(_cluster_name)]
+DnsName = Annotated[str, AfterValidator(_dns_name)]
+OwnName = Annotated[str, AfterValidator(_own_name)]
 Iqn = Annotated[str, AfterValidator(_iqn)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Lun = Annotated[int, Field(ge=1, le=4095)]

@@ -11,6 +11,8 @@ from cluster.units import size
 
 # What a host keeps for itself (a tenth, our choice): beyond it Proxmox VE starts to balloon guests.
 RESERVED = 0.1
+# `no_place` begins with it where it cannot tell: that is no room, and no lack of room either.
+NOT_KNOWN = "not known whether there is room: "
 
 
 class Rule(Value):
@@ -25,12 +27,16 @@ class Rule(Value):
 
 
 class Guest(Value):
-    """A guest as the cluster lists it. `memory` in bytes, as configured."""
+    """A guest as the cluster lists it. `memory` in bytes, as configured; None when nobody tells it.
+
+    `running`: its process lives, in whatever state; `unknown`: nobody says whether it does.
+    """
 
     node: str
     name: str = ""
-    memory: int = 0
+    memory: int | None = None
     running: bool = True
+    unknown: bool = False
 
 
 class Placement(Finding):
@@ -63,6 +69,7 @@ def no_place(
 ) -> str:
     """Why that node cannot take the guest, by rules and memory; empty when it can.
 
+    Where a size is not told, whether there is room is not known, and the answer begins with `NOT_KNOWN`.
     `coming` says where guests will be by then, `wished` where those shall go that a rule keeps together.
     """
     coming = coming or {}
@@ -73,16 +80,24 @@ def no_place(
             return f"rule {rule.name} is strict and does not allow it"
         if rule.type == "resource-affinity" and (why := _company(sid, node, rule, placement, coming, wished or {})):
             return why
+    return _room(sid, node, placement, coming)
+
+
+def _room(sid: str, node: str, placement: Placement, coming: Mapping[str, str]) -> str:
+    """What the memory says; guests that may run count in full."""
     guest = placement.guests.get(sid)
-    needed = guest.memory if guest else 0
     others = {
         other: one.memory
         for other, one in placement.guests.items()
-        if other != sid and one.running and coming.get(other, one.node) == node
+        if other != sid and (one.running or one.unknown) and coming.get(other, one.node) == node
     }
-    free = placement.nodes[node] * (1 - RESERVED) - sum(others.values())
-    if needed > free:
-        return f"no room, it needs {size(needed)}, {size(max(0, int(free)))} are free"
+    free = placement.nodes[node] * (1 - RESERVED) - sum(memory or 0 for memory in others.values())
+    if guest is None or guest.memory is None:
+        return f"{NOT_KNOWN}its size is not known"
+    if guest.memory > free:
+        return f"no room, it needs {size(guest.memory)}, {size(max(0, int(free)))} are free"
+    if unsized := sorted(other for other, memory in others.items() if memory is None):
+        return f"{NOT_KNOWN}the size of {', '.join(unsized)} there is not known"
     return ""
 
 

@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from cluster.approval import Approval
 from cluster.failback import LossRecord
+from cluster.guests import numbers
 from cluster.inventory import Inventory
 from cluster.plan import Mode
 from workflows.catalogue import RunbookReport, RunbookRequest
@@ -41,8 +42,8 @@ class FailbackRequest(RunbookRequest):
         known = {node.name for node in inventory.site(self.site).nodes}
         if odd := [f"{sid} at {node}" for sid, node in (self.homes or {}).items() if node not in known]:
             return f"homes: {', '.join(odd)}: a home is one of {self.site}'s nodes {', '.join(sorted(known))}"
-        if odd := [sid for sid in self.homes or {} if not sid.startswith("vm:")]:
-            return f"homes: {', '.join(odd)}: a guest is named as HA does, vm:300"
+        if odd := [sid for sid in self.homes or {} if not numbers((sid,))]:
+            return f"homes: {', '.join(odd)}: a guest is named as HA does, vm:300 or ct:137"
         return ""
 
 
@@ -80,6 +81,12 @@ class Homes(BaseModel):
     def nodes(self) -> tuple[str, ...]:
         """All nodes, each of which may hold a volume."""
         return tuple(node.name for node in self.inventory.nodes)
+
+    @property
+    def arrays(self) -> tuple[str, ...]:
+        """The site's own array, and its peer."""
+        own = self.inventory.site(self.site).array
+        return own, self.inventory.peer(own).name
 
     @property
     def lun(self) -> int:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from cluster.facts import Memory
 from cluster.forecast import Forecast
+from cluster.guests import numbers
 from cluster.inventory import Inventory
 from cluster.recovery import Back, Frozen
 from cluster.watching import Opening
@@ -45,10 +46,9 @@ class Loss:
     @property
     def unmanaged(self) -> dict[int, str]:
         """Guests of the lost nodes that HA does not know: perhaps alive there."""
+        managed = numbers(self.memory.services)
         return {
-            vmid: node
-            for vmid, node in self.memory.placement.items()
-            if node in self.nodes and f"vm:{vmid}" not in self.memory.services
+            vmid: node for vmid, node in self.memory.placement.items() if node in self.nodes and vmid not in managed
         }
 
 

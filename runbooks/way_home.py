@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.approval import Approval, Veto
     from cluster.evacuation import MaintenanceWish
     from cluster.failback import HomePlan, LossRecord, LossRef, Move, MoveWish, plan_home
+    from cluster.guests import numbers
     from cluster.placement import PlacementWish
     from cluster.plan import Mode
     from cluster.units import counted, seconds
@@ -97,7 +98,7 @@ class WayHome:
     async def _found(self) -> HomePlan:
         homes = {sid: home for sid, home in self._homes.record.homes.items() if sid not in self._left}
         placement = await self._run.step("Guests are found", Placements.placement, PlacementWish(guests=tuple(homes)))
-        first = tuple(f"vm:{vmid}" for vmid in self._policy.first)
+        first = tuple(sid for vmid in self._policy.first for sid in homes if vmid in numbers((sid,)))
         recovered = {**self._homes.record.recovered, **{sid: moved.home for sid, moved in self._moved.items()}}
         ours = site_nodes(self._homes.inventory, self._homes.site).nodes
         released = tuple(node for node in ours if self._resting and node in placement.resting)
@@ -179,6 +180,8 @@ class WayHome:
                 approval=self._approval,
                 nodes=homes.nodes,
                 vg=homes.inventory.storage.vg,
+                volume=homes.inventory.volume_name,
+                arrays=homes.arrays,
                 lun=homes.lun,
             ),
             within=MOVED_WITHIN,

@@ -137,14 +137,14 @@ async def test_a_source_that_sends_too_much_is_told_when_to_come_again(client: C
 
 async def test_a_wrong_body_is_answered_with_the_field_and_the_remedy(gate: Running):
     """400 for what is no JSON, 422 for what does not fit; nothing of it reaches the watch."""
-    broken, wrong = await gate.post("pve", b'{"source": '), await gate.post("pve", PVE | {"severity": 3})
+    broken, wrong = await gate.post("pve", b'{"source": '), await gate.post("pve", PVE | {"title": 3})
 
     assert (broken.status, broken.body["field"]) == (400, "body")
     assert (wrong.status, wrong.body) == (
         422,
         {
-            "error": "severity: Input should be a valid string",
-            "field": "severity",
+            "error": "title: Input should be a valid string",
+            "field": "title",
             "remedy": "/openapi.json describes what this source may send",
         },
     )

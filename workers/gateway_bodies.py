@@ -8,10 +8,19 @@ Fields that are not known are ignored: a sender's next version must not be refus
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, RootModel, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    RootModel,
+    TypeAdapter,
+    ValidationError,
+)
 
 from cluster.events import Event
 from workers.gateway_refusals import Refused, from_validation
@@ -27,11 +36,50 @@ ANNOUNCED_AGAIN = 300
 MACHINE_LABELS = ("node", "nodename", "hostname", "host", "array", "instance")
 # The year 2100: what is later is no time in seconds, or no clock.
 LATEST = 4_102_444_800
+_AWARE: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
 CE_HEADERS = ("specversion", "id", "source", "type", "subject", "time", "severity")
 
 
+# The largest number that every sender of JSON can write exactly.
+LARGEST = 2**53
+
+
+def _as_text(value: object) -> object:
+    """A number that names something is a name, 7.0 as 7; what is no such number is left to be refused."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST:
+        return value
+    return str(int(value)) if value == int(value) else value
+
+
+def _said(value: object) -> str:
+    """Whatever a sender says in a field that is only shown: a scalar as text, nothing for everything else."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(_as_text(value)) if abs(value) <= LARGEST else ""
+    return value if isinstance(value, str) else ""
+
+
+def _labels(value: object) -> object:
+    """Labels with any scalar as value; none at all where they are null."""
+    return {name: _said(each) for name, each in value.items()} if isinstance(value, dict) else value or {}
+
+
+def _notes(value: object) -> object:
+    """Annotations, which nobody has to have."""
+    return _labels(value) if isinstance(value, dict) else {}
+
+
+NotEmpty = Annotated[str, Field(min_length=1)]
+Number = Annotated[int, Field(ge=0, le=LARGEST)]
+Identifier = Annotated[NotEmpty, BeforeValidator(_as_text, json_schema_input_type=NotEmpty | Number)]
+Said = Annotated[str, BeforeValidator(_said, json_schema_input_type=Any)]
+Labels = Annotated[dict[str, str], BeforeValidator(_labels, json_schema_input_type=dict[str, Any] | None)]
+Notes = Annotated[dict[str, str], BeforeValidator(_notes, json_schema_input_type=Any)]
+
+
 class Body(BaseModel):
-    """Strict: a number in quotes is no number, so that the OpenAPI document says exactly what is taken."""
+    """Strict in what is needed: a number in quotes is no number, as the OpenAPI document says. The rest is `Said`."""
 
     model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
 
@@ -39,8 +87,8 @@ class Body(BaseModel):
 class PveFields(Body):
     """The fields of a notification that say something; there are others."""
 
-    type: str = Field(default="", description="fencing, replication, vzdump, package-updates, system-mail")
-    hostname: str = Field(default="", description="of a fencing: the node that is fenced, not the sender")
+    type: Said = Field(default="", description="fencing, replication, vzdump, package-updates, system-mail")
+    hostname: Said = Field(default="", description="of a fencing: the node that is fenced, not the sender")
 
 
 class PveBody(Body):
@@ -48,8 +96,8 @@ class PveBody(Body):
 
     source: Literal["pve"]
     title: str
-    message: str = ""
-    severity: str
+    message: Said = ""
+    severity: Said = ""
     timestamp: float = Field(ge=0, le=LATEST, description="seconds since 1970")
     fields: PveFields
 
@@ -75,20 +123,26 @@ class PveBody(Body):
 
 
 class Alert(Body):
-    """One alert of Alertmanager."""
+    """One alert of Alertmanager. `startsAt` tells one alert from the next of the same labels."""
 
-    fingerprint: str = Field(min_length=1)
-    status: Literal["firing", "resolved"]
-    labels: dict[str, str]
-    annotations: dict[str, str] = {}
-    startsAt: AwareDatetime  # noqa: N815  # the sender's spelling
+    fingerprint: Identifier
+    status: NotEmpty
+    labels: Labels = {}
+    annotations: Notes = {}
+    startsAt: Said = Field(default="", description="RFC 3339")  # noqa: N815  # the sender's spelling
+
+    @property
+    def began(self) -> datetime | None:
+        """When, if that can be read."""
+        try:
+            return _AWARE.validate_python(self.startsAt)
+        except ValidationError:
+            return None
 
 
 class AlertmanagerBody(Body):
-    """Alertmanager's webhook, version 4."""
+    """What Alertmanager's webhook sends, and Grafana's after its example; each counts its versions for itself."""
 
-    version: Literal["4"]
-    groupKey: str  # noqa: N815  # the sender's spelling
     alerts: tuple[Alert, ...]
 
     def events(self, source: str) -> tuple[Event, ...]:
@@ -98,43 +152,29 @@ class AlertmanagerBody(Body):
 
 def _alert(alert: Alert, source: str) -> Event:
     said = alert.annotations.get("summary") or alert.annotations.get("description") or ""
+    began = alert.began
     return Event(
-        id=identity(alert.fingerprint, alert.startsAt.isoformat(), alert.status),
+        id=identity(alert.fingerprint, began.isoformat() if began else alert.startsAt, alert.status),
         source=source,
         kind=line(alert.labels.get("alertname") or "alert"),
         subject=line(next((alert.labels[name] for name in MACHINE_LABELS if alert.labels.get(name)), "")),
         severity=line(alert.labels.get("severity", "")),
         text=line(f"{alert.status}: {said}" if said else alert.status),
-        at=_sensible(alert.startsAt),
+        at=_sensible(began) if began else None,
     )
-
-
-def _as_text(value: object) -> object:
-    """A number that names something is a name, 7.0 as 7; what is no such number is left to be refused."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST:
-        return value
-    return str(int(value)) if value == int(value) else value
-
-
-# The largest number that every sender of JSON can write exactly.
-LARGEST = 2**53
-NotEmpty = Annotated[str, Field(min_length=1)]
-Number = Annotated[int, Field(ge=0, le=LARGEST)]
-Identifier = Annotated[NotEmpty, BeforeValidator(_as_text, json_schema_input_type=NotEmpty | Number)]
-Name = Annotated[str, BeforeValidator(_as_text, json_schema_input_type=str | Number)]
 
 
 class PurityBody(Body):
     """An alert as Purity's REST tells it; who forwards it may leave out all but the id."""
 
     id: Identifier
-    name: Name | None = None
-    code: Name | None = None
-    severity: str | None = None
-    state: str | None = None
-    component_name: str | None = None
-    component_type: str | None = None
-    summary: str | None = None
+    name: Said = ""
+    code: Said = ""
+    severity: Said = ""
+    state: Said = ""
+    component_name: Said = ""
+    component_type: Said = ""
+    summary: Said = ""
     created: float | None = Field(default=None, ge=0, le=LATEST * 1000, description="milliseconds since 1970")
 
     def events(self, source: str) -> tuple[Event, ...]:
@@ -146,8 +186,8 @@ class PurityBody(Body):
                 id=identity(*("" if fact is None else str(fact) for fact in facts)),
                 source=source,
                 kind=line(f"alert {self.code}" if self.code else "alert"),
-                subject=line(self.component_name or ""),
-                severity=line(self.severity or ""),
+                subject=line(self.component_name),
+                severity=line(self.severity),
                 text=line(": ".join(part for part in (self.state, self.summary) if part)),
                 at=None if self.created is None else datetime.fromtimestamp(self.created / 1000, UTC),
             ),
@@ -161,9 +201,9 @@ class CloudEvent(Body):
     id: str = Field(min_length=1)
     source: str = Field(min_length=1)
     type: str = Field(min_length=1)
-    subject: str | None = None
+    subject: Said = ""
     time: AwareDatetime | None = None
-    severity: str | None = Field(default=None, description="an extension attribute, where the sender has one")
+    severity: Said = Field(default="", description="an extension attribute, where the sender has one")
 
     def events(self, source: str) -> tuple[Event, ...]:
         """One event; source and id together name it."""
@@ -173,7 +213,7 @@ class CloudEvent(Body):
                 source=source,
                 kind=line(self.type),
                 subject=line(self.subject or self.source),
-                severity=line(self.severity or ""),
+                severity=line(self.severity),
                 at=_sensible(self.time) if self.time else None,
             ),
         )

@@ -39,7 +39,7 @@ SECURITY = {
 }
 TITLES = {
     "pve": "Notifications of Proxmox VE",
-    "alertmanager": "Alertmanager's webhook, version 4",
+    "alertmanager": "Alertmanager's webhook, or Grafana's of the same form",
     "purity": "An alert of Purity",
     "cloudevents": "CloudEvents 1.0: structured, batched, or (bearer only) in binary mode with ce- headers",
 }

@@ -115,7 +115,7 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
         Placements(api, quick),
         Maintenance(quick, approvals, inventory.speed),
         Freeze(api),
-        survivor := Survivor(inventory, arrays, ssh),
+        survivor := Survivor(inventory, arrays, ssh, api),
         Notices(inventory.notify, secrets),
         QuarantineWard(
             inventory, api, ssh, hosts=hosts, survivor=survivor, quorum=quorum, proxmox=proxmox, purity=purity

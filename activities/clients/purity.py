@@ -17,6 +17,7 @@ from pypureclient.flasharray.FA_2_44 import models
 from activities.clients.purity_answers import Answers, refusal
 from activities.clients.secrets import Secrets
 from activities.errors import NotFound, Rejected, Unauthorized, Unreachable, Word
+from cluster.addresses import netloc
 from cluster.inventory import Array
 
 # Purity 6.9.x serves at most about 2.43 to 2.46 (reference: flasharray-rest §1).
@@ -47,7 +48,7 @@ class FlashArray:
                 configuration.ssl_ca_cert = str(self._secrets.path(self._array.ca))
             configuration.retries = Answers.of(self._array)
             self._client = flasharray.Client(
-                self._array.address,
+                netloc(self._array.address),
                 version=REST_VERSION,
                 api_token=self._secrets.read(self._array.api_token),
                 timeout=(CONNECT_TIMEOUT, self._read_timeout or READ_TIMEOUT),
@@ -59,7 +60,7 @@ class FlashArray:
 
     def _introduce(self) -> str:
         """Log in once by hand and out again: the SDK hides why an array cannot be spoken to, and whose token it is."""
-        base = f"https://{self._array.address}/api/{REST_VERSION}"
+        base = f"https://{netloc(self._array.address)}/api/{REST_VERSION}"
         ca = str(self._secrets.path(self._array.ca)) if self._array.ca is not None else None
         limit = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=self._read_timeout or READ_TIMEOUT)
         headers = {"Content-Type": "application/json", "X-Request-ID": str(uuid.uuid4())}

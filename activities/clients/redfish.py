@@ -7,6 +7,7 @@ import requests
 from activities.clients.answers import json_object
 from activities.clients.secrets import Secrets
 from activities.errors import Rejected, Unauthorized, Unreachable
+from cluster.addresses import netloc
 from cluster.inventory import Bmc
 
 TIMEOUT = 3.0
@@ -28,7 +29,7 @@ def _get(bmc: Bmc, secrets: Secrets, path: str) -> dict[str, Any]:
     ca = str(secrets.path(bmc.ca)) if bmc.ca else True
     try:
         answer = requests.get(
-            f"https://{bmc.address}{path}",
+            f"https://{netloc(bmc.address)}{path}",
             auth=(bmc.user, secrets.read(bmc.password)),
             verify=ca,
             timeout=TIMEOUT,

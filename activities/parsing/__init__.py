@@ -6,13 +6,14 @@ for nobody to see: `reader` makes it the word of the one who said it. Every othe
 
 import functools
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from pydantic import ValidationError
 
 from activities.errors import Unreachable
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 class Said(str):
@@ -28,13 +29,13 @@ class Said(str):
         return said
 
 
-def reader(parse: Callable[[str], T]) -> Callable[[str], T]:
+def reader(parse: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str, P], T]:
     """A function from text to a model whose ValueError is Unreachable: another attempt may find readable text."""
 
     @functools.wraps(parse)
-    def read(text: str) -> T:
+    def read(text: str, /, *more: P.args, **named: P.kwargs) -> T:
         try:
-            return parse(text)
+            return parse(text, *more, **named)
         except ValueError as error:
             # pydantic speaks of models and fields: the text itself tells more
             reason = repr(text.strip()[:80]) if isinstance(error, ValidationError) else str(error)

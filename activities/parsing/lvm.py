@@ -6,7 +6,7 @@ from activities.parsing import reader
 
 
 class VolumeGroup(BaseModel):
-    """A volume group on one physical volume; sizes in bytes."""
+    """A volume group on one of its physical volumes, in sizes of bytes; one that is missing is ``[unknown]``."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -14,6 +14,16 @@ class VolumeGroup(BaseModel):
     device: str
     size: int
     free: int
+
+
+class Volume(BaseModel):
+    """A logical volume on one host: its mapping exists there, and something has it open. None: LVM does not know."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    active: bool | None
+    open: bool | None
 
 
 class _Row(BaseModel):
@@ -61,15 +71,37 @@ def parse_signatures(text: str) -> list[str]:
     return [row[2] for row in table]
 
 
-@reader
-def parse_active(text: str) -> dict[str, bool]:
-    """`lvs --reportformat json -o lv_name,lv_attr`: the volumes that are active on this very host (attribute 5).
+# lv_attr 5, the state of the mapping on this host (lvs(8)): none of it, and a volume that is only remembered.
+_UNMAPPED = "-h"
+# Each of these is a mapping that exists on this host; the second kind is suspended or has no table: it is in the middle
+# of a change that somebody makes, and counts as open whatever the count says.
+_MAPPED, _CHANGING = "aImc", "sSMCdi"
+_OPEN = {"-": False, "o": True}
 
-    True when it is open as well (attribute 6): somebody uses it.
-    """
+
+@reader
+def parse_volumes(text: str) -> list[Volume]:
+    """`lvs --reportformat json -o lv_name,lv_attr`: all volumes, active on this very host or not."""
     if not text.strip():
-        return {}
+        return []
     reports = _VolumeReports.model_validate_json(text).report
-    rows = [row for report in reports for kind in report.values() for row in kind]
-    known = {row.lv_name: row.lv_attr for row in rows if len(row.lv_attr) > 5}
-    return {name: attributes[5] == "o" for name, attributes in known.items() if attributes[4] == "a"}
+    return [_volume(row) for report in reports for kind in report.values() for row in kind]
+
+
+def _volume(row: _Volume) -> Volume:
+    if len(row.lv_attr) < 6:
+        raise ValueError(f"lv_attr {row.lv_attr!r} of {row.lv_name}")
+    state, device = row.lv_attr[4], row.lv_attr[5]
+    if state in _UNMAPPED:
+        return Volume(name=row.lv_name, active=False, open=False)
+    if state in _CHANGING:
+        return Volume(name=row.lv_name, active=True, open=True)
+    if state in _MAPPED:
+        return Volume(name=row.lv_name, active=True, open=_OPEN.get(device))
+    return Volume(name=row.lv_name, active=None, open=None)
+
+
+@reader
+def parse_active(text: str) -> dict[str, bool | None]:
+    """The volumes that may be active on this host: true when open as well, None when LVM does not know."""
+    return {one.name: one.open for one in parse_volumes(text) if one.active is not False}

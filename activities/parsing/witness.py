@@ -1,18 +1,30 @@
-"""`corosync-qnetd-tool -l`: the clients of the witness.
+"""`corosync-qnetd-tool -l -c NAME`: one cluster's clients of the witness, which may serve many clusters.
 
-A dead client is listed for up to 12 s more. No output at all means that no cluster is connected.
+Node ids count from 1 in every cluster, so a client says nothing without its cluster's name. A dead client is listed
+for up to 12 s more. No output at all means that no node of the cluster is connected.
 """
 
 import re
 
 from activities.parsing import reader
 
-_CLIENT = re.compile(r"^\s+Node ID (\d+):\s*$", re.MULTILINE)
+_CLUSTER = re.compile(r'^Cluster "(.*)":\s*$')
+_CLIENT = re.compile(r"^\s+Node ID (\d+):\s*$")
 
 
 @reader
-def parse_clients(text: str) -> tuple[int, ...]:
-    """The node ids of the clients; text that is no list of clusters cannot be read."""
-    if text.strip() and not text.startswith('Cluster "'):
-        raise ValueError(f"no cluster in {text.strip()[:80]!r}")
-    return tuple(sorted(int(number) for number in _CLIENT.findall(text)))
+def parse_clients(text: str, cluster: str) -> tuple[int, ...]:
+    """The node ids of the cluster's clients; those of other clusters are passed over.
+
+    Text in which a client stands under no cluster's name cannot be read.
+    """
+    clients: set[int] = set()
+    section: str | None = None
+    for line in filter(str.strip, text.splitlines()):
+        if header := _CLUSTER.match(line):
+            section = header[1]
+        elif section is None or not line[0].isspace():
+            raise ValueError(f"no cluster in {line.strip()[:80]!r}")
+        elif section == cluster and (client := _CLIENT.match(line)):
+            clients.add(int(client[1]))
+    return tuple(sorted(clients))
