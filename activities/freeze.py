@@ -1,133 +1,159 @@
-"""What moves guests by itself is switched off while a site is lost, and set back exactly as it was.
+"""What moves guests by itself: read, turned off, turned on; each switch by itself, with an outcome of its own.
 
-Three switches: ``failback`` of HA resources (on unless somebody said otherwise), the automatic rebalancing of the
-cluster's scheduler, and backup jobs, which lock the guests they work on. Nothing else is touched.
+Three kinds of switches: ``failback`` of HA resources (on unless it was set otherwise), the automatic rebalancing of the
+cluster's scheduler, and backup jobs, which lock the guests they work on. Nothing else is touched. One that is refused
+leaves the others switched. Who turned what off, and when it goes back, is the ledger's (`cluster.ledger`).
 """
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from temporalio import activity
 
 from activities.attempt import Changes
+from activities.errors import Conflict, NotFound, NotYet, Refuted, Rejected, Unauthorized, Unreachable
 from activities.inventory import ClusterName
-from cluster.plan import Finding, Ledger
-from cluster.recovery import FreezeWish, Frozen, Switch, SwitchesFinding, ThawFinding, ThawWish
+from cluster.plan import Ledger
+from cluster.recovery import FreezeFinding, FreezeWish, Frozen, Switch, SwitchesFinding, SwitchOutcome
 from cluster.units import counted, shortly
 
 if TYPE_CHECKING:
+    from activities.approvals import Approvals
     from activities.clients.proxmox import PveApi
 
 FAILBACK, REBALANCE, BACKUP = "failback", "ha-auto-rebalance", "enabled"
 FIELD: dict[Switch, str] = {"resource": FAILBACK, "options": REBALANCE, "backup": BACKUP}
 Switches = dict[tuple[Switch, str], str]
+IN_ERROR = "HA calls it error and takes no change of it before it is set to disabled; HA moves nothing that is in error"
 
 
 class Freeze:
     """Activities on the switches."""
 
-    def __init__(self, api: "PveApi") -> None:
-        self._api = api
+    def __init__(self, api: "PveApi", approvals: "Approvals") -> None:
+        self._api, self._approvals = api, approvals
 
     @activity.defn(name="ha.switches", no_thread_cancel_exception=True)
     def known(self, which: ClusterName) -> SwitchesFinding:  # one worker serves one cluster
         """What would move a guest by itself."""
         on = switched_on(self._api)
-        return SwitchesFinding(
-            finding=f"on: {shortly(map(str, on))}" if on else "nothing is on that moves a guest", on=on
-        )
+        return SwitchesFinding(finding=f"on: {shortly(map(str, on))}" if on else "none is on", on=on)
 
-    @activity.defn(name="ha.freeze", no_thread_cancel_exception=True)
-    def freeze(self, wish: FreezeWish) -> Finding:
-        """Switch these off; one that is off already stays so."""
-        ledger, on = Changes(wish.mode), switched_on(self._api)
+    @activity.defn(name="ha.freeze")
+    async def freeze(self, wish: FreezeWish) -> FreezeFinding:
+        """Turn these off. What cannot be turned off is told with its reason; Unreachable when it may work later.
+
+        With an approval each change is checked against it right before it is made; an incident needs none.
+        """
+        board, changes = Switchboard(self._api), Changes(wish.mode)
+        outcomes: list[SwitchOutcome] = []
+        later: list[str] = []
         for one in wish.switches:
-            if one in on:
-                self._set(one, one.new, ledger)
-        said = f"frozen: {shortly(map(str, wish.switches))}" if wish.switches else "nothing was on that moves a guest"
-        said = f"would be {said}" if ledger.only_planned and wish.switches else said
-        return Finding(finding=said, changed=ledger.changed, changes=ledger.changes)
-
-    @activity.defn(name="ha.thaw", no_thread_cancel_exception=True)
-    def thaw(self, wish: ThawWish) -> ThawFinding:
-        """Set back what was frozen, unless that would move a guest or somebody has set it anew meanwhile."""
-        ledger = Changes(wish.mode)
-        now, services = switches(self._api), self._services()
-        restored, outstanding = [], {}
-        for one in wish.frozen:
-            if why := _not_now(one, now.get((one.kind, one.name)), wish, services):
-                outstanding[str(one)] = why
-                continue
-            if now[one.kind, one.name] != one.old:
-                self._set(one, one.old, ledger)
-            restored.append(one)
-        said = f"{counted(len(restored), 'switch', 'switches')} set back" if wish.frozen else "nothing was frozen"
-        if outstanding:
-            said += f", {len(outstanding)} outstanding: " + "; ".join(
-                f"{k}: {v}" for k, v in list(outstanding.items())[:3]
-            )
-        return ThawFinding(
-            finding=said,
-            changed=ledger.changed,
-            changes=ledger.changes,
-            restored=tuple(restored),
-            outstanding=outstanding,
+            try:
+                if wish.approval is not None:
+                    await self._approvals.licence(wish.approval, one.becomes(one.new))
+                outcomes.append(await board.turn(one, one.new, changes))
+            except (Unreachable, NotYet) as error:  # the others are not kept waiting
+                later.append(f"{one.name} {one.field}: {error.message}")
+        if later:
+            raise Unreachable(f"{counted(len(later), 'switch', 'switches')} not turned off yet: {shortly(later, 3)}")
+        return FreezeFinding(
+            finding=_said(outcomes), changed=changes.changed, changes=changes.changes, outcomes=tuple(outcomes)
         )
 
-    def _services(self) -> dict[str, str]:
-        manager = self._api.get("cluster/ha/status/manager_status").get("manager_status") or {}
-        return {sid: service["node"] for sid, service in (manager.get("service_status") or {}).items()}
 
-    def _set(self, one: Frozen, value: str, ledger: Ledger) -> None:
-        if not ledger.due(one.becomes(value)):
-            return
+def _said(outcomes: list[SwitchOutcome]) -> str:
+    off = [f"{one.switch.name} {one.switch.field}" for one in outcomes if one.done]
+    left = [f"{one.switch.name} {one.switch.field}: {one.text}" for one in outcomes if not one.done]
+    planned = [f"{one.switch.name} {one.switch.field}" for one in outcomes if one.state == "planned"]
+    if planned:
+        return f"would turn off {shortly(planned)}"
+    parts = [f"off: {shortly(off)}"] if off else []
+    parts += [f"not turned off: {shortly(left, 3)}"] if left else []
+    return "; ".join(parts) or "nothing is on that moves a guest"
+
+
+class Switchboard:
+    """The switches of one cluster, as its API has them at this moment."""
+
+    def __init__(self, api: "PveApi") -> None:
+        self._api = api
+
+    def values(self) -> Switches:
+        """Every switch as it is now, "1" or "0"."""
+        found: Switches = {}
+        for entry in self._api.get("cluster/ha/resources"):
+            found["resource", entry["sid"]] = _flag(entry.get(FAILBACK, 1))
+        found["options", "crs"] = self._crs().get(REBALANCE, "0")
+        for job in self._api.get("cluster/backup"):
+            found["backup", job["id"]] = _flag(job.get(BACKUP, 1))
+        return found
+
+    async def turn(self, one: Frozen, value: str, changes: Ledger) -> SwitchOutcome:
+        """Read, compare, change, read back. Refusals are outcomes; Unreachable and NotYet are raised."""
+        try:
+            return await self._turned(one, value, changes)
+        except NotFound:
+            return SwitchOutcome(switch=one, state="gone", text="does not exist any more")
+        except (Unauthorized, Rejected, Conflict, Refuted) as error:
+            return SwitchOutcome(switch=one, state="refused", text=error.message)
+
+    async def _turned(self, one: Frozen, value: str, changes: Ledger) -> SwitchOutcome:
+        if await asyncio.to_thread(self._now, one) == value:
+            return SwitchOutcome(switch=one, state="already", text=f"is {value} already")
+        if one.kind == "resource" and await asyncio.to_thread(self._state, one.name) == "error":
+            return SwitchOutcome(switch=one, state="refused", text=IN_ERROR)
+        if not changes.due(one.becomes(value)):
+            return SwitchOutcome(switch=one, state="planned", text=f"would be set to {value}")
+        remark = await asyncio.to_thread(self._put, one, value)
+        if (now := await asyncio.to_thread(self._now, one)) != value:
+            raise Refuted(f"{one.name} {one.field} reads {now} right after it was set to {value}")
+        return SwitchOutcome(switch=one, state="switched", text=f"set to {value}{remark}")
+
+    def _now(self, one: Frozen) -> str:
+        if one.kind == "resource":
+            return _flag(self._api.get(f"cluster/ha/resources/{one.name}").get(FAILBACK, 1))
+        if one.kind == "options":
+            return self._crs().get(one.field, "0")
+        return _flag(self._api.get(f"cluster/backup/{one.name}").get(BACKUP, 1))
+
+    def _put(self, one: Frozen, value: str) -> str:
+        """What else was found changed meanwhile, in words."""
         if one.kind == "resource":
             self._api.put(f"cluster/ha/resources/{one.name}", failback=int(value))
-        elif one.kind == "options":
-            crs = _crs(self._api.get("cluster/options").get("crs"))
-            self._api.put("cluster/options", crs=_text(crs | {one.field: value}))
-        else:
+        elif one.kind == "backup":
             self._api.put(f"cluster/backup/{one.name}", enabled=int(value))
+        else:
+            before = self._crs()
+            self._api.put("cluster/options", crs=_text(before | {one.field: value}))
+            # the API takes crs as a whole and knows no digest of it: a change between reading and writing is lost
+            before.pop(one.field, None)
+            after = {key: item for key, item in self._crs().items() if key != one.field}
+            if differing := sorted(key for key in before | after if before.get(key) != after.get(key)):
+                return f"; crs was changed at the same moment, look at {', '.join(differing)}"
+        return ""
 
+    def _state(self, sid: str) -> str:
+        manager = self._api.get("cluster/ha/status/manager_status").get("manager_status") or {}
+        return str((manager.get("service_status") or {}).get(sid, {}).get("state", ""))
 
-def switches(api: "PveApi") -> Switches:
-    """Every switch as it is now, "1" or "0"."""
-    found: Switches = {}
-    for entry in api.get("cluster/ha/resources"):
-        found["resource", entry["sid"]] = str(int(entry.get(FAILBACK, 1)))
-    found["options", "crs"] = _crs(api.get("cluster/options").get("crs")).get(REBALANCE, "0")
-    for job in api.get("cluster/backup"):
-        found["backup", job["id"]] = str(int(job.get(BACKUP, 1)))
-    return found
+    def _crs(self) -> dict[str, str]:
+        """The scheduler's options: the API gives them parsed or as a property string."""
+        value = self._api.get("cluster/options").get("crs")
+        if isinstance(value, dict):
+            return {key: str(int(item) if isinstance(item, bool) else item) for key, item in value.items()}
+        parts = [part.partition("=") for part in str(value or "").split(",") if part]
+        return {key: item for key, _, item in parts}
 
 
 def switched_on(api: "PveApi") -> tuple[Frozen, ...]:
-    """What would move a guest by itself, each as it would be frozen."""
-    on = [key for key, now in switches(api).items() if now == "1"]
+    """What would move a guest by itself, each as it would be turned off."""
+    on = [key for key, now in Switchboard(api).values().items() if now == "1"]
     return tuple(Frozen(kind=kind, name=name, field=FIELD[kind], old="1", new="0") for kind, name in on)
 
 
-def _not_now(one: Frozen, now: str | None, wish: ThawWish, services: dict[str, str]) -> str:
-    """Why it is not set back; empty when it may be."""
-    if now == one.old:
-        return ""  # it is as it was: a second attempt, or a person's hand
-    if now is None:
-        return "does not exist any more"
-    if now != one.new:
-        return f"is {now} now, set by somebody meanwhile: left alone"
-    if one.kind == "resource" and services.get(one.name) != wish.placement.get(one.name):
-        return (
-            f"would move the guest at once: it runs on {services.get(one.name, 'no node')}, "
-            f"home is {wish.placement.get(one.name, 'not known')}; the failback sets it back"
-        )
-    return ""
-
-
-def _crs(value: Any) -> dict[str, str]:
-    """The scheduler's options: the API gives them parsed or as a property string."""
-    if isinstance(value, dict):
-        return {key: str(int(item) if isinstance(item, bool) else item) for key, item in value.items()}
-    parts = [part.partition("=") for part in str(value or "").split(",") if part]
-    return {key: item for key, _, item in parts}
+def _flag(value: Any) -> str:
+    return str(int(value))
 
 
 def _text(crs: dict[str, str]) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from cluster.approval import Approval
 from cluster.nouns import Value
 from cluster.plan import Finding, Intent, Wish
 
@@ -101,23 +102,32 @@ class SwitchesFinding(Finding):
 
 
 class FreezeWish(Wish):
-    """What is to be switched off. It is known before: what a worker remembers alone may die with it."""
+    """What is to be turned off. It is known before: what a worker remembers alone may die with it.
+
+    `approval` is the licence where people have signed these changes; an incident turns them off without one.
+    """
 
     switches: tuple[Frozen, ...]
+    approval: Approval | None = None
 
 
-class ThawWish(Wish):
-    """What was frozen; `placement` is where guests ran before: no switch is set back that would move one now."""
+class SwitchOutcome(Value):
+    """What became of one switch, and why."""
 
-    frozen: tuple[Frozen, ...]
-    placement: dict[str, str]
+    switch: Frozen
+    state: Literal["switched", "already", "planned", "refused", "gone"]
+    text: str = ""
+
+    @property
+    def done(self) -> bool:
+        """It is as it was to be."""
+        return self.state in ("switched", "already")
 
 
-class ThawFinding(Finding):
-    """What was set back, and what is outstanding and why."""
+class FreezeFinding(Finding):
+    """Each switch with its own outcome."""
 
-    restored: tuple[Frozen, ...] = ()
-    outstanding: dict[str, str] = Field(default_factory=dict)
+    outcomes: tuple[SwitchOutcome, ...] = ()
 
 
 def acknowledged(wish: FencingWish, view: HaView) -> bool:

@@ -39,7 +39,7 @@ class WayHome:
         self._quarantine = Quarantine(run, homes.site, resting=resting)
         self._plan = HomePlan(moves=(), staying={})
         self._approval: Approval | None = None
-        self._switches = Switches(run, homes.record.off)
+        self._switches = Switches(run)
         self._moved: dict[str, Moved] = {}
         self._left: dict[str, str] = {}  # not moved by a person's answer
         self._vetoes: list[str] = []

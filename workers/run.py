@@ -32,6 +32,7 @@ from activities.ha import Ha
 from activities.hooks import Hooks
 from activities.hosts import Hosts
 from activities.inventory import InventoryReader
+from activities.ledger import LedgerBook
 from activities.losses import Losses
 from activities.maintenance import Maintenance
 from activities.migration import Migration
@@ -51,6 +52,7 @@ from workers.bootstrap import bootstrap
 from workers.pulse import Pulse
 from workers.settings import Settings
 from workflows.claim import Claim
+from workflows.ledger import ClusterLedger
 from workflows.watch import ClusterWatch
 
 # Our own pure packages need no fresh copy for every run of a workflow.
@@ -114,7 +116,8 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
         Migration(quick, api, approvals, inventory.speed),
         Placements(api, quick),
         Maintenance(quick, approvals, inventory.speed),
-        Freeze(api),
+        Freeze(api, approvals),
+        LedgerBook(inventory, api),
         survivor := Survivor(inventory, arrays, ssh, api),
         Notices(inventory.notify, secrets),
         QuarantineWard(
@@ -148,7 +151,7 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[*ALL_RUNBOOKS, Claim, ClusterWatch],
+        workflows=[*ALL_RUNBOOKS, Claim, ClusterLedger, ClusterWatch],
         activities=activities(inventory, base, settings.hooks),
         activity_executor=ThreadPoolExecutor(settings.activities, thread_name_prefix="activity"),
         max_concurrent_activities=settings.activities,

@@ -1,0 +1,295 @@
+"""The cluster's ledger, as runs talk to it, and the two things that it does itself: look, and turn on.
+
+A workflow cannot send an Update to another one, so every word goes through an activity. Each is safe to be tried
+again: the Update bears the id of the step, and what it says is the same the second time.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from temporalio import activity
+from temporalio.client import (
+    Client,
+    WithStartWorkflowOperation,
+    WorkflowExecutionStatus,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+)
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities.attempt import Changes
+from activities.errors import Rejected, Unreachable
+from activities.freeze import Switchboard
+from cluster.inventory import Inventory
+from cluster.ledger import INCIDENTS, Book, Placed, RunRef, World, key_text, ledger_id, may_restore
+from cluster.ledger_calls import (
+    AtHomeWish,
+    BookFinding,
+    BookWish,
+    GiveBackWish,
+    GivenBack,
+    GivingBack,
+    HomesFinding,
+    HomesWish,
+    LedgerRequest,
+    LookWish,
+    NoteWish,
+    Noting,
+    PresentWish,
+    Recording,
+    RestoreFinding,
+    RestoreWish,
+    SiteWish,
+    TakeWish,
+    Taking,
+)
+from cluster.nouns import Value
+from cluster.plan import Mode
+from cluster.units import counted, shortly
+
+if TYPE_CHECKING:
+    from activities.clients.proxmox import PveApi
+
+LEDGER = "ClusterLedger"
+# Seconds. A give-back waits for a comparison with the cluster; everything else is answered at once.
+ANSWERS_WITHIN, COMPARED_WITHIN = 20.0, 80.0
+
+Answer = TypeVar("Answer", bound=Value | BookFinding | GivenBack)
+
+
+class LedgerBook:
+    """Activities on the ledger. One worker serves one cluster."""
+
+    def __init__(self, inventory: Inventory, api: "PveApi") -> None:
+        self._inventory, self._api = inventory, api
+
+    # --- what runs say -----------------------------------------------------------------------------------------
+
+    @activity.defn(name="ledger.take")
+    async def take(self, wish: TakeWish) -> BookFinding:
+        """The run holds these switches, and all that are off already; asked before the first of them is touched."""
+        return await self._said("take", Taking(by=_me(), why=wish.why, switches=wish.switches), BookFinding)
+
+    @activity.defn(name="ledger.give_back")
+    async def give_back(self, wish: GiveBackWish) -> GivenBack:
+        """The run holds them no more: each is back as it was, or listed with what holds it back."""
+        asked = GivingBack(by=_me(), names=wish.names, leaves=wish.leaves)
+        return await self._said("give_back", asked, GivenBack, COMPARED_WITHIN)
+
+    @activity.defn(name="ledger.record_homes")
+    async def record_homes(self, wish: HomesWish) -> BookFinding:
+        """Where guests belong, before they are moved; the first record of a guest that is away stands."""
+        return await self._said("record", Recording(by=_me(), homes=wish.homes, recovered=wish.recovered), BookFinding)
+
+    @activity.defn(name="ledger.at_home")
+    async def at_home(self, wish: AtHomeWish) -> BookFinding:
+        """These guests were seen running where they belong."""
+        return await self._said("record", Recording(by=_me(), at_home=wish.sids), BookFinding)
+
+    @activity.defn(name="ledger.note")
+    async def note(self, wish: NoteWish) -> BookFinding:
+        """A site is lost, or its quarantine has held."""
+        return await self._said("note", Noting(by=_me(), lost=wish.lost, released=wish.released), BookFinding)
+
+    @activity.defn(name="ledger.present")
+    async def present(self, wish: PresentWish) -> BookFinding:
+        """The run is at work; the finding's book says which others are."""
+        kind = activity.info().workflow_type or ""
+        return await self._said("note", Noting(by=_me(), kind=kind, site=wish.site, mode=wish.mode), BookFinding)
+
+    @activity.defn(name="ledger.left")
+    async def left(self, wish: BookWish) -> BookFinding:
+        """The run is about to end: it counts as open no more."""
+        return await self._said("note", Noting(by=_me(), leaves=True), BookFinding)
+
+    @activity.defn(name="ledger.read")
+    async def read(self, wish: BookWish) -> BookFinding:
+        """All that the ledger knows. Reads only."""
+        book = await self._read()
+        off = shortly(str(entry.switch) for entry in book.switches) or "nothing"
+        return BookFinding(finding=f"turned off: {off}; {counted(len(book.homes), 'home')} on record", book=book)
+
+    @activity.defn(name="ledger.homes")
+    async def homes(self, wish: SiteWish) -> HomesFinding:
+        """Guests whose home is at that site, as recorded before they were moved away. Reads only."""
+        nodes = {node.name for node in self._inventory.site(wish.site).nodes}
+        here = {sid: home for sid, home in (await self._read()).homes.items() if home.node in nodes}
+        return HomesFinding(
+            finding=f"{counted(len(here), 'guest has its home', 'guests have their homes')} at {wish.site}",
+            site=wish.site,
+            homes={sid: home.node for sid, home in here.items()},
+            recovered={sid: home.recovered for sid, home in here.items() if home.recovered},
+            runs=tuple(dict.fromkeys(home.by.run for home in here.values())),
+        )
+
+    # --- what the ledger does ----------------------------------------------------------------------------------
+
+    @activity.defn(name="ledger.look")
+    async def look(self, wish: LookWish) -> World:
+        """Which runs are over, which incidents are open, who runs where, how the switches are. Reads only."""
+        return await self._world(wish.book)
+
+    @activity.defn(name="ledger.restore")
+    async def restore(self, wish: RestoreWish) -> RestoreFinding:
+        """Turn on what may be turned on, judged once more on how things stand right before; each by itself."""
+        board, ledger = Switchboard(self._api), Changes(Mode.APPLY)
+        settled: dict[str, str] = {}
+        held: dict[str, str] = {}
+        world = await self._world(wish.book)
+        for entry in wish.book.switches:
+            key = key_text(*entry.key)
+            if key not in wish.keys:
+                continue
+            if why := may_restore(entry, wish.book, world):
+                held[key] = why
+            elif key not in world.values:
+                settled[key] = "does not exist any more"
+            elif world.values[key] == entry.switch.old:
+                settled[key] = "is as it was"
+            else:
+                try:
+                    outcome = await board.turn(entry.switch, entry.switch.old, ledger)
+                except ApplicationError as error:
+                    held[key] = error.message
+                else:
+                    (settled if outcome.state in ("switched", "already", "gone") else held)[key] = outcome.text
+        said = f"{counted(len(settled), 'switch', 'switches')} settled, {len(held)} held back"
+        return RestoreFinding(finding=said, changed=ledger.changed, changes=ledger.changes, settled=settled, held=held)
+
+    async def _world(self, book: Book) -> World:
+        client = activity.client()
+        ended = [run.run_id for run in book.runs if await _is_over(client, run)]
+        silent: list[str] = []
+        incidents: dict[str, str] = {}
+        facts: dict[str, Any] = {}
+        try:
+            incidents = await self._incidents(client)
+        except RPCError as error:
+            silent.append(f"Temporal does not list the open incidents ({error.message})")
+        try:
+            facts = await asyncio.to_thread(_facts, self._api)
+        except ApplicationError as error:
+            silent.append(error.message)
+        return World(
+            finding="; ".join(silent) or f"{len(facts.get('services', ()))} HA services",
+            at=datetime.now(UTC),
+            ended=tuple(ended),
+            incidents=incidents,
+            silent="; ".join(silent),
+            **facts,
+        )
+
+    async def _incidents(self, client: Client) -> dict[str, str]:
+        kinds = ", ".join(f"'{kind}'" for kind in INCIDENTS)
+        query = f"WorkflowType IN ({kinds}) AND ExecutionStatus = 'Running' AND Cluster = '{self._inventory.name}'"
+        return {run.id: run.run_id async for run in client.list_workflows(query)}
+
+    # --- how it is reached -------------------------------------------------------------------------------------
+
+    async def _said(self, update: str, message: Any, kind: type[Answer], within: float = ANSWERS_WITHIN) -> Answer:
+        """Send one Update, and start the ledger if there is none."""
+        info = activity.info()
+        name = ledger_id(self._inventory.name)
+        try:
+            async with asyncio.timeout(within):
+                answer: Answer = await activity.client().execute_update_with_start_workflow(
+                    update,
+                    message,
+                    start_workflow_operation=WithStartWorkflowOperation(
+                        LEDGER,
+                        LedgerRequest(
+                            cluster=self._inventory.name, book=await self._earlier(), speed=self._inventory.speed
+                        ),
+                        id=name,
+                        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                        task_queue=info.task_queue,
+                        static_summary=f"ledger of {self._inventory.name}",
+                    ),
+                    id=f"{info.workflow_run_id}/{info.activity_id}",
+                    result_type=kind,
+                )
+                return answer
+        except WorkflowUpdateFailedError as error:
+            raise Rejected(f"{name}: {error.cause}") from None
+        except TimeoutError:
+            raise Unreachable(f"{name} does not answer: no worker takes its queue; see `quorate status`") from None
+        except RPCError as error:
+            raise Unreachable(f"{name}: {error.message}") from None
+
+    async def _earlier(self) -> Book | None:
+        """What a ledger that was terminated has known; None where one runs, or none has ever been."""
+        handle = activity.client().get_workflow_handle(ledger_id(self._inventory.name))
+        try:
+            found = await handle.describe()
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+        if found.status == WorkflowExecutionStatus.RUNNING:
+            return None
+        closed = activity.client().get_workflow_handle(found.id, run_id=found.run_id)
+        known: Book = await closed.query("book", result_type=Book)
+        return known
+
+    async def _read(self) -> Book:
+        name = ledger_id(self._inventory.name)
+        try:
+            async with asyncio.timeout(ANSWERS_WITHIN):
+                found: Book = await activity.client().get_workflow_handle(name).query("book", result_type=Book)
+                return found
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return Book(cluster=self._inventory.name)
+            raise Unreachable(f"{name}: {error.message}") from None
+        except (TimeoutError, WorkflowQueryFailedError):
+            raise Unreachable(f"{name} does not answer: no worker takes its queue") from None
+
+
+def _me() -> RunRef:
+    """The run that asks: the one whose step this is."""
+    info = activity.info()
+    return RunRef(run=info.workflow_id or "", run_id=info.workflow_run_id or "")
+
+
+async def _is_over(client: Client, run: RunRef) -> bool:
+    """That very execution has ended, however; one that continues as new is at work still."""
+    try:
+        found = await client.get_workflow_handle(run.run, run_id=run.run_id).describe()
+        if found.status == WorkflowExecutionStatus.CONTINUED_AS_NEW:
+            found = await client.get_workflow_handle(run.run).describe()
+    except RPCError as error:
+        return error.status == RPCStatusCode.NOT_FOUND  # gone with its retention; any other silence proves nothing
+    return found.status != WorkflowExecutionStatus.RUNNING
+
+
+def _facts(api: "PveApi") -> dict[str, Any]:
+    """HA's services, nodes and rules, and every switch."""
+    manager = api.get("cluster/ha/status/manager_status").get("manager_status") or {}
+    resources = [entry["sid"] for entry in api.get("cluster/ha/resources")]
+    values = {key_text(*key): value for key, value in Switchboard(api).values().items()}
+    services = {
+        sid: Placed(state=one["state"], node=one["node"], origin=str(one.get("maintenance_node") or ""))
+        for sid, one in (manager.get("service_status") or {}).items()
+    }
+    return {
+        "values": values,
+        "services": services,
+        "managed": tuple(resources),
+        "nodes": manager.get("node_status") or {},
+        "preferred": _preferred(api.get("cluster/ha/rules")),
+    }
+
+
+def _preferred(rules: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """The nodes that a node-affinity rule names for each guest, with their priorities."""
+    found: dict[str, dict[str, int]] = {}
+    for rule in rules:
+        if rule.get("type") != "node-affinity" or rule.get("disable"):
+            continue
+        named = [part.partition(":") for part in str(rule.get("nodes") or "").split(",") if part]
+        nodes = {name.strip(): int(weight or 0) for name, _, weight in named}
+        found |= {sid.strip(): nodes for sid in str(rule.get("resources") or "").split(",") if sid.strip()}
+    return found

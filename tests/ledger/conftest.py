@@ -1,0 +1,155 @@
+"""A built twin whose switches are on, a worker that may be stopped, and runs that hold switches."""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+
+from cluster.inventory import Inventory
+from cluster.ledger import Book, ledger_id
+from tests.incidents.conftest import Site
+from tests.ledger.holding import Holding, HoldingRequest
+from tests.ledgers import book, erase
+from tests.runs import until
+from tests.twin import inventory_file
+from workers.bootstrap import bootstrap
+from workers.inventory_file import load
+from workers.pulse import Pulse
+from workers.run import FAILURES, SANDBOX, activities
+from workflows.claim import Claim
+from workflows.ledger import ClusterLedger
+
+SWITCHES = ("vm:300 failback 1", "vm:301 failback 1", "crs ha-auto-rebalance 1")
+
+
+class Switched(Site):
+    """A twin on which everything is on that moves guests by itself."""
+
+    def switch_on(self) -> None:
+        for sid in ("vm:300", "vm:301"):
+            self.world.cluster.ha.resources[sid]["failback"] = 1
+        self.world.cluster.options["crs"] = "ha=static,ha-auto-rebalance=1"
+
+    def failback(self, sid: str) -> int:
+        return int(self.world.cluster.ha.resources[sid]["failback"])
+
+    @property
+    def crs(self) -> str:
+        return str(self.world.cluster.options["crs"])
+
+    @property
+    def off(self) -> set[str]:
+        """What is off now."""
+        off = {sid for sid in ("vm:300", "vm:301") if not self.failback(sid)}
+        return off | ({"crs"} if "ha-auto-rebalance=0" in self.crs else set())
+
+
+class Office:
+    """Runs on one cluster, the worker that does them, and the cluster's ledger."""
+
+    def __init__(self, client: Client, inventory: Inventory, folder: Path) -> None:
+        self.client, self.inventory, self._folder = client, inventory, folder
+        self.queue = f"test-{uuid.uuid4()}"
+        self._worker: Worker | None = None
+        self._runs: list[WorkflowHandle[Any, Any]] = []
+
+    async def open(self) -> None:
+        """A worker begins."""
+        self._worker = Worker(
+            self.client,
+            task_queue=self.queue,
+            workflows=[Holding, Claim, ClusterLedger],
+            activities=activities(self.inventory, self._folder),
+            activity_executor=ThreadPoolExecutor(8),
+            workflow_runner=SANDBOX,
+            workflow_failure_exception_types=FAILURES,
+            interceptors=[Pulse()],
+            graceful_shutdown_timeout=timedelta(seconds=1),
+        )
+        self._working = asyncio.create_task(self._worker.run())
+
+    async def shut(self) -> None:
+        """No worker is left."""
+        if self._worker is not None:
+            await self._worker.shutdown()
+            await self._working
+        self._worker = None
+
+    async def holds(self, **request: Any) -> WorkflowHandle[Any, Any]:
+        """A run that has turned everything off, and holds it."""
+        run = await self.begun(**request)
+        await until(run, lambda found: any(step.title == "Holds" for step in found), "the run to hold")
+        return run
+
+    async def begun(self, kind: str = "Holding", **request: Any) -> WorkflowHandle[Any, Any]:
+        wish = HoldingRequest(cluster=self.inventory.name, **({"mode": "apply"} | request))
+        name = f"holding/{uuid.uuid4().hex[:8]}"
+        self._runs.append(await self.client.start_workflow(kind, wish, id=name, task_queue=self.queue))
+        return self._runs[-1]
+
+    async def lets_go(self, run: WorkflowHandle[Any, Any]) -> dict[str, Any]:
+        await run.signal("let_go")
+        result: dict[str, Any] = await run.result()
+        return result
+
+    async def book(self) -> Book:
+        return await book(self.client, self.inventory.name)
+
+    async def says(self, true: Callable[[Book], bool], what: str, within: float = 30) -> Book:
+        deadline = time.monotonic() + within
+        while not true(found := await self.book()):
+            assert time.monotonic() < deadline, f"waited for {what}: {found}"
+            await asyncio.sleep(0.05)
+        return found
+
+    async def compares(self) -> Book:
+        """The ledger compares itself with the cluster now."""
+        await self.client.get_workflow_handle(ledger_id(self.inventory.name)).execute_update("compare")
+        return await self.book()
+
+    async def close(self) -> None:
+        for run in self._runs:
+            with contextlib.suppress(RPCError):
+                await run.terminate("the test is over")
+            with contextlib.suppress(RPCError):
+                await self.client.get_workflow_handle(f"holding/{run.id}").terminate("the test is over")
+        await erase(self.client, self.inventory.name)
+        await self.shut()
+
+
+@pytest.fixture(scope="session")
+def running_switched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Switched]:
+    twin = Switched(inventory_file(tmp_path_factory.mktemp("ledger"), "ledger"), 20.0)
+    yield twin
+    twin.stop()
+
+
+@pytest.fixture
+def site(running_switched: Switched) -> Switched:
+    """A healthy, built cluster with every switch on, and a token that may turn them off."""
+    running_switched.rebuild()
+    running_switched.switch_on()
+    return running_switched
+
+
+@pytest_asyncio.fixture
+async def office(client: Client, site: Switched) -> AsyncIterator[Office]:
+    """A worker, and a ledger that knows nothing yet."""
+    await bootstrap(client)
+    inventory = load(site.path)
+    await erase(client, inventory.name)
+    one = Office(client, inventory, site.path.parent)
+    await one.open()
+    yield one
+    await one.close()
