@@ -13,7 +13,7 @@ that looks like a lost reply, and the next attempt reads before it writes.
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -31,14 +31,19 @@ from activities.errors import NotYet
 from cluster.plan import Earlier, Finding, Made, Mode, Wish
 
 STOPPED = "Stopped"
+# Raises when a run of that workflow type may change nothing now.
+MayChange = Callable[[str], Awaitable[None]]
 
 
 class Pulse(Interceptor):
-    """Give it to the worker once."""
+    """Give it to the worker once. `may_change` is asked before each attempt of an activity that changes something."""
+
+    def __init__(self, may_change: MayChange | None = None) -> None:
+        self._may_change = may_change
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002  # SDK's name
         """Wrap every activity."""
-        return _Inbound(next)
+        return _Inbound(next, self._may_change)
 
 
 class _Outbound(ActivityOutboundInterceptor):
@@ -56,6 +61,10 @@ class _Outbound(ActivityOutboundInterceptor):
 
 
 class _Inbound(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, may_change: MayChange | None) -> None:  # noqa: A002  # SDK's name
+        super().__init__(next)
+        self._may_change = may_change
+
     def init(self, outbound: ActivityOutboundInterceptor) -> None:
         super().init(_Outbound(outbound))
 
@@ -63,10 +72,12 @@ class _Inbound(ActivityInboundInterceptor):
         attempt = _attempt(input.args)
         CURRENT.set(attempt)
         changing = any(getattr(argument, "mode", None) is Mode.APPLY for argument in input.args)
-        work = asyncio.ensure_future(super().execute_activity(input))
         threaded = not inspect.iscoroutinefunction(input.fn)
         beats = asyncio.create_task(_beat(attempt, threaded=threaded))
         try:
+            if changing and self._may_change is not None:
+                await self._may_change(activity.info().workflow_type or "")
+            work = asyncio.ensure_future(super().execute_activity(input))
             result = await (_to_its_end(work) if changing else work)
         except (CancelledError, asyncio.CancelledError):
             raise _stopped(attempt) from None

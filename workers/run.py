@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from activities.guests import Guests
 from activities.ha import Ha
 from activities.hooks import Hooks
 from activities.hosts import Hosts
+from activities.interlock import Interlock
 from activities.inventory import InventoryReader
 from activities.ledger import LedgerBook
 from activities.losses import Losses
@@ -117,7 +119,8 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
         Placements(api, quick),
         Maintenance(quick, approvals, inventory.speed),
         Freeze(api, approvals),
-        LedgerBook(inventory, api),
+        book := LedgerBook(inventory, api),
+        Interlock(inventory, book),
         survivor := Survivor(inventory, arrays, ssh, api),
         Notices(inventory.notify, secrets),
         QuarantineWard(
@@ -148,17 +151,19 @@ def _definitions(room: object) -> list[Callable[..., Any]]:
 
 def worker(client: Client, inventory: Inventory, base: Path, settings: Settings) -> Worker:
     """A worker for every runbook; use it as an async context."""
+    known = activities(inventory, base, settings.hooks)
+    interlock = next(room for room in (getattr(one, "__self__", None) for one in known) if isinstance(room, Interlock))
     return Worker(
         client,
         task_queue=settings.task_queue,
         workflows=[*ALL_RUNBOOKS, Claim, ClusterLedger, ClusterWatch],
-        activities=activities(inventory, base, settings.hooks),
+        activities=known,
         activity_executor=ThreadPoolExecutor(settings.activities, thread_name_prefix="activity"),
         max_concurrent_activities=settings.activities,
         max_cached_workflows=settings.cached_workflows,
         workflow_runner=SANDBOX,
         workflow_failure_exception_types=FAILURES,
-        interceptors=[Pulse()],
+        interceptors=[Pulse(partial(interlock.before_a_change, client))],
         graceful_shutdown_timeout=settings.grace,
         max_heartbeat_throttle_interval=OFTEN,
     )

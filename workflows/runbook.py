@@ -26,12 +26,12 @@ with workflow.unsafe.imports_passed_through():
     from workflows.catalogue import RunbookReport, RunbookRequest
     from workflows.claim import Held, address, claimed, released
     from workflows.failures import reason
-    from workflows.gate import Gated
     from workflows.operator import Answer
     from workflows.page import Section, Sheet, render
     from workflows.plans import differences
     from workflows.record import Line
     from workflows.steps import Failing, Given, Withheld
+    from workflows.together import Together
     from workflows.words import ended, going_on, plan_sentence
 
 Asked = TypeVar("Asked")
@@ -43,7 +43,7 @@ Does = Callable[[Any, Asked], Awaitable[Found]] | Callable[[Any, Asked], Found]
 ENDED = ("done", "failed", "aborted")
 
 
-class Runbook(Gated):
+class Runbook(Together):
     """Base of every runbook. A subclass carries `@workflow.defn`, says what it is in `about`, and defines `run`."""
 
     def __init__(self) -> None:
@@ -59,17 +59,27 @@ class Runbook(Gated):
 
     # --- what a procedure is written in ------------------------------------------------------------------------
 
-    async def begin(self, headline: str, cluster: str, hooks: tuple[Hook, ...] = ()) -> None:
+    async def begin(
+        self,
+        headline: str,
+        cluster: str,
+        hooks: tuple[Hook, ...] = (),
+        *,
+        mode: Mode = Mode.PLAN,
+        site: str = "",
+    ) -> None:
         """Name the run on its page and in the run list, and make sure that it is the only one of its kind.
 
-        `hooks` are called around the steps from now on. ApplicationError when another run does this procedure on this
-        cluster.
+        `hooks` are called around the steps from now on. One that changes something (`mode`) waits while an incident is
+        open. ApplicationError when another run does this procedure on this cluster, or one that excludes it.
         """
         self._headline, self._subject = headline, f"{self.about.name}/{cluster}"
         workflow.upsert_search_attributes([attributes.CLUSTER.value_set(cluster)])
         self._tell()
         self._held = await claimed(self._subject, headline)
         self._begun = True
+        if mode is Mode.APPLY:
+            await self.clear(site=site, enters=True)
         await self._use_hooks(hooks)
 
     def section(self, title: str, *, rehearsal: bool = False, folds: bool = True) -> Section:
@@ -251,7 +261,9 @@ class Runbook(Gated):
     async def _failed(self, error: BaseException) -> None:
         """It lands as an aborted one does; then it fails with its cause."""
         word, self._cause = _cause(error)
-        if not self._begun or not workflow.patched("every-end-lands"):  # refused before anything could have been changed
+        if not self._begun or not workflow.patched(
+            "every-end-lands"
+        ):  # refused before anything could have been changed
             self._left = "Nothing was changed."
             await self._close("failed")
             raise error
@@ -300,6 +312,7 @@ class Runbook(Gated):
     async def _close(self, state: str) -> None:
         """Nobody is kept waiting: neither the next run nor those who sent a message."""
         self._over = True
+        await self._leave()
         await released(self._held)
         self._held = None
         self._state = state

@@ -245,7 +245,7 @@ class Steps(Operated):
                 return
             try:
                 why = await given()
-            except ActivityError as error:  # what cannot be asked does not hold
+            except ActivityError as error:  # what cannot be known does not hold
                 why = "not known whether it may begin: {}: {}".format(*reason(error))
             # a look takes a while: a pause or an abort may have come meanwhile
             self._stop_if_asked()
@@ -254,15 +254,23 @@ class Steps(Operated):
             if self._paused is None:
                 return
 
-    async def ask(self, activity: Callable[[Any, Any], Any], wish: Any, *, within: timedelta = ASKED_WITHIN) -> Any:
+    async def ask(
+        self,
+        activity: Callable[[Any, Any], Any] | str,
+        wish: Any,
+        *,
+        within: timedelta = ASKED_WITHIN,
+        attempt: timedelta = ATTEMPT,
+        result: type[Finding] | None = None,
+    ) -> Any:
         """A look that has no line on the page: what a precondition reads. ActivityError when nothing can be learned."""
-        call = Call.of(activity, None)
+        call = Call.of(activity, result)
         raw = await workflow.execute_activity(
             call.name,
             wish,
             result_type=RawValue,
-            summary="precondition"[:100],
-            start_to_close_timeout=min(ATTEMPT, within),
+            summary=call.name,
+            start_to_close_timeout=min(attempt, within),
             schedule_to_close_timeout=within,
             heartbeat_timeout=HEARTBEAT,
             retry_policy=RETRY,

@@ -16,6 +16,7 @@ from temporalio.service import RPCError
 from tests.failback.desk import Desk, opened
 from tests.failback.people import Person, list_of
 from tests.incidents.conftest import Site
+from tests.ledgers import erase
 from tests.twin import inventory_file
 from workers.inventory_file import load
 from workers.run import worker
@@ -89,6 +90,7 @@ async def starting(client: Client, site: Site) -> AsyncIterator[Begin]:
         for name in ("failback", "evacuate-site", "return-site"):
             with contextlib.suppress(RPCError):
                 await client.get_workflow_handle(f"{name}/{inventory.name}").terminate("the test is over")
+        await erase(client, inventory.name)
 
 
 @pytest_asyncio.fixture
