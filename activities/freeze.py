@@ -57,8 +57,13 @@ class Freeze:
                 later.append(f"{one.name} {one.field}: {error.message}")
         if later:
             raise Unreachable(f"{counted(len(later), 'switch', 'switches')} not turned off yet: {shortly(later, 3)}")
+        refused = any(one.state == "refused" for one in outcomes)
         return FreezeFinding(
-            finding=_said(outcomes), changed=changes.changed, changes=changes.changes, outcomes=tuple(outcomes)
+            finding=_said(outcomes),
+            mark="warned" if refused else "done",
+            changed=changes.changed,
+            changes=changes.changes,
+            outcomes=tuple(outcomes),
         )
 
 

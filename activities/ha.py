@@ -1,32 +1,25 @@
-"""HA while a site is lost: its own state is read, again and again, and what it claims is verified at the hosts.
+"""HA while nodes are lost: its own state is read, again and again, and what it claims is verified at the hosts.
 
 HA fences and restarts. Nothing here starts, stops, moves or unlocks a guest.
 """
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.errors import Unreachable
-from activities.storage import active_volumes
-from cluster.guests import GuestId
-from cluster.recovery import (
-    Back,
-    FencingFinding,
-    FencingWish,
-    HaView,
-    RecoveryFinding,
-    RecoveryWish,
-    Service,
-    acknowledged,
-    hopeless,
-    waits_for,
-)
-from cluster.units import shortly
-from cluster.volumes import holders
+from activities.errors import Refuted, Unreachable
+from activities.standing import Proofs
+from cluster.fencing import FencingFinding, FencingSeen, FencingWish, concluded, not_known
+from cluster.forecast import WORKERS
+from cluster.outages import GuestsFinding, GuestsWish, Standing
+from cluster.recovery import Asking, HaFinding, HaView, Service
+from cluster.returning import ReturnFinding, ReturnWish, settled
+from cluster.units import counted, shortly
 
 if TYPE_CHECKING:
     from activities.vantage import Clients
@@ -44,74 +37,83 @@ class Ha:
         self._view: tuple[float, HaView] | None = None
         self._reading = asyncio.Lock()
 
+    @activity.defn(name="ha.listed")
+    async def listed(self, asking: Asking) -> HaFinding:
+        """HA's services and where it has them, as it says itself."""
+        view = await self._ha(asking.via)
+        workers = WORKERS
+        with contextlib.suppress(ApplicationError, ValueError):
+            options = await self._clients.get("cluster/options", asking.via[0])
+            workers = int(options.get("max_workers") or WORKERS)
+        return HaFinding(finding=f"HA lists {counted(len(view.services), 'service')}", view=view, workers=workers)
+
     @activity.defn(name="ha.watch_fencing")
     async def watch_fencing(self, wish: FencingWish) -> FencingFinding:
-        """Wait until the master has taken the lost node's agent lock."""
-        if not wish.services:
-            said = "no HA service ran there: HA does not fence it, and what else ran there may be alive"
-            return FencingFinding(finding=said, node=wish.node, needed=False)
-        seen = bool(next(iter(activity.info().heartbeat_details), None) == "fence seen")
+        """Wait until HA has acknowledged the fencing of a lost node, or until there is nothing to acknowledge."""
+        seen = _earlier(wish.seen)
+        began = time.monotonic()
         while True:
-            view = await self._ha(wish.survivors)
-            seen = seen or view.nodes.get(wish.node) == "fence"
-            if acknowledged(wish, view):
-                found = f"{view.master} has its agent lock, its services are taken away"
-                return FencingFinding(finding=found, node=wish.node, fence_seen=seen)
-            activity.heartbeat("fence seen" if seen else view.nodes.get(wish.node, "gone"))
+            with contextlib.suppress(Unreachable):  # nobody answers: nothing is seen, and nothing concluded
+                view = await self._ha(wish.survivors)
+                seen = seen.then(view)
+                if found := concluded(wish, seen, view):
+                    return found
+            if wish.limit is not None and time.monotonic() - began > wish.limit:
+                return not_known(seen)
+            activity.heartbeat(seen)
             await asyncio.sleep(POLL / self._speed)
 
-    @activity.defn(name="ha.watch_recovery")
-    async def watch_recovery(self, wish: RecoveryWish) -> RecoveryFinding:
-        """Wait until at least one of the guests is back, verified, or given up by HA; those that follow at once too."""
-        until = time.monotonic() + wish.limit
-        decided: dict[str, Back] = {}
+    @activity.defn(name="ha.watch_guests")
+    async def watch_guests(self, wish: GuestsWish) -> GuestsFinding:
+        """Wait until any guest stands otherwise than it was known to; those that follow at once are told with it."""
+        proofs, began = Proofs(self._clients, wish, self._speed), time.monotonic()
+        news: set[str] = set()
         while True:
-            view = await self._ha(wish.survivors)
-            open_ones = [sid for sid in wish.pending if sid not in decided]
-            looks = await asyncio.gather(*(self._back(sid, view, wish) for sid in open_ones))
-            fresh = {back.sid: back for back in looks if back is not None}
-            if (decided and not fresh) or len(decided | fresh) == len(wish.pending):
-                return _recovery(wish, decided | fresh, view)
-            decided |= fresh
-            if time.monotonic() > until:
-                return _recovery(wish, decided, view)
-            activity.heartbeat([f"{sid} {waits_for(sid, view, _lost(wish, view))}" for sid in open_ones[:3]])
-            await asyncio.sleep((TOGETHER if decided else POLL) / self._speed)
+            try:
+                view: HaView | None = await self._ha(wish.via)
+            except Unreachable:
+                view = None
+            standing = await proofs.look(view)
+            fresh = {sid for sid, one in standing.items() if not one.same(wish.known.get(sid))}
+            waits = sum(one.state == "down" for one in standing.values())
+            over = wish.limit is not None and time.monotonic() - began > wish.limit
+            if over or (fresh and (fresh == news or not waits)):
+                return _told(standing, fresh)
+            news = fresh
+            activity.heartbeat([f"{sid} {one.text}" for sid, one in standing.items() if one.state == "down"][:3])
+            await asyncio.sleep((TOGETHER if news else POLL) / self._speed)
 
-    async def _back(self, sid: str, view: HaView, wish: RecoveryWish) -> Back | None:
-        """What is known of one guest; None while it has to be waited for."""
-        if why := hopeless(sid, view):
-            return Back(sid=sid, ok=False, text=why)
-        service = view.services[sid]
-        if service.state != "started" or service.node not in wish.survivors:
-            return None
-        try:
-            proof = await self._proof(GuestId.of(sid), service.node, wish)
-        except ApplicationError:
-            return None  # a source that fails is asked again with the next look
-        return Back(sid=sid, ok=True, node=service.node, text=proof) if proof else None
+    @activity.defn(name="ha.watch_return")
+    async def watch_return(self, wish: ReturnWish) -> ReturnFinding:
+        """Wait until all lost nodes are members again, twice in a row.
 
-    async def _proof(self, guest: GuestId, node: str, wish: RecoveryWish) -> str:
-        """It runs there and its volumes are open there alone; empty when it is not so yet."""
-        path = guest.path(node)
-        current = await self._clients.get(f"{path}/status/current", node)
-        if not guest.runs(current):
-            return ""
-        found = await active_volumes(self._clients.ssh, wish.survivors, wish.vg, limit=10.0)
-        held = holders(found, guest.owns)
-        if held.unknown or held.open != (node,):
-            return ""
-        proof = f"{guest.process} runs, its volume is open on {node} alone"
-        if current.get("agent"):
-            proof += ", agent answers" if await self._agent(path) else ", agent does not answer yet"
-        return proof
+        Refuted when only some of them are, and no other has followed for the settling time; not where that is enough.
+        """
+        last: frozenset[str] = frozenset()
+        since = time.monotonic()
+        while True:
+            members = await self._members(wish.via)
+            back = frozenset(wish.nodes) & members
+            if back != last:
+                last, since = back, time.monotonic()
+            elif members and settled(wish, back, (time.monotonic() - since) * self._speed):
+                missing = tuple(node for node in wish.nodes if node not in back)
+                if missing and not wish.some:
+                    raise Refuted(wish.partly(missing))
+                return ReturnFinding.of(wish, missing)
+            activity.heartbeat(f"{len(back)} of {len(wish.nodes)} are members")
+            await asyncio.sleep(POLL / self._speed)
 
-    async def _agent(self, path: str) -> bool:
-        try:
-            await self._clients.threaded(lambda: self._clients.api.post(f"{path}/agent/ping"))
-        except ApplicationError:
-            return False
-        return True
+    async def _members(self, via: tuple[str, ...]) -> frozenset[str]:
+        """The members of the quorate part, as a node of it tells them; none where nobody quorate answers."""
+        for node in via:
+            try:
+                found = await self._clients.get("cluster/status", node)
+            except ApplicationError:
+                continue
+            if any(one["type"] == "cluster" and int(one.get("quorate") or 0) for one in found):
+                return frozenset(one["name"] for one in found if one["type"] == "node" and int(one.get("online") or 0))
+        return frozenset()
 
     async def _ha(self, survivors: tuple[str, ...]) -> HaView:
         """The master's state, as the first survivor that answers tells it; one read a second for all who wait."""
@@ -146,17 +148,15 @@ def ha_view(found: dict[str, Any]) -> HaView:
     )
 
 
-def _lost(wish: RecoveryWish, view: HaView) -> frozenset[str]:
-    return frozenset(view.nodes) - set(wish.survivors)
+def _earlier(seen: FencingSeen) -> FencingSeen:
+    """What an earlier attempt saw: an acknowledgement lasts for one round, and its worker may be gone."""
+    with contextlib.suppress(ValidationError, IndexError):
+        return FencingSeen.model_validate(activity.info().heartbeat_details[0])
+    return seen
 
 
-def _recovery(wish: RecoveryWish, decided: dict[str, Back], view: HaView) -> RecoveryFinding:
-    waiting = {sid: waits_for(sid, view, _lost(wish, view)) for sid in wish.pending if sid not in decided}
-    back = [f"{one.sid} on {one.node}" for one in decided.values() if one.ok]
-    lost = [f"{one.sid} {one.text}" for one in decided.values() if not one.ok]
-    said = [shortly(back, 6)] if back else []
-    return RecoveryFinding(
-        finding="; ".join([*said, *lost[:3]]) or f"{len(waiting)} guests are not back yet",
-        decided=tuple(decided.values()),
-        waiting=waiting,
-    )
+def _told(standing: dict[str, Standing], fresh: set[str]) -> GuestsFinding:
+    up = [f"{sid} on {standing[sid].node}" for sid in sorted(fresh) if standing[sid].state == "running"]
+    other = [f"{sid} {standing[sid].text}" for sid in sorted(fresh) if standing[sid].state != "running"]
+    said = "; ".join([*([shortly(up, 6)] if up else []), *other[:3]]) or "nothing new"
+    return GuestsFinding(finding=said, standing=standing, news=tuple(sorted(fresh)))

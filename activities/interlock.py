@@ -124,11 +124,9 @@ def _before(book: Book, run_id: str) -> list[Beside]:
 
 def _opened(state: Mapping[str, Any]) -> list[Beside]:
     """The incidents that the watch says are open."""
-    told = state.get("open") or ()
-    entries = told if isinstance(told, list | tuple) else (told,)
     return [
-        Beside(kind=str(one["kind"]), run=str(one["run"]), about=tuple(str(one.get("key") or "").split(" + ")))
-        for one in entries
+        Beside(kind=str(one["kind"]), run=str(one["run"]), about=tuple(filter(None, str(one.get("key")).split(" + "))))
+        for one in (*(state.get("incidents") or ()), state.get("open"))
         if isinstance(one, dict) and one.get("run") and one.get("kind") in INCIDENTS
     ]
 

@@ -12,6 +12,7 @@ from temporalio import activity
 from temporalio.client import (
     Client,
     WithStartWorkflowOperation,
+    WorkflowExecutionDescription,
     WorkflowExecutionStatus,
     WorkflowQueryFailedError,
     WorkflowUpdateFailedError,
@@ -221,28 +222,33 @@ class LedgerBook:
 
     async def _earlier(self) -> Book | None:
         """What a ledger that was terminated has known; None where one runs, or none has ever been."""
-        handle = activity.client().get_workflow_handle(ledger_id(self._inventory.name))
-        try:
-            found = await handle.describe()
-        except RPCError as error:
-            if error.status == RPCStatusCode.NOT_FOUND:
-                return None
-            raise
-        if found.status == WorkflowExecutionStatus.RUNNING:
+        found = await self._found()
+        if found is None or found.status == WorkflowExecutionStatus.RUNNING:
             return None
         closed = activity.client().get_workflow_handle(found.id, run_id=found.run_id)
         known: Book = await closed.query("book", result_type=Book)
         return known
 
+    async def _found(self) -> WorkflowExecutionDescription | None:
+        """The ledger's newest run, open or closed; None when there has never been one."""
+        try:
+            found = await activity.client().get_workflow_handle(ledger_id(self._inventory.name)).describe()
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+        return found if found.workflow_type == LEDGER else None
+
     async def _read(self) -> Book:
         name = ledger_id(self._inventory.name)
         try:
             async with asyncio.timeout(ANSWERS_WITHIN):
-                found: Book = await activity.client().get_workflow_handle(name).query("book", result_type=Book)
-                return found
+                found = await self._found()
+                if found is None:
+                    return Book(cluster=self._inventory.name)
+                known: Book = await activity.client().get_workflow_handle(name).query("book", result_type=Book)
+                return known
         except RPCError as error:
-            if error.status == RPCStatusCode.NOT_FOUND:
-                return Book(cluster=self._inventory.name)
             raise Unreachable(f"{name}: {error.message}") from None
         except (TimeoutError, WorkflowQueryFailedError):
             raise Unreachable(f"{name} does not answer: no worker takes its queue") from None

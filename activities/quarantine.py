@@ -75,7 +75,7 @@ class QuarantineWard:
         """All of them at once; a source that fails fails its check."""
         here, wishes = SiteName(site=wish.site), self._wishes
         ha = wishes.ha(()).model_copy(update={"resting": wish.resting})
-        nodes = [node.name for node in self._inventory.site(wish.site).nodes]
+        nodes = list(wish.nodes or (node.name for node in self._inventory.site(wish.site).nodes))
         looks: dict[str, Looks] = {
             "Clocks agree": _of(self._hosts.clocks, wishes.clocks()),
             "Corosync links are connected": _of(self._survivor.links, here),

@@ -1,6 +1,7 @@
 """What a person should know about each verdict: what happens by itself, what to do, what never to do.
 
-The responses of the incident catalogue in one place; a page shows them, nothing acts on them.
+The responses of the incident catalogue in one place; a page shows them, nothing acts on them. Where the same name needs
+another answer, a condition has a `case`.
 """
 
 from pydantic import BaseModel, ConfigDict
@@ -18,7 +19,7 @@ class Advice(BaseModel):
     never: str = ""
 
 
-_ADVICE: dict[Kind, Advice] = {
+_LOSS: dict[Kind, Advice] = {
     "quorum-lost": Advice(
         alone="nothing starts anywhere: without quorum HA neither fences nor restarts, and nodes with HA guests reset",
         do=(
@@ -29,13 +30,32 @@ _ADVICE: dict[Kind, Advice] = {
         ),
         never="pvecm expected without two people and the proof that the other side is off",
     ),
-    "sites-parted": Advice(
-        alone="the witness gives its vote to one site, the mediator gives the pod to one array; the losing nodes reset",
+    "storage-elsewhere": Advice(
+        alone="HA restarts guests at the site with the quorum, where they find no disks and fail; "
+        "the nodes at the site with the pod reset",
         do=(
-            "compare the two winners above; at the same site this is a loss of the other one and heals by itself",
-            "different winners: the site with the pod must get the quorum; power off the quorate nodes without storage "
-            "by their management controllers, with approval: the witness then gives its vote to the other site",
-            "mend the link between the sites",
+            "the site with the pod must get the quorum",
+            "power off the quorate nodes without storage by their management controllers, with approval: the witness "
+            "then gives its vote to the other site, and HA recovers there",
+            "repair the link between the sites",
+        ),
+        never="starting guests by hand at either site, or promoting the copy that is offline",
+    ),
+    "pod-offline": Advice(
+        alone="guests wait for their disks and fail; HA does not help, since it only notices failed starts",
+        do=(
+            "look at both arrays: their copies, the link between them and the mediator",
+            "call the vendor; note frozen_at of each copy: it is the recovery point",
+        ),
+        never="forcing a copy online, or starting guests elsewhere",
+    ),
+    "sites-parted": Advice(
+        alone="the witness gives its vote to one site, the mediator gives the pod to one array; nodes with HA guests "
+        "at the losing site reset, and HA restarts these guests at the site with the quorum",
+        do=(
+            "follow the incident",
+            "repair the link between the sites",
+            "guests that are not under HA go on running at the losing site: treat them as alive",
         ),
         never="starting guests by hand at either site",
     ),
@@ -52,17 +72,35 @@ _ADVICE: dict[Kind, Advice] = {
         do=("check where its guests have come up", "find out why it went before guests return to it"),
         never="starting its guests by hand while fencing is pending",
     ),
+    "undetermined": Advice(
+        alone="whatever HA and the arrays decide: nothing here acts on a doubt",
+        do=("compare the reasons above with what you see yourself", "look at the vantage points that say nothing"),
+        never="acting on one source alone",
+    ),
+}
+
+_STORAGE: dict[Kind, Advice] = {
     "array-lost": Advice(
         alone="the other array serves the pod; nodes beside the lost one use their non-optimized paths",
         do=("look for guests that are paused with an I/O error", "there is no redundancy until the array is back"),
         never="moving all guests by reflex",
     ),
-    "witness-lost": Advice(
-        alone="nothing; but the loss of a site now stops everything",
+    "pod-unstretched": Advice(
+        alone="one array serves the pod; the loss of that array is an outage",
         do=(
-            "check the witness's host, TCP port 5403 and its certificates",
-            "no planned work on nodes or sites until every node counts its vote again",
+            "find out who took the pod off the array, in the array's audit log",
+            "stretch the pod again from the array that has it, and wait until both copies are online",
         ),
+        never="deleting the copy that is left",
+    ),
+    "paths-lost": Advice(
+        alone="guests go on over the other array; when that one is lost, these nodes lose their disks",
+        do=(
+            "check the array's iSCSI ports and the storage network between the nodes and this array",
+            "check that the hosts and the volume are connected on this array too",
+            "log in again: iscsiadm -m node --login, then rescan and check multipath",
+        ),
+        never="planned work on the other array or its site",
     ),
     "replication-lost": Advice(
         alone="one array takes its copy offline and the other one serves; hosts go on over the winner's paths",
@@ -72,6 +110,10 @@ _ADVICE: dict[Kind, Advice] = {
         ),
         never="starting a second copy of a guest that cannot be stopped",
     ),
+    "replication-degraded": Advice(
+        alone="data is still mirrored over the links that are left",
+        do=("find the replication links that are down or uneven: ports, switches, addresses on both arrays",),
+    ),
     "mediator-lost": Advice(
         alone="replication goes on; one array is pre-elected and alone survives a break",
         do=("check DNS, gateway and firewall of the mediator", "no maintenance on the pre-elected array"),
@@ -80,20 +122,109 @@ _ADVICE: dict[Kind, Advice] = {
         alone="the copy catches up by itself",
         do=("no failback until both copies are online and the mediator is reached from both",),
     ),
+    "storage-inactive": Advice(
+        alone="HA may still place guests there, and their start fails",
+        do=(
+            "put the node into HA maintenance, so that no guest is placed there",
+            "check its sessions, multipath and the volume group, then release it",
+        ),
+    ),
     "paths-degraded": Advice(
         alone="multipath goes on over what is left",
-        do=("find the sessions that are missing and log in again", "a node without paths to the far array does not "
-            "survive the loss of the near one"),
+        do=(
+            "find the sessions that are missing and log in again",
+            "a node without paths to the far array does not survive the loss of the near one",
+        ),
     ),
-    "undetermined": Advice(
-        alone="whatever HA and the arrays decide: nothing here acts on a doubt",
-        do=("compare the reasons above with what you see yourself", "look at the vantage points that say nothing"),
-        never="acting on one source alone",
+}
+
+_CLUSTER: dict[Kind, Advice] = {
+    "witness-lost": Advice(
+        alone="nothing; but the loss of a site now stops everything",
+        do=(
+            "check the witness's host, TCP port 5403 and its certificates",
+            "no planned work on nodes or sites until every node counts its vote again",
+        ),
+    ),
+    "votes-changed": Advice(
+        alone="nothing; but a loss may now be decided otherwise than the design says",
+        do=(
+            "set quorum_votes of each node to 1 in corosync.conf, and do not leave `pvecm expected` in force",
+            "compare `pvecm status` of all nodes with the votes above",
+        ),
+        never="planned work on nodes or sites until the votes are as designed",
+    ),
+    "ha-error": Advice(
+        alone="nothing: HA has given up these guests",
+        do=(
+            "find the cause in the task log of the node: storage, lock, configuration",
+            "when it is repaired: ha-manager set GUEST --state disabled, then --state started",
+        ),
+        never="starting the guest beside HA",
+    ),
+    "ha-impaired": Advice(
+        alone="HA does not act on the nodes named above; a node whose LRM is dead resets itself or is fenced",
+        do=(
+            "check pve-ha-lrm, pve-ha-crm and watchdog-mux on these nodes: systemctl status, journalctl",
+            "check the clocks of all nodes",
+        ),
+        never="killing pve-ha-lrm, pve-ha-crm or watchdog-mux: the node may reset",
+    ),
+    "links-down": Advice(
+        alone="corosync goes on over the other link; when that one goes too, nodes with HA guests reset",
+        do=("check the network of the link that is down: `corosync-cfgtool -s` on the nodes named above",),
+        never="restarting corosync on all nodes",
+    ),
+    "blind": Advice(
+        alone="nothing; but a loss is confirmed later, or not at all, without these sources",
+        do=("check whether the service answers from the worker's host: network, firewall, daemon",),
+    ),
+    "not-deployed": Advice(
+        alone="nothing",
+        do=("deploy the cluster: quorate plan deploy, then quorate run deploy; or correct the inventory",),
     ),
     "healthy": Advice(alone="nothing", do=("nothing",)),
-}  # fmt: skip
+}
+
+_KINDS = {**_LOSS, **_STORAGE, **_CLUSTER}
+
+_CASES: dict[tuple[Kind, str], Advice] = {
+    ("quorum-lost", "links"): Advice(
+        alone="nodes with HA guests reset within about 70 s; nothing starts anywhere until the nodes see each other",
+        do=(
+            "all nodes answer: repair corosync's network (switches, VLANs, LACP, MTU); look at `corosync-cfgtool -s`",
+            "check paths and the volume group on each node before the network is whole: HA starts guests at once when "
+            "quorum forms",
+        ),
+        never="pvecm expected: every node would go on alone",
+    ),
+    ("quorum-lost", "halves"): Advice(
+        alone="nodes with HA guests reset within about 70 s; nothing starts anywhere until there is a quorum",
+        do=(
+            "both sites answer: repair the link between the sites, or bring back the witness; either gives the quorum",
+            "check which array serves the pod before quorum forms: HA starts guests at once",
+        ),
+        never="pvecm expected: both sites would go on alone",
+    ),
+    ("witness-lost", "not configured"): Advice(
+        alone="nothing; but the loss of a site now stops everything",
+        do=(
+            "set up the quorum device again: pvecm qdevice setup WITNESS-ADDRESS, then check A,V on every node",
+            "no planned work on nodes or sites until every node counts its vote again",
+        ),
+    ),
+    ("blind", "refused"): Advice(
+        alone="nothing; but a loss is confirmed later, or not at all, without these sources",
+        do=("renew the token or key, or grant the missing right that the refusal names", "check its certificate"),
+    ),
+    ("ha-error", "waiting"): Advice(
+        alone="HA goes on trying, and finds no way for these guests",
+        do=("look for rules, maintenance, storage or memory that leave no node for them",),
+        never="starting the guest beside HA",
+    ),
+}
 
 
 def advice(condition: Condition) -> Advice:
     """What to know about a condition."""
-    return _ADVICE[condition.kind]
+    return _CASES.get((condition.kind, condition.case)) or _KINDS[condition.kind]

@@ -1,18 +1,21 @@
 """What stands around the cluster: events that come in, notices that go out, hooks, and how closely it is watched."""
 
 from datetime import timedelta
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from cluster.nouns import Noun, OwnName, SecretRef
 from cluster.units import Duration
 
-Web = r"^https?://[^\s/]+"
+# An address, or where it is kept: whoever knows the address of a chat's webhook may write there.
+Web = r"^(https?://[^\s/]+|env:[A-Za-z_][A-Za-z0-9_]*$|file:.+)"
 
 
 class Hook(Noun):
     """Something of the house's own around a step: a program, or a webhook that gets a JSON document.
+
+    `webhook` is an address or a reference to one (``env:NAME``, ``file:PATH``): it is then in no history and no error.
 
     `before` or `after` is the title of the step; ``*`` stands for anything. What may be run or called at all is the
     worker's setting (QUORATE_HOOKS), so that nobody runs a program by changing this file. There is no shell.
@@ -51,11 +54,14 @@ class EventSource(Noun):
     secret: SecretRef
 
 
-Occasion = Literal["opened", "quorum", "fenced", "running", "late", "changed", "closed"]
+# `asked`: a person has to act; `worse`: something that was well, or was back, is not any more.
+Occasion = Literal["opened", "quorum", "fenced", "running", "late", "changed", "asked", "worse", "closed"]
 
 
 class Notify(Noun):
     """A webhook that is told how an incident goes on. `template` is the body; without one it gets a JSON document.
+
+    `webhook` is an address or a reference to one (``env:NAME``, ``file:PATH``): it is then in no history and no error.
 
     In a template ``{title}``, ``{text}``, ``{cluster}``, ``{occasion}``, ``{incident}`` and ``{at}`` stand for their
     values, escaped as inside a JSON string.
@@ -64,7 +70,7 @@ class Notify(Noun):
     name: OwnName
     webhook: str = Field(pattern=Web)
     headers: dict[str, SecretRef] = Field(default_factory=dict)
-    occasions: tuple[Occasion, ...] = ("opened", "quorum", "fenced", "running", "late", "changed", "closed")
+    occasions: tuple[Occasion, ...] = get_args(Occasion)
     template: str | None = None
 
 

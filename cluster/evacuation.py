@@ -96,5 +96,5 @@ def _unmanaged(nodes: Sequence[str], placement: Placement) -> list[Veto]:
     return [
         Veto(name=f"unmanaged-{sid.replace(':', '-')}", text=f"{sid} on {guest.node} is not under HA: it is not moved")
         for sid, guest in sorted(placement.guests.items())
-        if guest.running and guest.node in nodes and sid not in placement.services
+        if (guest.running or guest.unknown) and guest.node in nodes and sid not in placement.services
     ]

@@ -1,15 +1,16 @@
-"""What speaks for a site being dark and what for its being alive, from whom, and how old it may be. Pure."""
+"""What speaks for a site's hosts being gone and what for their being alive, from whom, and how old it may be. Pure."""
 
 from datetime import datetime, timedelta
 
 from cluster.conditions import known_name, serves
-from cluster.facts import ENGINE, WITNESS, Facts, Memory
 from cluster.inventory import Inventory, Site
+from cluster.looks import WITNESS, ArrayLook, Facts
+from cluster.memory import Memory
 
 # qnetd forgets a silent client after 12 s, an array a silent initiator after two unanswered NOPs of 5 s
 # (reference: proxmox-api §10, host-outputs): what they say of a dead node is worth nothing earlier.
 FORGETS = timedelta(seconds=14)
-# What an array calls a link to its peer that carries data (reference: flasharray-rest).
+# What an array calls a link to its peer that carries data (reference: flasharray-rest §5.2).
 UP = ("connected", "partially_connected", "unbalanced")
 
 
@@ -20,20 +21,32 @@ def too_early(site: Site, facts: Facts, memory: Memory, inventory: Inventory) ->
         return f"; {', '.join(unasked)} have not been asked yet"
     if memory.totem is None:
         return "; corosync's own times have not been read yet"
-    silent = silence(memory.alive, names, facts) * inventory.speed
+    silent = silence(names, facts, memory) * inventory.speed
     if silent < memory.totem.detection:
         return f"; {site.name} was alive {silent.total_seconds():.0f} s ago"
     seen, _ = seen_alive(site, facts, memory, inventory)
-    away = silence(memory.counted, names, facts) * inventory.speed
-    if seen and (silent < FORGETS + memory.totem.detection or away < FORGETS):
+    gone = away(names, facts, memory) * inventory.speed
+    if seen and (silent < FORGETS + memory.totem.detection or gone < FORGETS):
         return f", but {'; '.join(seen)}, which may be old"
     return ""
 
 
-def silence(when: dict[str, datetime], names: set[str], facts: Facts) -> timedelta:
-    """How long ago the latest of these times is, by the worker's clock; a year where there is none."""
+def silence(names: set[str], facts: Facts, memory: Memory) -> timedelta:
+    """How long the nodes have been silent, for all that is known; a year where they were never heard."""
+    return _since(memory.alive, names, facts, memory)
+
+
+def away(names: set[str], facts: Facts, memory: Memory) -> timedelta:
+    """How long the nodes have not been counted, for all that is known; a year where they never were."""
+    return _since(memory.counted, names, facts, memory)
+
+
+def _since(when: dict[str, datetime], names: set[str], facts: Facts, memory: Memory) -> timedelta:
+    """A time from before the looks were broken proves nothing of what was in between."""
     last = max((when[name] for name in names if name in when), default=None)
-    return facts.at - last if last else timedelta(days=365)
+    if last is None:
+        return timedelta(days=365)
+    return facts.at - max(last, memory.unbroken or last)
 
 
 def client_numbers(facts: Facts) -> tuple[int, ...]:
@@ -47,16 +60,20 @@ def clients_of(facts: Facts, memory: Memory) -> set[str]:
 
 
 def seen_alive(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -> tuple[list[str], list[str]]:
-    """Who sees the site alive: from memory, which may be old, and just now."""
+    """Who sees the site alive: from memory, which may be old, and just now.
+
+    An array that answers speaks for itself: that the other one replicates with it says nothing of the hosts.
+    """
     names = {node.name for node in site.nodes}
     seen = [
         f"{look.by} has {', '.join(sorted(names & set(look.logins)))} logged in"
         for look in facts.arrays.values()
         if look.answered and names & set(look.logins)
     ]
+    own = facts.arrays.get(site.array)
     for look in facts.arrays.values():
         copy = look.copies.get(site.array)
-        if look.by == site.array or not serves(look):
+        if look.by == site.array or not serves(look) or (own and own.answered):
             continue
         if copy and copy.status in ("online", "resyncing"):
             seen.append(f"{look.by} calls the copy of {site.array} {copy.status}")
@@ -69,24 +86,65 @@ def seen_alive(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -
 
 
 def found_dark(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -> dict[str, str]:
-    """Failure domain to what was found dark from there; nobody's word is older than the last sign of life."""
+    """Failure domain to what was found gone from there; each word is newer than the last sign of life.
+
+    What stands at one place is one domain: the engine counts where its worker stands, and not at all where it does not
+    say. The lost site's own array may testify that its hosts are gone, its management controllers that they are off.
+    """
     names = {node.name for node in site.nodes}
-    heard = facts.at - silence(memory.alive, names, facts)
-    found: dict[str, str] = {}
-    asked = [look for look in facts.looks if look.by in names or look.by == site.array]
-    if asked and not any(look.answered for look in asked):
-        found[ENGINE] = f"nothing of {site.name} answers here: nodes, {site.array}, management controllers"
+    heard = max((memory.alive[name] for name in names if name in memory.alive), default=None)
+    found: dict[str, list[str]] = {}
+
+    def add(domain: str, said: str, at: datetime) -> None:
+        if heard is None or at > heard:
+            found.setdefault(domain, []).append(said)
+
     clients, witness = clients_of(facts, memory), facts.witness
-    if witness and clients and not clients & names and witness.at > heard:
-        found[WITNESS] = f"{inventory.witness.name} has no client of {site.name}"
+    if witness and clients and not clients & names:
+        add(witness.domain, f"{inventory.witness.name} has no client of {site.name}", witness.at)
     for look in facts.arrays.values():
-        copy = look.copies.get(site.array)
-        if copy is None or copy.status not in ("offline", "unknown") or names & set(look.logins):
-            continue
-        if look.by != site.array and serves(look) and look.at > heard:
-            said = f"{look.by} has no login of {site.name} and calls the copy of {site.array} {copy.status}"
-            found[look.domain] = said
-    off = {look.by for look in facts.power.values() if look.answered and look.on is False and look.at > heard}
-    if names <= off:
-        found[site.name] = f"the management controllers call all nodes of {site.name} off"
-    return found
+        if look.answered and look.logins and not names & set(look.logins):
+            add(look.domain, _no_login(look, site), look.at)
+    off = {look.by: look.at for look in facts.power.values() if look.answered and look.on is False}
+    if names <= off.keys():
+        said = f"the management controllers call all nodes of {site.name} off"
+        add(site.name, said, min(off[name] for name in names))
+    asked = [look for look in (*facts.votes.values(), *facts.cluster.values()) if look.by in names]
+    if asked and facts.place and not any(look.answered for look in asked):
+        add(place(facts, inventory), f"no node of {site.name} answers at {facts.place}", facts.at)
+    return {domain: "; ".join(said) for domain, said in found.items()}
+
+
+def _no_login(look: ArrayLook, site: Site) -> str:
+    """What the array says of hosts that are gone, and of the copy at their site."""
+    if look.by == site.array:
+        return f"{look.by} has no login of its own site's hosts"
+    copy = look.copies.get(site.array)
+    beside = f" and calls the copy of {site.array} {copy.status}" if copy else ""
+    return f"{look.by} has no login of {site.name}{beside}"
+
+
+def place(facts: Facts, inventory: Inventory) -> str:
+    """The failure domain that the engine stands in: a site, the witness's place, or one of its own."""
+    return WITNESS if facts.place in (WITNESS, inventory.witness.name) else facts.place
+
+
+def unplaced(facts: Facts) -> str:
+    """A word to the operator whose worker does not say where it stands."""
+    return "" if facts.place else "; this worker does not say where it stands (quorate worker --at PLACE)"
+
+
+def array_says(site: Site, facts: Facts, inventory: Inventory) -> str:
+    """What the site's array does, beside what its hosts do."""
+    own = facts.arrays.get(site.array)
+    if own is not None and own.answered:
+        copy = own.copies.get(site.array)
+        if copy is None:
+            return f"{site.array} answers and has no copy of the pod"
+        return f"{site.array} answers and {'serves the pod' if serves(own) else f'calls its copy {copy.status}'}"
+    peer = facts.arrays.get(inventory.peer(site.array).name)
+    told = peer.copies.get(site.array) if peer is not None and peer.answered and serves(peer) else None
+    if peer is None or told is None:
+        return f"{site.array} does not answer here"
+    dark = told.status not in ("online", "resyncing")
+    return f"{site.array} {'is dark' if dark else 'does not answer here'}: {peer.by} calls its copy {told.status}"

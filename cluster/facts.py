@@ -1,193 +1,80 @@
-"""What each vantage point saw: when, how, and in which failure domain it stands.
+"""From looks to memory: what is worth knowing after a look.
 
-A source that hangs, fails or lies is a fact about that source and about nothing else. Nothing is concluded here: that
-is `cluster.verdict`.
+The looks themselves are in `cluster.looks`, what is kept of them in `cluster.memory`; both are found here too.
 """
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from pydantic import Field
+from cluster.looks import (
+    ENGINE,
+    WITNESS,
+    ArrayLook,
+    ClusterLook,
+    CopyLook,
+    Facts,
+    Links,
+    Look,
+    PowerLook,
+    Totem,
+    VotesLook,
+    WitnessLook,
+    fresh,
+    lasts,
+)
+from cluster.memory import GUESTS, MASTER, ON_ITS_WAY, ROUNDS, SERVICES, Memory, rounds
 
-from cluster.nouns import Value
+__all__ = [
+    "ENGINE",
+    "WITNESS",
+    "ArrayLook",
+    "ClusterLook",
+    "CopyLook",
+    "Facts",
+    "Links",
+    "Look",
+    "Memory",
+    "PowerLook",
+    "Totem",
+    "VotesLook",
+    "WitnessLook",
+    "fresh",
+    "lasts",
+    "remember",
+    "rounds",
+]
 
-# The engine stands at neither site: a third failure domain, beside the witness's.
-ENGINE, WITNESS = "engine", "witness"
-
-
-class Look(Value):
-    """One answer of one vantage point, or its silence.
-
-    `at` is when the answer came, by the worker's clock; `silent` says why there was none.
-    """
-
-    by: str
-    how: str
-    domain: str
-    at: datetime
-    took: timedelta = timedelta()
-    silent: str = ""
-
-    @property
-    def answered(self) -> bool:
-        """The vantage point said something."""
-        return not self.silent
-
-
-class Totem(Value):
-    """Corosync's own times, as the cluster runs with them (``runtime.config.totem``)."""
-
-    token: timedelta
-    consensus: timedelta
-
-    @property
-    def detection(self) -> timedelta:
-        """How long a dead node stays a member."""
-        return self.token + self.consensus
-
-
-class VotesLook(Look):
-    """What a node's corosync counts (``pvecm status``). `members` are node ids; `device`: the witness's vote counts.
-
-    `settled`: membership and votes were taken at the same moment of corosync's life.
-    """
-
-    expected: int = 0
-    total: int = 0
-    quorum: int = 0
-    quorate: bool = False
-    members: tuple[int, ...] = ()
-    device: bool = False
-    settled: bool = False
+# Two answers of the same round.
+TOGETHER = timedelta(milliseconds=200)
 
 
-class ClusterLook(Look):
-    """What a node's API says: ids of the nodes, the HA master, node states, and where HA and others have guests.
-
-    `services` are ``sid -> (state, node)``; `guests` is every running guest, under HA or not, as ``vmid -> node``.
-    """
-
-    ids: dict[int, str] = Field(default_factory=dict)
-    quorate: bool = False
-    master: str = ""
-    node_states: dict[str, str] = Field(default_factory=dict)
-    services: dict[str, tuple[str, str]] = Field(default_factory=dict)
-    guests: dict[int, str] = Field(default_factory=dict)
-
-
-class WitnessLook(Look):
-    """Whom the witness has as clients, by node id (``corosync-qnetd-tool -l``)."""
-
-    clients: tuple[int, ...] = ()
-
-
-class CopyLook(Value):
-    """One array's copy of the pod, as the array that was asked tells it."""
-
-    status: str
-    mediator: str = ""
-    pre_elected: bool = False
-    frozen_at: datetime | None = None
-    progress: float | None = None
-
-
-class ArrayLook(Look):
-    """What an array says: the pod's copies by array, its link to the peer, and who is logged in at how many ports."""
-
-    copies: dict[str, CopyLook] = Field(default_factory=dict)
-    replication: str = ""
-    logins: dict[str, int] = Field(default_factory=dict)
-    portals: int = 0
-
-
-class PowerLook(Look):
-    """What a node's management controller says."""
-
-    on: bool | None = None
-
-
-class Facts(Value):
-    """The newest look of every vantage point, by its name; `at` is now."""
-
-    at: datetime
-    votes: dict[str, VotesLook] = Field(default_factory=dict)
-    cluster: dict[str, ClusterLook] = Field(default_factory=dict)
-    witness: WitnessLook | None = None
-    arrays: dict[str, ArrayLook] = Field(default_factory=dict)
-    power: dict[str, PowerLook] = Field(default_factory=dict)
-
-    @property
-    def looks(self) -> tuple[Look, ...]:
-        """All of them."""
-        witness = (self.witness,) if self.witness else ()
-        return (
-            *self.votes.values(),
-            *self.cluster.values(),
-            *witness,
-            *self.arrays.values(),
-            *self.power.values(),
-        )
-
-    @property
-    def in_order(self) -> "Facts":
-        """The same, by name: in which order they were gathered means nothing."""
-        return Facts(
-            at=self.at,
-            votes=dict(sorted(self.votes.items())),
-            cluster=dict(sorted(self.cluster.items())),
-            witness=self.witness,
-            arrays=dict(sorted(self.arrays.items())),
-            power=dict(sorted(self.power.items())),
-        )
-
-    @property
-    def silent(self) -> tuple[str, ...]:
-        """Who said nothing, and how it was asked."""
-        return tuple(f"{look.by} ({look.how})" for look in self.looks if not look.answered)
-
-
-class Memory(Value):
-    """What is worth knowing later: who was alive when, and how things stood before.
-
-    `alive` is a node's last proof of life. `counted` is when a settled, quorate node counted it
-    as a member last, and for the witness when it had a client last; the first look where that has never been seen.
-    `steady` is since when the judgement has been the same, `turns` when it changed. `placement` is where each guest ran
-    while all nodes were there.
-    """
-
-    ids: dict[int, str] = Field(default_factory=dict)
-    totem: Totem | None = None
-    alive: dict[str, datetime] = Field(default_factory=dict)
-    counted: dict[str, datetime] = Field(default_factory=dict)
-    master: str = ""
-    placement: dict[int, str] = Field(default_factory=dict)
-    services: dict[str, str] = Field(default_factory=dict)
-    judged: str = ""
-    steady: datetime | None = None
-    turns: tuple[datetime, ...] = ()
-
-
-def remember(memory: Memory, facts: Facts, nodes: tuple[str, ...]) -> Memory:
-    """What is known after this look. Placement and master are taken only from a complete, quorate cluster."""
+def remember(memory: Memory, facts: Facts, nodes: tuple[str, ...], between: timedelta = ROUNDS) -> Memory:
+    """What is known after this look; `between` is how far apart two looks of one series may be."""
     facts = facts.in_order
     ids = _names(memory, facts, nodes)
     alive = dict(memory.alive)
     for node, when in _lives(facts):
         alive[node] = max(when, alive.get(node, when))
-    whole = next((look for look in facts.cluster.values() if _whole(look, facts, nodes)), None)
-    return memory.model_copy(
+    broken = memory.looked is None or memory.unbroken is None or facts.at - memory.looked > between
+    heard, quiet = _silences(memory, facts)
+    known = memory.model_copy(
         update={
             "ids": ids,
             "alive": alive,
             "counted": _counts(memory, facts, nodes, ids),
-            "master": whole.master if whole else memory.master,
-            "placement": whole.guests if whole else memory.placement,
-            "services": {sid: node for sid, (_, node) in whole.services.items()} if whole else memory.services,
+            "heard": heard,
+            "quiet": quiet,
+            "layers": _layers(memory, facts, nodes),
+            "unbroken": facts.at if broken else memory.unbroken,
+            "looked": max(facts.at, memory.looked or facts.at),
+            "rounds": between,
         }
     )
+    return _learn(known, facts)
 
 
 def _names(memory: Memory, facts: Facts, nodes: tuple[str, ...]) -> dict[int, str]:
-    """Names by node id: the newest complete ones of a quorate node; anybody else only fills gaps.
+    """Names by node id: the newest complete ones of a quorate node; all others only fill gaps.
 
     A node that starts, or that lies, must not rename those who are known.
     """
@@ -203,7 +90,7 @@ def _names(memory: Memory, facts: Facts, nodes: tuple[str, ...]) -> dict[int, st
 
 
 def _counts(memory: Memory, facts: Facts, nodes: tuple[str, ...], ids: dict[int, str]) -> dict[str, datetime]:
-    """When somebody counted a node, or the witness had a client, for the last time."""
+    """When a node was counted, or the witness had a client, for the last time."""
     told = [
         (ids.get(number, ""), look.at)
         for look in facts.votes.values()
@@ -225,10 +112,75 @@ def _lives(facts: Facts) -> list[tuple[str, datetime]]:
     return [(look.by, look.at) for look in (*facts.votes.values(), *facts.cluster.values()) if look.answered]
 
 
-def _whole(look: ClusterLook, facts: Facts, nodes: tuple[str, ...]) -> bool:
-    """All nodes were members for everyone who answered, and HA knew of no trouble."""
-    if not look.answered or not look.quorate or set(look.node_states.values()) - {"online", "maintenance"}:
-        return False
-    answered = [votes for votes in facts.votes.values() if votes.answered]
-    everyone_answers = all(node in facts.votes and facts.votes[node].answered for node in nodes)
-    return everyone_answers and all(len(votes.members) == len(nodes) for votes in answered)
+def _silences(memory: Memory, facts: Facts) -> tuple[dict[str, datetime], dict[str, datetime]]:
+    """By source: when it answered last, and since when it has not."""
+    heard, quiet = dict(memory.heard), dict(memory.quiet)
+    for look in facts.looks:
+        if not look.answered:
+            quiet.setdefault(look.source, look.at)
+        elif look.source not in heard or look.at >= heard[look.source]:
+            heard[look.source] = look.at
+            quiet.pop(look.source, None)
+    return heard, quiet
+
+
+def _layers(memory: Memory, facts: Facts, nodes: tuple[str, ...]) -> dict[str, datetime]:
+    """The parts of the design that were seen, each with the last time."""
+    layers = dict(memory.layers)
+    for layer, when in _seen(facts, nodes):
+        layers[layer] = max(when, layers.get(layer, when))
+    return layers
+
+
+def _seen(facts: Facts, nodes: tuple[str, ...]) -> Iterator[tuple[str, datetime]]:
+    for array in facts.arrays.values():
+        if array.by in array.copies:
+            yield f"pod {array.by}", array.at
+        if set(nodes) & set(array.logins):
+            yield f"sessions {array.by}", array.at
+    for votes in facts.votes.values():
+        if votes.quorate and votes.device:
+            yield "device", votes.at
+
+
+def _learn(memory: Memory, facts: Facts) -> Memory:
+    """Master, services and guests: the newest word of the quorate part, whoever has said it."""
+    views = [look for look in facts.cluster.values() if look.answered and look.quorate and _counts_too(look, facts)]
+    told = max(views, key=lambda look: (look.at, look.by), default=None)
+    if told is None or (SERVICES in memory.as_of and told.at <= memory.as_of[SERVICES]):
+        return memory
+    as_of = memory.as_of | {SERVICES: told.at, GUESTS: told.at}
+    services, states = dict(memory.services), dict(memory.states)
+    for sid in services.keys() - told.services.keys():  # no longer under HA
+        del services[sid]
+        states.pop(sid, None)
+        as_of[sid] = told.at
+    for sid, (state, node) in told.services.items():
+        if state in ON_ITS_WAY and sid in services and memory.was_seen(sid):
+            continue  # the home that it had before the loss
+        services[sid], states[sid], as_of[sid] = node, state, told.at
+    placement = dict(memory.placement)
+    for vmid in told.stopped:
+        if vmid in placement and _answers(placement[vmid], told.at, facts):
+            del placement[vmid]
+            as_of[str(vmid)] = told.at
+    for vmid, node in told.guests.items():
+        placement[vmid], as_of[str(vmid)] = node, told.at
+    master = told.master or memory.master
+    if told.master:
+        as_of[MASTER] = told.at
+    return memory.model_copy(
+        update={"master": master, "services": services, "states": states, "placement": placement, "as_of": as_of}
+    )
+
+
+def _counts_too(look: ClusterLook, facts: Facts) -> bool:
+    """The node's own votes do not say otherwise: an API may believe in a quorum for longer than corosync does."""
+    votes = facts.votes.get(look.by)
+    return votes is None or not votes.answered or votes.quorate
+
+
+def _answers(node: str, when: datetime, facts: Facts) -> bool:
+    """The node spoke for itself in the same round: what others say of a silent node's guests may be guessed."""
+    own = (*facts.votes.values(), *facts.cluster.values())
+    return any(look.by == node and look.answered and look.at >= when - TOGETHER for look in own)

@@ -27,7 +27,8 @@ class QuarantineWish(Value):
     nothing is told before all hold or the time is over.
 
     `soak`: for how long all checks have to hold without a break. `until`: after so long it tells what it has, in any
-    case. Both in the cluster's time. `resting`: its nodes may be in maintenance.
+    case. Both in the cluster's time. `resting`: its nodes may be in maintenance. `nodes`: those that are back, where
+    not all of them are.
     """
 
     site: str
@@ -35,6 +36,7 @@ class QuarantineWish(Value):
     known: tuple[str, ...] | None = None
     until: timedelta = Field(default=timedelta(minutes=10))
     resting: bool = False
+    nodes: tuple[str, ...] | None = None
 
     def held_since(self, beat: Sequence[Any]) -> float | None:
         """Since when all have held, as an earlier attempt has told with its last beat."""

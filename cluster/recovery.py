@@ -1,12 +1,6 @@
-"""What HA's own state says of fencing and recovery, and why a guest is not back. Pure.
-
-Fenced means that the master has got the dead node's agent lock: it then takes the node's services away, and that is
-what shows in its state. A node without services is never fenced.
-"""
+"""What HA's own state says of a guest's recovery, and why it is not back; what moves guests by itself. Pure."""
 
 from typing import Literal
-
-from pydantic import Field
 
 from cluster.approval import Approval
 from cluster.nouns import Value
@@ -29,32 +23,17 @@ class HaView(Value):
     services: dict[str, Service]
 
 
-class FencingWish(Value):
-    """A lost node, and the HA services that ran there."""
+class Asking(Value):
+    """Who is asked for HA's state, the first that answers is believed."""
 
-    node: str
-    services: tuple[str, ...]
-    survivors: tuple[str, ...]
+    via: tuple[str, ...]
 
 
-class FencingFinding(Finding):
-    """How a lost node was fenced; `needed` is false where HA has nothing to take away."""
+class HaFinding(Finding):
+    """HA's own list, as it is now, and how many guests a node starts at a time."""
 
-    node: str
-    needed: bool = True
-    fence_seen: bool = False
-
-
-class RecoveryWish(Value):
-    """Guests that HA shall bring back on `survivors`; `pending` are those that are not back yet.
-
-    `limit`: seconds after which the looking ends even if nobody came back.
-    """
-
-    pending: tuple[str, ...]
-    survivors: tuple[str, ...]
-    vg: str
-    limit: float
+    view: HaView
+    workers: int = 4
 
 
 class Back(Value):
@@ -64,13 +43,6 @@ class Back(Value):
     ok: bool
     node: str = ""
     text: str = ""
-
-
-class RecoveryFinding(Finding):
-    """Who came back, or will not, since the last look; `waiting` says why the others are not back."""
-
-    decided: tuple[Back, ...] = ()
-    waiting: dict[str, str] = Field(default_factory=dict)
 
 
 Switch = Literal["resource", "options", "backup"]
@@ -130,24 +102,16 @@ class FreezeFinding(Finding):
     outcomes: tuple[SwitchOutcome, ...] = ()
 
 
-def acknowledged(wish: FencingWish, view: HaView) -> bool:
-    """The master has the node's lock: each of its services is in recovery, or somewhere else, or beyond recovery."""
-    return all(_taken(wish.node, view.services.get(sid)) for sid in wish.services)
-
-
-def _taken(node: str, service: Service | None) -> bool:
-    if service is None:  # no longer under HA: somebody's decision
-        return True
-    return service.node != node or service.state in ("recovery", "error", "stopped")
-
-
 def hopeless(sid: str, view: HaView) -> str:
     """Why HA will not bring it back without a person; empty while it may."""
     service = view.services.get(sid)
     if service is None:
         return "is not under HA any more"
     if service.state == "error":
-        return "is in error: HA gave up starting it; mend the cause, then set it to disabled and to started again"
+        return (
+            f"is in error: HA gave up starting it; fix the cause, then `ha-manager set {sid} --state disabled`, "
+            "and the same with `started`"
+        )
     if service.state == "freeze":
         return f"is frozen with {service.node}: HA will not move it until that node is back"
     if service.state in ("stopped", "request_stop"):
@@ -161,7 +125,7 @@ def waits_for(sid: str, view: HaView, lost: frozenset[str]) -> str:
     if service is None:
         return "is not under HA any more"
     if service.state == "fence":
-        return f"waits until {service.node} is fenced"
+        return f"waits until HA has fenced {service.node}"
     if service.state == "recovery":
         return "HA finds no node for it: rules, maintenance or storage leave none"
     if service.node in lost:

@@ -5,11 +5,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cluster.conditions import Kind
+from cluster.conditions import SITE_GONE, Condition, Kind, lost_site
 from cluster.facts import Memory
 from cluster.nouns import Value
 from cluster.plan import Finding
 from cluster.verdict import Verdict
+
+__all__ = ["CALM", "SITE_GONE", "lost_site"]
 
 
 class WatchWish(Value):
@@ -23,14 +25,21 @@ class WatchWish(Value):
 
 
 class Beat(Value):
-    """What a watch tells while it looks; the next attempt, on whatever worker, goes on from there."""
+    """What a watch tells while it looks, with reasons of now; the next attempt goes on from there.
 
-    verdict: str
+    `looked_at` is when the look was made. A page that shows an older one than some rounds says that nobody is looking.
+    """
+
+    verdict: Verdict
     memory: Memory
+    looked_at: datetime
 
 
 class Seen(Finding):
-    """A verdict; `new` unless the time was over. `odd_since` is when the first look was not as usual."""
+    """A verdict; `new` unless the time was over or the look was asked to stop: its memory counts all the same.
+
+    `odd_since` is when the first look was not as usual, `looked_at` when the newest look was made.
+    """
 
     cluster: str
     policy: Literal["act", "observe"]
@@ -38,6 +47,7 @@ class Seen(Finding):
     memory: Memory
     at: datetime
     odd_since: datetime | None = None
+    looked_at: datetime | None = None
     new: bool = True
     workers_at: tuple[str, ...] = ()
 
@@ -57,9 +67,10 @@ class Suspected(Value):
 
 
 class Awaited(Value):
-    """A site that shall come back."""
+    """A site that shall come back, or some of its nodes; all of them where none is named."""
 
     site: str
+    nodes: tuple[str, ...] = ()
 
 
 class Opening(Value):
@@ -71,19 +82,21 @@ class Opening(Value):
     odd_since: datetime
 
 
-class Change(Value):
-    """What an open incident is told: the cluster looks different now."""
-
-    verdict: Verdict
-    at: datetime
-
-
 class Open(Value):
-    """The incident that is open: its run, and what it was opened for."""
+    """An incident that is open: its run, what it was opened for, and where: its site, its nodes, or nothing."""
 
     run: str
     key: str
     kind: str
+    where: tuple[str, ...] = ()
+
+
+class Change(Value):
+    """What an open incident is told: the cluster looks different now, and these incidents are open."""
+
+    verdict: Verdict
+    at: datetime
+    open: tuple[Open, ...] = ()
 
 
 class WatchRequest(BaseModel):
@@ -96,8 +109,11 @@ class WatchRequest(BaseModel):
 
     cluster: str | None = None
     seen: Seen | None = None
-    open: Open | None = None
+    memory: Memory = Memory()
+    incidents: tuple[Open, ...] = ()
+    epochs: dict[str, str] = Field(default_factory=dict)
     hinted: bool = False
+    anew: bool = False
     urgent: bool = False
     nudged: datetime | None = None
     ids: tuple[str, ...] = ()
@@ -105,13 +121,19 @@ class WatchRequest(BaseModel):
 
 
 class WatchState(BaseModel):
-    """What a watch knows now: what `quorate incident` and the tests read."""
+    """What a watch knows now: what `quorate incident` and the tests read.
+
+    `at` is the newest look that was told; the one that runs now tells its own with its heartbeat. `open` is the
+    gravest of the `incidents`. `remark` is what became of one that did not end by itself.
+    """
 
     cluster: str
     verdict: Verdict | None
     at: datetime | None
     memory: Memory
     open: Open | None
+    incidents: tuple[Open, ...] = ()
+    remark: str = ""
     received: int
     trouble: str
 
@@ -121,5 +143,10 @@ def watch_id(cluster: str) -> str:
     return f"watch/{cluster}"
 
 
-# What a site's loss is called, whether it is dark or only cut off: the answer is the same for the guests under HA.
-SITE_GONE: tuple[Kind, ...] = ("site-lost", "site-isolated")
+# No incident is opened for these.
+CALM: tuple[Kind, ...] = ("healthy", "not-deployed")
+
+
+def site_losses(verdict: Verdict) -> dict[str, Condition]:
+    """The lost sites with the condition that tells it: beside a graver verdict too."""
+    return {lost_site(one): one for one in (verdict.main, *verdict.also) if one.kind in SITE_GONE}

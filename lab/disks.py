@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 EXTENT = 4 * 2**20
 
 
+def letters(number: int) -> str:
+    """0 to ``a``, 25 to ``z``, 26 to ``aa``: how Linux counts its disks."""
+    return (letters(number // 26 - 1) if number >= 26 else "") + chr(ord("a") + number % 26)
+
+
 @dataclass
 class LogicalVolume:
     """A thick LV. `active_on` and `open_on` name nodes: LVM itself has no cluster-wide view."""
@@ -43,6 +48,25 @@ class Disk:
     def wwid(self) -> str:
         """The name multipath gives it: NAA type 3, Pure's company id 24a937, the serial."""
         return f"3624a9370{self.serial.lower()}"
+
+
+@dataclass(frozen=True)
+class LocalMap:
+    """A disk within a node, or one of another kind of array, that multipath has claimed as well.
+
+    Its WWID is what its vendor chose: letters, and sometimes blanks.
+    """
+
+    wwid: str
+    vendor: str  # vendor and product as `multipath -ll` prints them
+    size: int
+
+
+# Disks that multipath claims beside the arrays', as public bug reports show them.
+LOCAL_MAPS = {
+    "letters": LocalMap("INTEL_SSDSC2KB240G8_PHYF912345678240AGN", "ATA,INTEL SSDSC2KB24", 240057409536),
+    "blanks": LocalMap("1IET     00090001", "IET,VIRTUAL-DISK", 16 * 2**30),
+}
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The faults a drill can play: the table of their names, arguments and meanings, and which of them hold now.
+"""The faults of `lab.drill_table` that hold now.
 
 A fault *holds* what it takes: two faults may hold the same link or node, and it comes back when the last one lets go.
 What was away before the first fault began stays away when the last one ends. How things are taken: `lab.drill_parts`.
@@ -7,122 +7,12 @@ What was away before the first fault began stays away when the last one ends. Ho
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lab import drill_parts as parts
-from lab.drill_parts import Boots, Part, Parts
-from lab.places import Argument, Unfit, checked, choices
+from lab.drill_parts import Boots, Part
+from lab.drill_table import DRILLS, Drill
+from lab.places import Unfit, checked, choices
 
 if TYPE_CHECKING:
     from lab.world import World
-
-SITE = Argument("SITE", "site")
-ARRAY = Argument("ARRAY", "array")
-NODE = Argument("NODE", "node")
-HOST = Argument("HOST", "host")
-SERVICE = Argument("SERVICE", "service")
-MAYBE_SITE = Argument("SITE", "site", optional=True)
-SECONDS = Argument("SECONDS", "number", amount=True)
-
-
-@dataclass(frozen=True)
-class Drill:
-    """One fault of the table. `incidents` are numbers of the catalogue of incidents.
-
-    A `momentary` one happens and is over: there is nothing to restore.
-    """
-
-    name: str
-    arguments: tuple[Argument, ...]
-    meaning: str
-    incidents: tuple[str, ...]
-    parts: Parts
-    momentary: bool = False
-
-    @property
-    def usage(self) -> str:
-        """``ring NODE RING``, ``mediator [SITE]``."""
-        return " ".join([self.name, *(argument.usage for argument in self.arguments)])
-
-
-_ALL = (
-    Drill(
-        "site-power", (SITE,), "A site loses its power: its nodes and its array are off at once.",
-        ("I-01", "I-05", "I-06", "I-21"), parts.site_power,
-    ),
-    Drill(
-        "site-network", (SITE,), "All that leaves a site's network is cut: other site, witness, mediator, engine.",
-        ("I-02",), parts.links("uplink:{0}"),
-    ),
-    Drill(
-        "inter-site", (), "The network between the sites is cut: management and both corosync rings.",
-        ("I-03",), parts.links("inter-site"),
-    ),
-    Drill(
-        "storage-network", (MAYBE_SITE,), "The storage network between the sites is cut, or the one within a site.",
-        ("I-09", "I-14"), parts.links("san:{0}", without="san"),
-    ),
-    Drill("replication", (), "The arrays do not reach each other.", ("I-09",), parts.links("replication")),
-    Drill(
-        "mediator", (MAYBE_SITE,), "The mediator is gone, or a site's array does not reach it.",
-        ("I-10",), parts.links("mediator:{0}", without="mediator"),
-    ),
-    Drill("witness", (), "The witness loses its power.", ("I-04", "I-05"), parts.witness_power),
-    Drill("witness-link", (SITE,), "A site does not reach the witness.", ("I-04",), parts.links("witness:{0}")),
-    Drill("array", (ARRAY,), "An array loses its power; the site's nodes run on.", ("I-08", "I-11"), parts.array_power),
-    Drill(
-        "controller", (ARRAY, Argument("CT", "controller")), "One controller of an array fails.",
-        ("I-08", "I-13"), parts.controller,
-    ),
-    Drill(
-        "portal", (ARRAY, Argument("PORTAL", "portal")), "One iSCSI port of an array is dark.",
-        ("I-13",), parts.links("portal:{0}:{1}"),
-    ),
-    Drill("node", (NODE,), "One node loses its power.", ("I-17",), parts.node_power),
-    Drill(
-        "node-network", (NODE,), "One node's network cards are dead, all but storage.",
-        ("I-17", "I-20"), parts.links("node:{0}"),
-    ),
-    Drill(
-        "ring", (NODE, Argument("RING", "ring")), "One corosync ring of a node is cut.",
-        ("I-25",), parts.links("ring{1}:{0}"),
-    ),
-    Drill("watchdog", (NODE,), "A node's watchdog does not reset it, whatever happens.", ("I-22", "I-23"),
-          parts.watchdog),
-    Drill("watchdog-stopped", (NODE,), "A node's watchdog-mux does not run: nothing would reset it.", ("I-22",),
-          parts.watchdog_stopped),
-    Drill("vg-hidden", (NODE,), "LVM's filter on a node hides the shared volume group.", ("I-14", "I-21"),
-          parts.group_hidden),
-    Drill("clock", (HOST, SECONDS), "A host's clock is off by so many seconds, ahead when positive.",
-          ("I-24",), parts.clock_offset),
-    Drill(
-        "clock-drift", (HOST, Argument("RATE", "number", amount=True)),
-        "A host's clock gains so many seconds in each second.", ("I-24",), parts.clock_drift,
-    ),
-    Drill("stale-lv", (NODE, Argument("LV", "lv")), "A logical volume is active on a node that does not own it.",
-          ("I-15", "I-21"), parts.stale_volume),
-    Drill("hung-api", (SERVICE,), "An API, or an sshd, takes every call and never answers.", ("I-32",),
-          parts.plant("hang")),
-    Drill(
-        "failing-api", (SERVICE, Argument("STATUS", "status", amount=True)),
-        "Every call is refused with a status (over SSH: an exit status).", ("I-32",), parts.plant("fail"),
-    ),
-    Drill(
-        "lying-api", (SERVICE,), "Reads are answered as they were when the fault began; writes work.",
-        ("I-31",), parts.plant("stale"),
-    ),
-    Drill("slow-api", (SERVICE, SECONDS), "Every answer comes so many lab seconds late.", ("I-31", "I-32"),
-          parts.plant("delay")),
-    Drill(
-        "latency",
-        (Argument("PLACE", "place"), Argument("PLACE", "place"), Argument("MS", "positive", amount=True)),
-        "The round trip between two places takes so many milliseconds.", ("I-29",), parts.latency,
-    ),
-    Drill("session-expiry", (ARRAY,), "An array ends all sessions: every client has to log in again.", ("I-32",),
-          parts.end_sessions, momentary=True),
-    Drill("package-missing", (HOST, Argument("PACKAGE", "package")), "A package is not installed on a host.",
-          ("I-21",), parts.package),
-)  # fmt: skip
-
-DRILLS: dict[str, Drill] = {drill.name: drill for drill in _ALL}
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,11 @@ class Membership:
         """The clients to whom qnetd has given its vote."""
         return self._granted
 
+    @property
+    def undecided(self) -> bool:
+        """True while qnetd's clients tell different stories, so that nobody has an answer yet."""
+        return self._winner() is None
+
     # --- changes of the world ------------------------------------------------------------------------------------
 
     def set_up_device(self, *, settled: bool = False) -> None:

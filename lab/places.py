@@ -1,14 +1,20 @@
 """The words behind a fault or a condition: which there are, and what is said of one that fits nothing."""
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cluster.privileges import granted
+from lab.disks import LOCAL_MAPS
 from lab.links import RINGS, THIRD
 from lab.purity.models import CONTROLLERS
 
 if TYPE_CHECKING:
     from lab.disks import LogicalVolume
     from lab.world import Host, World
+
+# What QEMU says of a process that does not work, the usual one first.
+QMP_STATES = ("paused", "prelaunch", "suspended", "internal-error")
 
 
 class Unfit(ValueError):
@@ -49,6 +55,11 @@ def choices(world: "World", kind: str, before: tuple[str, ...]) -> list[str] | N
         "controller": list(CONTROLLERS),
         "ring": [str(ring) for ring in RINGS],
         "place": [*sites, THIRD],
+        "local map": list(LOCAL_MAPS),
+        "privilege": sorted({name for names in granted(world.inventory).values() for name in names}),
+        "job": sorted(world.cluster.jobs),
+        "machine": sorted(str(guest.vmid) for guest in world.cluster.guests.values() if guest.kind == "qemu"),
+        "qmp": list(QMP_STATES),
         "service": [*arrays, *(f"pve:{node}" for node in nodes), *(f"ssh:{host}" for host in hosts)],
     }.get(kind)
 
@@ -76,6 +87,8 @@ def _offer(world: "World", argument: Argument, before: tuple[str, ...]) -> str:
 
 def _word(world: "World", argument: Argument, word: str, before: tuple[str, ...]) -> str:
     there_is = choices(world, argument.kind, before)
+    if argument.kind == "name":
+        return _name(argument, word)
     if there_is is None:
         return _number(argument, word)
     wanted = word.upper() if argument.kind == "controller" else word
@@ -87,6 +100,12 @@ def _word(world: "World", argument: Argument, word: str, before: tuple[str, ...]
     raise Unfit(f"there is no {argument.name} '{word}': there are {', '.join(there_is)}")
 
 
+def _name(argument: Argument, word: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", word):
+        raise Unfit(f"{argument.name} must be a name of letters, digits, dots and dashes, not '{word}'")
+    return word
+
+
 def _number(argument: Argument, word: str) -> str:
     try:
         number = float(word)
@@ -96,6 +115,8 @@ def _number(argument: Argument, word: str) -> str:
         raise Unfit(f"{argument.name} must be a status from 400 to 599, or an exit status for SSH, not '{word}'")
     if argument.kind == "positive" and not 0 < number < float("inf"):
         raise Unfit(f"{argument.name} must be a positive number, not '{word}'")
+    if argument.kind == "count" and not (number.is_integer() and 1 <= number <= 4095):
+        raise Unfit(f"{argument.name} must be a whole number from 1 on, not '{word}'")
     if number != number or abs(number) == float("inf"):
         raise Unfit(f"{argument.name} must be a number, not '{word}'")
     return f"{number:g}"

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from cluster.inventory import Inventory
+from cluster.privileges import granted
 from lab.bmc import application as bmc_application
 from lab.built import build
 from lab.clock import Clock
@@ -16,12 +17,13 @@ from lab.credentials import Credentials, host_of, port_of, prepare
 from lab.hosts import serve
 from lab.listener import Listener
 from lab.proxmox import keepalive
-from lab.proxmox.models import ENGINE_PRIVILEGES
 from lab.proxmox.urls import application as proxmox_application
 from lab.purity.urls import application as purity_application
 from lab.world import World
 
 CONTROL_PORT = 8901
+# The bridge that the card of the lab's source guest is on; plain bridges belong to the zone `localnetwork`.
+SOURCE_BRIDGE = "/sdn/zones/localnetwork/vmbr0"
 
 
 def control_url(inventory: Inventory) -> str:
@@ -86,12 +88,17 @@ class Twin:
         await asyncio.gather(*(runner.cleanup() for runner in self._runners))
 
     def _grant(self) -> None:
-        """Give the engine its tokens, with the rights the references suggest."""
+        """Give the engine its tokens: on the cluster with the rights of docs/prepare.md, to the letter.
+
+        That page also asks for the bridge of a source that has a network card, as the twin's has one.
+        """
         if self._credentials is None:
             raise RuntimeError("the twin has no credentials before it was started")
         for name, token in self._credentials.array_tokens.items():
             self.world.arrays[name].tokens[token] = "array_admin"
-        self.world.cluster.add_token(self.inventory.api.token_id, self._credentials.api_secret, ENGINE_PRIVILEGES)
+        rights = {SOURCE_BRIDGE: ("SDN.Use",), **granted(self.inventory)}
+        privileges = {path: dict.fromkeys(names, True) for path, names in rights.items()}
+        self.world.cluster.add_token(self.inventory.api.token_id, self._credentials.api_secret, privileges)
         authority = self._credentials.authority.cert_pem.bytes().decode()
         self.world.cluster.notifications.authorities.append(authority)  # as if it were in the nodes' trust store
 

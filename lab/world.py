@@ -15,7 +15,7 @@ from typing import Any
 
 from cluster.inventory import Inventory
 from lab.clock import Clock
-from lab.disks import Disk, ScsiPath, VolumeGroup
+from lab.disks import Disk, LocalMap, ScsiPath, VolumeGroup, letters
 from lab.faults import Faults
 from lab.links import Links
 from lab.membership import Membership, Votes
@@ -46,11 +46,14 @@ class Host:
     automatic: set[tuple[str, str]] = field(default_factory=set)  # records with node.startup = automatic
     scanned: dict[tuple[str, str, int], ScsiPath] = field(default_factory=dict)  # block devices, by array, portal, LUN
     wwids: set[str] = field(default_factory=set)  # what multipath was told to map (find_multipaths strict)
+    aliases: dict[str, str] = field(default_factory=dict)  # WWID -> alias in multipath.conf
+    friendly_names: bool = False  # user_friendly_names: maps are called mpatha, mpathb, ... on each node for itself
+    bindings: list[str] = field(default_factory=list)  # WWIDs in the order in which they got such a name
+    local_maps: list[LocalMap] = field(default_factory=list)
     local_groups: dict[str, VolumeGroup] = field(default_factory=dict)  # device path -> group on a disk of its own
     units: set[str] = field(default_factory=set)  # transient systemd units that run now
     journal: dict[str, list[str]] = field(default_factory=dict)  # unit -> its lines
     up_since: float = float("-inf")  # lab time at which it was up again
-    silent_since: float | None = None  # lab time since which it does not broadcast to the others; None while it does
     certificates: bool = False  # the quorum device's certificate store is initialised
     clock_offset: float = 0.0  # seconds this host's clock was ahead of lab time at `clock_since`
     clock_drift: float = 0.0  # seconds it gains in a lab second
@@ -60,6 +63,14 @@ class Host:
     stopped: set[str] = field(default_factory=set)  # systemd units that do not run
     hidden_groups: set[str] = field(default_factory=set)  # volume groups that LVM's filter here does not let through
     root_keys: set[str] = field(default_factory=set)  # hosts whose root may log in here
+
+    def map_name(self, wwid: str) -> str:
+        """What the node calls the multipath device of a WWID, below /dev/mapper."""
+        if wwid in self.aliases or not self.friendly_names:
+            return self.aliases.get(wwid, wwid)
+        if wwid not in self.bindings:
+            self.bindings.append(wwid)
+        return f"mpath{letters(self.bindings.index(wwid))}"
 
     def ring_address(self, ring: int) -> str:
         """The address on a corosync ring. Ring 1 is a network of its own: ten more in the third number."""
@@ -123,6 +134,7 @@ class World:
         self.changes: list[Change] = []
         self.busy: list[tuple[float, float, str]] = []  # wall seconds (monotonic) in which a device worked
         self.rtt_ms: dict[frozenset[str], float] = {}  # round trips between places that differ from the usual
+        self.neighbours: dict[str, int] = {}  # other clusters that the witness serves: name -> number of nodes
         self.background: set[asyncio.Task[Any]] = set()  # what goes on without a caller
         self.reset()
 
@@ -133,6 +145,7 @@ class World:
         self.changes.clear()
         self.busy.clear()
         self.rtt_ms.clear()
+        self.neighbours.clear()
         for task in list(self.background):
             task.cancel()
         self.background.clear()

@@ -95,8 +95,8 @@ class DeployStretchedCluster(Runbook):
             known = await self.step("Inventory is read", InventoryReader.read, which, parks=False)
             inventory = self._inventory = known.inventory
             hooks = inventory.hooks if request.mode is Mode.APPLY else ()
-            headline = f"Deploy the stretched cluster {inventory.name} ({request.mode})"
-            await self.begin(headline, inventory.name, hooks, mode=request.mode)
+            await self.begin(f"Deploy the stretched cluster {inventory.name} ({request.mode})", inventory.name, hooks)
+            await self.enter(request.mode)
             await self.preflight(Wishes(inventory, Mode.PLAN))
             planned = await self.procedure(Wishes(inventory, Mode.PLAN))
             await self.agreed(request, planned)

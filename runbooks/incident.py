@@ -10,11 +10,9 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.facts import Watching
     from activities.inventory import ClusterName, InventoryReader
-    from cluster.advice import advice
-    from cluster.conditions import Condition
-    from cluster.facts import Memory
+    from cluster.incidents import asked_of_people, conditions, taken_over_by
     from cluster.verdict import Verdict
-    from cluster.watching import SITE_GONE, Opening, WatchWish
+    from cluster.watching import CALM, Change, Opening, WatchWish
     from workflows.catalogue import About, RunbookReport, RunbookRequest
     from workflows.incident import Incident
 
@@ -55,25 +53,24 @@ class ClusterIncident(Incident):
         super().__init__()
         self._verdicts: list[str] = []
         self._handed_to = ""
-        self._memory = Memory()
 
     @workflow.run
     async def run(self, request: IncidentRequest | None = None) -> IncidentReport:
-        """Until it is over, or a site's loss takes over."""
+        """Until it is over, or a loss takes over."""
         request = request or IncidentRequest()
         async with self.conclusion():
             which = ClusterName(cluster=request.cluster)
             known = await self.step("Inventory is read", InventoryReader.read, which, parks=False)
-            inventory = known.inventory
-            opening = request.opening
+            inventory, opening = known.inventory, request.opening
             if opening is not None:
                 self.starts_at(opening.odd_since, opening.at, inventory.speed)
-            verdict = opening.verdict if opening else await self._looked(which)
+                self._memory = opening.memory
+            verdict = opening.verdict if opening else await self._first_look(which)
             await self.begin(f"{inventory.name}: {verdict.sentence}", inventory.name)
             self._learn(verdict)
             self.tell_people("opened", verdict.sentence, "; ".join(verdict.main.reasons))
-            while verdict.kind != "healthy" and not self._handed_to:
-                verdict = await (self._told_next(verdict) if opening else self._looked(which, verdict))
+            while verdict.kind not in CALM and not self._handed_to:
+                verdict = self._turned(await self.next_change(), verdict)
         return self.report(
             IncidentReport,
             mode=request.mode,
@@ -87,31 +84,28 @@ class ClusterIncident(Incident):
         """What is said when it is over."""
         return f"Handed over to {self._handed_to}." if self._handed_to else f"It was: {', '.join(self._verdicts)}."
 
-    def meaning(self, verdict: Verdict) -> str:
-        """Each verdict has its own lines on the page."""
-        return ""
+    @property
+    def idle(self) -> str:
+        """It stays until nothing is wrong any more."""
+        return "waiting for the cluster to be healthy"
 
-    async def _looked(self, which: ClusterName, known: Verdict | None = None) -> Verdict:
-        """Nobody watches: look until the verdict is another one; the time of a look may be over before."""
-        wish = WatchWish(
-            cluster=which.cluster, memory=self._memory, known=known.key if known else "", urgent=known is None
+    async def _first_look(self, which: ClusterName) -> Verdict:
+        """It was started by hand: how things stand. From then on a watch tells it, or it looks for itself."""
+        wish = WatchWish(cluster=which.cluster, urgent=True)
+        waiting = "Waiting for every vantage point to answer"
+        seen = await self.step(
+            "Everybody is asked", Watching.watch, wish, within=LOOKS_FOR, attempt=LOOKS_FOR, waiting=waiting
         )
-        title = "The cluster is another" if known else "Everybody is asked"
-        seen = await self.step(title, Watching.watch, wish, within=LOOKS_FOR, attempt=LOOKS_FOR)
         self._memory = seen.memory
-        return self._turned(seen.verdict, known) if known else seen.verdict
+        return seen.verdict
 
-    async def _told_next(self, known: Verdict) -> Verdict:
-        """The next verdict of the watch that has opened this run."""
-        before = len(self._changes)
-        await workflow.wait_condition(lambda: len(self._changes) > before)
-        return self._turned(self._changes[-1].verdict, known)
-
-    def _turned(self, verdict: Verdict, known: Verdict) -> Verdict:
-        """Show another verdict; a site's loss has a run of its own, which a watch starts."""
-        if verdict.kind in SITE_GONE:
-            self._handed_to = f"site-loss/{self._cluster}"
-        if verdict.key != known.key:
+    def _turned(self, change: Change, known: Verdict) -> Verdict:
+        """Show another verdict; a loss has a run of its own, which takes over."""
+        verdict = change.verdict
+        self._handed_to = taken_over_by("ClusterIncident", "", change.open)
+        if self._handed_to:
+            self.tell_people("changed", verdict.sentence, f"{self._handed_to} goes on with it.")
+        elif verdict.key != known.key:
             self._learn(verdict)
             self.tell_people("changed", verdict.sentence, "; ".join(verdict.main.reasons))
         return verdict
@@ -122,19 +116,10 @@ class ClusterIncident(Incident):
         self.judged(verdict)
         self._headline = f"{self._cluster}: {verdict.sentence}"
         self.section(verdict.sentence.capitalize())
-        for condition in (verdict.main, *verdict.also):
-            self._explain(condition)
+        for condition in conditions(verdict):
+            self.explain(condition)
+        for gone in self._asked.keys() - asked_of_people(verdict).keys():
+            self.done_with(gone)
+        for about, what in asked_of_people(verdict).items():
+            self.ask(about, what)
         self._tell()
-
-    def _explain(self, condition: Condition) -> None:
-        told = advice(condition)
-        at = self.record.elapsed
-        for reason in condition.reasons[:4]:
-            self.record.line("Seen").end("done", reason, at)
-        for unless in condition.unless[:1]:
-            self.record.line("Would change its mind").end("done", unless, at)
-        self.record.line("Happens by itself").end("done", told.alone, at)
-        for number, one in enumerate(told.do, start=1):
-            self.record.line(f"To do {number}").end("warned", one, at)
-        if told.never:
-            self.record.line("Never").end("failed", told.never, at)

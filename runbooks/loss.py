@@ -1,54 +1,73 @@
-"""The loss of a site: what it is told of, what is measured, what is reported, and who is concerned. Pure."""
+"""The loss of nodes: what it is told of, what is measured, what is reported, and who is concerned. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
 from pydantic import BaseModel, Field, model_validator
 
+from cluster.conditions import lost_site
 from cluster.facts import Memory
 from cluster.forecast import Forecast
 from cluster.guests import numbers
+from cluster.incidents import conditions
 from cluster.inventory import Inventory
-from cluster.recovery import Back, Frozen
+from cluster.outages import Outage
+from cluster.recovery import Back, Frozen, HaView
 from cluster.watching import Opening
 from workflows.catalogue import RunbookReport, RunbookRequest
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A lost site, the one that is left, and what was known before."""
+    """Lost nodes of one site, those that are left, and where HA's guests ran before: guest to lost node."""
 
     inventory: Inventory
     site: str
+    nodes: tuple[str, ...]
     memory: Memory
+    guests: dict[str, str]
+
+    @classmethod
+    def of(cls, inventory: Inventory, site: str, nodes: tuple[str, ...], memory: Memory) -> "Loss":
+        """As the watch remembers it."""
+        return cls(inventory, site, nodes, memory, memory.homes(nodes) or {})
 
     @property
-    def nodes(self) -> tuple[str, ...]:
-        """The lost nodes."""
-        return tuple(node.name for node in self.inventory.site(self.site).nodes)
+    def whole(self) -> bool:
+        """All hosts of the site."""
+        return len(self.nodes) == len(self.inventory.site(self.site).nodes)
 
     @property
     def survivor(self) -> str:
-        """The site that is left."""
+        """The site that is left whole."""
         return self.inventory.other_site(self.site).name
 
     @property
     def survivors(self) -> tuple[str, ...]:
-        """Its nodes."""
-        return tuple(node.name for node in self.inventory.site(self.survivor).nodes)
+        """The nodes that are left, those of the other site first."""
+        there = [node.name for node in self.inventory.other_site(self.site).nodes]
+        here = [node.name for node in self.inventory.site(self.site).nodes]
+        return tuple(node for node in (*there, *here) if node not in self.nodes)
 
     @property
-    def guests(self) -> dict[str, str]:
-        """Guests under HA that ran on a lost node, with that node."""
-        return {sid: node for sid, node in self.memory.services.items() if node in self.nodes}
+    def unmanaged(self) -> dict[int, str] | None:
+        """Guests of the lost nodes that HA does not know, perhaps alive there; None when that is not known."""
+        found = self.memory.unmanaged(self.nodes)
+        known = numbers(self.guests)
+        return None if found is None else {vmid: node for vmid, node in found.items() if vmid not in known}
 
-    @property
-    def unmanaged(self) -> dict[int, str]:
-        """Guests of the lost nodes that HA does not know: perhaps alive there."""
-        managed = numbers(self.memory.services)
+    def listed(self, view: HaView, *, early: bool) -> "Loss":
+        """With HA's own list. `early`: HA cannot have moved anybody yet, so what it lists elsewhere ran elsewhere."""
+        here = {sid: one.node for sid, one in view.services.items() if one.node in self.nodes}
+        return replace(self, guests=here if early else {**self.guests, **here})
+
+    def others(self, view: HaView) -> dict[str, str]:
+        """Guests under HA that run where nothing was lost: guest to node."""
         return {
-            vmid: node for vmid, node in self.memory.placement.items() if node in self.nodes and vmid not in managed
+            sid: one.node
+            for sid, one in view.services.items()
+            if one.state == "started" and one.node in self.survivors and sid not in self.guests
         }
 
 
@@ -63,18 +82,56 @@ class SiteLossRequest(RunbookRequest):
 
     @model_validator(mode="after")
     def _one_names_the_site(self) -> Self:
-        if self.site is None and self.opening is None:
+        if not self.lost:
             raise ValueError('site: which one is lost? for example {"site": "site-a", "mode": "apply"}')
         if self.plan is not None:
             raise ValueError("plan: a loss is not planned; leave it out")
         return self
 
+    @property
+    def lost(self) -> str:
+        """The site, as it was named, or as the verdict names it."""
+        told = conditions(self.opening.verdict) if self.opening else ()
+        return self.site or next((site for one in told if (site := lost_site(one))), "")
+
+
+class NodeLossRequest(RunbookRequest):
+    """What a start form takes, for example ``{"nodes": ["pxmx01-01"], "mode": "apply"}``: nodes of one site.
+
+    In mode `plan` nothing is frozen: it only observes. A watch fills in `opening`.
+    """
+
+    nodes: tuple[str, ...] = ()
+    opening: Opening | None = None
+
+    @model_validator(mode="after")
+    def _names_nodes(self) -> Self:
+        if not self.nodes:
+            raise ValueError('nodes: which ones are lost? for example {"nodes": ["pxmx01-01"], "mode": "apply"}')
+        if self.plan is not None:
+            raise ValueError("plan: a loss is not planned; leave it out")
+        return self
+
+
+class Inheritance(BaseModel):
+    """What the loss of nodes hands to the loss of their site: homes, fencing that was seen, what was disabled."""
+
+    run: str
+    homes: dict[str, str]
+    fenced: dict[str, datetime]
+    proofs: dict[str, str]
+    frozen: tuple[Frozen, ...]
+
 
 class Timeline(BaseModel):
-    """T+ in seconds of the cluster's own time; T0 is the last proof of life, `uncertain` how much later it may be."""
+    """T+ in seconds of the cluster's own time; T0 is the last proof of life, `uncertain` how much later it may be.
+
+    `assumed`: the last proof of life is not known, and T0 is the start of the run.
+    """
 
     t0: datetime
     uncertain: float
+    assumed: bool = False
     noticed: float | None = None
     declared: float | None = None
     quorum: float | None = None
@@ -92,15 +149,20 @@ class Progress(BaseModel):
     guests: dict[str, str]
     back: tuple[Back, ...]
     waiting: dict[str, str]
+    unfenced: dict[str, str] = Field(default_factory=dict)
+    outages: tuple[Outage, ...] = ()
 
 
-class SiteLossReport(RunbookReport):
+class LossReport(RunbookReport):
     """How the loss went: measured against the forecast, and what is left to do.
 
-    `homes` are the nodes on which HA's guests of the site ran before; `outstanding` are switches to be set back.
+    `homes` are the nodes on which HA's guests ran before; `outages` are those of each guest, in UTC; `unfenced` says
+    of nodes why they were not fenced; `missing` are lost nodes that have not come back; `outstanding` are switches to
+    be set back.
     """
 
     site: str
+    nodes: tuple[str, ...]
     timeline: Timeline
     forecast: Forecast
     back: tuple[Back, ...]
@@ -109,3 +171,15 @@ class SiteLossReport(RunbookReport):
     unmanaged: dict[int, str]
     frozen: tuple[Frozen, ...]
     outstanding: dict[str, str]
+    outages: tuple[Outage, ...] = ()
+    unfenced: dict[str, str] = Field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+    handed_to: str = ""
+
+
+class SiteLossReport(LossReport):
+    """The loss of a site's hosts."""
+
+
+class NodeLossReport(LossReport):
+    """The loss of some nodes of a site."""

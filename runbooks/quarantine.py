@@ -23,11 +23,12 @@ NOT_LOOKED = ("nobody has looked yet",)
 class Quarantine:
     """The checks of one returned site, each a line on the run's page that stays up to date."""
 
-    def __init__(self, run: Runbook, site: str, *, resting: bool = False) -> None:
-        self._run, self._site, self._resting = run, site, resting
+    def __init__(self, run: Runbook, site: str, *, resting: bool = False, nodes: tuple[str, ...] | None = None) -> None:
+        """`nodes`: those of the site that are back, where not all of them are."""
+        self._run, self._site, self._resting, self._nodes = run, site, resting, nodes
 
     def _wish(self, soak: timedelta, known: tuple[str, ...] | None = None, **more: timedelta) -> QuarantineWish:
-        return QuarantineWish(site=self._site, soak=soak, known=known, resting=self._resting, **more)
+        return QuarantineWish(site=self._site, soak=soak, known=known, resting=self._resting, nodes=self._nodes, **more)
 
     async def listed(self) -> tuple[str, ...]:
         """Look until all is well or three minutes are over; the titles of what holds the site back."""

@@ -16,8 +16,9 @@ with workflow.unsafe.imports_passed_through():
     from cluster.approval import Approval
     from cluster.ledger_calls import GiveBackWish, HomesWish, TakeWish
     from cluster.plan import Mode
-    from cluster.recovery import FreezeWish, Frozen
+    from cluster.recovery import FreezeWish, Frozen, SwitchOutcome
     from workflows.runbook import Runbook
+    from workflows.steps import Given
 
 # The ledger compares itself with the cluster and sets back what it may.
 SET_BACK_WITHIN = timedelta(minutes=5)
@@ -47,27 +48,49 @@ class Switches:
         *,
         skip: str | None = None,
         approval: Approval | None = None,
+        given: Given | None = None,
     ) -> None:
-        """Turn off what is on, or only what of `known` is on; what is off already is held off while this run works."""
-        self._cluster = cluster
-        which = ClusterName(cluster=cluster)
-        found = await self._run.step("List automatic moves", Freeze.known, which, skip=skip)
+        """Turn off what is on, or only what of `known` is on; what is off already is held off while this run works.
+
+        With an `approval` each change is checked against it. `given` is asked before the first change.
+        """
+        self._cluster, run = cluster, self._run
+        found = await run.step(
+            "Automatic moves are listed",
+            Freeze.known,
+            ClusterName(cluster=cluster),
+            skip=skip,
+            waiting="Listing automatic moves",
+        )
         ours = tuple(one for one in found.on if known is None or one in known) if found else ()
         if mode is Mode.APPLY:
-            why = self._run.about.name
-            wish = TakeWish(cluster=cluster, why=why, switches=ours)
             # before the first change: a run or a worker that dies between two changes leaves nothing unknown
-            if await self._run.step("Record switches in the ledger", LedgerBook.take, wish, skip=skip) is None:
+            taken = await run.step(
+                "Switches are recorded in the ledger",
+                LedgerBook.take,
+                TakeWish(cluster=cluster, why=run.about.name, switches=ours),
+                skip=skip,
+                waiting="Recording switches in the ledger",
+            )
+            if taken is None:
                 return
             self._taken, self.off = True, tuple(dict.fromkeys((*self.off, *ours)))
-        if not ours:
-            return
-        frozen = await self._run.step(
-            "Disable automatic moves", Freeze.freeze, FreezeWish(mode=mode, switches=ours, approval=approval), skip=skip
-        )
-        for one in frozen.outcomes if frozen else ():
-            if one.state in ("refused", "gone"):
-                self.off = tuple(other for other in self.off if other != one.switch)
+        if ours:
+            frozen = await run.step(
+                "Automatic moves are disabled",
+                Freeze.freeze,
+                FreezeWish(mode=mode, switches=ours, approval=approval),
+                skip=skip,
+                given=given,
+                waiting="Disabling automatic moves",
+            )
+            self._learn(frozen.outcomes if frozen else ())
+
+    def _learn(self, outcomes: tuple[SwitchOutcome, ...]) -> None:
+        """What stays on has a line of its own."""
+        not_ours = {one.switch for one in outcomes if one.state in ("refused", "gone")}
+        self.off = tuple(one for one in self.off if one not in not_ours)
+        for one in outcomes:
             if one.state == "refused":
                 self.refused[str(one.switch)] = one.text
                 line = self._run.record.line(f"{one.switch.name} {one.switch.field} stays on")
@@ -79,15 +102,15 @@ class Switches:
             return
         if homes:
             wish = HomesWish(cluster=self._cluster, homes=dict(homes))
-            await self._run.step(
-                "Record homes in the ledger", LedgerBook.record_homes, wish, skip="no home is on record"
-            )
+            skip = "no home is on record"
+            await self._run.step("Homes are recorded in the ledger", LedgerBook.record_homes, wish, skip=skip)
         found = await self._run.step(
-            "Re-enable what this run disabled",
+            "What this run disabled is re-enabled",
             LedgerBook.give_back,
             GiveBackWish(cluster=self._cluster),
             within=SET_BACK_WITHIN,
             skip=LATER,
+            waiting="Re-enabling what this run disabled",
         )
         self.restored = tuple(map(str, found.restored)) if found else ()
         self.outstanding = found.outstanding if found else {str(one): LATER for one in self.off}

@@ -17,6 +17,14 @@ SECRET = "s3cret-of-the-gateway"
 
 
 @pytest.fixture
+def twin(twin: TwinThread) -> TwinThread:
+    """A twin whose token may do what docs/events.md asks for beside docs/prepare.md."""
+    twin.allow("/mapping/notifications", "Mapping.Modify", "Mapping.Audit")
+    twin.allow("/", "Sys.AccessNetwork")
+    return twin
+
+
+@pytest.fixture
 def room(twin: TwinThread, monkeypatch: pytest.MonkeyPatch) -> PveNotifications:
     monkeypatch.setenv("PVE_EVENTS", SECRET)
     secrets = Secrets(twin.path.parent)

@@ -9,11 +9,12 @@ import signal
 import socket
 import subprocess
 import time
+from datetime import timedelta
 from pathlib import Path
 
 from temporalio.client import Client
 
-from workers.bootstrap import bootstrap
+from workers.bootstrap import bootstrap, keep_long
 from workers.connect import connect
 from workers.errors import Unusable
 from workers.temporal_binary import Tell, obtain
@@ -49,6 +50,7 @@ class TemporalServer:
         self.ui = f"http://127.0.0.1:{ui_port}" if ui_port else None
         self._port, self._ui_port, self._database, self._log = port, ui_port, database, log
         self._process: subprocess.Popen[bytes] | None = None
+        self.kept = timedelta()  # for how long runs that have ended are kept
 
     async def start(self, tell: Tell = lambda line: None) -> Client:
         """Start it, wait until it answers, register what runs need; a client for it."""
@@ -91,6 +93,7 @@ class TemporalServer:
             with contextlib.suppress(Unusable, Exception):
                 client = await connect(self.address)
                 await bootstrap(client)
+                self.kept = await keep_long(client)
                 return client
             await asyncio.sleep(0.1)
         await self.stop()

@@ -97,7 +97,7 @@ class PveBody(Body):
     source: Literal["pve"]
     title: str
     message: Said = ""
-    severity: Said = ""
+    severity: Said
     timestamp: float = Field(ge=0, le=LATEST, description="seconds since 1970")
     fields: PveFields
 

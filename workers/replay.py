@@ -10,6 +10,7 @@ from workers.catalogue import types
 from workers.connect import CONVERTER
 from workers.run import FAILURES, SANDBOX
 from workflows.claim import Claim
+from workflows.ledger import ClusterLedger
 from workflows.watch import ClusterWatch
 
 
@@ -25,7 +26,7 @@ class Replayed:
 def replayer() -> Replayer:
     """With the converter, sandbox and failure types of the worker, or replay would lie."""
     return Replayer(
-        workflows=[*ALL_RUNBOOKS, Claim, ClusterWatch],
+        workflows=[*ALL_RUNBOOKS, Claim, ClusterLedger, ClusterWatch],
         data_converter=CONVERTER,
         workflow_runner=SANDBOX,
         workflow_failure_exception_types=FAILURES,
@@ -35,7 +36,8 @@ def replayer() -> Replayer:
 async def running_runs(client: Client) -> list[Replayed]:
     """Every run that is going on, replayed with the code of this build."""
     found: list[Replayed] = []
-    ours = f"{types()} OR WorkflowType = 'Claim' OR WorkflowType = 'ClusterWatch'"
+    entities = " OR ".join(f"WorkflowType = '{name}'" for name in ("Claim", "ClusterLedger", "ClusterWatch"))
+    ours = f"{types()} OR {entities}"
     async for run in client.list_workflows(f"ExecutionStatus = 'Running' AND ({ours})"):
         history = await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
         outcome = await replayer().replay_workflow(history, raise_on_replay_failure=False)

@@ -32,6 +32,7 @@ from activities.guests import Guests
 from activities.ha import Ha
 from activities.hooks import Hooks
 from activities.hosts import Hosts
+from activities.incidents import Incidents
 from activities.interlock import Interlock
 from activities.inventory import InventoryReader
 from activities.ledger import LedgerBook
@@ -45,6 +46,7 @@ from activities.proxmox import Proxmox
 from activities.purity import Purity
 from activities.quarantine import QuarantineWard
 from activities.quorum import Quorum
+from activities.rights import Rights
 from activities.storage import Lvm
 from activities.survivor import Survivor
 from activities.vantage import LIMIT, Clients
@@ -88,16 +90,21 @@ class _InOneLine(logging.Filter):
 
 activity.logger.base_logger.addFilter(_InOneLine())
 
-# Six nodes are asked twice and their management controllers once, with room for some that hang.
-WATCHERS = 32
+# Threads of the watch: each node's API and management controller, both arrays, and as many again that hang.
+WATCHERS_EACH, WATCHERS_BESIDE = 4, 8
 
 # Wrong input fails the run at once, with pydantic's words, instead of a task that is tried for ever.
 FAILURES: list[type[BaseException]] = [ValidationError]
 
 
-def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> list[Callable[..., Any]]:
-    """All activities, bound to the clients of that inventory; `base` is the folder its paths count from."""
-    secrets = Secrets(base)
+def activities(
+    inventory: Inventory, base: Path, hooks: Sequence[str] = (), folders: Sequence[Path] = (), place: str = ""
+) -> list[Callable[..., Any]]:
+    """All activities, bound to the clients of that inventory; `base` is the folder its paths count from.
+
+    `folders` are those that outgoing secrets may come from, `place` is where the worker stands.
+    """
+    secrets = Secrets(base, folders)
     arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
     quick = _quick(inventory, secrets)
     rooms = (
@@ -111,16 +118,18 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
         hosts := Hosts(ssh),
         quorum := Quorum(ssh),
         Lvm(ssh),
-        Watching(inventory, quick),
+        Watching(inventory, quick, place),
         Ha(quick, inventory.speed),
-        approvals := Approvals(inventory.approvals, secrets),
+        approvals := Approvals(inventory.approvals, secrets, cluster=inventory.name),
         Losses(),
+        Incidents(inventory),
         Migration(quick, api, approvals, inventory.speed),
         Placements(api, quick),
         Maintenance(quick, approvals, inventory.speed),
         Freeze(api, approvals),
         book := LedgerBook(inventory, api),
         Interlock(inventory, book),
+        Rights(inventory, api),
         survivor := Survivor(inventory, arrays, ssh, api),
         Notices(inventory.notify, secrets),
         QuarantineWard(
@@ -140,7 +149,7 @@ def _quick(inventory: Inventory, secrets: Secrets) -> Clients:
         api=PveApi(inventory, secrets, timeout=LIMIT),
         arrays=Arrays(inventory.arrays, secrets, read_timeout=LIMIT),
         power=lambda bmc: redfish.power(bmc, secrets),
-        threads=ThreadPoolExecutor(WATCHERS, thread_name_prefix="watch"),
+        threads=ThreadPoolExecutor(WATCHERS_EACH * len(inventory.nodes) + WATCHERS_BESIDE, thread_name_prefix="watch"),
     )
 
 
@@ -151,7 +160,7 @@ def _definitions(room: object) -> list[Callable[..., Any]]:
 
 def worker(client: Client, inventory: Inventory, base: Path, settings: Settings) -> Worker:
     """A worker for every runbook; use it as an async context."""
-    known = activities(inventory, base, settings.hooks)
+    known = activities(inventory, base, settings.hooks, settings.secrets, settings.at)
     interlock = next(room for room in (getattr(one, "__self__", None) for one in known) if isinstance(room, Interlock))
     return Worker(
         client,
@@ -172,7 +181,7 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
 def worker_at(client: Client, inventory: Inventory, base: Path, settings: Settings, site: str) -> Worker:
     """What a process at that site is asked for besides: what it reaches from there."""
     secrets = Secrets(base)
-    watching = Watching(inventory, _quick(inventory, secrets))
+    watching = Watching(inventory, _quick(inventory, secrets), site)
     return Worker(
         client,
         task_queue=f"{settings.task_queue}@{site}",
@@ -189,10 +198,11 @@ async def until_stopped(
     base: Path,
     settings: Settings,
     ready: Callable[[], None] = lambda: None,
-    *,
-    site: str | None = None,
 ) -> None:
-    """Work until SIGTERM or Ctrl-C, then let running steps end; `ready` is called once the worker polls."""
+    """Work until SIGTERM or Ctrl-C, then let running steps end; `ready` is called once the worker polls.
+
+    A worker that stands at a site (`Settings.at`) is also asked what it reaches there.
+    """
     await bootstrap(client)
     if settings.speed is not None:
         inventory = inventory.model_copy(update={"speed": settings.speed})
@@ -201,7 +211,7 @@ async def until_stopped(
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(worker(client, inventory, base, settings))
-        if site is not None:
-            await stack.enter_async_context(worker_at(client, inventory, base, settings, site))
+        if settings.at in [site.name for site in inventory.sites]:
+            await stack.enter_async_context(worker_at(client, inventory, base, settings, settings.at))
         ready()
         await stop.wait()

@@ -1,26 +1,44 @@
-"""What runbooks of an incident have in common: they are told how the cluster changes, and they tell people."""
+"""What runbooks of an incident have in common: they are told how the cluster changes, and they tell people.
+
+An incident that nobody tells anything, because no watch runs, looks for itself until one does.
+"""
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, FailureError
+from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from cluster.around import Occasion
+    from cluster.advice import advice
+    from cluster.around import Hook, Occasion
+    from cluster.conditions import Condition
+    from cluster.incidents import StockWish
+    from cluster.memory import Memory
     from cluster.notices import Notice, NoticeWish
     from cluster.plan import Finding
     from cluster.verdict import Verdict
-    from cluster.watching import Change, watch_id
+    from cluster.watching import Change, Open, Seen, WatchWish, watch_id
     from workflows import attributes
     from workflows.failures import reason
+    from workflows.page import OPEN, StepRecord
     from workflows.runbook import Runbook
+    from workflows.steps import HEARTBEAT
 
-TELL = "notices.send"
+TELL, LOOK, UNWATCHED = "notices.send", "facts.watch", "incidents.unwatched"
 # Who cannot be told within this time reads it on the page.
 TOLD_WITHIN = timedelta(minutes=10)
+# What looks for as long as the incident lasts begins anew after this time.
+LOOKS_FOR = timedelta(hours=12)
+AGAIN = RetryPolicy(maximum_interval=timedelta(seconds=5))
+# Before what was refused for good is asked for again: a person may have granted it meanwhile.
+REFUSED_FOR = timedelta(seconds=30)
+
+Result = TypeVar("Result", bound=Finding)
 
 
 class Incident(Runbook):
@@ -29,11 +47,40 @@ class Incident(Runbook):
     def __init__(self) -> None:
         super().__init__()
         self._changes: list[Change] = []
+        self._read = 0
+        self._from_watch = 0
+        self._memory = Memory()
+        self._asked: dict[str, str] = {}
+        self._eyes: set[asyncio.Task[None]] = set()
         self._telling: list[asyncio.Task[None]] = []
         self._notices = 0
+        self._has_begun = False
         self._t0: datetime | None = None
         self._uncertain = timedelta()
         self._speed = 1.0
+
+    async def begin(
+        self,
+        headline: str,
+        cluster: str,
+        hooks: tuple[Hook, ...] = (),
+        *,
+        place: str = "",
+        where: tuple[str, ...] = (),
+    ) -> None:
+        """As every runbook; and its watch learns of it, whoever has started it. `where` is what it is about."""
+        await super().begin(headline, cluster, hooks, place=place)
+        self._has_begun = True
+        await self.is_about(where)
+        self.looks_on(self._whenever_unwatched())
+
+    async def is_about(self, where: tuple[str, ...]) -> None:
+        """Let the watch know, now and when it starts again, which site or nodes this incident is about."""
+        workflow.upsert_memo({"where": list(where)})
+        open_ = Open(run=workflow.info().workflow_id, key="", kind=workflow.info().workflow_type, where=where)
+        watch = workflow.get_external_workflow_handle(watch_id(self._cluster))
+        with contextlib.suppress(FailureError):  # no watch runs; one that starts finds it by its memo
+            await watch.signal("began", open_)
 
     # --- the clock of the incident -----------------------------------------------------------------------------
 
@@ -58,19 +105,148 @@ class Incident(Runbook):
     # --- what it is told ---------------------------------------------------------------------------------------
 
     @workflow.signal(description="The cluster looks different now: said by its watch")
-    def changed(self, change: Change) -> None:
-        """Kept for whoever waits; margin alarms are on the page at once."""
+    async def changed(self, change: Change) -> None:
+        """Kept for whoever waits; what is worse is on the page at once."""
+        self._from_watch += 1
+        await self._hear(change)
+
+    async def _hear(self, change: Change) -> None:
         self._changes.append(change)
-        said = self.meaning(change.verdict)
-        if said:
-            self._notes.append(said)
-            self.tell_people("changed", change.verdict.sentence, said)
-        self.judged(change.verdict)
+        if not self._over:
+            await self.heed(change)
+            self.judged(change.verdict)
+            self._tell()
+
+    async def heed(self, change: Change) -> None:
+        """What a new verdict means for this incident, at once."""
+
+    async def next_change(self) -> Change:
+        """The newest verdict that has not been read yet, also one that came before anybody waited for it."""
+        await workflow.wait_condition(lambda: len(self._changes) > self._read)
+        self._read = len(self._changes)
+        return self._changes[-1]
+
+    # --- what it looks at by itself ----------------------------------------------------------------------------
+
+    def looks_on(self, work: Coroutine[Any, Any, None]) -> None:
+        """Beside the procedure, until the incident closes: neither a pause nor a parked step stops the eyes."""
+        task = asyncio.create_task(work)
+        self._eyes.add(task)
+        task.add_done_callback(self._eyes.discard)
+
+    async def seen_by(self, title: str, activity: Any, wish: Any, kind: type[Result] | None = None) -> Result:
+        """What a long look has found. It is begun anew whatever it dies of; what was refused is told and asked again.
+
+        `title` is what the line is called, and the UI's name for the activity.
+        """
+        while True:
+            self._activities += 1
+            try:
+                found: Result = await workflow.execute_activity(
+                    activity,
+                    wish,
+                    result_type=kind,
+                    activity_id=f"{self._activities} {title}"[:200],
+                    summary=title[:100],
+                    start_to_close_timeout=LOOKS_FOR,
+                    heartbeat_timeout=HEARTBEAT,
+                    retry_policy=AGAIN,
+                )
+            except ActivityError as error:
+                if is_cancelled_exception(error):
+                    raise asyncio.CancelledError from None
+                word, message = reason(error)
+                self.note_once(f"{title}: {word}: {message}")
+                await asyncio.sleep(REFUSED_FOR.total_seconds())
+            else:
+                return found
+
+    async def _whenever_unwatched(self) -> None:
+        """No watch runs: look at the cluster until one has told something."""
+        while True:
+            heard = self._from_watch
+            await self.seen_by("Waiting for the watch to be gone", UNWATCHED, StockWish(cluster=self._cluster), Finding)
+            self.note_once(f"no watch of {self._cluster} runs: this incident looks for itself")
+            known = ""
+            while self._from_watch == heard:
+                known = await self._looked(known, heard)
+            self._notes.append(f"{self._cluster} is watched again")
+
+    async def _looked(self, known: str, heard: int) -> str:
+        """One look of its own; the key of what was found. It is cut short by the first word of a watch."""
+        looking = workflow.start_activity(
+            LOOK,
+            WatchWish(cluster=self._cluster, memory=self._memory, known=known, urgent=not known),
+            result_type=Seen,
+            summary="until there is something new",
+            start_to_close_timeout=LOOKS_FOR,
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=AGAIN,
+        )
+        try:
+            await workflow.wait_condition(lambda: looking.done() or self._from_watch != heard)
+        finally:
+            if not looking.done():
+                looking.cancel()
+        try:
+            seen: Seen = await looking
+        except ActivityError as error:
+            if is_cancelled_exception(error) and self._from_watch == heard:
+                raise asyncio.CancelledError from None
+            if self._from_watch == heard:
+                await asyncio.sleep(REFUSED_FOR.total_seconds())
+            return known
+        self._memory = seen.memory
+        if seen.new and self._from_watch == heard:
+            await self._hear(Change(verdict=seen.verdict, at=seen.at))
+        return seen.verdict.key if seen.new else known
+
+    def tell(self) -> None:
+        """Show on the page what a part of the procedure has learned."""
         self._tell()
 
-    def meaning(self, verdict: Verdict) -> str:
-        """What a new verdict means for this incident; empty when it is no news."""
-        return f"T+{self.now:.0f} s: the cluster is {verdict.sentence}: {'; '.join(verdict.main.reasons[:2])}"
+    def note_once(self, text: str) -> None:
+        """A remark that stays on the page and in the report."""
+        if text not in self._notes:
+            self._notes.append(text)
+            self._tell()
+
+    # --- what is asked of people -------------------------------------------------------------------------------
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """What a person has to do now, though no step has parked; the newest first."""
+        return tuple(reversed(self._asked.values()))
+
+    def ask(self, about: str, what: str) -> None:
+        """Somebody has to act: said on the first line, in the run list, and once in a notice."""
+        new = about not in self._asked
+        self._asked[about] = what
+        self._tell()
+        if new:
+            self.tell_people("asked", f"Action needed: {self._headline}", what)
+
+    def done_with(self, about: str) -> None:
+        """That is not asked any more."""
+        if self._asked.pop(about, None) is not None:
+            self._tell()
+
+    def explain(self, condition: Condition) -> None:
+        """Lines of the page: what is so, what happens by itself, what to do. Advice is no step and bears no tick."""
+        told, at = advice(condition), self.record.elapsed
+        for said in condition.reasons[:4]:
+            self.record.line("Evidence").end("told", said, at)
+        for unless in condition.unless[:1]:
+            self.record.line("Revised if").end("told", unless, at)
+        self.record.line("Automatic").end("told", told.alone, at)
+        for number, one in enumerate(told.do, start=1):
+            self.record.line(f"Action {number}").end("warned", one, at)
+        if told.never:
+            self.record.line("Do not").end("warned", told.never, at)
+
+    def under_way(self) -> list[StepRecord]:
+        """Everything that is waited for: an older section may wait while a newer one goes on."""
+        return [step for section in self.record.sections for step in section.steps if step.state in OPEN]
 
     # --- whom it tells -----------------------------------------------------------------------------------------
 
@@ -104,14 +280,19 @@ class Incident(Runbook):
             self._notes.append(f"notice {notice.occasion} was not delivered: {word}: {message}")
 
     async def _close(self, state: str) -> None:
-        """Whatever the end: people are told, and so is the watch."""
-        title = f"{self._headline}: {state}"
-        self.tell_people("closed", title, f"T+{self.now:.0f} s. {self.closing}")
-        await asyncio.gather(*self._telling, return_exceptions=True)
-        watch = workflow.get_external_workflow_handle(watch_id(self._cluster))
-        with contextlib.suppress(FailureError):  # nobody watches: the incident was opened by hand
-            await watch.signal("closed", workflow.info().workflow_id)
+        """Whatever the end: the next incident may begin at once, the watch knows, and people are told."""
+        for eye in tuple(self._eyes):
+            eye.cancel()
+        await asyncio.gather(*self._eyes, return_exceptions=True)
         await super()._close(state)
+        if not self._has_begun:  # another run has its claim: nothing has begun and nothing is over
+            return
+        watch = workflow.get_external_workflow_handle(watch_id(self._cluster))
+        with contextlib.suppress(FailureError):  # no watch runs
+            await watch.signal("closed", workflow.info().workflow_id)
+        self.tell_people("closed", f"{self._headline}: {state}", f"T+{self.now:.0f} s. {self.closing}")
+        await asyncio.gather(*self._telling, return_exceptions=True)
+        self._tell()
 
     @property
     def closing(self) -> str:

@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
         RestoreWish,
         Taking,
     )
+    from cluster.plan import Mark
     from cluster.units import counted, shortly
     from workflows import attributes
     from workflows.failures import reason
@@ -112,7 +113,8 @@ class ClusterLedger:
         said = f"{counted(len(back), 'switch is', 'switches are')} as before" if held else "nothing was turned off"
         if outstanding:
             said += f", {len(outstanding)} outstanding: " + shortly((f"{k}: {v}" for k, v in outstanding.items()), 3)
-        return GivenBack(finding=said, changed=bool(back), restored=back, outstanding=outstanding)
+        mark: Mark = "warned" if outstanding else "done" if held else "unneeded"
+        return GivenBack(finding=said, mark=mark, changed=bool(back), restored=back, outstanding=outstanding)
 
     @workflow.update(description="Homes of guests, or guests that are at home again")
     async def record(self, asked: Recording) -> BookFinding:

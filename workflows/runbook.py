@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.claim import Held, address, claimed, released
     from workflows.failures import reason
     from workflows.operator import Answer
-    from workflows.page import Section, Sheet, render
+    from workflows.page import Section, Sheet, StepRecord, render
     from workflows.plans import differences
     from workflows.record import Line
     from workflows.steps import Failing, Given, Withheld
@@ -59,27 +59,17 @@ class Runbook(Together):
 
     # --- what a procedure is written in ------------------------------------------------------------------------
 
-    async def begin(
-        self,
-        headline: str,
-        cluster: str,
-        hooks: tuple[Hook, ...] = (),
-        *,
-        mode: Mode = Mode.PLAN,
-        site: str = "",
-    ) -> None:
+    async def begin(self, headline: str, cluster: str, hooks: tuple[Hook, ...] = (), *, place: str = "") -> None:
         """Name the run on its page and in the run list, and make sure that it is the only one of its kind.
 
-        `hooks` are called around the steps from now on. One that changes something (`mode`) waits while an incident is
-        open. ApplicationError when another run does this procedure on this cluster, or one that excludes it.
+        `hooks` are called around the steps from now on. `place`: of its kind at that site. ApplicationError when
+        another run does this procedure on this cluster.
         """
-        self._headline, self._subject = headline, f"{self.about.name}/{cluster}"
+        self._headline, self._subject = headline, "/".join(filter(None, (self.about.name, cluster, place)))
         workflow.upsert_search_attributes([attributes.CLUSTER.value_set(cluster)])
         self._tell()
         self._held = await claimed(self._subject, headline)
         self._begun = True
-        if mode is Mode.APPLY:
-            await self.clear(site=site, enters=True)
         await self._use_hooks(hooks)
 
     def section(self, title: str, *, rehearsal: bool = False, folds: bool = True) -> Section:
@@ -88,6 +78,20 @@ class Runbook(Together):
         Later it shrinks to one line, unless every line of it matters to the end (`folds` off).
         """
         return self.record.section(title, rehearsal=rehearsal, folds=folds)
+
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """What a person has to do now, though no step has parked."""
+        return tuple(self._alarms.values())
+
+    @property
+    def idle(self) -> str:
+        """What the run does while no step is under way."""
+        return "waiting for the next step"
+
+    def under_way(self) -> list[StepRecord]:
+        """The lines that tell what the run does now."""
+        return self.record.under_way()
 
     @property
     def closing(self) -> str:
@@ -261,9 +265,8 @@ class Runbook(Together):
     async def _failed(self, error: BaseException) -> None:
         """It lands as an aborted one does; then it fails with its cause."""
         word, self._cause = _cause(error)
-        if not self._begun or not workflow.patched(
-            "every-end-lands"
-        ):  # refused before anything could have been changed
+        # refused before anything could have been changed
+        if not self._begun or not workflow.patched("every-end-lands"):
             self._left = "Nothing was changed."
             await self._close("failed")
             raise error
@@ -357,10 +360,15 @@ class Runbook(Together):
         paused = self._paused.signed if self._paused else ""
         if (gate := self._asking) is not None and not questions and not self._alarms and self._paused is None:
             return f"Waits for people: {gate.terms.title}: {gate.missing}."
-        now = going_on(self._condition(), self.record.under_way(), questions, changing=self._changing, paused=paused)
-        if not self._alarms:
-            return now
-        return " ".join([*self._alarms.values(), now if questions else ""]).strip()
+        return going_on(
+            self._condition(),
+            self.under_way(),
+            questions,
+            changing=self._changing,
+            paused=paused,
+            asks=self.asks,
+            idle=self.idle,
+        )
 
     def _links(self) -> tuple[tuple[str, str], ...]:
         """Where to look and what to do next. A step that is tried again shows attempt and next try in the first."""
@@ -385,7 +393,7 @@ class Runbook(Together):
     def _condition(self) -> str:
         if self._ending:
             return "aborting"
-        if self._asking is not None or self._alarms or any(parked.answer is None for parked in self._parked):
+        if self._asking is not None or self.asks or any(parked.answer is None for parked in self._parked):
             return "attention"
         return "paused" if self._paused is not None else "running"
 

@@ -71,7 +71,7 @@ class Steps(Operated):
     @property
     def _cluster(self) -> str:
         """The cluster of the subject."""
-        return self._subject.partition("/")[2]
+        return self._subject.partition("/")[2].partition("/")[0]
 
     def _stop_if_asked(self) -> None:
         if self._stopping:
@@ -254,7 +254,7 @@ class Steps(Operated):
             if self._paused is None:
                 return
 
-    async def ask(
+    async def learn(
         self,
         activity: Callable[[Any, Any], Any] | str,
         wish: Any,

@@ -45,6 +45,11 @@ class Together(Gated):
 
     # --- what a procedure is written in ------------------------------------------------------------------------
 
+    async def enter(self, mode: Mode, site: str = "") -> None:
+        """Say that this run is at work, in mode `apply`; then as `clear`."""
+        if mode is Mode.APPLY:
+            await self.clear(site=site, enters=True)
+
     async def clear(self, *, site: str = "", enters: bool = False) -> None:
         """Wait while an incident is open that this run does not serve. ApplicationError when it may not run at all."""
         if workflow.info().workflow_type in INCIDENTS or not workflow.patched("together"):
@@ -96,7 +101,7 @@ class Together(Gated):
         while True:
             wish = TogetherWish(cluster=self._cluster, known=known)
             try:
-                found = await self.ask(
+                found = await self.learn(
                     LOOK, wish, result=TogetherFinding, within=WATCHED_WITHIN, attempt=WATCHED_WITHIN
                 )
             except ActivityError as error:
@@ -116,7 +121,7 @@ class Together(Gated):
         if decision == "approve" and self._asking is not None and workflow.patched("together-at-a-yes"):
             try:
                 wish = TogetherWish(cluster=self._cluster)
-                found = await self.ask(LOOK, wish, result=TogetherFinding, within=ASKED_WITHIN)
+                found = await self.learn(LOOK, wish, result=TogetherFinding, within=ASKED_WITHIN)
                 why = found.holds
             except ActivityError as error:
                 why = "not known whether an incident is open: {}: {}".format(*reason(error))
@@ -132,7 +137,7 @@ class Together(Gated):
         within = ENTERED_WITHIN if wish.known is None else WATCHED_WITHIN
         while True:
             try:
-                found: TogetherFinding = await self.ask(
+                found: TogetherFinding = await self.learn(
                     LOOK, wish, result=TogetherFinding, within=within, attempt=within
                 )
             except ActivityError as error:

@@ -1,29 +1,32 @@
 """ClusterWatch: one entity per cluster that looks by itself, takes hints, and opens one incident per epoch.
 
 The looking is one long activity that returns only when there is something new, so the history does not grow while
-nothing happens. Events are hints: they make it look at once, and facts decide. The epoch of an incident begins with
-the first look that was not as usual and ends when the cluster is healthy again.
+nothing happens. Events are hints: they make it look at once, and facts decide. What a look knows is never dropped,
+however it ends.
+
+It is about levels: after each verdict, and whenever an incident has ended, the verdict that stands is compared with
+the incidents that are open, and what is missing is opened. Incidents that others have opened are taken over; one that
+was terminated is noticed, people are told, and it is opened again while its cause stands.
 """
 
 import asyncio
 import contextlib
 from datetime import datetime, timedelta
-from typing import Any
 
+from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError, WorkflowAlreadyStartedError
-from temporalio.workflow import ActivityCancellationType, ChildWorkflowHandle, ParentClosePolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import TimeoutError as LookTimeout
+from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from cluster.events import Event, EventBatch
-    from cluster.facts import Memory
+    from cluster.memory import Memory
     from cluster.watching import (
-        SITE_GONE,
         Awaited,
-        Change,
+        Beat,
         Open,
-        Opening,
         Reach,
         Seen,
         WatchRequest,
@@ -32,6 +35,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows import attributes
     from workflows.failures import reason
+    from workflows.open_incidents import OpenIncidents
     from workflows.steps import HEARTBEAT
     from workflows.watch_page import WatchSheet, render_watch
 
@@ -53,10 +57,12 @@ def _is_long() -> bool:
     return info.is_continue_as_new_suggested() or info.get_current_history_length() > LONG
 
 
-def _unread(looking: "asyncio.Task[Seen]") -> None:
-    """How a look ends that was cut short is of no interest, and nothing for the worker's log."""
-    if not looking.cancelled():
-        looking.exception()
+def _remembered(error: ActivityError) -> Memory | None:
+    """What a look that died had told with its last beat."""
+    told = error.cause.last_heartbeat_details[:1] if isinstance(error.cause, LookTimeout) else ()
+    with contextlib.suppress(ValidationError):
+        return Beat.model_validate(told[0]).memory if told else None
+    return None
 
 
 @workflow.defn(name="ClusterWatch")
@@ -66,13 +72,12 @@ class ClusterWatch:
     def __init__(self) -> None:
         self._request = WatchRequest()
         self._seen: Seen | None = None
-        self._open: Open | None = None
-        self._hinted = False
+        self._memory = Memory()
+        self._incidents = OpenIncidents(self._judge_anew)
+        self._hinted = self._anew = self._stopped = self._urgent = False
         self._latest: list[Event] = []
         self._ids: list[str] = []
         self._received = 0
-        self._stopped = False
-        self._urgent = False
         self._nudged: datetime | None = None
         self._trouble = ""
         self._following: asyncio.Task[None] | None = None
@@ -81,9 +86,11 @@ class ClusterWatch:
     async def run(self, request: WatchRequest | None = None) -> None:
         """Until somebody stops it."""
         self._take_over(request or WatchRequest())
+        await self._incidents.take_stock(self._request.cluster)
+        self._following = asyncio.create_task(self._incidents.follow(self._tell))
         while not self._stopped:
             seen = await self._looked()
-            if seen is not None and seen.new:
+            if seen is not None:
                 await self._learn(seen)
             self._tell()
             if not self._stopped and _is_long():
@@ -102,11 +109,19 @@ class ClusterWatch:
         self._hinted = self._hinted or (bool(fresh) and not covered)
         self._latest = (self._latest + fresh)[-SHOWN_EVENTS:]
 
+    @workflow.signal(description="An incident has begun, whoever has started it")
+    async def began(self, incident: Open) -> None:
+        """Said by the incident itself; one that is taken over is told how things stand."""
+        await self._incidents.adopt(incident)
+        self._tell()
+
     @workflow.signal(description="An incident has come to its end")
     def closed(self, run: str) -> None:
         """Said by the incident itself."""
-        if self._open is not None and self._open.run == run:
-            self._open = None
+        self._incidents.closed(run)
+
+    def _judge_anew(self) -> None:
+        self._anew = True
 
     @workflow.update(description="Stop watching; start it again with `quorate watch`")
     def stop(self) -> str:
@@ -116,14 +131,16 @@ class ClusterWatch:
 
     @workflow.query(description="What it knows now")
     def state(self) -> WatchState:
-        """Verdict, memory, open incident."""
+        """Verdict, memory, open incidents."""
         seen = self._seen
         return WatchState(
             cluster=self._cluster,
             verdict=seen.verdict if seen else None,
-            at=seen.at if seen else None,
-            memory=seen.memory if seen else Memory(),
-            open=self._open,
+            at=(seen.looked_at or seen.at) if seen else None,
+            memory=self._memory,
+            open=self._incidents.gravest,
+            incidents=self._incidents.open,
+            remark=self._incidents.remark,
             received=self._received,
             trouble=self._trouble,
         )
@@ -135,10 +152,11 @@ class ClusterWatch:
             WatchSheet(
                 cluster=self._cluster,
                 seen=self._seen,
-                open=self._open.run if self._open else None,
+                open=tuple(one.run for one in self._incidents.open),
                 events=tuple(self._latest),
                 received=self._received,
                 trouble=self._trouble,
+                remark=self._incidents.remark,
                 namespace=workflow.info().namespace,
             )
         )
@@ -146,60 +164,68 @@ class ClusterWatch:
     # --- looking -----------------------------------------------------------------------------------------------
 
     async def _looked(self) -> Seen | None:
-        """What the next look found; None when it was cut short by a hint."""
+        """What the next look found; None when it was cut short, by a hint or by the end of an incident."""
+        looking = self._look()
+        self._tell()
+        await workflow.wait_condition(
+            lambda: looking.done() or self._stopped or self._hinted or self._anew or _is_long()
+        )
+        if cut := not looking.done():
+            looking.cancel()
+            if self._hinted:
+                self._hinted, self._nudged, self._urgent = False, workflow.now(), True
+        try:
+            seen: Seen = await looking
+        except ActivityError as error:
+            self._memory = self._memory.merge(_remembered(error) or self._memory)
+            if not cut:
+                await self._failed(error)
+            return None
+        self._trouble, self._memory = "", self._memory.merge(seen.memory)
+        return seen
+
+    def _look(self) -> workflow.ActivityHandle[Seen]:
+        """Begin to look. What stands is told anew when an incident has ended: what was told last may be older."""
         wish = WatchWish(
             cluster=self._request.cluster,
-            memory=self._seen.memory if self._seen else Memory(),
-            known=self._seen.verdict.key if self._seen else "",
-            urgent=self._urgent,
+            memory=self._memory,
+            known=self._seen.verdict.key if self._seen and not self._anew else "",
+            urgent=self._urgent or self._anew,
         )
-        self._urgent = False
-        looking = workflow.start_activity(
+        self._urgent = self._anew = False
+        return workflow.start_activity(
             LOOK,
             wish,
             result_type=Seen,
             summary="until there is something new",
             start_to_close_timeout=wish.until + timedelta(minutes=1),
             heartbeat_timeout=HEARTBEAT,
-            retry_policy=RetryPolicy(
-                initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=5)
-            ),
-            cancellation_type=ActivityCancellationType.TRY_CANCEL,
+            retry_policy=AGAIN,
+            # what it knows comes with its end, also when it is cut short
+            cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
         )
+
+    async def _failed(self, error: ActivityError) -> None:
+        word, message = reason(error)
+        self._trouble = f"{word}: {message}"
+        if word == "NotFound":
+            raise ApplicationError(message, type=word, non_retryable=True) from error
         self._tell()
-        await workflow.wait_condition(lambda: looking.done() or self._stopped or self._hinted or _is_long())
-        if not looking.done():
-            looking.cancel()
-            looking.add_done_callback(_unread)
-            if self._hinted:
-                self._hinted, self._nudged, self._urgent = False, workflow.now(), True
-            return None
-        try:
-            seen: Seen = await looking
-        except ActivityError as error:
-            word, message = reason(error)
-            self._trouble = f"{word}: {message}"
-            if word == "NotFound":
-                raise ApplicationError(message, type=word, non_retryable=True) from error
-            self._tell()
-            await asyncio.sleep(5)
-            return None
-        self._trouble = ""
-        return seen
+        await asyncio.sleep(5)
 
     async def _learn(self, seen: Seen) -> None:
-        """A new verdict: show it, tell the open incident, open one where none is."""
+        """Show what was seen. A new verdict is told to the open incidents, and what is missing is opened."""
+        if not seen.new:
+            # cut short or at the end of its time: the same verdict, with newer reasons, unless it is still ripening
+            if self._seen is not None and seen.verdict.key == self._seen.verdict.key:
+                self._seen = seen
+            return
         seen = await self._asked_there(seen)
         self._seen = seen
         workflow.upsert_search_attributes(
             [attributes.VERDICT.value_set(seen.verdict.kind), attributes.CLUSTER.value_set(seen.cluster)]
         )
-        verdict = seen.verdict
-        if self._open is not None:
-            await self._told(self._open, Change(verdict=verdict, at=seen.at))
-        graver = verdict.kind in SITE_GONE and (self._open is None or self._open.kind != "SiteLoss")
-        if graver or (self._open is None and verdict.kind != "healthy"):
-            await self._opened(seen)
+        await self._incidents.learn(seen)
 
     async def _asked_there(self, seen: Seen) -> Seen:
         """A worker that stands at a dark site is asked too, and not waited for: what it reaches is alive."""
@@ -225,41 +251,6 @@ class ClusterWatch:
         isolated = main.model_copy(update={"kind": "site-isolated", "reasons": (*main.reasons, alive)})
         return seen.model_copy(update={"verdict": seen.verdict.model_copy(update={"main": isolated})})
 
-    async def _told(self, open_: Open, change: Change) -> None:
-        try:
-            await workflow.get_external_workflow_handle(open_.run).signal("changed", change)
-        except ApplicationError:
-            self._open = None  # it has ended without a word: terminated
-
-    async def _opened(self, seen: Seen) -> None:
-        """One incident per epoch: its id says cluster, place and the first sign."""
-        gone = seen.verdict.kind in SITE_GONE
-        since = seen.odd_since or seen.at
-        epoch = since.strftime("%Y%m%dT%H%M%SZ")
-        kind = "SiteLoss" if gone else "ClusterIncident"
-        place = f"site-loss/{seen.cluster}/{seen.verdict.main.where[0]}" if gone else f"incident/{seen.cluster}"
-        run = f"{place}/{epoch}"
-        opening = Opening(verdict=seen.verdict, memory=seen.memory, at=seen.at, odd_since=since)
-        mode = "apply" if seen.policy == "act" else "plan"
-        request = {"cluster": seen.cluster, "mode": mode, "opening": opening.model_dump(mode="json")}
-        with contextlib.suppress(WorkflowAlreadyStartedError):  # opened by this watch's earlier life
-            child = await workflow.start_child_workflow(
-                kind,
-                request,
-                id=run,
-                parent_close_policy=ParentClosePolicy.ABANDON,
-                static_summary=seen.verdict.sentence[:100],
-                static_details="; ".join(seen.verdict.main.reasons)[:1000],
-            )
-            self._following = asyncio.create_task(self._followed(child, run))
-        self._open = Open(run=run, key=seen.verdict.key, kind=kind)
-
-    async def _followed(self, child: ChildWorkflowHandle[Any, Any], run: str) -> None:
-        """Whatever its end: it is not open any more."""
-        with contextlib.suppress(FailureError):
-            await child
-        self.closed(run)
-
     # --- what it shows and hands over --------------------------------------------------------------------------
 
     @property
@@ -267,9 +258,10 @@ class ClusterWatch:
         return self._seen.cluster if self._seen else self._request.cluster or "?"
 
     def _take_over(self, request: WatchRequest) -> None:
-        self._request, self._seen, self._open = request, request.seen, request.open
+        self._request, self._seen, self._memory = request, request.seen, request.memory
+        self._incidents.take_over(request)
         # a signal may have been taken before the first line of this run
-        self._hinted = self._hinted or request.hinted
+        self._hinted, self._anew = self._hinted or request.hinted, self._anew or request.anew
         self._urgent, self._nudged = request.urgent, request.nudged
         self._ids = [*request.ids, *self._ids][-KNOWN_IDS:]
         self._received += request.received
@@ -278,8 +270,11 @@ class ClusterWatch:
         return WatchRequest(
             cluster=self._request.cluster,
             seen=self._seen,
-            open=self._open,
+            memory=self._memory,
+            incidents=self._incidents.open,
+            epochs=self._incidents.epochs,
             hinted=self._hinted,
+            anew=self._anew,
             urgent=self._urgent,
             nudged=self._nudged,
             ids=tuple(self._ids),

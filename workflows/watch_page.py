@@ -16,10 +16,11 @@ class WatchSheet(BaseModel):
 
     cluster: str
     seen: Seen | None
-    open: str | None
+    open: tuple[str, ...]
     events: tuple[Event, ...]
     received: int
     trouble: str
+    remark: str
     namespace: str
 
 
@@ -29,8 +30,10 @@ def render_watch(sheet: WatchSheet) -> str:
     lines = [f"### Watch of {safe(sheet.cluster)}", "", f"**{safe(_now(sheet), 400)}**", ""]
     if sheet.trouble:
         lines += [f"The last look failed: {safe(sheet.trouble)}. It looks again.", ""]
-    if sheet.open:
-        lines += [f"Open incident: [{sheet.open}]({here}/{quote(sheet.open, safe='')})", ""]
+    for run in sheet.open:
+        lines += [f"Open incident: [{run}]({here}/{quote(run, safe='')})", ""]
+    if sheet.remark:
+        lines += [f"{safe(sheet.remark)}.", ""]
     if sheet.seen is not None:
         verdict = sheet.seen.verdict
         for condition in (verdict.main, *verdict.also):
@@ -49,7 +52,7 @@ def _now(sheet: WatchSheet) -> str:
         return "Looks for the first time."
     verdict, since = sheet.seen.verdict, sheet.seen.memory.steady
     when = f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
-    asked = " Nothing is asked of you." if verdict.kind == "healthy" else ""
+    asked = " No action needed." if verdict.kind == "healthy" else ""
     only = " It only observes." if sheet.seen.policy == "observe" else ""
     return f"{verdict.sentence.capitalize()}{when}.{asked}{only}"
 

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import requests
 from proxmoxer.backends import https
 from proxmoxer.core import ProxmoxResource
+from urllib3.exceptions import LocationParseError
 
 from activities.clients.answers import excerpt, json_object, pause
 from activities.clients.secrets import Secrets
@@ -26,6 +27,20 @@ CONNECT_TIMEOUT = 5.0
 _CONFLICT = ("already defined", "already exists", "already running")
 _ABSENT = ("does not exist", "no such", "not found")
 _BUSY = ("got lock request timeout", "is locked", "got timeout", "no quorum")
+# The node's own part of the cluster file system is dead, hung or not mounted: this node cannot tell, another one can.
+_BLIND = (
+    "ipcc_send_rec",
+    "transport endpoint is not connected",
+    "software caused connection abort",
+    "connection refused",
+    "connection reset by peer",
+    "broken pipe",
+    "start worker failed",
+    "unable to load access control list",
+    "cluster not ready",
+    "pmxcfs",
+)
+_CLUSTER_FILES = "/etc/pve/"
 
 
 def refusal(status: int, reason: str, fields: dict[str, Any], again_in: timedelta | None = None) -> Word:
@@ -43,6 +58,10 @@ def refusal(status: int, reason: str, fields: dict[str, Any], again_in: timedelt
     lower = reason.lower()
     if any(word in lower for word in _BUSY):
         return NotYet(text)
+    if any(word in lower for word in _BLIND) or (_CLUSTER_FILES in lower and "input/output error" in lower):
+        return Unreachable(f"{text}; look at pve-cluster on that node")
+    if _CLUSTER_FILES in lower and "permission denied" in lower:
+        return NotYet(text)  # the cluster's files cannot be written without quorum
     if any(word in lower for word in _CONFLICT):
         return Conflict(text)
     if any(word in lower for word in _ABSENT):
@@ -104,7 +123,14 @@ class PveApi:
 
     def _write(self, verb: str, path: str, parameters: dict[str, Any]) -> Any:
         self.get("version")  # settles which node answers; the write itself must not wander
-        return self._send(self._answering, verb, path, parameters)
+        node = self._answering
+        try:
+            return self._send(node, verb, path, parameters)
+        except Unreachable:
+            # the next attempt begins at another node: one that tells its version may be able to do nothing else
+            names = [one.name for one in self._inventory.nodes]
+            self._answering = names[(names.index(node) + 1) % len(names)]
+            raise
 
     def _nodes(self) -> list[str]:
         names = [node.name for node in self._inventory.nodes]
@@ -132,6 +158,7 @@ class PveApi:
 
     def _send(self, node: str, verb: str, path: str, parameters: dict[str, Any]) -> Any:
         """One call: the one place where silence is met."""
+        address = f"{self._inventory.node(node).address}:{self._inventory.api.port}"
         try:
             answer = getattr(self._session(node)(path), verb)(**parameters)
         except requests.exceptions.SSLError as error:
@@ -139,8 +166,15 @@ class PveApi:
                 f"{node}: its certificate is not signed by {self._inventory.api.ca or 'a known CA'} ({_plain(error)}); "
                 "put the cluster's own CA into api.ca: /etc/pve/pve-root-ca.pem of any node"
             ) from None
+        except requests.exceptions.InvalidHeader:
+            # its message would show the secret
+            raise Unauthorized(f"{node}: the secret that api.token refers to cannot stand in a header") from None
+        except (ValueError, LocationParseError) as error:
+            # an URL cannot be made of it, which requests tells as an error of its own or lets through
+            raise Rejected(
+                f"{node} at {address}: that is no address ({_plain(error)}); correct it in the inventory"
+            ) from None
         except requests.exceptions.RequestException as error:
-            address = f"{self._inventory.node(node).address}:{self._inventory.api.port}"
             raise Unreachable(f"{node} at {address} does not answer: {_plain(error)}") from None
         self._answering = node
         return answer

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.disks import EXTENT, Disk, ScsiPath, VolumeGroup
+from lab.disks import EXTENT, Disk, LocalMap, ScsiPath, VolumeGroup, letters
 from lab.hosts.shell import Call, Output, Registry
 
 STORAGE = Registry()
@@ -39,14 +39,19 @@ def maps(call: Call) -> list[Map]:
 
 
 def device(call: Call, path: str) -> Disk | None:
-    """The disk behind /dev/mapper/WWID, if that device exists on the node."""
-    found = (one.disk for one in maps(call) if one.paths)
-    return next((disk for disk in found if f"/dev/mapper/{disk.wwid}" == path), None)
+    """The disk behind /dev/mapper/NAME, or one of udev's other names for it, if that device exists on the node."""
+    return next((one.disk for one in maps(call) if one.paths and path in _names(call, one.disk)), None)
+
+
+def _names(call: Call, disk: Disk) -> tuple[str, ...]:
+    by_id = "/dev/disk/by-id"
+    name = call.host.map_name(disk.wwid)
+    return f"/dev/mapper/{name}", f"{by_id}/dm-uuid-mpath-{disk.wwid}", f"{by_id}/wwn-0x{disk.wwid[1:]}"
 
 
 @STORAGE.program("multipath")
 async def multipath(call: Call) -> Output:
-    """`multipath -ll [WWID]`, `-a WWID`, `-r`."""
+    """`multipath -ll [WWID|NAME]`, `-a WWID`, `-r`."""
     if call.has("-a"):
         wwid = call.option("-a") or ""
         if wwid not in call.host.wwids:
@@ -55,33 +60,63 @@ async def multipath(call: Call) -> Output:
         return Output(f"wwid '{wwid}' added\n")
     if call.has("-ll"):
         wanted = [word for word in call.words if not word.startswith("-")]
-        shown = [one for one in maps(call) if not wanted or one.disk.wwid in wanted]
-        return Output("".join(_topology(call, number, one) for number, one in enumerate(shown)))
+        return Output("".join(text for names, text in _topologies(call) if not wanted or names & set(wanted)))
     return Output()
 
 
-def _topology(call: Call, number: int, one: Map) -> str:
-    """The groups in the order of their priority; a group without a working path has priority 0 and comes last."""
+def _topologies(call: Call) -> list[tuple[set[str], str]]:
+    """Each map with the names by which it can be asked for; a node's own maps have the first numbers."""
+    local, shared = call.host.local_maps, maps(call)
+    texts = [(one.wwid, _local_topology(one, number)) for number, one in enumerate(local)]
+    disks = len(local)
+    for found in shared:
+        texts.append((found.disk.wwid, _topology(call, found, disks)))
+        disks += len(found.paths) + len(found.failed)
+    return [_headed(call, number, wwid, text) for number, (wwid, text) in enumerate(texts)]
+
+
+def _headed(call: Call, number: int, wwid: str, text: str) -> tuple[set[str], str]:
+    name, device = call.host.map_name(wwid), f"dm-{number}"
+    return {name, wwid, device}, f"{name} ({wwid}) {device} {text}" if name != wwid else f"{wwid} {device} {text}"
+
+
+def _local_topology(one: LocalMap, number: int) -> str:
+    return (
+        f"{one.vendor}\nsize={_short(one.size)} features='0' hwhandler='0' wp=rw\n"
+        "`-+- policy='service-time 0' prio=1 status=active\n"
+        f"  `- 0:0:{number}:0  sd{letters(number)} {_minor(number)} active ready running\n"
+    )
+
+
+def _minor(number: int) -> str:
+    """The block device's numbers: sixteen disks to a major, the first of which is 8 and the second 65."""
+    major = 8 if number < 16 else 64 + number // 16
+    return f"{major}:{number % 16 * 16}".ljust(5)
+
+
+def _topology(call: Call, one: Map, first: int) -> str:
+    """The groups in the order of their priority; a group without a working path has priority 0 and comes last.
+
+    Block devices are counted over all maps of the node, from `first` on.
+    """
     sessions, disk = call.host.sessions, one.disk
     by_session = sorted([*one.paths, *one.failed], key=lambda path: sessions[path.array, path.portal])
-    letters = {path: chr(ord("a") + index) for index, path in enumerate(by_session)}
+    numbers = {path: first + index for index, path in enumerate(by_session)}
     both = [(prio, [p for p in by_session if p.optimized == (prio == 50)]) for prio in (50, 10)]
     groups = [(prio if any(p in one.paths for p in members) else 0, members) for prio, members in both if members]
     groups.sort(key=lambda group: -group[0])
     well = "active ready  running" if one.failed else "active ready running"  # columns are as wide as their widest word
-    text = f"{disk.wwid} dm-{number} PURE,FlashArray\n"
-    text += f"size={_short(disk.size)} features='0' hwhandler='1 alua' wp=rw\n"
+    text = f"PURE,FlashArray\nsize={_short(disk.size)} features='0' hwhandler='1 alua' wp=rw\n"
     for index, (prio, members) in enumerate(groups):
         last_group = index == len(groups) - 1
         state = "active" if index == 0 and prio else "enabled"
         text += f"{'`' if last_group else '|'}-+- policy='service-time 0' prio={prio} status={state}\n"
         for place, path in enumerate(members):
             host = sessions[path.array, path.portal] - 1
-            block = ord(letters[path]) - ord("a")
-            minor = f"8:{block * 16}".ljust(5)
             branch = "`-" if place == len(members) - 1 else "|-"
             text += (
-                f"{' ' if last_group else '|'} {branch} {host}:0:0:{path.lun} sd{letters[path]} {minor} "
+                f"{' ' if last_group else '|'} {branch} {host}:0:0:{path.lun} "
+                f"sd{letters(numbers[path])} {_minor(numbers[path])} "
                 f"{well if path in one.paths else 'failed faulty offline'}\n"
             )
     return text
@@ -145,7 +180,7 @@ async def vgcreate(call: Call) -> Output:
 def _groups(call: Call) -> list[tuple[VolumeGroup, str]]:
     """The volume groups of a node with their devices: on the multipath maps, and on disks of its own."""
     disks = [one.disk for one in maps(call) if one.paths]
-    shared = [(disk.vg, f"/dev/mapper/{disk.wwid}") for disk in disks if disk.vg is not None]
+    shared = [(disk.vg, _names(call, disk)[0]) for disk in disks if disk.vg is not None]
     seen = [(group, device) for group, device in shared if group.name not in call.host.hidden_groups]
     return [*seen, *((group, path) for path, group in call.host.local_groups.items())]
 

@@ -16,31 +16,10 @@ from lab.proxmox.acl import Acl, Privileges
 from lab.proxmox.errors import PveError, WireError, denied
 from lab.proxmox.roles import ALL
 
-__all__ = ["ENGINE_PRIVILEGES", "ROOT", "Access", "Identity", "Pool", "Privileges", "Token", "User"]
+__all__ = ["ROOT", "Access", "Identity", "Pool", "Privileges", "Token", "User"]
 
 # A ticket is good for two hours (reference: proxmox-api §1).
 TICKET_LIFE = 7200
-
-_OBSERVE = ("Sys.Audit", "Sys.Syslog", "VM.Audit", "VM.GuestAgent.Audit", "Datastore.Audit", "Mapping.Audit")
-_OBSERVE_MORE = ("SDN.Audit", "Pool.Audit")
-_GUEST = ("VM.PowerMgmt", "VM.Migrate", "VM.Allocate", "VM.Clone", "VM.Audit", "VM.GuestAgent.Audit")
-_GUEST_CONFIG = ("VM.Config.CPU", "VM.Config.Memory", "VM.Config.Network", "VM.Config.Options")
-_STORAGE = ("Datastore.Allocate", "Datastore.AllocateSpace", "Datastore.Audit")
-
-# The union of the suggested roles, RunbookSetup included (reference: proxmox-api §8). Guests and storages are granted
-# one level up, because their ids are the inventory's; the reading rights stand there again, because a deeper path
-# replaces the grant on "/".
-ENGINE_PRIVILEGES: dict[str, dict[str, bool]] = {
-    "/": {
-        **dict.fromkeys((*_OBSERVE, *_OBSERVE_MORE), True),
-        "Sys.Console": False,
-        "Sys.AccessNetwork": False,
-    },
-    "/vms": dict.fromkeys((*_GUEST, *_GUEST_CONFIG), True),
-    "/storage": dict.fromkeys(_STORAGE, True),
-    "/sdn/zones/localnetwork": {"SDN.Use": True, "SDN.Audit": True},
-    "/mapping/notifications": {"Mapping.Modify": True, "Mapping.Audit": True},
-}
 
 # Paths that `/access/permissions` always speaks about.
 _COMMON_PATHS = ("/", "/access", "/nodes", "/pool", "/sdn", "/storage", "/vms", "/mapping")
@@ -123,6 +102,11 @@ class Access:
     def drop_privilege(self, token_id: str, privilege: str, path: str | None = None) -> None:
         """Take one privilege from a token, on one granted path or on all."""
         self.acl.without("token", token_id, privilege, path)
+
+    def add_privilege(self, token_id: str, privilege: str, path: str) -> None:
+        """Give a token, and its user, one privilege more on a path; what stands there already stays."""
+        for kind, who in (("user", token_id.partition("!")[0]), ("token", token_id)):
+            self.acl.add(kind, who, privilege, path)
 
     def by_token(self, credential: str) -> Identity:
         """The identity behind ``USER@REALM!ID=SECRET``.

@@ -46,6 +46,27 @@ class Acl:
                     role = self._role(left, entry.path, propagate=propagate)
                     self.entries[Entry(entry.path, kind, who, role)] = propagate
 
+    def add(self, kind: str, who: str, privilege: str, path: str) -> None:
+        """Give one privilege more on one path, as far down as the others there reach."""
+        here = {entry: reaches for entry, reaches in self.entries.items() if self._is(entry, kind, who, path)}
+        entry = next((entry for entry, reaches in here.items() if reaches), None)
+        held = self.roles[entry.role] if entry else frozenset[str]()
+        if entry:
+            del self.entries[entry]
+        self.entries[Entry(path, kind, who, self._role(held | {privilege}, path, propagate=True))] = True
+
+    def holding(self, kind: str, who: str, privilege: str) -> list[str]:
+        """The paths on which somebody was given that privilege."""
+        return [
+            entry.path
+            for entry in self.entries
+            if self._is(entry, kind, who, entry.path) and privilege in self.roles[entry.role]
+        ]
+
+    @staticmethod
+    def _is(entry: Entry, kind: str, who: str, path: str) -> bool:
+        return (entry.kind, entry.who, entry.path) == (kind, who, path)
+
     def forget(self, kind: str, who: str) -> None:
         """Everything that somebody had."""
         for entry in [entry for entry in self.entries if (entry.kind, entry.who) == (kind, who)]:

@@ -8,6 +8,7 @@ from lab.proxmox.access import Identity
 from lab.proxmox.acl import Entry
 from lab.proxmox.calls import Call, Routes
 from lab.proxmox.errors import PveError, rejected
+from lab.proxmox.permissions import may_grant
 from lab.proxmox.roles import ALL, BUILT_IN
 from lab.proxmox.users import REALMS
 
@@ -133,7 +134,7 @@ async def entries(call: Call) -> list[dict[str, Any]]:
     return [
         {"path": entry.path, "type": entry.kind, "ugid": entry.who, "roleid": entry.role, "propagate": int(propagate)}
         for entry, propagate in sorted(call.cluster.access.acl.entries.items(), key=lambda one: str(one[0]))
-        if audits or call.may(entry.path, "Permissions.Modify")
+        if audits or call.may(entry.path, *may_grant(entry.path))
     ]
 
 

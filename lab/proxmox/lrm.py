@@ -154,7 +154,7 @@ class Lrm(Daemon):
             self._queue.clear()
             for sid, service in sorted(services.items()):
                 ordered = service.state not in ("recovery", "freeze", "fence", "request_start")
-                if service.node == self.node and ordered and service.uid not in self.results:
+                if service.node == self.node and ordered and not self._taken(sid, service):
                     self._queue.setdefault(sid, replace(service))
         while self.powered:
             self._begin_workers()
@@ -162,14 +162,20 @@ class Lrm(Daemon):
                 return
             await self.ha.cluster.sleep(1.0)
 
+    def _taken(self, sid: str, service: Service) -> bool:
+        """Nothing to queue: the order has been carried out, or a worker of this service runs, be it of an older order.
+
+        Source: LRM.pm, queue_resource_command. A newer order is queued in the first round after that worker's end.
+        """
+        return service.uid in self.results or sid in self._under_way
+
     def _begin_workers(self) -> None:
+        """Orders wait for a free place, and an order to stop, when the node goes down, for its service's worker."""
         limit = int(self.ha.cluster.options.get("max_workers", MAX_WORKERS))
         for sid in list(self._queue):
             if len(self._under_way) >= limit:
                 return
             if sid in self._under_way:
-                if self._queue[sid].uid == self._under_way[sid]:
-                    del self._queue[sid]
                 continue
             service = self._queue.pop(sid)
             self._under_way[sid] = service.uid

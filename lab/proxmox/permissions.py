@@ -12,13 +12,26 @@ if TYPE_CHECKING:
 def check(
     access: "Access", identity: "Identity", permissions: Mapping[str, Any] | None, parameters: Mapping[str, Any]
 ) -> None:
-    """403 that names what is missing, unless the caller may make this call. None is for root@pam with a ticket."""
+    """403 that names what is missing, unless the caller may make this call. None is for root@pam with a ticket.
+
+    What is for all users is so also where the schema names a privilege beside it: there the code shows less without.
+    """
     if identity.is_root:
         return
     if permissions is None:
         raise PveError("Permission check failed (user != root@pam)", status=403)
-    if tree := permissions.get("check"):
-        _Walk(access, identity, parameters).walk(tree)
+    if permissions.get("user") == "all":
+        return
+    if not (tree := permissions.get("check")):
+        raise denied()
+    _Walk(access, identity, parameters).walk(tree)
+
+
+def may_grant(path: str) -> tuple[str, ...]:
+    """The privileges any of which lets somebody give rights on a path (source: RPCEnvironment check_perm_modify)."""
+    area = path.strip("/").partition("/")
+    more = {"storage": "Datastore.Allocate", "vms": "VM.Allocate", "pool": "Pool.Allocate"}.get(area[0])
+    return ("Permissions.Modify", more) if more and area[2] else ("Permissions.Modify",)
 
 
 class _Walk:
@@ -41,7 +54,8 @@ class _Walk:
         elif kind == "perm":
             self._privileges(rest)
         elif kind == "perm-modify":
-            self._access.require(self._identity, self._filled(rest[0]), "Permissions.Modify")
+            path = self._filled(rest[0])
+            self._access.require(self._identity, path, *may_grant(path))
         elif kind == "userid-group":
             self._access.require(self._identity, "/access/groups", *rest[0])
         elif rest == ["self"]:
@@ -54,6 +68,9 @@ class _Walk:
             raise denied()
 
     def _passes(self, tree: list[Any]) -> bool:
+        """Whether one branch of an `or` lets through; a failing `and` ends the whole walk, as in PVE's own code."""
+        if tree[0] == "and":
+            self.walk(tree)
         try:
             self.walk(tree)
         except PveError:

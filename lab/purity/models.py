@@ -234,13 +234,19 @@ class Array:
         return mirror is None or mirror.serves(self.name)
 
     def luns_of(self, iqn: str) -> list[Lun]:
-        """The LUNs that the host with that initiator gets on this array, in their order."""
+        """The LUNs that the host with that initiator gets on this array, in their order.
+
+        A preference chooses between the two copies of a pod: what lies on this array alone is optimized here always.
+        """
         host = next((host for host in self.hosts if any(same(one, iqn) for one in host.iqns)), None)
         if host is None:
             return []
         served = [one for one in connections.of_host(self, host) if self.serves(one.volume)]
-        optimized = host.optimized_on(self.name)
-        return [Lun(one.lun, one.volume.serial, optimized) for one in sorted(served, key=lambda one: one.lun)]
+        preferred = host.optimized_on(self.name)
+        return [
+            Lun(one.lun, one.volume.serial, optimized=preferred or one.volume.pod is None)
+            for one in sorted(served, key=lambda one: one.lun)
+        ]
 
     # --- the end of what was destroyed ---
 

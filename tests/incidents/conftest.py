@@ -18,6 +18,7 @@ from temporalio.service import RPCError
 from cluster.conditions import Kind
 from cluster.watching import WatchRequest, WatchState
 from lab.drills import Drills
+from tests.ledgers import erase
 from tests.twin import TwinThread, inventory_file
 from workers.inventory_file import load
 from workers.run import worker
@@ -128,6 +129,7 @@ async def _ended(client: Client, watch: Watched) -> None:
     for fixed in (f"watch/{watch.cluster}", f"site-loss/{watch.cluster}", f"incident/{watch.cluster}"):
         with contextlib.suppress(RPCError):
             await client.get_workflow_handle(fixed).terminate("the test is over")
+    await erase(client, watch.cluster)
 
 
 async def ended(run: WorkflowHandle[Any, Any], within: float = 60) -> None:

@@ -17,6 +17,7 @@ from lab.conditions import CONDITIONS
 from lab.disks import LogicalVolume, VolumeGroup
 from lab.drills import DRILLS
 from lab.faults import freeze
+from lab.proxmox.access import Identity
 from lab.twin import control_url
 from tests.twin import TwinThread
 
@@ -24,6 +25,7 @@ ARRAY, NODE, LV = "X90R3-SiteA", "pxmx01-02", "vm-300-disk-0"
 
 # One way to play each fault of the table.
 PLACES = {
+    "guest-paused": ["101"],
     "site-power": ["site-a"],
     "site-network": ["site-b"],
     "inter-site": [],
@@ -50,14 +52,21 @@ PLACES = {
     "slow-api": [ARRAY, "5"],
     "latency": ["site-a", "third", "25"],
     "package-missing": [NODE, "corosync-qdevice"],
+    "right-missing": ["VM.Audit"],
+    "neighbour-cluster": ["depot-east", "4"],
+    "friendly-names": [NODE],
+    "local-map": [NODE, "letters"],
 }
+# What needs the deployed volume, and what happens once: tested in test_surroundings.py.
+ELSEWHERE = {"alias", "volume-beside", "backup-run", "session-expiry"}
 
 
 @pytest.fixture
 def lab(twin: TwinThread) -> TwinThread:
-    """A twin with one logical volume, active where it belongs."""
+    """A twin with one logical volume, active where it belongs, and one guest that runs."""
     disk = twin.world.disk("730D187406C1477500A7AA92", 2**40)
     disk.vg = VolumeGroup("pxmx-ac-vg", 2**40, {LV: LogicalVolume(LV, 2**30, {"pxmx01-01"}, {"pxmx01-01"})})
+    twin.world.cluster.guests[101].running = True
     return twin
 
 
@@ -85,6 +94,7 @@ def settled(twin: TwinThread) -> dict[str, Any]:
     """Everything that faults touch, when nobody boots any more."""
     world = twin.world
     until(lambda: not requests.get(control_url(twin.inventory) + "/picture", timeout=10).text.count('"booting": true'))
+    engine = Identity(*twin.inventory.api.token_id.split("!"))
     hosts = {host.name: host for host in (*world.nodes.values(), world.witness)}
     return {
         "cut": set(world.links.cut_now),
@@ -98,6 +108,10 @@ def settled(twin: TwinThread) -> dict[str, Any]:
         "packages": {name: set(host.packages) for name, host in hosts.items()},
         "active": set(world.disks["730D187406C1477500A7AA92"].vg.lvs[LV].active_on),
         "rtt": dict(world.rtt_ms),
+        "rights": sorted(map(str, world.cluster.access.privileges(engine, "/vms/300"))),
+        "neighbours": dict(world.neighbours),
+        "maps": {name: (host.friendly_names, list(host.local_maps)) for name, host in hosts.items()},
+        "machines": {guest.vmid: guest.qmp for guest in world.cluster.guests.values()},
         "planted": [fault.service for fault in world.faults.planted],
     }
 
@@ -111,7 +125,7 @@ def until(condition: Callable[[], bool], within: float = 10.0) -> None:
 
 def test_every_fault_of_the_table_is_tried_here():
     """A fault that is added gets its line in this file."""
-    assert set(PLACES) == set(DRILLS) - {"session-expiry"}
+    assert set(PLACES) == set(DRILLS) - ELSEWHERE
 
 
 @pytest.mark.parametrize("name", [name for name in PLACES if name not in ("site-power", "node")])
@@ -254,7 +268,7 @@ def test_a_reset_ends_every_fault(lab: TwinThread):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["site-powr", "site-a"], "there is no fault 'site-powr': there are array, clock, "),
+        (["site-powr", "site-a"], "there is no fault 'site-powr': there are alias, array, backup-run, clock, "),
         (["site-power"], "SITE is missing: write site-power SITE; SITE is one of site-a, site-b"),
         (["site-power", "site-z"], "there is no SITE 'site-z': there are site-a, site-b"),
         (["inter-site", "site-a"], "'site-a' is one word too many: write inter-site"),

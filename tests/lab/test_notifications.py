@@ -70,6 +70,14 @@ class Receiver:
 
 
 @pytest.fixture
+def twin(twin: TwinThread) -> TwinThread:
+    """A twin whose token may do what docs/events.md asks for beside docs/prepare.md."""
+    twin.allow("/mapping/notifications", "Mapping.Modify", "Mapping.Audit")
+    twin.allow("/", "Sys.AccessNetwork")
+    return twin
+
+
+@pytest.fixture
 def receiver() -> Iterator[Receiver]:
     one = Receiver()
     yield one

@@ -57,6 +57,39 @@ def test_maintenance_empties_a_node_and_takes_its_guests_back(failback: int):
     play(story())
 
 
+def by_command(stage: Stage) -> None:
+    for sid in stage.ha.resources:
+        ask(stage, "migrate", sid, "pxmx02-02")
+
+
+def by_maintenance(stage: Stage) -> None:
+    ask(stage, "node-maintenance", NODE, "enable")
+
+
+@pytest.mark.parametrize("move", [by_command, by_maintenance])
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 8])
+def test_any_number_of_guests_leaves_a_node_at_once(count: int, move):
+    """Four workers at a time, each order carried out once: every guest arrives, none is in `error` (LRM.pm)."""
+
+    async def story() -> Stage:
+        stage = await healthy(master="pxmx02-01", guests={300 + n: NODE for n in range(count)}, seed=count)
+        move(stage)
+        away = lambda: all(s.node != NODE and s.state == "started" for s in stage.services())  # noqa: E731
+        await stage.until("all away", away, 45 + 25 * ((count + 3) // 4))
+        await stage.sleep(60)
+        assert away()
+        assert all(
+            guest.running and guest.node == stage.service(guest.vmid).node
+            for guest in stage.guests.values()
+            if guest.vmid >= 300
+        )
+        moves = [change.target for change in stage.world.changes if change.what == "guest.migrate"]
+        assert sorted(moves) == [str(300 + n) for n in range(count)]
+        return stage
+
+    play(story())
+
+
 def test_an_empty_node_in_maintenance_may_lose_its_power():
     """No fencing, no mail; it stays in maintenance while it is off and gets its guests when it is back and released."""
 

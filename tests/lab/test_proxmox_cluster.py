@@ -63,7 +63,7 @@ def test_without_quorum_writes_fail_each_in_its_way(nodes):
 
 @pytest.mark.parametrize(
     "path",
-    [f"/nodes/{FIRST}/lxc", "/pools", "/cluster/sdn/zones", "/cluster/backup-info/not-backed-up",
+    [f"/nodes/{FIRST}/lxc", "/pools", "/cluster/sdn/zones", "/cluster/backup",
      f"/nodes/{FIRST}/replication"],
 )  # fmt: skip
 def test_answers_with_empty_lists_what_nobody_uses_here(nodes, path):

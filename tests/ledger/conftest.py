@@ -37,9 +37,16 @@ class Switched(Site):
     """A twin on which everything is on that moves guests by itself."""
 
     def switch_on(self) -> None:
+        self.grant("Sys.Audit", "Sys.Console", "Sys.Modify", "VM.Audit", "Datastore.Audit")
         for sid in ("vm:300", "vm:301"):
             self.world.cluster.ha.resources[sid]["failback"] = 1
         self.world.cluster.options["crs"] = "ha=static,ha-auto-rebalance=1"
+
+    def grant(self, *privileges: str) -> None:
+        """The token and its user may do this on /, and nothing else there."""
+        token = self.inventory.api.token_id
+        for kind, who in (("user", token.partition("!")[0]), ("token", token)):
+            self.world.cluster.access.acl.grant(kind, who, {"/": dict.fromkeys(privileges, True)})
 
     def failback(self, sid: str) -> int:
         return int(self.world.cluster.ha.resources[sid]["failback"])

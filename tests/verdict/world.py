@@ -60,11 +60,14 @@ def seconds(number: float) -> timedelta:
     return timedelta(seconds=number)
 
 
+DESK = "desk"  # a place of its own
+
+
 class World:
     """The newest look of every vantage point, and what is remembered. Words chain; times are seconds."""
 
     def __init__(self, *, totem: Totem | None = SLOW, known: bool = True, memory: Memory | None = None) -> None:
-        self.now = START
+        self.now, self.place = START, ""
         self.votes = {
             node: VotesLook(
                 by=node, how="ssh", domain=SITE_OF[node], at=START, expected=7, total=7, quorum=4, quorate=True,
@@ -102,14 +105,19 @@ class World:
     def facts(self) -> Facts:
         """One look of everybody."""
         return Facts(
-            at=self.now, votes=self.votes, cluster=self.cluster, witness=self.witness, arrays=self.arrays,
-            power=self.power,
+            at=self.now, place=self.place, votes=self.votes, cluster=self.cluster, witness=self.witness,
+            arrays=self.arrays, power=self.power,
         )  # fmt: skip
 
     def after(self, number: float) -> Self:
         """So much later everybody is asked again, and says what was set by then."""
         self.now += seconds(number)
         self._all(lambda look: look.model_copy(update={"at": self.now}))
+        return self
+
+    def stands(self, place: str) -> Self:
+        """The engine's worker says where it is."""
+        self.place = place
         return self
 
     def looks(self) -> Verdict:
@@ -237,6 +245,23 @@ class World:
         self.arrays = {name: _same(look, change(look)) for name, look in self.arrays.items()}
         self.power = {name: _same(look, change(look)) for name, look in self.power.items()}
         self.witness = _same(self.witness, change(self.witness)) if self.witness else None
+
+
+def changed(facts: Facts, source: str, change: Callable[[Look], Look]) -> Facts:
+    """The same facts with one source's look changed."""
+
+    def one(look: L) -> L:
+        return _same(look, change(look)) if look.source == source else look
+
+    return facts.model_copy(
+        update={
+            "votes": {name: one(look) for name, look in facts.votes.items()},
+            "cluster": {name: one(look) for name, look in facts.cluster.items()},
+            "arrays": {name: one(look) for name, look in facts.arrays.items()},
+            "power": {name: one(look) for name, look in facts.power.items()},
+            "witness": one(facts.witness) if facts.witness else None,
+        }
+    )
 
 
 def quiet(look: L, why: str = SILENCE) -> L:

@@ -1,0 +1,117 @@
+"""Whether HA has fenced a lost node: only its own acknowledgement counts, and only where it was seen. Pure.
+
+Acknowledged means that HA's master has got the node's agent lock. Two things show it: the node leaves the state
+``fence``, which nothing else ends, or a service leaves the node without its help: from ``fence``, or, where a new
+master fences and acknowledges in one round, from a node that HA calls lost (reference: pve-ha §§5, 7, 15.1). A node on
+which HA lists no service is never fenced. Everything else is not known.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from cluster.nouns import Value
+from cluster.plan import Finding
+from cluster.recovery import HaView
+from cluster.units import shortly
+
+Outcome = Literal["fenced", "nothing", "back", "unknown"]
+# The node takes part in these itself: a service that leaves it so was moved and not recovered.
+MOVING = ("migrate", "relocate", "request_start_balance")
+PRESENT = ("online", "maintenance")
+
+
+class FencingSeen(Value):
+    """What has been seen of one lost node so far: it outlives the attempt and the worker that saw it.
+
+    `services` are those that HA last listed on it, with their states, and `listed` all that it ever did. `away`: HA has
+    called it lost; `fencing`: it was seen in ``fence``.
+    """
+
+    node: str
+    state: str = ""
+    away: bool = False
+    fencing: bool = False
+    services: dict[str, str] = Field(default_factory=dict)
+    listed: tuple[str, ...] = ()
+    proof: str = ""
+
+    def then(self, view: HaView) -> "FencingSeen":
+        """With what HA says now."""
+        state = view.nodes.get(self.node, "gone")
+        here = {sid: service.state for sid, service in view.services.items() if service.node == self.node}
+        return FencingSeen(
+            node=self.node,
+            state=state,
+            away=self.away or state not in PRESENT,
+            fencing=self.fencing or state == "fence",
+            services=here,
+            listed=tuple(dict.fromkeys((*self.listed, *here))),
+            proof=self.proof or self._left_fence(state, view) or self._lost_service(state, view),
+        )
+
+    def _left_fence(self, state: str, view: HaView) -> str:
+        if not self.fencing or state == "fence" or self.node not in view.nodes:
+            return ""
+        return f"{view.master} has its agent lock: HA called it fence and then {state}"
+
+    def _lost_service(self, state: str, view: HaView) -> str:
+        """A service that was on it and is not any more, or is in recovery: HA has taken it away."""
+        lost = state not in PRESENT and self.state not in ("", *PRESENT)
+        for sid, before in self.services.items():
+            now = view.services.get(sid)
+            if now is None or not (before == "fence" or (lost and before not in MOVING)):
+                continue
+            if now.node == self.node and now.state == "recovery":
+                return f"{view.master} has its agent lock: {sid} went from {before} to recovery"
+            if now.node != self.node and now.state not in MOVING:
+                return f"{view.master} has its agent lock: {sid} went from {before} there to {now.node}"
+        return ""
+
+    @property
+    def said(self) -> str:
+        """What was seen, for a person who has to judge it."""
+        on_it = shortly((f"{sid} {state}" for sid, state in sorted(self.services.items())), 3)
+        return f"HA calls it {self.state or 'nothing yet'} and lists {on_it or 'no service'} on it"
+
+
+class FencingWish(Value):
+    """A lost node. `ran` are the services that are believed to have run there; `seen` what an earlier look saw.
+
+    `limit`: seconds after which it is told that nothing is known; None to wait for as long as it takes.
+    """
+
+    node: str
+    ran: tuple[str, ...]
+    survivors: tuple[str, ...]
+    seen: FencingSeen
+    limit: float | None = None
+
+
+class FencingFinding(Finding):
+    """How it stands with a node: fenced, nothing to fence, back before it was fenced, or not known."""
+
+    outcome: Outcome
+    seen: FencingSeen
+
+
+def concluded(wish: FencingWish, seen: FencingSeen, view: HaView) -> FencingFinding | None:
+    """What can be said for good; None while HA may still fence it."""
+    if seen.proof:
+        return FencingFinding(finding=seen.proof, outcome="fenced", seen=seen)
+    if seen.state in PRESENT and seen.away and not seen.fencing:
+        said = f"not fenced: it came back before, HA calls it {seen.state}"
+        return FencingFinding(finding=said, mark="unneeded", outcome="back", seen=seen)
+    if seen.services or seen.fencing:
+        return None
+    believed = dict.fromkeys((*wish.ran, *seen.listed))
+    if away := [f"{sid} is on {view.services[sid].node}" for sid in believed if sid in view.services]:
+        said = f"not known: HA lists no service on it now; {shortly(away, 3)}, and how it got there was not seen"
+        return FencingFinding(finding=said, mark="warned", outcome="unknown", seen=seen)
+    said = "nothing to fence: HA lists no service on it; guests outside HA may still be running there"
+    return FencingFinding(finding=said, mark="unneeded", outcome="nothing", seen=seen)
+
+
+def not_known(seen: FencingSeen) -> FencingFinding:
+    """Nothing was seen in time that proves it."""
+    return FencingFinding(finding=f"not known: {seen.said}", mark="warned", outcome="unknown", seen=seen)

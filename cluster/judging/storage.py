@@ -1,0 +1,267 @@
+"""What the arrays say of their copies, of each other, of the mediator and of their initiators."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cluster.conditions import Condition, lost_site, serves
+from cluster.evidence import UP
+from cluster.inventory import Inventory
+from cluster.looks import ArrayLook, CopyLook, Facts
+
+BOTH = ("both copies are online",)
+MEDIATOR_LOST = ("unreachable", "flummoxed", "unknown")
+
+
+@dataclass(frozen=True)
+class Storage:
+    """What is judged. `alive` are the members, `apart` says that the sites do not see each other.
+
+    `absent` are layers that were never there: their absence is told elsewhere.
+    """
+
+    facts: Facts
+    inventory: Inventory
+    alive: frozenset[str]
+    apart: bool
+    absent: frozenset[str]
+
+    @property
+    def answering(self) -> dict[str, ArrayLook]:
+        """The arrays that answer."""
+        return {name: look for name, look in self.facts.arrays.items() if look.answered}
+
+
+def storage_conditions(case: Storage) -> Iterator[Condition]:
+    """Copies, link, mediator, sessions, and the storage on each node."""
+    answering, inventory = case.answering, case.inventory
+    yield from _offline(case)
+    for array in inventory.arrays:
+        peer = answering.get(inventory.peer(array.name).name)
+        own = answering.get(array.name)
+        if own is None and peer is not None:
+            yield from _told_lost(array.name, peer, case.facts)
+        elif own is not None and f"pod {array.name}" not in case.absent:
+            yield from _copy(array.name, own, peer, inventory)
+    yield from _link(answering)
+    yield from _mediator(answering)
+    yield from _paths(case)
+    yield from _inactive(case)
+
+
+def storage_elsewhere(losses: list[Condition], facts: Facts, inventory: Inventory) -> Iterator[Condition]:
+    """The site with the quorum has no storage: its array does not serve, and no node of it reaches the other one."""
+    for loss in losses:
+        lost = inventory.site(lost_site(loss))
+        winner = inventory.other_site(lost.name)
+        own, other = facts.arrays.get(winner.array), facts.arrays.get(lost.array)
+        if other is None or not serves(other) or {node.name for node in winner.nodes} & other.logins.keys():
+            continue
+        word = _own_word(winner.array, own, other)
+        if word:
+            yield Condition(
+                kind="storage-elsewhere",
+                where=(winner.name, lost.name),
+                reasons=(
+                    f"quorum: {winner.name}; pod: {lost.name}",
+                    f"{winner.name} has the quorum and no storage: its guests fail, and HA does not help them",
+                    word,
+                    f"no node of {winner.name} is logged in at {lost.array}",
+                ),
+                unless=(f"{winner.array} serves the pod, or {lost.name} has the quorum",),
+            )
+
+
+def _own_word(array: str, own: ArrayLook | None, other: ArrayLook) -> str:
+    """Who says that the array does not serve; empty when nothing says so."""
+    if own is not None and own.answered:
+        copy = own.copies.get(array)
+        if copy is None:
+            return f"{array} has no copy of the pod"
+        return "" if copy.status == "online" else f"{array} calls its own copy {copy.status}"
+    told = other.copies.get(array)
+    if told is None or told.status in ("online", "resyncing"):
+        return ""
+    return f"{array} does not answer here, and {other.by} calls its copy {told.status}"
+
+
+def _offline(case: Storage) -> Iterator[Condition]:
+    """Both arrays answer and neither serves the pod."""
+    answering, pod = case.answering, case.inventory.pod.name
+    if len(answering) < len(case.inventory.arrays) or any(serves(look) for look in answering.values()):
+        return
+    copies = {name: look.copies.get(name) for name, look in answering.items()}
+    if all(copy is None for copy in copies.values()):
+        if any(layer.startswith("pod ") for layer in case.absent):
+            return
+        reasons = [f"pod {pod} is on neither array"]
+    else:
+        reasons = [
+            f"{name} calls its own copy {copy.status}{_frozen(copy)}" if copy else f"{name} has no copy of the pod"
+            for name, copy in sorted(copies.items())
+        ]
+    yield Condition(
+        kind="pod-offline",
+        where=tuple(sorted(answering)),
+        reasons=tuple(reasons),
+        unless=("one array calls its own copy online",),
+    )
+
+
+def _frozen(copy: CopyLook) -> str:
+    return f", its data is of {copy.frozen_at:%Y-%m-%d %H:%M:%S} UTC" if copy.frozen_at else ""
+
+
+def _told_lost(array: str, peer: ArrayLook, facts: Facts) -> Iterator[Condition]:
+    """It is silent here, and its peer has lost it too: two vantage points.
+
+    A peer that is offline itself knows nothing of it (reference: flasharray-rest §6.2).
+    """
+    copy = peer.copies.get(array)
+    if copy is None or copy.status == "online" or not serves(peer):
+        return
+    if copy.status == "resyncing":
+        yield _resyncing(array, peer.by, copy)
+        return
+    silence = facts.arrays[array].silent if array in facts.arrays else "was not asked"
+    yield Condition(
+        kind="array-lost",
+        where=(array,),
+        reasons=(f"{peer.by} calls its copy {copy.status}", f"{array} does not answer here: {silence}"),
+        unless=(f"{array} answers, or {peer.by} calls its copy online",),
+    )
+
+
+def _copy(array: str, own: ArrayLook, peer: ArrayLook | None, inventory: Inventory) -> Iterator[Condition]:
+    """The array's own copy, as it says itself and as its peer has it."""
+    copy = own.copies.get(array)
+    if copy is None:
+        if peer is None or peer.by in peer.copies:
+            only = f"; {peer.by} has the only one" if peer else ""
+            yield Condition(
+                kind="pod-unstretched",
+                where=(array,),
+                reasons=(f"{array} has no copy of pod {inventory.pod.name}{only}",),
+                unless=("the pod is stretched to both arrays",),
+            )
+    elif copy.status == "resyncing":
+        yield _resyncing(array, array, copy)
+    elif copy.status != "online":
+        serving = peer.copies[peer.by].status if peer and peer.by in peer.copies else "unknown"
+        yield Condition(
+            kind="replication-lost",
+            where=(array,),
+            reasons=(f"{array} calls its own copy {copy.status}; the other copy is {serving}",),
+            unless=BOTH,
+        )
+    elif peer is not None and serves(peer) and (told := peer.copies.get(array)) and told.status != "online":
+        yield Condition(
+            kind="replication-lost",
+            where=(array,),
+            reasons=(f"{array} calls its own copy online, and {peer.by} calls it {told.status}",),
+            unless=BOTH,
+        )
+
+
+def _resyncing(array: str, by: str, copy: CopyLook) -> Condition:
+    progress = f", {copy.progress:.0%} done" if copy.progress is not None else ""
+    return Condition(
+        kind="resyncing",
+        where=(array,),
+        reasons=(f"{by} calls {'its copy' if by == array else f'the copy of {array}'} resyncing{progress}",),
+        unless=BOTH,
+    )
+
+
+def _link(answering: dict[str, ArrayLook]) -> Iterator[Condition]:
+    """The link between the arrays: down while both copies are online still, or carrying data on fewer ways."""
+    paired = [look for look in answering.values() if look.copies]
+    said = {
+        look.by: f"{look.by} calls the link to its peer {look.replication}"
+        if look.replication
+        else f"{look.by} has no connection to its peer"
+        for look in paired
+        if look.replication != "connected"
+    }
+    both_online = all(
+        copy.status == "online" for look in paired for name, copy in look.copies.items() if name == look.by
+    )
+    broken = [look.by for look in paired if look.by in said and look.replication not in UP]
+    if broken and len(paired) > 1 and both_online:
+        yield Condition(
+            kind="replication-lost",
+            reasons=tuple(said[name] for name in broken),
+            unless=("both arrays call the link connected",),
+        )
+    weak = [name for name in said if name not in broken]
+    if weak and not broken:
+        yield Condition(
+            kind="replication-degraded",
+            where=tuple(sorted(weak)),
+            reasons=(*(said[name] for name in weak), "data is still mirrored, over fewer or uneven links"),
+            unless=("both arrays call the link connected",),
+        )
+
+
+def _mediator(answering: dict[str, ArrayLook]) -> Iterator[Condition]:
+    lost, elected = {}, ""
+    for name, look in answering.items():
+        own = look.copies.get(name)
+        if (own and own.mediator in MEDIATOR_LOST[:2]) or (own and serves(look) and own.mediator in MEDIATOR_LOST):
+            lost[name] = own.mediator
+        elected = next((n for n, copy in look.copies.items() if copy.pre_elected), elected)
+    if lost:
+        pre = (f"{elected} is pre-elected: it alone survives a break of the replication",) if elected else ()
+        yield Condition(
+            kind="mediator-lost",
+            where=tuple(sorted(lost)),
+            reasons=(*(f"{name} calls the mediator {status}" for name, status in sorted(lost.items())), *pre),
+            unless=("both arrays call the mediator online",),
+        )
+
+
+def _paths(case: Storage) -> Iterator[Condition]:
+    """Every member has a session to every port of each array; none at all is worse than one that is missing."""
+    few: dict[tuple[str, str], int] = {}
+    for name, look in sorted(case.answering.items()):
+        if f"sessions {name}" in case.absent:
+            continue
+        nodes = [
+            node.name
+            for site in case.inventory.sites
+            for node in site.nodes
+            if node.name in case.alive and not (case.apart and site.array != name)
+        ]
+        none = [node for node in nodes if not look.logins.get(node)]
+        few |= {(node, name): look.logins[node] for node in nodes if 0 < look.logins.get(node, 0) < look.portals}
+        if none:
+            yield Condition(
+                kind="paths-lost",
+                where=(name,) if len(none) == len(nodes) else (name, *none),
+                reasons=tuple(f"{node} has 0 of {look.portals} sessions to {name}" for node in none),
+                unless=(f"every node is logged in at {name}",),
+            )
+    if few:
+        yield Condition(
+            kind="paths-degraded",
+            where=tuple(sorted({node for node, _ in few})),
+            reasons=tuple(
+                f"{node} has {count} of {case.answering[array].portals} sessions to {array}"
+                for (node, array), count in sorted(few.items())
+            ),
+            unless=("every node is logged in at every portal",),
+        )
+
+
+def _inactive(case: Storage) -> Iterator[Condition]:
+    """The storage on each member, as the cluster tells it where that may be seen."""
+    looks = [look for look in case.facts.cluster.values() if look.answered and look.quorate]
+    told = max(looks, key=lambda look: (look.at, look.by), default=None)
+    bad = {node: word for node, word in sorted((told.storages if told else {}).items()) if word != "available"}
+    bad = {node: word for node, word in bad.items() if node in case.alive}
+    if bad and told:
+        yield Condition(
+            kind="storage-inactive",
+            where=tuple(bad),
+            reasons=tuple(f"storage {case.inventory.storage.id} is {word} on {node}" for node, word in bad.items()),
+            unless=("the storage is available on every node",),
+        )

@@ -1,0 +1,135 @@
+"""The votes, the quorum device and corosync's links, against the design. Views are those of the quorate part."""
+
+from collections.abc import Iterator
+
+from cluster.conditions import Condition, known_name
+from cluster.inventory import Inventory
+from cluster.looks import Facts, VotesLook
+from cluster.memory import Memory
+
+Views = dict[str, VotesLook]
+
+
+def votes_conditions(
+    views: Views, facts: Facts, memory: Memory, inventory: Inventory, absent: frozenset[str]
+) -> Iterator[Condition]:
+    """A device that gives no vote, votes that are not as designed, links that are down."""
+    removed = {node for node, view in views.items() if _removed(view, inventory)}
+    if removed and "device" not in absent:
+        yield _not_configured(removed, views, inventory)
+    without = [node for node, view in views.items() if not view.device and node not in removed]
+    if without:
+        yield _no_vote(without, views, facts, inventory)
+    yield from _changed({node: view for node, view in views.items() if node not in removed}, memory, inventory)
+    yield from _links_down(views, memory, inventory)
+
+
+def _removed(view: VotesLook, inventory: Inventory) -> bool:
+    """No device is registered: the node expects as many votes as there are nodes."""
+    if view.device or view.configured:
+        return False
+    return view.configured is False or view.expected == len(inventory.nodes)
+
+
+def _not_configured(removed: set[str], views: Views, inventory: Inventory) -> Condition:
+    totals = "/".join(str(total) for total in sorted({views[node].total for node in removed}))
+    everywhere = len(removed) == len(views)
+    on = "" if everywhere else f" on {', '.join(sorted(removed))}"
+    sites = () if everywhere else tuple(sorted({inventory.site_of(node).name for node in removed}))
+    return Condition(
+        kind="witness-lost",
+        where=(inventory.witness.name, *sites),
+        case="not configured",
+        reasons=(
+            f"no quorum device is configured{on}: {totals} of {inventory.votes} votes",
+            "the loss of a site stops everything",
+        ),
+        unless=("the nodes count the quorum device's vote again",),
+    )
+
+
+def _no_vote(without: list[str], views: Views, facts: Facts, inventory: Inventory) -> Condition:
+    """The device is there and gives no vote, to all nodes or to those of one site."""
+    witness, total = inventory.witness.name, {views[node].total for node in without}
+    reasons = [f"{', '.join(without)} count {'/'.join(map(str, sorted(total)))} votes, none of the quorum device"]
+    look = facts.witness
+    if look is not None:
+        said = f"does not answer: {look.silent}" if look.silent else f"answers and has {len(look.clients)} clients"
+        reasons.append(f"{witness} {said}")
+    sites = {inventory.site_of(node).name for node in without}
+    where = (witness,) if len(without) == len(views) else (witness, *sorted(sites))
+    unless = ("the nodes count the quorum device's vote again",)
+    return Condition(kind="witness-lost", where=where, reasons=tuple(reasons), unless=unless)
+
+
+def _changed(views: Views, memory: Memory, inventory: Inventory) -> Iterator[Condition]:
+    """Expected votes, quorum, and the votes of each node: which way they differ."""
+    reasons: list[str] = []
+    for node, view in views.items():
+        if view.expected != inventory.votes:
+            reasons.append(f"{node} expects {view.expected} votes, designed are {inventory.votes}")
+        elif view.quorum != inventory.quorum:
+            reasons.append(f"{node} needs {view.quorum} votes for a quorum, designed are {inventory.quorum}")
+    odd = {
+        known_name(number, memory): votes
+        for view in views.values()
+        for number, votes in view.votes.items()
+        if votes != 1
+    }
+    reasons += [f"{node} has {votes} votes, designed is 1" for node, votes in sorted(odd.items())]
+    if not odd:
+        reasons += [
+            f"{node} counts {view.total} votes of {len(view.members)} nodes{' and the device' if view.device else ''}"
+            for node, view in views.items()
+            if view.total != len(view.members) + view.device
+        ]
+    if reasons:
+        said = _consequence(next(iter(views.values())), memory, inventory)
+        yield Condition(
+            kind="votes-changed",
+            where=tuple(sorted(odd)),
+            reasons=(*_grouped(reasons), *said),
+            unless=("every node has one vote and expects as many as designed",),
+        )
+
+
+def _grouped(reasons: list[str]) -> list[str]:
+    """What several nodes say alike is said once."""
+    alike: dict[str, list[str]] = {}
+    for reason in reasons:
+        node, _, rest = reason.partition(" ")
+        alike.setdefault(rest, []).append(node)
+    return [f"{', '.join(nodes)}: {rest}" if len(nodes) > 1 else f"{nodes[0]} {rest}" for rest, nodes in alike.items()]
+
+
+def _consequence(view: VotesLook, memory: Memory, inventory: Inventory) -> Iterator[str]:
+    """Which site would not live without the other one."""
+    votes = {known_name(number, memory): count for number, count in view.votes.items()}
+    for site in inventory.sites:
+        left = sum(votes.get(node.name, 1) for node in site.nodes) + view.device
+        if left < view.quorum:
+            yield f"{site.name} and the witness have {left} of {view.quorum} votes: a loss of the other site stops all"
+
+
+def _links_down(views: Views, memory: Memory, inventory: Inventory) -> Iterator[Condition]:
+    """Ways to members that are disconnected; those to lost nodes are no fault of the links."""
+    excess = {}
+    for node, view in views.items():
+        if view.links is not None:
+            away = len(inventory.nodes) - len(view.members)
+            excess[node] = view.links.down - away * view.links.links
+    bad = {node: count for node, count in excess.items() if count > 0}
+    if not bad:
+        return
+    # a link that is down at one node is seen by each of the others as one way that is down
+    worst = [node for node, count in bad.items() if count > 1 and count >= len(views[node].members) - 1] or list(bad)
+    yield Condition(
+        kind="links-down",
+        where=tuple(sorted(worst)),
+        reasons=tuple(
+            f"{node}: {bad[node]} of {links.ways} ways to other nodes are down, over {links.links} links"
+            for node in sorted(worst)
+            if (links := views[node].links)
+        ),
+        unless=("all ways over all links are connected",),
+    )

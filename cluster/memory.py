@@ -1,0 +1,164 @@
+"""What a watch knows from earlier looks, each thing with its time.
+
+Who was alive when, who ran where before a loss, since when a source says nothing. Nothing here is ever dropped by an
+event, an hour or a new worker: memories of one watch are merged, in whatever order they arrive. What was not seen in
+an unbroken series of looks is not known, and nothing is counted from it.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Self
+
+from pydantic import Field
+
+from cluster.inventory import Inventory
+from cluster.looks import Totem
+from cluster.nouns import Value
+
+# A worker that dies is noticed ten seconds later by Temporal, and another one goes on.
+HANDED_OVER = timedelta(seconds=15)
+# How far apart two looks of one series may be where no rhythm is said; a watch says its own (`rounds`).
+ROUNDS = timedelta(minutes=15)
+# Names in `Memory.as_of`, beside guests (``300``) and services (``vm:300``).
+MASTER, SERVICES, GUESTS = "master", "services", "guests"
+# While HA fences and recovers, its own view of a service's place says where it is not any more.
+ON_ITS_WAY = ("fence", "recovery")
+
+
+class Memory(Value):
+    """What is worth knowing later.
+
+    `alive` is a node's last proof of life. `counted` is when a settled, quorate node counted it as a member last, and
+    for the witness when it had a client last; the first look where that has never been seen. `heard` is when a source
+    answered last, `quiet` since when it says nothing.
+
+    `master`, `placement` (running guests) and `services` (HA's, with their `states`) are the newest word of the quorate
+    part, and `as_of` says of when: of each, and of ``services`` and ``guests`` as a whole. A guest of a lost node keeps
+    the place it had. `layers` are parts of the design that were seen, so that their absence is a loss.
+
+    `looked` is when the last look was, `unbroken` since when no look was missed.
+    `steady` is since when the main judgement has been the same; `standing` are the conditions of the last settled
+    judgement, and `changes` when each came or went.
+    """
+
+    ids: dict[int, str] = Field(default_factory=dict)
+    totem: Totem | None = None
+    alive: dict[str, datetime] = Field(default_factory=dict)
+    counted: dict[str, datetime] = Field(default_factory=dict)
+    heard: dict[str, datetime] = Field(default_factory=dict)
+    quiet: dict[str, datetime] = Field(default_factory=dict)
+    master: str = ""
+    placement: dict[int, str] = Field(default_factory=dict)
+    services: dict[str, str] = Field(default_factory=dict)
+    states: dict[str, str] = Field(default_factory=dict)
+    as_of: dict[str, datetime] = Field(default_factory=dict)
+    layers: dict[str, datetime] = Field(default_factory=dict)
+    looked: datetime | None = None
+    unbroken: datetime | None = None
+    rounds: timedelta = ROUNDS
+    judged: str = ""
+    steady: datetime | None = None
+    standing: tuple[str, ...] = ()
+    changes: dict[str, tuple[datetime, ...]] = Field(default_factory=dict)
+
+    def fresh(self, now: datetime, inventory: Inventory) -> bool:
+        """Somebody has looked within the watch's own rounds."""
+        return self.looked is not None and now - self.looked <= rounds(inventory)
+
+    def t0(self, nodes: Collection[str]) -> datetime | None:
+        """The last proof of life of these nodes; None when it is not known, and nothing may be counted from it."""
+        last = max((self.alive[node] for node in nodes if node in self.alive), default=None)
+        return last if last is not None and self._is_known(last) else None
+
+    def homes(self, nodes: Collection[str]) -> dict[str, str] | None:
+        """HA's services that ran on these nodes, with the node; None when HA's list is not known."""
+        told = self.as_of.get(SERVICES)
+        if told is None or not self._is_known(told):
+            return None
+        return {sid: node for sid, node in sorted(self.services.items()) if node in nodes}
+
+    def unmanaged(self, nodes: Collection[str]) -> dict[int, str] | None:
+        """Guests that HA does not know and that were seen running on these nodes; None when that is not known.
+
+        One that had not been seen for some rounds when the nodes were heard last, had left before.
+        """
+        told, last = self.as_of.get(GUESTS), self.t0(nodes)
+        if told is None or last is None or not self._is_known(told) or last - told > self.rounds:
+            return None
+        under_ha = {sid.partition(":")[2] for sid in self.services}
+        return {
+            vmid: node
+            for vmid, node in sorted(self.placement.items())
+            if node in nodes and str(vmid) not in under_ha and last - self.as_of.get(str(vmid), last) <= self.rounds
+        }
+
+    def was_seen(self, name: str) -> bool:
+        """The word on a guest, a service or the master was heard since the looks are unbroken."""
+        return name in self.as_of and self._is_known(self.as_of[name])
+
+    def _is_known(self, when: datetime) -> bool:
+        """It falls into the series of looks that has not been broken since."""
+        return self.unbroken is not None and when >= self.unbroken - self.rounds
+
+    def merge(self, other: Self) -> Self:
+        """All that one of the two knows, the newer word of each thing: the order does not matter."""
+        old, new = sorted((self, other), key=lambda one: (_when(one.looked), one.model_dump_json()))
+        joined = old.looked is not None and new.unbroken is not None and new.unbroken - old.looked <= new.rounds
+        since = min(one.unbroken for one in (old, new) if one.unbroken) if joined and old.unbroken else new.unbroken
+        heard = _latest(old.heard, new.heard)
+        quiet = {
+            source: min(times)
+            for source in sorted({*old.quiet, *new.quiet})
+            if (times := [one for one in _both(source, old.quiet, new.quiet) if _when(one) > _when(heard.get(source))])
+        }
+        kept = self._kept(old, new)
+        return new.model_copy(
+            update={
+                "ids": old.ids | new.ids,
+                "totem": new.totem or old.totem,
+                "alive": _latest(old.alive, new.alive),
+                "counted": _latest(old.counted, new.counted),
+                "heard": heard,
+                "quiet": quiet,
+                "layers": _latest(old.layers, new.layers),
+                "unbroken": since,
+                "changes": {
+                    key: tuple(sorted({*old.changes.get(key, ()), *new.changes.get(key, ())}))
+                    for key in sorted({*old.changes, *new.changes})
+                },
+                **kept,
+            }
+        )
+
+    @staticmethod
+    def _kept(old: "Memory", new: "Memory") -> dict[str, object]:
+        """Master, services and guests: of each the word that is newer; what was told as gone stays gone."""
+
+        def side(key: str) -> Memory:
+            return old if _when(old.as_of.get(key)) > _when(new.as_of.get(key)) else new
+
+        sids, vmids = sorted({*old.services, *new.services}), sorted({*old.placement, *new.placement})
+        return {
+            "as_of": _latest(old.as_of, new.as_of),
+            "master": side(MASTER).master,
+            "services": {sid: known.services[sid] for sid in sids if sid in (known := side(sid)).services},
+            "states": {sid: known.states[sid] for sid in sids if sid in (known := side(sid)).states},
+            "placement": {v: known.placement[v] for v in vmids if v in (known := side(str(v))).placement},
+        }
+
+
+def rounds(inventory: Inventory) -> timedelta:
+    """How far apart two looks of one series may be, by the worker's clock."""
+    return 3 * inventory.watch.full / inventory.speed + inventory.limits.look + HANDED_OVER
+
+
+def _when(when: datetime | None) -> float:
+    return when.timestamp() if when else float("-inf")
+
+
+def _both(key: str, one: dict[str, datetime], other: dict[str, datetime]) -> list[datetime]:
+    return [found[key] for found in (one, other) if key in found]
+
+
+def _latest(one: dict[str, datetime], other: dict[str, datetime]) -> dict[str, datetime]:
+    return {key: max(_both(key, one, other)) for key in sorted({*one, *other})}

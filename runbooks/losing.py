@@ -1,0 +1,435 @@
+"""What the loss of a site and the loss of a node have in common: the parts of both procedures.
+
+Proxmox HA fences and restarts without help, and Purity has elected; nothing here races them. What moves guests by
+itself is disabled, and else everything is read. The looking goes on beside the procedure, from the first second until
+the incident closes: no step that waits for a person, and no switch that cannot be disabled, holds it up.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import FailureError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.facts import Watching
+    from activities.ha import Ha
+    from activities.ledger import LedgerBook
+    from activities.survivor import SiteName, Survivor
+    from cluster.conditions import GRAVITY, Condition, Kind, lost_site
+    from cluster.forecast import Forecast, forecast, rejoined
+    from cluster.incidents import asked_of_people, conditions, named, taken_over_by
+    from cluster.ledger_calls import HomesWish, NoteWish, PresentWish
+    from cluster.plan import Mode
+    from cluster.recovery import Asking, HaView
+    from cluster.returning import ReturnFinding, ReturnWish
+    from cluster.units import counted
+    from cluster.watching import CALM, Change, Opening, Suspected
+    from runbooks.fencing import Fencing
+    from runbooks.loss import Inheritance, Loss, LossReport, Progress, Timeline
+    from runbooks.quarantine import Quarantine
+    from runbooks.recovering import Recovery
+    from runbooks.switches import Switches
+    from workflows.incident import Incident
+    from workflows.operator import Answer
+
+# Lost nodes may stay away for as long as it takes to build them anew.
+RETURNS_WITHIN = timedelta(days=90)
+CONFIRMED_WITHIN = timedelta(minutes=2)
+# A verdict that is older than this was not of now: the worker was away, and everybody is asked anew.
+FRESH = timedelta(minutes=1)
+LISTED_WITHIN = timedelta(seconds=30)
+# HA moves nothing earlier than this after a node was seen last (reference: pve-ha §1), in the cluster's time.
+NOBODY_MOVED = timedelta(seconds=60)
+# What goes with a loss or its end, or is said of each guest anyhow: nothing more that a person has to do.
+GOES_WITH_IT: tuple[Kind, ...] = (
+    *CALM, "undetermined", "resyncing", "paths-degraded", "replication-degraded", "ha-error", "ha-impaired", "blind",
+)  # fmt: skip
+
+Report = TypeVar("Report", bound=LossReport)
+
+
+class Losing(Incident):
+    """The parts of the procedure, in the order in which they come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._loss: Loss | None = None
+        self._times: Timeline | None = None
+        self._forecast: Forecast | None = None
+        self._switches = Switches(self)
+        self._fencing = Fencing(self)
+        self._recovery = Recovery(self)
+        self._plain_headline = ""
+        self._graver: dict[str, Condition] = {}
+        self._missing: tuple[str, ...] = ()
+        self._returning = ""  # the step that waits for the nodes
+        self._handed_to = ""
+        self._inheritance: Inheritance | None = None
+
+    @workflow.query(description="Measured times beside the forecast, and what is waited for")
+    def progress(self) -> Progress:
+        """What `quorate incident watch` draws."""
+        return Progress(
+            speed=self._speed,
+            timeline=self._measured(),
+            forecast=self._forecast,
+            guests=self._recovery.lost,
+            back=self._recovery.back,
+            waiting=self._recovery.waiting,
+            unfenced=self._fencing.others,
+            outages=self._recovery.outages.known,
+        )
+
+    async def landing(self) -> str:
+        """Nothing is set back in a hurry: what is disabled makes nothing worse."""
+        if not self._switches.off:
+            return "Nothing was disabled."
+        return f"Disabled by this incident, to be enabled again: {', '.join(map(str, self._switches.off))}."
+
+    @property
+    def closing(self) -> str:
+        """What is said when it is over."""
+        if self._handed_to:
+            return f"Handed over to {self._handed_to}."
+        out = self._switches.outstanding
+        said = f"{self._recovery.closing}; {counted(len(out), 'switch', 'switches')} outstanding."
+        return said + (f" Not back: {', '.join(self._missing)}." if self._missing else "")
+
+    # --- the clock ---------------------------------------------------------------------------------------------
+
+    def start_clock(self, opening: Opening | None, loss: Loss) -> None:
+        """T0 is the last time a lost node was heard; where that is not known, it is the start of this run."""
+        speed, began = loss.inventory.speed, self.record.began
+        known = loss.memory.t0(loss.nodes)
+        t0 = known or began
+        first_sign = opening.odd_since if opening else began
+        self._loss = loss
+        self.starts_at(t0, first_sign, speed)
+        if known is None:
+            self.note_once("T0 is not known: times count from the start of this run")
+        self._times = Timeline(
+            t0=t0,
+            uncertain=round(self._uncertain.total_seconds() * speed, 1),
+            assumed=known is None,
+            noticed=self.since(first_sign) if opening else None,
+            declared=self.since(opening.at) if opening else None,
+            # the verdict stands on settled, quorate votes of the survivors
+            quorum=self.since(opening.at) if opening else None,
+        )
+
+    def _note_time(self, **more: object) -> None:
+        if self._times is not None:
+            self._times = self._times.model_copy(update=more)
+
+    def _measured(self) -> Timeline | None:
+        """With fencing and guests as they stand now."""
+        if self._times is None:
+            return None
+        fenced = {node: self.since(when) for node, when in self._fencing.fenced.items()}
+        running = {sid: self.since(when) for sid, when in self._recovery.running.items() if sid in self._recovery.lost}
+        return self._times.model_copy(update={"fenced": fenced, "running": running})
+
+    # --- from the first doubt to everything being watched ------------------------------------------------------
+
+    async def opens(self, headline: str, loss: Loss, opening: Opening | None) -> None:
+        """Claim the place, name what is so, and begin to watch fencing and guests."""
+        self._plain_headline = headline
+        where = (loss.site,) if loss.whole else loss.nodes
+        await self.begin(headline, loss.inventory.name, loss.inventory.hooks, place=loss.site, where=where)
+        if opening is not None:
+            self._memory = opening.memory
+            self.judged(opening.verdict)
+            self._explained(opening.verdict.main)
+        self.section("Fencing and recovery", folds=False)
+        view, workers = await self._services(loss)
+        if view is not None:
+            known = self._times is not None and not self._times.assumed
+            early = known and (workflow.now() - self.record.began) * self._speed < NOBODY_MOVED
+            loss = loss.listed(view, early=early)
+        self._loss = loss
+        expected = self._expected(loss, workers)
+        others = loss.others(view) if view else {}
+        self.tell_people("opened", headline.partition(" (")[0], expected.finding)
+        self._recovery.begins(loss, others, expected, self.record.began)
+        self._fencing.begins(loss, expected)
+        self._note_unmanaged(loss)
+        if self._inheritance is not None:
+            self.inherited(self._inheritance)
+        if opening is not None:
+            await self._judge(Change(verdict=opening.verdict, at=opening.at))
+        self._tell()
+
+    async def _services(self, loss: Loss) -> tuple[HaView | None, int]:
+        """HA's own list of who runs where; None where nobody tells it, and nothing is concluded of that."""
+        found = await self.step(
+            "HA's list of services is read",
+            Ha.listed,
+            Asking(via=loss.survivors),
+            within=LISTED_WITHIN,
+            skip="homes and fencing are judged from what the watch remembers",
+            waiting="Waiting for HA's list of services",
+        )
+        return (found.view, found.workers) if found else (None, 4)
+
+    def _expected(self, loss: Loss, workers: int) -> Forecast:
+        """The forecast, and a line for it on the page."""
+        found = forecast(
+            master=loss.memory.master,
+            lost=frozenset(loss.nodes),
+            guests=len(loss.guests),
+            survivors=len(loss.survivors),
+            totem=loss.memory.totem,
+            workers=workers,
+        )
+        self._forecast = found
+        self.record.line("Forecast").end("done", found.finding, self.record.elapsed)
+        return found
+
+    def _note_unmanaged(self, loss: Loss) -> None:
+        """Guests of the lost nodes that HA does not know: never touched."""
+        if loss.unmanaged is None:
+            self.note_once("which guests outside HA ran there is not known: some may be alive, or lost")
+        elif loss.unmanaged:
+            said = ", ".join(f"{vmid} on {node}" for vmid, node in sorted(loss.unmanaged.items()))
+            self.note_once(f"not under HA, lost or possibly alive, not touched: {said}")
+
+    def _explained(self, condition: Condition) -> None:
+        """What the array does and whether hosts are alive: the second dimension of the same loss."""
+        for reason in condition.reasons[1:4]:
+            self.record.line("Evidence").end("told", reason, self.record.elapsed)
+        if condition.kind in ("site-isolated", "sites-parted"):
+            said = (
+                "hosts are alive without quorum: HA resets those with services within about 70 s, the others go on; "
+                "guests that HA does not know are possibly alive there"
+            )
+            self.record.line("Automatic").end("told", said, self.record.elapsed)
+
+    # --- its own hands, beside the looking ---------------------------------------------------------------------
+
+    async def hands(self, mode: Mode, loss: Loss, opening: Opening | None, kinds: tuple[Kind, ...]) -> None:
+        """Confirm, then disable what moves guests by itself. HA does not wait for it, and neither does the looking."""
+        loss = self.loss
+        await self._recorded(mode, loss)
+        title = f"Loss of {loss.site if loss.whole else ', '.join(loss.nodes)} is confirmed"
+        if opening is not None and workflow.now() - opening.at < FRESH:
+            self.record.line(title).end("done", opening.verdict.sentence, self.record.elapsed)
+        else:
+            await self.step(
+                title,
+                Watching.confirm,
+                Suspected(kinds=kinds, where=loss.site if loss.whole else loss.nodes[0], memory=loss.memory),
+                within=CONFIRMED_WITHIN,
+                attempt=CONFIRMED_WITHIN,
+                skip="the incident goes on although the loss is not confirmed",
+                waiting="Waiting for every vantage point to answer",
+            )
+        skip = "guests may move by themselves during the incident"
+        await self._switches.freeze(mode, loss.inventory.name, skip=skip)
+
+    async def _recorded(self, mode: Mode, loss: Loss) -> None:
+        """In the cluster's ledger: that this incident is open, which site is lost, where its guests belong."""
+        cluster = loss.inventory.name
+        waiting = "Recording the loss in the ledger"
+        lost = loss.site if loss.whole else None
+        here = PresentWish(cluster=cluster, site=loss.site, mode=mode)
+        skip = "other runs and the failback learn of it only while this run is on record"
+        await self.step("This incident is in the ledger", LedgerBook.present, here, skip=skip, waiting=waiting)
+        if lost:
+            wish = NoteWish(cluster=cluster, lost=lost)
+            await self.step(f"{lost} is noted as lost", LedgerBook.note, wish, skip=skip, waiting=waiting)
+        if loss.guests:
+            homes = HomesWish(cluster=cluster, homes=loss.guests)
+            title = "Homes are recorded in the ledger"
+            await self.step(title, LedgerBook.record_homes, homes, skip=skip, waiting=waiting)
+
+    async def survivor(self, loss: Loss) -> None:
+        """Quorum and its margin, the pod, the paths of the site that is left."""
+        here = SiteName(site=loss.survivor)
+        skip = "the incident goes on; HA cannot restart guests without it"
+        votes = await self.step(
+            f"{here.site} is quorate", Survivor.votes, here, skip=skip, waiting=f"Waiting for the votes of {here.site}"
+        )
+        if votes is not None:
+            if self._times is not None and self._times.quorum is None:
+                self._note_time(quorum=self.now)
+            self.tell_people("quorum", f"{here.site} is quorate", votes.finding)
+        waiting = f"Waiting for {here.site} to serve the pod"
+        await self.step(f"Pod is served at {here.site}", Survivor.pod, here, skip=skip, waiting=waiting)
+        waiting = f"Waiting for the paths of {here.site}"
+        await self.step(f"Nodes of {here.site} have paths", Survivor.paths, here, skip=skip, waiting=waiting)
+
+    # --- until it is over --------------------------------------------------------------------------------------
+
+    async def until_it_returns(self, loss: Loss, title: str, waiting: str) -> ReturnFinding:
+        """Stay with the incident. Some nodes that do not follow the others are a person's to judge."""
+        self._returning, wish = title, ReturnWish(nodes=loss.nodes, via=loss.survivors)
+        skip = "the nodes that are back go through the quarantine, the others are listed"
+        found = await self.step(
+            title,
+            Ha.watch_return,
+            wish,
+            within=RETURNS_WITHIN,
+            attempt=RETURNS_WITHIN,
+            skip=skip,
+            waiting=waiting,
+        )
+        if found is None:
+            some = wish.model_copy(update={"some": True})
+            found = await self.seen_by("Nodes that are back", Ha.watch_return, some, ReturnFinding)
+        self._missing = found.missing
+        self._note_time(rejoined=self.now)
+        if self._forecast is not None and self._recovery.waiting:
+            self._forecast = rejoined(self._forecast, self.now)
+            self._recovery.expects(self._forecast)
+        self._tell()
+        return found
+
+    async def quarantined(self, loss: Loss, back: tuple[str, ...]) -> None:
+        """What must be so before anything may move there: listed here, held by the failback."""
+        held_back = await Quarantine(self, loss.site, nodes=back).listed()
+        if not held_back and not self._missing and loss.whole:
+            wish = NoteWish(cluster=loss.inventory.name, released=loss.site)
+            skip = "the ledger keeps what was disabled until a failback has held the quarantine"
+            title, waiting = f"{loss.site} is noted as back", "Recording the return in the ledger"
+            await self.step(title, LedgerBook.note, wish, skip=skip, waiting=waiting)
+
+    async def handed_over(self, mode: Mode, loss: Loss) -> None:
+        """Set back what moves no guest, as the ledger judges; the rest is the failback's, one link away."""
+        self.section("Hand over")
+        await self._switches.set_back(mode)
+        home = f"/namespaces/{workflow.info().namespace}/workflows/start-workflow?workflowType=Failback"
+        self._more_links.append(("Bring the guests home", f"{home}&taskQueue={workflow.info().task_queue}"))
+
+    def told(self, kind: type[Report], mode: Mode, loss: Loss) -> Report:
+        """The result of the run."""
+        return self.report(
+            kind,
+            mode=mode,
+            planned=(),
+            site=loss.site,
+            nodes=loss.nodes,
+            timeline=self._measured(),
+            forecast=self._forecast,
+            back=self._recovery.back,
+            not_back=self._recovery.waiting,
+            homes=loss.guests,
+            unmanaged=loss.unmanaged or {},
+            frozen=self._switches.off,
+            outstanding=self._switches.outstanding,
+            outages=self._recovery.outages.known,
+            unfenced=self._fencing.others,
+            missing=self._missing,
+            handed_to=self._handed_to,
+        )
+
+    # --- what else happens meanwhile ---------------------------------------------------------------------------
+
+    async def heed(self, change: Change) -> None:
+        """A verdict that stands: a graver one leads, and goes back when it is over."""
+        if self._loss is None:
+            return
+        self._handed_to = self._handed_to or taken_over_by(workflow.info().workflow_type, self._loss.site, change.open)
+        found = conditions(change.verdict)
+        await self._judge(change)
+        if change.verdict.kind not in ("quorum-lost", "undetermined") and not any(map(self._ours, found)):
+            for parked in self._parked:
+                if parked.question.step == self._returning and parked.answer is None:
+                    parked.answer = Answer(answer="retry", by="the watch", why="all nodes are members again")
+
+    def _ours(self, condition: Condition) -> bool:
+        """What this incident is about: its site, or nodes of it."""
+        if lost_site(condition):
+            return lost_site(condition) == self.loss.site
+        here = {node.name for node in self.loss.inventory.site(self.loss.site).nodes}
+        return condition.kind == "node-lost" and bool(set(condition.where) & here)
+
+    async def _judge(self, change: Change) -> None:
+        """Compare with what is known: what is new is told, what is graver leads, what is over is taken back."""
+        found = conditions(change.verdict)
+        others = {one.key: one for one in found if not self._ours(one) and one.kind not in GOES_WITH_IT}
+        for key in self._graver.keys() - others.keys():
+            over = self._graver.pop(key)
+            self.done_with(key)
+            self.note_once(f"T+{self.now:.0f} s: over: {named(over)}")
+            self.tell_people("changed", f"Over: {named(over)}", change.verdict.sentence)
+        for key, condition in others.items():
+            if key not in self._graver:
+                self._lead(condition)
+        asked = asked_of_people(change.verdict)
+        for key in others:
+            if key in asked:
+                self.ask(key, asked[key])
+        leads = sorted(self._graver.values(), key=lambda one: one.gravity)
+        led = [one for one in leads if one.gravity <= GRAVITY.index("site-isolated") or one.kind == "array-lost"]
+        said = named(led[0]).capitalize() if led else ""
+        self._headline = f"{said} · {self._plain_headline}" if said else self._plain_headline
+
+    def _lead(self, condition: Condition) -> None:
+        """A section of its own, with what to do, and a notice."""
+        self._graver[condition.key] = condition
+        text = f"T+{self.now:.0f} s: the cluster is {named(condition)}: {'; '.join(condition.reasons[:2])}"
+        self.note_once(text)
+        self.section(named(condition).capitalize(), folds=False)
+        self.explain(condition)
+        self.tell_people("worse", f"{named(condition).capitalize()} · {self._plain_headline}", text)
+
+    # --- one loss grows into another ---------------------------------------------------------------------------
+
+    @property
+    def loss(self) -> Loss:
+        """Who is lost, by now."""
+        if self._loss is None:
+            raise AssertionError("it is known as soon as the clock runs")
+        return self._loss
+
+    async def unless_taken_over(self, *steps: Coroutine[Any, Any, None]) -> bool:
+        """Do these together; false when a graver incident has taken over meanwhile, and goes on with it."""
+        work = asyncio.ensure_future(self.together(*steps))
+        try:
+            await workflow.wait_condition(lambda: work.done() or bool(self._handed_to))
+        finally:
+            if not work.done():
+                work.cancel()
+                await asyncio.gather(work, return_exceptions=True)
+        if not self._handed_to:
+            work.result()
+            return True
+        graver = workflow.get_external_workflow_handle(self._handed_to)
+        with contextlib.suppress(FailureError):  # it has ended already
+            await graver.signal("inherit", self.legacy())
+        self.tell_people("changed", f"{self._plain_headline}: taken over", f"{self._handed_to} goes on with it.")
+        return False
+
+    def widened(self, loss: Loss, view: HaView) -> None:
+        """More nodes, or more guests, than before: they are watched like the first ones."""
+        self._loss = loss
+        if self._forecast is not None:
+            self._recovery.begins(loss, loss.others(view), self._forecast, self.record.began)
+            self._fencing.begins(loss, self._forecast)
+        self._tell()
+
+    def legacy(self) -> Inheritance:
+        """What the graver incident goes on with."""
+        return Inheritance(
+            run=workflow.info().workflow_id,
+            homes=self._recovery.lost,
+            fenced=self._fencing.fenced,
+            proofs=self._fencing.proofs,
+            frozen=self._switches.off,
+        )
+
+    def inherited(self, legacy: Inheritance) -> None:
+        """Homes from before the first loss, fencing that was seen then, switches that are off already."""
+        self._switches.off = tuple(dict.fromkeys((*legacy.frozen, *self._switches.off)))
+        if self._loss is None or self._forecast is None:
+            self._inheritance = legacy
+            return
+        self._loss = replace(self._loss, guests={**self._loss.guests, **legacy.homes})
+        self._recovery.begins(self._loss, {}, self._forecast, self.record.began)
+        self._fencing.inherits(legacy)
+        self._tell()

@@ -1,0 +1,256 @@
+"""Every guest, from the loss until the incident closes: back, not back and why, down again, fixed by hand."""
+
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.ha import Ha
+    from activities.placement import Placements
+    from cluster.causes import CausesFinding, CausesWish
+    from cluster.forecast import Forecast
+    from cluster.outages import UP, GuestsFinding, GuestsWish, Outages, Standing
+    from cluster.recovery import Back
+    from cluster.units import counted, shortly
+    from runbooks.loss import Loss
+    from workflows.incident import Incident
+    from workflows.page import clock
+    from workflows.record import Line
+    from workflows.steps import HEARTBEAT
+
+TITLE = "Guests run again"
+EXPLAINED_WITHIN = timedelta(minutes=1)
+# A look without a limit is begun anew after this time.
+LOOK = timedelta(hours=6)
+
+
+class Recovery:
+    """The guests of one incident. `outages` are those of each guest, `back` who runs again and with which proof."""
+
+    def __init__(self, run: Incident) -> None:
+        self._run = run
+        self._loss: Loss | None = None
+        self._expected: Forecast | None = None
+        self._line: Line | None = None
+        self._standing: dict[str, Standing] = {}
+        self._causes: dict[str, str] = {}
+        self._unseen: dict[str, datetime] = {}
+        self._late_at: datetime | None = None
+        self.running: dict[str, datetime] = {}
+        self.outages = Outages()
+
+    def begins(self, loss: Loss, others: dict[str, str], expected: Forecast, t0: datetime) -> None:
+        """Those of the lost nodes are down since T0; the `others` run, and are looked at as well."""
+        run, began = self._run, workflow.now()
+        self._loss, self._expected = loss, expected
+        late = timedelta(seconds=expected.running.latest / loss.inventory.speed)
+        # counted from this run: a T0 that is wrong must not use up the time in which guests may come back
+        self._late_at = began + late
+        for sid, node in others.items():
+            self._standing.setdefault(sid, Standing(state="running", node=node, text="was not lost"))
+        for sid, node in loss.guests.items():
+            if sid in self._standing and self._standing[sid].text != "was not lost":
+                continue
+            self._standing[sid] = Standing(state="down", node=node, text=f"ran on {node}")
+            self.outages = self.outages.begun(sid, t0)
+        if self._line is None:
+            self._line = run.record.line(TITLE, self._waits())
+            run.looks_on(self._watch())
+        self._write()
+
+    def expects(self, expected: Forecast) -> None:
+        """The forecast is another one, or another guest belongs to it."""
+        self._expected = expected
+        if self._loss is not None and self._late_at is not None:
+            latest = timedelta(seconds=(expected.running.latest - self._run.now) / self._loss.inventory.speed)
+            self._late_at = max(self._late_at, workflow.now() + latest)
+
+    # --- what is known -----------------------------------------------------------------------------------------
+
+    @property
+    def lost(self) -> dict[str, str]:
+        """Guests of the lost nodes, with the node where each ran."""
+        return self._loss.guests if self._loss else {}
+
+    @property
+    def back(self) -> tuple[Back, ...]:
+        """Guests of the lost nodes that are not waited for: running, with the proof, or given up, with the reason."""
+        return tuple(
+            Back(sid=sid, ok=one.state == "running", node=one.node, text=self._causes.get(sid, one.text))
+            for sid in self.lost
+            if (one := self._standing[sid]).state in ("running", "hopeless", "unproven")
+        )
+
+    @property
+    def waiting(self) -> dict[str, str]:
+        """Every guest that does not run, and why; of those that were not lost too."""
+        return {
+            sid: self._why(sid, one)
+            for sid, one in sorted(self._standing.items())
+            if one.state != "running" and (sid in self.lost or self.outages.of(sid) or one.state == "unseen")
+        }
+
+    def _why(self, sid: str, one: Standing) -> str:
+        outages = self.outages.of(sid)
+        again = f"down again since T+{self._clock(outages[-1].begin)}: " if self._again(sid) else ""
+        return again + self._causes.get(sid, one.text)
+
+    def _again(self, sid: str) -> bool:
+        """It was well before: it had come back, or was not lost at all."""
+        outages = self.outages.of(sid)
+        return bool(outages) and outages[-1].until is None and (len(outages) > 1 or sid not in self.lost)
+
+    def _clock(self, when: datetime) -> str:
+        return clock(timedelta(seconds=max(0.0, self._run.since(when))))
+
+    @property
+    def closing(self) -> str:
+        """How it stands with the guests when the incident closes."""
+        lost = len(self.lost)
+        back = sum(self._standing[sid].state == "running" for sid in self.lost)
+        said = f"{back} of {counted(lost, 'guest runs', 'guests run')} again" if lost else "No guest under HA ran there"
+        if self.waiting:
+            said += f"; not running: {', '.join(self.waiting)}"
+        more = len(self.outages.known) - lost
+        return said + (f"; {counted(len(self.outages.known), 'outage')} of guests in all" if more > 0 else "")
+
+    # --- the look ----------------------------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        told_late = False
+        while True:
+            loss = self._loss
+            if loss is None:
+                return
+            left = (self._late_at - workflow.now()).total_seconds() if self._late_at and not told_late else None
+            nodes = tuple(dict.fromkeys((*loss.survivors, *loss.nodes)))
+            wish = GuestsWish(
+                known=self._standing,
+                nodes=nodes,
+                via=loss.survivors,
+                vg=loss.inventory.storage.vg,
+                limit=max(1.0, left) if left is not None else LOOK.total_seconds(),
+            )
+            found = await self._run.seen_by(TITLE, Ha.watch_guests, wish, GuestsFinding)
+            await self._learn(found)
+            pending = [sid for sid in self.lost if self._standing[sid].state == "down" and not self._again(sid)]
+            if not told_late and self._late_at and workflow.now() >= self._late_at:
+                told_late = True
+                if pending:
+                    await self._late(pending)
+
+    async def _learn(self, found: GuestsFinding) -> None:
+        """What has changed: told, counted, and written on the guests' line."""
+        news = {
+            sid: (self._standing[sid], one)
+            for sid, one in found.standing.items()
+            if sid in self._standing and not one.same(self._standing[sid])
+        }
+        self._standing |= {sid: one for sid, one in found.standing.items() if sid in self._standing}
+        for sid, (_, now) in news.items():
+            if now.state == "running":
+                self._causes.pop(sid, None)
+        await self._explain([sid for sid, (_, now) in news.items() if now.state == "hopeless"])
+        self._seen_again({sid: now for sid, (before, now) in news.items() if before.state == "unseen"})
+        self._up([sid for sid, (before, now) in news.items() if now.state == "running" and before.state not in UP])
+        self._fell({sid: now for sid, (before, now) in news.items() if before.state in UP and now.state not in UP})
+        given_up = {sid: now for sid, (before, now) in news.items() if now.state in ("hopeless", "unproven")}
+        for sid, now in given_up.items():
+            self._run.ask(f"guest {sid}", f"{sid} {self._causes.get(sid, now.text)}")
+        if lost := [sid for sid, now in given_up.items() if now.state == "hopeless" and sid in self.lost]:
+            said = "; ".join(f"{sid} {self._causes.get(sid, given_up[sid].text)}" for sid in lost)
+            self._run.tell_people(
+                "late", f"{counted(len(lost), 'guest is', 'guests are')} not brought back by HA", said
+            )
+        for sid, (_, now) in news.items():
+            if now.state in ("running", "down"):
+                self._run.done_with(f"guest {sid}")
+        self._write()
+
+    def _up(self, sids: list[str]) -> None:
+        for sid in sids:
+            self.running[sid] = workflow.now()
+            self.outages = self.outages.over(sid, workflow.now())
+        if sids:
+            said = ", ".join(f"{sid} on {self._standing[sid].node}" for sid in sids)
+            self._run.tell_people("running", f"{counted(len(sids), 'guest runs', 'guests run')} again", said)
+
+    def _fell(self, fallen: dict[str, Standing]) -> None:
+        """What was well is not any more: a line of its own, and people are told."""
+        run = self._run
+        for sid, now in fallen.items():
+            if now.state == "unseen":
+                self._unseen[sid] = workflow.now()
+            else:
+                self.outages = self.outages.begun(sid, workflow.now())
+            self.running.pop(sid, None)
+            word = "cannot be seen" if now.state == "unseen" else "is down again" if sid in self.lost else "is down"
+            run.record.line(f"{sid} {word}").end("warned", f"since T+{run.now:.0f} s: {now.text}", run.record.elapsed)
+        if fallen:
+            said = "; ".join(f"{sid}: {now.text}" for sid, now in fallen.items())
+            run.tell_people("worse", f"{counted(len(fallen), 'guest has', 'guests have')} fallen", said)
+
+    def _seen_again(self, news: dict[str, Standing]) -> None:
+        """One that nobody could see: it was down meanwhile if it does not run, or has run for less long than that."""
+        for sid, now in news.items():
+            since = self._unseen.pop(sid, None)
+            if since is None:
+                continue
+            so_long = self._run.now - self._run.since(since)
+            if now.state not in UP or (now.up is not None and now.up < so_long):
+                self.outages = self.outages.begun(sid, since)
+
+    async def _late(self, pending: list[str]) -> None:
+        await self._explain(pending)
+        said = "; ".join(f"{sid} {self.waiting[sid]}" for sid in pending[:5])
+        expected = self._expected.running if self._expected else ""
+        self._run.note_once(f"late against the forecast ({expected}): {said}")
+        self._run.tell_people("late", f"{counted(len(pending), 'guest is', 'guests are')} late", said)
+        self._write()
+
+    async def _explain(self, sids: list[str]) -> None:
+        """What keeps them away: rules, locks, storage, capacity, beside HA's own word; nothing where nobody tells."""
+        if not sids or self._loss is None:
+            return
+        wish = CausesWish(guests=tuple(sids), survivors=self._loss.survivors, storage=self._loss.inventory.storage.id)
+        try:
+            found: CausesFinding = await workflow.execute_activity(
+                Placements.causes,
+                args=[wish],
+                summary="why guests are not back",
+                start_to_close_timeout=EXPLAINED_WITHIN,
+                schedule_to_close_timeout=EXPLAINED_WITHIN,
+                heartbeat_timeout=HEARTBEAT,
+                retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=5)),
+            )
+        except ActivityError:
+            return
+        self._causes |= found.causes
+
+    # --- the line ----------------------------------------------------------------------------------------------
+
+    def _waits(self) -> str:
+        """What the line is called while anybody is waited for."""
+        pending = sum(one.state == "down" for one in self._standing.values())
+        expected = self._expected.running if self._expected else None
+        when = f" ({expected})" if expected and not self.running else ""
+        return f"Waiting for HA to restart {counted(pending, 'guest')}{when}"
+
+    def _write(self) -> None:
+        line, run = self._line, self._run
+        if line is None:
+            return
+        up = [f"{sid} on {self._standing[sid].node}" for sid in self.lost if self._standing[sid].state == "running"]
+        away = [f"{sid} {why}" for sid, why in self.waiting.items()]
+        if not away:
+            said = shortly(up, 6) if up else "no guest under HA ran there"
+            line.end("done" if up else "unneeded", said, run.record.elapsed)
+        elif any(one.state == "down" for one in self._standing.values()):
+            line.set(
+                "running", f"{len(up)} of {len(self.lost)}; {shortly(away, 3)}", waiting=self._waits(), took=timedelta()
+            )
+        else:
+            line.end("warned", f"{len(up)} of {len(self.lost)}; not running: {shortly(away, 3)}", run.record.elapsed)
+        run.tell()

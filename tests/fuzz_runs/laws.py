@@ -1,0 +1,317 @@
+"""What holds in every schedule, read from the world and from what people have said: V1 to V8, and *restored or listed*.
+
+The engine's own word is never the proof of a law; it is what the laws are about.
+"""
+
+import contextlib
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio.client import WorkflowQueryFailedError
+from temporalio.service import RPCError
+
+from tests.fuzz.laws import _v1_and_v2
+from tests.fuzz_runs.ledger import listed
+from tests.fuzz_runs.schedule import Act
+from tests.fuzz_runs.stage import Stage
+
+INCIDENTS = ("SiteLoss", "NodeLoss", "ClusterIncident")
+RUNBOOKS = ("Failback", "EvacuateSite", "ReturnSite")
+# What an engine has to have noticed after so many seconds of the wall on a busy machine: a look, a verdict, a question.
+NOTICED = 4.0
+# A change may be on its way while its yes is taken back or its condition begins to fail.
+ON_ITS_WAY = 1.5
+# Lab seconds by which a told T0 may differ from the loss: a slow round of everybody on a busy machine.
+T0_DIFFERS = 150.0
+NEEDED = 2
+# What stops every change of planned work while it lasts.
+STOPS = ("site-power", "node", "witness", "inter-site", "replication", "array")
+COMMANDS = ("ha.command.migrate", "ha.command.relocate", "ha.command.node-maintenance")
+
+
+@dataclass
+class Yes:
+    """What people have said to one gate: who said yes when, who took it back when; wall seconds."""
+
+    planned: list[dict[str, Any]]
+    at: dict[str, float] = field(default_factory=dict)
+    back: dict[str, float] = field(default_factory=dict)
+
+    def stood(self, when: float) -> bool:
+        """Enough of them had said yes by then, and had not taken it back well before."""
+        good = [name for name, at in self.at.items() if at <= when and when - self.back.get(name, when) <= ON_ITS_WAY]
+        return len(good) >= NEEDED
+
+
+class Judge:
+    """The laws of one schedule."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self.broken: list[str] = []
+        self.met: Counter[str] = Counter()
+        self._read = 0
+        self._since: dict[str, float] = {}  # fault to the wall second of its beginning
+        self._losses: dict[str, tuple[float, dict[str, str]]] = {}  # site to lab second and HA's guests there
+        self._gates: dict[str, Yes] = {}
+        self._homes: dict[str, str] = {}
+        self._first: dict[str, int] = {}
+        self._hands: set[str] = set()
+        self._frozen: set[str] = set()
+        self._proven: set[tuple[str, str]] = set()
+        self._told: set[str] = set()
+
+    # --- what is told to it ------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The world as it is before the schedule."""
+        world = self._stage.world
+        self._read = len(world.changes)
+        self._homes = {f"vm:{guest.vmid}": guest.node for guest in world.cluster.guests.values()}
+        self._first = {sid: int(one.get("failback", 1)) for sid, one in world.cluster.ha.resources.items()}
+
+    def acts(self, act: Act) -> None:
+        """An act is about to be done."""
+        self.met[act.verb] += 1
+        title, wall = " ".join(act.words), time.monotonic()
+        if act.verb == "fail":
+            self._since.setdefault(title, wall)
+            self._note_loss(act)
+        elif act.verb == "restore":
+            self._since.pop(title, None)
+        elif act.verb == "restore-all":
+            self._since.clear()
+
+    def _note_loss(self, act: Act) -> None:
+        """Who ran where at the very moment in which a whole site loses its power."""
+        if act.words[0] != "site-power":
+            return
+        site = act.words[1]
+        nodes = [node.name for node in self._stage.inventory.site(site).nodes]
+        services = self._stage.world.cluster.ha.files.manager.services
+        there = {sid: service.node for sid, service in services.items() if service.node in nodes}
+        self._losses[site] = (self._stage.now(), there)
+
+    def voted(self, run: str, name: str, decision: str, view: dict[str, Any], said: str) -> None:
+        """A vote that the run has taken."""
+        gate = self._gates.setdefault(f"{run} {view['digest']}", Yes(view["planned"]))
+        self.met[f"{decision} taken"] += 1
+        (gate.at if decision == "approve" else gate.back)[name] = time.monotonic()
+        if decision == "reject" and not said.startswith("taken back"):
+            gate.at.clear()
+
+    def by_hand(self, sid: str) -> None:
+        """A person has set that switch."""
+        self._hands.add(sid)
+
+    def moved_by_hand(self, sid: str, node: str) -> None:
+        """A person has moved that guest: it lives there now."""
+        self._homes[sid] = node
+
+    def quiet_world(self) -> bool:
+        """No fault holds."""
+        return not self._since
+
+    # --- looking -----------------------------------------------------------------------------------------------
+
+    async def look(self) -> None:
+        """All laws that hold at every moment."""
+        world = self._stage.world
+        for sentence in _v1_and_v2(world):
+            self._break(sentence)
+        self._v4()
+        changes = world.changes[self._read :]
+        self._read += len(changes)
+        for change in changes:
+            self._change(change)
+        await self._incidents()
+
+    def _break(self, sentence: str) -> None:
+        if sentence not in self._told:
+            self._told.add(sentence)
+            self.broken.append(sentence)
+
+    def _v4(self) -> None:
+        """Nobody unstretches, destroys or eradicates."""
+        name = self._stage.inventory.pod.name
+        for array in self._stage.world.arrays.values():
+            pod = next((pod for pod in array.pods if pod.name == name), None)
+            if pod is None or len(pod.members) != len(self._stage.inventory.arrays):
+                self._break(f"V4: {array.name} has no stretched pod {name} any more")
+
+    def _change(self, change: Any) -> None:
+        if change.what in COMMANDS:
+            self.met["commands"] += 1
+            self._v3(change)
+            self._conditions(change)
+        if change.what == "ha.resource.update" and "failback" in change.detail:
+            self._switch(change.target, int(change.detail["failback"]))
+        if change.what == "options.update":
+            self._switch("crs", int("ha-auto-rebalance=1" in str(change.detail)))
+        if change.what.startswith(("pod.", "volume.")) and change.what.rpartition(".")[2] in (
+            "destroy",
+            "eradicate",
+            "unstretch",
+        ):
+            self._break(f"V4: {change}")
+
+    def _v3(self, change: Any) -> None:
+        """No command without enough yeses for that very change."""
+        now = time.monotonic()
+        if change.what == "ha.command.node-maintenance":
+            what = f"{change.detail.get('argument')} maintenance"
+            fits = [
+                gate for gate in self._gates.values() if any(self._is(one, what, change.target) for one in gate.planned)
+            ]
+        else:
+            fits = [
+                gate
+                for gate in self._gates.values()
+                if any(self._is(one, "bring home", change.target) for one in gate.planned)
+            ]
+        if not any(gate.stood(now) for gate in fits):
+            said = [(gate.at.keys(), {name: round(now - at, 1) for name, at in gate.back.items()}) for gate in fits]
+            self._break(f"V3: {change.what} {change.target} {change.detail} without a standing approval: {said}")
+
+    @staticmethod
+    def _is(planned: dict[str, Any], what: str, target: str) -> bool:
+        return bool(planned["what"] == what and planned["target"] == target)
+
+    def _conditions(self, change: Any) -> None:
+        """No command while something that stops it has been wrong for long enough to be noticed."""
+        now = time.monotonic()
+        for title, since in self._since.items():
+            if title.split(" ")[0] in STOPS and now - since > NOTICED:
+                said = f"{change.what} {change.target} {now - since:.1f} s after {title} had begun to fail"
+                self._break(f"conditions: {said}")
+
+    def _switch(self, name: str, value: int) -> None:
+        """A switch is turned; on only where that moves nobody."""
+        if value == 0:
+            self._frozen.add(name)
+            self.met["switched off"] += 1
+            return
+        if name not in self._frozen:
+            return
+        self.met["switched on"] += 1
+        self._frozen.discard(name)
+        now = time.monotonic()
+        for title, since in self._since.items():
+            if title.split(" ")[0] in ("site-power", "node") and now - since > NOTICED:
+                self._break(f"thaw: {name} is on again while {title} has been failing for {now - since:.1f} s")
+        away = {sid: home for sid, home in self._homes.items() if self._runs_on(sid) not in (home, "")}
+        hurts = away if name == "crs" else {sid: away[sid] for sid in away if sid == name}
+        if hurts:
+            where = {sid: (home, self._runs_on(sid)) for sid, home in hurts.items()}
+            self._break(f"thaw: {name} is on again while guests are away from home: {where}")
+
+    def _runs_on(self, sid: str) -> str:
+        guest = self._stage.world.cluster.guests.get(int(sid[3:]))
+        return str(guest.node) if guest is not None and guest.running else ""
+
+    # --- incidents ---------------------------------------------------------------------------------------------
+
+    async def _incidents(self) -> None:
+        """V7, and what open incidents claim."""
+        with contextlib.suppress(RPCError, TimeoutError, WorkflowQueryFailedError):
+            running = await self._stage.running(*INCIDENTS)
+            places = Counter("/".join(run.id.split("/")[:-1]) for run in running)
+            for place, count in places.items():
+                if count > 1:
+                    self._break(f"V7: {count} incidents of {place} are open: {[run.id for run in running]}")
+            for run in running:
+                self.met[run.id.split("/")[0]] += 1
+                if run.id.startswith(("site-loss/", "node-loss/")):
+                    await self._claims(run)
+
+    async def _claims(self, run: Any) -> None:
+        """*Fenced* only where HA has fenced; T0 and homes as they were, or not told."""
+        for section in await run.query("steps", rpc_timeout=_QUERIED):
+            for step in section["steps"]:
+                if step["state"] == "done" and step["title"].endswith(" is fenced"):
+                    self._fenced(run.id, step["title"].partition(" ")[0], step["finding"])
+        if not run.id.startswith("site-loss/"):
+            return
+        site = next((one for one in self._losses if f"/{one}/" in run.id), None)
+        if site is None or (run.id, "homes") in self._proven:
+            return
+        progress = await run.query("progress", rpc_timeout=_QUERIED)
+        if progress["forecast"] is None:
+            return
+        self._proven.add((run.id, "homes"))
+        self._memory(run.id, site, progress)
+
+    def _fenced(self, run: str, node: str, finding: str) -> None:
+        if (run, node) in self._proven:
+            return
+        self._proven.add((run, node))
+        self.met["fenced"] += 1
+        last_off = max(
+            (
+                one.at
+                for one in self._stage.world.changes
+                if one.where == node and one.what.startswith(("power.off", "watchdog"))
+            ),
+            default=0.0,
+        )
+        fenced = [one.at for one in self._stage.world.changes if one.what == "ha.fenced" and one.target == node]
+        if not any(at >= last_off for at in fenced):
+            self._break(f"E: {run} says that {node} is fenced ({finding}), HA has not acknowledged it")
+
+    def _memory(self, run: str, site: str, progress: dict[str, Any]) -> None:
+        lost_at, there = self._losses[site]
+        told = progress["timeline"] and progress["timeline"]["t0"]
+        if told is not None:
+            differs = datetime.fromisoformat(told).timestamp()
+            off = (time.time() - differs) * self._stage.world.clock.speed - (self._stage.now() - lost_at)
+            self.met["t0 told"] += 1
+            if abs(off) > T0_DIFFERS:
+                self._break(f"B: {run} has T0 {off:.0f} lab s before the loss of {site}")
+        if progress["guests"] and progress["guests"] != there:
+            self._break(f"B: {run} has the homes {progress['guests']}, they were {there}")
+
+    # --- the end -----------------------------------------------------------------------------------------------
+
+    async def at_rest(self) -> bool:
+        """The watch calls the cluster healthy, and nothing is under way."""
+        state = await self._stage.watch_state()
+        if state is None or state.verdict is None or state.verdict.kind != "healthy":
+            return False
+        return not await self._stage.running(*INCIDENTS, *RUNBOOKS)
+
+    async def finally_(self, *, rested: bool) -> None:
+        """V5 and V8."""
+        if not rested:
+            await self._v8()
+        outstanding = await listed(self._stage)
+        running = await self._stage.running(*INCIDENTS, *RUNBOOKS)
+        for sid, properties in self._stage.world.cluster.ha.resources.items():
+            now = int(properties.get("failback", 1))
+            if now != self._first.get(sid, 1) and not running and not any(sid in one for one in outstanding):
+                self._break(f"V5: failback of {sid} is {now}, was 1, and nobody lists it: {outstanding}")
+        rebalancing = "ha-auto-rebalance=1" in str(self._stage.world.cluster.options.get("crs"))
+        if not rebalancing and not running and not any("crs" in one for one in outstanding):
+            self._break(f"V5: the rebalancer is off, and nobody lists it: {outstanding}")
+
+    async def _v8(self) -> None:
+        """Whoever has not ended says what it waits for; and no loss stands without an incident."""
+        state = await self._stage.watch_state()
+        running = await self._stage.running(*INCIDENTS, *RUNBOOKS)
+        if state is None or state.verdict is None:
+            self._break("V8: the watch does not answer, although a worker is there")
+            return
+        if state.verdict.kind != "healthy" and not any(run.id.split("/")[0] in _OPEN for run in running):
+            self._break(f"V8: the watch says {state.verdict.sentence}, and no incident is open")
+        for run in running:
+            page = str(await run.query("page", rpc_timeout=_QUERIED))
+            self.met["went on at the end"] += 1
+            if "between two steps" in page or "**" not in page:
+                self._break(f"V8: {run.id} goes on and does not say what it waits for: {page[:200]!r}")
+
+
+_OPEN = ("site-loss", "node-loss", "incident")
+
+_QUERIED = timedelta(seconds=4)

@@ -1,0 +1,244 @@
+"""One schedule: acts at their times, the laws looked at all the while, and its end awaited."""
+
+import asyncio
+import contextlib
+import random
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from temporalio.client import (
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+from temporalio.service import RPCError
+
+from cluster.events import Event, EventBatch
+from cluster.watching import watch_id
+from lab.faults import Fault
+from lab.places import Unfit
+from tests.fuzz_runs.laws import Judge
+from tests.fuzz_runs.schedule import Act, draw
+from tests.fuzz_runs.stage import ANSWERED_WITHIN, Stage
+
+KINDS = {"failback": "Failback", "evacuate": "EvacuateSite", "return": "ReturnSite"}
+INCIDENTS = ("SiteLoss", "NodeLoss", "ClusterIncident")
+# Seconds of the wall in which everything has to come to rest, after all faults were ended and people have answered.
+RESTS_WITHIN = 25.0
+# Between two looks at the laws, in seconds of the wall.
+LOOK = 0.25
+UNANSWERED = (
+    RPCError,
+    TimeoutError,
+    WorkflowQueryFailedError,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
+
+
+@dataclass
+class Outcome:
+    """What one seed has come to: the laws that were broken, and counts of what was met."""
+
+    seed: int
+    acts: list[Act]
+    broken: list[str] = field(default_factory=list)
+    met: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class Play:
+    """The schedule of one seed on a stage."""
+
+    def __init__(self, stage: Stage, seed: int) -> None:
+        self._stage, self._seed = stage, seed
+        self.outcome = Outcome(seed, draw(seed, stage.inventory))
+        self._runs: dict[str, WorkflowHandle[Any, Any]] = {}
+        self._doing: set[asyncio.Task[None]] = set()
+        self._judge = Judge(stage)
+        self._events = 0
+
+    async def run(self) -> Outcome:
+        """Play it."""
+        began = time.monotonic()
+        await self._stage.afresh(rule=random.Random(self._seed).random() < 0.5)
+        self._judge.begin()
+        start = self._stage.now()
+        for act in self.outcome.acts:
+            await self._looking(start + act.at)
+            self._judge.acts(act)
+            task = asyncio.create_task(self._do(act))
+            self._doing.add(task)
+            task.add_done_callback(self._doing.discard)
+        await self._looking(self._stage.now() + 20)
+        await self._rest()
+        for task in list(self._doing):
+            task.cancel()
+        self.outcome.broken, self.outcome.met = self._judge.broken, dict(self._judge.met)
+        self.outcome.seconds = time.monotonic() - began
+        return self.outcome
+
+    async def _looking(self, until: float) -> None:
+        """Look at the laws until that lab second."""
+        while (left := until - self._stage.now()) > 0:
+            await self._judge.look()
+            await asyncio.sleep(min(LOOK, left / self._stage.world.clock.speed))
+
+    # --- acts --------------------------------------------------------------------------------------------------
+
+    async def _do(self, act: Act) -> None:
+        doing = getattr(self, f"_{act.verb.replace('-', '_')}")
+        with contextlib.suppress(*UNANSWERED):
+            await asyncio.wait_for(doing(*act.words), 30)
+
+    async def _fail(self, name: str, *where: str) -> None:
+        with contextlib.suppress(Unfit):
+            self._stage.site.fail(name, *where)
+
+    async def _restore(self, name: str, *where: str) -> None:
+        with contextlib.suppress(Unfit):
+            self._stage.site.restore(name, *where)
+
+    async def _restore_all(self) -> None:
+        self._stage.site.call(self._all_restored())
+
+    async def _all_restored(self) -> None:
+        self._stage.site.drills.restore_all(by="fuzz")
+
+    async def _event(self) -> None:
+        self._events += 1
+        one = Event(id=f"{self._seed}-{self._events}", source="purity", kind="alert 122", severity="warning")
+        await self._stage.client.get_workflow_handle(watch_id(self._stage.inventory.name)).signal(
+            "events", EventBatch(events=(one,))
+        )
+
+    async def _kill_worker(self) -> None:
+        self._stage.kill_worker()
+
+    async def _list_away(self) -> None:
+        """Somebody edits the list: for two seconds it is not there."""
+        self._stage.signers.unlink(missing_ok=True)
+        await asyncio.sleep(2)
+        self._stage.write_list()
+
+    async def _list_short(self, name: str) -> None:
+        self._stage.write_list(name)
+        await asyncio.sleep(3)
+        self._stage.write_list()
+
+    async def _refuse(self, sid: str) -> None:
+        """The next command for that guest is refused once."""
+        self._plant(Fault("^pve:", rf"^POST .*/resources/{sid}/migrate", "fail", 1, status=500, message="not now"))
+
+    async def _lose_reply(self, sid: str) -> None:
+        """The next change of that guest's resource is made, and its answer is lost."""
+        self._plant(Fault("^pve:", rf"^PUT .*/resources/{sid}", "drop", 1))
+
+    def _plant(self, fault: Fault) -> None:
+        async def plant() -> None:
+            self._stage.world.faults.plant(fault)
+
+        self._stage.site.call(plant())
+
+    async def _switch_on(self, sid: str) -> None:
+        """A person sets `failback` by hand, whatever was there."""
+        self._judge.by_hand(sid)
+        self._stage.world.cluster.ha.resources[sid]["failback"] = 1
+
+    async def _move(self, sid: str, node: str) -> None:
+        """A person moves a guest by HA's own command, while nothing else is wrong."""
+        if self._judge.quiet_world():
+            self._judge.moved_by_hand(sid, node)
+            self._stage.site.call(self._migrated(sid, node))
+
+    async def _migrated(self, sid: str, node: str) -> None:
+        ha = self._stage.world.cluster.ha
+        ha.commands.append(("migrate", sid, node))
+        ha.begins(sid)
+
+    async def _start(self, kind: str, site: str) -> None:
+        wish = {"site": site, "by": "ana", "mode": "apply"}
+        name = f"{kind}/{self._seed}-{len(self._runs)}-{time.monotonic_ns()}"
+        self._runs[kind] = await self._stage.client.start_workflow(KINDS[kind], wish, id=name, task_queue="runbooks")
+
+    async def _approve(self, kind: str, name: str) -> None:
+        await self._votes(kind, name, "approve")
+
+    async def _withdraw(self, kind: str, name: str) -> None:
+        await self._votes(kind, name, "reject")
+
+    async def _votes(self, kind: str, name: str, decision: Any) -> None:
+        """That person votes as soon as the run asks, waiving what can be waived."""
+        run = await self._run(kind)
+        if run is None:
+            return
+        deadline = time.monotonic() + 8
+        while (view := await asyncio.wait_for(run.query("gate"), ANSWERED_WITHIN)) is None:
+            if time.monotonic() > deadline:
+                return
+            await asyncio.sleep(0.1)
+        waives = tuple(veto["name"] for veto in view["terms"]["vetoes"] if not veto["safety"])
+        person = self._stage.people[name]
+        said = await asyncio.wait_for(
+            person.says(run, decision, waives if decision == "approve" else ()), ANSWERED_WITHIN
+        )
+        self._judge.voted(run.id, name, decision, view, said)
+
+    async def _run(self, kind: str) -> WorkflowHandle[Any, Any] | None:
+        if kind != "incident":
+            return self._runs.get(kind)
+        running = await self._stage.running(*INCIDENTS)
+        return running[-1] if running else None
+
+    async def _tell(self, kind: str, update: str, message: object = None) -> None:
+        run = await self._run(kind)
+        if run is not None:
+            arguments = [] if message is None else [message]
+            await asyncio.wait_for(run.execute_update(update, args=arguments), ANSWERED_WITHIN)
+
+    async def _retry(self, kind: str) -> None:
+        await self._tell(kind, "answer", {"answer": "retry", "by": "dora"})
+
+    async def _pause(self, kind: str) -> None:
+        await self._tell(kind, "pause", {"by": "dora"})
+
+    async def _resume(self, kind: str) -> None:
+        await self._tell(kind, "resume", {"by": "dora"})
+
+    async def _abort(self, kind: str) -> None:
+        await self._tell(kind, "abort", {"by": "dora"})
+
+    async def _cancel(self, kind: str) -> None:
+        if (run := await self._run(kind)) is not None:
+            await run.cancel()
+
+    async def _terminate(self, kind: str) -> None:
+        if (run := await self._run(kind)) is not None:
+            await run.terminate("by a person")
+
+    # --- the end -----------------------------------------------------------------------------------------------
+
+    async def _rest(self) -> None:
+        """All faults end, people end what waits for them, and everything comes to rest; then the last laws."""
+        await self._restore_all()
+        self._stage.write_list()
+        deadline = time.monotonic() + RESTS_WITHIN
+        rested = False
+        while time.monotonic() < deadline and not rested:
+            await self._judge.look()
+            await self._people_end_it()
+            rested = await self._judge.at_rest()
+            await asyncio.sleep(LOOK)
+        await self._judge.finally_(rested=rested)
+
+    async def _people_end_it(self) -> None:
+        """Whoever waits for an answer gets one: runs of planned work are aborted, incidents are told to look again."""
+        for run in await self._stage.running(*KINDS.values()):
+            with contextlib.suppress(*UNANSWERED):
+                await asyncio.wait_for(run.execute_update("abort", args=[{"by": "dora"}]), ANSWERED_WITHIN)
+        for run in await self._stage.running(*INCIDENTS):
+            for update, message in (("resume", {"by": "dora"}), ("answer", {"answer": "retry", "by": "dora"})):
+                with contextlib.suppress(*UNANSWERED):
+                    await asyncio.wait_for(run.execute_update(update, args=[message]), ANSWERED_WITHIN)

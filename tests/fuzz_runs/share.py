@@ -1,0 +1,38 @@
+"""One process of a fuzz: a stage, and its share of the seeds."""
+
+import asyncio
+import os
+import tempfile
+from multiprocessing.queues import Queue
+from pathlib import Path
+
+from tests.fuzz_runs.play import Outcome, Play
+from tests.fuzz_runs.stage import Stage
+
+
+def played(seeds: list[int], planted: str, logs: Path | None, told: "Queue[Outcome]") -> None:
+    """One process: a stage, and its share of the seeds."""
+    asyncio.run(_all(seeds, planted, logs, told))
+
+
+async def _all(seeds: list[int], planted: str, logs: Path | None, told: "Queue[Outcome]") -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) if logs is None else logs / str(os.getpid())
+        place.mkdir(parents=True, exist_ok=True)
+        stage = Stage(place, planted)
+        await stage.begin()
+        try:
+            for seed in seeds:
+                told.put(await _one(stage, seed))
+        finally:
+            await stage.end()
+
+
+async def _one(stage: Stage, seed: int) -> Outcome:
+    """That schedule; an error of the harness is told like a broken law, and the next one is played."""
+    play = Play(stage, seed)
+    try:
+        return await play.run()
+    except Exception as error:
+        play.outcome.broken = [f"harness: {type(error).__name__}: {error}"]
+        return play.outcome

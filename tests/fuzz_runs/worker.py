@@ -1,0 +1,48 @@
+"""Workers that can be killed in an instant: `python -m tests.fuzz_runs.worker INVENTORY [PLANTED]`.
+
+A process that has everything imported reads orders from its standard input, a line each: ``start`` forks a worker,
+``kill`` ends it with SIGKILL, ``end`` ends both. A `PLANTED` fault bends the engine in the worker alone.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+from tests.endurance.hasty import hurry
+from tests.fuzz_runs.planted import PLANTED
+from workers.connect import connect
+from workers.inventory_file import load
+from workers.run import worker
+from workers.settings import Settings
+
+
+async def work(path: Path) -> None:
+    """A worker, until it is killed."""
+    async with worker(await connect(), load(path), path.parent, Settings()):
+        await asyncio.Event().wait()
+
+
+def main(path: Path, planted: str) -> None:
+    """Fork and kill as ordered."""
+    hurry()
+    if planted:
+        PLANTED[planted]()
+    child = 0
+    for order in sys.stdin:
+        if child and order.strip() in ("kill", "end", "start"):
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            child = 0
+        if order.strip() == "end":
+            break
+        if order.strip() == "start":
+            child = os.fork()
+            if child == 0:
+                asyncio.run(work(path))
+                os._exit(1)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "")
