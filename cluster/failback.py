@@ -29,7 +29,11 @@ class LossRef(Value):
 
 
 class LossRecord(Value):
-    """What an incident has left: homes, where HA brought each guest back, switches that are still off."""
+    """What an incident has left: homes, where HA brought each guest back, switches that are still off.
+
+    `rested` are nodes that were in maintenance before the site was emptied: they are not ours to release.
+    `brought` is where HA brought each guest, as the ledger has it.
+    """
 
     run: str
     site: str
@@ -37,11 +41,13 @@ class LossRecord(Value):
     back: tuple[Back, ...] = ()
     frozen: tuple[Frozen, ...] = ()
     outstanding: dict[str, str] = Field(default_factory=dict)
+    rested: tuple[str, ...] = ()
+    brought: dict[str, str] = Field(default_factory=dict)
 
     @property
     def recovered(self) -> dict[str, str]:
         """Guest to the node on which it was seen running after the loss."""
-        return {one.sid: one.node for one in self.back if one.ok}
+        return {**self.brought, **{one.sid: one.node for one in self.back if one.ok}}
 
     @property
     def off(self) -> tuple[Frozen, ...]:
@@ -99,6 +105,19 @@ class MoveFinding(Finding):
     downtime: float = 0.0
 
 
+class SettledWish(Value):
+    """Moves that HA may still be making."""
+
+    moves: tuple[Move, ...]
+
+
+class SettledFinding(Finding):
+    """Where each of these guests runs now; `still` are those that HA is moving even now."""
+
+    where: dict[str, str] = Field(default_factory=dict)
+    still: tuple[str, ...] = ()
+
+
 class HomePlan(Value):
     """Who goes, in this order, and who stays for which reason. Guests that are at home are in neither.
 
@@ -116,6 +135,23 @@ class HomePlan(Value):
         off = tuple(one.becomes(one.new) for one in self.switches)
         out = tuple(maintenance(node, on=False, turn=turn) for turn, node in enumerate(self.released, start=1))
         return (*off, *out, *(move.intent(turn) for turn, move in enumerate(self.moves, start=1)))
+
+    def differs(self, now: "HomePlan", done: Iterable[str]) -> str:
+        """What is planned otherwise now than in this plan, apart from guests that are done; empty when it is the same.
+
+        A switch that has been turned on since would move a guest by itself, and nobody has agreed to turn it off.
+        """
+        gone = set(done)
+        mine = {move for move in self.moves if move.sid not in gone}
+        theirs = {move for move in now.moves if move.sid not in gone}
+        said = [
+            f"{sid} {now.staying.get(sid, 'goes from another place or to another one')}"
+            for sid in sorted({move.sid for move in mine ^ theirs})
+        ]
+        known = {(one.kind, one.name) for one in self.switches}
+        said += [f"{one.name} {one.field} is on now" for one in now.switches if (one.kind, one.name) not in known]
+        said += [f"{node} is in maintenance now" for node in now.released if node not in self.released]
+        return f"the plan has changed: {'; '.join(said)}" if said else ""
 
     def without(self, sids: Iterable[str]) -> "HomePlan":
         """What is left when these are at home."""
