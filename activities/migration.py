@@ -16,8 +16,8 @@ from activities.errors import Conflict, Refuted, Rejected
 from activities.ha import ha_view
 from activities.paths import usable_paths, volume_wwid
 from activities.storage import active_volumes
-from cluster.failback import Move, MoveFinding, MoveWish, SettledFinding, SettledWish
 from cluster.guests import GuestId
+from cluster.move import Move, MoveFinding, MoveWish, SettledFinding, SettledWish
 from cluster.recovery import HaView, Service
 from cluster.volumes import holders
 

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import Field
 
-from cluster.approval import Approval
 from cluster.evacuation import maintenance
-from cluster.guests import GuestId
+from cluster.move import Move as Move
+from cluster.move import MoveFinding as MoveFinding
+from cluster.move import MoveWish as MoveWish
 from cluster.nouns import Value
 from cluster.placement import Placement, no_place
-from cluster.plan import Finding, Intent, Wish
+from cluster.plan import Finding, Intent
 from cluster.recovery import Back, Frozen, Service
 
 
@@ -59,63 +60,6 @@ class LossFound(Finding):
     """The record of an incident."""
 
     record: LossRecord
-
-
-class Move(Value):
-    """A guest that goes home."""
-
-    sid: str
-    name: str
-    source: str
-    home: str
-
-    @property
-    def guest(self) -> GuestId:
-        """Its kind and number."""
-        return GuestId.of(self.sid)
-
-    def intent(self, turn: int) -> Intent:
-        """The change; who goes first is part of its meaning, and that HA moves a container by a restart."""
-        how = "" if self.guest.live else ", with a restart"
-        return Intent(where=self.home, what="bring home", target=self.sid, detail=f"from {self.source}{how}", turn=turn)
-
-
-class MoveWish(Wish):
-    """One guest to its home, in its turn of the plan, under this approval.
-
-    `nodes` may all hold its volume of the group `vg`, which stands on the arrays' `volume`; `lun` is that volume's at
-    the home's own array, the first of `arrays`.
-    """
-
-    move: Move
-    turn: int
-    approval: Approval | None
-    nodes: tuple[str, ...]
-    vg: str
-    volume: str
-    arrays: tuple[str, ...]
-    lun: int
-
-
-class MoveFinding(Finding):
-    """Where it runs now. `seconds` it took and for how long it ran nowhere, in the cluster's time."""
-
-    node: str
-    seconds: float = 0.0
-    downtime: float = 0.0
-
-
-class SettledWish(Value):
-    """Moves that HA may still be making."""
-
-    moves: tuple[Move, ...]
-
-
-class SettledFinding(Finding):
-    """Where each of these guests runs now; `still` are those that HA is moving even now."""
-
-    where: dict[str, str] = Field(default_factory=dict)
-    still: tuple[str, ...] = ()
 
 
 class HomePlan(Value):

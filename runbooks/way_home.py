@@ -15,10 +15,11 @@ with workflow.unsafe.imports_passed_through():
     from activities.placement import Placements
     from cluster.approval import Approval, Veto
     from cluster.evacuation import MaintenanceWish
-    from cluster.failback import HomePlan, Move, MoveWish, SettledWish, plan_home
+    from cluster.failback import HomePlan, plan_home
     from cluster.guests import numbers
     from cluster.ledger import Book, moves_by_itself
     from cluster.ledger_calls import AtHomeWish, LookWish
+    from cluster.move import Move, MoveWish, SettledWish
     from cluster.placement import PlacementWish
     from cluster.plan import Mode
     from cluster.units import counted, seconds, shortly

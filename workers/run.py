@@ -26,6 +26,7 @@ from activities.clients.proxmox import PveApi
 from activities.clients.purity import Arrays
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts as SshHosts
+from activities.dark import Dark
 from activities.facts import Watching
 from activities.freeze import Freeze
 from activities.guests import Guests
@@ -125,16 +126,17 @@ def activities(
         Incidents(inventory),
         Migration(quick, api, approvals, inventory.speed),
         Placements(api, quick),
-        Maintenance(quick, approvals, inventory.speed),
+        maintenance := Maintenance(quick, approvals, inventory.speed),
         Freeze(api, approvals),
         book := LedgerBook(inventory, api),
         Interlock(inventory, book),
         Rights(inventory, api),
         survivor := Survivor(inventory, arrays, ssh, api),
         Notices(inventory.notify, secrets),
-        QuarantineWard(
+        ward := QuarantineWard(
             inventory, api, ssh, hosts=hosts, survivor=survivor, quorum=quorum, proxmox=proxmox, purity=purity
         ),
+        Dark(quick, maintenance, ward, inventory.speed),
     )
     return [method for room in rooms for method in _definitions(room)]
 

@@ -277,6 +277,14 @@ class Steps(Operated):
         )
         return call.read(raw)
 
+    async def answered(self, line: Line, question: Question) -> bool:
+        """Park a line of its own until a person has answered: true to try again, false to go on without it."""
+        return await self._retried(line, question)
+
+    def stop_if_asked(self) -> None:
+        """CancelledError when the run is being ended."""
+        self._stop_if_asked()
+
     async def _retried(self, line: Line, question: Question) -> bool:
         """Park until a person has answered: true to try again, false to go on without the step."""
         parked = Parked(question)

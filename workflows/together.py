@@ -4,7 +4,8 @@ What else is at work is read by an activity, which a changing step's own activit
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -85,18 +86,24 @@ class Together(Gated):
         risk: str = "",
     ) -> Approval:
         """The same, and while an incident is open no yes is taken: nobody can waive that."""
-        looking = asyncio.create_task(self._watched()) if workflow.patched("together") else None
-        try:
+        async with self.minding(self._held_back):
             return await super().gate(title, planned, policy, conditions=conditions, vetoes=vetoes, risk=risk)
+
+    @asynccontextmanager
+    async def minding(self, tell: Callable[[str], None]) -> AsyncIterator[None]:
+        """Look meanwhile whether an incident is open; `tell` learns why the run would have to hold, each time anew."""
+        looking = asyncio.create_task(self._watched(tell)) if workflow.patched("together") else None
+        try:
+            yield
         finally:
             if looking is not None:
                 looking.cancel()
-            self._held_back("")
+            tell("")
 
     # --- while people are asked --------------------------------------------------------------------------------
 
-    async def _watched(self) -> None:
-        """Show what stands in the way for as long as the gate is open; what cannot be seen is shown as that."""
+    async def _watched(self, tell: Callable[[str], None]) -> None:
+        """What stands in the way, for as long as it matters; what cannot be seen is told as that."""
         known = NOT_LOOKED
         while True:
             wish = TogetherWish(cluster=self._cluster, known=known)
@@ -105,12 +112,12 @@ class Together(Gated):
                     LOOK, wish, result=TogetherFinding, within=WATCHED_WITHIN, attempt=WATCHED_WITHIN
                 )
             except ActivityError as error:
-                self._held_back("not known whether an incident is open: {}: {}".format(*reason(error)))
+                tell("not known whether an incident is open: {}: {}".format(*reason(error)))
                 await asyncio.sleep(AGAIN_IN)
                 known = NOT_LOOKED
             else:
                 known = found.holds
-                self._held_back(found.holds)
+                tell(found.holds)
 
     def _held_back(self, why: str) -> None:
         self._holds = why
