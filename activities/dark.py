@@ -1,4 +1,4 @@
-"""While a person switches an emptied site off: which of its nodes are on, and what speaks against going on. All reads."""
+"""While a person switches an emptied site off: which nodes are on, and what speaks against going on. All reads."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -53,9 +53,8 @@ class Dark:
             QuarantineWish(site=wish.survivor, soak=timedelta(), resting=True, without=BESIDE)
         )
         against = tuple(f"{check.title}: {check.said}" for check in checks if not check.holds)
-        awake = [
-            f"{name} is {view.nodes.get(name)} to HA" for name in at.nodes if view.nodes.get(name) != "maintenance"
-        ]
+        states = {name: view.nodes.get(name, "unknown") for name in at.nodes}
+        awake = [f"{name} is {state} to HA" for name, state in states.items() if state != "maintenance"]
         live = _live(checks)
         said = f"on: {', '.join(on)}; {live}"
         return DarkFinding(finding=said, on=on, against=(*against, *awake), live=live)

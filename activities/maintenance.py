@@ -48,9 +48,7 @@ class Maintenance:
         node, told = await self._quorate(at.others)
         view = ha_view(told)
         status = await self._clients.get("cluster/ha/status/current", node)
-        word = next(
-            (str(one["status"]) for one in status if one["type"] == "master"), f"{view.master} (not known since)"
-        )
+        word = next((str(one["status"]) for one in status if one["type"] == "master"), "not known")
         said = f"HA's master is {word}, as {node} tells, which is quorate"
         return ViewFinding(finding=said, master=view.master, states=view.nodes)
 

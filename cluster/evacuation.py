@@ -115,12 +115,8 @@ class Evacuation(Value):
         gone = set(done)
         mine = {move.sid: move.source for move in self.moves if move.sid not in gone}
         theirs = {move.sid: move.source for move in now.moves if move.sid not in gone}
-        theirs |= {sid: f"{node} (stopped)" for sid, node in now.stopped.items() if sid in mine}
-        said = [
-            f"{sid} was on {mine.get(sid, 'the other site')} and is {theirs.get(sid, 'not there any more')}"
-            for sid in sorted(mine.keys() | theirs.keys())
-            if mine.get(sid) != theirs.get(sid)
-        ]
+        said = [f"{sid} runs on {theirs[sid]} now" for sid in sorted(theirs) if mine.get(sid) != theirs[sid]]
+        said += [f"{sid} is no longer on {mine[sid]}" for sid in sorted(mine) if sid not in theirs]
         known = {(one.kind, one.name) for one in self.switches}
         said += [f"{one.name} {one.field} is on now" for one in now.switches if (one.kind, one.name) not in known]
         agreed = {veto.name for veto in self.vetoes}
@@ -198,17 +194,15 @@ def _number(sid: str) -> int:
     return int(number) if number.isdigit() else 0
 
 
+IN_ERROR = "HA does not move it before it is set to disabled"
+
+
 def _in_doubt(there: Mapping[str, Service]) -> list[Veto]:
     """What HA neither runs nor keeps stopped: it does not move that as it is."""
     return [
         Veto(
             name=f"state-{sid.replace(':', '-')}",
-            text=f"{sid} on {one.node} is {one.state} to HA: "
-            + (
-                "HA does not move it before it is set to disabled"
-                if one.state == "error"
-                else "wait until it has settled"
-            ),
+            text=f"{sid} on {one.node} is {one.state} to HA: {IN_ERROR if one.state == 'error' else 'wait until it ends'}",
             safety=one.state != "error",
         )
         for sid, one in sorted(there.items())
