@@ -202,7 +202,7 @@ def _in_doubt(there: Mapping[str, Service]) -> list[Veto]:
     return [
         Veto(
             name=f"state-{sid.replace(':', '-')}",
-            text=f"{sid} on {one.node} is {one.state} to HA: {IN_ERROR if one.state == 'error' else 'wait until it ends'}",
+            text=f"HA calls {sid} on {one.node} {one.state}: {IN_ERROR if one.state == 'error' else 'wait until it ends'}",
             safety=one.state != "error",
         )
         for sid, one in sorted(there.items())
