@@ -113,8 +113,8 @@ class Evacuation(Value):
     def differs(self, now: "Evacuation", placement: Placement, done: Iterable[str]) -> str:
         """What is otherwise now than it was agreed, apart from guests that are done; empty while it is the same."""
         gone = set(done)
-        mine = {move.sid: move.source for move in self.moves if move.sid not in gone}
-        theirs = {move.sid: move.source for move in now.moves if move.sid not in gone}
+        mine = {sid: node for sid, node in self.homes.items() if sid not in gone}
+        theirs = {sid: node for sid, node in now.homes.items() if sid not in gone}
         said = [f"{sid} runs on {theirs[sid]} now" for sid in sorted(theirs) if mine.get(sid) != theirs[sid]]
         said += [f"{sid} is no longer on {mine[sid]}" for sid in sorted(mine) if sid not in theirs]
         known = {(one.kind, one.name) for one in self.switches}
@@ -202,7 +202,7 @@ def _in_doubt(there: Mapping[str, Service]) -> list[Veto]:
     return [
         Veto(
             name=f"state-{sid.replace(':', '-')}",
-            text=f"HA calls {sid} on {one.node} {one.state}: {IN_ERROR if one.state == 'error' else 'wait until it ends'}",
+            text=f"HA calls {sid} on {one.node} {one.state}: {IN_ERROR if one.state == 'error' else 'wait for its end'}",
             safety=one.state != "error",
         )
         for sid, one in sorted(there.items())
