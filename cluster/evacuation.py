@@ -202,7 +202,7 @@ def _in_doubt(there: Mapping[str, Service]) -> list[Veto]:
     return [
         Veto(
             name=f"state-{sid.replace(':', '-')}",
-            text=f"HA calls {sid} on {one.node} {one.state}: {IN_ERROR if one.state == 'error' else 'wait for its end'}",
+            text=f"HA calls {sid} on {one.node} {one.state}: {IN_ERROR if one.state == 'error' else 'wait a moment'}",
             safety=one.state != "error",
         )
         for sid, one in sorted(there.items())

@@ -93,7 +93,7 @@ class WayHome:
         why = await self.why_not()
         if why:
             self._vetoes.append(why)
-            self._run.record.line("Stopped before the next change").end("warned", why, self._run.record.elapsed)
+            self._run.record.line("Stopped before the next guest").end("warned", why, self._run.record.elapsed)
         return bool(why)
 
     async def why_not(self) -> str:
