@@ -254,6 +254,8 @@ class WayHome:
 
     async def landed(self) -> str:
         """The condition in which an abort leaves things: what HA still moves comes to its end before it is told."""
+        if self._approval is None and not self._moves.moved:
+            return "No guest was moved."
         moved, ended = self._moves.moved, await self._moves.ended()
         if self._moves.arrived:
             await self._note_home(*self._moves.arrived)
@@ -277,6 +279,8 @@ class WayHome:
     @property
     def closing(self) -> str:
         """What the page says of an end that is well."""
+        if not self._homes.record.homes:
+            return f"No homes are recorded for {self._homes.site}: no guest was moved."
         staying = {**self._plan.staying, **self._moves.left}
         stays = f"; {counted(len(staying), 'stays', 'stay')}: {', '.join(staying)}" if staying else ""
         came = counted(len(self._moves.moved), "guest is", "guests are")

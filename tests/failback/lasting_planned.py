@@ -237,7 +237,8 @@ async def test_a_person_is_told_not_to_cut_the_power_when_the_witness_goes(
 
     await shows(run, "Action needed: Switch off the machines of site-a")
     site.fail("witness")
-    await shows(run, "Action needed: Do not cut the power of site-a now: All votes are back")
+    await shows(run, "Action needed: Do not cut the power of site-a now")
+    await shows(run, "6 of 7 votes")
     site.restore("witness")
     await shows(run, "Action needed: Switch off the machines of site-a")
     site.fail("site-power", "site-a")
