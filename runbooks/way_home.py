@@ -8,6 +8,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
+    from activities.comparison import Comparison
     from activities.ledger import LedgerBook
     from activities.maintenance import Maintenance
     from activities.placement import Placements
@@ -146,7 +147,7 @@ class WayHome:
     async def _drawn(self, released: tuple[str, ...]) -> dict[str, str]:
         """Guests that HA would move by itself once these nodes are released: it remembers where it took them from."""
         wish = LookWish(book=Book(cluster=self._homes.inventory.name))
-        world = await self._run.learn(LedgerBook.look, wish)
+        world = await self._run.learn(Comparison.look, wish)
         return moves_by_itself(world, released)
 
     async def _agreed(self) -> None:

@@ -26,6 +26,7 @@ from activities.clients.proxmox import PveApi
 from activities.clients.purity import Arrays
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts as SshHosts
+from activities.comparison import Comparison
 from activities.dark import Dark
 from activities.facts import Watching
 from activities.freeze import Freeze
@@ -122,14 +123,15 @@ def activities(
         Watching(inventory, quick, place),
         Ha(quick, inventory.speed),
         approvals := Approvals(inventory.approvals, secrets, cluster=inventory.name),
-        Losses(),
+        ledger := LedgerBook(inventory),
+        Comparison(inventory, api),
+        Losses(ledger),
         Incidents(inventory),
         Migration(quick, api, approvals, inventory.speed),
         Placements(api, quick),
         maintenance := Maintenance(quick, approvals, inventory.speed),
         Freeze(api, approvals),
-        book := LedgerBook(inventory, api),
-        Interlock(inventory, book),
+        Interlock(inventory, ledger),
         Rights(inventory, api),
         survivor := Survivor(inventory, arrays, ssh, api),
         Notices(inventory.notify, secrets),

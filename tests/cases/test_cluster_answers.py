@@ -1,6 +1,7 @@
 """What the cluster's API says of guests of all kinds and states, and of itself when a node cannot tell."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
