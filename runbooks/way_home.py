@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.failback import HomePlan, plan_home
     from cluster.guests import numbers
     from cluster.ledger import Book, moves_by_itself
-    from cluster.ledger_calls import AtHomeWish, GiveBackWish, HomesWish, LookWish
+    from cluster.ledger_calls import AtHomeWish, GiveBackWish, HomesWish, LookWish, NoteWish
     from cluster.move import Move
     from cluster.placement import PlacementWish
     from cluster.plan import Mode
@@ -58,6 +58,7 @@ class WayHome:
         while first or not await self._done():
             await self._run.clear()
             await self._quarantine.held(self._policy.soak)
+            await self._note_released()
             self._plan = await self._planned()
             if first:
                 await self._run.agreed(request, self._plan.intents)
@@ -231,6 +232,14 @@ class WayHome:
         title = f"{move.sid} runs at home on {move.home}"
         if await self._moves.one(title, move, turn, self._approval, skip="the guest stays where it is"):
             await self._note_home(move.sid)
+
+    async def _note_released(self) -> None:
+        """The ledger sets nothing back before a lost site has been through its quarantine."""
+        site, cluster = self._homes.site, self._homes.inventory.name
+        title, waiting = f"{site} is noted as through its quarantine", "Recording the quarantine in the ledger"
+        skip = "what an incident has disabled stays off until another failback has held the quarantine"
+        wish = NoteWish(cluster=cluster, released=site)
+        await self._run.step(title, LedgerBook.note, wish, skip=skip, waiting=waiting)
 
     async def _note_home(self, *sids: str) -> None:
         """The ledger needs no record of them any more; what it is not told it finds out by itself."""
