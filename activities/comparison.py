@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -36,7 +36,10 @@ class Comparison:
     @activity.defn(name="ledger.look")
     async def look(self, wish: LookWish) -> World:
         """Which runs are over, which incidents are open, who runs where, how the switches are. Reads only."""
-        return await self._world(wish.book)
+        world = await self._world(wish.book)
+        if wish.must and world.silent:
+            raise Unreachable(f"it is not known how things stand: {world.silent}")
+        return world
 
     @activity.defn(name="ledger.restore")
     async def restore(self, wish: RestoreWish) -> RestoreFinding:
@@ -96,14 +99,20 @@ class Comparison:
 
 
 async def is_over(client: Client, run: RunRef) -> bool:
-    """That very execution has ended, however; one that continues as new is at work still."""
+    """That execution has ended, however; one that continues as new, or that a person has reset, is at work still."""
     try:
         found = await client.get_workflow_handle(run.run, run_id=run.run_id).describe()
-        if found.status == WorkflowExecutionStatus.CONTINUED_AS_NEW:
-            found = await client.get_workflow_handle(run.run).describe()
+        if found.status == WorkflowExecutionStatus.RUNNING:
+            return False
+        now = await client.get_workflow_handle(run.run).describe()
     except RPCError as error:
         return error.status == RPCStatusCode.NOT_FOUND  # gone with its retention; any other silence proves nothing
-    return found.status != WorkflowExecutionStatus.RUNNING
+    return now.status != WorkflowExecutionStatus.RUNNING or _first(now) != _first(found)
+
+
+def _first(found: WorkflowExecutionDescription) -> str:
+    """The execution with which its chain began."""
+    return found.raw_description.workflow_execution_info.first_run_id or found.run_id or ""
 
 
 def _facts(api: "PveApi") -> dict[str, Any]:

@@ -147,7 +147,7 @@ class WayHome:
 
     async def _drawn(self, released: tuple[str, ...]) -> dict[str, str]:
         """Guests that HA would move by itself once these nodes are released: it remembers where it took them from."""
-        wish = LookWish(book=Book(cluster=self._homes.inventory.name))
+        wish = LookWish(book=Book(cluster=self._homes.inventory.name), must=True)
         world = await self._run.learn(Comparison.look, wish)
         return moves_by_itself(world, released)
 
