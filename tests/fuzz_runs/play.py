@@ -47,6 +47,7 @@ class Outcome:
     broken: list[str] = field(default_factory=list)
     met: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    phases: dict[str, float] = field(default_factory=dict)  # seconds of the wall after its start
 
 
 class Play:
@@ -64,6 +65,7 @@ class Play:
         """Play it."""
         began = time.monotonic()
         await self._stage.afresh(rule=random.Random(self._seed).random() < 0.5)
+        self.outcome.phases["afresh"] = time.monotonic() - began
         self._judge.begin()
         start = self._stage.now()
         for act in self.outcome.acts:
@@ -73,6 +75,7 @@ class Play:
             self._doing.add(task)
             task.add_done_callback(self._doing.discard)
         await self._looking(self._stage.now() + 20)
+        self.outcome.phases["acts"] = time.monotonic() - began
         await self._rest()
         for task in list(self._doing):
             task.cancel()

@@ -30,18 +30,24 @@ def main(path: Path, planted: str) -> None:
     if planted:
         PLANTED[planted]()
     child = 0
-    for order in sys.stdin:
-        if child and order.strip() in ("kill", "end", "start"):
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            child = 0
-        if order.strip() == "end":
+    for order in (line.strip() for line in sys.stdin):
+        child = _ended(child)
+        if order == "end":
             break
-        if order.strip() == "start":
+        if order == "start":
             child = os.fork()
             if child == 0:
                 asyncio.run(work(path))
                 os._exit(1)
+    _ended(child)  # also when whoever gives the orders is gone
+
+
+def _ended(child: int) -> int:
+    """Kill it where there is one; nobody is left."""
+    if child:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    return 0
 
 
 if __name__ == "__main__":
