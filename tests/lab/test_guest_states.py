@@ -5,6 +5,7 @@ import pytest
 from lab import jump
 from lab.built import add_guest
 from lab.drills import Drills
+from lab.hosts.node import NODE
 from lab.power import switch_off, switch_on
 from lab.proxmox.ha_state import MOVING
 from lab.world import World
@@ -231,5 +232,22 @@ def test_a_stopped_service_keeps_its_node_from_nothing():
         await stage.sleep(60)
         assert (stage.guests[321].node, stage.ha.manager.services["vm:321"].state) == (HOME, "stopped")
         assert stage.guests[320].running
+
+    play(story)
+
+
+def test_a_suspended_volume_is_shown_as_such():
+    """`lvs` says suspended and open in place of active and open, on that node alone."""
+
+    async def story(stage: Stage, _: Api) -> None:
+        async def attributes(node: str) -> str:
+            listed = (await NODE.run(stage.world, stage.world.nodes[node], "lvs")).stdout.splitlines()
+            return next(line.split()[2] for line in listed if line.split()[0] == "vm-300-disk-0")
+
+        drills = Drills(stage.world)
+        drills.fail("suspended-lv", [HOME, "vm-300-disk-0"], by="a test")
+        assert (await attributes(HOME), await attributes(OTHER)) == ("-wi-so----", "-wi-------")
+        drills.restore("suspended-lv", [HOME, "vm-300-disk-0"], by="a test")
+        assert await attributes(HOME) == "-wi-ao----"
 
     play(story)
