@@ -51,7 +51,10 @@ def test_the_list_shows_qemus_own_state(state: str):
         assert volume(stage).open_on == {HOME}
         listed = {one["vmid"]: one for one in await api.call("GET", "/nodes/{node}/qemu", via=HOME)}
         assert (listed[300]["status"], "qmpstatus" in listed[300]) == ("running", False)
+        ping = ("POST", "/nodes/{node}/qemu/{vmid}/agent/ping")
+        assert await api.refused(*ping, via=HOME, vmid=300) == "QEMU guest agent is not running"
         drills.restore("guest-paused", ["300"], by="a test")
+        assert await api.call(*ping, via=HOME, vmid=300) == {"result": {}}
         assert (await api.rows())["qemu/300"]["status"] == "running"
 
     play(story)
