@@ -61,6 +61,7 @@ test-failback: setup  ## what stops a failback: broken homes, people who change 
 test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (ten minutes)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 2 -o python_files='lasting_*.py' tests/incidents -rP
+	@QUORATE_EXAMPLE=metro .venv/bin/python -m tests -n 2 -o python_files='lasting_*.py' tests/incidents/lasting_scenarios.py
 	@QUORATE_THOROUGH=10 .venv/bin/python -m tests -n 2 tests/verdict
 
 fuzz-lab: setup  ## a thousand random fault schedules over the twin: nobody may contradict anybody
