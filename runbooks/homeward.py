@@ -9,6 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.inventory import ClusterName, InventoryReader
     from activities.ledger import LedgerBook
     from activities.losses import Losses
+    from activities.rights import RIGHTS, Rights, RightsWish
     from cluster.failback import LossRecord, LossRef
     from cluster.inventory import Inventory
     from cluster.ledger_calls import SiteWish
@@ -67,6 +68,8 @@ class Homeward(Runbook):
             site = str(request.site)
             hooks = inventory.hooks if request.mode is Mode.APPLY else ()
             await self.begin(f"{headline.format(site)} ({request.mode})", inventory.name, hooks)
+            rights = RightsWish(runbook=self.about.name, must=True)
+            await self.step(RIGHTS, Rights.rights, rights, waiting="Asking what the token may do")
             await self.enter(request.mode, site)
             if request.mode is Mode.APPLY:
                 await self.signers_ready(inventory.approvals, request.by)

@@ -27,7 +27,7 @@ from workers.errors import Unusable
 from workers.incident_commands import incident_app
 from workers.inventory_file import InventoryError, load
 from workers.lab_commands import lab
-from workers.options import EXAMPLE, InventoryOption, JsonOption, err, inventory_path, out
+from workers.options import EXAMPLE, InventoryOption, JsonOption, cluster_of, err, inventory_path, out
 from workers.settings import Settings
 from workers.status import show_status
 from workers.story import Story
@@ -230,9 +230,9 @@ def server() -> None:
 
 
 @app.command()
-def status(as_json: JsonOption = False) -> None:
-    """Show the newest runs, and the steps of those that are running."""
-    asyncio.run(show_status(out, as_json=as_json))
+def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
+    """Show the newest runs, and the steps of those that are running; with an inventory, those of its cluster."""
+    asyncio.run(show_status(out, as_json=as_json, cluster=cluster_of(inventory)))
 
 
 def _complain(what: str, remedy: str = "") -> None:

@@ -16,7 +16,7 @@ from workers.connect import connect
 from workers.incident_phases import clock_of
 from workers.incident_runs import listed, looked, meant, pictures
 from workers.incident_view import Picture, Shown, commands, frame, line, news, plain
-from workers.options import JsonOption, err, out
+from workers.options import InventoryOption, JsonOption, cluster_of, err, out
 from workflows.page import StepRecord
 
 incident_app = typer.Typer(
@@ -40,12 +40,13 @@ _STYLES = {"running": "yellow", "attention": "bold yellow", "paused": "yellow", 
 @incident_app.command(name="list")
 def list_(
     all_: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
+    inventory: InventoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """List the open incidents, newest first: state, since when, what it is, and for how long."""
 
     async def go() -> None:
-        found = await listed(await connect(), ended=all_)
+        found = await listed(await connect(), ended=all_, cluster=cluster_of(inventory))
         if as_json:
             out.print_json(data=[_dates(asdict(entry)) for entry in found])
             return
@@ -62,11 +63,11 @@ def list_(
 
 
 @incident_app.command()
-def show(run: RunArgument = None, as_json: JsonOption = False) -> None:
+def show(run: RunArgument = None, inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
     """Show an incident's page as text: what is asked of you, forecast and measured, every step, notes."""
 
     async def go() -> None:
-        picture, now = await looked(await meant(await connect(), run)), datetime.now(UTC)
+        picture, now = await looked(await meant(await connect(), run, cluster_of(inventory))), datetime.now(UTC)
         if as_json:
             out.print_json(data=_data(picture, now))
             return
@@ -79,6 +80,7 @@ def show(run: RunArgument = None, as_json: JsonOption = False) -> None:
 @incident_app.command()
 def watch(
     run: RunArgument = None,
+    inventory: InventoryOption = None,
     json_lines: Annotated[
         bool, typer.Option("--json-lines", help="One JSON document a line for each step, note and the end.")
     ] = False,
@@ -89,7 +91,7 @@ def watch(
     """
 
     async def go() -> None:
-        handle = await meant(await connect(), run)
+        handle = await meant(await connect(), run, cluster_of(inventory))
         if json_lines:
             await _told_as_json(pictures(handle))
         elif out.is_terminal:

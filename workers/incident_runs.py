@@ -55,15 +55,16 @@ class Entry:
     ended: datetime | None
 
 
-async def listed(client: Client, *, ended: bool) -> list[Entry]:
-    """Open incidents, newest first; the last ended ones too when they are wanted."""
-    found = await _runs(client, ended=ended)
+async def listed(client: Client, *, ended: bool, cluster: str | None = None) -> list[Entry]:
+    """Open incidents, newest first, of one cluster or of all; the last ended ones too when they are wanted."""
+    found = await _runs(client, ended=ended, cluster=cluster)
     progress = await asyncio.gather(*(_progress(client, run) for run in found))
     return [_entry(run, known) for run, known in zip(found, progress, strict=True)]
 
 
-async def _runs(client: Client, *, ended: bool) -> list[WorkflowExecution]:
+async def _runs(client: Client, *, ended: bool, cluster: str | None = None) -> list[WorkflowExecution]:
     only = "" if ended else " AND ExecutionStatus = 'Running'"
+    only += f" AND Cluster = '{cluster}'" if cluster else ""
     which = " OR ".join(f"WorkflowType = '{name}'" for name in TYPES)
     found = [run async for run in client.list_workflows(f"({which}){only}", limit=NEWEST)]
     return sorted(found, key=lambda run: run.start_time, reverse=True)
@@ -103,10 +104,14 @@ def _state(run: WorkflowExecution) -> str:
 # --- which one is meant --------------------------------------------------------------------------------------------
 
 
-async def meant(client: Client, run: str | None) -> Run:
-    """That run; a procedure's fixed id (``site-loss/metro``) means who holds or last held it; None the open one."""
+async def meant(client: Client, run: str | None, cluster: str | None = None) -> Run:
+    """That run; a procedure's fixed id (``site-loss/metro``) means who holds or last held it; None the open one.
+
+    With `cluster` only its incidents are meant, and the procedure alone is enough: ``site-loss``.
+    """
     if run is None:
-        return await _open_one(client)
+        return await _open_one(client, cluster)
+    run = f"{run}/{cluster}" if cluster and "/" not in run else run
     try:
         handle: Run = client.get_workflow_handle(run)
         description = await handle.describe()
@@ -122,8 +127,8 @@ async def meant(client: Client, run: str | None) -> Run:
     return client.get_workflow_handle(description.id, run_id=description.run_id)
 
 
-async def _open_one(client: Client) -> Run:
-    found = await _runs(client, ended=False)
+async def _open_one(client: Client, cluster: str | None) -> Run:
+    found = await _runs(client, ended=False, cluster=cluster)
     if not found:
         raise Unusable(
             "no incident is open", "`quorate incident list --all` lists those that are over; name one to read it"
