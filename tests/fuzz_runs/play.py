@@ -27,6 +27,8 @@ KINDS = {"failback": "Failback", "evacuate": "EvacuateSite", "return": "ReturnSi
 INCIDENTS = ("SiteLoss", "NodeLoss", "ClusterIncident")
 # Seconds of the wall in which everything has to come to rest, after all faults were ended and people have answered.
 RESTS_WITHIN = 25.0
+# What does not come back by itself is mended by people, after so many seconds of the wall.
+MENDED_AFTER = 3.0
 # Between two looks at the laws, in seconds of the wall.
 LOOK = 0.25
 UNANSWERED = (
@@ -225,13 +227,17 @@ class Play:
 
     async def _rest(self) -> None:
         """All faults end, people end what waits for them, and everything comes to rest; then the last laws."""
+        self._judge.acts(Act(self._stage.now(), "restore-all"))
         await self._restore_all()
         self._stage.write_list()
-        deadline = time.monotonic() + RESTS_WITHIN
-        rested = False
-        while time.monotonic() < deadline and not rested:
+        began = time.monotonic()
+        rested = mended = False
+        while time.monotonic() < began + RESTS_WITHIN and not rested:
             await self._judge.look()
             await self._people_end_it()
+            if not mended and time.monotonic() > began + MENDED_AFTER:
+                self._stage.mend()
+                mended = True
             rested = await self._judge.at_rest()
             await asyncio.sleep(LOOK)
         await self._judge.finally_(rested=rested)
