@@ -68,6 +68,7 @@ class Losing(Incident):
         self._graver: dict[str, Condition] = {}
         self._missing: tuple[str, ...] = ()
         self._returning = ""  # the step that waits for the nodes
+        self._any_back = False
         self._handed_to = ""
         self._inheritance: Inheritance | None = None
 
@@ -157,6 +158,7 @@ class Losing(Incident):
         self.tell_people("opened", headline.partition(" (")[0], expected.finding)
         self._recovery.begins(loss, others, expected, self.record.began)
         self._fencing.begins(loss, expected)
+        self.looks_on(self._first_return())
         self._note_unmanaged(loss)
         if self._inheritance is not None:
             self.inherited(self._inheritance)
@@ -265,8 +267,28 @@ class Losing(Incident):
 
     # --- until it is over --------------------------------------------------------------------------------------
 
+    async def _first_return(self) -> None:
+        """A node that comes back before the locks are free makes them count anew: the forecast is another one."""
+        wish = ReturnWish(nodes=self.loss.nodes, via=self.loss.survivors, some=True)
+        await self.seen_by("A node is back", Ha.watch_return, wish, ReturnFinding)
+        self._any_back = True
+        if self._forecast is not None and self._recovery.pending:
+            self._forecast = rejoined(self._forecast, self.now)
+            self._recovery.expects(self._forecast)
+            self.record.line("Forecast").end("done", self._forecast.finding, self.record.elapsed)
+            self._tell()
+
+    async def guests_are_decided(self) -> None:
+        """Everybody runs, is late, or will not come back by itself; or nodes are back already."""
+        await workflow.wait_condition(lambda: not self._recovery.pending or self._recovery.late or self._any_back)
+
+    async def guests_settle(self) -> None:
+        """The incident goes on as long as HA may still bring anybody back."""
+        await workflow.wait_condition(lambda: not self._recovery.pending)
+
     async def until_it_returns(self, loss: Loss, title: str, waiting: str) -> ReturnFinding:
         """Stay with the incident. Some nodes that do not follow the others are a person's to judge."""
+        self.section("Until they return")
         self._returning, wish = title, ReturnWish(nodes=loss.nodes, via=loss.survivors)
         skip = "the nodes that are back go through the quarantine, the others are listed"
         found = await self.step(
@@ -283,9 +305,6 @@ class Losing(Incident):
             found = await self.seen_by("Nodes that are back", Ha.watch_return, some, ReturnFinding)
         self._missing = found.missing
         self._note_time(rejoined=self.now)
-        if self._forecast is not None and self._recovery.waiting:
-            self._forecast = rejoined(self._forecast, self.now)
-            self._recovery.expects(self._forecast)
         self._tell()
         return found
 
@@ -300,6 +319,7 @@ class Losing(Incident):
 
     async def handed_over(self, mode: Mode, loss: Loss) -> None:
         """Set back what moves no guest, as the ledger judges; the rest is the failback's, one link away."""
+        self._fencing.ends()
         self.section("Hand over")
         await self._switches.set_back(mode)
         home = f"/namespaces/{workflow.info().namespace}/workflows/start-workflow?workflowType=Failback"

@@ -55,12 +55,14 @@ class NodeLoss(Losing):
 
     async def returns(self) -> None:
         """As long as it takes, also for those that have followed; then what must be so before anything moves there."""
+        await self.guests_are_decided()
         back: tuple[str, ...] = ()
         while set(self.loss.nodes) - set(back) - set(self._missing):
             nodes = shortly(self.loss.nodes)
             found = await self.until_it_returns(self.loss, f"{nodes} is back", f"Waiting for {nodes} to return")
             back = found.back
         await self.quarantined(self.loss, back)
+        await self.guests_settle()
 
     async def heed(self, change: Change) -> None:
         """A further node of the same site belongs to this loss, unless the whole site is gone."""

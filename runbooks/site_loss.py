@@ -53,8 +53,10 @@ class SiteLoss(Losing):
 
     async def returns(self, loss: Loss) -> None:
         """As long as it takes; then what must be so before anything may move there."""
+        await self.guests_are_decided()
         back = await self.until_it_returns(loss, f"{loss.site} is back", f"Waiting for {loss.site} to return")
         await self.quarantined(loss, back.back)
+        await self.guests_settle()
 
     @workflow.signal(description="The loss of some of its nodes has become the loss of the site")
     def inherit(self, legacy: Inheritance) -> None:
