@@ -1,5 +1,6 @@
 """What `quorate status` shows: the newest runs, and the steps of those that are running."""
 
+import shlex
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,7 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from workers.catalogue import types
 from workers.connect import connect
 from workers.follow import retries, sections_of
+from workers.freshness import lines
 from workflows.attributes import STATE
 from workflows.page import Section, story
 
@@ -22,14 +24,16 @@ _SIGNS = {
 }
 
 
-async def show_status(console: Console, *, as_json: bool) -> None:
-    """Print the newest runs, newest first."""
+async def show_status(console: Console, cluster: str | None = None, *, as_json: bool) -> None:
+    """Print how fresh the newest look at the cluster is, then the newest runs, newest first."""
     client = await connect()
     runs = [run async for run in client.list_workflows(types(), limit=NEWEST)]
     open_runs = {run.run_id: await _look(client, run) for run in runs if _running(run)}
     if as_json:
         console.print_json(data=[_data(run, open_runs.get(run.run_id)) for run in runs])
         return
+    for text in await lines(client, cluster):
+        console.print(text, soft_wrap=True)
     if not runs:
         console.print("no runs yet; start one with `quorate plan deploy`")
         return
@@ -43,10 +47,12 @@ async def show_status(console: Console, *, as_json: bool) -> None:
             console.print(f"    {step}", markup=False, highlight=False, soft_wrap=True)
         for title, tried in look.retries.items():
             console.print(f"    {title}: {tried}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-        if _state(run) == "attention":
-            console.print(
-                f"    it waits for an answer: quorate answer {run.id} retry (or skip, or abort)", soft_wrap=True
-            )
+        if any(step.state == "parked" for section in look.sections for step in section.steps):
+            answer = f"quorate answer {shlex.quote(run.id)} retry (or skip, or abort)"
+            console.print(f"    it waits for an answer: {answer}", markup=False, soft_wrap=True)
+        elif _state(run) == "attention":
+            shown = f"quorate incident show {shlex.quote(run.id)}" if "Loss" in run.workflow_type else "see its page"
+            console.print(f"    action needed: {shown}", markup=False, soft_wrap=True)
 
 
 @dataclass
