@@ -234,6 +234,7 @@ class Recovery:
         except ActivityError:
             return
         self._causes |= found.causes
+        self._run.record.line("Why guests are not back").end("told", found.finding, self._run.record.elapsed)
 
     # --- the line ----------------------------------------------------------------------------------------------
 

@@ -67,7 +67,10 @@ def rows(progress: Progress) -> list[Row]:
     for sid in sorted(progress.guests):
         one, when = back.get(sid), times.running.get(sid)
         failed = one is not None and not one.ok
-        said = progress.waiting.get(sid, "") or (f"on {one.node}" if one is not None and one.ok else "")
+        if one is not None and one.ok and when is not None:
+            said = f"on {one.node}"
+        else:
+            said = progress.waiting.get(sid, "") or (one.text if one is not None else "")
         again = sum(outage.sid == sid for outage in progress.outages) > 1
         if again and when is not None:
             said = f"{said}, after another outage"
@@ -109,7 +112,7 @@ def how(row: Row, now: float, uncertain: float, *, ended: bool) -> Text:
     if state == "failed":
         return Text(f"✗ {row.said}", style=BAD)
     if row.measured is not None:
-        at = f"{'by ' if row.proven_late else ''}T+{clock_of(row.measured)}" + (f", {span(by)} late" if by else "")
+        at = f"{'by ' if row.proven_late else ''}{clock_of(row.measured)}" + (f", {span(by)} late" if by else "")
         return Text.assemble((f"✓ {at}", style if by else GOOD), f" {row.said}" if row.said else "")
     if ended:
         return Text("not seen", style=BAD)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from cluster.units import counted
 from workflows.page import Question, StepRecord
 
 NOTHING = "No action needed."
@@ -52,7 +53,8 @@ def going_on(
 
 def _doing(titles: Sequence[str]) -> str:
     """What is under way, the first of it by name; what is waited for says so itself."""
-    return f"{titles[0]}{f' and {len(titles) - 1} more' if len(titles) > 1 else ''}" if titles else ""
+    more = f", and {counted(len(titles) - 1, 'other step')}" if len(titles) > 1 else ""
+    return f"{titles[0]}{more}" if titles else ""
 
 
 def _ended(text: str) -> str:

@@ -120,16 +120,20 @@ async def watched(client: Client, site: Site) -> AsyncIterator[Watched]:
         yield watch
 
 
+INCIDENTS = "WorkflowType IN ('SiteLoss', 'NodeLoss', 'ClusterIncident', 'Claim') AND ExecutionStatus = 'Running'"
+
+
 async def _ended(client: Client, watch: Watched) -> None:
-    """Nothing is left running, whatever the test found."""
-    with contextlib.suppress(RPCError):
-        state = await watch.state()
-        if state.open is not None:
-            await client.get_workflow_handle(state.open.run).terminate("the test is over")
-    for fixed in (f"watch/{watch.cluster}", f"site-loss/{watch.cluster}", f"incident/{watch.cluster}"):
-        with contextlib.suppress(RPCError):
-            await client.get_workflow_handle(fixed).terminate("the test is over")
+    """Nothing is left running, whatever the test found; the watch first, or it opens again what is ended here."""
+    await _terminated(client, f"watch/{watch.cluster}")
+    async for run in client.list_workflows(INCIDENTS):
+        await _terminated(client, run.id)
     await erase(client, watch.cluster)
+
+
+async def _terminated(client: Client, run: str) -> None:
+    with contextlib.suppress(RPCError):
+        await client.get_workflow_handle(run).terminate("the test is over")
 
 
 async def ended(run: WorkflowHandle[Any, Any], within: float = 60) -> None:
