@@ -15,24 +15,36 @@ from temporalio.exceptions import ApplicationError
 
 from activities.errors import NotFound, Refuted
 from activities.vantage import Clients, Vantage, Vantages
-from cluster.conditions import Kind, known_name
+from cluster.conditions import GRAVITY, SITE_GONE, Condition, Kind, known_name, lost_site
 from cluster.facts import ArrayLook, ClusterLook, Facts, Memory, PowerLook, VotesLook, WitnessLook, remember, rounds
 from cluster.inventory import Inventory
 from cluster.plan import Finding
 from cluster.verdict import Verdict, judge, turned
-from cluster.watching import SITE_GONE, Awaited, Beat, Reach, Seen, Suspected, WatchWish
+from cluster.watching import CALM, Awaited, Beat, Reach, Seen, Suspected, WatchWish
 
 # A look's answers are waited for so long; who is slower is judged by what it said before, until its limit is over.
 GRACE = 0.4
 # These cannot wait: a person, or the incident, has to know within seconds. Two looks in a row must say so.
-URGENT: tuple[Kind, ...] = ("quorum-lost", "sites-parted", *SITE_GONE)
+URGENT: tuple[Kind, ...] = ("quorum-lost", "storage-elsewhere", *SITE_GONE)
+# Down to this one everybody is asked all the time.
+GRAVEST_DOUBT = GRAVITY.index("undetermined")
+# What is new is looked at closely for so long, and what has just fallen silent.
+YOUNG, LATELY = timedelta(minutes=5), timedelta(minutes=1)
+# Whether a management controller can be asked at all is better known before the loss.
+POWER_EVERY = timedelta(minutes=10)
+
+
+def _grave(verdict: Verdict) -> tuple[str, ...]:
+    """The keys of what cannot wait."""
+    return tuple(one.key for one in (verdict.main, *verdict.also) if one.kind in URGENT)
 
 
 class Watching:
     """Activities that look at the whole cluster."""
 
-    def __init__(self, inventory: Inventory, clients: Clients) -> None:
-        self._inventory, self._clients = inventory, clients
+    def __init__(self, inventory: Inventory, clients: Clients, place: str = "") -> None:
+        """`place` is where this worker stands: what it reaches or not is seen from there."""
+        self._inventory, self._clients, self._place = inventory, clients, place
 
     @activity.defn(name="facts.watch")
     async def watch(self, wish: WatchWish) -> Seen:
@@ -42,8 +54,9 @@ class Watching:
         """
         if wish.cluster not in (None, self._inventory.name):
             raise NotFound(f"cluster {wish.cluster!r} is unknown here: this worker serves {self._inventory.name!r}")
-        wish = wish.model_copy(update={"memory": _earlier() or wish.memory})
-        with _asking(self._inventory, self._clients) as vantages:
+        if (earlier := _earlier()) is not None:
+            wish = wish.model_copy(update={"memory": wish.memory.merge(earlier)})
+        with self._asking() as vantages:
             watcher = _Watcher(self._inventory, vantages, wish)
             try:
                 return await watcher.watch()
@@ -55,13 +68,12 @@ class Watching:
 
     @activity.defn(name="facts.confirm")
     async def confirm(self, suspected: Suspected) -> Seen:
-        """Ask everybody anew; Refuted when the verdict is another one."""
-        with _asking(self._inventory, self._clients) as vantages:
+        """Ask everybody anew; Refuted when the verdict is another one, as the main thing or beside a graver one."""
+        with self._asking() as vantages:
             wish = WatchWish(memory=suspected.memory, urgent=True)
             seen = await _Watcher(self._inventory, vantages, wish).settled()
         found = seen.verdict
-        told = [one for one in (found.main, *found.also) if one.kind in suspected.kinds]
-        if not any(suspected.where in one.where for one in told):
+        if not any(_is(suspected, condition) for condition in (found.main, *found.also)):
             because = "; ".join(found.main.reasons)
             raise Refuted(f"the cluster is {found.sentence} now, not {suspected.kinds[0]} {suspected.where}: {because}")
         return seen
@@ -69,7 +81,7 @@ class Watching:
     @activity.defn(name="facts.reach")
     async def reach(self, where: Awaited) -> Reach:
         """Which nodes of the site answer here: what a worker that stands at the site is asked for."""
-        with _asking(self._inventory, self._clients) as vantages:
+        with self._asking() as vantages:
             names = [node.name for node in self._inventory.site(where.site).nodes]
             await asyncio.wait([one.ask() for one in vantages.of(VotesLook, *names)])
             answer = tuple(look.by for look in vantages.facts().votes.values() if look.answered)
@@ -77,16 +89,27 @@ class Watching:
 
     @activity.defn(name="facts.returned")
     async def returned(self, awaited: Awaited) -> Finding:
-        """Wait until all nodes of the site are members again, for everybody who answers, twice in a row."""
+        """Wait until these nodes of the site are members again, for everybody who answers, twice in a row."""
         site = self._inventory.site(awaited.site)
-        with _asking(self._inventory, self._clients) as vantages:
+        names = awaited.nodes or tuple(node.name for node in site.nodes)
+        with self._asking() as vantages:
             watcher, twice = _Watcher(self._inventory, vantages, WatchWish(urgent=True)), 0
             while twice < 2:
-                missing = await watcher.missing({node.name for node in site.nodes})
+                missing = await watcher.missing(set(names))
                 twice = 0 if missing else twice + 1
                 activity.heartbeat(f"away: {', '.join(missing)}" if missing else "all are members")
                 await asyncio.sleep(self._inventory.watch.alert.total_seconds() / self._inventory.speed)
-        return Finding(finding=f"{len(site.nodes)} nodes of {site.name} are members again")
+        return Finding(finding=f"{len(names)} nodes of {site.name} are members again")
+
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[Vantages]:
+        """Vantage points, and nobody left waiting for them."""
+        vantages = Vantages(self._inventory, self._clients, self._place)
+        try:
+            yield vantages
+        finally:
+            for vantage in vantages.all:
+                vantage.drop()
 
 
 def _earlier() -> Memory | None:
@@ -97,15 +120,13 @@ def _earlier() -> Memory | None:
     return None
 
 
-@contextlib.contextmanager
-def _asking(inventory: Inventory, clients: Clients) -> Iterator[Vantages]:
-    """Vantage points, and nobody left waiting for them."""
-    vantages = Vantages(inventory, clients)
-    try:
-        yield vantages
-    finally:
-        for vantage in vantages.all:
-            vantage.drop()
+def _is(suspected: Suspected, condition: Condition) -> bool:
+    """The condition is the suspected one. Of parted sites only the one without quorum is lost."""
+    if condition.kind not in suspected.kinds:
+        return False
+    if condition.kind in SITE_GONE:
+        return lost_site(condition) == suspected.where
+    return suspected.where in condition.where
 
 
 class _Watcher:
@@ -118,6 +139,8 @@ class _Watcher:
         self._started = self._looked = datetime.now(UTC)
         self._totem_read = datetime.min.replace(tzinfo=UTC)
         self._key, self._since, self._looks = "", datetime.now(UTC), 0
+        self._grave: tuple[str, ...] = ()
+        self._graves = 0
         self._odd_since: datetime | None = None
         self._turn = itertools.count()
 
@@ -155,12 +178,22 @@ class _Watcher:
         return sorted(name for name in names if not all(name in seen for seen in members))
 
     def _alarmed(self, verdict: Verdict) -> bool:
-        """Something is odd: an unusual verdict, or a vantage point that has just fallen silent."""
-        now, lately = datetime.now(UTC), timedelta(minutes=1) / self._inventory.speed
+        """Something is odd: nodes are lost, a verdict that is young, or a vantage point that has just fallen silent."""
+        now = datetime.now(UTC)
+        if self._wish.urgent and now - self._started < LATELY / self._inventory.speed:
+            return True
+        grave = verdict.main.gravity <= GRAVEST_DOUBT
+        young = verdict.kind not in CALM and self._steady_for(now) < YOUNG
+        return grave or young or self._just_silent(now)
+
+    def _steady_for(self, now: datetime) -> timedelta:
+        """How long it has been the same judgement, in the cluster's time, whoever has made it."""
+        return (now - min(self._since, self.memory.steady or self._since)) * self._inventory.speed
+
+    def _just_silent(self, now: datetime) -> bool:
+        lately = LATELY / self._inventory.speed
         silences = [one.silent_for(now) for one in self._vantages.all if one.kind is not PowerLook]
-        fresh = any(timedelta() < silence < lately for silence in silences)
-        urgent = self._wish.urgent and now - self._started < lately
-        return urgent or verdict.kind != "healthy" or fresh
+        return any(timedelta() < silence < lately for silence in silences)
 
     async def _look(self, *, everybody: bool) -> Verdict:
         """Ask whose turn it is, and judge what is known then."""
@@ -180,15 +213,19 @@ class _Watcher:
         return verdict
 
     def _whose_turn(self, now: datetime) -> Iterable[Vantage]:
-        """All is well: a node of each site often, everything else seldom, the management controllers never."""
+        """All is well: a node of each site often, everything else seldom, the management controllers hardly ever."""
         rhythm, speed = self._inventory.watch, self._inventory.speed
         turn = next(self._turn)
         for site in self._inventory.sites:
             node = site.nodes[turn % len(site.nodes)].name
             yield from self._vantages.of(VotesLook, node)
         seldom = [*self._vantages.of(ArrayLook), *self._vantages.of(WitnessLook), *self._vantages.of(VotesLook)]
-        seldom += [one for site in self._inventory.sites for one in self._vantages.of(ClusterLook, site.nodes[0].name)]
         yield from (one for one in seldom if one.due(rhythm.full / speed, now))
+        for site in self._inventory.sites:  # the nodes of a site tell the API's view in turn
+            views = self._vantages.of(ClusterLook, *(node.name for node in site.nodes))
+            if all(one.due(rhythm.full / speed, now) for one in views):
+                yield min(views, key=lambda one: one.asked or datetime.min.replace(tzinfo=UTC))
+        yield from (one for one in self._vantages.of(PowerLook) if one.due(POWER_EVERY / speed, now))
 
     async def _read_totem(self, facts: Facts) -> None:
         """Corosync's own times, from a node of a whole cluster; read again now and then, for they may be changed."""
@@ -202,20 +239,30 @@ class _Watcher:
 
     def _count(self, verdict: Verdict, now: datetime) -> None:
         """How long it has been the same verdict."""
-        if verdict.kind == "healthy" and not self._alarmed(verdict):
-            self._odd_since = None
-        elif self._odd_since is None:
-            self._odd_since = now
         if verdict.key != self._key:
             self._key, self._since, self._looks = verdict.key, now, 0
         self._looks += 1
+        if (grave := _grave(verdict)) != self._grave:
+            self._grave, self._graves = grave, 0
+        self._graves += 1
+        # what has stood for a minute is as usual: the next thing has a first sign of its own
+        settled = verdict.kind == "healthy" or self._steady_for(now) > LATELY
+        if settled and not self._just_silent(now):
+            self._odd_since = None
+        elif self._odd_since is None:
+            self._odd_since = now
 
     def _ripe(self, verdict: Verdict) -> bool:
-        """New, and steady enough to be told."""
+        """New, and steady enough to be told. A graver condition is never held back by a lesser one that changes."""
+        if verdict.settling:
+            return False
+        known = self._wish.known.split(" + ")
+        if set(self._grave) - set(known):
+            return self._graves >= 2
         if verdict.key == self._wish.known or self._looks < 2:
             return False
-        if verdict.kind in URGENT or not self._wish.known:
-            return not verdict.settling
+        if not self._wish.known and verdict.kind != "blind":
+            return True
         steady = (datetime.now(UTC) - self._since) * self._inventory.speed
         return steady >= self._inventory.watch.patience
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from temporalio import activity
 
-from activities.clients.webhook import post
+from activities.clients.webhook import post, where
 from activities.errors import Rejected, Unauthorized, Unreachable
 from cluster.around import Hook
 from cluster.hooks import HookCall, HookFinding, HooksCheck
@@ -51,7 +51,7 @@ class Hooks:
         self._must_be_allowed(call.hook)
         if call.hook.command:
             return HookFinding(finding=await _run(call, call.hook.command))
-        url, seconds = str(call.hook.webhook), call.hook.timeout.total_seconds()
+        url, seconds = self._secrets.address(str(call.hook.webhook)), call.hook.timeout.total_seconds()
         document = call.model_dump(mode="json", exclude={"hook", "mode"})
         try:
             status = await asyncio.to_thread(post, url, document, self._headers(call.hook), seconds)
@@ -60,21 +60,22 @@ class Hooks:
         return HookFinding(finding=f"HTTP {status}")
 
     def _must_be_allowed(self, hook: Hook) -> None:
+        address = ""
         if hook.command:
             allowed = any(Path(hook.command[0]).resolve() == Path(entry).resolve() for entry in self._allowed)
         else:
-            address = str(hook.webhook)
+            address = self._secrets.address(str(hook.webhook))
             allowed = any(
                 address == entry or (entry.endswith("/") and address.startswith(entry)) for entry in self._allowed
             )
         if not allowed:
-            what = hook.command[0] if hook.command else hook.webhook
+            what = hook.command[0] if hook.command else where(address)
             raise Unauthorized(
                 f"hook {hook.name}: {what} is not among what this worker may call; add it to the worker's QUORATE_HOOKS"
             )
 
     def _headers(self, hook: Hook) -> dict[str, str]:
-        return {name: self._secrets.read(reference) for name, reference in hook.headers.items()}
+        return {name: self._secrets.outgoing(reference) for name, reference in hook.headers.items()}
 
 
 async def _run(call: HookCall, command: Sequence[str]) -> str:

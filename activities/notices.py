@@ -52,12 +52,13 @@ class Notices:
         return Finding(finding=told.finding)
 
     def _post(self, target: Notify, notice: Notice) -> None:
-        headers = {name: self._secrets.read(reference) for name, reference in target.headers.items()}
+        headers = {name: self._secrets.outgoing(reference) for name, reference in target.headers.items()}
         headers["Idempotency-Key"] = notice.key
+        address = self._secrets.address(target.webhook)
         if target.template is None:
-            post(target.webhook, notice.model_dump(mode="json"), headers, TIMEOUT)
+            post(address, notice.model_dump(mode="json"), headers, TIMEOUT)
         else:
-            post_text(target.webhook, rendered(target.template, notice), headers, TIMEOUT)
+            post_text(address, rendered(target.template, notice), headers, TIMEOUT)
 
 
 def _earlier() -> Told:

@@ -12,6 +12,7 @@ from temporalio import activity
 
 from activities.attempt import Changes, look_again_in
 from activities.errors import Conflict, NotYet, Refuted, Unauthorized
+from activities.rights import GRANT, rights_at
 from cluster.inventory import HaPolicy
 from cluster.plan import Finding, Ledger, Mode, Wish
 from cluster.units import size
@@ -76,13 +77,13 @@ class Proxmox:
     def preflight(self, check: ClusterCheck) -> Finding:
         """The API answers, the token may do what the runbook will do, and every node is online in a quorate cluster."""
         version = self._api.get("version")["version"]
-        missing = [
+        lacks = [
             f"{privilege} at {path}"
             for path, wanted in check.privileges.items()
-            for privilege in sorted(set(wanted) - self._granted(path))
+            for privilege in sorted(set(wanted) - set(rights_at(self._api, path)))
         ]
-        if missing:
-            raise Unauthorized(f"the token lacks {', '.join(missing)}; grant it to the token and to its user")
+        if lacks:
+            raise Unauthorized(f"the token lacks {', '.join(lacks)}; {GRANT}")
         entries = self._api.get("cluster/status")
         cluster = next((entry for entry in entries if entry["type"] == "cluster"), None)
         if cluster is None or cluster["name"] != check.name:
@@ -96,9 +97,6 @@ class Proxmox:
         if not cluster.get("quorate"):
             raise Refuted(f"cluster {check.name} is not quorate")
         return Finding(finding=f"Proxmox VE {version}, quorate, {len(online)} nodes online, privileges complete")
-
-    def _granted(self, path: str) -> set[str]:
-        return {name for rights in self._api.get("access/permissions", path=path).values() for name in rights}
 
     @activity.defn(name="proxmox.ensure_storage", no_thread_cancel_exception=True)
     def ensure_storage(self, wish: StorageWish) -> StorageFinding:

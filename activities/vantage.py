@@ -5,6 +5,7 @@ ways. The witness, both arrays and the management controllers are asked for thei
 """
 
 import asyncio
+import statistics
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -14,10 +15,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from temporalio.exceptions import ApplicationError
 
 from activities.parsing.guests import parse_guests
+from activities.parsing.links import parse_links
 from activities.parsing.totem import parse_milliseconds
-from activities.parsing.votes import parse_votes
+from activities.parsing.votes import VoteCount, parse_votes
 from activities.parsing.witness import parse_clients
-from cluster.facts import ArrayLook, ClusterLook, CopyLook, Facts, Look, PowerLook, Totem, VotesLook, WitnessLook
+from cluster.facts import (
+    WITNESS,
+    ArrayLook,
+    ClusterLook,
+    CopyLook,
+    Facts,
+    Links,
+    Look,
+    PowerLook,
+    Totem,
+    VotesLook,
+    WitnessLook,
+)
 from cluster.inventory import Bmc, Inventory
 
 if TYPE_CHECKING:
@@ -30,6 +44,10 @@ T = TypeVar("T")
 # Longer than a healthy answer ever takes, shorter than anybody's patience with a decision (a dead address in the
 # own network is told by ARP after 3 s).
 LIMIT = 3.0
+# Corosync's links are asked for so seldom while the members stay the same: they tell nothing that is urgent.
+LINKS_EVERY = timedelta(minutes=1)
+# HA's own measure: an entry that is older is `old timestamp - dead?` (reference: pve-ha §12).
+OLD = 30
 
 
 @dataclass(frozen=True)
@@ -93,28 +111,37 @@ class Vantage:
 
     async def _answered(self) -> None:
         started = datetime.now(UTC)
+        silent = ""
         try:
             # the first answer needs a login, and in a young process the vendor's library
             async with asyncio.timeout(self._limit if self.latest else LIMIT):
-                found = {**await self._ask(), "silent": ""}
+                found = self._made(started, await self._ask())
         except TimeoutError:
-            found = {"silent": f"no answer in {self._limit:g} s"}
+            silent = f"no answer in {self._limit:g} s"
         except ApplicationError as error:
-            found = {"silent": f"{error.type}: {error.message}"[:200]}
-        now = datetime.now(UTC)
-        # when it was asked, not when it answered: what it says was true at some time in between
-        self.latest = self._empty.model_copy(update={**found, "at": started, "took": now - started})
-        self._silent_since = (self._silent_since or started) if self.latest.silent else None
+            silent = f"{error.type}: {error.message}"
+        except Exception as error:  # whatever shape it has: yesterday's answer would be worse
+            silent = f"an answer that cannot be read: {type(error).__name__}: {error}"
+        if silent:
+            found = self._made(started, {"silent": " ".join(silent.split())[:200]})
+        self.latest = found
+        self._silent_since = (self._silent_since or started) if silent else None
+
+    def _made(self, started: datetime, said: dict[str, Any]) -> Look:
+        """The look, at the time when it was asked: what it says was true at some time since then."""
+        base = {"by": self._empty.by, "how": self._empty.how, "domain": self._empty.domain}
+        return self.kind.model_validate({**base, "at": started, "took": datetime.now(UTC) - started, **said})
 
 
 class Vantages:
-    """All vantage points of one cluster."""
+    """All vantage points of one cluster, as they are asked from `place`."""
 
-    def __init__(self, inventory: Inventory, clients: Clients) -> None:
-        self._inventory, self._clients = inventory, clients
+    def __init__(self, inventory: Inventory, clients: Clients, place: str = "") -> None:
+        self._inventory, self._clients, self._place = inventory, clients, place
         # a rehearsal's time runs faster, but no machine answers faster for that
         self._limit = max(0.5, LIMIT / inventory.speed)
         self._portals: dict[str, list[Item]] = {}
+        self._links: dict[str, tuple[datetime, set[int], Links | None]] = {}
         epoch = datetime.now(UTC)
         self.all: list[Vantage] = []
         for site in inventory.sites:
@@ -127,7 +154,7 @@ class Vantages:
             base = {"by": site.array, "domain": site.name, "at": epoch}
             self._add(ArrayLook(how="api", **base), self._array(site.array))
         witness = inventory.witness.name
-        self._add(WitnessLook(by=witness, how="ssh", domain="witness", at=epoch), self._witness(witness))
+        self._add(WitnessLook(by=witness, how="ssh", domain=WITNESS, at=epoch), self._witness(witness))
 
     def _add(self, empty: Look, ask: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         self.all.append(Vantage(empty, self._limit, ask))
@@ -141,6 +168,7 @@ class Vantages:
         newest = [one.latest for one in self.all if one.latest is not None]
         return Facts(
             at=datetime.now(UTC),
+            place=self._place,
             votes={look.by: look for look in newest if isinstance(look, VotesLook)},
             cluster={look.by: look for look in newest if isinstance(look, ClusterLook)},
             witness=next((look for look in newest if isinstance(look, WitnessLook)), None),
@@ -162,17 +190,25 @@ class Vantages:
             # the command gives up first, and with it the connection that may be dead
             answer = await self._clients.ssh.run(node, "pvecm", "status", limit=self._limit * 0.9)
             found = parse_votes(answer.stdout)  # without quorum the command ends with 2 and says all the same
-            return {
-                "expected": found.expected,
-                "total": found.total,
-                "quorum": found.quorum,
-                "quorate": found.quorate,
-                "members": tuple(sorted(member.node_id for member in found.members)),
-                "device": bool(found.device_votes),
-                "settled": found.settled,
-            }
+            members = {member.node_id for member in found.members}
+            return votes_view(found) | {"links": await self._links_of(node, members)}
 
         return ask
+
+    async def _links_of(self, node: str, members: set[int]) -> Links | None:
+        """Corosync's own links, as they were told lately; what cannot be told makes no silence of the votes."""
+        now = datetime.now(UTC)
+        asked, known, links = self._links.get(node, (None, set(), None))
+        if asked is not None and known == members and (now - asked) * self._inventory.speed < LINKS_EVERY:
+            return links
+        try:
+            text = await self._clients.ssh.read(node, "corosync-cfgtool", "-s", limit=self._limit * 0.5)
+            found = parse_links(text)
+            links = Links(links=found.links, ways=found.total, down=found.disconnected)
+        except ApplicationError:
+            links = None
+        self._links[node] = (now, members, links)
+        return links
 
     def _cluster(self, node: str) -> Callable[[], Awaitable[dict[str, Any]]]:
         def ask() -> dict[str, Any]:
@@ -180,7 +216,8 @@ class Vantages:
             return cluster_view(
                 api.get("cluster/status", node=node),
                 api.get("cluster/ha/status/manager_status", node=node),
-                api.get("cluster/resources", node=node, type="vm"),
+                api.get("cluster/resources", node=node),
+                self._inventory.storage.id,
             )
 
         return lambda: self._clients.threaded(ask)
@@ -214,20 +251,59 @@ class Vantages:
         return ask
 
 
-def cluster_view(status: list[dict[str, Any]], manager: dict[str, Any], guests: list[dict[str, Any]]) -> dict[str, Any]:
-    """What one node's API says, as the fields of a `ClusterLook`."""
+def votes_view(found: VoteCount) -> dict[str, Any]:
+    """What one node counts, as the fields of a `VotesLook`."""
+    return {
+        "expected": found.expected,
+        "total": found.total,
+        "quorum": found.quorum,
+        "quorate": found.quorate,
+        "members": tuple(sorted(member.node_id for member in found.members)),
+        "votes": {member.node_id: member.votes for member in found.members},
+        "device": bool(found.device_votes),
+        "configured": found.has_device,
+        "settled": found.settled,
+    }
+
+
+def cluster_view(
+    status: list[dict[str, Any]], manager: dict[str, Any], resources: list[dict[str, Any]], storage: str = ""
+) -> dict[str, Any]:
+    """What one node's API says, as the fields of a `ClusterLook`; `storage` is the inventory's."""
     known = manager.get("manager_status") or {}
+    services: dict[str, dict[str, Any]] = known.get("service_status") or {}
+    guests = parse_guests(resources)
+    listed = {row.sid for row in guests}
     return {
         "ids": {int(entry["nodeid"]): entry["name"] for entry in status if entry["type"] == "node"},
         "quorate": any(int(entry.get("quorate") or 0) for entry in status if entry["type"] == "cluster"),
         "master": str(known.get("master_node") or ""),
         "node_states": known.get("node_status") or {},
-        "services": {
-            sid: (str(service.get("state")), str(service.get("node")))
-            for sid, service in (known.get("service_status") or {}).items()
+        **_ages(known, manager.get("lrm_status") or {}),
+        "services": {sid: (str(one.get("state")), str(one.get("node"))) for sid, one in services.items()},
+        "idle": tuple(
+            sorted(sid for sid, one in services.items() if one.get("state") == "started" and not one.get("running"))
+        ),
+        "guests": {row.guest.vmid: row.node for row in guests if row.alive},
+        "stopped": tuple(row.guest.vmid for row in guests if row.status == "stopped"),
+        "hidden": tuple(sorted(services.keys() - listed)),
+        "storages": {
+            str(row["node"]): str(row.get("status") or "unknown")
+            for row in resources
+            if storage and row["type"] == "storage" and row.get("storage") == storage
         },
-        "guests": {row.guest.vmid: row.node for row in parse_guests(guests) if row.alive},
     }
+
+
+def _ages(known: dict[str, Any], lrms: dict[str, Any]) -> dict[str, Any]:
+    """Whose entries are old, by the entries' own times: one clock that is wrong must not make all others old."""
+    stamps = {node: int(lrm.get("timestamp") or 0) for node, lrm in lrms.items()}
+    written = int(known.get("timestamp") or 0)
+    if not stamps or not written:
+        return {}
+    now = statistics.median_high([written, *stamps.values()])
+    silent = [node for node in known.get("node_status") or {} if now - stamps.get(node, 0) > OLD]
+    return {"lrms_old": tuple(sorted(silent)), "master_old": now - written > OLD}
 
 
 def array_view(
@@ -243,8 +319,9 @@ def array_view(
         iqn = str((row.get("initiator") or {}).get("iqn") or "").lower()
         if iqn in iqns:
             logins[iqns[iqn]] = logins.get(iqns[iqn], 0) + 1
+    there = pod if pod and not pod.get("destroyed") else {}
     return {
-        "copies": {row["name"]: _copy(row) for row in (pod or {}).get("arrays") or []},
+        "copies": {row["name"]: _copy(row) for row in there.get("arrays") or []},
         "replication": str((link or {}).get("status") or ""),
         "logins": logins,
         "portals": len(portals),

@@ -8,22 +8,18 @@ Temporal, the SDKs, and every moment in which a device was ready and nobody had 
 import asyncio
 import json
 import os
-import tempfile
 import urllib.request
-from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
 
-from bench.figures import resident, told
+from bench.figures import SMALL, SPEED, resident, told
+from bench.stage import staged
 from cluster.plan import Mode
 from lab.twin import control_url
 from runbooks.deploy import DeployReport, DeployStretchedCluster
 from workers import follow
-from workers.children import TWIN_READY, WORKER_READY, Child
-from workers.embedded import TemporalServer, free_port
-from workers.inventory_file import load
-from workers.options import EXAMPLE
+from workers.children import Child
 from workflows.catalogue import RunbookRequest
 
 GOAL = 1.5
@@ -33,7 +29,8 @@ def control(url: str, method: str = "GET") -> dict[str, Any]:
     """One call of the twin's control plane."""
     request = urllib.request.Request(url, method=method)  # noqa: S310  # our own loopback address
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-        return json.load(answer)
+        found: dict[str, Any] = json.load(answer)
+        return found
 
 
 async def one_deployment(client: Client, base: str, worker: Child, cluster: str) -> dict[str, Any]:
@@ -58,28 +55,13 @@ async def one_deployment(client: Client, base: str, worker: Child, cluster: str)
 
 
 async def measure() -> dict[str, Any]:
-    """Start everything, deploy twice (the first one warms the worker up), stop everything."""
-    inventory = load(EXAMPLE)
-    base = control_url(inventory)
-    children: list[Child] = []
-    with tempfile.TemporaryDirectory() as folder:
-        state = Path(folder)
-        server = TemporalServer(database=state / "t.db", port=free_port(), ui_port=None, log=state / "temporal.log")
-        try:
-            children.append(Child("the twin", ["lab", "up", "--inventory", str(EXAMPLE)], log=state / "twin.log"))
-            client = await server.start(print)
-            environment = {"TEMPORAL_ADDRESS": server.address}
-            worker = Child("worker", ["worker", "-i", str(EXAMPLE)], log=state / "worker.log", environment=environment)
-            children.append(worker)
-            await children[0].says(TWIN_READY)
-            await worker.says(WORKER_READY)
-            cold = await one_deployment(client, base, worker, inventory.name)
-            warm = await one_deployment(client, base, worker, inventory.name)
-        finally:
-            for child in reversed(children):
-                await asyncio.to_thread(child.stop)
-            await server.stop()
-    return {"cold": cold, "warm": warm, "cores": os.cpu_count(), "twin_speed": 1.0}
+    """Deploy twice (the first one warms the worker up); small, once."""
+    async with staged(built=False) as stage:
+        base, cluster = control_url(stage.inventory), stage.inventory.name
+        figures = {"cold": await one_deployment(stage.client, base, stage.worker, cluster)}
+        if not SMALL:
+            figures["warm"] = await one_deployment(stage.client, base, stage.worker, cluster)
+    return {**figures, "cores": os.cpu_count(), "twin_speed": SPEED}
 
 
 if __name__ == "__main__":

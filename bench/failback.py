@@ -15,22 +15,19 @@ from runbooks.failback import Failback
 from runbooks.homecoming import FailbackReport, FailbackRequest
 from workers import follow
 from workers.approve_commands import agree
-from workers.inventory_file import load
 from workers.lab_client import Control
-from workers.options import EXAMPLE
 
 GOAL = 1.3
 
 
 async def measure() -> dict[str, Any]:
     """Two guests from the first site to the second, each proven."""
-    inventory = load(EXAMPLE)
-    control, key = Control(EXAMPLE), signatures.new_key()
-    homes = {
-        f"vm:{guest.vmid}": node.name for guest, node in zip(inventory.guests, inventory.sites[1].nodes, strict=False)
-    }
-    async with staged() as (client, _):
-        signers = EXAMPLE.parent / inventory.approvals.allowed_signers
+    async with staged() as stage:
+        client, inventory = stage.client, stage.inventory
+        control, key = Control(stage.path), signatures.new_key()
+        nodes = inventory.sites[1].nodes
+        homes = {f"vm:{guest.vmid}": node.name for guest, node in zip(inventory.guests, nodes, strict=False)}
+        signers = stage.path.parent / inventory.approvals.allowed_signers
         await asyncio.to_thread(signers.write_text, f"{signatures.line('bench', key)}\n")
         request = FailbackRequest(site=inventory.sites[1].name, by="demo", homes=homes, mode="apply")
         run = await follow.start_run(client, Failback, request, inventory.name, "runbooks")

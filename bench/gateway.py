@@ -23,7 +23,7 @@ from temporalio import workflow
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from bench.figures import resident, told
+from bench.figures import SMALL, resident, told
 from cluster.events import EventBatch
 from workers.connect import connect
 from workers.embedded import TemporalServer, free_port
@@ -31,7 +31,7 @@ from workers.inventory_file import load
 from workers.options import EXAMPLE
 
 QUEUE = "bench"
-EVENTS, AT_ONCE = 10_000, 64
+EVENTS, AT_ONCE = (200, 8) if SMALL else (10_000, 64)
 MINUTE = 60.0
 SECRET = "of-the-bench"  # noqa: S105  # for a gateway on loopback that lives as long as the bench
 GATEWAY = "import typer; from workers.gateway_commands import gateway; typer.run(gateway)"

@@ -1,32 +1,70 @@
-"""What a measurement stands on: a built twin, a Temporal server and a worker, each a process of its own."""
+"""What a measurement stands on: a twin, a Temporal server and a worker, each a process of its own."""
 
+import random
+import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from temporalio.client import Client
 
+from bench.figures import SPEED
+from cluster.inventory import Inventory
+from lab.twin import CONTROL_PORT
 from workers.children import TWIN_READY, WORKER_READY, Child
 from workers.embedded import TemporalServer, free_port
+from workers.inventory_file import load
 from workers.options import EXAMPLE
 
 
+@dataclass(frozen=True)
+class Stage:
+    """A client of the server, the worker, and the example's inventory as the twin serves it."""
+
+    client: Client
+    worker: Child
+    path: Path
+    inventory: Inventory
+
+
+def example(folder: Path) -> Path:
+    """The shipped example in `folder`, on loopback addresses where no other twin answers, its secrets beside it."""
+    path = folder / "inventory.yaml"
+    text = EXAMPLE.read_text().replace("127.21.", f"127.{_free_net()}.").replace("../var/lab/", "secrets/")
+    path.write_text(text)
+    return path
+
+
+def _free_net() -> int:
+    for net in random.sample(range(30, 250), 50):
+        with socket.socket() as probe:
+            try:
+                probe.bind((f"127.{net}.103.117", CONTROL_PORT))
+            except OSError:
+                continue
+            return net
+    raise SystemExit("fifty twins answer on this machine: end some of them")
+
+
 @asynccontextmanager
-async def staged() -> AsyncIterator[tuple[Client, Child]]:
-    """A client of the server, and the worker; all of it ends with the measurement."""
+async def staged(*, built: bool = True) -> AsyncIterator[Stage]:
+    """All of it, as after the deployment or with bare arrays; it ends with the measurement."""
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder)
-        twin = Child("the twin", ["lab", "up", "--built", "-i", str(EXAMPLE)], log=state / "twin.log")
+        path = example(state)
+        up = ["lab", "up", *(["--built"] if built else []), "-i", str(path), "--speed", f"{SPEED:g}"]
+        twin = Child("the twin", up, log=state / "twin.log")
         server = TemporalServer(database=state / "t.db", port=free_port(), ui_port=None, log=state / "log")
         client = await server.start(print)
         worker = None
         try:
             await twin.says(TWIN_READY, 120)
-            address = {"TEMPORAL_ADDRESS": server.address}
-            worker = Child("the worker", ["worker", "-i", str(EXAMPLE)], log=state / "worker.log", environment=address)
+            environment = {"TEMPORAL_ADDRESS": server.address, "QUORATE_SPEED": f"{SPEED:g}"}
+            worker = Child("the worker", ["worker", "-i", str(path)], log=state / "worker.log", environment=environment)
             await worker.says(WORKER_READY)
-            yield client, worker
+            yield Stage(client, worker, path, load(path))
         finally:
             if worker is not None:
                 worker.stop()

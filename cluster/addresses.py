@@ -24,7 +24,7 @@ def split(address: str) -> tuple[str, int | None]:
     ValueError names what is wrong and how it should be written.
     """
     if url := _URL.match(address):
-        raise ValueError(f"an address is no URL: write {url[1] or 'the host'} alone")
+        raise ValueError(f"an address is no URL: write {url[1].rpartition('@')[2] or 'the host'} alone")
     if "/" in address:
         raise ValueError(f"an address has no prefix length and no path: write {address.partition('/')[0]} alone")
     if address.startswith("["):

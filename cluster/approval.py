@@ -6,36 +6,41 @@ for the plan, over exactly the text that this gate of this run stands for. Every
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from cluster.nouns import Noun, Value
-from cluster.plan import Intent, digest
+from cluster.plan import Intent, whole_digest
 from cluster.units import Duration
+from cluster.visible import visible
 
 # What is signed as something else, a commit or a file, is no approval (`ssh-keygen -Y sign -n quorate`).
 NAMESPACE = "quorate"
-HEAD = "Quorate approval, version 1"
+HEADS = {version: f"Quorate approval, version {version}" for version in (1, 2)}
 NOTHING = "-"
-LONGEST = 4000  # letters of a text that somebody sends
+SHORT = 16  # hex digits of a digest that people compare by eye
+LONGEST = 100_000  # letters of a text that is sent; one that waives a few thousand vetoes is not cut
 
 Decision = Literal["approve", "reject"]
 
 
 class ApprovalPolicy(Noun):
-    """How many people have to agree, who they are, and how long they have.
+    """How many people have to agree, who they are, how long they have, and how long their approval holds.
 
-    `allowed_signers` is OpenSSH's file of that name, beside the inventory: whose names stand there, with a key that is
-    valid, may say yes. `revoked_keys` is a file of public keys that count no more. Both are read anew at each check.
-    `roles` name people, `per_role` how many of them have to be among the yeses. `unsigned: allowed` lets people click
-    their yes in Temporal's UI; it is marked as claimed everywhere.
+    Votes are collected for `within`; once enough people have agreed, the approval holds for `valid`. `allowed_signers`
+    is OpenSSH's file of that name, beside the inventory: whose name stands there, with a valid key, may approve.
+    `revoked_keys` is a file of public keys that are no longer valid. Both are read anew at each check. `roles` name
+    people, `per_role` how many of them have to be among those who approve. `unsigned: allowed` lets people approve by a
+    click in Temporal's UI; that is marked as claimed everywhere.
     """
 
     needed: int = Field(default=2, ge=1)
     within: Duration = Field(default=timedelta(hours=12), gt=timedelta())
+    # A night and the day after it: longer than any of our runbooks works, shorter than anybody keeps a plan in mind.
+    valid: Duration = Field(default=timedelta(hours=24), ge=timedelta(seconds=1))
     allowed_signers: str = "allowed_signers"
     revoked_keys: str | None = None
     roles: dict[str, tuple[str, ...]] = Field(default_factory=dict)
@@ -67,8 +72,13 @@ class Veto(Value):
 
 
 class Terms(Value):
-    """What a gate asks: this plan, under these conditions, in this run, until then."""
+    """What a gate asks: this plan, under these conditions, in this run, by that time.
 
+    `until` ends the collecting of votes; an approval lives for `valid` from the moment in which its gate opened.
+    Version 1 is what runs of an older version have asked: it can be replayed, and licenses nothing.
+    """
+
+    version: Literal[1, 2] = 2
     cluster: str
     run: str
     run_id: str
@@ -81,89 +91,117 @@ class Terms(Value):
     risk: str = ""
     opened: datetime
     until: datetime
+    valid: timedelta = timedelta()
 
     @property
     def digest(self) -> str:
-        """Sixteen hex digits for what is agreed to: the changes, their conditions, and what speaks against them."""
-        return agreed_digest(self.plan, self.conditions, self.vetoes)
+        """What is agreed to, all of it, as a SHA-256: nothing that people are shown can be another under the same."""
+        if self.version == 1:
+            return _digest_of_version_1(self.plan, self.conditions, self.vetoes)
+        whole = self.model_dump(mode="json", exclude={"conditions", "vetoes"})
+        whole |= {"conditions": sorted(self.conditions), "vetoes": _sorted(self.vetoes)}
+        return hashlib.sha256(json.dumps(whole, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    def about(self, plan: str, conditions: Sequence[str], vetoes: Iterable[Veto]) -> "Terms":
+        """The same question about another plan."""
+        return self.model_copy(update={"plan": plan, "conditions": tuple(conditions), "vetoes": tuple(vetoes)})
 
 
-def agreed_digest(plan: str, conditions: Sequence[str], vetoes: Iterable[Veto]) -> str:
-    """The digest over a plan's digest, its conditions and vetoes; the order of these means nothing."""
-    against = sorted([veto.name, veto.text, veto.safety] for veto in vetoes)
-    whole = json.dumps([plan, sorted(conditions), against], separators=(",", ":"))
-    return hashlib.sha256(whole.encode()).hexdigest()[:16]
+def short(digest: str) -> str:
+    """A digest as people read it: its first sixteen digits, of a plan those that `quorate plan` shows."""
+    return digest[:SHORT]
 
 
-def plan_digest(subject: str, planned: Iterable[Intent], conditions: Sequence[str], vetoes: Iterable[Veto]) -> str:
-    """The same from the changes themselves."""
-    return agreed_digest(digest(subject, planned), conditions, vetoes)
+def _sorted(vetoes: Iterable[Veto]) -> list[list[str | bool]]:
+    """Their order means nothing."""
+    return sorted([veto.name, veto.text, veto.safety] for veto in vetoes)
+
+
+def _digest_of_version_1(plan: str, conditions: Sequence[str], vetoes: Iterable[Veto]) -> str:
+    whole = json.dumps([plan, sorted(conditions), _sorted(vetoes)], separators=(",", ":"))
+    return hashlib.sha256(whole.encode()).hexdigest()[:SHORT]
 
 
 class Said(Value):
-    """What a vote says. As a text it is what people sign."""
+    """What a vote says. As a text it is what people sign: every field but the version is a line of it."""
 
+    version: Literal[1, 2] = 2
     decision: Decision
     cluster: str
     run: str
     run_id: str
     gate: str  # ``1 Bring 2 guests home``
-    digest: str
+    requester: str = ""
+    plan: str = ""
+    digest: str  # of the terms
     until: str
+    valid: str = ""
     waives: tuple[str, ...] = ()
+    why: str = ""
     by: str
 
     @property
     def text(self) -> str:
         """The canonical text, a line for each field."""
-        fields = {
-            "decision": self.decision,
-            "cluster": self.cluster,
-            "run": self.run,
-            "run id": self.run_id,
-            "gate": self.gate,
-            "plan": self.digest,
-            "until": self.until,
-            "waives": ", ".join(self.waives) or NOTHING,
-            "by": self.by,
-        }
-        return "\n".join([HEAD, *(f"{name}: {value}" for name, value in fields.items())]) + "\n"
+        values = self.model_dump() | {"waives": ", ".join(self.waives) or NOTHING, "why": self.why or NOTHING}
+        lines = (f"{label}: {values[field]}" for label, field in _LINES[self.version].items())
+        return "\n".join([HEADS[self.version], *lines]) + "\n"
 
 
-def statement(terms: Terms, by: str, waives: Sequence[str] = (), decision: Decision = "approve") -> Said:
-    """What somebody says to this gate."""
+# The lines of the signed text, and the fields that they hold.
+_LINES: dict[int, dict[str, str]] = {
+    1: {
+        "decision": "decision", "cluster": "cluster", "run": "run", "run id": "run_id", "gate": "gate",
+        "plan": "digest", "until": "until", "waives": "waives", "by": "by",
+    },
+    2: {
+        "decision": "decision", "cluster": "cluster", "run": "run", "run id": "run_id", "gate": "gate",
+        "asked for by": "requester", "plan": "plan", "terms": "digest", "until": "until", "valid": "valid",
+        "waives": "waives", "why": "why", "by": "by",
+    },
+}  # fmt: skip
+
+
+def statement(terms: Terms, by: str, waives: Sequence[str] = (), decision: Decision = "approve", why: str = "") -> Said:
+    """What that person says to this gate. Nothing in it can begin a line of its own, or hide."""
+    whole = {"requester": terms.requester, "plan": terms.plan, "valid": _life(terms.valid), "why": why}
+    said = {
+        "cluster": terms.cluster,
+        "run": terms.run,
+        "run_id": terms.run_id,
+        "gate": f"{terms.number} {terms.title}",
+        "by": by,
+        **(whole if terms.version > 1 else {}),
+    }
     return Said(
+        version=terms.version,
         decision=decision,
-        cluster=terms.cluster,
-        run=terms.run,
-        run_id=terms.run_id,
-        gate=f"{terms.number} {terms.title}",
         digest=terms.digest,
         until=f"{terms.until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
         waives=tuple(sorted(waives)),
-        by=by,
+        **{field: visible(value) for field, value in said.items()},
     )
+
+
+def _life(valid: timedelta) -> str:
+    """How long an approval holds, to the second."""
+    whole = int(valid.total_seconds())
+    for size, unit in ((3600, "h"), (60, "min"), (1, "s")):
+        if whole and whole % size == 0:
+            return f"{whole // size} {unit} after enough people have agreed"
+    return "until then"
 
 
 def read(text: str) -> Said:
     """The vote of that text. ValueError unless it is letter for letter one that `statement` could have made."""
-    lines = text[:LONGEST].splitlines()
-    pairs = dict(line.partition(": ")[::2] for line in lines[1:])
-    waived = pairs.get("waives", NOTHING)
+    head, *lines = text[:LONGEST].split("\n")
+    version = next((number for number, line in HEADS.items() if line == head), 0)
+    pairs = dict(line.partition(": ")[::2] for line in lines)
+    fields: dict[str, object] = {field: pairs.get(label) for label, field in _LINES.get(version, {}).items()}
+    waived, why = pairs.get("waives", NOTHING), pairs.get("why", NOTHING)
+    fields |= {"waives": () if waived == NOTHING else tuple(waived.split(", ")), "why": "" if why == NOTHING else why}
     try:
-        said = Said.model_validate(
-            {
-                "decision": pairs.get("decision"),
-                "cluster": pairs.get("cluster"),
-                "run": pairs.get("run"),
-                "run_id": pairs.get("run id"),
-                "gate": pairs.get("gate"),
-                "digest": pairs.get("plan"),
-                "until": pairs.get("until"),
-                "waives": () if waived == NOTHING else tuple(waived.split(", ")),
-                "by": pairs.get("by"),
-            }
-        )
+        said = Said.model_validate({"version": version, **fields})
     except ValueError:
         raise ValueError("it is no text of an approval") from None
     if said.text != text:
@@ -181,12 +219,28 @@ class Vote(Value):
     claimed: bool = False
 
 
-class Proof(Value):
-    """What became of checking a signature; `word` is empty when it is good."""
+class Good(Value):
+    """The signature is good now, by this key, which the list gives to these people (patterns, as they stand there).
 
-    word: str = ""
-    sentence: str = ""
+    A claim that the policy allows has no key.
+    """
+
+    kind: Literal["good"] = "good"
+    fingerprint: str
+    principals: tuple[str, ...]
+
+
+class Bad(Value):
+    """It is not: a word for programs, a sentence for people."""
+
+    kind: Literal["bad"] = "bad"
+    word: str
+    sentence: str
     fingerprint: str = ""
+
+
+# What became of checking a signature. There is no default: what was not checked is not good.
+Proof = Annotated[Good | Bad, Field(discriminator="kind")]
 
 
 class Audit(Value):
@@ -207,54 +261,43 @@ class Audit(Value):
 
 
 class Approval(Value):
-    """What an opened gate gives: the licence for exactly these changes, with the votes that made it."""
+    """What an opened gate gives: the licence for exactly these changes, with the votes that made it.
+
+    `granted` is when the gate opened. `withdrawn` are the votes of those who have taken their approval back since.
+    """
 
     terms: Terms
     votes: tuple[Vote, ...]
     subject: str  # procedure and cluster, part of the plan's digest
     planned: tuple[Intent, ...]
+    granted: datetime | None = None
+    withdrawn: tuple[Vote, ...] = ()
 
     def covers(self, intent: Intent) -> bool:
         """That change is one of those that people have agreed to."""
-        return digest(self.subject, self.planned) == self.terms.plan and intent in self.planned
+        return self.whole and intent in self.planned
+
+    @property
+    def whole(self) -> bool:
+        """The changes are those whose digest was signed."""
+        return is_digest(self.terms.plan, self.subject, self.planned)
+
+    @property
+    def ends(self) -> datetime:
+        """When it has lost its force: `valid` after it was granted, and never later than the signed text allows."""
+        latest = self.terms.until + self.terms.valid
+        return min(latest, self.granted + self.terms.valid) if self.granted and self.terms.valid else latest
 
     @property
     def claimed(self) -> bool:
-        """Not all yeses are signed."""
+        """Not all votes are signed."""
         return any(vote.claimed for vote in self.votes)
 
     def __str__(self) -> str:
         people = ", ".join(f"{vote.said.by}{' (claimed)' if vote.claimed else ''}" for vote in self.votes)
-        return f"{self.terms.digest} approved by {people}"
+        return f"{short(self.terms.digest)} approved by {people}"
 
 
-def missing(policy: ApprovalPolicy, people: Iterable[str]) -> str:
-    """What the yeses of these people lack, in words; empty when they are enough."""
-    yes = list(dict.fromkeys(people))
-    lacks = []
-    if len(yes) < policy.needed:
-        lacks.append(f"{len(yes)} of {policy.needed} yeses")
-    for role, count in policy.per_role.items():
-        there = sum(role in policy.roles_of(person) for person in yes)
-        if there < count:
-            lacks.append(f"{there} of {count} from {role}")
-    return ", ".join(lacks)
-
-
-def still(
-    approval: Approval,
-    policy: ApprovalPolicy,
-    proofs: Mapping[str, Proof],
-    now: datetime,
-    withdrawn: Iterable[str] = (),
-) -> str:
-    """Why an approval does not stand any more, given fresh proofs by name; empty while it does."""
-    if now >= approval.terms.until:
-        return f"the approval has expired at {approval.terms.until:%Y-%m-%d %H:%M:%S} UTC"
-    gone = set(withdrawn)
-    words = {vote.said.by: proofs.get(vote.said.by, Proof(word="Unchecked")).word for vote in approval.votes}
-    good = [by for by, word in words.items() if by not in gone and not word]
-    if lacks := missing(policy, good):
-        lost = [f"{by} ({'taken back' if by in gone else word})" for by, word in words.items() if by not in good]
-        return f"the approval does not stand any more: {lacks}; not counted: {', '.join(lost)}"
-    return ""
+def is_digest(plan: str, subject: str, planned: Sequence[Intent]) -> bool:
+    """That is the digest of these changes, or at least the sixteen digits of it that people read."""
+    return len(plan) >= SHORT and whole_digest(subject, planned).startswith(plan)

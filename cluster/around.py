@@ -8,11 +8,14 @@ from pydantic import Field, model_validator
 from cluster.nouns import Noun, OwnName, SecretRef
 from cluster.units import Duration
 
-Web = r"^https?://[^\s/]+"
+# An address, or where it is kept: whoever knows the address of a chat's webhook may write there.
+Web = r"^(https?://[^\s/]+|env:[A-Za-z_][A-Za-z0-9_]*$|file:.+)"
 
 
 class Hook(Noun):
     """Something of the house's own around a step: a program, or a webhook that gets a JSON document.
+
+    `webhook` is an address or a reference to one (``env:NAME``, ``file:PATH``): it is then in no history and no error.
 
     `before` or `after` is the title of the step; ``*`` stands for anything. What may be run or called at all is the
     worker's setting (QUORATE_HOOKS), so that nobody runs a program by changing this file. There is no shell.
@@ -57,6 +60,8 @@ Occasion = Literal["opened", "quorum", "fenced", "running", "late", "changed", "
 
 class Notify(Noun):
     """A webhook that is told how an incident goes on. `template` is the body; without one it gets a JSON document.
+
+    `webhook` is an address or a reference to one (``env:NAME``, ``file:PATH``): it is then in no history and no error.
 
     In a template ``{title}``, ``{text}``, ``{cluster}``, ``{occasion}``, ``{incident}`` and ``{at}`` stand for their
     values, escaped as inside a JSON string.

@@ -12,7 +12,7 @@ _PLACES = ("witness", "engine")
 
 Location = tuple[str | int, ...]
 Problem = tuple[Location, str]
-Uses = dict[tuple[Literal["name", "address", "iqn", "vmid"], str], list[tuple[Location, str]]]
+Uses = dict[tuple[Literal["name", "address", "bmc.address", "iqn", "vmid"], str], list[tuple[Location, str]]]
 
 
 def problems(inventory: Inventory) -> list[Problem]:
@@ -35,6 +35,8 @@ def _twice(inventory: Inventory) -> Iterator[Problem]:
             seen["name", node.name].append(((*where, "name"), f"node {node.name} of {site.name}"))
             seen["address", _host(node.address)].append(((*where, "address"), f"node {node.name} of {site.name}"))
             seen["iqn", node.iqn].append(((*where, "iqn"), f"node {node.name} of {site.name}"))
+            if node.bmc is not None:
+                seen["bmc.address", node.bmc.address].append(((*where, "bmc", "address"), f"node {node.name}"))
     for a, array in enumerate(inventory.arrays):
         seen["name", array.name].append((("arrays", a, "name"), f"array {array.name}"))
         seen["address", _host(array.address)].append((("arrays", a, "address"), f"array {array.name}"))

@@ -1,168 +1,135 @@
 """A gate: one question to people, the votes on it, and when it opens. Pure; every vote leaves a line.
 
-It is closed until enough yeses stand together, and once it has been closed by a no or by time, it stays closed.
+It is closed until enough approvals stand together, and once it has been closed by a no or by time, it stays closed.
+What counts is `cluster.standing`'s to say.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from cluster.approval import Approval, ApprovalPolicy, Audit, Proof, Said, Terms, Vote, missing, statement
-from cluster.nouns import Value
+from cluster.approval import Approval, ApprovalPolicy, Audit, Good, Proof, Terms, Vote
 from cluster.plan import Intent
+from cluster.standing import Counted, Refusal, Standing
 
 Outcome = Literal["open", "approved", "rejected", "expired"]
 
 
-class Refusal(Value):
-    """Why a vote does not count: a word for programs, a sentence with the remedy for people."""
-
-    word: str
-    sentence: str
-
-
 @dataclass
 class Gate:
-    """The state of one gate. `yes` are the votes that count, by name."""
+    """The state of one gate. `yes` are the votes that count, by name; `withdrawn` those taken back since it opened."""
 
     terms: Terms
     policy: ApprovalPolicy
     subject: str
     planned: tuple[Intent, ...]
     outcome: Outcome = "open"
-    yes: dict[str, Vote] = field(default_factory=dict)
-    closed_by: str = ""
+    yes: dict[str, Counted] = field(default_factory=dict)
+    withdrawn: dict[str, Vote] = field(default_factory=dict)
+    closing: Vote | None = None  # the no that has closed it
+    granted: datetime | None = None
     audit: list[Audit] = field(default_factory=list)
+
+    @property
+    def standing(self) -> Standing:
+        """The rules that its votes are measured by."""
+        return Standing(terms=self.terms, policy=self.policy)
 
     # --- votes -------------------------------------------------------------------------------------------------
 
     def hear(self, vote: Vote, proof: Proof) -> Refusal | None:
-        """Count a vote, or say why not. A no of somebody on the list closes the gate; it also takes a yes back."""
+        """Count a vote, or say why not. A no of a listed person closes the gate, or takes an approval back later."""
+        if self.outcome == "approved" and vote.said.decision == "reject":
+            return self._taken_back(vote, proof)
         refusal = self._refusal(vote, proof)
+        self._note(vote, vote.said.decision, refusal)
+        if refusal is None and vote.said.decision == "reject":
+            self.yes.pop(vote.said.by, None)
+            self.outcome, self.closing = "rejected", vote
+        elif refusal is None and isinstance(proof, Good):
+            self.yes[vote.said.by] = Counted(
+                vote=vote.model_copy(update={"fingerprint": proof.fingerprint}), proof=proof
+            )
+        return refusal
+
+    def _refusal(self, vote: Vote, proof: Proof) -> Refusal | None:
+        if self.outcome != "open":
+            return Refusal(word="Late", sentence=f"this gate is {self.outcome}: it takes no more votes")
+        return self.standing.refusal(vote, proof, self.yes, vote.said.decision)
+
+    def _taken_back(self, vote: Vote, proof: Proof) -> Refusal | None:
+        refusal = self.standing.text(vote.said, "reject") or self.standing.signed(vote, proof)
+        if refusal is None and vote.said.by not in self.yes:
+            refusal = Refusal(word="Late", sentence=f"{vote.said.by} has no approval at this gate to withdraw")
+        self._note(vote, "reject" if refusal else "withdraws the approval", refusal)
+        if refusal is None:
+            self.withdrawn[vote.said.by] = vote
+        return refusal
+
+    def _note(self, vote: Vote, what: str, refusal: Refusal | None) -> None:
         said = vote.said
         self.audit.append(
             Audit(
                 at=vote.at,
                 by=said.by + (" (claimed)" if vote.claimed else ""),
-                what=said.decision,
+                what=what,
                 accepted=refusal is None,
                 word=refusal.word if refusal else "",
-                sentence=refusal.sentence if refusal else "",
+                sentence=refusal.sentence if refusal else said.why,
             )
         )
-        if refusal is not None:
-            return refusal
-        if said.decision == "reject":
-            self.yes.pop(said.by, None)
-            self.outcome, self.closed_by = "rejected", said.by
-        else:
-            self.yes[said.by] = vote.model_copy(update={"fingerprint": proof.fingerprint})
-        return None
-
-    def _refusal(self, vote: Vote, proof: Proof) -> Refusal | None:
-        said = vote.said
-        return (
-            self._when(vote)
-            or self._about(said)
-            or self._signed(vote, proof)
-            or self._who(said, proof)
-            or (self._waiving(said) if said.decision == "approve" else None)
-        )
-
-    def _when(self, vote: Vote) -> Refusal | None:
-        if self.outcome != "open":
-            return Refusal(word="Late", sentence=f"this gate is {self.outcome}: nothing can be said to it any more")
-        if vote.at >= self.terms.until:
-            return Refusal(word="Late", sentence=f"it could be said until {self.terms.until:%Y-%m-%d %H:%M:%S} UTC")
-        return None
-
-    def _about(self, said: Said) -> Refusal | None:
-        """It was said to this very gate, and about what the gate asks now."""
-        own = statement(self.terms, said.by, said.waives, said.decision)
-        if (said.cluster, said.run, said.run_id) != (own.cluster, own.run, own.run_id):
-            return Refusal(
-                word="Replayed", sentence=f"it was said to the run {said.run} ({said.run_id}), this is {own.run_id}"
-            )
-        if said.gate != own.gate:
-            return Refusal(word="Replayed", sentence=f"it was said to the gate {said.gate!r}, open is {own.gate!r}")
-        if said.digest != own.digest:
-            return Refusal(
-                word="OtherPlan",
-                sentence=f"it is about the plan {said.digest}, asked is {own.digest}: look at the plan again",
-            )
-        if said.until != own.until:
-            return Refusal(word="Tampered", sentence=f"it says until {said.until}, the gate says {own.until}")
-        return None
-
-    def _signed(self, vote: Vote, proof: Proof) -> Refusal | None:
-        if vote.claimed and self.policy.unsigned == "refused":
-            return Refusal(
-                word="Unsigned", sentence="a yes has to be signed here: use `quorate approve` or `ssh-keygen -Y sign`"
-            )
-        return Refusal(word=proof.word, sentence=proof.sentence) if proof.word else None
-
-    def _who(self, said: Said, proof: Proof) -> Refusal | None:
-        if said.decision == "reject":
-            return None
-        if said.by == self.terms.requester:
-            return Refusal(word="SelfApproval", sentence=f"{said.by} has asked for it: somebody else has to agree")
-        if said.by in self.yes:
-            return Refusal(word="Duplicate", sentence=f"{said.by} has said yes already, and counts once")
-        keys = {vote.fingerprint: name for name, vote in self.yes.items() if vote.fingerprint}
-        if proof.fingerprint in keys:
-            return Refusal(
-                word="Duplicate", sentence=f"the key {proof.fingerprint} has signed for {keys[proof.fingerprint]}"
-            )
-        return None
-
-    def _waiving(self, said: Said) -> Refusal | None:
-        known = {veto.name: veto for veto in self.terms.vetoes}
-        for name in said.waives:
-            if name not in known:
-                there = ", ".join(known) or "there is none"
-                return Refusal(word="NoSuchVeto", sentence=f"there is no veto {name!r} to be waived: {there}")
-            if known[name].safety:
-                return Refusal(
-                    word="SafetyVeto", sentence=f"{name} is a safety veto: nobody can waive it, mend its cause"
-                )
-        for veto in self.terms.vetoes:
-            if veto.safety:
-                return Refusal(word="SafetyVeto", sentence=f"{veto.name} stands: {veto.text}")
-            if veto.name not in said.waives:
-                return Refusal(
-                    word="NotWaived", sentence=f"{veto.name} stands ({veto.text}): waive it by name, or say no"
-                )
-        return None
 
     # --- opening and closing -----------------------------------------------------------------------------------
 
     @property
     def missing(self) -> str:
-        """What is missing, in words; empty when the yeses are enough."""
-        return missing(self.policy, self.yes)
+        """What is missing, in words; empty when the approvals are enough."""
+        return self.standing.missing(self.yes)
 
     @property
     def enough(self) -> bool:
         """It may open, once all votes have been checked anew."""
         return self.outcome == "open" and not self.missing and not any(veto.safety for veto in self.terms.vetoes)
 
-    def recheck(self, proofs: Mapping[str, Proof], now: datetime) -> None:
-        """Drop the yeses that do not verify any more: the list of approvers has changed."""
-        for name in list(self.yes):
-            proof = proofs.get(name, Proof(word="Unchecked", sentence="its signature could not be checked"))
-            if proof.word:
-                del self.yes[name]
-                self.audit.append(
-                    Audit(at=now, by=name, what="yes", accepted=False, word=proof.word, sentence=proof.sentence)
-                )
+    @property
+    def votes(self) -> tuple[Vote, ...]:
+        """The votes that count, in the order in which they came."""
+        return tuple(one.vote for one in self.yes.values())
+
+    def recheck(self, votes: Sequence[Vote], proofs: Sequence[Proof], now: datetime) -> None:
+        """Count these votes anew and drop those that do not count any more: the list of approvers has changed.
+
+        A vote that came while they were checked stays as it is.
+        """
+        checked = {vote.said.by for vote in votes}
+        counted, refused = self.standing.recount(votes, proofs)
+        self.yes = {name: one for name, one in self.yes.items() if name not in checked or name in counted}
+        for name, refusal in refused.items():
+            self.audit.append(
+                Audit(at=now, by=name, what="approve", accepted=False, word=refusal.word, sentence=refusal.sentence)
+            )
 
     def open(self, now: datetime) -> Approval | None:
-        """Open it when the yeses are enough; the approval then."""
+        """Open it when the approvals are enough; the approval then."""
         if not self.enough or now >= self.terms.until:
             return None
-        self.outcome = "approved"
-        return Approval(terms=self.terms, votes=tuple(self.yes.values()), subject=self.subject, planned=self.planned)
+        self.outcome, self.granted = "approved", now
+        return self.approval
+
+    @property
+    def approval(self) -> Approval | None:
+        """What it has given, with the votes that were taken back since; None unless it has opened."""
+        if self.outcome != "approved":
+            return None
+        return Approval(
+            terms=self.terms,
+            votes=self.votes,
+            subject=self.subject,
+            planned=self.planned,
+            granted=self.granted,
+            withdrawn=tuple(self.withdrawn.values()),
+        )
 
     def expire(self, now: datetime) -> None:
         """Its time is over: that is a no."""

@@ -142,13 +142,18 @@ class Ledger:
 
 
 def digest(subject: str, intents: Iterable[Intent]) -> str:
-    """Sixteen hex digits that stand for what a plan means to do to `subject` (procedure and cluster).
+    """Sixteen hex digits that stand for what a plan means to do to `subject` (procedure and cluster)."""
+    return whole_digest(subject, intents)[:16]
+
+
+def whole_digest(subject: str, intents: Iterable[Intent]) -> str:
+    """The whole SHA-256 of it, which people sign: nobody finds a second plan to the same.
 
     Neither times nor ids that a device invents are part of an intent, and the order in which nodes or arrays are
     listed does not count: the changes are taken as a bag, each with its own turn where turns matter.
     """
     lines = sorted(json.dumps(intent.model_dump(), sort_keys=True, separators=(",", ":")) for intent in intents)
-    return hashlib.sha256("\n".join([json.dumps(subject), *lines]).encode()).hexdigest()[:16]
+    return hashlib.sha256("\n".join([json.dumps(subject), *lines]).encode()).hexdigest()
 
 
 def difference(old: Sequence[Intent], new: Sequence[Intent]) -> list[str]:

@@ -7,7 +7,8 @@ would make, so that nothing here can be that the arrays would have refused.
 from typing import TYPE_CHECKING, Any
 
 from lab.disks import EXTENT, LogicalVolume, VolumeGroup
-from lab.proxmox.models import GIB, Guest
+from lab.proxmox.guest import Guest, Kind
+from lab.proxmox.models import GIB
 from lab.purity import responses
 from lab.purity.queries import Query
 from lab.purity.responses import Call, Write
@@ -38,7 +39,7 @@ async def build(world: "World") -> None:
     disk = world.disks[serial]
     disk.signature, disk.vg = "LVM2_member", VolumeGroup(inventory.storage.vg, (disk.size - EXTENT) // EXTENT * EXTENT)
     world.cluster.add_storage(
-        inventory.storage.id, "lvm", {"vgname": inventory.storage.vg, "shared": 1, "content": "images"}
+        inventory.storage.id, "lvm", {"vgname": inventory.storage.vg, "shared": 1, "content": "images,rootdir"}
     )
     for guest in inventory.guests:
         add_guest(world, guest.vmid, guest.node, name=guest.name)
@@ -49,25 +50,49 @@ async def build(world: "World") -> None:
     world.record("lab", "built", inventory.name)
 
 
-def add_guest(world: "World", vmid: int, node: str, *, name: str = "") -> Guest:
-    """A running guest with its disk on the shared volume group."""
+def add_guest(
+    world: "World",
+    vmid: int,
+    node: str,
+    kind: Kind = "qemu",
+    *,
+    name: str = "",
+    running: bool = True,
+    memory: int = 1024,
+    ha: str | None = None,
+) -> Guest:
+    """A guest with its disk on the shared volume group; `memory` in MiB.
+
+    With `ha` it is a service of HA's, whose requested state that is: ``started``, ``stopped``, ``ignored``; without it
+    nothing looks after the guest.
+    """
     inventory = world.inventory
     group = world.volume_group(node, inventory.storage.vg)
     if group is None:
         raise LookupError(f"{node} does not see {inventory.storage.vg}")
     volume = f"vm-{vmid}-disk-0"
-    group.lvs[volume] = LogicalVolume(volume, GUEST_DISK, active_on={node}, open_on={node})
-    config: dict[str, Any] = {
-        "name": name or f"vm-{vmid}",
-        "cores": 1,
-        "memory": "1024",
-        "agent": "1",
-        "scsihw": "virtio-scsi-single",
-        "scsi0": f"{inventory.storage.id}:{volume},size=8G",
-    }
-    guest = Guest(vmid, node, config, running=True, since=world.clock.now(), pid=40_000 + vmid)
+    there = {node} if running else set[str]()
+    group.lvs[volume] = LogicalVolume(volume, GUEST_DISK, active_on=set(there), open_on=set(there))
+    disk = f"{inventory.storage.id}:{volume},size=8G"
+    config = _machine(name or f"vm-{vmid}", disk) if kind == "qemu" else _container(name or f"ct-{vmid}", disk)
+    config["memory"] = str(memory) if kind == "qemu" else memory
+    since, pid = (world.clock.now(), 40_000 + vmid) if running else (0.0, 0)
+    guest = Guest(vmid, node, config, running=running, since=since, pid=pid, kind=kind)
     world.cluster.guests[vmid] = guest
+    if ha is not None:
+        world.cluster.ha.resources[guest.sid] = {"state": ha}
     return guest
+
+
+def _machine(name: str, disk: str) -> dict[str, Any]:
+    return {"name": name, "cores": 1, "agent": "1", "scsihw": "virtio-scsi-single", "scsi0": disk}
+
+
+def _container(name: str, disk: str) -> dict[str, Any]:
+    return {
+        "hostname": name, "cores": 1, "swap": 512, "arch": "amd64", "ostype": "debian", "unprivileged": 1,
+        "rootfs": disk,
+    }  # fmt: skip
 
 
 async def _stretched(world: "World") -> None:

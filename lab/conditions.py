@@ -70,7 +70,8 @@ def _given_up(now: Picture, where: tuple[str, ...]) -> bool:
 
 
 def _guests_running(now: Picture, where: tuple[str, ...]) -> bool:
-    managed = [guest for guest in now["guests"] if guest["ha"] is not None]
+    """A guest that HA shall keep stopped is not waited for."""
+    managed = [guest for guest in now["guests"] if guest["ha"] is not None and guest["requested"] == "started"]
     return bool(managed) and all(
         guest["process"] == "running" and guest["node"] in _on(now, where) for guest in managed
     )
@@ -103,7 +104,8 @@ _ALL = (
     Condition("nodes-online", (MAYBE_SITE,), "HA holds every node (of the site) for online", _online),
     Condition("nodes-down", (MAYBE_SITE,), "no node (of the site) has power", _down),
     Condition("site-evacuated", (SITE,), "HA has no service on the site's nodes: fenced and recovered", _given_up),
-    Condition("guests-running", (MAYBE_SITE,), "every guest under HA really runs (at the site)", _guests_running),
+    Condition("guests-running", (MAYBE_SITE,), "every guest that HA shall run really runs (at the site)",
+              _guests_running),
     Condition("pod-online", (Argument("ARRAY", "array", optional=True),),
               "the pod is online on the array, or on both", _pod_online),
     Condition("pod-resyncing", (ARRAY,), "the array is being filled again", _pod_resyncing),

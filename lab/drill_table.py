@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from lab import drill_guests
 from lab import drill_parts as parts
 from lab import surroundings as around
 from lab.drill_parts import Parts
@@ -114,6 +115,11 @@ _ALL = (
           parts.end_sessions, momentary=True),
     Drill("package-missing", (HOST, Argument("PACKAGE", "package")), "A package is not installed on a host.",
           ("I-21",), parts.package),
+    Drill(
+        "guest-paused", (Argument("GUEST", "machine"), Argument("STATE", "qmp", optional=True, amount=True)),
+        "A virtual machine's process is there and does not work; the cluster shows its state in place of running.",
+        ("I-08",), drill_guests.guest_paused,
+    ),
     Drill("right-missing", (Argument("PRIVILEGE", "privilege"),), "The engine's token lacks a privilege everywhere.",
           ("I-32",), around.right),
     Drill("backup-run", (Argument("JOB", "job"),), "A backup job's time has come, once; one that is off does not run.",
@@ -132,6 +138,11 @@ _ALL = (
     Drill(
         "volume-beside", (ARRAY, Argument("LUN", "count")),
         "An array offers the nodes one more volume, in no pod, at that LUN.", ("I-14", "I-16"), around.volume_beside,
+    ),
+    Drill(
+        "guest-paused", (Argument("GUEST", "machine"), Argument("STATE", "qmp", optional=True, amount=True)),
+        "A virtual machine's process is there and does not work; the cluster shows its state in place of running.",
+        ("I-08",), drill_guests.guest_paused,
     ),
 )  # fmt: skip
 

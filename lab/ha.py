@@ -87,9 +87,12 @@ class Ha:
         return status_current(self, node)
 
     def manages(self, vmid: int) -> bool:
-        """True when HA acts on the guest's behalf."""
-        resource = self.resources.get(f"vm:{vmid}")
-        return resource is not None and requested(resource) != "ignored"
+        """True when HA acts on the guest's behalf, be it a virtual machine or a container."""
+        return any(_is_managed(self.files, f"{kind}:{vmid}") for kind in ("vm", "ct"))
+
+    def is_managed(self, sid: str, node: str) -> bool:
+        """The same of one service, by the files as a node has them."""
+        return _is_managed(self.seen_by(node), sid)
 
     def crm_state(self, sid: str) -> str | None:
         """The manager's state of a service; None before it knows the service."""
@@ -160,6 +163,13 @@ class Ha:
     def uid(self) -> str:
         """A new identifier for an order."""
         return base64.b64encode(self.cluster.world.random.randbytes(16)).decode().rstrip("=")
+
+
+def _is_managed(files: HaFiles, sid: str) -> bool:
+    """Configured and not ignored, neither by itself nor with all others (source: HA/Config.pm)."""
+    disarm = files.manager.disarm if files.manager else None
+    resource = files.resources.get(sid)
+    return resource is not None and requested(resource) != "ignored" and (disarm or {}).get("mode") != "ignore"
 
 
 async def _nobody(node: str, mail: Mail, before: Manager | None) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.drills import Drills
 from lab.places import host_of, volumes
+from lab.proxmox.ha_state import requested
 from lab.proxmox.ha_status import manager_status
 from lab.purity import views
 
@@ -108,7 +109,7 @@ def guests(world: "World", ha: dict[str, Any]) -> list[dict[str, Any]]:
     """The guests but for templates: where each is, whether it really runs, and what HA makes of it."""
     found = []
     for guest in sorted(world.cluster.guests.values(), key=lambda one: one.vmid):
-        service = ha["services"].get(f"vm:{guest.vmid}")
+        service = ha["services"].get(guest.sid)
         if guest.config.get("template") or (
             service is None and guest.vmid not in _wished(world) and not (guest.running or guest.elsewhere)
         ):
@@ -119,13 +120,21 @@ def guests(world: "World", ha: dict[str, Any]) -> list[dict[str, Any]]:
                 "name": guest.name,
                 "node": guest.node,
                 "site": world.nodes[guest.node].site,
-                "runs_on": sorted({*guest.elsewhere, *([guest.node] if guest.running else [])}),
+                "runs_on": sorted(guest.runs_on),
                 "process": world.cluster.qmp_status(guest),
+                "kind": guest.kind,
                 "ha": service["state"] if service else None,
+                "requested": wanted(world, guest.sid),
                 "lock": guest.lock,
             }
         )
     return found
+
+
+def wanted(world: "World", sid: str) -> str | None:
+    """What HA shall make of a service; None when it is none of HA's."""
+    resource = world.cluster.ha.resources.get(sid)
+    return requested(resource) if resource is not None else None
 
 
 def _wished(world: "World") -> set[int]:

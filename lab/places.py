@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from lab.disks import LogicalVolume
     from lab.world import Host, World
 
+# What QEMU says of a process that does not work, the usual one first.
+QMP_STATES = ("paused", "prelaunch", "suspended", "internal-error")
+
 
 class Unfit(ValueError):
     """An order that cannot be carried out; the text is what a person is told."""
@@ -55,6 +58,8 @@ def choices(world: "World", kind: str, before: tuple[str, ...]) -> list[str] | N
         "local map": list(LOCAL_MAPS),
         "privilege": sorted({name for names in granted(world.inventory).values() for name in names}),
         "job": sorted(world.cluster.jobs),
+        "machine": sorted(str(guest.vmid) for guest in world.cluster.guests.values() if guest.kind == "qemu"),
+        "qmp": list(QMP_STATES),
         "service": [*arrays, *(f"pve:{node}" for node in nodes), *(f"ssh:{host}" for host in hosts)],
     }.get(kind)
 

@@ -10,7 +10,7 @@ def switch_off(world: "World", nodes: list[str], *, why: str = "power.off") -> N
     """Take the power from nodes: their processes, iSCSI sessions and open volumes are gone at once."""
     off = [world.nodes[name] for name in nodes if world.nodes[name].powered]
     for host in off:
-        world.cluster.fell_silent(host.name)
+        world.cluster.broadcasts.loses_power(host.name)
         host.powered = False
         host.sessions.clear()
         host.scanned.clear()

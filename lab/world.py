@@ -54,7 +54,6 @@ class Host:
     units: set[str] = field(default_factory=set)  # transient systemd units that run now
     journal: dict[str, list[str]] = field(default_factory=dict)  # unit -> its lines
     up_since: float = float("-inf")  # lab time at which it was up again
-    silent_since: float | None = None  # lab time since which it does not broadcast to the others; None while it does
     certificates: bool = False  # the quorum device's certificate store is initialised
     clock_offset: float = 0.0  # seconds this host's clock was ahead of lab time at `clock_since`
     clock_drift: float = 0.0  # seconds it gains in a lab second

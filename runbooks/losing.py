@@ -147,7 +147,7 @@ class Losing(Incident):
             self.judged(opening.verdict)
             self._explained(opening.verdict.main)
         self.section("Fencing and recovery", folds=False)
-        view, workers = await self._listed(loss)
+        view, workers = await self._services(loss)
         if view is not None:
             known = self._times is not None and not self._times.assumed
             early = known and (workflow.now() - self.record.began) * self._speed < NOBODY_MOVED
@@ -166,7 +166,7 @@ class Losing(Incident):
             await self._judge(Change(verdict=opening.verdict, at=opening.at))
         self._tell()
 
-    async def _listed(self, loss: Loss) -> tuple[HaView | None, int]:
+    async def _services(self, loss: Loss) -> tuple[HaView | None, int]:
         """HA's own list of who runs where; None where nobody tells it, and nothing is concluded of that."""
         found = await self.step(
             "HA's list of services is read",

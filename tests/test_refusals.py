@@ -199,7 +199,7 @@ async def test_missing_privileges(twin: TwinThread, deploy: Deploy):
 
     assert await refused(await deploy()) == (
         "Cluster is quorate and complete: Unauthorized: the token lacks Sys.Console at /, VM.Clone at /vms/101; "
-        "grant it to the token and to its user"
+        "grant it to the token and to its user, see docs/prepare.md"
     )
     assert twin.change_lines() == []
 

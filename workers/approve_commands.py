@@ -13,14 +13,16 @@ from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
 from activities.clients.signatures import private_key, signed
-from cluster.approval import NAMESPACE, Audit, Decision, Said, statement
+from cluster.approval import NAMESPACE, Audit, Decision, Said, short, statement
+from cluster.units import counted, seconds
+from cluster.visible import visible
 from workers import steer
 from workers.connect import connect
 from workers.errors import Unusable
 from workers.follow import PATIENCE, SILENT
 from workers.options import JsonOption, err, out
 from workers.run_commands import ME, RunArgument, plan_lines
-from workflows.ballot import Ballot, GateView
+from workflows.ballot import WHY, Ballot, GateView
 
 By = Annotated[str, typer.Option(help="Your name on the list of approvers. Default: the user of this shell.")]
 Key = Annotated[
@@ -33,6 +35,7 @@ Signature = Annotated[
 ]
 Waive = Annotated[list[str] | None, typer.Option(help="A comfort veto that you waive, by its name; may be repeated.")]
 Print = Annotated[bool, typer.Option("--print", help="Print the text to be signed, and nothing else.")]
+Why = Annotated[str | None, typer.Option(help="The reason, in a few words: signed with your no, shown on the page.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before signing.")]
 RunOrNone = Annotated[str | None, typer.Argument(help="A run's id; without it all gates that are open now.")]
 
@@ -46,10 +49,10 @@ def approve(
     print_text: Print = False,
     yes: Yes = False,
 ) -> None:
-    """Say yes to what a run asks: shows plan, risk and vetoes, asks you, signs with your SSH key, sends it.
+    """Approve what a run asks: shows plan, risk and vetoes, asks you, signs with your SSH key, sends it.
 
-    Your yes counts for this very plan in this very run, until the time that is shown. A hardware key: print the text,
-    sign it with `ssh-keygen -Y sign -n quorate -f KEY FILE`, send it with --signature FILE.sig.
+    Your approval counts for this very plan in this very run, for the time that is shown. A hardware key: print the
+    text, sign it with `ssh-keygen -Y sign -n quorate -f KEY FILE`, send it with --signature FILE.sig.
     """
     _vote("approve", run, by, key, signature, tuple(waive or ()), print_text=print_text, yes=yes)
 
@@ -59,11 +62,12 @@ def reject(
     by: By = ME,
     key: Key = None,
     signature: Signature = None,
+    why: Why = None,
     print_text: Print = False,
     yes: Yes = False,
 ) -> None:
-    """Say no to what a run asks: it ends in its safe condition. After the gate has opened: take your yes back."""
-    _vote("reject", run, by, key, signature, (), print_text=print_text, yes=yes)
+    """Reject what a run asks: it ends in its safe condition. After the gate has opened: withdraw your approval."""
+    _vote("reject", run, by, key, signature, (), why=why or "", print_text=print_text, yes=yes)
 
 
 def approvals(run: RunOrNone = None, as_json: JsonOption = False) -> None:
@@ -76,7 +80,7 @@ def approvals(run: RunOrNone = None, as_json: JsonOption = False) -> None:
         for view in found:
             terms = view.terms
             out.print(f"[bold]{escape(terms.run)}[/bold]  {escape(terms.title)}", soft_wrap=True)
-            said = f"  plan {view.digest}, {view.missing}, until {terms.until:%Y-%m-%d %H:%M} UTC"
+            said = f"  plan {short(terms.plan)}, {view.missing}, until {terms.until:%Y-%m-%d %H:%M} UTC"
             out.print(escape(said), soft_wrap=True)
         if not found:
             out.print("no gate is open")
@@ -88,7 +92,7 @@ def approvals(run: RunOrNone = None, as_json: JsonOption = False) -> None:
     for line in lines:
         out.print(f"{'[green]✓[/green]' if line.accepted else '[red]✗[/red]'} {escape(str(line))}", soft_wrap=True)
     if not lines:
-        out.print("nobody has said anything yet")
+        out.print("no votes yet")
 
 
 COMMANDS = (approve, reject, approvals)
@@ -102,6 +106,7 @@ def _vote(
     signature: Path | None,
     waives: tuple[str, ...],
     *,
+    why: str = "",
     print_text: bool,
     yes: bool,
 ) -> None:
@@ -109,13 +114,15 @@ def _vote(
         return await _gate(await connect(), run)
 
     view = asyncio.run(looked())
-    said = statement(view.terms, by, waives, decision)
+    said = statement(view.terms, by, waives, decision, why[:WHY])
     if print_text:
         sys.stdout.write(said.text)
         return
     for line in sheet(view, said):
         err.print(line, soft_wrap=True)
-    if not yes and not typer.confirm(f"{decision} this as {by}?", err=True):
+    if not yes and not sys.stdin.isatty():
+        raise Unusable("this is no terminal, so the question cannot be asked", "read the plan, then add --yes")
+    if not yes and not typer.confirm(f"{decision} this as {visible(by)}?", err=True):
         raise typer.Exit(1)
     ballot = Ballot(text=said.text, signature=_signature(said, key, signature))
 
@@ -133,19 +140,31 @@ async def agree(client: Client, run: str, by: str, key: SSHKey) -> tuple[GateVie
 
 
 def sheet(view: GateView, said: Said) -> list[str]:
-    """What a person reads before signing."""
+    """What a person reads before signing, all of it; what is hidden in a text is written out."""
     terms = view.terms
-    lines = [f"[bold]{escape(terms.title)}[/bold]  ({escape(terms.run)}, asked for by {escape(terms.requester)})", ""]
-    lines += plan_lines(view.planned)
-    lines += ["", *(f"under the condition that {escape(one)}" for one in terms.conditions)]
-    lines += [f"risk: {escape(terms.risk)}"] if terms.risk else []
+    lines = [f"[bold]{_text(terms.title)}[/bold]  ({_text(terms.run)}, asked for by {_text(terms.requester)})", ""]
+    lines += map(visible, plan_lines(view.planned))
+    lines += ["", f"{counted(len(view.planned), 'change')} in all"]
+    lines += [f"under the condition that {_text(one)}" for one in terms.conditions]
+    lines += [f"risk: {_text(terms.risk)}"] if terms.risk else []
     for veto in terms.vetoes:
         kind = "[red]safety veto[/red]" if veto.safety else "[yellow]comfort veto[/yellow]"
         waived = " [dim](you waive it)[/dim]" if veto.name in said.waives else ""
-        lines.append(f"{kind} {escape(veto.name)}: {escape(veto.text)}{waived}")
-    lines += [f"so far: {escape(', '.join(view.yes)) or 'nobody has said yes'}; {escape(view.missing)}"]
-    lines += ["", f"plan {view.digest}, until {terms.until:%Y-%m-%d %H:%M:%S} UTC; you sign:", ""]
-    return [*lines, *(f"  [dim]{escape(line)}[/dim]" for line in said.text.splitlines()), ""]
+        lines.append(f"{kind} {_text(veto.name)}: {_text(veto.text)}{waived}")
+    lines += [f"so far: {_text(', '.join(view.yes)) or 'no approvals'}; {_text(view.missing or view.outcome)}"]
+    lines += ["", f"plan {short(terms.plan)}, {_life(view)}; you sign:", ""]
+    return [*lines, *(f"  [dim]{_text(line)}[/dim]" for line in said.text.splitlines()), ""]
+
+
+def _life(view: GateView) -> str:
+    if view.ends is not None:
+        return f"approved, until {view.ends:%Y-%m-%d %H:%M:%S} UTC"
+    valid = f", then valid for {seconds(view.terms.valid)}" if view.terms.valid else ""
+    return f"votes until {view.terms.until:%Y-%m-%d %H:%M:%S} UTC{valid}"
+
+
+def _text(text: str) -> str:
+    return escape(visible(text))
 
 
 def _signature(said: Said, key: Path | None, signature: Path | None) -> str:
@@ -166,11 +185,18 @@ def _signature(said: Said, key: Path | None, signature: Path | None) -> str:
 
 
 async def _gate(client: Client, run: str) -> GateView:
-    """The open gate of a run; Unusable when it asks nothing."""
-    found = await _asked(client, (await steer.found(client, run)).id, "gate")
+    """The gate of a run; Unusable when it asks nothing, or shows another thing than it wants to be signed."""
+    handle = await steer.found(client, run)
+    found = await _asked(client, handle.id, "gate")
     view = GateView.model_validate(found) if found else None
-    if view is None or view.outcome == "expired":
+    if view is None or view.outcome in ("expired", "rejected"):
         raise Unusable(f"{run} asks nothing now", "`quorate approvals` lists the gates that are open")
+    why = f"it is the gate of {view.terms.run}" if view.terms.run != handle.id else view.mismatch
+    if why:
+        raise Unusable(
+            f"nothing was signed: {why}",
+            "another version of Quorate may answer for this run, or what it shows was changed: do not sign, find out",
+        )
     return view
 
 

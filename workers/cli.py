@@ -17,6 +17,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from cluster.inventory import Inventory
 from workers import approve_commands, follow, gateway_commands, run_commands, steer, switch_commands
 from workers.bootstrap import kept_warning
 from workers.connect import connect
@@ -165,30 +166,46 @@ def up(
 @app.command(name="worker")
 def run_worker(
     inventory: InventoryOption = None,
-    site: Annotated[str | None, typer.Option(help="The site it stands at: a watch asks it what it reaches.")] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            help="Where it stands: a site, the witness's name, or another place. A loss is confirmed from two places; "
+            "a worker that does not say where it stands is none. Default: $QUORATE_AT."
+        ),
+    ] = None,
 ) -> None:
     """Start one worker against the Temporal server of your profile (TEMPORAL_ADDRESS, TEMPORAL_PROFILE)."""
     from workers.run import until_stopped
 
     path = inventory_path(inventory)
     known = load(path)
-    if site is not None and site not in [one.name for one in known.sites]:
-        names = ", ".join(one.name for one in known.sites)
-        raise Unusable(f"there is no site {site!r} in {path}", f"its sites are {names}")
 
     async def work() -> None:
         client, settings = await connect(), Settings()
+        if at is not None:
+            settings = settings.model_copy(update={"at": at})
         if warning := await kept_warning(client):
             err.print(f"[yellow]warning:[/yellow] {escape(warning)}", soft_wrap=True)
 
         def ready() -> None:
             target = client.service_client.config.target_host
             said = f"works on {known.name}: queue {settings.task_queue} at {target}; Ctrl-C stops it"
-            out.print(said, soft_wrap=True)
+            out.print(f"{said}\n{standing(settings.at, known)}", markup=False, soft_wrap=True)
 
-        await until_stopped(client, known, path.parent, settings, ready, site=site)
+        await until_stopped(client, known, path.parent, settings, ready)
 
     asyncio.run(work())
+
+
+def standing(at: str, known: Inventory) -> str:
+    """Where the worker stands, and what that makes its word worth."""
+    if not at:
+        return "does not say where it stands (--at PLACE): a loss is not confirmed by what this worker cannot reach"
+    if at in (known.witness.name, "witness"):
+        return "stands beside the witness: the two count as one place"
+    if at in [site.name for site in known.sites]:
+        return f"stands at {at}: it counts as one place with the array there"
+    return f"stands at {at}, a place of its own"
 
 
 @app.command()

@@ -4,6 +4,7 @@ What is asked of the reader comes first, then whether the guests are back, then 
 colour only helps to find them.
 """
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from cluster.units import seconds
 from runbooks.loss import Progress
 from workers.incident_phases import BAD, FAINT, GOOD, URGENCY, WARN, Row, bar, clock_of, gist, how, rows, scale, span
 from workflows.page import OPEN, SIGNS, Section, StepRecord
+from workflows.page import plain as unmarked
 
 # All others are yellow.
 STYLES = {"done": GOOD, "told": FAINT, "unneeded": FAINT, "failed": BAD, "stopped": BAD, "parked": "bold yellow"}
@@ -262,7 +264,7 @@ def plain(picture: Picture, now: datetime, console: Console) -> Iterator[Rendera
 
 # --- what stands on the page only ----------------------------------------------------------------------------------
 
-_SKIP = re.compile(r'^- `\{"answer": "skip", "step": "(.*)", "why": "…"\}`: (.*)\.$', re.MULTILINE)
+_SKIP = re.compile(r'^- `(\{"answer": "skip", .*\})`: (.*)\.$', re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -278,13 +280,9 @@ class PageHead:
 def read_head(page: str) -> PageHead:
     """Markdown for the UI, read back into sentences (see `workflows.page.render`)."""
     blocks = page.partition("| T+ | |")[0].split("\n\n")
-    headline = _unsafe(blocks[0].removeprefix("### "))
-    sentence = re.sub(r"[*`]", "", _unsafe(blocks[1])) if len(blocks) > 1 else ""
+    headline = unmarked(blocks[0].removeprefix("### ")).strip()
+    sentence = unmarked(re.sub(r"[*`]", "", blocks[1])).strip() if len(blocks) > 1 else ""
     asked = next((n for n, block in enumerate(blocks) if '`{"answer": "abort"}`' in block), 1)
     notes = [one[2:] for block in blocks[asked + 1 :] for one in block.splitlines() if one.startswith("- ")]
-    skips = {_unsafe(step.replace('\\"', '"')): _unsafe(what) for step, what in _SKIP.findall(page)}
-    return PageHead(headline, sentence, tuple(map(_unsafe, notes)), skips)
-
-
-def _unsafe(text: str) -> str:
-    return text.replace("\\|", "|").replace("\\$", "$").replace("- -", "--").strip()
+    skips = {json.loads(answer)["step"]: unmarked(what) for answer, what in _SKIP.findall(page)}
+    return PageHead(headline, sentence, tuple(map(unmarked, notes)), skips)

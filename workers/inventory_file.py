@@ -11,7 +11,7 @@ from pydantic_core import ErrorDetails
 from cluster.crosscheck import Location, problems
 from cluster.inventory import Inventory
 
-_SECRET_FIELDS = {"api_token", "token", "password", "key"}
+_SECRET_FIELDS = {"api_token", "token", "password", "key", "webhook"}
 # pydantic's own words for what happens most often, in the words of this file
 _PLAIN = {"missing": "is missing", "extra_forbidden": "is not a field here"}
 
@@ -89,6 +89,7 @@ def _message(error: ErrorDetails) -> str:
     plain = _PLAIN.get(kind) or error["msg"].removeprefix("Value error, ")
     secret = bool(_SECRET_FIELDS & {str(part) for part in error["loc"]})
     # The value helps, unless it may be a secret or is a whole subtree.
+    secret = secret or (isinstance(value, str) and "://" in value and "@" in value)  # an URL with a password in it
     if kind in _PLAIN or secret or isinstance(value, dict | list):
         return plain
     return f"{value!r}: {plain}"

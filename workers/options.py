@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
+from workers.console import PlainConsole
 from workers.errors import Unusable
 from workers.settings import Settings
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "lab.yaml"
 
-out = Console()
-err = Console(stderr=True)
+out = PlainConsole()
+err = PlainConsole(stderr=True)
 
 InventoryOption = Annotated[
     Path | None,

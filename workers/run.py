@@ -44,6 +44,7 @@ from activities.proxmox import Proxmox
 from activities.purity import Purity
 from activities.quarantine import QuarantineWard
 from activities.quorum import Quorum
+from activities.rights import Rights
 from activities.storage import Lvm
 from activities.survivor import Survivor
 from activities.vantage import LIMIT, Clients
@@ -94,9 +95,14 @@ WATCHERS_EACH, WATCHERS_BESIDE = 4, 8
 FAILURES: list[type[BaseException]] = [ValidationError]
 
 
-def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> list[Callable[..., Any]]:
-    """All activities, bound to the clients of that inventory; `base` is the folder its paths count from."""
-    secrets = Secrets(base)
+def activities(
+    inventory: Inventory, base: Path, hooks: Sequence[str] = (), folders: Sequence[Path] = (), place: str = ""
+) -> list[Callable[..., Any]]:
+    """All activities, bound to the clients of that inventory; `base` is the folder its paths count from.
+
+    `folders` are those that outgoing secrets may come from, `place` is where the worker stands.
+    """
+    secrets = Secrets(base, folders)
     arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
     quick = _quick(inventory, secrets)
     rooms = (
@@ -110,9 +116,9 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
         hosts := Hosts(ssh),
         quorum := Quorum(ssh),
         Lvm(ssh),
-        Watching(inventory, quick),
+        Watching(inventory, quick, place),
         Ha(quick, inventory.speed),
-        approvals := Approvals(inventory.approvals, secrets),
+        approvals := Approvals(inventory.approvals, secrets, cluster=inventory.name),
         Losses(),
         Incidents(inventory),
         Migration(quick, api, approvals, inventory.speed),
@@ -120,6 +126,7 @@ def activities(inventory: Inventory, base: Path, hooks: Sequence[str] = ()) -> l
         Maintenance(quick, approvals, inventory.speed),
         Freeze(api, approvals),
         LedgerBook(inventory, api),
+        Rights(inventory, api),
         survivor := Survivor(inventory, arrays, ssh, api),
         Notices(inventory.notify, secrets),
         QuarantineWard(
@@ -154,7 +161,7 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
         client,
         task_queue=settings.task_queue,
         workflows=[*ALL_RUNBOOKS, Claim, ClusterLedger, ClusterWatch],
-        activities=activities(inventory, base, settings.hooks),
+        activities=activities(inventory, base, settings.hooks, settings.secrets, settings.at),
         activity_executor=ThreadPoolExecutor(settings.activities, thread_name_prefix="activity"),
         max_concurrent_activities=settings.activities,
         max_cached_workflows=settings.cached_workflows,
@@ -169,7 +176,7 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
 def worker_at(client: Client, inventory: Inventory, base: Path, settings: Settings, site: str) -> Worker:
     """What a process at that site is asked for besides: what it reaches from there."""
     secrets = Secrets(base)
-    watching = Watching(inventory, _quick(inventory, secrets))
+    watching = Watching(inventory, _quick(inventory, secrets), site)
     return Worker(
         client,
         task_queue=f"{settings.task_queue}@{site}",
@@ -186,10 +193,11 @@ async def until_stopped(
     base: Path,
     settings: Settings,
     ready: Callable[[], None] = lambda: None,
-    *,
-    site: str | None = None,
 ) -> None:
-    """Work until SIGTERM or Ctrl-C, then let running steps end; `ready` is called once the worker polls."""
+    """Work until SIGTERM or Ctrl-C, then let running steps end; `ready` is called once the worker polls.
+
+    A worker that stands at a site (`Settings.at`) is also asked what it reaches there.
+    """
     await bootstrap(client)
     if settings.speed is not None:
         inventory = inventory.model_copy(update={"speed": settings.speed})
@@ -198,7 +206,7 @@ async def until_stopped(
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(worker(client, inventory, base, settings))
-        if site is not None:
-            await stack.enter_async_context(worker_at(client, inventory, base, settings, site))
+        if settings.at in [site.name for site in inventory.sites]:
+            await stack.enter_async_context(worker_at(client, inventory, base, settings, settings.at))
         ready()
         await stop.wait()

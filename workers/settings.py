@@ -18,6 +18,11 @@ class Settings(BaseSettings):
     inventory: Path = Field(default=Path("inventory.yaml"), description="the inventory file of the cluster")
     state: Path = Field(default=Path("var"), description="where the embedded mode and the twin keep their files")
     task_queue: str = Field(default="runbooks", description="the queue that workers poll and runs are started on")
+    at: str = Field(
+        default="",
+        description="where this worker stands: a site, the witness's name, or any other place; two vantage points in "
+        "one place are one, and a worker that does not say where it stands confirms no loss",
+    )
     temporal_port: int = Field(default=7233, description="gRPC port of the embedded Temporal server")
     ui_port: int = Field(default=8233, description="port of its web UI")
     activities: int = Field(default=40, description="activities at once: six nodes in parallel, with room to spare")
@@ -30,6 +35,9 @@ class Settings(BaseSettings):
     )
     hooks: tuple[str, ...] = Field(
         default=(), description="what hooks may run or call: paths of programs, addresses (a beginning ends with /)"
+    )
+    secrets: tuple[Path, ...] = Field(
+        default=(), description="folders besides the inventory's whose files headers and webhooks may refer to"
     )
     gateway_rate: float = Field(
         default=500.0, gt=0, description="requests a second that the event gateway takes from one source for long"

@@ -6,13 +6,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+)
+from temporalio.service import RPCError
 
 from workers.catalogue import types
 from workers.connect import connect
-from workers.follow import retries, sections_of
+from workers.follow import PATIENCE, retries, sections_of
 from workers.freshness import lines
 from workflows.attributes import STATE
+from workflows.ballot import GateView
 from workflows.page import Section, story
 
 NEWEST = 10
@@ -47,12 +55,8 @@ async def show_status(console: Console, cluster: str | None = None, *, as_json: 
             console.print(f"    {step}", markup=False, highlight=False, soft_wrap=True)
         for title, tried in look.retries.items():
             console.print(f"    {title}: {tried}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-        if any(step.state == "parked" for section in look.sections for step in section.steps):
-            answer = f"quorate answer {shlex.quote(run.id)} retry (or skip, or abort)"
-            console.print(f"    it waits for an answer: {answer}", markup=False, soft_wrap=True)
-        elif _state(run) == "attention":
-            shown = f"quorate incident show {shlex.quote(run.id)}" if "Loss" in run.workflow_type else "see its page"
-            console.print(f"    action needed: {shown}", markup=False, soft_wrap=True)
+        if _state(run) == "attention":
+            console.print(f"    {_wanted(run.id, look)}", markup=False, highlight=False, soft_wrap=True)
 
 
 @dataclass
@@ -61,11 +65,35 @@ class Open:
 
     sections: list[Section] = field(default_factory=list)
     retries: dict[str, str] = field(default_factory=dict)
+    gate: GateView | None = None  # an open one
+
+
+def _wanted(run: str, look: Open) -> str:
+    """What a run that waits for people waits for, as the command that gives it."""
+    name = shlex.quote(run)
+    parked = any(step.state == "parked" for section in look.sections for step in section.steps)
+    if look.gate is not None and not parked:
+        until = f"{look.gate.terms.until:%Y-%m-%d %H:%M} UTC"
+        return f"waits for approvals until {until}, {look.gate.missing}: quorate approve {name} (or reject)"
+    if not parked:
+        return f"action needed: quorate incident show {name}"
+    return f"it waits for an answer: quorate answer {name} retry (or skip, or abort)"
 
 
 async def _look(client: Client, run: WorkflowExecution) -> Open:
     handle = client.get_workflow_handle(run.id, run_id=run.run_id)
-    return Open(await sections_of(handle) or [], retries(await handle.describe()))
+    sections = await sections_of(handle) or []
+    gate = await _open_gate(handle) if _state(run) == "attention" and sections else None
+    return Open(sections, retries(await handle.describe()), gate)
+
+
+async def _open_gate(handle: WorkflowHandle[Any, Any]) -> GateView | None:
+    try:
+        found = await handle.query("gate", rpc_timeout=PATIENCE)
+    except (WorkflowQueryFailedError, RPCError):  # what opens no gates has none, and nothing else hangs on the answer
+        return None
+    view = GateView.model_validate(found) if found else None
+    return view if view is not None and view.outcome == "open" else None
 
 
 def _running(run: WorkflowExecution) -> bool:

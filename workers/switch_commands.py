@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowQueryFailedError, WorkflowUpdateFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -50,7 +50,7 @@ def switches(
 ) -> None:
     """List what Quorate has turned off on a cluster, and what holds each switch back; homes of guests; lost sites.
 
-    Exit status 1 when a switch is off that no running run needs, or when what was asked for could not be done.
+    Exit status 1 when a switch that was to be restored is still off.
     """
     known = load(inventory_path(inventory))
     if sum(option is not None for option in (restore, forget, forget_home)) > 1:
@@ -81,8 +81,7 @@ def switches(
         out.print_json(data=_data(book))
     else:
         _show(book)
-    free = [entry for entry in book.switches if not entry.holders]
-    if (restore and restore in {entry.switch.name for entry in book.switches}) or (free and not restore):
+    if restore and restore in {entry.switch.name for entry in book.switches}:
         raise typer.Exit(1)
 
 
@@ -138,31 +137,41 @@ async def _said(handle: Run, update: str, message: Any = None) -> BookFinding:
 
 
 def _show(book: Book) -> None:
-    if not book.switches:
-        out.print(f"[bold green]{escape(book.cluster)}: nothing is turned off[/bold green]")
+    if book.switches:
+        many = counted(len(book.switches), "switch is", "switches are")
+        out.print(Text(f"{plain(book.cluster)}: {many} off", style="bold"))
+        out.print(_table(book))
     else:
-        out.print(
-            f"[bold]{escape(book.cluster)}: {counted(len(book.switches), 'switch is', 'switches are')} off[/bold]"
-        )
-        table = Table("switch", "was", "since", "by, why", "held back by")
-        for entry in book.switches:
-            by = f"{entry.by}: {entry.why}"
-            one = entry.switch
-            table.add_row(*map(escape, (f"{one.name} {one.field}", one.old, _at(entry.since), by, held(entry))))
-        out.print(table)
+        out.print(Text(f"{plain(book.cluster)}: nothing is turned off", style="bold green"))
     for home in book.homes.values():
         where = f", brought to {home.recovered} by HA" if home.recovered else ""
-        out.print(f"home of {escape(home.sid)}: {escape(home.node)}{escape(where)}, since {_at(home.since)}")
+        _tell(f"home of {home.sid}: {home.node}{where}, since {_at(home.since)}")
     for lost in book.lost.values():
-        out.print(f"{escape(lost.site)} was lost ({escape(lost.by.run)}, {_at(lost.since)}) and is not released yet")
-    for present in book.present:
-        out.print(f"at work: {escape(present.run)}")
+        _tell(f"{lost.site} was lost ({lost.by.run}, {_at(lost.since)}) and is not released yet")
+    for one in book.present:
+        _tell(f"at work: {one.run}")
     if book.trouble:
-        out.print(
-            f"[yellow]the last comparison with the cluster failed:[/yellow] {escape(book.trouble)}", soft_wrap=True
-        )
+        _tell(f"the last comparison with the cluster failed: {book.trouble}", "yellow")
     if book.looked:
-        out.print(f"[dim]compared with the cluster at {_at(book.looked)}[/dim]")
+        _tell(f"compared with the cluster at {_at(book.looked)}", "dim")
+
+
+def _table(book: Book) -> Table:
+    table = Table("switch", "was", "since", "by, why", "held back by")
+    for entry in book.switches:
+        one = entry.switch
+        cells = (f"{one.name} {one.field}", one.old, _at(entry.since), f"{entry.by}: {entry.why}", held(entry))
+        table.add_row(*(Text(plain(cell)) for cell in cells))
+    return table
+
+
+def _tell(text: str, style: str = "") -> None:
+    out.print(Text(plain(text), style=style), soft_wrap=True)
+
+
+def plain(text: str) -> str:
+    """What devices and people have named, without anything that a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "�" for letter in text)
 
 
 def held(entry: Entry) -> str:

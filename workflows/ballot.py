@@ -1,16 +1,23 @@
 """What is said between a gate and the people around it: votes, what became of them, what an approver has to see."""
 
-from pydantic import BaseModel, ConfigDict
+from datetime import datetime
+from typing import Any, Self
 
-from cluster.approval import Proof, Terms
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from cluster.approval import Proof, Terms, is_digest
 from cluster.gate import Gate
 from cluster.plan import Finding, Intent
+from cluster.signers import Signer
 
-SHOWN = 200  # changes, at most
+WHY = 200  # letters of a reason
 
 
 class Ballot(BaseModel):
-    """A vote: signed, ``{"text": "…", "signature": "…"}``, or claimed, ``{"by": "ana", "plan": "0123…"}``."""
+    """A vote: signed, ``{"text": "…", "signature": "…"}``, or claimed, ``{"by": "ana", "plan": "0123…"}``.
+
+    `plan` of a claim is what the page calls the terms; `why` goes with a claimed no, a signed one has it in its text.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -19,35 +26,64 @@ class Ballot(BaseModel):
     by: str | None = None
     plan: str | None = None
     waives: tuple[str, ...] = ()
+    why: str = Field(default="", max_length=WHY)
 
 
 class Checked(Finding):
-    """What the activity answers: a proof for each vote, and the names on the list."""
+    """What the activity answers: a proof for each vote, the names on the list, and the keys that may sign."""
 
     proofs: tuple[Proof, ...] = ()
     listed: tuple[str, ...] = ()
+    signers: tuple[Signer, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_version_1(cls, data: Any) -> Any:
+        """Proofs of an older version have no kind, good ones no word, and no keys come with them."""
+        if not isinstance(data, dict) or "signers" in data:
+            return data
+        proofs = [
+            one if one.get("word") else {"kind": "good", "fingerprint": one["fingerprint"], "principals": []}
+            for one in data.get("proofs", ())
+        ]
+        signers = [{"fingerprint": name, "principals": [name]} for name in data.get("listed", ())]
+        return data | {"proofs": [{"kind": "bad", **one} for one in proofs], "signers": signers}
 
 
 class GateView(BaseModel):
-    """What an approver has to see: what is asked, what speaks against it, who has said what."""
+    """What an approver has to see: what is asked, all of it, what speaks against it, who has said what."""
 
     terms: Terms
     digest: str
     outcome: str
     missing: str
     yes: tuple[str, ...]
+    subject: str = ""
     planned: tuple[Intent, ...]
     unsigned: str
+    ends: datetime | None = None  # of the approval, once the gate has opened
 
     @classmethod
-    def of(cls, gate: Gate) -> "GateView":
+    def of(cls, gate: Gate) -> Self:
         """That gate as it stands."""
+        approval = gate.approval
         return cls(
             terms=gate.terms,
             digest=gate.terms.digest,
             outcome=gate.outcome,
             missing=gate.missing,
-            yes=tuple(f"{name}{' (claimed)' if vote.claimed else ''}" for name, vote in gate.yes.items()),
-            planned=gate.planned[:SHOWN],
+            yes=tuple(one.who for one in gate.yes.values()),
+            subject=gate.subject,
+            planned=gate.planned,
             unsigned=gate.policy.unsigned,
+            ends=approval.ends if approval else None,
         )
+
+    @property
+    def mismatch(self) -> str:
+        """Why what is shown is not what would be signed; empty when it is. The digests are made anew from the view."""
+        if not is_digest(self.terms.plan, self.subject, self.planned):
+            return "the digest to be signed is not that of the changes that are shown"
+        if self.terms.digest != self.digest:
+            return "the digest to be signed is not that of the terms that are shown"
+        return ""

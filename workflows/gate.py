@@ -1,7 +1,8 @@
-"""The gate: a runbook waits for people, for as long as its policy says, and goes on only with enough signed yeses.
+"""The gate: a runbook waits for people, for as long as its policy says, and goes on only with enough signed approvals.
 
 `approve` and `reject` are taken whatever they say, so that what is refused leaves a line in the run's history; only
 then are they refused. A signature is checked by an activity when it comes, and all of them again when the gate opens.
+A list of approvers that cannot be read ends no run: the run says so, looks again, and changes nothing meanwhile.
 """
 
 import asyncio
@@ -9,50 +10,46 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from cluster.approval import (
+        SHORT,
         Approval,
         ApprovalPolicy,
         Audit,
         Decision,
-        Proof,
         Said,
         Terms,
         Veto,
         Vote,
-        agreed_digest,
         read,
+        short,
         statement,
-        still,
     )
     from cluster.gate import Gate
-    from cluster.plan import Intent, digest
-    from cluster.units import counted
-    from workflows.ballot import Ballot, Checked, GateView
-    from workflows.failures import reason
+    from cluster.plan import Intent, digest, whole_digest
+    from workflows.ballot import Ballot, GateView
+    from workflows.checking import AGAIN_AT_MOST, AGAIN_IN, LONGER, Checking
     from workflows.gate_page import asks
     from workflows.operator import Abort
     from workflows.record import Line
-    from workflows.steps import RETRY, Steps
 
-VERIFY = "approvals.verify"
-CHECKED_WITHIN = timedelta(minutes=1)
 NOTHING_ASKED = "no gate is open in this run: nothing is asked yet"
+SIGNED_WHOLE = "signed-whole"  # runs that began before have asked for texts of version 1
 
 
-class Gated(Steps):
+class Gated(Checking):
     """The part of a runbook that asks people."""
 
     def __init__(self) -> None:
         super().__init__()
         self._gate: Gate | None = None
-        self._gates = 0
-        self._withdrawn: set[str] = set()
+        self._gates: dict[int, Gate] = {}
         self._audit: list[Audit] = []
         self._requester = ""
-        self._approval: Approval | None = None
+        self._counting = asyncio.Lock()  # one vote after the other: none undoes what another has done
+        self._unopened = False  # enough votes, and nothing to check them with
 
     # --- what a procedure is written in ------------------------------------------------------------------------
 
@@ -68,43 +65,57 @@ class Gated(Steps):
     ) -> Approval:
         """Wait until enough people have agreed to exactly these changes; their approval.
 
-        A no, and the end of `policy.within` without enough yeses, end the run in its safe condition. ApplicationError
-        when nobody is known who asks, or when the list of approvers cannot be enough.
+        A no, and the end of `policy.within` without enough approvals, end the run in its safe condition. Parks while
+        the list of approvers cannot be read or is too short. ApplicationError when it is not known who asks.
         """
+        self.record.section("Approval", folds=False)
         line = self.record.line(title)
-        gate = await self._opened(title, planned, policy, conditions, vetoes, risk, line)
-        self._gate = gate
-        self._withdrawn = set()
-        self._show(line)
-        left = gate.terms.until - workflow.now()
+        await self._listed(policy, self._requester, line)
+        terms = self._terms(title, planned, policy, conditions, vetoes, risk)
+        gate = self._gate = Gate(terms=terms, policy=policy, subject=self._subject, planned=tuple(planned))
+        self._gates[terms.number] = gate
+        self._unopened = False
+        line.set("asked", f"plan {short(terms.plan)} waits for people: {gate.missing}")
+        self._tell()
         try:
-            await workflow.wait_condition(
-                lambda: gate.outcome != "open", timeout=left, timeout_summary=f"approvals of {gate.terms.digest}"
-            )
-        except TimeoutError:
-            gate.expire(workflow.now())
-            self._audit.append(gate.audit[-1])
+            await self._decided(gate, line)
+        except asyncio.CancelledError:
+            line.end("stopped", f"ended before it was decided: {gate.missing or 'approved'}", self.record.elapsed)
+            raise
         if self._paused is not None:
             await self._resumed()
-        approval = self._approval
-        if gate.outcome != "approved" or approval is None:
+        approval = gate.approval
+        if approval is None:
             self._ended_by(gate, line)
             raise asyncio.CancelledError
         line.end("done", str(approval), self.record.elapsed)
         self._tell()
         return approval
 
+    async def why_not(
+        self, approval: Approval, planned: Sequence[Intent], conditions: Sequence[str] = (), vetoes: Sequence[Veto] = ()
+    ) -> str:
+        """Why that approval does not stand for these changes now; empty while it does.
+
+        Votes are checked anew, and what was withdrawn is not counted. Parks while they cannot be checked.
+        """
+        terms = approval.terms
+        now = terms.about(self._plan_digest(terms, planned), conditions, vetoes).digest
+        if now != terms.digest:
+            return f"the plan has changed: approved was {short(terms.digest)}, now it is {short(now)}"
+        gate = self._gates.get(terms.number)
+        if gate is None or gate.approval is None:
+            return "this run holds no such approval"
+        votes = gate.votes
+        checked = await self._sooner_or_later(lambda: self._checked(votes))
+        held = gate.approval
+        return gate.standing.why_not(held, checked.proofs, workflow.now())
+
     async def still_approved(
         self, approval: Approval, planned: Sequence[Intent], conditions: Sequence[str] = (), vetoes: Sequence[Veto] = ()
     ) -> str:
-        """Why that approval does not hold for these changes any more; empty while it does."""
-        now = agreed_digest(digest(self._subject, planned), conditions, vetoes)
-        if now != approval.terms.digest:
-            return f"the plan has changed: approved was {approval.terms.digest}, now it is {now}"
-        policy = self._gate.policy if self._gate else ApprovalPolicy()
-        checked = await self._checked(approval.votes)
-        proofs = {vote.said.by: proof for vote, proof in zip(approval.votes, checked.proofs, strict=True)}
-        return still(approval, policy, proofs, workflow.now(), self._withdrawn)
+        """The older name of `why_not`."""
+        return await self.why_not(approval, planned, conditions, vetoes)
 
     # --- what people say ---------------------------------------------------------------------------------------
 
@@ -117,11 +128,11 @@ class Gated(Steps):
         return await self._voted("approve", ballot or Ballot())
 
     @workflow.update(
-        description="Say no to the plan of an open gate, or take a yes back: use `quorate reject RUN`; "
+        description="Reject the plan of an open gate, or withdraw your approval: use `quorate reject RUN`; "
         '{"by": "ana", "plan": "…"} only where the inventory allows unsigned claims'
     )
     async def reject(self, ballot: Ballot | None = None) -> str:
-        """A no ends the run in its safe condition; a yes that is taken back stops the next change."""
+        """A no ends the run in its safe condition; an approval that is withdrawn stops the next change."""
         return await self._voted("reject", ballot or Ballot())
 
     @workflow.query(name="gate", description="The open gate: what is asked, what is missing")
@@ -134,28 +145,40 @@ class Gated(Steps):
         """The audit lines, oldest first."""
         return self._audit
 
+    @workflow.query(name="approval", description="What the gate of that number has given, and who has withdrawn since")
+    def approval_now(self, number: int) -> Approval | None:
+        """None when it has given nothing, or the run is at its end: asked right before each change."""
+        gate = self._gates.get(number)
+        return gate.approval if gate and not self._over else None
+
     # --- one vote ----------------------------------------------------------------------------------------------
 
     async def _voted(self, decision: Decision, ballot: Ballot) -> str:
         said, gate = self._said(decision, ballot), self._gate
         if gate is None:
             raise self._refused(said.by, decision, "Early", NOTHING_ASKED)
-        if self._over or self._ending:
-            raise self._refused(said.by, decision, "Late", "the run is at its end: nothing can be said to it any more")
+        self._must_take_votes(said.by, decision)
         vote = Vote(said=said, signature=ballot.signature or "", at=workflow.now(), claimed=ballot.text is None)
-        proof = (await self._checked((vote,))).proofs[0]
+        try:
+            proof = (await self._checked((vote,))).proofs[0]
+        except ApplicationError as error:
+            sentence = f"it could not be checked now: {error.message}; send it again"
+            raise self._refused(said.by, decision, "Unchecked", sentence) from None
         vote = vote.model_copy(update={"at": workflow.now()})
-        if decision == "reject" and gate.outcome == "approved":
-            return self._taken_back(vote, proof, gate)
-        refusal = gate.hear(vote, proof)
-        self._audit.append(gate.audit[-1])
-        if refusal is not None:
-            self._tell()
-            raise ApplicationError(refusal.sentence, type=refusal.word, non_retryable=True)
-        if gate.enough:
-            await self._open(gate)
+        async with self._counting:
+            self._must_take_votes(said.by, decision)
+            refusal = gate.hear(vote, proof)
+            self._audit.append(gate.audit[-1])
+            if refusal is not None:
+                self._tell()
+                raise ApplicationError(refusal.sentence, type=refusal.word, non_retryable=True)
+            unopened = await self._try_to_open(gate)
         self._tell()
-        return f"{decision}: {gate.missing if gate.outcome == 'open' else gate.outcome}"
+        return unopened or _answer(gate, vote)
+
+    def _must_take_votes(self, by: str, decision: Decision) -> None:
+        if self._over or self._ending:
+            raise self._refused(by, decision, "Late", "the run has ended and takes no more votes")
 
     def _said(self, decision: Decision, ballot: Ballot) -> Said:
         """What the ballot says; a text that is none of ours is refused."""
@@ -177,58 +200,42 @@ class Gated(Steps):
                 else ('say who and to which plan, {"by": "ana", "plan": "…"}, or sign with `quorate approve`')
             )
             raise self._refused(by or "someone", decision, word, sentence)
-        said = statement(self._gate.terms, by, ballot.waives, decision)
-        return said.model_copy(update={"digest": ballot.plan})
+        terms = self._gate.terms
+        said = statement(terms, by, ballot.waives, decision, ballot.why if decision == "reject" else "")
+        known = len(ballot.plan) >= SHORT and terms.digest.startswith(ballot.plan)
+        return said if known else said.model_copy(update={"digest": ballot.plan})
 
     def _refused(self, by: str, what: str, word: str, sentence: str) -> ApplicationError:
         self._audit.append(Audit(at=workflow.now(), by=by, what=what, accepted=False, word=word, sentence=sentence))
         self._tell()
         return ApplicationError(sentence, type=word, non_retryable=True)
 
-    def _taken_back(self, vote: Vote, proof: Proof, gate: Gate) -> str:
-        """A yes is taken back after the gate has opened: the next change is not begun."""
-        said = vote.said
-        own = statement(gate.terms, said.by, said.waives, said.decision)
-        if said != own or said.by not in gate.yes:
-            raise self._refused(
-                said.by, "reject", "Late", f"{said.by} has no yes at this gate that could be taken back"
-            )
-        if proof.word:
-            raise self._refused(said.by, "reject", proof.word, proof.sentence)
-        self._withdrawn.add(said.by)
-        self._audit.append(Audit(at=vote.at, by=said.by, what="takes the yes back", accepted=True))
-        self._tell()
-        return "taken back: nothing more is begun under this approval"
+    async def _try_to_open(self, gate: Gate) -> str:
+        """Open the gate if the votes are enough; what to tell when they cannot be checked now."""
+        if not gate.enough:
+            return ""
+        try:
+            await self._open(gate)
+        except ApplicationError as error:
+            self._unopened = True
+            return f"counted: the gate opens as soon as all votes can be checked again ({error.message})"
+        return ""
 
     async def _open(self, gate: Gate) -> None:
-        """All votes are checked anew before it opens."""
-        yes = list(gate.yes.values())
-        checked = await self._checked(tuple(yes))
+        """All votes are checked anew before it opens; whoever calls it counts no vote meanwhile."""
+        votes = gate.votes
+        checked = await self._checked(votes)
         before = len(gate.audit)
-        gate.recheck({vote.said.by: proof for vote, proof in zip(yes, checked.proofs, strict=True)}, workflow.now())
+        gate.recheck(votes, checked.proofs, workflow.now())
         self._audit += gate.audit[before:]
-        self._approval = gate.open(workflow.now())
-
-    async def _checked(self, votes: tuple[Vote, ...]) -> Checked:
-        """A proof for each; ApplicationError when they cannot be checked at all."""
-        try:
-            checked: Checked = await workflow.execute_activity(
-                VERIFY,
-                {"votes": [vote.model_dump(mode="json") for vote in votes]},
-                result_type=Checked,
-                summary=f"check {counted(len(votes), 'vote')}" if votes else "read the list of approvers",
-                start_to_close_timeout=timedelta(seconds=20),
-                schedule_to_close_timeout=CHECKED_WITHIN,
-                retry_policy=RETRY,
-            )
-        except ActivityError as error:
-            word, message = reason(error)
-            raise ApplicationError(message, type=word, non_retryable=True) from error
-        return checked
+        gate.open(workflow.now())
 
     # --- opening and closing -----------------------------------------------------------------------------------
 
-    async def _opened(
+    def _plan_digest(self, terms: Terms, planned: Sequence[Intent]) -> str:
+        return digest(self._subject, planned) if terms.version == 1 else whole_digest(self._subject, planned)
+
+    def _terms(
         self,
         title: str,
         planned: Sequence[Intent],
@@ -236,54 +243,73 @@ class Gated(Steps):
         conditions: Sequence[str],
         vetoes: Sequence[Veto],
         risk: str,
-        line: Line,
-    ) -> Gate:
-        if not self._requester:
-            raise self._impossible(line, 'by: who asks for it? That person cannot approve it; add "by": "ana"')
-        listed = [name for name in (await self._checked(())).listed if name != self._requester]
-        if len(listed) < policy.needed:
-            raise self._impossible(
-                line,
-                f"approvals: {policy.needed} have to agree, and {len(listed)} of the list may ({self._requester} has "
-                "asked for it): add lines to approvals.allowed_signers, or lower approvals.needed",
-            )
-        self._gates += 1
+    ) -> Terms:
         info = workflow.info()
         terms = Terms(
             cluster=self._cluster,
             run=info.workflow_id,
             run_id=info.first_execution_run_id,
-            number=self._gates,
+            number=len(self._gates) + 1,
             title=title,
-            plan=digest(self._subject, planned),
+            plan=whole_digest(self._subject, planned),
             conditions=tuple(conditions),
             vetoes=tuple(vetoes),
             requester=self._requester,
             risk=risk,
             opened=workflow.now(),
             until=(workflow.now() + policy.within).replace(microsecond=0),
+            valid=policy.valid,
         )
-        self._approval = None
-        return Gate(terms=terms, policy=policy, subject=self._subject, planned=tuple(planned))
+        if workflow.patched(SIGNED_WHOLE):
+            return terms
+        return terms.model_copy(update={"version": 1, "plan": digest(self._subject, planned), "valid": timedelta()})
 
-    def _impossible(self, line: Line, why: str) -> ApplicationError:
-        line.end("failed", why, self.record.elapsed)
-        return ApplicationError(why, type="Rejected", non_retryable=True)
+    async def _decided(self, gate: Gate, line: Line) -> None:
+        """Until the gate is closed by approvals, by a no, or by time."""
+        pause, asked = AGAIN_IN, line.said
+        while gate.outcome == "open":
+            if not self._unopened:
+                try:
+                    await workflow.wait_condition(
+                        lambda: gate.outcome != "open" or self._unopened,
+                        timeout=max(gate.terms.until - workflow.now(), timedelta()),
+                        timeout_summary=f"approvals of {short(gate.terms.digest)}",
+                    )
+                except TimeoutError:
+                    self._expired(gate)
+                continue
+            try:
+                async with self._counting:
+                    if gate.enough:
+                        await self._open(gate)
+                self._unopened = False
+                line.set("asked", asked)
+            except ApplicationError as error:
+                left = gate.terms.until - workflow.now()
+                if left <= timedelta():
+                    self._expired(gate)
+                    return
+                await self._parked_for(line, min(pause, left), error, lambda: gate.outcome != "open")
+                pause = min(pause * LONGER, AGAIN_AT_MOST)
+
+    def _expired(self, gate: Gate) -> None:
+        if gate.outcome == "open":
+            gate.expire(workflow.now())
+            self._audit.append(gate.audit[-1])
 
     def _ended_by(self, gate: Gate, line: Line) -> None:
         """A no, or time: the run lands."""
-        if gate.outcome == "rejected":
-            order = Abort(by=gate.closed_by, why="said no")
+        if gate.closing is not None:
+            said = gate.closing.said
+            why = f"rejected the plan ({'claimed' if gate.closing.claimed else 'signed'})"
+            order = Abort(by=said.by, why=f"{why}: {said.why}" if said.why else why)
+            line.end("failed", f"rejected{order.signed}", self.record.elapsed)
         else:
-            order = Abort(why=f"not enough people had agreed by {gate.terms.until:%Y-%m-%d %H:%M:%S} UTC")
-        line.end("failed", gate.outcome, self.record.elapsed)
+            missing = f"{gate.missing} by {gate.terms.until:%Y-%m-%d %H:%M:%S} UTC"
+            yes = ", ".join(one.who for one in gate.yes.values())
+            order = Abort(why=f"not enough people had agreed: {missing}")
+            line.end("failed", f"expired: {missing}" + (f"; approved by {yes}" if yes else ""), self.record.elapsed)
         self._begin_abort(order)
-
-    def _show(self, line: Line) -> None:
-        gate = self._gate
-        if gate is not None:
-            line.set("asked", f"plan {gate.terms.digest} waits for people: {gate.missing}")
-        self._tell()
 
     @property
     def _question(self) -> str:
@@ -296,3 +322,12 @@ class Gated(Steps):
     def _asking(self) -> Gate | None:
         """The gate that is open now."""
         return self._gate if self._gate is not None and self._gate.outcome == "open" else None
+
+
+def _answer(gate: Gate, vote: Vote) -> str:
+    """What the person is told whose vote was counted."""
+    if vote.said.decision == "reject" and gate.outcome == "approved":
+        if gate.standing.missing(name for name in gate.yes if name not in gate.withdrawn):
+            return "Approval withdrawn. No further change will start."
+        return "Approval withdrawn. The other approvals are enough: the run goes on."
+    return f"{vote.said.decision}: {gate.missing if gate.outcome == 'open' else gate.outcome}"

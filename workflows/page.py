@@ -4,6 +4,8 @@ The UI curls quotes, turns 4/7 into a fraction and `$` into mathematics, so text
 travels in a query string: it is kept under 3 KB, whatever the run has done, by leaving out the oldest lines.
 """
 
+import json
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal
@@ -11,6 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from cluster.units import seconds
+from cluster.visible import visible, visible_json
 
 LIMIT = 3000
 
@@ -104,7 +107,7 @@ class Sheet(BaseModel):
 
 def render(sheet: Sheet) -> str:
     """The whole page. Sections that went well shrink to one line while there is a newer one."""
-    head = f"### {safe(sheet.headline)}\n\n**{safe(sheet.now, 400)}**\n\n"
+    head = f"### {safe(sheet.headline)}\n\n**{sentence(sheet.now)}**\n\n"
     head += _asked(sheet) + sheet.gate
     head += "".join(f"- {safe(note)}\n" for note in sheet.notes[-3:]) + ("\n" if sheet.notes else "")
     tail = " · ".join(f"[{safe(label)}]({where})" for label, where in sheet.links)
@@ -120,17 +123,13 @@ def _asked(sheet: Sheet) -> str:
     """The open questions, and the ways to answer them."""
     if not sheet.questions:
         return ""
-    shown = [f"- **{safe(one.step, 100)}**: `{one.word}` {safe(one.message, 300)}\n" for one in sheet.questions[:3]]
+    shown = [f"- **{safe(one.step, 100)}**: {code(one.word)} {safe(one.message, 300)}\n" for one in sheet.questions[:3]]
     more = f"- and {len(sheet.questions) - 3} more\n" if len(sheet.questions) > 3 else ""
     ways = [
         'Mend the cause, then *More Actions*, *Send an Update*, `answer`, and paste `{"answer": "retry"}`'
         + (' (for all of them, or with `"step"` for one).' if len(sheet.questions) > 1 else ".")
     ]
-    ways += [
-        f'`{{"answer": "skip", "step": "{_code(one.step)}", "why": "…"}}`: {safe(one.skip, 160)}.'
-        for one in sheet.questions[:2]
-        if one.skip
-    ]
+    ways += [f"{code(_skipping(one.step))}: {safe(one.skip, 160)}." for one in sheet.questions[:2] if one.skip]
     ways.append('`{"answer": "abort"}` ends the run in its safe condition.')
     before = f"Changed before: {safe(sheet.before, 300)}\n\n" if sheet.before else ""
     return "".join(shown) + more + "\n" + before + "".join(f"- {way}\n" for way in ways) + "\n"
@@ -179,10 +178,45 @@ def clock(at: timedelta) -> str:
     return f"{days} d {text}" if days else text
 
 
+# What begins something in Markdown or HTML, a cell or mathematics: each is kept as the letter that it is.
+_MARKS = re.compile(r"[\\`\[\]<>&|$*~]")
+# Addresses become links even without brackets; a letter without width inside keeps them text.
+_ADDRESS = re.compile(r"(?i)(?<=:)(?=//)|(?<=\bwww)(?=\.)|(?<=\w)(?=@\w)|(?<=\bmailto:)(?=\S)|(?<=\bxmpp:)(?=\S)")
+_APART = "\u2060"
+
+
 def safe(text: str, limit: int = 240) -> str:
-    """Keep a text inside its cell and out of the UI's smart typography."""
-    text = " ".join(text.split()).replace("|", "\\|").replace("$", "\\$").replace("--", "- -")
+    """A text that people typed or devices said, as plain text in its cell: no link, no picture, no markup, no HTML.
+
+    What cannot be seen is written out, and the UI's smart typography is kept away from dashes.
+    """
+    return _defused(_one_line(text, limit), _MARKS)
+
+
+def sentence(text: str, limit: int = 400) -> str:
+    """The same for a sentence of ours that has such texts in it: its own emphasis and code stay."""
+    return _defused(_one_line(text, limit), re.compile(r"[\\\[\]<>&|$~]"))
+
+
+def code(text: str) -> str:
+    """A text to be copied, as code: nothing in it ends the code."""
+    return f"`{visible(' '.join(text.split())).replace('`', chr(39))}`"
+
+
+def plain(text: str) -> str:
+    """What `safe` or `sentence` was given, as far as it was not cut."""
+    return re.sub(r"\\([\\`\[\]<>&|$*~#])", r"\1", text.replace(_APART, "")).replace("- -", "--")
+
+
+def _one_line(text: str, limit: int) -> str:
+    text = visible(re.sub(r"[ \t\r\n]+", " ", text).strip(" "))
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _defused(text: str, marks: re.Pattern[str]) -> str:
+    text = marks.sub(lambda mark: f"\\{mark[0]}", text.replace("--", "- -"))
+    text = f"\\{text}" if text.startswith("#") else text
+    return _ADDRESS.sub(_APART, text)
 
 
 def _unbroken(quantity: str) -> str:
@@ -190,8 +224,10 @@ def _unbroken(quantity: str) -> str:
     return quantity.replace(" ", "\u00a0")
 
 
-def _code(text: str) -> str:
-    return text.replace("`", "'").replace('"', '\\"')
+def _skipping(step: str) -> str:
+    """The answer to be pasted; as JSON it names the step letter for letter."""
+    answer = json.dumps({"answer": "skip", "step": step, "why": "…"}, ensure_ascii=False)
+    return visible_json(answer).replace("`", "\\u0060")
 
 
 def story(sections: Sequence[Section]) -> list[str]:

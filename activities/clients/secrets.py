@@ -1,16 +1,20 @@
 """From a reference to a secret, at the last moment: inside a client, never in a workflow or a message."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from activities.errors import NotFound
+from activities.errors import NotFound, Unauthorized
 
 
 class Secrets:
-    """Resolves ``env:NAME`` and ``file:PATH``; a relative path counts from the inventory's folder."""
+    """Resolves ``env:NAME`` and ``file:PATH``; a relative path counts from the inventory's folder.
 
-    def __init__(self, base: Path) -> None:
-        self._base = base
+    `folders` are those besides the inventory's from which something may be sent out (the worker's QUORATE_SECRETS).
+    """
+
+    def __init__(self, base: Path, folders: Sequence[Path] = ()) -> None:
+        self._base, self._folders = base, (base, *folders)
 
     def path(self, path: str) -> Path:
         """A path of the inventory as the process sees it."""
@@ -29,3 +33,20 @@ class Secrets:
             return self.path(name).read_text().strip()
         except OSError as error:
             raise NotFound(f"secret {reference}: cannot be read by the worker ({error.strerror})") from None
+
+    def outgoing(self, reference: str) -> str:
+        """A secret that is sent to an address of the inventory; Unauthorized unless its file is among our secrets.
+
+        Who may change the inventory must not be able to have any file of the worker sent away.
+        """
+        kind, _, name = reference.partition(":")
+        if kind == "file" and not any(self.path(name).is_relative_to(folder.resolve()) for folder in self._folders):
+            raise Unauthorized(
+                f"secret {reference}: what is sent out may only be read below the inventory's folder; "
+                "put it there, or name its folder in the worker's QUORATE_SECRETS"
+            )
+        return self.read(reference)
+
+    def address(self, webhook: str) -> str:
+        """The address of a webhook, which may stand in the inventory or be referred to."""
+        return self.outgoing(webhook) if webhook.startswith(("env:", "file:")) else webhook

@@ -3,12 +3,14 @@
 import base64
 import binascii
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import asyncssh
+from asyncssh.sshsig import SSHAllowedSignersEntry
 
-from cluster.approval import NAMESPACE, Proof
+from cluster.approval import NAMESPACE, Bad, Good, Proof
+from cluster.signers import Entry, Signer, entries, listed_as
 
 _MAGIC = b"SSHSIG"
 _BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
@@ -56,57 +58,89 @@ def fingerprint(key: asyncssh.SSHKey) -> str:
 
 
 def listed(signers: str) -> tuple[str, ...]:
-    """The names in an allowed_signers file, in its order."""
-    names = (name for line in _entries(signers) for name in line.split()[0].strip('"').split(","))
+    """The names that stand in full in an allowed_signers file, in its order; a pattern names nobody."""
+    names = (name for one in able(signers) for name in one.names)
     return tuple(dict.fromkeys(names))
+
+
+def able(signers: str, revoked: str = "") -> tuple[Signer, ...]:
+    """The keys that may sign an approval now, each with those whom the list gives it to."""
+    found: dict[str, list[str]] = {}
+    for entry in entries(signers):
+        allowed = _allowed(entry)
+        if allowed is not None and _blob(entry.rest) not in _blobs(revoked):
+            found.setdefault(fingerprint(allowed), []).append(entry.principals)
+    return tuple(Signer(fingerprint=key, principals=tuple(people)) for key, people in found.items())
 
 
 def proof(text: str, signature: str, person: str, signers: str, revoked: str = "") -> Proof:
     """Whether that person, with a key that the file allows now, has signed exactly that text."""
     try:
         public, namespace = _parts(signature)
+        if b"-cert-" in public.split()[0]:
+            said = "it was signed with a certificate: list the key itself, and sign with that"
+            return Bad(word="UnknownKey", sentence=said)
         key = asyncssh.import_public_key(public)
     except (ValueError, struct.error, asyncssh.KeyImportError):
-        return Proof(word="NoSignature", sentence="this is no SSH signature: send what `ssh-keygen -Y sign` has made")
+        return Bad(word="NoSignature", sentence="this is no SSH signature: send what `ssh-keygen -Y sign` has made")
     print_ = fingerprint(key)
     if namespace != NAMESPACE:
         said = f"it was signed for {namespace!r}, not for {NAMESPACE!r}: sign with `-n {NAMESPACE}`"
-        return Proof(word="WrongNamespace", sentence=said, fingerprint=print_)
-    itself = b"%s namespaces=%s %s" % (b"somebody", NAMESPACE.encode(), public)
-    if not _valid(text, signature, "somebody", itself.decode()):
-        return Proof(word="Tampered", sentence="the signature does not fit the text", fingerprint=print_)
-    if any(_blob(line) == _blob(public.decode()) for line in _entries(revoked)):
-        return Proof(word="RevokedKey", sentence=f"the key {print_} of {person} was revoked", fingerprint=print_)
-    if _valid(text, signature, person, signers):
-        return Proof(fingerprint=print_)
+        return Bad(word="WrongNamespace", sentence=said, fingerprint=print_)
+    itself = b"%s namespaces=%s %s" % (_ANYONE.encode(), NAMESPACE.encode(), public)
+    if not _valid(text, signature, itself.decode()):
+        return Bad(word="Tampered", sentence="the signature does not fit the text", fingerprint=print_)
+    if _blob(public.decode()) in _blobs(revoked):
+        return Bad(word="RevokedKey", sentence=f"the key {print_} of {person} was revoked", fingerprint=print_)
+    principals = [one for signer in able(signers) if signer.fingerprint == print_ for one in signer.principals]
+    if listed_as(principals, person):
+        return Good(fingerprint=print_, principals=tuple(principals))
     return _why(person, print_, _blob(public.decode()), signers)
 
 
-def _why(person: str, print_: str, blob: str, signers: str) -> Proof:
+def _why(person: str, print_: str, blob: str, signers: str) -> Bad:
     """Why the list does not allow this key to that person."""
-    owners = [name for line in _entries(signers) if blob in line.split() for name in line.split()[0].split(",")]
-    if person in owners:
+    owners = [entry for entry in entries(signers) if _blob(entry.rest) == blob]
+    if any(entry.is_for(person) for entry in owners):
         said = f"the key {print_} of {person} is not valid now, or not for {NAMESPACE}: see its line in the list"
-        return Proof(word="ExpiredKey", sentence=said, fingerprint=print_)
+        return Bad(word="ExpiredKey", sentence=said, fingerprint=print_)
     if owners:
-        said = f"the key {print_} belongs to {', '.join(owners)}, not to {person}"
-        return Proof(word="UnknownKey", sentence=said, fingerprint=print_)
-    if person in listed(signers):
+        said = f"the key {print_} belongs to {', '.join(entry.principals for entry in owners)}, not to {person}"
+        return Bad(word="UnknownKey", sentence=said, fingerprint=print_)
+    if any(entry.is_for(person) for entry in entries(signers)):
         said = f"the key {print_} is none of those that the list has for {person}"
-        return Proof(word="UnknownKey", sentence=said, fingerprint=print_)
-    return Proof(word="Unknown", sentence=f"{person} is not on the list of approvers", fingerprint=print_)
+        return Bad(word="UnknownKey", sentence=said, fingerprint=print_)
+    return Bad(word="Unknown", sentence=f"{person} is not on the list of approvers", fingerprint=print_)
 
 
-def _valid(text: str, signature: str, person: str, signers: str) -> bool:
+# Names are matched by us, as OpenSSH does; keys, options and signatures are asyncssh's to judge.
+_ANYONE = "anyone"
+
+
+def _allowed(entry: Entry) -> asyncssh.SSHKey | None:
+    """The key of that line, if it may sign for us now: options and validity are looked at, names are not.
+
+    A certificate authority signs nothing itself, and certificates are not taken.
+    """
     try:
-        return asyncssh.validate_sshsig(text.encode(), signature.encode(), person, signers.encode())
+        line = SSHAllowedSignersEntry(f"{_ANYONE} {entry.rest}")
+    except (ValueError, asyncssh.KeyImportError):
+        return None
+    usable = "cert-authority" not in line.options and line.match_options(_ANYONE, NAMESPACE)
+    return line.key if usable else None
+
+
+def _valid(text: str, signature: str, signers: str) -> bool:
+    try:
+        return asyncssh.validate_sshsig(text.encode(), signature.encode(), _ANYONE, signers.encode())
     except (ValueError, asyncssh.KeyImportError):
         return False
 
 
-def _entries(text: str) -> Iterator[str]:
-    lines = (line.strip() for line in text.splitlines())
-    return (line for line in lines if line and not line.startswith("#"))
+def _blobs(keys: str) -> set[str]:
+    """All keys in a text, line by line."""
+    lines = (line.strip() for line in keys.splitlines())
+    return {_blob(line) for line in lines if line and not line.startswith("#")} - {""}
 
 
 def _blob(line: str) -> str:

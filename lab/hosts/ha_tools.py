@@ -10,6 +10,8 @@ from typing import Any
 from lab.hosts.pve_cli import CliError, Command, ask, refusal, run
 from lab.hosts.shell import Call, Output, Registry
 from lab.proxmox.errors import PveError
+from lab.proxmox.guest_calls import not_in_error
+from lab.proxmox.ha_api import full_sid
 from lab.proxmox.ha_commands import ARM, DISARM, MAINTENANCE, MOVES
 
 HA = Registry()
@@ -84,26 +86,34 @@ async def _request(call: Call, name: str, words: tuple[str, ...]) -> Output:
     if name not in _CALLS:
         raise CliError(f"ERROR: unknown command 'ha-manager {' '.join(call.words)}'")
     answer = await run(call, f"ha-manager {name}", _CALLS[name], words)
-    return _notes(answer) if name in MOVES else Output()
+    return _notes(name, answer) if name in MOVES else Output()
 
 
-def _notes(answer: dict[str, Any]) -> Output:
+def _notes(command: str, answer: dict[str, Any]) -> Output:
     """What goes along with a service is said; what stands in its way is an error here and none in the API."""
     sid, node = answer["sid"], answer["requested-node"]
     if blocking := answer.get("blocking-resources"):
-        listed = "".join(f"\n- {one['sid']} ({one['cause']})" for one in blocking)
-        raise CliError(f"cannot move '{sid}' to node '{node}', because of:{listed}")
-    along = [f"'{one}' goes to node '{node}' together with '{sid}'\n" for one in answer.get("comigrated-resources", ())]
+        listed = "".join(
+            f"- resource '{one['sid']}' on target node '{node}' in negative affinity with resource '{sid}'\n"
+            for one in blocking
+        )
+        raise CliError(f"cannot {command} resource '{sid}' to node '{node}':\n\n{listed}".rstrip("\n"))
+    along = (
+        f"also {command} resource '{one}' in positive affinity with resource '{sid}' to target node '{node}'\n"
+        for one in answer.get("comigrated-resources", ())
+    )
     return Output("".join(along))
 
 
 async def _crm_command(call: Call, command: str, words: tuple[str, ...]) -> Output:
     if command in MOVES:
         answer = await run(call, f"ha-manager crm-command {command}", _CALLS[command], words)
-        return _notes(answer)
+        return _notes(command, answer)
     if command == "stop" and len(words) == 2 and words[1].isdigit():
         await _queue(call, "stop", _managed(call, words[0]), words[1])
     elif command == MAINTENANCE and len(words) == 2 and words[0] in ("enable", "disable"):
+        if words[1] not in call.world.nodes:
+            raise CliError(f"no such cluster node '{words[1]}'")
         await _queue(call, command, words[1], words[0])
     elif command in _ARMING:
         await run(call, f"ha-manager crm-command {command}", _ARMING[command], words)
@@ -114,13 +124,12 @@ async def _crm_command(call: Call, command: str, words: tuple[str, ...]) -> Outp
 
 
 def _managed(call: Call, sid: str) -> str:
-    sid = sid if ":" in sid else f"vm:{sid}"
-    number = sid.partition(":")[2]
-    ha = call.world.cluster.ha
-    if not number.isdigit() or not ha.manages(int(number)):
+    """The service, if HA acts for it and it is not in error."""
+    cluster, node = call.world.cluster, call.host.name
+    sid = full_sid(cluster, sid)
+    if not cluster.ha.is_managed(sid, node):
         raise CliError(f"resource '{sid}' is not HA managed")
-    if ha.crm_state(sid) == "error":
-        raise CliError(f"service '{sid}' in error state, must be disabled and fixed first")
+    not_in_error(cluster.ha, node, sid)
     return sid
 
 

@@ -184,11 +184,16 @@ async def _datacenter(call: Call) -> str:
 
 def _guest_file(call: Call, path: str) -> Callable[[Call], Awaitable[str]] | None:
     """A guest of this node, if the path is its file."""
-    found = re.fullmatch(r"/etc/pve/(?:nodes/([^/]+)/)?qemu-server/(\d+)\.conf", path)
+    found = re.fullmatch(r"/etc/pve/(?:nodes/([^/]+)/)?(?:qemu-server|lxc)/(\d+)\.conf", path)
     guest = call.world.cluster.guests.get(int(found[2])) if found else None
-    if found is None or guest is None or guest.node != (found[1] or call.host.name):
+    if found is None or guest is None:
         return None
-    config = guest.config
+    node = found[1] or call.host.name
+    if call.world.cluster.pmxcfs.place(guest.vmid, call.host.name) != node or not path.endswith(
+        guest.file(node).removeprefix(f"nodes/{node}")
+    ):
+        return None
+    config = {**guest.config, **({"lock": guest.lock} if guest.lock else {})}
 
     async def write(_: Call) -> str:
         return "".join(f"{name}: {config[name]}\n" for name in sorted(config))

@@ -1,6 +1,6 @@
-"""`qm`, `pvesm`, `pvesh` and what is left of `pvecm`: the API's handlers with the tools' own texts.
+"""`qm`, `pct`, `pvesm`, `pvesh` and what is left of `pvecm`: the API's handlers with the tools' own texts.
 
-`qm` works on this node's guests alone; `pvesh` forwards to other nodes, by ssh (reference: proxmox-api §9).
+`qm` and `pct` work on this node's guests alone; `pvesh` forwards to other nodes, by ssh (reference: proxmox-api §9).
 """
 
 import json
@@ -28,6 +28,17 @@ _QM = {
     "migrate": Command("POST", f"{_GUEST}/migrate", ("vmid", "target")),
     "clone": Command("POST", f"{_GUEST}/clone", ("vmid", "newid")),
     "destroy": Command("DELETE", _GUEST, ("vmid",)),
+}
+_CONTAINER = "/nodes/{node}/lxc/{vmid}"
+_PCT = {
+    "status": Command("GET", f"{_CONTAINER}/status/current", ("vmid",)),
+    "config": Command("GET", f"{_CONTAINER}/config", ("vmid",)),
+    "list": Command("GET", "/nodes/{node}/lxc"),
+    "start": Command("POST", f"{_CONTAINER}/status/start", ("vmid",)),
+    "stop": Command("POST", f"{_CONTAINER}/status/stop", ("vmid",)),
+    "shutdown": Command("POST", f"{_CONTAINER}/status/shutdown", ("vmid",)),
+    "migrate": Command("POST", f"{_CONTAINER}/migrate", ("vmid", "target")),
+    "destroy": Command("DELETE", _CONTAINER, ("vmid",)),
 }
 _PVESM = {
     "status": Command("GET", "/nodes/{node}/storage"),
@@ -98,6 +109,29 @@ async def _set(call: Call, _: None) -> Output:
     plain, options = parse(call.words[1:], _QM["set"].method(), "")
     asked = " ".join(f"-{name} {options[name]}" for name in sorted(options))
     return Output(f"update VM {plain[0]}: {asked}\n")
+
+
+@PVE.program("pct")
+async def pct(call: Call) -> Output:
+    """`pct status|config|list|start|stop|shutdown|migrate|destroy`, for containers of this node."""
+    name = call.words[0] if call.words else ""
+    shows: dict[str, Show] = {"status": _container_status, "config": _config, "list": _containers}
+    return await _tool(call, "pct", name, _PCT, shows.get(name, follow), drop=("--verbose", "-verbose", "-v"))
+
+
+async def _container_status(call: Call, found: dict[str, Any]) -> Output:
+    if call.has("--verbose", "-verbose", "-v"):
+        shown = {name: value for name, value in found.items() if name not in ("cpu", "ha")}
+        return Output("".join(f"{name}: {shown[name]}\n" for name in sorted(shown)))
+    return Output(f"status: {found['status']}\n")
+
+
+async def _containers(_: Call, found: list[dict[str, Any]]) -> Output:
+    form = "{:<10} {:<10} {:<12} {:<20}\n"
+    text = form.format("VMID", "Status", "Lock", "Name") if found else ""
+    for guest in found:
+        text += form.format(guest["vmid"], guest["status"], guest.get("lock", ""), guest["name"])
+    return Output(text)
 
 
 # --- pvesm -----------------------------------------------------------------------------------------------------------

@@ -17,8 +17,8 @@ READS = re.compile(
     r"(?:\w+=\S* )*(?:cat|hostname|dpkg-query|ping|test|true|vgs|pvs|lvs|dmsetup|journalctl|chronyc|corosync-quorumtool"
     r"|corosync-qdevice-tool|corosync-qnetd-tool|corosync-cfgtool|pvecm (?:status|nodes)|ha-manager (?:status|config)"
     r"|qm (?:list|status|config)|pvesm (?:status|list)|pvesh get|systemctl is-"
-    r"|qm (?:status|config|list)|pvesm (?:status|list)|pvesh get|ha-manager config|corosync-cmapctl|timedatectl|uptime"
-    r"|multipath -ll|wipefs --no-act|date \+|iscsiadm -m (?:session|node)$)"
+    r"|(?:qm|pct) (?:status|config|list)|pvesm (?:status|list)|pvesh get|ha-manager config|corosync-cmapctl|timedatectl"
+    r"|uptime|multipath -ll|wipefs --no-act|date \+|iscsiadm -m (?:session|node)$)"
 )
 
 

@@ -15,7 +15,7 @@ from lab.proxmox.calendar import next_event
 from lab.proxmox.calls import Call, Routes
 from lab.proxmox.errors import PveError, rejected
 from lab.proxmox.formats import split_list
-from lab.proxmox.models import Guest
+from lab.proxmox.guest import Guest
 from lab.proxmox.schema import schema
 from lab.proxmox.tasks import Task, Work
 
@@ -88,7 +88,7 @@ def _tree(call: Call, vmid: int) -> dict[str, Any]:
         {"id": f"{vmid}:{key}", "name": volume, "included": 1, "reason": "enabled", "leaf": 1}
         for key, volume in guest.disks.items()
     ]
-    return {"id": vmid, "type": kind(guest), "name": guest.name, "children": volumes, "leaf": int(not volumes)}
+    return {"id": vmid, "type": guest.kind, "name": guest.name, "children": volumes, "leaf": int(not volumes)}
 
 
 @routes.on("GET /cluster/backup-info/not-backed-up")
@@ -96,15 +96,10 @@ async def not_backed_up(call: Call) -> list[dict[str, Any]]:
     """The guests that are in no job, enabled or not; without jobs that is all of them."""
     covered = {vmid for one in call.cluster.jobs.values() for vmid in included(call.cluster, one)}
     return [
-        {"vmid": vmid, "type": kind(guest), "name": guest.name}
+        {"vmid": vmid, "type": guest.kind, "name": guest.name}
         for vmid, guest in sorted(call.cluster.guests.items())
         if vmid not in covered and call.may(f"/vms/{vmid}", "VM.Audit")
     ]
-
-
-def kind(guest: Guest) -> str:
-    """``qemu`` or ``lxc``."""
-    return str(getattr(guest, "kind", "qemu"))
 
 
 def included(cluster: "Cluster", job: Job) -> list[int]:
@@ -289,7 +284,7 @@ def _backing_up(guests: list[Guest]) -> Work:
 
 
 async def _backed_up(task: Task, guest: Guest) -> bool:
-    task.log(f"INFO: Starting Backup of VM {guest.vmid} ({kind(guest)})")
+    task.log(f"INFO: Starting Backup of VM {guest.vmid} ({guest.kind})")
     if guest.lock:
         task.log(f"ERROR: Backup of VM {guest.vmid} failed - VM is locked ({guest.lock})")
         return False

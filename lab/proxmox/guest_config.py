@@ -6,7 +6,7 @@ from typing import Any
 from lab.proxmox import guest_disks
 from lab.proxmox.calls import Call, Routes
 from lab.proxmox.errors import PveError, rejected
-from lab.proxmox.guests import guest_of
+from lab.proxmox.guest_calls import guest_of
 from lab.proxmox.models import Guest
 from lab.proxmox.schema import schema
 from lab.proxmox.tasks import Task

@@ -8,7 +8,7 @@ from typing import Any
 from lab.disks import EXTENT, LogicalVolume
 from lab.proxmox.calls import Call, Routes
 from lab.proxmox.errors import PveError, rejected
-from lab.proxmox.guests import guest_of
+from lab.proxmox.guest_calls import guest_of
 from lab.proxmox.models import GIB, Guest, Storage
 from lab.proxmox.tasks import Task
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from lab.proxmox.calls import Call, Routes
 from lab.proxmox.errors import PveError
-from lab.proxmox.guests import guest_of
+from lab.proxmox.guest_calls import guest_of
 from lab.proxmox.models import Guest
 
 routes = Routes()

@@ -1,94 +1,54 @@
-"""Guests: status, clone, start, stop, migrate, delete. The work itself is in `workers`.
+"""Machines: status, clone, start, stop, migrate, delete. The work itself is in `workers` and `clones`."""
 
-A guest under HA is not touched directly: the call becomes a request to HA, and its task ends at once.
-"""
-
-from collections.abc import Callable
 from typing import Any
 
-from lab.proxmox import workers
+from lab.proxmox import clones, workers
 from lab.proxmox.calls import Call, Routes
 from lab.proxmox.errors import PveError, rejected
-from lab.proxmox.models import Guest
-from lab.proxmox.tasks import Task, Work
+from lab.proxmox.guest import Guest
+from lab.proxmox.guest_calls import (
+    ask_migration,
+    ask_start,
+    ask_stop,
+    begin,
+    guest_of,
+    ha_word,
+    missing_storages,
+    unlocked,
+)
+from lab.proxmox.guest_rows import vmstatus
+from lab.proxmox.tasks import Task
 
 routes = Routes()
 
-# How long a node's last broadcast is kept after it fell silent, lab seconds (reference: proxmox-api §5.1).
-BROADCAST_KEPT = 300.0
-
 _QEMU = "/nodes/{node}/qemu/{vmid}"
-
-
-def guest_of(call: Call) -> Guest:
-    """The guest that the path names, on this node and on no other."""
-    return call.cluster.guest_on(call.node, call["vmid"])
-
-
-def usage(call: Call, guest: Guest) -> dict[str, Any]:
-    """The numbers of a guest as the asked node has them; what the twin does not simulate stands still."""
-    config, now = guest.effective(), call.cluster.world.clock.now()
-    maxmem = int(str(config.get("memory", 512))) * 2**20
-    maxdisk = max((call.cluster.volume_size(guest.node, v) for v in guest.disks.values()), default=0)
-    return {
-        "name": guest.name,
-        "status": _shown(call, guest, now),
-        "uptime": max(0, int(now - guest.since)) if guest.running else 0,
-        "maxmem": maxmem,
-        "mem": maxmem * 3 // 8 if guest.running else 0,
-        "maxdisk": maxdisk,
-        "disk": 0,
-        "cpu": 0.01 if guest.running else 0,
-        "netin": 0,
-        "netout": 0,
-        "diskread": 73400320 if guest.running else 0,
-        "diskwrite": 1048576 if guest.running else 0,
-        **({"lock": guest.lock} if guest.lock else {}),
-    }
-
-
-def _shown(call: Call, guest: Guest, now: float) -> str:
-    """What the cluster says of a guest: its node's last broadcast, until that is too old to be believed."""
-    world = call.cluster.world
-    place = call.cluster.pmxcfs.place(guest.vmid, call.node)
-    if place in world.membership.members(call.node):
-        return "running" if guest.running else "stopped"
-    silent = world.nodes[place].silent_since if place in world.nodes else None
-    if silent is None or now - silent >= BROADCAST_KEPT:
-        return "unknown"
-    return "running" if guest.vmid in world.cluster.ran_when_silent.get(place, ()) else "stopped"
+_MACHINE = {"running-machine": "pc-i440fx-10.1+pve0", "running-qemu": "10.1.2"}
 
 
 @routes.on("GET /nodes/{node}/qemu")
 async def of_node(call: Call) -> list[dict[str, Any]]:
-    """The guests whose files lie on this node."""
+    """The machines whose files lie on this node; QEMU's own word of each only with `full`."""
     found = []
     for guest in sorted(call.cluster.seen_by(call.node), key=lambda guest: guest.vmid):
-        if call.may(f"/vms/{guest.vmid}", "VM.Audit"):
-            cores = guest.effective().get("cores", 1)
-            extra = {"pid": guest.pid} if guest.running else {}
-            found.append({"vmid": guest.vmid, "cpus": cores, **usage(call, guest), **extra})
+        if guest.kind == "qemu" and call.may(f"/vms/{guest.vmid}", "VM.Audit"):
+            full = _full(call, guest) if call.get("full") else {}
+            found.append({**vmstatus(call.cluster, guest, call.node), **full})
     return found
+
+
+def _full(call: Call, guest: Guest) -> dict[str, Any]:
+    return {
+        "qmpstatus": call.cluster.qmp_status(guest, call.node),
+        **(_MACHINE if call.node in guest.runs_on else {}),
+    }
 
 
 @routes.on(f"GET {_QEMU}/status/current")
 async def current(call: Call) -> dict[str, Any]:
-    """The node's own word about a guest."""
+    """The node's own word about a machine."""
     guest = guest_of(call)
-    ha = call.cluster.ha
-    state = ha.crm_state(f"vm:{guest.vmid}")
-    found = {
-        "vmid": guest.vmid,
-        "qmpstatus": call.cluster.qmp_status(guest),
-        "cpus": guest.effective().get("cores", 1),
-        **usage(call, guest),
-        "ha": {"managed": 1, **({"state": state} if state else {})} if ha.manages(guest.vmid) else {"managed": 0},
-    }
-    if guest.running:
-        found |= {"pid": guest.pid, "running-machine": "pc-i440fx-10.1+pve0", "running-qemu": "10.1.2"}
-    if _agent(guest):
-        found["agent"] = 1
-    return found
+    agent = {"agent": 1} if _agent(guest) else {}
+    return {**vmstatus(call.cluster, guest, call.node), **_full(call, guest), "ha": ha_word(call, guest), **agent}
 
 
 @routes.on(f"POST {_QEMU}/clone")
@@ -105,19 +65,18 @@ async def clone(call: Call) -> str:
             raise PveError(f"can't clone to non-shared storage '{storage_id}'")
     cluster.require_quorum(node)
     source = guest_of(call)
-    _unlocked(source)
+    unlocked(source)
     if not call.get("full", 1):
         raise PveError("Linked clone feature is not supported for a guest that is no template")
     if target != node and not _all_shared(call, source):
         raise PveError(f"can't clone VM to node '{target}' (VM uses local storage)")
     _may_clone(call, source)
     newid = int(call["newid"])
-    if newid in cluster.guests or newid in cluster.reserved:
+    if cluster.pmxcfs.place(newid, node) == node and cluster.guests[newid].kind == "qemu":
         raise PveError(f"unable to create VM {newid}: config file already exists")
-    cluster.reserved.add(newid)
     changes = {"name": call.get("name", f"Copy-of-VM-{source.name}"), "description": call.get("description")}
-    plan = workers.ClonePlan(source, newid, target, storage_id, {k: v for k, v in changes.items() if v is not None})
-    return _begin(call, "qmclone", lambda task: workers.clone(task, plan))
+    plan = clones.ClonePlan(source, newid, target, storage_id, {k: v for k, v in changes.items() if v is not None})
+    return begin(call, source, "clone", lambda task: clones.clone(task, plan))
 
 
 def _may_clone(call: Call, source: Guest) -> None:
@@ -140,8 +99,8 @@ async def start(call: Call) -> str:
     call.cluster.require_quorum(call.node)
     guest = guest_of(call)
     if call.cluster.ha.manages(guest.vmid):
-        return _ask_ha(call, "hastart", "start", lambda sid: _request_start(call, sid))
-    return _begin(call, "qmstart", lambda task: workers.start(task, guest))
+        return ask_start(call, guest)
+    return begin(call, guest, "start", lambda task: workers.start(task, guest))
 
 
 @routes.on(f"POST {_QEMU}/status/stop")
@@ -149,37 +108,65 @@ async def stop(call: Call) -> str:
     """Stop hard, or ask HA to, with timeout 0."""
     guest = guest_of(call)
     if call.cluster.ha.manages(guest.vmid):
-        return _ask_ha(call, "hastop", "stop", lambda sid: _queue(call, "stop", sid, "0"))
-    return _begin(call, "qmstop", lambda task: workers.stop(task, guest))
+        return ask_stop(call, guest, 0)
+    return begin(call, guest, "stop", lambda task: workers.stop(task, guest))
 
 
 @routes.on(f"POST {_QEMU}/status/shutdown")
 async def shutdown(call: Call) -> str:
     """Shut down by ACPI or agent, or ask HA to."""
-    guest = guest_of(call)
+    guest, force = guest_of(call), bool(call.get("forceStop"))
+    if call.cluster.qmp_status(guest, call.node) in workers.PAUSED and not force:
+        raise PveError("VM is paused - cannot shutdown")
     if call.cluster.ha.manages(guest.vmid):
-        timeout = str(call.get("timeout", 60))
-        return _ask_ha(call, "hastop", "stop", lambda sid: _queue(call, "stop", sid, timeout))
-    return _begin(call, "qmshutdown", lambda task: workers.stop(task, guest, graceful=True))
+        return ask_stop(call, guest, call.get("timeout", 60))
+    return begin(call, guest, "shutdown", lambda task: workers.stop(task, guest, graceful=True, force=force))
+
+
+@routes.on(f"POST {_QEMU}/status/suspend")
+async def suspend(call: Call) -> str:
+    """Pause the processors; the process, its memory and its open disks stay. HA takes it for running."""
+    if call.get("todisk"):
+        raise PveError("suspending to disk is not implemented (by the twin)", status=501)
+    return _turn(call, "pause", "paused")
+
+
+@routes.on(f"POST {_QEMU}/status/resume")
+async def resume(call: Call) -> str:
+    """Let the processors of a paused machine run again."""
+    return _turn(call, "resume", "")
+
+
+def _turn(call: Call, deed: str, state: str) -> str:
+    guest = guest_of(call)
+    if not guest.running:
+        raise PveError(f"VM {guest.vmid} not running")
+    unlocked(guest)
+
+    async def work(_: Task) -> None:
+        guest.qmp = state
+        call.cluster.world.record(call.node, f"guest.{deed}", str(guest.vmid))
+
+    return begin(call, guest, deed, work)
 
 
 @routes.on(f"POST {_QEMU}/status/reboot")
 async def reboot(call: Call) -> str:
     """Shut the guest's system down and start it again on its node; HA does not notice."""
-    return _restart(call, "qmreboot", graceful=True)
+    return _restart(call, "reboot", graceful=True)
 
 
 @routes.on(f"POST {_QEMU}/status/reset")
 async def reset(call: Call) -> str:
     """Press the reset button."""
-    return _restart(call, "qmreset", graceful=False)
+    return _restart(call, "reset", graceful=False)
 
 
-def _restart(call: Call, kind: str, *, graceful: bool) -> str:
+def _restart(call: Call, deed: str, *, graceful: bool) -> str:
     guest = guest_of(call)
     if not guest.running:
         raise PveError(f"VM {guest.vmid} not running")
-    return _begin(call, kind, lambda task: workers.restart(task, guest, graceful=graceful))
+    return begin(call, guest, deed, lambda task: workers.restart(task, guest, graceful=graceful))
 
 
 @routes.on(f"GET {_QEMU}/migrate")
@@ -188,7 +175,7 @@ async def migrate_check(call: Call) -> dict[str, Any]:
     call.cluster.require_quorum(call.node)
     guest = guest_of(call)
     others = [node for node in call.cluster.world.nodes if node != call.node]
-    missing = {node: _missing_storages(call, guest, node) for node in others}
+    missing = {node: missing_storages(call, guest, node) for node in others}
     return {
         "running": int(guest.running),
         "allowed_nodes": [node for node in others if not missing[node]],
@@ -202,11 +189,6 @@ async def migrate_check(call: Call) -> dict[str, Any]:
     }
 
 
-def _missing_storages(call: Call, guest: Guest, node: str) -> list[str]:
-    storages = {volid.partition(":")[0] for volid in guest.disks.values()}
-    return sorted(name for name in storages if not call.cluster.storage(name).serves(node))
-
-
 @routes.on(f"POST {_QEMU}/migrate")
 async def migrate(call: Call) -> str:
     """Migrate, or ask HA to."""
@@ -217,33 +199,31 @@ async def migrate(call: Call) -> str:
     if target not in call.cluster.world.nodes:
         raise PveError(f"no such cluster node '{target}'")
     guest = guest_of(call)
-    _unlocked(guest)
+    unlocked(guest)
     if guest.running and not call.get("online"):
         raise PveError("can't migrate running VM without --online")
-    if lacking := _missing_storages(call, guest, target):
+    if lacking := missing_storages(call, guest, target):
         raise PveError(f"storage '{lacking[0]}' is not available on node '{target}'")
     if call.cluster.ha.manages(guest.vmid):
-        return _ask_ha(
-            call, "hamigrate", "migration", lambda sid: _queue(call, "migrate", sid, target), f" to node {target}"
-        )
-    return _begin(call, "qmigrate", lambda task: workers.migrate(task, guest, target))
+        return ask_migration(call, guest, target)
+    return begin(call, guest, "migrate", lambda task: workers.migrate(task, guest, target))
 
 
 @routes.on(f"DELETE {_QEMU}")
 async def delete(call: Call) -> str:
     """Destroy a stopped guest with its disks."""
     guest = guest_of(call)
-    ha, sid = call.cluster.ha, f"vm:{guest.vmid}"
+    ha, sid = call.cluster.ha, guest.sid
     call.cluster.require_quorum(call.node)
     if sid in ha.resources and not call.get("purge"):
         text = f"unable to remove VM {guest.vmid} - used in HA resources and purge parameter not set."
         raise PveError(text)
     if guest.running:
         raise PveError(f"VM {guest.vmid} is running - destroy failed")
-    _unlocked(guest)
+    unlocked(guest)
     if ha.resources.pop(sid, None) is not None:
         call.cluster.world.record("pve", "ha.resource.delete", sid)
-    return _begin(call, "qmdestroy", lambda task: workers.destroy(task, guest))
+    return begin(call, guest, "destroy", lambda task: workers.destroy(task, guest))
 
 
 @routes.on(f"POST {_QEMU}/agent/ping")
@@ -260,40 +240,3 @@ async def ping(call: Call) -> dict[str, Any]:
 def _agent(guest: Guest) -> bool:
     first = str(guest.effective().get("agent", "0")).split(",")[0]
     return first in ("1", "enabled=1")
-
-
-def _unlocked(guest: Guest) -> None:
-    if guest.lock:
-        raise PveError(f"VM is locked ({guest.lock})")
-
-
-def _begin(call: Call, kind: str, work: Work) -> str:
-    return call.cluster.tasks.begin(call.node, kind, str(call["vmid"]), call.identity, work).upid
-
-
-def _ask_ha(call: Call, kind: str, what: str, ask: Callable[[str], None], where: str = "") -> str:
-    """A task that only files the request: its success proves nothing about the guest."""
-    vmid = call["vmid"]
-
-    async def file(task: Task) -> None:
-        task.log(f"Requesting HA {what} for VM {vmid}{where}")
-        await call.cluster.config_lock(task.node, "domain-ha")
-        await task.pause(0.3)
-        if call.cluster.ha.crm_state(f"vm:{vmid}") == "error":
-            raise PveError(f"service 'vm:{vmid}' in error state, must be disabled and fixed first")
-        ask(f"vm:{vmid}")
-
-    return _begin(call, kind, file)
-
-
-def _request_start(call: Call, sid: str) -> None:
-    service = call.cluster.ha.manager.services.get(sid) if call.cluster.ha.manager else None
-    call.cluster.ha.update_resource(sid, {"state": "started"})
-    if service is None or not (service.state == "started" and service.running):
-        call.cluster.ha.begins(sid)
-
-
-def _queue(call: Call, command: str, sid: str, argument: str) -> None:
-    call.cluster.ha.commands.append((command, sid, argument))
-    call.cluster.ha.begins(sid)
-    call.cluster.world.record("pve", f"ha.command.{command}", sid, argument=argument)

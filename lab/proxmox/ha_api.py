@@ -3,18 +3,24 @@
 import hashlib
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.proxmox import ha_rules
 from lab.proxmox.calls import Call, Routes
 from lab.proxmox.errors import PveError
+from lab.proxmox.guest_calls import not_in_error
 from lab.proxmox.ha_commands import ARM, DISARM, blocking
 from lab.proxmox.ha_status import manager_status, status_current
+
+if TYPE_CHECKING:
+    from lab.proxmox.models import Cluster
 
 routes = Routes()
 
 _NO_GROUPS = "ha groups have been migrated to rules"
 _LOCK = "domain-ha"
+_KINDS = {"vm": "VM", "ct": "container"}
+_UPDATE = "update resources config failed"
 
 
 @routes.on("GET /cluster/ha/resources")
@@ -38,10 +44,9 @@ async def create(call: Call) -> None:
     if "group" in call.parameters:
         raise PveError(f"invalid parameter 'group': {_NO_GROUPS}")
     sid = _sid(call)
-    if ":" in str(call["sid"]) and _vmid(sid) not in call.cluster.guests:
-        raise PveError(f"resource '{sid}' does not exist in cluster")
     if call.get("type") not in (None, sid.partition(":")[0]):
-        raise PveError(f"types does not match ('{call['type']}' != '{sid.partition(':')[0]}')")
+        raise PveError("types does not match")
+    _exists(call, sid)
     if sid in ha.resources:
         raise PveError(f"create resource failed: resource ID '{sid}' already defined")
     properties = {name: value for name, value in call.parameters.items() if name not in ("sid", "type")}
@@ -55,30 +60,36 @@ async def create(call: Call) -> None:
 
 @routes.on("PUT /cluster/ha/resources/{sid}")
 async def update(call: Call) -> None:
-    """Change a resource; one in error must be disabled first."""
-    await call.cluster.config_lock(call.node, _LOCK)
-    sid = _known(call, "no such resource '{}'")
-    changes = {k: v for k, v in call.parameters.items() if k not in ("sid", "delete", "digest", "group")}
+    """Change a resource. Of one in error nothing can be changed at all, unless it is disabled with the same call."""
+    sid = _sid(call)
+    if call.get("type") not in (None, sid.partition(":")[0]):
+        raise PveError("types does not match")
     if "group" in call.parameters:
         raise PveError(f"invalid parameter 'group': {_NO_GROUPS}")
-    if call.get("digest") not in (None, digest(call.cluster.ha.resources)):
-        raise PveError("detected modified configuration - file changed by other user? Try again.")
+    if call.get("state") != "disabled":
+        not_in_error(call.cluster.ha, call.node, sid)
+    await call.cluster.config_lock(call.node, _LOCK, _UPDATE)
+    if call.get("digest") not in (None, digest(_file(call))):
+        raise PveError(f"{_UPDATE}: detected modified configuration - file changed by other user? Try again.")
+    _known(call, f"{_UPDATE}: no such resource '{{}}'")
+    changes = {k: v for k, v in call.parameters.items() if k not in ("sid", "type", "delete", "digest")}
     if changes.get("state") == "enabled":
         changes["state"] = "started"
-    if changes.get("state") not in (None, "disabled"):
-        _not_in_error(call, sid)
     call.cluster.ha.update_resource(sid, changes, tuple(filter(None, re.split(r"[,; ]+", call.get("delete", "")))))
 
 
 @routes.on("DELETE /cluster/ha/resources/{sid}")
 async def delete(call: Call) -> None:
-    """Take a guest out of HA, and out of its rules unless `purge` is off."""
-    await call.cluster.config_lock(call.node, _LOCK)
+    """Take a guest out of HA, also one in error, and out of its rules unless `purge` is off."""
     sid = _known(call, "cannot delete service '{}', not HA managed!")
-    del call.cluster.ha.resources[sid]
+    await call.cluster.config_lock(call.node, _LOCK, "delete resource failed")
+    call.cluster.ha.resources.pop(sid, None)
     if call.get("purge", 1):
-        for rule in call.cluster.ha.rules.values():
+        rules = call.cluster.ha.rules
+        for name, rule in list(rules.items()):
             rule["resources"] = ",".join(other for other in ha_rules.resources(rule) if other != sid)
+            if not rule["resources"]:
+                del rules[name]  # it was about this resource alone
     call.cluster.world.record("pve", "ha.resource.delete", sid)
 
 
@@ -96,11 +107,11 @@ async def relocate(call: Call) -> dict[str, Any]:
 
 async def _queue(call: Call, command: str) -> dict[str, Any]:
     """Queue a line, and say who goes along and who stands in the way; the latter is no error here."""
-    await call.cluster.config_lock(call.node, _LOCK)
     ha, sid, node = call.cluster.ha, _sid(call), call["node"]
-    if not ha.manages(_vmid(sid)):
+    if not ha.is_managed(sid, call.node):
         raise PveError(f"resource '{sid}' is not HA managed")
-    _not_in_error(call, sid)
+    not_in_error(ha, call.node, sid)
+    await call.cluster.config_lock(call.node, _LOCK)
     answer: dict[str, Any] = {"sid": sid, "requested-node": node}
     rules = ha_rules.active(ha.rules, call.cluster.world.nodes)
     if together := sorted(ha_rules.companions(rules, sid, "positive")):
@@ -151,13 +162,17 @@ async def groups(_: Call) -> None:
 
 
 def _sid(call: Call) -> str:
-    """``300`` means ``vm:300``, if there is such a guest."""
-    given = str(call["sid"])
+    return full_sid(call.cluster, str(call["sid"]))
+
+
+def full_sid(cluster: "Cluster", given: str) -> str:
+    """``300`` means ``vm:300`` or ``ct:300``, by what the guest of that id is."""
     if ":" in given:
         return given
-    if int(given) not in call.cluster.guests:
+    guest = cluster.guests.get(int(given)) if given.isdigit() else None
+    if guest is None:
         raise PveError(f"unable to detect SID from VMID - VM/CT {given} does not exist")
-    return f"vm:{given}"
+    return guest.sid
 
 
 def _known(call: Call, refusal: str) -> str:
@@ -167,14 +182,21 @@ def _known(call: Call, refusal: str) -> str:
     return sid
 
 
+def _exists(call: Call, sid: str) -> None:
+    """There is a guest of that id, and it is what the service's type says."""
+    kind, _, _ = sid.partition(":")
+    if kind not in ("vm", "ct"):
+        raise PveError(f"no such resource type '{kind}'")
+    guest = call.cluster.guests.get(_vmid(sid))
+    if guest is None:
+        raise PveError(f"resource '{sid}' does not exist in cluster")
+    if guest.sid != sid:
+        raise PveError(f"resource '{sid}' - guest with ID {guest.vmid} is not a {_KINDS[kind]}")
+
+
 def _vmid(sid: str) -> int:
     name = sid.partition(":")[2]
     return int(name) if name.isdigit() else 0
-
-
-def _not_in_error(call: Call, sid: str) -> None:
-    if call.cluster.ha.crm_state(sid) == "error":
-        raise PveError(f"service '{sid}' in error state, must be disabled and fixed first")
 
 
 def _entry(call: Call, sid: str) -> dict[str, Any]:

@@ -244,7 +244,7 @@ class Pass:
             return
         if node == service.maintenance_node or service.node != service.maintenance_node:
             service.maintenance_node = None  # home again, or somewhere else than it was put for the time being
-        self._change(sid, "migrate", target=node)
+        self._change(sid, "migrate" if sid.startswith("vm:") else "relocate", target=node)
 
     def _from_moving(self, sid: str, service: Service, code: int | None) -> None:
         if code == SUCCESS and service.target is not None:

@@ -16,7 +16,7 @@ async def carry_out(lrm: "Lrm", sid: str, order: Service) -> int:
     """Do what the order's state asks for; the exit code is the LRM's (reference: pve-ha §6)."""
     cluster = lrm.ha.cluster
     guest = cluster.guests.get(int(sid.partition(":")[2]))
-    if guest is None:
+    if guest is None or guest.sid != sid:
         return ERROR
     if order.state == "error":
         return SUCCESS
@@ -33,7 +33,7 @@ async def carry_out(lrm: "Lrm", sid: str, order: Service) -> int:
 
 async def _start(lrm: "Lrm", sid: str, guest: "Guest") -> int:
     """Start a guest that is down; a failure is tried again in the next rounds, `max_restart` times."""
-    if guest.running or await _run(lrm, "qmstart", guest, lambda task: workers.start(task, guest)):
+    if guest.running or await _run(lrm, "start", guest, lambda task: workers.start(task, guest)):
         lrm.tries.pop(sid, None)
         return SUCCESS
     lrm.tries[sid] = lrm.tries.get(sid, 0) + 1
@@ -46,20 +46,24 @@ async def _start(lrm: "Lrm", sid: str, guest: "Guest") -> int:
 async def _stop(lrm: "Lrm", guest: "Guest", *, graceful: bool) -> int:
     if not guest.running:
         return SUCCESS
-    kind = "qmshutdown" if graceful else "qmstop"
-    stopped = await _run(lrm, kind, guest, lambda task: workers.stop(task, guest, graceful=graceful))
+    deed = "shutdown" if graceful else "stop"
+    stopped = await _run(lrm, deed, guest, lambda task: workers.stop(task, guest, graceful=graceful, force=True))
     return SUCCESS if stopped or not guest.running else ERROR
 
 
 async def _move(lrm: "Lrm", guest: "Guest", order: Service) -> int:
+    """Move a guest: a machine live, unless the order says ``relocate``; a container is always stopped before.
+
+    The LRM of the target starts what was stopped (source: HA/Resources/PVECT.pm, migrate).
+    """
     target = order.target or lrm.node
-    if order.state == "relocate" and guest.running:
-        await _run(lrm, "qmshutdown", guest, lambda task: workers.stop(task, guest, graceful=True))
-    moved = await _run(lrm, "qmigrate", guest, lambda task: workers.migrate(task, guest, target))
+    if guest.running and (order.state == "relocate" or guest.kind == "lxc"):
+        await _stop(lrm, guest, graceful=True)
+    moved = await _run(lrm, "migrate", guest, lambda task: workers.migrate(task, guest, target))
     return SUCCESS if moved else ERROR
 
 
-async def _run(lrm: "Lrm", kind: str, guest: "Guest", work: Work) -> bool:
-    task: Task = lrm.ha.cluster.tasks.begin(lrm.node, kind, str(guest.vmid), ROOT, work)
+async def _run(lrm: "Lrm", deed: str, guest: "Guest", work: Work) -> bool:
+    task: Task = lrm.ha.cluster.tasks.begin(lrm.node, guest.task(deed), str(guest.vmid), ROOT, work)
     await task.done.wait()
     return task.exitstatus == "OK"

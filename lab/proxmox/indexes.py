@@ -16,6 +16,8 @@ DIRECTORIES = (
     "/cluster/ha/status",
     "/nodes/{node}",
     "/nodes/{node}/disks",
+    "/nodes/{node}/lxc/{vmid}",
+    "/nodes/{node}/lxc/{vmid}/status",
     "/nodes/{node}/qemu/{vmid}",
     "/nodes/{node}/qemu/{vmid}/status",
     "/nodes/{node}/scan",

@@ -6,16 +6,15 @@ Everything that takes time belongs to one `Cluster` and ends with it: after `wor
 
 import asyncio
 import functools
-import hashlib
-import json
-import re
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lab.ha import Ha
 from lab.proxmox.access import Access, Privileges, Token, User
+from lab.proxmox.broadcasts import Broadcasts
 from lab.proxmox.errors import PveError, no_quorum
+from lab.proxmox.guest import Guest, Kind, file_of
 from lab.proxmox.notify import Notifications, announce
 from lab.proxmox.pmxcfs import Pmxcfs
 from lab.proxmox.tasks import Tasks
@@ -37,8 +36,6 @@ _ROOT_USED = 12641939456
 
 # How long a configuration lock is tried for without quorum, lab seconds (reference: proxmox-api §7).
 LOCK_LIMIT = 10
-
-_DISK = re.compile(r"(?:scsi|virtio|ide|sata|efidisk|tpmstate)\d+")
 
 
 @dataclass
@@ -74,52 +71,6 @@ class Storage:
         return {"storage": self.id, "type": self.type, **self.properties}
 
 
-@dataclass
-class Guest:
-    """A virtual machine: its configuration file and, when it runs, its process. `node` is where the file lies."""
-
-    vmid: int
-    node: str
-    config: dict[str, Any]
-    pending: dict[str, Any] = field(default_factory=dict)  # None stands for a pending deletion
-    lock: str | None = None
-    running: bool = False  # its process runs on `node`
-    elsewhere: set[str] = field(default_factory=set)  # nodes on which an older process of it still runs
-    since: float = 0.0  # lab time of the start
-    pid: int = 0
-    flock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one worker at a time, as /var/lock/qemu-server
-
-    @property
-    def name(self) -> str:
-        """The guest's name; PVE shows the id when there is none."""
-        return str(self.config.get("name", f"VM {self.vmid}"))
-
-    @property
-    def digest(self) -> str:
-        """SHA-1 of the configuration, by which PVE notices that someone else changed it."""
-        text = json.dumps([self.config, self.pending], sort_keys=True)
-        return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-
-    @property
-    def disks(self) -> dict[str, str]:
-        """Bus name to volume id, CD-ROMs included."""
-        volumes = {key: str(value).split(",")[0] for key, value in self.config.items() if _DISK.fullmatch(key)}
-        return {key: volume for key, volume in volumes.items() if ":" in volume}
-
-    def moved_away(self, source: str, target: str) -> None:
-        """Its file goes to another node, whatever runs on the old one; what runs on the new one is its process now."""
-        if self.running and source != target:
-            self.elsewhere.add(source)
-        self.running = target in self.elsewhere or (self.running and source == target)
-        self.elsewhere.discard(target)
-        self.node = target
-
-    def effective(self) -> dict[str, Any]:
-        """The configuration once everything pending is applied."""
-        merged = {**self.config, **self.pending}
-        return {key: value for key, value in merged.items() if value is not None}
-
-
 class Cluster:
     """One Proxmox VE cluster: storage.cfg, guests, tasks, HA, tokens and the datacenter's options."""
 
@@ -146,13 +97,12 @@ class Cluster:
         disk = f"{TEMPLATE_STORAGE}:{TEMPLATE_VMID}/vm-{TEMPLATE_VMID}-disk-0.raw"
         self.files: dict[str, int] = {disk: TEMPLATE_DISK}  # volumes on storages that are not LVM, with their sizes
         self.guests = {TEMPLATE_VMID: Guest(TEMPLATE_VMID, first, _template_config(disk))}
-        self.ran_when_silent: dict[str, set[int]] = {}  # node -> guests that it was last heard to run
-        self.reserved: set[int] = set()  # ids of clones that are under way
         self.tasks = Tasks(self)
         self.ha = Ha(self)
         self.notifications = Notifications()
         self.ha.announce = functools.partial(announce, self)
         self.pmxcfs = Pmxcfs(self)
+        self.broadcasts = Broadcasts(self)
         self._background: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -170,22 +120,23 @@ class Cluster:
         for guest in self.guests.values():
             guest.elsewhere.discard(node)
             if guest.node == node:
-                guest.running, guest.pid = False, 0
+                guest.running, guest.pid, guest.qmp = False, 0, ""
         self.ha.node_died(node)
         self.pmxcfs.cut_off(node)
 
-    def fell_silent(self, node: str) -> None:
-        """The others hear no more of a node; what it told of its guests last is believed for some minutes."""
-        host = self.world.nodes[node]
-        if host.silent_since is None:
-            host.silent_since = self.world.clock.now()
-            self.ran_when_silent[node] = {g.vmid for g in self.guests.values() if g.node == node and g.running}
+    def qmp_status(self, guest: Guest, node: str | None = None) -> str:
+        """What QEMU itself says on a node, its own when none is named.
 
-    def qmp_status(self, guest: Guest) -> str:
-        """What QEMU itself says: a guest whose disks are gone is paused with an error, and goes on being `running`."""
-        if not guest.running:
+        A machine whose disks are gone is paused with an error, and goes on being `running` for its process is there.
+        A container only runs or does not.
+        """
+        at = node or guest.node
+        if at not in guest.runs_on:
             return "stopped"
-        return "io-error" if None in self.logical_volumes(guest, guest.node).values() else "running"
+        if guest.kind == "lxc":
+            return "running"
+        lost = None in self.logical_volumes(guest, at).values()
+        return guest.qmp or ("io-error" if lost else "running")
 
     def node_booted(self, node: str) -> None:
         """A node's daemons run again; what its file system knows of locks begins now."""
@@ -291,11 +242,11 @@ class Cluster:
         held = sum(size for volid, size in self.files.items() if volid.startswith(f"{storage.id}:"))
         return _CAPACITY.get(storage.type, 0), held + (_ROOT_USED if storage.type == "dir" else 0)
 
-    def guest_on(self, node: str, vmid: int) -> Guest:
-        """The guest whose configuration file lies on that node."""
+    def guest_on(self, node: str, vmid: int, kind: Kind = "qemu") -> Guest:
+        """The guest of that kind whose configuration file lies on that node."""
         guest = self.guests.get(vmid)
-        if guest is None or self.pmxcfs.place(vmid, node) != node:
-            raise PveError(f"Configuration file 'nodes/{node}/qemu-server/{vmid}.conf' does not exist")
+        if guest is None or guest.kind != kind or self.pmxcfs.place(vmid, node) != node:
+            raise PveError(f"Configuration file '{file_of(kind, node, vmid)}' does not exist")
         return guest
 
     def logical_volumes(self, guest: Guest, node: str) -> "dict[str, LogicalVolume | None]":

@@ -5,7 +5,7 @@ from typing import Any
 
 from lab.proxmox.calls import Call, Routes
 from lab.proxmox.errors import PveError
-from lab.proxmox.responses import VERSION
+from lab.proxmox.responses import VERSION, uptime
 from lab.proxmox.schema import schema
 from lab.proxmox.shutdown import shut_down
 from lab.proxmox.tasks import Task
@@ -23,10 +23,10 @@ _SERVICE_SECONDS = 1.0
 
 
 @routes.on("GET /nodes/{node}/status")
-async def status(_: Call) -> dict[str, Any]:
+async def status(call: Call) -> dict[str, Any]:
     """Load and sizes of the node; numbers that the twin does not simulate stand still."""
     return {
-        "uptime": 866201,
+        "uptime": uptime(call.cluster.world, call.node),
         "loadavg": ["0.42", "0.37", "0.31"],
         "cpu": 0.03,
         "wait": 0,

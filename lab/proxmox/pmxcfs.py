@@ -42,9 +42,9 @@ class Pmxcfs:
         return copy.ha if copy else self._cluster.ha.files
 
     def place(self, vmid: int, node: str) -> str:
-        """Under which node a guest's file lies, as that node has it."""
-        copy = self._copies.get(node)
-        return copy.places.get(vmid, "") if copy else self._cluster.guests[vmid].node
+        """Under which node a guest's file lies, as that node has it; blank where it knows of none."""
+        copy, guest = self._copies.get(node), self._cluster.guests.get(vmid)
+        return copy.places.get(vmid, "") if copy else guest.node if guest else ""
 
     def cut_off(self, node: str) -> None:
         """From now on a node learns no more of what is written."""
@@ -74,8 +74,6 @@ class Pmxcfs:
                     self.cut_off(name)
         quorate = any(host.powered and world.votes(host.name).quorate for host in world.nodes.values())
         self._written_since = world.clock.now() if quorate else None
-        for name in world.nodes.keys() - self._holders:
-            self._cluster.fell_silent(name)
 
     def _meet(self, partition: frozenset[str]) -> None:
         """The nodes of a quorate partition take over the best database that one of them has."""
@@ -86,7 +84,6 @@ class Pmxcfs:
             self._revert(copies[best], partition)
         self._holders = set(partition)
         for member in partition:
-            self._cluster.world.nodes[member].silent_since = None
             if self._copies.pop(member, None) is not None:
                 self._cluster.ha.locks.joined(member)
 

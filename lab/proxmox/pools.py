@@ -6,7 +6,8 @@ from typing import Any
 from lab.proxmox.access import Pool
 from lab.proxmox.calls import Call, Routes
 from lab.proxmox.errors import PveError, rejected
-from lab.proxmox.responses import guest_resources, storage_resources
+from lab.proxmox.guest_rows import cluster_rows
+from lab.proxmox.responses import storage_resources
 
 routes = Routes()
 
@@ -40,7 +41,7 @@ def _comment(pool: Pool) -> dict[str, str]:
 
 def _members(call: Call, pool: Pool) -> list[dict[str, Any]]:
     """What /cluster/resources says of each: a guest once, a storage once for the node that is asked."""
-    guests = [entry for entry in guest_resources(call) if entry["vmid"] in pool.guests]
+    guests = [entry for entry in cluster_rows(call) if entry["vmid"] in pool.guests]
     storages = [
         entry for entry in storage_resources(call) if entry["storage"] in pool.storages and entry["node"] == call.node
     ]

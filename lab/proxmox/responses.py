@@ -5,21 +5,21 @@ from typing import TYPE_CHECKING, Any
 
 from lab.proxmox.calls import Call, Routes
 from lab.proxmox.errors import rejected
-from lab.proxmox.guests import usage
+from lab.proxmox.guest_rows import NODE_CPUS, cluster_rows
 
 if TYPE_CHECKING:
     from lab.proxmox.access import Identity
+    from lab.world import World
 
 routes = Routes()
 
 VERSION = {"version": "9.1.9", "release": "9.1", "repoid": "7cdf4b2a9e6f0c31"}
 # A node of the article's class; the twin does not simulate load.
-_NODE_CPUS, _NODE_MEMORY, _NODE_MEMORY_USED = 64, 540842557440, 41200000000
+_NODE_MEMORY, _NODE_MEMORY_USED = 540842557440, 41200000000
 _NODE_DISK, _NODE_DISK_USED = 100861726720, 12641939456
 _UPTIME = 866201
 
 _EMPTY_LISTS = (
-    "GET /nodes/{node}/lxc",
     "GET /nodes/{node}/replication",
     "GET /cluster/replication",
 )
@@ -96,7 +96,7 @@ async def resources(call: Call) -> list[dict[str, Any]]:
     wanted = call.get("type")
     found: list[dict[str, Any]] = []
     if wanted in (None, "vm"):
-        found += guest_resources(call)
+        found += cluster_rows(call)
     if wanted in (None, "node"):
         found += [_node_resource(call, name) for name in call.cluster.world.nodes]
     if wanted in (None, "storage"):
@@ -104,49 +104,33 @@ async def resources(call: Call) -> list[dict[str, Any]]:
     return found
 
 
-def guest_resources(call: Call) -> list[dict[str, Any]]:
-    """The guests that the caller may see, as the whole cluster lists them."""
-    found = []
-    for guest in sorted(call.cluster.guests.values(), key=lambda guest: guest.vmid):
-        if not call.may(f"/vms/{guest.vmid}", "VM.Audit"):
-            continue
-        entry: dict[str, Any] = {
-            "id": f"qemu/{guest.vmid}",
-            "type": "qemu",
-            "vmid": guest.vmid,
-            "node": call.cluster.pmxcfs.place(guest.vmid, call.node),
-            "template": 0,
-            "maxcpu": guest.effective().get("cores", 1),
-            **usage(call, guest),
-        }
-        if state := call.cluster.ha.crm_state(f"vm:{guest.vmid}"):
-            entry["hastate"] = state
-        if tags := guest.effective().get("tags"):
-            entry["tags"] = tags
-        found.append(entry)
-    return found
+def uptime(world: "World", node: str) -> int:
+    """Seconds since a node was booted; one that never was is as old as the article's."""
+    since = world.nodes[node].up_since
+    return int(world.clock.now() - since) if since > float("-inf") else _UPTIME
 
 
 def _node_resource(call: Call, name: str) -> dict[str, Any]:
+    """A node as the asked one sees it; of one that is away only its sizes are told, and after five minutes nothing.
+
+    Source: PVE::API2Tools, extract_node_stats.
+    """
+    online = name in call.cluster.world.votes(call.node).members
     entry: dict[str, Any] = {
         "id": f"node/{name}",
         "type": "node",
         "node": name,
-        "status": "online" if name in call.cluster.world.votes(call.node).members else "offline",
-        "level": "",
+        "status": "online" if online else "offline",
+        "cgroup-mode": 2,
     }
-    if call.may(f"/nodes/{name}", "Sys.Audit"):
-        entry |= {
-            "maxcpu": _NODE_CPUS,
-            "cpu": 0.03,
-            "maxmem": _NODE_MEMORY,
-            "mem": _NODE_MEMORY_USED,
-            "maxdisk": _NODE_DISK,
-            "disk": _NODE_DISK_USED,
-            "uptime": _UPTIME,
-            "cgroup-mode": 2,
-        }
-    manager = call.cluster.ha.manager
+    if call.cluster.broadcasts.knows(call.node, name):
+        entry["level"] = ""
+        if call.may(f"/nodes/{name}", "Sys.Audit"):
+            entry |= {"maxcpu": NODE_CPUS, "maxmem": _NODE_MEMORY, "maxdisk": _NODE_DISK}
+            if online:
+                now = uptime(call.cluster.world, name)
+                entry |= {"cpu": 0.03, "mem": _NODE_MEMORY_USED, "disk": _NODE_DISK_USED, "uptime": now}
+    manager = call.cluster.ha.seen_by(call.node).manager
     return entry | {"hastate": manager.nodes[name]} if manager and name in manager.nodes else entry
 
 
@@ -159,19 +143,19 @@ def storage_resources(call: Call) -> list[dict[str, Any]]:
         for node in call.cluster.world.nodes:
             if not storage.serves(node) or not storage.enabled:
                 continue
-            status = call.cluster.storage_status(node, storage.id)
-            entry = {
+            entry: dict[str, Any] = {
                 "id": f"storage/{node}/{storage.id}",
                 "type": "storage",
                 "storage": storage.id,
                 "node": node,
-                "status": "available" if status["active"] else "unknown",
+                "status": "unknown",
                 "plugintype": storage.type,
-                "shared": status["shared"],
-                "content": status["content"],
+                "shared": int(storage.shared),
+                "content": storage.properties.get("content", "images"),
             }
-            if status["active"]:
-                entry |= {"maxdisk": status["total"], "disk": status["used"]}
+            status = call.cluster.broadcasts.of_storage(call.node, node, storage.id)
+            if status and status["active"]:
+                entry |= {"status": "available", "maxdisk": status["total"], "disk": status["used"]}
             found.append(entry)
     return found
 
@@ -179,7 +163,7 @@ def storage_resources(call: Call) -> list[dict[str, Any]]:
 @routes.on("GET /cluster/nextid")
 async def next_id(call: Call) -> str:
     """The lowest free id, or whether one is free."""
-    taken = {*call.cluster.guests, *call.cluster.reserved}
+    taken = set(call.cluster.guests)
     if (asked := call.get("vmid")) is not None:
         if asked in taken:
             raise rejected(vmid=f"VM {asked} already exists")

@@ -49,8 +49,8 @@ async def shut_down(cluster: "Cluster", node: str, *, reboot: bool) -> None:
         lrm.give_up()
     for guest in [guest for guest in cluster.guests.values() if guest.node == node and guest.running]:
         if not ha.manages(guest.vmid):
-            work = functools.partial(workers.stop, guest=guest, graceful=True)
-            task = cluster.tasks.begin(node, "qmshutdown", str(guest.vmid), ROOT, work)
+            work = functools.partial(workers.stop, guest=guest, graceful=True, force=True)
+            task = cluster.tasks.begin(node, guest.task("shutdown"), str(guest.vmid), ROOT, work)
             await task.done.wait()
     ha.crms[node].release()
     await cluster.sleep(GOES_DOWN_IN)

@@ -109,20 +109,25 @@ async def status(call: Call) -> dict[str, Any]:
 async def content(call: Call) -> list[dict[str, Any]]:
     """The volumes that lie on it."""
     storage = call.cluster.usable_storage(call["storage"], call.node)
-    if call.get("content") not in (None, "images"):
-        return []
     found = [
         {
             "volid": volid,
             "vmid": vmid,
             "format": "raw",
-            "content": "images",
+            "content": _content_of(call, vmid),
             "size": size,
             "ctime": int(call.cluster.world.clock.now()),
         }
         for volid, vmid, size in _volumes(call, storage)
     ]
-    return [entry for entry in found if call.get("vmid") in (None, entry["vmid"])]
+    wanted = {name: call.get(name) for name in ("content", "vmid") if call.get(name) is not None}
+    return [entry for entry in found if wanted.items() <= entry.items()]
+
+
+def _content_of(call: Call, vmid: int) -> str:
+    """Disks of a container are ``rootdir``, everything else is ``images``."""
+    owner = call.cluster.guests.get(vmid)
+    return "rootdir" if owner is not None and owner.kind == "lxc" else "images"
 
 
 def _volumes(call: Call, storage: Storage) -> list[tuple[str, int, int]]:

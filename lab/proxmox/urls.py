@@ -11,6 +11,7 @@ from lab.proxmox import (
     acl_api,
     backups,
     configuration,
+    containers,
     guest_config,
     guest_disks,
     guest_reads,
@@ -40,8 +41,8 @@ def routes() -> Routes:
     """All calls that the twin answers."""
     table = Routes()
     rooms = (
-        responses, configuration, nodes, task_api, guests, guest_config, storage, ha_api, ha_rules_api, indexes,
-        notifications, users, acl_api, pools, node_info, guest_reads, guest_disks, backups,
+        responses, configuration, nodes, task_api, guests, containers, guest_config, storage, ha_api, ha_rules_api,
+        indexes, notifications, users, acl_api, pools, node_info, guest_reads, guest_disks, backups,
     )  # fmt: skip
     for room in rooms:
         table.table |= room.routes.table

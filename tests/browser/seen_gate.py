@@ -39,9 +39,9 @@ async def test_a_gate_shows_its_plan_refuses_a_click_and_opens_for_two_signature
 
     await people["ben"].says(run)
     await console.tab("User Metadata")
-    page = await console.read_until("said yes: ben")
+    page = await console.read_until("approved by ben")
     assert "1 vote was refused" in page
-    assert "1 of 2 yeses" in page
+    assert "1 of 2 approvals" in page
     await console.shot("gate-one-yes")
 
     await people["cleo"].says(run)

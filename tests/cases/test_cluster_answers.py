@@ -1,6 +1,7 @@
 """What the cluster's API says of guests of all kinds and states, and of itself when a node cannot tell."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -22,9 +23,10 @@ from cluster.facts import Memory
 from cluster.failback import Move
 from cluster.guests import GuestId, numbers, owner, rows
 from cluster.inventory import Inventory
+from cluster.outages import GuestsWish, Standing
 from cluster.placement import Guest, Placement, PlacementWish, no_place
 from cluster.plan import Finding
-from cluster.recovery import RecoveryFinding, RecoveryWish, Service
+from cluster.recovery import Service
 from runbooks.loss import Loss
 from tests.cases.inputs import Api, Arrays, Hosts, clients, data
 from tests.verdict.world import INVENTORY, A
@@ -254,20 +256,28 @@ def container() -> tuple[Hosts, Api]:
 async def test_a_container_under_ha_is_back_when_it_runs():
     """It is asked for as a container, and its volume is open there alone."""
     hosts, api = container()
-    wish = RecoveryWish(pending=("ct:137",), survivors=LEFT, vg="vg-metro", limit=1)
+    wish = GuestsWish(known={"ct:137": Standing(state="down")}, nodes=LEFT, via=LEFT, vg="vg-metro", limit=1)
 
-    found = await ActivityEnvironment().run(Ha(clients(hosts, api)).watch_recovery, wish)
+    found = await ActivityEnvironment().run(Ha(clients(hosts, api)).watch_guests, wish)
 
-    assert isinstance(found, RecoveryFinding)
-    assert [(one.sid, one.ok, one.node) for one in found.decided] == [("ct:137", True, "pxmx02-01")]
-    assert found.decided[0].text == "the container runs, its volume is open on pxmx02-01 alone"
+    one = found.standing["ct:137"]
+    assert (one.state, one.node) == ("running", "pxmx02-01")
+    assert one.text == "the container runs, its volume is open on pxmx02-01 alone"
 
 
 def test_a_container_under_ha_is_not_listed_as_unmanaged():
     """``ct:137`` is guest 137; guest 138 is nobody's."""
-    memory = Memory(services={"ct:137": NODES[1]}, placement={137: NODES[1], 138: NODES[1]})
+    seen = datetime(2026, 11, 27, 3, tzinfo=UTC)
+    memory = Memory(
+        services={"ct:137": NODES[1]},
+        placement={137: NODES[1], 138: NODES[1]},
+        alive=dict.fromkeys(NODES, seen),
+        as_of={"guests": seen, "services": seen},
+        looked=seen,
+        unbroken=seen - timedelta(hours=1),
+    )
 
-    assert Loss(INVENTORY, A, memory).unmanaged == {138: NODES[1]}
+    assert Loss.of(INVENTORY, A, NODES[:3], memory).unmanaged == {138: NODES[1]}
 
 
 @pytest.mark.parametrize(

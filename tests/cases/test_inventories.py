@@ -164,3 +164,18 @@ def test_two_spellings_are_one_address(tmp_path: Path, other: str):
     (found,) = refused(written(tmp_path, (f"{NODE}.address", "fd00:31:1::11"), (f"{ARRAY}.address", other)))
 
     assert "address fd00:31:1::11 is used twice" in found
+
+
+def test_a_password_in_an_address_is_not_repeated(tmp_path: Path):
+    """An URL is refused, and the message does not spread what stands in it."""
+    (found,) = refused(written(tmp_path, (f"{ARRAY}.address", "https://admin:canary@10.31.1.10/")))
+
+    assert found == "arrays[0].address: an address is no URL: write 10.31.1.10 alone"
+
+
+def test_two_nodes_have_two_management_controllers(tmp_path: Path):
+    """Else one machine's power would speak for the other."""
+    bmc = {"address": "10.31.9.1", "user": "u", "password": "env:BMC"}
+    path = written(tmp_path, ("sites.0.nodes.0.bmc", bmc), ("sites.1.nodes.0.bmc", bmc))
+
+    assert "bmc.address 10.31.9.1 is used twice, by node hz1-01 and node hz2-01" in refused(path)[0]

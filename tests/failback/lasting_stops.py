@@ -172,12 +172,12 @@ async def test_a_yes_that_is_taken_back_stops_the_next_guest(site: Site, begin: 
     await people["ben"].says(run)
     await people["cleo"].says(run)
     await until(run, lambda found: any(one.title.startswith("vm:300 runs at home") for one in found), "the first move")
-    assert await people["ben"].says(run, "reject") == "taken back: nothing more is begun under this approval"
+    assert await people["ben"].says(run, "reject") == "Approval withdrawn. No further change will start."
     await asked(run, 2)
 
     assert runs_once(site) == {300: "pxmx02-01", 301: "pxmx01-02"}
     stopped = next(one.finding for one in await steps(run) if one.title == "Stopped before the next guest")
-    assert stopped == "the approval does not stand any more: 1 of 2 yeses; not counted: ben (taken back)"
+    assert stopped == "the approval does not stand any more: 1 of 2 approvals; not counted: ben (withdrawn)"
     for name in ("ben", "cleo"):
         await people[name].says(run)
     await ended(run)

@@ -35,7 +35,7 @@ async def test_the_plan_is_shown_signed_and_sent(desk: Desk, ben):
     run = await desk.run(vetoes=[COMFORT.model_dump()], changes=2)
     open_now = said(await ben("approvals"))
     assert f"{run.id}  Bring guests home" in open_now
-    assert "0 of 2 yeses, until" in open_now
+    assert "0 of 2 approvals, until" in open_now
 
     text = said(await ben("approve", run.id, "--by", "ben", "--key", ben.key, "--waive", "stays-vm-301", "--yes"))
     shown = re.sub(r"[0-9a-f-]{16,36}|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ?", "…", text)
@@ -44,12 +44,12 @@ async def test_the_plan_is_shown_signed_and_sent(desk: Desk, ben):
         "  + bring home vm:300",
         "  + bring home vm:301",
         "comfort veto stays-vm-301: vm:301 has no room at home (you waive it)",
-        "so far: nobody has said yes; 0 of 2 yeses",
+        "so far: no approvals; 0 of 2 approvals",
         "  decision: approve",
         "  gate: 1 Bring guests home",
         "  waives: stays-vm-301",
         "  by: ben",
-        "approve: 1 of 2 yeses",
+        "approve: 1 of 2 approvals",
     ):
         assert line in shown, shown
     assert "ben: approve: accepted" in said(await ben("approvals", run.id))
@@ -59,7 +59,7 @@ async def test_what_is_refused_is_told_with_its_remedy(desk: Desk, ben):
     """Exit status 1, one sentence; the record keeps it."""
     run = await desk.run(vetoes=[COMFORT.model_dump()])
     text = said(await ben("approve", run.id, "--by", "ben", "--key", ben.key, "--yes"), 1)
-    assert "stays-vm-301 stands (vm:301 has no room at home): waive it by name, or say no" in text
+    assert "stays-vm-301 stands (vm:301 has no room at home): waive it by name, or reject the plan" in text
     text = said(await ben("approve", run.id, "--by", "cleo", "--key", ben.key, "--yes", "--waive", "stays-vm-301"), 1)
     assert "belongs to ben, not to cleo" in text
     record = said(await ben("approvals", run.id))
@@ -73,12 +73,12 @@ async def test_a_signature_made_by_openssh_is_sent(desk: Desk, ben, tmp_path: Pa
     done = await ben("approve", run.id, "--by", "ben", "--print")
     plan = tmp_path / "plan.txt"
     plan.write_text(done.stdout)
-    assert done.stdout.startswith("Quorate approval, version 1\ndecision: approve\n")
+    assert done.stdout.startswith("Quorate approval, version 2\ndecision: approve\n")
     command = ["ssh-keygen", "-q", "-Y", "sign", "-n", "quorate", "-f", ben.key, str(plan)]
     await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, timeout=20)
 
     text = said(await ben("approve", run.id, "--by", "ben", "--signature", f"{plan}.sig", "--yes"))
-    assert "approve: 1 of 2 yeses" in text
+    assert "approve: 1 of 2 approvals" in text
 
 
 async def test_a_no_is_signed_as_well(desk: Desk, ben):

@@ -1,7 +1,7 @@
-"""What the inventory says about a gate: how long it is open, whether a click counts, who has to be among the yeses."""
+"""What the inventory says about a gate: how long it is open, whether a click counts, whose approval is needed."""
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from temporalio.client import Client, WorkflowFailureError
@@ -10,6 +10,7 @@ from cluster.approval import ApprovalPolicy
 from tests.failback.asking import AskingReport
 from tests.failback.desk import opened
 from tests.failback.people import Run, refused
+from tests.runs import parked, steps
 
 
 async def ends(run: Run) -> str:
@@ -24,14 +25,15 @@ async def test_silence_is_a_no(client: Client, tmp_path: Path):
     async with opened(client, tmp_path, "  needed: 2\n  within: 5s\n") as desk:
         run = await desk.run()
         await desk.people["ben"].says(run)
-        assert "not enough people had agreed by 20" in await ends(run)
+        assert "not enough people had agreed: 1 of 2 approvals by 20" in await ends(run)
         assert [(line.by, line.what, line.sentence) for line in await desk.audit(run)] == [
             ("ben", "approve", ""),
-            ("time", "expiry", "with 1 of 2 yeses"),
+            ("time", "expiry", "with 1 of 2 approvals"),
         ]
         page = await run.query("page")
         assert "**Aborted. Nothing was changed.**" in page
         assert "| ✗ | Bring guests home |" in page
+        assert "approved by ben |" in page
 
 
 async def test_a_click_counts_where_the_inventory_allows_it_and_is_called_claimed(client: Client, tmp_path: Path):
@@ -45,7 +47,7 @@ async def test_a_click_counts_where_the_inventory_allows_it_and_is_called_claime
         )
         assert (await refused(run, "approve", {"by": "ben", "plan": "0" * 16}))[0] == "OtherPlan"
         await run.execute_update("approve", {"by": "ben", "plan": plan})
-        assert "said yes: ben (claimed)" in await run.query("page")
+        assert "approved by ben (claimed)" in await run.query("page")
         await desk.people["cleo"].says(run)
         report = AskingReport.model_validate(await run.result())
         assert [(vote.said.by, vote.claimed) for vote in report.approval.votes] == [("ben", True), ("cleo", False)]
@@ -53,8 +55,8 @@ async def test_a_click_counts_where_the_inventory_allows_it_and_is_called_claime
         assert str(report.approval).endswith("approved by ben (claimed), cleo")
 
 
-async def test_a_role_has_to_be_among_the_yeses(client: Client, tmp_path: Path):
-    """Two yeses are not enough while nobody of the storage team has said one."""
+async def test_a_role_has_to_be_among_those_who_approve(client: Client, tmp_path: Path):
+    """One approval is not enough while none is of the storage team."""
     policy = "  needed: 1\n  roles:\n    storage: [cleo]\n  per_role:\n    storage: 1\n"
     async with opened(client, tmp_path, policy) as desk:
         run = await desk.run()
@@ -62,22 +64,61 @@ async def test_a_role_has_to_be_among_the_yeses(client: Client, tmp_path: Path):
         assert await desk.people["cleo"].says(run) == "approve: approved"
 
 
-@pytest.mark.parametrize(
-    ("policy", "request_", "why"),
-    [
-        ("  needed: 2\n", {"by": ""}, "by: who asks for it?"),
-        ("  needed: 3\n", {}, "approvals: 3 have to agree, and 2 of the list may (ana has asked for it)"),
-        ("  needed: 1\n  allowed_signers: none\n", {}, "approvals.allowed_signers: none cannot be read by the worker"),
-    ],
-)
-async def test_a_gate_that_could_never_open_ends_the_run_at_once(
-    client: Client, tmp_path: Path, policy: str, request_: dict[str, Any], why: str
-):
-    """The field and what to do about it."""
-    async with opened(client, tmp_path, policy) as desk:
-        run = await desk.run(opened=False, **request_)
+async def test_a_run_that_nobody_has_asked_for_ends_at_once(client: Client, tmp_path: Path):
+    """Wrong input: the field and what to do about it."""
+    async with opened(client, tmp_path) as desk:
+        run = await desk.run(opened=False, by="")
         await run.signal("go_on")
-        assert why in await ends(run)
+        assert "by: who asks for it?" in await ends(run)
+
+
+@pytest.mark.parametrize(
+    ("policy", "why"),
+    [
+        (
+            "  needed: 3\n",
+            "TooFew: approvals: 3 have to agree, and 2 on the list may (ana has asked for it): add lines",
+        ),
+        ("  needed: 1\n  roles: {storage: [dora]}\n  per_role: {storage: 1}\n", "TooFew: approvals: 1 of storage have"),
+        (
+            "  needed: 1\n  allowed_signers: none\n",
+            "NotFound: approvals.allowed_signers: none cannot be read by the wor",
+        ),
+    ],
+    ids=["people", "role", "list"],
+)
+async def test_a_gate_that_could_not_open_parks_until_the_list_is_put_right(
+    client: Client, tmp_path: Path, policy: str, why: str
+):
+    """Nothing ends: the page says what is missing, and the gate opens by itself once it is there."""
+    async with opened(client, tmp_path, policy) as desk:
+        run = await desk.run(opened=False)
+        await run.signal("go_on")
+        step = await parked(run)
+        assert (step.title, step.finding[: len(why)]) == ("Approvals can be checked", why)
+        assert "checked again by itself" in await run.query("page")
+        assert (await run.query("gate")) is None
+
+        desk.listed = list(desk.people.values())
+        desk.write_list()
+        (desk.folder / "none").write_text((desk.folder / "allowed_signers").read_text())
+        assert (await desk.view(run)).outcome == "open"
+        titles = [(one.state, one.title) for one in await steps(run)][-2:]
+        assert titles == [("asked", "Bring guests home"), ("done", "Approvals can be checked")]
+
+
+async def test_the_time_to_collect_and_the_life_of_an_approval_are_two(client: Client, tmp_path: Path):
+    """Both are in what is signed; an approval given in time holds on after the time to collect is over."""
+    async with opened(client, tmp_path, "  needed: 1\n  within: 5s\n  valid: 90m\n") as desk:
+        run = await desk.run()
+        said = await desk.said(run, "ben")
+        assert "\nvalid: 90 min after enough people have agreed\n" in said.text
+        await desk.people["ben"].says(run)
+        report = AskingReport.model_validate(await run.result())
+        terms, granted = report.approval.terms, report.approval.granted
+        assert granted is not None
+        assert terms.until - terms.opened <= timedelta(seconds=5)
+        assert report.approval.ends == granted + timedelta(minutes=90)
 
 
 def test_roles_that_cannot_be_met_are_told():

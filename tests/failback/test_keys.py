@@ -10,10 +10,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from activities.clients import signatures
-from cluster.approval import read
+from cluster.approval import Bad, Good, Proof, read
+from cluster.signers import listed_as, persons
 from tests.failback.people import Person
 
 TEXT = "Quorate approval, version 1\n"
+
+
+def word(proof: Proof) -> str:
+    return proof.word if isinstance(proof, Bad) else proof.kind
 
 
 def openssh(folder: Path, *words: str, data: bytes = b"") -> bytes:
@@ -29,7 +34,7 @@ def test_what_openssh_signs_counts(tmp_path: Path, kind: str):
     public = (tmp_path / "key.pub").read_text().split()
 
     found = signatures.proof(TEXT, signature, "ben", f'ben namespaces="quorate" {public[0]} {public[1]}')
-    assert found.word == ""
+    assert isinstance(found, Good)
     assert found.fingerprint == openssh(tmp_path, "-lf", "key.pub").decode().split()[1]
 
 
@@ -70,7 +75,7 @@ def test_a_text_that_is_none_of_ours_is_refused(text: str):
 )  # fmt: skip
 def test_what_is_no_signature_is_told(signature: str):
     """Cut off, no base64, lengths that lie."""
-    assert signatures.proof(TEXT, signature, "ben", "").word == "NoSignature"
+    assert word(signatures.proof(TEXT, signature, "ben", "")) == "NoSignature"
 
 
 def string(data: bytes) -> bytes:
@@ -98,8 +103,8 @@ def test_a_hardware_key_counts():
     """Signed by a token: good for its text, and for no other."""
     line, signature = of_a_token(TEXT)
 
-    assert signatures.proof(TEXT, signature, "ben", f'ben namespaces="quorate" {line}').word == ""
-    assert signatures.proof(f"{TEXT}x", signature, "ben", f'ben namespaces="quorate" {line}').word == "Tampered"
+    assert word(signatures.proof(TEXT, signature, "ben", f'ben namespaces="quorate" {line}')) == "good"
+    assert word(signatures.proof(f"{TEXT}x", signature, "ben", f'ben namespaces="quorate" {line}')) == "Tampered"
 
 
 def test_openssh_takes_the_same_token_for_good(tmp_path: Path):
@@ -112,3 +117,54 @@ def test_openssh_takes_the_same_token_for_good(tmp_path: Path):
         tmp_path, "-Y", "verify", "-f", "signers", "-I", "ben", "-n", "quorate", "-s", "sig", data=TEXT.encode()
     ).decode()
     assert said.startswith('Good "quorate" signature for ben')
+
+
+@pytest.mark.parametrize(
+    ("principals", "name"),
+    [
+        ("ben", "ben"), ('"ben"', "ben"), ('"ben,cleo"', "cleo"), ("ben,cleo", "cleo"), ("ben,cleo", "ben,cleo"),
+        ("b*", "ben"), ("b?n", "ben"), ("b?n", "been"), ("*", "anyone@at.all"), ("*,!ben", "ben"), ("!ben,*", "cleo"),
+        ("*@example.com", "ben@example.com"), ("*@example.com", "ben"), ("Ben", "ben"), ("b[e]n", "ben"),
+        ('"ben smith"', "ben smith"), ('"ben', "ben"), ("ben ", "ben"),
+    ],
+)  # fmt: skip
+def test_names_are_matched_as_openssh_matches_them(tmp_path: Path, principals: str, name: str):
+    """Patterns, quotes, exclusions: whoever may sign there may sign here, and no one else."""
+    ben = Person("ben")
+    signers = f'{principals} namespaces="quorate" {signatures.public(ben.key)}\n'
+    signature = ben.signs(TEXT)["signature"]
+    (tmp_path / "signers").write_text(signers)
+    (tmp_path / "sig").write_text(signature)
+    command = ["ssh-keygen", "-Y", "verify", "-f", "signers", "-I", name, "-n", "quorate", "-s", "sig"]
+    theirs = subprocess.run(command, cwd=tmp_path, input=TEXT.encode(), capture_output=True, timeout=20, check=False)
+
+    ours = signatures.proof(TEXT, signature, name, signers)
+    assert isinstance(ours, Good) == (theirs.returncode == 0), (theirs.stderr, ours)
+
+
+def test_a_line_that_cannot_be_read_keeps_no_other_from_being_read():
+    """A list of many hands: words without a key, a key without a name, a key of a kind that is not known."""
+    ben = Person("ben")
+    signers = f"cleo\nssh-ed25519 AAAA\ndora ssh-new AAAA\n{ben.line}\n"
+    assert word(signatures.proof(TEXT, ben.signs(TEXT)["signature"], "ben", signers)) == "good"
+    assert signatures.listed(signers) == ("ben",)
+
+
+def test_those_who_may_sign_are_counted_by_their_keys():
+    """No pattern, no key that has expired, was revoked or signs for git; keys that share a name are one person's."""
+    ben, other, cleo, git, old, gone = (Person(name) for name in ("ben", "ben,benny", "cleo", "git", "old", "gone"))
+    lines = [
+        ben.line, other.line, cleo.line.replace("cleo", '"cleo"', 1), git.line.replace("quorate", "git"),
+        old.line.replace('namespaces="quorate"', 'namespaces="quorate",valid-before="20200101"'), gone.line,
+        f'*@example.com cert-authority {signatures.public(Person("ca").key)}',
+    ]  # fmt: skip
+    able = signatures.able("\n".join(lines), gone.key.export_public_key().decode())
+    assert persons(able) == [{"ben", "benny"}, {"cleo"}]
+    assert signatures.listed("\n".join(lines[:3])) == ("ben", "benny", "cleo")
+
+
+def test_a_pattern_means_what_it_says():
+    """Only ``*``, ``?`` and ``!`` are more than letters."""
+    assert listed_as(("*.ana",), "x.ana")
+    assert not listed_as(("*.ana",), "x-ana")
+    assert not listed_as((), "ana")

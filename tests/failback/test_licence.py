@@ -1,6 +1,7 @@
 """No change without a licence: activities that need an approval check it themselves, whatever a runbook has done."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +13,9 @@ from activities.clients.secrets import Secrets
 from cluster.approval import Approval, ApprovalPolicy, Terms, Vote, statement
 from cluster.evacuation import MaintenanceWish, MasterWish, maintenance, master_away
 from cluster.failback import Move, MoveWish
-from cluster.plan import Intent, Mode, digest
+from cluster.plan import Intent, Mode, whole_digest
 from runbooks.site_work import site_nodes
-from tests.failback.people import Person
+from tests.failback.people import Person, list_of
 from tests.incidents.conftest import Site
 from workers.inventory_file import load
 from workers.run import activities
@@ -31,7 +32,7 @@ def approval(
     now = datetime.now(UTC)
     terms = Terms(
         cluster="c", run="failback/c", run_id="1", number=1, title="Bring home", requester="ana",
-        plan=digest("failback/c", planned), opened=now, until=now + left,
+        plan=whole_digest("failback/c", planned), opened=now, until=now + left,
     )  # fmt: skip
     votes = []
     for person in people:
@@ -44,17 +45,24 @@ def move(licence: Approval | None) -> MoveWish:
     return MoveWish(mode=Mode.APPLY, move=MOVE, turn=1, approval=licence, nodes=("pxmx01-01",), vg="pxmx-ac-vg", lun=1)
 
 
-async def test_a_licence_is_for_these_changes_by_these_people_until_then(site: Site, people: dict[str, Person]):
+async def test_a_licence_is_for_these_changes_by_these_people_until_then(tmp_path: Path):
     """Each way in which it is none, one after the other; then a good one."""
+    people = {name: Person(name) for name in ("ana", "ben", "cleo")}
+    list_of(tmp_path / "allowed_signers", *people.values())
     ben, cleo, stranger = people["ben"], people["cleo"], Person("ben")
-    checks = Approvals(POLICY, Secrets(site.path.parent))
     good = approval([ben, cleo])
+
+    async def held(terms: Terms) -> Approval:
+        return good.model_copy(update={"terms": terms})
+
+    checks = Approvals(POLICY, Secrets(tmp_path), ask=held)
     swapped = good.votes[1].model_copy(update={"signature": good.votes[0].signature})
     cases: dict[str, tuple[Approval | None, Intent]] = {
-        "nobody has approved it": (None, PLANNED[0]),
+        "it has no approval": (None, PLANNED[0]),
         "it is no part of the approved plan": (good, MOVE.model_copy(update={"home": "pxmx02-02"}).intent(1)),
         "is no part": (good, MOVE.intent(2)),
-        "1 of 2 yeses": (approval([ben]), PLANNED[0]),
+        "1 of 2 approvals": (approval([ben]), PLANNED[0]),
+        "1 of 2 approvals; not counted: ana (SelfApproval)": (approval([people["ana"], cleo]), PLANNED[0]),
         "not counted: ben (UnknownKey)": (approval([stranger, cleo]), PLANNED[0]),
         "the approval has expired": (approval([ben, cleo], left=timedelta(seconds=-1)), PLANNED[0]),
         "not counted: cleo (Tampered)": (good.model_copy(update={"votes": (good.votes[0], swapped)}), PLANNED[0]),

@@ -201,11 +201,11 @@ async def test_one_no_ends_the_run(desk: Desk):
     assert await desk.people["ben"].says(run, "reject") == "reject: rejected"
     with pytest.raises(WorkflowFailureError) as ended:
         await run.result()
-    assert str(ended.value.cause) == "Aborted: aborted by ben: said no. Nothing was changed."
+    assert str(ended.value.cause) == "Aborted: aborted by ben: rejected the plan (signed). Nothing was changed."
     assert [str(line)[20:] for line in await desk.audit(run)] == ["ben: reject: accepted"]
 
 
-async def test_two_yeses_open_the_gate_and_are_in_the_report(desk: Desk):
+async def test_two_approvals_open_the_gate_and_are_in_the_report(desk: Desk):
     """Waived by name, signed, checked anew when it opens."""
     run = await desk.run(vetoes=[COMFORT.model_dump()])
     await desk.people["ben"].says(run, waives=(COMFORT.name,))
@@ -218,13 +218,13 @@ async def test_two_yeses_open_the_gate_and_are_in_the_report(desk: Desk):
 
 
 async def test_a_revoked_approvers_yes_counts_no_longer(desk: Desk):
-    """Ben has said yes and leaves the company before Cleo says hers."""
+    """Ben has approved and leaves the company before Cleo says hers."""
     run = await desk.run()
     await desk.people["ben"].says(run)
     desk.listed = [desk.people[name] for name in ("ana", "cleo", "dora")]
     desk.write_list()
 
-    assert await desk.people["cleo"].says(run) == "approve: 1 of 2 yeses"
+    assert await desk.people["cleo"].says(run) == "approve: 1 of 2 approvals"
     assert await desk.people["dora"].says(run) == "approve: approved"
     report = AskingReport.model_validate(await run.result())
     assert [vote.said.by for vote in report.approval.votes] == ["cleo", "dora"]

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from lab.proxmox.guest import Guest
 from lab.proxmox.ha_state import MOVING
 from lab.world import World
 from tests.fuzz.views import NodeView, Views
@@ -24,6 +25,7 @@ def broken(world: World, seen: Views, excused: set[str]) -> list[str]:
         *_watchdogs(world),
         *_one_master(world),
         *_services_and_guests(world, seen),
+        *_nobody_claims_a_guest_in_vain(world, seen),
         *([] if excused else _v1_and_v2(world)),
     ]
 
@@ -135,19 +137,23 @@ def _guests_and_volumes(world: World) -> Iterator[str]:
     """Who runs has power; who runs holds its volumes open; nobody else does."""
     alive = {name for name, host in world.nodes.items() if host.powered}
     for guest in world.cluster.guests.values():
-        runs_on = ({guest.node} if guest.running else set()) | guest.elsewhere
+        runs_on = guest.runs_on
         if not runs_on <= alive:
             yield f"guest {guest.vmid} runs on {sorted(runs_on - alive)} without power"
         for disk in world.disks.values():
             for lv in disk.vg.lvs.values() if disk.vg else ():
                 if lv.name.startswith(f"vm-{guest.vmid}-"):
-                    moving = guest.lock == "migrate"
-                    if not runs_on <= lv.open_on | (lv.active_on if moving else set()):
+                    if not runs_on <= lv.open_on:
                         yield f"guest {guest.vmid} runs on {sorted(runs_on)}, {lv.name} is open on {sorted(lv.open_on)}"
-                    if not lv.open_on <= runs_on:
+                    if not lv.open_on <= runs_on | _incoming(guest):
                         yield f"{lv.name} is open on {sorted(lv.open_on)}, its guest runs on {sorted(runs_on)}"
                     if not lv.open_on <= lv.active_on <= alive:
                         yield f"{lv.name}: open on {sorted(lv.open_on)}, active on {sorted(lv.active_on)}"
+
+
+def _incoming(guest: Guest) -> set[str]:
+    """The target of a live migration that is under way."""
+    return {guest.incoming} if guest.incoming else set()
 
 
 def _watchdogs(world: World) -> Iterator[str]:
@@ -178,7 +184,12 @@ def _services_and_guests(world: World, seen: Views) -> Iterator[str]:
     for name, view in seen.nodes.items():
         if not world.membership.writable(name):
             continue
-        places = {f"vm:{entry['vmid']}": entry["node"] for entry in view.resources if entry["type"] == "qemu"}
+        kinds = {"qemu": "vm", "lxc": "ct"}
+        places = {
+            f"{kinds[entry['type']]}:{entry['vmid']}": entry["node"]
+            for entry in view.resources
+            if entry["type"] in kinds
+        }
         for entry in view.ha:
             if entry["type"] != "service" or entry.get("crm_state") in (*MOVING, "error", None):
                 continue
@@ -188,12 +199,25 @@ def _services_and_guests(world: World, seen: Views) -> Iterator[str]:
                 yield f"{name}: HA has {sid} on {entry['node']}, its file lies under {places.get(sid)}"
 
 
+def _nobody_claims_a_guest_in_vain(world: World, seen: Views) -> Iterator[str]:
+    """A node calls those of its guests stopped that have no process there; the cluster lists each guest once."""
+    for name, view in seen.nodes.items():
+        rows = [entry for entry in view.resources if entry["type"] in ("qemu", "lxc")]
+        if len({entry["vmid"] for entry in rows}) != len(rows):
+            yield f"{name} lists a guest twice"
+        for entry in rows:
+            guest, mine = world.cluster.guests[entry["vmid"]], entry["node"] == name
+            if mine and (entry["status"] == "stopped") != (name not in guest.runs_on):
+                yield f"{name} says {entry['status']} of its guest {guest.vmid}, which runs on {sorted(guest.runs_on)}"
+            if "hastate" in entry and not any(one["type"] == "service" and one["sid"] == guest.sid for one in view.ha):
+                yield f"{name}: guest {guest.vmid} has a state in HA, and HA does not list it"
+
+
 def _v1_and_v2(world: World) -> Iterator[str]:
     """A guest never runs twice, no volume is open on two nodes; a live migration has both ends open for a while."""
     for guest in world.cluster.guests.values():
-        runs_on = ({guest.node} if guest.running else set()) | guest.elsewhere
-        if len(runs_on) > 1:
-            yield f"V1: guest {guest.vmid} runs on {sorted(runs_on)}"
+        if len(guest.runs_on) > 1:
+            yield f"V1: guest {guest.vmid} runs on {sorted(guest.runs_on)}"
         for lv in world.cluster.logical_volumes(guest, guest.node).values():
-            if lv is not None and len(lv.open_on) > 1:
+            if lv is not None and len(lv.open_on - _incoming(guest)) > 1:
                 yield f"V2: {lv.name} is open on {sorted(lv.open_on)}"

@@ -7,6 +7,7 @@ from lab import jump
 from lab.built import add_guest, build
 from lab.drills import Drills
 from lab.places import Unfit
+from lab.proxmox.guest import Kind
 from lab.world import World
 from tests.fuzz.laws import broken
 from tests.fuzz.schedule import Act, draw
@@ -16,9 +17,16 @@ from tests.lab.stage import INVENTORY
 LOOK_EVERY, CALM_LOOK_EVERY = 10.0, 40.0
 # After everything was restored: a watchdog's reset and a boot, and then two lock lifetimes, a start and what they cost.
 RETURNS_WITHIN, CALMS_WITHIN = 120.0, 420.0
-# HA's own guests besides the two of the article: one on each site; and one guest that HA does not know.
-MORE = {302: "pxmx02-01", 303: "pxmx01-03"}
-UNMANAGED = {400: "pxmx01-03"}
+# HA's own guests besides the two of the article, a container of each site and a stopped machine among them; and one
+# guest of each kind that HA does not know.
+MORE: dict[int, tuple[str, Kind, str]] = {
+    302: ("pxmx02-01", "qemu", "started"),
+    303: ("pxmx01-03", "qemu", "started"),
+    304: ("pxmx01-02", "lxc", "started"),
+    305: ("pxmx02-02", "lxc", "started"),
+    306: ("pxmx01-01", "qemu", "stopped"),
+}
+UNMANAGED: dict[int, tuple[str, Kind]] = {400: ("pxmx01-03", "qemu"), 401: ("pxmx02-03", "lxc")}
 
 
 @dataclass
@@ -47,10 +55,10 @@ async def _play(seed: int) -> Outcome:
     world = World(INVENTORY, clock=jump.clock(), seed=seed)
     await world.cluster.start()
     await build(world)
-    for vmid, node in (MORE | UNMANAGED).items():
-        add_guest(world, vmid, node)
-        if vmid in MORE:
-            world.cluster.ha.resources[f"vm:{vmid}"] = {"state": "started"}
+    for vmid, (node, kind, state) in MORE.items():
+        add_guest(world, vmid, node, kind, running=state == "started", ha=state)
+    for vmid, (node, kind) in UNMANAGED.items():
+        add_guest(world, vmid, node, kind)
     await world.clock.sleep(60)
     drills = Drills(world)
     began = world.clock.now()
@@ -99,10 +107,7 @@ async def _watch(world: World, outcome: Outcome, until: float, every: float = LO
         said = broken(world, await ask(world), outcome.excused)
         at = world.clock.now()
         outcome.contradictions += [f"{at % 100_000:9.1f}  {sentence}" for sentence in said]
-        outcome.doubles += any(
-            len(({guest.node} if guest.running else set()) | guest.elsewhere) > 1
-            for guest in world.cluster.guests.values()
-        )
+        outcome.doubles += any(len(guest.runs_on) > 1 for guest in world.cluster.guests.values())
         if at >= until or len(outcome.contradictions) > 20:
             return
         await world.clock.sleep(min(every, until - at))
@@ -127,9 +132,9 @@ def _calm(world: World, outcome: Outcome) -> list[str]:
         if state != "online":
             said.append(f"HA has {node} as {state}")
     for sid, service in manager.services.items():
-        guest = world.cluster.guests[int(sid[3:])]
+        guest, wanted = world.cluster.guests[int(sid[3:])], world.cluster.ha.resources[sid]["state"]
         if service.state == "error" or outcome.excused:
             continue
-        if service.state != "started" or not guest.running:
+        if service.state != wanted or guest.running != (wanted == "started"):
             said.append(f"{sid} is {service.state} on {service.node}, running: {guest.running}, lock: {guest.lock}")
     return said

@@ -70,7 +70,7 @@ def _place(kind: str, lots: random.Random, inventory: Inventory) -> str:
 
 def _command(lots: random.Random, inventory: Inventory) -> tuple[str, ...]:
     node = lots.choice(inventory.nodes).name
-    sid = f"vm:{lots.choice((300, 301, 302, 303))}"
+    sid = lots.choice(("vm:300", "vm:301", "vm:302", "vm:303", "ct:304", "ct:305", "vm:306"))
     return lots.choice(
         (
             ("migrate", sid, node),

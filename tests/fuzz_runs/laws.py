@@ -251,13 +251,13 @@ class Judge:
         self.met["fenced"] += 1
         last_off = max(
             (
-                one.at
+                one.time
                 for one in self._stage.world.changes
                 if one.where == node and one.what.startswith(("power.off", "watchdog"))
             ),
             default=0.0,
         )
-        fenced = [one.at for one in self._stage.world.changes if one.what == "ha.fenced" and one.target == node]
+        fenced = [one.time for one in self._stage.world.changes if one.what == "ha.fenced" and one.target == node]
         if not any(at >= last_off for at in fenced):
             self._break(f"E: {run} says that {node} is fenced ({finding}), HA has not acknowledged it")
 
@@ -292,9 +292,9 @@ class Judge:
             now = int(properties.get("failback", 1))
             if now != self._first.get(sid, 1) and not running and not any(sid in one for one in outstanding):
                 self._break(f"V5: failback of {sid} is {now}, was 1, and nobody lists it: {outstanding}")
-        if "ha-auto-rebalance=1" not in str(self._stage.world.cluster.options.get("crs")) and not running:
-            if not any("crs" in one for one in outstanding):
-                self._break(f"V5: the rebalancer is off, and nobody lists it: {outstanding}")
+        rebalancing = "ha-auto-rebalance=1" in str(self._stage.world.cluster.options.get("crs"))
+        if not rebalancing and not running and not any("crs" in one for one in outstanding):
+            self._break(f"V5: the rebalancer is off, and nobody lists it: {outstanding}")
 
     async def _v8(self) -> None:
         """Whoever has not ended says what it waits for; and no loss stands without an incident."""

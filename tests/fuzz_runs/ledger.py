@@ -1,8 +1,19 @@
 """What the cluster's ledger lists as switched off."""
 
-from tests.fuzz_runs.stage import Stage
+import asyncio
+
+from temporalio.service import RPCError
+
+from cluster.ledger import ledger_id
+from tests.fuzz_runs.stage import ANSWERED_WITHIN, Stage
+from workflows.ledger import ClusterLedger
 
 
 async def listed(stage: Stage) -> list[str]:
-    """The names of the switches that are outstanding or held."""
-    return []
+    """The switches that are off by its account, in words; nothing where there is no ledger."""
+    handle = stage.client.get_workflow_handle(ledger_id(stage.inventory.name))
+    try:
+        book = await asyncio.wait_for(handle.query(ClusterLedger.book), ANSWERED_WITHIN)
+    except RPCError:
+        return []
+    return [str(entry.switch) for entry in book.switches]

@@ -1,4 +1,4 @@
-"""One schedule from its beginning to its end: acts at their times, laws looked at all the while, and the end awaited."""
+"""One schedule: acts at their times, the laws looked at all the while, and its end awaited."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What a schedule is played on: a built twin, a Temporal server, a worker that can be killed, people with keys, a watch.
+"""What a schedule is played on: a built twin, a Temporal server, a worker to be killed, people with keys, a watch.
 
 One stage serves many schedules, one after the other; between two of them everything is begun anew.
 """
@@ -52,6 +52,9 @@ class Stage:
         """Start the server, and the process that workers are forked from."""
         self.client = await self.server.start(lambda _: None)
         await bootstrap(self.client)
+        await asyncio.to_thread(self._fork_from)
+
+    def _fork_from(self) -> None:
         environment = {**os.environ, "TEMPORAL_ADDRESS": self.server.address}
         command = [sys.executable, "-m", "tests.fuzz_runs.worker", str(self.site.path), self._planted]
         with (self.folder / "worker.log").open("a") as log:
@@ -68,7 +71,8 @@ class Stage:
         self.site.stop()
 
     def _order(self, order: str) -> None:
-        assert self._zygote is not None and self._zygote.stdin is not None
+        assert self._zygote is not None
+        assert self._zygote.stdin is not None
         self._zygote.stdin.write(f"{order}\n")
         self._zygote.stdin.flush()
 
@@ -86,7 +90,7 @@ class Stage:
         return float(self.world.clock.read())
 
     async def afresh(self, *, rule: bool) -> None:
-        """A healthy cluster with Proxmox VE's defaults, nobody's run under way, and a watch that has seen it healthy."""
+        """A healthy cluster with Proxmox VE's defaults, no run under way, and a watch that has seen it healthy."""
         self._order("kill")
         await self._everything_ends()
         self.site.rebuild()

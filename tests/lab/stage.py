@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab import jump
-from lab.disks import LogicalVolume, VolumeGroup
+from lab.built import build
 from lab.proxmox.models import Guest
 from lab.world import World
 from tests.twin import EXAMPLE
@@ -90,6 +90,29 @@ def under_way(stage: Stage) -> bool:
     )
 
 
-def shared_volumes(stage: Stage) -> None:
-    """A disk that all nodes see, with a volume for each guest, as after the deployment."""
-    raise NotImplementedError(LogicalVolume, VolumeGroup)
+async def deployed(*, master: str = "pxmx01-01", seed: int = 1, more: Callable[[World], None] | None = None) -> Stage:
+    """The article's cluster with paths, pod and shared volumes, and what `more` adds to it; HA is under way."""
+    world = World(INVENTORY, clock=jump.clock(), seed=seed)
+    stage = Stage(world)
+    world.cluster.ha.first_master = master
+    await world.cluster.start()
+    await build(world)
+    if more is not None:
+        more(world)
+    await stage.until("HA under way", lambda: _settled(stage), 120)
+    await stage.sleep(20 + world.random.uniform(0, 10))
+    stage.mark()
+    return stage
+
+
+def _settled(stage: Stage) -> bool:
+    """Every service is what it shall be; those that run have an LRM that looks after them."""
+    manager, wanted = stage.ha.manager, stage.ha.resources
+    if manager is None or len(manager.services) < len([r for r in wanted.values() if r.get("state") != "ignored"]):
+        return False
+    return all(
+        (service.running and stage.ha.lrms[service.node].state == "active")
+        if wanted[sid].get("state", "started") == "started"
+        else service.state == "stopped"
+        for sid, service in manager.services.items()
+    )

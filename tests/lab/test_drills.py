@@ -25,6 +25,7 @@ ARRAY, NODE, LV = "X90R3-SiteA", "pxmx01-02", "vm-300-disk-0"
 
 # One way to play each fault of the table.
 PLACES = {
+    "guest-paused": ["101"],
     "site-power": ["site-a"],
     "site-network": ["site-b"],
     "inter-site": [],
@@ -62,9 +63,10 @@ ELSEWHERE = {"alias", "volume-beside", "backup-run", "session-expiry"}
 
 @pytest.fixture
 def lab(twin: TwinThread) -> TwinThread:
-    """A twin with one logical volume, active where it belongs."""
+    """A twin with one logical volume, active where it belongs, and one guest that runs."""
     disk = twin.world.disk("730D187406C1477500A7AA92", 2**40)
     disk.vg = VolumeGroup("pxmx-ac-vg", 2**40, {LV: LogicalVolume(LV, 2**30, {"pxmx01-01"}, {"pxmx01-01"})})
+    twin.world.cluster.guests[101].running = True
     return twin
 
 
@@ -109,6 +111,7 @@ def settled(twin: TwinThread) -> dict[str, Any]:
         "rights": sorted(map(str, world.cluster.access.privileges(engine, "/vms/300"))),
         "neighbours": dict(world.neighbours),
         "maps": {name: (host.friendly_names, list(host.local_maps)) for name, host in hosts.items()},
+        "machines": {guest.vmid: guest.qmp for guest in world.cluster.guests.values()},
         "planted": [fault.service for fault in world.faults.planted],
     }
 

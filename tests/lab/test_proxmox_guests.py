@@ -5,7 +5,8 @@ import time
 import pytest
 from proxmoxer import ResourceException
 
-from tests.lab.pve import FIRST, GIB, SECOND, SPEED, nodes, served
+from lab.power import switch_on
+from tests.lab.pve import FIRST, GIB, SECOND, SPEED, nodes, served, until
 
 __all__ = ["nodes", "served"]  # fixtures
 
@@ -26,6 +27,7 @@ def test_clones_sets_and_starts_a_guest(nodes):
     assert group.lvs["vm-300-disk-0"].open_on == {SECOND}
     assert nodes.changes() == [
         "pve storage.create pxmx-ac-shared",
+        f"{FIRST} guest.cloning 300",
         f"{SECOND} guest.clone 300",
         f"{SECOND} guest.config 300",
         f"{SECOND} guest.start 300",
@@ -47,16 +49,51 @@ def test_a_task_tells_its_story(nodes):
     assert log[-2:] == ["transferred 8.0 GiB of 8.0 GiB (100.00%)", "TASK OK"]
 
 
-def test_the_new_guest_appears_only_at_the_end(nodes):
-    """While the copy runs the id is taken, but nobody lists it."""
+def test_a_clone_is_there_from_its_first_moment(nodes):
+    """Locked and without a name, on the node that copies; a second one to that id is refused, wherever it shall go."""
     nodes.shared_storage()
     clone = nodes.api().nodes(FIRST).qemu(101).clone
-    clone.post(newid=300, storage="pxmx-ac-shared", full=1, target=SECOND)
-    listed = [entry["vmid"] for entry in nodes.api().cluster.resources.get(type="vm")]
+    upid = clone.post(newid=300, name="web", storage="pxmx-ac-shared", full=1, target=SECOND)
+    row = next(entry for entry in nodes.api().cluster.resources.get(type="vm") if entry["vmid"] == 300)
+    config = nodes.api().nodes(FIRST).qemu(300).config.get()
     with pytest.raises(ResourceException, match="unable to create VM 300: config file already exists"):
         clone.post(newid=300, storage="pxmx-ac-shared", full=1, target=SECOND)
+    with pytest.raises(ResourceException, match="VM 300 already exists"):
+        nodes.api().cluster.nextid.get(vmid=300)
 
-    assert listed == [101]
+    assert (row["node"], row["name"], row["lock"], row["status"]) == (FIRST, "VM 300", "clone", "stopped")
+    assert {name: config[name] for name in config if name != "digest"} == {"lock": "clone"}
+    assert nodes.ended(FIRST, upid)["exitstatus"] == "OK"
+    row = next(entry for entry in nodes.api().cluster.resources.get(type="vm") if entry["vmid"] == 300)
+    assert (row["node"], row["name"], "lock" in row) == (SECOND, "web", False)
+
+
+def test_a_half_made_clone_outlives_its_node(nodes):
+    """Its file and its volume stay, locked; the id is taken for good, and what comes back does not finish it."""
+    group = nodes.shared_storage()
+    nodes.api().nodes(FIRST).qemu(101).clone.post(newid=300, storage="pxmx-ac-shared", full=1, target=SECOND)
+    nodes.power_off(FIRST)
+    row = next(entry for entry in nodes.api(SECOND).cluster.resources.get(type="vm") if entry["vmid"] == 300)
+
+    assert (row["node"], row["lock"], row["name"]) == (FIRST, "clone", "VM 300")
+    assert "vm-300-disk-0" in group.lvs
+    nodes.call(switch_on(nodes.world, [FIRST]))
+    assert until(lambda: nodes.world.votes(FIRST).quorate, bool)
+    with pytest.raises(ResourceException, match="unable to create VM 300: config file already exists"):
+        nodes.api().nodes(FIRST).qemu(101).clone.post(newid=300, storage="pxmx-ac-shared", full=1)
+    with pytest.raises(ResourceException, match=r"VM is locked \(clone\)"):
+        nodes.api().nodes(FIRST).qemu(300).config.put(cores=1)
+
+
+def test_a_clone_to_an_id_of_another_node_fails_in_its_task(nodes):
+    """The call does not look there; the file cannot be made, be the owner a machine or a container."""
+    nodes.shared_storage()
+    nodes.guest(300, SECOND)
+    upid = nodes.api().nodes(FIRST).qemu(101).clone.post(newid=300, storage="pxmx-ac-shared", full=1)
+
+    assert nodes.ended(FIRST, upid)["exitstatus"] == (
+        f"close (rename) atomic file '/etc/pve/nodes/{FIRST}/qemu-server/300.conf' failed: File exists"
+    )
 
 
 def test_a_clone_without_room_fails_in_its_task(nodes):
@@ -65,6 +102,7 @@ def test_a_clone_without_room_fails_in_its_task(nodes):
     upid = nodes.api().nodes(FIRST).qemu(101).clone.post(newid=300, storage="pxmx-ac-shared", full=1)
 
     assert nodes.ended(FIRST, upid)["exitstatus"] == "clone failed: not enough free space (4294967296 < 8589934592)"
+    assert [entry["vmid"] for entry in nodes.api().cluster.resources.get(type="vm")] == [101]
 
 
 def test_a_clone_needs_a_shared_storage_for_another_node(nodes):

@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import pytest
 
+from lab.built import add_guest
 from lab.proxmox.schema import SOURCE
 from lab.proxmox.urls import routes
 from tests.lab.pve import FIRST, SECOND, Nodes, nodes, served, until
@@ -29,6 +30,7 @@ def described(nodes: Nodes) -> dict[str, str]:
     api = nodes.api()
     nodes.shared_storage()
     nodes.running_guest(300)
+    add_guest(nodes.world, 310, FIRST, "lxc")
     nodes.all_rights()
     root = nodes.root()
     root.pools.post(poolid="lab", comment="of the lab")
@@ -67,6 +69,8 @@ def filled(template: str, names: Mapping[str, str]) -> str:
         names = {**names, "name": template.split("/")[4]}
     if template.startswith("/cluster/notifications/matchers/"):
         names = {**names, "name": "all"}
+    if template.startswith("/nodes/{node}/lxc/{vmid}"):
+        names = {**names, "vmid": "310"}
     return re.sub(r"\{([^}]+)\}", lambda found: quote(names[found[1]], safe=""), template)
 
 
@@ -131,6 +135,7 @@ def test_every_answer_fits_pves_own_schema(nodes):
 # Parameters without which a call is refused.
 WANTED: dict[str, dict[str, Any]] = {
     "/nodes/{node}/qemu/{vmid}/feature": {"feature": "copy"},
+    "/nodes/{node}/lxc/{vmid}/feature": {"feature": "copy"},
     "/nodes/{node}/scan/lvmthin": {"vg": "pxmx-ac-vg"},
 }
 # Calls that a real cluster refuses, too.

@@ -132,7 +132,15 @@ def test_nodes_are_listed_without_their_figures(nodes: Nodes):
     with_all_but(nodes, frozenset(["Sys.Audit"]))
     found = nodes.api().cluster.resources.get(type="node")
 
-    assert {key for entry in found for key in entry} <= {"id", "type", "node", "status", "level", "hastate"}
+    assert {key for entry in found for key in entry} <= {
+        "id",
+        "type",
+        "node",
+        "status",
+        "level",
+        "hastate",
+        "cgroup-mode",
+    }
     assert len(found) == len(nodes.world.nodes)
 
 

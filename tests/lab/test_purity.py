@@ -796,12 +796,15 @@ def test_a_taken_lun_is_refused(world: World, a: Client) -> None:
 
 @pytest.mark.parametrize(("preferred", "optimized"), [([], True), ([A], True), ([B], False), ([A, B], True)])
 def test_paths_follow_the_preferred_array(world: World, a: Client, preferred: list[str], optimized: bool) -> None:
-    """Each array decides by its own host object."""
-    volumes(a, 1)
+    """Each array decides by its own host object; what lies in no pod has no better array elsewhere."""
+    (plain,) = volumes(a, 1)
+    call(a.post_pods, names=["p"], pod=m.PodPost())
+    call(a.post_volumes, names=["p::v"], volume=m.VolumePost(provisioned=2**30))
     iqn = world.nodes["pxmx01-01"].iqn
     host(a, "h", iqn, preferred)
-    call(a.post_connections, host_names=["h"], volume_names=["vol-00"])
-    assert [lun.optimized for lun in world.arrays[A].luns_of(iqn)] == [optimized]
+    call(a.post_connections, host_names=["h"], volume_names=["p::v"])
+    call(a.post_connections, host_names=["h"], volume_names=[plain])
+    assert [lun.optimized for lun in world.arrays[A].luns_of(iqn)] == [optimized, True]
 
 
 def test_a_preferred_array_can_be_set_in_a_group(world: World, a: Client) -> None:

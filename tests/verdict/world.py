@@ -247,6 +247,23 @@ class World:
         self.witness = _same(self.witness, change(self.witness)) if self.witness else None
 
 
+def changed(facts: Facts, source: str, change: Callable[[Look], Look]) -> Facts:
+    """The same facts with one source's look changed."""
+
+    def one(look: L) -> L:
+        return _same(look, change(look)) if look.source == source else look
+
+    return facts.model_copy(
+        update={
+            "votes": {name: one(look) for name, look in facts.votes.items()},
+            "cluster": {name: one(look) for name, look in facts.cluster.items()},
+            "arrays": {name: one(look) for name, look in facts.arrays.items()},
+            "power": {name: one(look) for name, look in facts.power.items()},
+            "witness": one(facts.witness) if facts.witness else None,
+        }
+    )
+
+
 def quiet(look: L, why: str = SILENCE) -> L:
     """The vantage point said nothing: all its fields are empty, as the watch has them."""
     return type(look)(by=look.by, how=look.how, domain=look.domain, at=look.at, silent=why)

@@ -1,0 +1,126 @@
+"""Votes and the list of approvers are looked at by an activity, and a run outlives that it cannot be done.
+
+A list that cannot be read for a minute, or an hour, ends no run: the run is parked with the reason, changes nothing
+meanwhile, and looks again by itself.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from cluster.approval import ApprovalPolicy, Vote
+    from cluster.signers import persons, too_few
+    from cluster.units import counted
+    from workflows.ballot import Checked
+    from workflows.failures import reason
+    from workflows.operator import Parked
+    from workflows.page import Question
+    from workflows.record import Line
+    from workflows.steps import RETRY, Steps
+
+VERIFY = "approvals.verify"
+CHECKED_WITHIN = timedelta(minutes=1)
+# What cannot be checked is looked at again by itself: soon at first, then each five minutes, for days if it must be.
+AGAIN_IN, AGAIN_AT_MOST, LONGER = timedelta(seconds=2), timedelta(minutes=5), 1.7
+LISTED_FIRST = "listed-first"  # runs that began before have not looked at the list at their start
+
+Found = TypeVar("Found")
+
+
+class Checking(Steps):
+    """The part of a runbook that has votes checked."""
+
+    # --- what a procedure is written in ------------------------------------------------------------------------
+
+    async def signers_ready(self, policy: ApprovalPolicy, by: str | None) -> None:
+        """Enough people may approve what `by` asks for: said at the start, not after days of quarantine.
+
+        Parks while the list cannot be read or is too short. ApplicationError when it is not known who asks.
+        """
+        if not workflow.patched(LISTED_FIRST):
+            return
+        line = self.record.line("Enough people may approve", "Looks at the list of approvers")
+        self._tell()
+        requester = (by or "").strip()
+        able = len(persons((await self._listed(policy, requester, line)).signers))
+        line.end("done", f"{able} listed, {policy.needed} needed besides {requester}", self.record.elapsed)
+        self._tell()
+
+    # --- one look ----------------------------------------------------------------------------------------------
+
+    async def _checked(self, votes: tuple[Vote, ...]) -> Checked:
+        """A proof for each; ApplicationError when they cannot be checked at all."""
+        try:
+            checked: Checked = await workflow.execute_activity(
+                VERIFY,
+                {"votes": [vote.model_dump(mode="json") for vote in votes]},
+                result_type=Checked,
+                summary=f"check {counted(len(votes), 'vote')}" if votes else "read the list of approvers",
+                start_to_close_timeout=timedelta(seconds=20),
+                schedule_to_close_timeout=CHECKED_WITHIN,
+                retry_policy=RETRY,
+            )
+        except ActivityError as error:
+            word, message = reason(error)
+            raise ApplicationError(message, type=word, non_retryable=True) from error
+        return checked
+
+    # --- what cannot be checked now ----------------------------------------------------------------------------
+
+    async def _listed(self, policy: ApprovalPolicy, requester: str, line: Line) -> Checked:
+        """The list, once it can be read and has enough people on it."""
+        if not requester:
+            why = 'by: who asks for it? That person cannot approve it; add "by": "ana"'
+            line.end("failed", why, self.record.elapsed)
+            raise ApplicationError(why, type="Rejected", non_retryable=True)
+
+        async def look() -> Checked:
+            checked = await self._checked(())
+            if lacks := too_few(policy, checked.signers, requester):
+                raise ApplicationError(lacks, type="TooFew", non_retryable=True)
+            return checked
+
+        return await self._sooner_or_later(look)
+
+    async def _sooner_or_later(self, look: Callable[[], Awaitable[Found]]) -> Found:
+        """What a look finds. While it fails, the run is parked with the reason looks again by itself."""
+        line: Line | None = None
+        pause = AGAIN_IN
+        while True:
+            try:
+                found = await look()
+            except ApplicationError as error:
+                line = line or self.record.line("Approvals can be checked")
+                await self._parked_for(line, pause, error)
+                pause = min(pause * LONGER, AGAIN_AT_MOST)
+            else:
+                if line is not None:
+                    line.end("done", "again", self.record.elapsed)
+                return found
+
+    async def _parked_for(
+        self, line: Line, pause: timedelta, error: ApplicationError, over: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Parked with that reason, until it is time, a person says retry, or it is over anyway."""
+        word = str(error.type)
+        said = f"{error.message}. Nothing is changed meanwhile; it is checked again by itself"
+        parked = Parked(Question(step=line.title, word=word, message=said))
+        self._parked.append(parked)
+        line.set("parked", f"{word}: {error.message}")
+        self._tell()
+        try:
+            await workflow.wait_condition(
+                lambda: parked.answer is not None or over(), timeout=pause, timeout_summary="look again"
+            )
+        except TimeoutError:
+            pass
+        except asyncio.CancelledError:
+            line.end("stopped", f"{word}: {error.message}", self.record.elapsed)
+            raise
+        finally:
+            self._parked.remove(parked)
