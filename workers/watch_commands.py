@@ -176,6 +176,8 @@ def lines(state: WatchState, known: Inventory, now: datetime, fresh: Freshness |
             found.append(_row("by itself", advice(condition).alone))
     found.append(_row("silent", ", ".join(verdict.silent) or "nobody: every vantage point answers"))
     found.append(_row("HA's master", _master(state, known, now)))
+    if state.rights:
+        found.append(Text(f"  {state.rights}", style=WARN))
     if state.remark:
         found.append(_row("", state.remark))
     found += [_row("incident", one.run) for one in state.incidents] or [_row("incident", "none is open")]
@@ -236,5 +238,5 @@ def _data(state: WatchState, known: Inventory, fresh: Freshness, now: datetime) 
         "incidents": [one.run for one in state.incidents],
         "looked_at": fresh.looked_at.isoformat() if fresh.looked_at else None,
         "looking": fresh.looking(now),
-        **state.model_dump(mode="json", include={"verdict", "at", "received", "trouble", "remark"}),
+        **state.model_dump(mode="json", include={"verdict", "at", "received", "trouble", "remark", "rights"}),
     }

@@ -307,7 +307,7 @@ class Runbook(Gated):
         if self._state in ENDED:
             return ended(self._state, list(self.record.steps()), len(self.record.changes), self._left, self._planned)
         questions = [parked.question for parked in self._parked]
-        paused = self._paused.signed if self._paused else ""
+        paused = self._paused.signed if self._paused else None
         if (gate := self._asking) is not None and not questions and self._paused is None:
             return f"Waits for people: {gate.terms.title}: {gate.missing}."
         return going_on(

@@ -11,7 +11,7 @@ from temporalio.client import Client
 from cluster.events import Event, EventBatch
 from cluster.watching import WatchRequest, WatchState
 from runbooks.loss import SiteLossReport
-from tests.incidents.conftest import SPEED, Site, Watched, ended, watching
+from tests.incidents.conftest import SPEED, Site, Watched, ended, nothing_runs, watching
 from tests.runs import said, steps, until
 from workers.inventory_file import load
 from workers.run import worker
@@ -31,7 +31,7 @@ async def test_a_second_site_that_is_lost_has_an_incident_of_its_own(site: Site,
     """The first one is paused, its site is back: the loss of the other one opens all the same, and both are told."""
     site.world.cluster.ha.resources["vm:301"]["failback"] = 1
     site.fail("site-power", "site-a")
-    run = await watched.incident()
+    run = await watched.loss()
     await waits_for(run)
     await said(run, "pause", {"by": "ana", "why": "lunch"})
     site.restore("site-power", "site-a")
@@ -90,7 +90,7 @@ async def test_an_event_in_the_first_second_changes_nothing(site: Site, watched:
         await asyncio.sleep(1 / SPEED)
         one = Event(id="1", source="purity", kind="alert 122", subject="X90R3-SiteB", severity="critical")
         await watched.handle.signal("events", EventBatch(events=(one,)))
-    run = await watched.incident()
+    run = await watched.loss()
     await waits_for(run)
 
     progress = await run.query("progress")
@@ -172,7 +172,7 @@ async def test_a_loss_that_is_started_by_hand_reads_what_ha_lists(client: Client
             progress = await run.query("progress")
             found = {step.title: step for step in await steps(run)}
         finally:
-            await run.terminate("over")
+            await nothing_runs(client, inventory.name)
 
     assert progress["guests"] == {"vm:300": "pxmx01-01", "vm:301": "pxmx01-02"}
     assert progress["timeline"]["assumed"]
@@ -209,7 +209,7 @@ async def test_a_loss_that_was_started_by_hand_is_taken_over_by_a_watch(client: 
             await ended(run, 90)
             await seen.until(lambda state: state.open is None, "the end")
         finally:
-            await watch.terminate("over")
+            await nothing_runs(client, inventory.name)
 
 
 async def test_a_healthy_verdict_that_came_first_ends_an_incident(client: Client, site: Site):

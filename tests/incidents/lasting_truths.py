@@ -35,7 +35,7 @@ async def attention(client: Client, run: Any) -> str:
 async def test_a_graver_verdict_leads_and_guests_that_fall_again_are_told(site: Site, watched: Watched, client: Client):
     """Site lost, guests back, then the witness: quorum is lost, the survivors reset, and it stands in the record."""
     site.fail("site-power", "site-a")
-    run = await watched.incident()
+    run = await watched.loss()
     await waits_for(run)
     assert await first_line(run) == "Waiting for site-a to return. No action needed."
 
@@ -70,7 +70,7 @@ async def test_a_guest_that_ha_gave_up_asks_for_a_person_and_is_seen_when_it_is_
     for node in B_NODES:
         site.fail("vg-hidden", node)
     site.fail("site-power", "site-a")
-    run = await watched.incident()
+    run = await watched.loss()
     line = await shows(run, "Action needed: vm:30", 90)
     assert "Meanwhile: Waiting for" in line
     await waits_for(run, within=90)
@@ -99,7 +99,7 @@ async def test_a_right_that_is_missing_delays_nothing(site: Site, watched: Watch
     site.world.cluster.ha.resources["vm:301"]["failback"] = 1
     site.world.cluster.drop_privilege(site.inventory.api.token_id, "Sys.Modify")
     site.fail("site-power", "site-a")
-    run = await watched.incident()
+    run = await watched.loss()
     await waits_for(run)
 
     found = {step.title: step for step in await steps(run)}
@@ -115,7 +115,7 @@ async def test_a_proof_that_is_refused_is_a_finding(site: Site, watched: Watched
                   message="Permission check failed (/vms/300, VM.Audit)")  # fmt: skip
     site.world.faults.plant(fault)
     site.fail("site-power", "site-a")
-    run = await watched.incident()
+    run = await watched.loss()
 
     line = await shows(run, "VM.Audit", 90)
     assert line.startswith("Action needed: vm:30")
@@ -126,7 +126,7 @@ async def test_a_site_that_comes_back_in_part_is_a_way_on(site: Site, watched: W
     """Two of three nodes return: after a while a person is asked, and the incident hands over for those two."""
     for node in ("pxmx01-01", "pxmx01-02", "pxmx01-03"):
         site.fail("node", node)
-    run = await watched.incident(60)
+    run = await watched.loss()
     await waits_for(run)
     for node in ("pxmx01-01", "pxmx01-02"):
         site.restore("node", node)

@@ -17,7 +17,7 @@ async def test_hosts_that_lose_their_power_are_the_loss_of_their_site(site: Site
     for node in HOSTS:
         site.fail("node", node)
 
-    run = await watched.incident(60)
+    run = await watched.loss()
     assert run.id.startswith("site-loss/pxmx-cluster/site-a/")
     await until(run, lambda found: any(step.title == "site-a is back" for step in found), "the guests", 60)
     assert {sid: ha.resources[sid]["failback"] for sid in ("vm:300", "vm:301")} == {"vm:300": 0, "vm:301": 0}
