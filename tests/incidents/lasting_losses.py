@@ -62,7 +62,7 @@ async def test_an_observer_changes_nothing(site: Site, client: Client):
             site.fail("site-power", "site-a")
             run = await watched.loss()
             await _waits_for_the_site(run)
-            assert "would be frozen: vm:301 failback 1" in await run.query("page")
+            assert "would turn off vm:301 failback" in await run.query("page")
             assert "It only observes." in await watched.handle.query("page")
             assert site.world.cluster.ha.resources["vm:301"]["failback"] == 1
     finally:
@@ -88,7 +88,7 @@ async def test_a_site_that_is_cut_off_is_followed_to_the_end(site: Site, watched
 
 async def _explained(run: Any) -> str:
     why = "Why guests are not back"
-    await until(run, lambda found: any(step.title == why and step.state == "done" for step in found), "the reasons", 80)
+    await until(run, lambda found: any(step.title == why for step in found), "the reasons", 80)
     return next(step.finding for step in await steps(run) if step.title == why)
 
 
@@ -155,7 +155,7 @@ async def test_people_are_told_from_the_first_sign_to_the_end(site: Site, client
             await _waits_for_the_site(run)
             site.restore("site-power", "site-a")
             await ended(run)
-            assert all(step.state == "done" for step in await steps(run))
+            assert all(step.state in ("done", "told", "unneeded") for step in await steps(run))
     finally:
         site.path.write_text(text)
         receiver.stop()
@@ -165,7 +165,7 @@ async def test_people_are_told_from_the_first_sign_to_the_end(site: Site, client
     assert titles[:3] == [
         "opened: Site site-a is lost",
         "quorum: site-b is quorate",
-        "fenced: Nodes of site-a are fenced",
+        "fenced: HA has fenced pxmx01-01, pxmx01-02",
     ]
     running = [one for one in titles if one.startswith("running:")]
     assert running in (["running: 2 guests run again"], ["running: 1 guest runs again"] * 2)
