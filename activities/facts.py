@@ -142,6 +142,7 @@ class _Watcher:
         self._grave: tuple[str, ...] = ()
         self._graves = 0
         self._odd_since: datetime | None = None
+        self._other_since = self._since
         self._turn = itertools.count()
 
     async def watch(self) -> Seen:
@@ -259,12 +260,15 @@ class _Watcher:
         known = self._wish.known.split(" + ")
         if set(self._grave) - set(known):
             return self._graves >= 2
+        now, speed, patience = datetime.now(UTC), self._inventory.speed, self._inventory.watch.patience
+        if verdict.key == self._wish.known:
+            self._other_since = now
         if verdict.key == self._wish.known or self._looks < 2:
             return False
-        if not self._wish.known and verdict.kind != "blind":
+        if not self._wish.known and verdict.kind in CALM:
             return True
-        steady = (datetime.now(UTC) - self._since) * self._inventory.speed
-        return steady >= self._inventory.watch.patience
+        # what changes all the time is told as well, later
+        return (now - self._since) * speed >= patience or (now - self._other_since) * speed >= 3 * patience
 
     def seen(self, verdict: Verdict, *, new: bool) -> Seen:
         """What is told of it."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from temporalio import activity
 
-from activities.attempt import Changes, look_again_in
+from activities.attempt import Changes, is_first, look_again_in
 from activities.errors import Conflict, NotFound, Refuted
 from cluster.plan import Finding, Ledger, Mode, Wish
 from cluster.units import size
@@ -102,7 +102,7 @@ class Guests:
         waited for, but only when there was an earlier attempt or the guest is locked by its clone: guests are cloned
         side by side.
         """
-        if activity.info().attempt == 1 and not (guest or {}).get("lock"):
+        if is_first() and not (guest or {}).get("lock"):
             return
         template = self._resource(wish.template)
         places = {str(template["node"]) if template else wish.node, wish.node}

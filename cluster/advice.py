@@ -206,6 +206,15 @@ _CASES: dict[tuple[Kind, str], Advice] = {
         ),
         never="pvecm expected: both sites would go on alone",
     ),
+    ("storage-elsewhere", "reached"): Advice(
+        alone="HA restarts guests at the site with the quorum; they reach the pod only over the storage network "
+        "between the sites, and nodes with HA guests at the other site reset",
+        do=(
+            "follow the incident; see that guests that HA starts get their disks",
+            "repair the link between the sites, before the storage network between them goes too",
+        ),
+        never="taking the array that serves the pod down, or starting guests by hand",
+    ),
     ("witness-lost", "not configured"): Advice(
         alone="nothing; but the loss of a site now stops everything",
         do=(

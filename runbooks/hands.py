@@ -43,6 +43,7 @@ class Hands:
         skip = "other runs and the failback learn of it only while this run is on record"
         here = PresentWish(cluster=cluster, site=loss.site, mode=mode)
         await run.step("This incident is in the ledger", LedgerBook.present, here, skip=skip, waiting=waiting)
+        run.is_on_record()
         if loss.whole:
             wish = NoteWish(cluster=cluster, lost=loss.site)
             await run.step(f"{loss.site} is noted as lost", LedgerBook.note, wish, skip=skip, waiting=waiting)

@@ -49,26 +49,27 @@ def storage_conditions(case: Storage) -> Iterator[Condition]:
 
 
 def storage_elsewhere(losses: list[Condition], facts: Facts, inventory: Inventory) -> Iterator[Condition]:
-    """The site with the quorum has no storage: its array does not serve, and no node of it reaches the other one."""
+    """The quorum is at one site and the pod at the other: what that means depends on who still reaches the pod."""
     for loss in losses:
         lost = inventory.site(lost_site(loss))
         winner = inventory.other_site(lost.name)
         own, other = facts.arrays.get(winner.array), facts.arrays.get(lost.array)
-        if other is None or not serves(other) or {node.name for node in winner.nodes} & other.logins.keys():
+        if other is None or not serves(other) or not (word := _own_word(winner.array, own, other)):
             continue
-        word = _own_word(winner.array, own, other)
-        if word:
-            yield Condition(
-                kind="storage-elsewhere",
-                where=(winner.name, lost.name),
-                reasons=(
-                    f"quorum: {winner.name}; pod: {lost.name}",
-                    f"{winner.name} has the quorum and no storage: its guests fail, and HA does not help them",
-                    word,
-                    f"no node of {winner.name} is logged in at {lost.array}",
-                ),
-                unless=(f"{winner.array} serves the pod, or {lost.name} has the quorum",),
-            )
+        reach = sorted({node.name for node in winner.nodes} & other.logins.keys())
+        meaning = [f"{', '.join(reach)} are logged in at {lost.array}: guests go on over the storage network"]
+        if not reach:
+            meaning = [
+                f"{winner.name} has the quorum and no storage: its guests fail, and HA does not help them",
+                f"no node of {winner.name} is logged in at {lost.array}",
+            ]
+        yield Condition(
+            kind="storage-elsewhere",
+            where=(winner.name, lost.name),
+            case="reached" if reach else "",
+            reasons=(f"quorum: {winner.name}; pod: {lost.name}", word, *meaning),
+            unless=(f"{winner.array} serves the pod, or {lost.name} has the quorum",),
+        )
 
 
 def _own_word(array: str, own: ArrayLook | None, other: ArrayLook) -> str:

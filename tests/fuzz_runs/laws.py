@@ -55,7 +55,8 @@ class Judge:
         self.met: Counter[str] = Counter()
         self._read = 0
         self._since: dict[str, float] = {}  # fault to the wall second of its beginning
-        self._losses: dict[str, tuple[float, dict[str, str]]] = {}  # site to lab second and HA's guests there
+        # site to lab second, HA's guests there, and those that were on their way
+        self._losses: dict[str, tuple[float, dict[str, str], set[str]]] = {}
         self._gates: dict[str, Yes] = {}
         self._homes: dict[str, str] = {}
         self._first: dict[str, int] = {}
@@ -89,11 +90,17 @@ class Judge:
         """Who ran where at the very moment in which a whole site loses its power."""
         if act.words[0] != "site-power":
             return
-        site = act.words[1]
+        site, world = act.words[1], self._stage.world
         nodes = [node.name for node in self._stage.inventory.site(site).nodes]
-        services = self._stage.world.cluster.ha.files.manager.services
+        self._losses.pop(site, None)
+        if not all(host.powered for host in world.nodes.values()) or not world.membership.members(nodes[0]) >= set(
+            world.nodes
+        ):
+            return  # it was not whole before: which moment was its loss is a matter of words
+        services = world.cluster.ha.files.manager.services
         there = {sid: service.node for sid, service in services.items() if service.node in nodes}
-        self._losses[site] = (self._stage.now(), there)
+        moving = {sid for sid, service in services.items() if service.state != "started"}
+        self._losses[site] = (self._stage.now(), there, moving)
 
     def voted(self, run: str, name: str, decision: str, view: dict[str, Any], said: str) -> None:
         """A vote that the run has taken."""
@@ -262,7 +269,7 @@ class Judge:
             self._break(f"E: {run} says that {node} is fenced ({finding}), HA has not acknowledged it")
 
     def _memory(self, run: str, site: str, progress: dict[str, Any]) -> None:
-        lost_at, there = self._losses[site]
+        lost_at, there, moving = self._losses[site]
         told = progress["timeline"] and progress["timeline"]["t0"]
         if told is not None:
             differs = datetime.fromisoformat(told).timestamp()
@@ -270,8 +277,10 @@ class Judge:
             self.met["t0 told"] += 1
             if abs(off) > T0_DIFFERS:
                 self._break(f"B: {run} has T0 {off:.0f} lab s before the loss of {site}")
-        if progress["guests"] and progress["guests"] != there:
-            self._break(f"B: {run} has the homes {progress['guests']}, they were {there}")
+        told_homes = {sid: node for sid, node in progress["guests"].items() if sid not in moving}
+        homes = {sid: node for sid, node in there.items() if sid not in moving}
+        if told_homes and told_homes != homes:
+            self._break(f"B: {run} has the homes {told_homes}, they were {homes}")
 
     # --- the end -----------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from cluster.conditions import Kind
 from cluster.watching import WatchRequest, WatchState
 from lab.drills import Drills
 from tests.ledgers import erase
-from tests.twin import TwinThread, inventory_file
+from tests.twin import CHOSEN, TwinThread, inventory_file
 from workers.inventory_file import load
 from workers.run import worker
 from workers.settings import Settings
@@ -29,7 +29,7 @@ SPEED = 10.0
 
 
 class Site(TwinThread):
-    """The twin as it is after the deployment, with faults by name."""
+    """The twin as it is after the deployment, with faults by name; the article's names are said of any example."""
 
     def __init__(self, path: Path, speed: float = SPEED) -> None:
         path.write_text(path.read_text() + f"\nspeed: {speed:g}\n")
@@ -46,13 +46,13 @@ class Site(TwinThread):
 
     def fail(self, fault: str, *where: str) -> None:
         async def play() -> None:
-            self.drills.fail(fault, list(where), by="test")
+            self.drills.fail(fault, [self.named(word) for word in where], by="test")
 
         self.call(play())
 
     def restore(self, fault: str, *where: str) -> None:
         async def play() -> None:
-            self.drills.restore(fault, list(where), by="test")
+            self.drills.restore(fault, [self.named(word) for word in where], by="test")
 
         self.call(play())
 
@@ -86,6 +86,15 @@ class Watched:
         state = await self.until(lambda state: bool(opened(state)), f"the loss of {site}", within)
         return self.client.get_workflow_handle(opened(state)[0])
 
+    async def nodes(self, *names: str, within: float = 60) -> WorkflowHandle[Any, Any]:
+        """The incident of the loss of these nodes."""
+
+        def opened(state: WatchState) -> list[str]:
+            return [one.run for one in state.incidents if one.kind == "NodeLoss" and set(names) <= set(one.where)]
+
+        state = await self.until(lambda state: bool(opened(state)), f"the loss of {names}", within)
+        return self.client.get_workflow_handle(opened(state)[0])
+
     async def incident(self, within: float = 40) -> WorkflowHandle[Any, Any]:
         state = await self.until(lambda state: state.open is not None, "an incident", within)
         return self.client.get_workflow_handle(state.open.run)
@@ -93,7 +102,7 @@ class Watched:
 
 @pytest.fixture(scope="session")
 def running_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    twin = Site(inventory_file(tmp_path_factory.mktemp("site"), "site"))
+    twin = Site(inventory_file(tmp_path_factory.mktemp("site"), "site", CHOSEN))
     yield twin
     twin.stop()
 

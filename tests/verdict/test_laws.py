@@ -125,7 +125,7 @@ memories = st.builds(
     judged=st.sampled_from(["", "healthy", "x"]),
     heard=st.dictionaries(st.sampled_from([look.source for look in World().facts.looks]), times, max_size=9),
     layers=st.dictionaries(st.sampled_from([f"pod {ARRAY_A}", f"sessions {ARRAY_B}", "device"]), times),
-    changes=st.dictionaries(st.sampled_from(KEYS), st.lists(times, max_size=8).map(tuple), max_size=3),
+    changes=st.dictionaries(st.sampled_from(KEYS), st.sets(times, max_size=8).map(sorted).map(tuple), max_size=3),
     looked=st.none() | times, unbroken=st.none() | times,
 )  # fmt: skip
 

@@ -155,8 +155,8 @@ SITES = (
     Row("cut-different-winners", "I-03", lambda: healthy().cut(A, pod=B), "storage-elsewhere", (A, B),
         "site-a has the quorum and no storage: its guests fail, and HA does not help them", also=("sites-parted",)),
     Row("cut-different-winners-and-a-way-to-the-pod", "I-03",
-        lambda: healthy().cut(A, pod=B).logins(*NODES, at=[ARRAY_B]), "sites-parted", (A, B),
-        "quorum: site-a; pod: site-b"),
+        lambda: healthy().cut(A, pod=B).logins(*NODES, at=[ARRAY_B]), "storage-elsewhere", (A, B),
+        "are logged in at X90R3-SiteB: guests go on over the storage network", also=("sites-parted",)),
     Row("cut-and-no-copy-online", "I-03 I-10",
         lambda: healthy().cut(A, pod=B).own_copy(ARRAY_B, status="offline"), "pod-offline", (ARRAY_A, ARRAY_B),
         "X90R3-SiteB calls its own copy offline", also=("sites-parted",)),
@@ -477,8 +477,8 @@ def test_a_quorum_without_storage_leads():
     assert verdict.sentence == "storage elsewhere (site-a, site-b)"
     assert verdict.main.reasons == (
         "quorum: site-a; pod: site-b",
-        "site-a has the quorum and no storage: its guests fail, and HA does not help them",
         "X90R3-SiteA calls its own copy offline",
+        "site-a has the quorum and no storage: its guests fail, and HA does not help them",
         "no node of site-a is logged in at X90R3-SiteB",
     )
     assert list(site_losses(verdict)) == [B]
