@@ -16,7 +16,7 @@ endef
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-demo: setup  ## build the example cluster on the twin, lose a site, bring the guests home (three minutes)
+demo: setup  ## build the example cluster on the twin, play the article's test, bring the guests home, lose a site (four minutes)
 	@$(QUORATE) demo
 
 test: setup  ## the tests, against the twin and a real Temporal server
@@ -35,7 +35,7 @@ test-realtime: setup  ## the loss of a site in real time and twenty times as fas
 test-clients: setup .venv-clients/.complete  ## public clients, unmodified, against the twin (ten minutes)
 	@.venv/bin/python -m tests -o python_files='with_*.py' -rs tests/clients
 
-test-browser: setup  ## a deployment started, answered and read in Temporal's UI with Chromium (three minutes)
+test-browser: setup  ## a deployment started, answered and read in Temporal's UI with Chromium (four minutes)
 	@$(UV) sync --locked --quiet --group browser
 	@command -v chromium >/dev/null || $(CHROMIUM)
 	@$(QUORATE) server
