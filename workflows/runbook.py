@@ -240,7 +240,7 @@ class Runbook(Ending):
             told = ended(self._state, list(self.record.steps()), len(self.record.changes), self._left, self._planned)
             return f"Failed: {self._cause.rstrip('.')}. {self._left} {told}" if self._state == "failed" else told
         questions = [parked.question for parked in self._parked]
-        paused = self._paused.signed if self._paused else ""
+        paused = self._paused.signed if self._paused else None
         if (gate := self._asking) is not None and not questions and not self._alarms and self._paused is None:
             return f"Waits for people: {gate.terms.title}: {gate.missing}."
         return going_on(
