@@ -118,6 +118,12 @@ class Judge:
         """A person has moved that guest: it lives there now."""
         self._homes[sid] = node
 
+    def sent_home(self, site: str) -> dict[str, str]:
+        """Guests of the other site that a person calls at home at this one: a node for each, in turn."""
+        nodes = [node.name for node in self._stage.inventory.site(site).nodes]
+        away = sorted(sid for sid, home in self._homes.items() if home not in nodes and sid in self._first)
+        return {sid: nodes[number % len(nodes)] for number, sid in enumerate(away[:2])}
+
     def quiet_world(self) -> bool:
         """No fault holds."""
         return not self._since
