@@ -25,9 +25,11 @@ SELDOM = timedelta(seconds=5)
 class Attempt:
     """What is known of the attempt that runs here. The worker opens one for every activity."""
 
-    def __init__(self, earlier: Made) -> None:
+    def __init__(self, earlier: Made, told: Any = None, *, first: bool = True) -> None:
         self.made = earlier
         self.doubted = earlier.doubtful  # begun by an earlier attempt whose answer was lost
+        self.told_before = told
+        self.first = first
         self.saying: Any = None  # the progress that was told last
         self.rhythm = OFTEN
         self._told = time.monotonic()
@@ -59,6 +61,19 @@ class Changes(Ledger):
         """CancelledError when the step was asked to stop."""
         if (attempt := CURRENT.get()) is not None:
             attempt.begin(intent)
+
+
+def told_before() -> Any:
+    """The last progress that an earlier attempt told, on whatever worker; None where none has told any."""
+    if (attempt := CURRENT.get()) is not None:
+        return attempt.told_before
+    return next(iter(activity.info().heartbeat_details), None)
+
+
+def is_first() -> bool:
+    """No attempt of this step has been made before: no call of ours can be under way."""
+    attempt = CURRENT.get()
+    return activity.info().attempt == 1 if attempt is None else attempt.first
 
 
 def beat_seldom() -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FAILBACK, REBALANCE, BACKUP = "failback", "ha-auto-rebalance", "enabled"
 FIELD: dict[Switch, str] = {"resource": FAILBACK, "options": REBALANCE, "backup": BACKUP}
+KINDS: dict[Switch, str] = {"resource": "HA resources", "options": "the scheduler's options", "backup": "backup jobs"}
 Switches = dict[tuple[Switch, str], str]
 IN_ERROR = "HA calls it error and takes no change of it before it is set to disabled; HA moves nothing that is in error"
 
@@ -35,9 +36,23 @@ class Freeze:
 
     @activity.defn(name="ha.switches", no_thread_cancel_exception=True)
     def known(self, which: ClusterName) -> SwitchesFinding:  # one worker serves one cluster
-        """What would move a guest by itself."""
-        on = switched_on(self._api)
-        return SwitchesFinding(finding=f"on: {shortly(map(str, on))}" if on else "none is on", on=on)
+        """What would move a guest by itself. A kind that may not be read leaves the others, and is told."""
+        board, on, unread = Switchboard(self._api), [], []
+        for kind, field in FIELD.items():
+            try:
+                values = board.of_kind(kind)
+            except Unauthorized as error:
+                unread.append(f"{KINDS[kind]}: {error.message}")
+            else:
+                on += [
+                    Frozen(kind=kind, name=name, field=field, old="1", new="0")
+                    for name, now in values.items()
+                    if now == "1"
+                ]
+        said = f"on: {shortly(map(str, on))}" if on else "none is on"
+        if unread:
+            said += f"; not known: {'; '.join(unread)}"
+        return SwitchesFinding(finding=said, mark="warned" if unread else "done", on=tuple(on))
 
     @activity.defn(name="ha.freeze")
     async def freeze(self, wish: FreezeWish) -> FreezeFinding:
@@ -86,13 +101,15 @@ class Switchboard:
 
     def values(self) -> Switches:
         """Every switch as it is now, "1" or "0"."""
-        found: Switches = {}
-        for entry in self._api.get("cluster/ha/resources"):
-            found["resource", entry["sid"]] = _flag(entry.get(FAILBACK, 1))
-        found["options", "crs"] = self._crs().get(REBALANCE, "0")
-        for job in self._api.get("cluster/backup"):
-            found["backup", job["id"]] = _flag(job.get(BACKUP, 1))
-        return found
+        return {(kind, name): now for kind in FIELD for name, now in self.of_kind(kind).items()}
+
+    def of_kind(self, kind: Switch) -> dict[str, str]:
+        """The switches of that kind, by name."""
+        if kind == "resource":
+            return {entry["sid"]: _flag(entry.get(FAILBACK, 1)) for entry in self._api.get("cluster/ha/resources")}
+        if kind == "backup":
+            return {job["id"]: _flag(job.get(BACKUP, 1)) for job in self._api.get("cluster/backup")}
+        return {"crs": self._crs().get(REBALANCE, "0")}
 
     async def turn(self, one: Frozen, value: str, changes: Ledger) -> SwitchOutcome:
         """Read, compare, change, read back. Refusals are outcomes; Unreachable and NotYet are raised."""

@@ -1,16 +1,14 @@
-"""The cluster's ledger, as runs talk to it, and the two things that it does itself: look, and turn on.
+"""The cluster's ledger, as runs talk to it.
 
 A workflow cannot send an Update to another one, so every word goes through an activity. Each is safe to be tried
 again: the Update bears the id of the step, and what it says is the same the second time.
 """
 
 import asyncio
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from temporalio import activity
 from temporalio.client import (
-    Client,
     WithStartWorkflowOperation,
     WorkflowExecutionDescription,
     WorkflowExecutionStatus,
@@ -18,14 +16,11 @@ from temporalio.client import (
     WorkflowUpdateFailedError,
 )
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.attempt import Changes
 from activities.errors import Rejected, Unreachable
-from activities.freeze import Switchboard
 from cluster.inventory import Inventory
-from cluster.ledger import INCIDENTS, Book, Placed, RunRef, World, key_text, ledger_id, may_restore
+from cluster.ledger import Book, RunRef, ledger_id
 from cluster.ledger_calls import (
     AtHomeWish,
     BookFinding,
@@ -36,23 +31,19 @@ from cluster.ledger_calls import (
     HomesFinding,
     HomesWish,
     LedgerRequest,
-    LookWish,
     NoteWish,
     Noting,
     PresentWish,
     Recording,
-    RestoreFinding,
-    RestoreWish,
     SiteWish,
     TakeWish,
     Taking,
 )
 from cluster.nouns import Value
-from cluster.plan import Mode
 from cluster.units import counted, shortly
 
 if TYPE_CHECKING:
-    from activities.clients.proxmox import PveApi
+    pass
 
 LEDGER = "ClusterLedger"
 # Seconds. A give-back waits for a comparison with the cluster; everything else is answered at once.
@@ -64,8 +55,8 @@ Answer = TypeVar("Answer", bound=Value | BookFinding | GivenBack)
 class LedgerBook:
     """Activities on the ledger. One worker serves one cluster."""
 
-    def __init__(self, inventory: Inventory, api: "PveApi") -> None:
-        self._inventory, self._api = inventory, api
+    def __init__(self, inventory: Inventory) -> None:
+        self._inventory = inventory
 
     # --- what runs say -----------------------------------------------------------------------------------------
 
@@ -125,68 +116,6 @@ class LedgerBook:
             recovered={sid: home.recovered for sid, home in here.items() if home.recovered},
             runs=tuple(dict.fromkeys(home.by.run for home in here.values())),
         )
-
-    # --- what the ledger does ----------------------------------------------------------------------------------
-
-    @activity.defn(name="ledger.look")
-    async def look(self, wish: LookWish) -> World:
-        """Which runs are over, which incidents are open, who runs where, how the switches are. Reads only."""
-        return await self._world(wish.book)
-
-    @activity.defn(name="ledger.restore")
-    async def restore(self, wish: RestoreWish) -> RestoreFinding:
-        """Turn on what may be turned on, judged once more on how things stand right before; each by itself."""
-        board, ledger = Switchboard(self._api), Changes(Mode.APPLY)
-        settled: dict[str, str] = {}
-        held: dict[str, str] = {}
-        world = await self._world(wish.book)
-        for entry in wish.book.switches:
-            key = key_text(*entry.key)
-            if key not in wish.keys:
-                continue
-            if why := may_restore(entry, wish.book, world):
-                held[key] = why
-            elif key not in world.values:
-                settled[key] = "does not exist any more"
-            elif world.values[key] == entry.switch.old:
-                settled[key] = "is as it was"
-            else:
-                try:
-                    outcome = await board.turn(entry.switch, entry.switch.old, ledger)
-                except ApplicationError as error:
-                    held[key] = error.message
-                else:
-                    (settled if outcome.state in ("switched", "already", "gone") else held)[key] = outcome.text
-        said = f"{counted(len(settled), 'switch', 'switches')} settled, {len(held)} held back"
-        return RestoreFinding(finding=said, changed=ledger.changed, changes=ledger.changes, settled=settled, held=held)
-
-    async def _world(self, book: Book) -> World:
-        client = activity.client()
-        ended = [run.run_id for run in book.runs if await _is_over(client, run)]
-        silent: list[str] = []
-        incidents: dict[str, str] = {}
-        facts: dict[str, Any] = {}
-        try:
-            incidents = await self._incidents(client)
-        except RPCError as error:
-            silent.append(f"Temporal does not list the open incidents ({error.message})")
-        try:
-            facts = await asyncio.to_thread(_facts, self._api)
-        except ApplicationError as error:
-            silent.append(error.message)
-        return World(
-            finding="; ".join(silent) or f"{len(facts.get('services', ()))} HA services",
-            at=datetime.now(UTC),
-            ended=tuple(ended),
-            incidents=incidents,
-            silent="; ".join(silent),
-            **facts,
-        )
-
-    async def _incidents(self, client: Client) -> dict[str, str]:
-        kinds = ", ".join(f"'{kind}'" for kind in INCIDENTS)
-        query = f"WorkflowType IN ({kinds}) AND ExecutionStatus = 'Running' AND Cluster = '{self._inventory.name}'"
-        return {run.id: run.run_id async for run in client.list_workflows(query)}
 
     # --- how it is reached -------------------------------------------------------------------------------------
 
@@ -258,44 +187,3 @@ def _me() -> RunRef:
     """The run that asks: the one whose step this is."""
     info = activity.info()
     return RunRef(run=info.workflow_id or "", run_id=info.workflow_run_id or "")
-
-
-async def _is_over(client: Client, run: RunRef) -> bool:
-    """That very execution has ended, however; one that continues as new is at work still."""
-    try:
-        found = await client.get_workflow_handle(run.run, run_id=run.run_id).describe()
-        if found.status == WorkflowExecutionStatus.CONTINUED_AS_NEW:
-            found = await client.get_workflow_handle(run.run).describe()
-    except RPCError as error:
-        return error.status == RPCStatusCode.NOT_FOUND  # gone with its retention; any other silence proves nothing
-    return found.status != WorkflowExecutionStatus.RUNNING
-
-
-def _facts(api: "PveApi") -> dict[str, Any]:
-    """HA's services, nodes and rules, and every switch."""
-    manager = api.get("cluster/ha/status/manager_status").get("manager_status") or {}
-    resources = [entry["sid"] for entry in api.get("cluster/ha/resources")]
-    values = {key_text(*key): value for key, value in Switchboard(api).values().items()}
-    services = {
-        sid: Placed(state=one["state"], node=one["node"], origin=str(one.get("maintenance_node") or ""))
-        for sid, one in (manager.get("service_status") or {}).items()
-    }
-    return {
-        "values": values,
-        "services": services,
-        "managed": tuple(resources),
-        "nodes": manager.get("node_status") or {},
-        "preferred": _preferred(api.get("cluster/ha/rules")),
-    }
-
-
-def _preferred(rules: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
-    """The nodes that a node-affinity rule names for each guest, with their priorities."""
-    found: dict[str, dict[str, int]] = {}
-    for rule in rules:
-        if rule.get("type") != "node-affinity" or rule.get("disable"):
-            continue
-        named = [part.partition(":") for part in str(rule.get("nodes") or "").split(",") if part]
-        nodes = {name.strip(): int(weight or 0) for name, _, weight in named}
-        found |= {sid.strip(): nodes for sid in str(rule.get("resources") or "").split(",") if sid.strip()}
-    return found

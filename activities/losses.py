@@ -1,4 +1,8 @@
-"""What an earlier incident has left for the failback, looked up in Temporal's own record of it."""
+"""What an earlier run has said at its end, looked up in Temporal's own record of it.
+
+Homes and switches are the ledger's (`activities.ledger`), which outlives every run; this is for a run that a person
+names, and for what only its report holds.
+"""
 
 from pydantic import ValidationError
 from temporalio import activity

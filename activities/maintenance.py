@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 from temporalio import activity
 
 from activities.attempt import Changes, look_again
-from activities.errors import NotYet, Refuted
+from activities.errors import NotYet, Refuted, Unreachable
 from activities.ha import ha_view
 from activities.parsing.guests import parse_guests
+from activities.rights import must_see_all_guests
 from cluster.approval import Approval
 from cluster.evacuation import MaintenanceFinding, MaintenanceWish, MasterWish, SiteNodes, master_away
 from cluster.plan import Finding, Intent
 from cluster.recovery import HaView
+from cluster.units import shortly
 
 if TYPE_CHECKING:
     from activities.approvals import Approvals
@@ -43,8 +45,12 @@ class Maintenance:
     @activity.defn(name="ha.view")
     async def view(self, at: SiteNodes) -> ViewFinding:
         """HA's master and the states of all nodes. Reads only."""
-        view = await self._view(at.others)
-        return ViewFinding(finding=f"HA's master is {view.master}", master=view.master, states=view.nodes)
+        node, told = await self._quorate(at.others)
+        view = ha_view(told)
+        status = await self._clients.get("cluster/ha/status/current", node)
+        word = next((str(one["status"]) for one in status if one["type"] == "master"), "not known")
+        said = f"HA's master is {word}, as {node} tells, which is quorate"
+        return ViewFinding(finding=said, master=view.master, states=view.nodes)
 
     @activity.defn(name="ha.move_master")
     async def move_master(self, wish: MasterWish) -> Finding:
@@ -84,7 +90,9 @@ class Maintenance:
         if ledger.applying:
             await self._may(wish.approval, wish.intent)
         view = await self._view(wish.via)
-        before = {sid: service.node for sid, service in view.services.items() if service.node == wish.node}
+        before = {
+            sid: one.node for sid, one in view.services.items() if one.node == wish.node and one.state != "stopped"
+        }
         differs = (view.nodes.get(wish.node) == "maintenance") != wish.on
         if differs and ledger.due(wish.intent):
             await self._request(wish)
@@ -93,14 +101,21 @@ class Maintenance:
         view = await self._settled(wish)
         moved = {sid: view.services[sid].node for sid in before if sid in view.services}
         went = ", ".join(f"{sid} to {node}" for sid, node in moved.items() if node != wish.node)
-        said = f"in maintenance, {went or 'it had no guests'}" if wish.on else "takes guests again"
+        said = f"in maintenance, {went or 'no guest ran there'}" if wish.on else "takes guests again"
         return MaintenanceFinding(finding=said, changed=ledger.changed, changes=ledger.changes, moved=moved)
 
     async def _request(self, wish: MaintenanceWish) -> None:
-        """File it with any node that answers."""
+        """File it with any node that answers: filed twice it is the same."""
         word = "enable" if wish.on else "disable"
         command = ("ha-manager", "crm-command", "node-maintenance", word, wish.node)
-        await self._clients.ssh.read(wish.via[0], *command, limit=30.0)
+        for number, node in enumerate(wish.via, start=1):
+            try:
+                await self._clients.ssh.read(node, *command, limit=30.0)
+            except Unreachable:
+                if number == len(wish.via):
+                    raise
+            else:
+                return
 
     async def _settled(self, wish: MaintenanceWish) -> HaView:
         """Wait until HA has done it. While guests move it waits as long as the step may take."""
@@ -108,8 +123,9 @@ class Maintenance:
         while True:
             view = await self._view(wish.via)
             state = view.nodes.get(wish.node, "unknown")
-            there = [sid for sid, service in view.services.items() if service.node == wish.node]
-            stuck = [sid for sid in there if view.services[sid].state in ("error", "fence", "recovery")]
+            held = {sid: one for sid, one in view.services.items() if one.node == wish.node and one.state != "stopped"}
+            there = [f"{sid} ({one.state})" for sid, one in held.items() if one.state != "error"]
+            stuck = [f"{sid} is in {one.state}" for sid, one in held.items() if one.state in ("fence", "recovery")]
             if wish.on and stuck:
                 raise Refuted(f"{', '.join(stuck)} on {wish.node}: HA does not move what is in this state")
             if wish.on and state == "maintenance" and not there:
@@ -118,7 +134,8 @@ class Maintenance:
                 return view
             if state != ("maintenance" if wish.on else "online") and time.monotonic() > until:
                 raise Refuted(f"{wish.node} is {state} to HA {SEEN_WITHIN:.0f} s after the request")
-            await look_again(POLL / self._speed, f"{wish.node} is {state}, {len(there)} guests there")
+            left = f", HA still has {shortly(there)} there" if there and wish.on else ""
+            await look_again(POLL / self._speed, f"{wish.node} is {state} to HA{left}")
 
     @activity.defn(name="ha.empty")
     async def empty(self, at: SiteNodes) -> Finding:
@@ -127,31 +144,23 @@ class Maintenance:
         An LRM's status line says *watchdog active* for as long as it is in maintenance, empty or not, and proves
         nothing (reference: pve-ha §12); `dark` sees to it that HA fences nobody.
         """
+        await self._clients.threaded(lambda: must_see_all_guests(self._clients.api))
         view = await self._view(at.others)
-        if left := sorted(sid for sid, service in view.services.items() if service.node in at.nodes):
+        there = {sid: service for sid, service in view.services.items() if service.node in at.nodes}
+        if left := sorted(sid for sid, service in there.items() if service.state not in ("stopped", "error")):
             raise NotYet(f"HA still has {', '.join(left)} at {at.site}")
-        listed = parse_guests(await self._clients.get("cluster/resources", at.others[0]))
+        node, _ = await self._quorate(at.others)
+        listed = parse_guests(await self._clients.get("cluster/resources", node))
         here = [row for row in listed if row.node in at.nodes]
         if running := [f"{row.sid} on {row.node} is {row.status}" for row in here if row.alive]:
-            raise Refuted(f"{', '.join(running)}, and is not HA's: stop or move it by hand")
+            raise Refuted(f"{', '.join(running)} and would go down with the site: stop or move it by hand")
         if unknown := [f"{row.sid} on {row.node}" for row in here if row.unknown]:
             raise Refuted(f"whether {', '.join(unknown)} runs is not known: look at the node, it does not tell")
         if awake := [node for node in at.nodes if view.nodes.get(node) != "maintenance"]:
             raise Refuted(f"{', '.join(awake)} is not in maintenance: HA would fence it")
-        return Finding(finding=f"{len(at.nodes)} nodes in maintenance, without a guest: HA has nothing to fence for")
-
-    @activity.defn(name="ha.dark")
-    async def dark(self, at: SiteNodes) -> Finding:
-        """Wait until the site is off; Refuted when HA fences one of its nodes, which then was not empty."""
-        while True:
-            view = await self._view(at.others)
-            if fenced := [node for node in at.nodes if view.nodes.get(node) == "fence"]:
-                raise Refuted(f"HA fences {', '.join(fenced)}: it was not in maintenance, or not empty")
-            entries = await self._clients.get("cluster/status", at.others[0])
-            on = [one["name"] for one in entries if one["type"] == "node" and one.get("online")]
-            if not set(on) & set(at.nodes):
-                return Finding(finding=f"{len(at.nodes)} nodes are off, none was fenced")
-            await look_again(5 * POLL / self._speed, f"on: {', '.join(sorted(set(on) & set(at.nodes)))}")
+        stopped = f"; stopped there and left so: {', '.join(sorted(there))}" if there else ""
+        said = f"{len(at.nodes)} nodes in maintenance, no guest runs there: HA has nothing to fence for{stopped}"
+        return Finding(finding=said)
 
     # --- what it stands on -------------------------------------------------------------------------------------
 
@@ -159,8 +168,29 @@ class Maintenance:
         await self._approvals.licence(approval, intent)
 
     async def _view(self, via: tuple[str, ...]) -> HaView:
-        return ha_view(await self._clients.get(MANAGER, via[0]))
+        return ha_view(await self._told(via))
 
     async def _manager(self, via: tuple[str, ...]) -> dict[str, Any]:
-        found = await self._clients.get(MANAGER, via[0])
-        return found.get("manager_status") or {}
+        return (await self._told(via)).get("manager_status") or {}
+
+    async def _told(self, via: tuple[str, ...]) -> dict[str, Any]:
+        """HA's state by the first node that answers and is quorate: what another part tells may be of yesterday."""
+        return (await self._quorate(via))[1]
+
+    async def quorate(self, via: tuple[str, ...]) -> tuple[str, HaView]:
+        """The first of these nodes that answers and is quorate, and HA's state as it tells it."""
+        node, found = await self._quorate(via)
+        return node, ha_view(found)
+
+    async def _quorate(self, via: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+        silent = []
+        for node in via:
+            try:
+                found = await self._clients.get(MANAGER, node)
+            except Unreachable as error:
+                silent.append(error.message)
+                continue
+            if int((found.get("quorum") or {}).get("quorate") or 0):
+                return node, found
+            silent.append(f"{node} has no quorum")
+        raise Unreachable(f"no quorate node tells HA's state: {'; '.join(silent)}")

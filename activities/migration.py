@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.attempt import Changes, look_again
+from activities.attempt import Changes, look_again, told_before
 from activities.errors import Conflict, Refuted, Rejected
 from activities.ha import ha_view
 from activities.paths import usable_paths, volume_wwid
 from activities.storage import active_volumes
-from cluster.failback import Move, MoveFinding, MoveWish
 from cluster.guests import GuestId
+from cluster.move import Move, MoveFinding, MoveWish, SettledFinding, SettledWish
 from cluster.recovery import HaView, Service
 from cluster.volumes import holders
 
@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 # Seconds of the cluster's time. The master reads commands each 10 s, an LRM each 5 s (reference: pve-ha §3): a command
 # that shows nothing after four rounds was refused.
 POLL, REFUSED_AFTER, PROVEN_WITHIN = 1.0, 45.0, 60.0
+# Seconds of our time: a fast rehearsal's HA needs its machine's time all the same.
+AT_LEAST = 5.0
+# A landing waits so long for what HA is moving.
+SETTLED_WITHIN = 600.0
 LIMIT = 15.0
 
 
@@ -67,6 +71,22 @@ class Migration:
             downtime=watched.down,
         )
 
+    @activity.defn(name="ha.settled")
+    async def settled(self, wish: SettledWish) -> SettledFinding:
+        """Wait until HA has brought to an end what it was told to move: nothing calls a command back. Reads only.
+
+        A command that shows nothing after four rounds was refused. What takes longer than ten minutes is named.
+        """
+        began = time.monotonic()
+        while True:
+            waited, view = (time.monotonic() - began) * self._speed, await self._ha()
+            services = {move: view.services.get(move.sid) for move in wish.moves}
+            early = waited < REFUSED_AFTER or time.monotonic() - began < AT_LEAST
+            still = [move for move, one in services.items() if one and _goes_on(move, one, early=early)]
+            if not still or waited > SETTLED_WITHIN:
+                return _settled(services, still)
+            await look_again(POLL / self._speed, f"HA moves {', '.join(move.sid for move in still)}")
+
     async def _command(self, move: Move) -> None:
         """File it; HA answers at once who stands in the way, and nothing else."""
         path = f"cluster/ha/resources/{move.sid}/migrate"
@@ -95,7 +115,9 @@ class Migration:
             await watched.look(self)
             await look_again(POLL / self._speed, ["sent", lacking])
         home, down = wish.move.home, watched.down
-        moved = f", moved in {watched.seconds:.0f} s, {down:g} s down" if watched.seconds else ""
+        how = "moved" if wish.move.guest.live else "restarted there"
+        seen = f"{down:g} s seen down" if down >= 1 else "less than 1 s seen down"
+        moved = f", {how} in {watched.seconds:.0f} s, {seen}" if watched.seconds else ""
         return f"runs on {home}{moved}; its volume is open there alone, its path is local"
 
     async def _lacking(self, wish: MoveWish) -> str:
@@ -151,10 +173,35 @@ class _Watched:
             )
         if not moving and service.state != "started":
             raise Refuted(f"{move.sid} is {service.state} on {service.node} in the middle of its move")
-        if not moving and waited > REFUSED_AFTER:
+        if not moving and waited > REFUSED_AFTER and time.monotonic() - self._began > AT_LEAST:
             state = view.nodes.get(move.home, "unknown")
             raise Refuted(f"{move.sid}: HA has not begun to move it in {waited:.0f} s; {move.home} is {state} to HA")
         self._begun = self._begun or moving
+
+
+def _goes_on(move: Move, service: Service, *, early: bool) -> bool:
+    """HA moves it, or may have a command that it has not read yet."""
+    if service.state in ("migrate", "relocate"):
+        return True
+    return service.node != move.home and service.state == "started" and early
+
+
+def _settled(services: dict[Move, Service | None], still: list[Move]) -> SettledFinding:
+    """How each move has ended, in words."""
+    said = []
+    for move, service in services.items():
+        if move in still:
+            said.append(f"HA is still moving {move.sid} to {move.home}: it will end there")
+        elif service is None:
+            said.append(f"{move.sid} is not under HA any more")
+        else:
+            word = "has ended at home" if service.node == move.home else "was not moved, it is"
+            said.append(f"{move.sid} {word} on {service.node} ({service.state})")
+    return SettledFinding(
+        finding="; ".join(said),
+        where={move.sid: service.node for move, service in services.items() if service is not None},
+        still=tuple(move.sid for move in still),
+    )
 
 
 def _ours(move: Move, view: HaView) -> Service:
@@ -169,5 +216,5 @@ def _ours(move: Move, view: HaView) -> Service:
 
 def _sent_before() -> bool:
     """An earlier attempt has filed the command."""
-    told = next(iter(activity.info().heartbeat_details), None)
+    told = told_before()
     return isinstance(told, list) and bool(told) and told[0] == "sent"

@@ -7,7 +7,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from temporalio import activity
@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.errors import Refuted
 from activities.parsing.guests import parse_guests
+from activities.rights import must_see_all_guests
 from activities.survivor import PATHS_LIMIT, SiteName, Survivor
 from activities.wishes import Wishes
 from cluster.inventory import Inventory
@@ -58,20 +59,20 @@ class QuarantineWard:
     async def watch(self, wish: QuarantineWish) -> QuarantineFinding:
         """Look until all checks have held for the soak time, or differ from the known ones, or the time is over."""
         speed, began = self._inventory.speed, time.monotonic()
-        held = Held(wish.held_since(activity.info().heartbeat_details))
+        held = Held()
         while True:
-            checks = await self._checks(wish)
-            lasted = held.lasted(checks, time.time())
+            checks = await self.checks(wish)
+            lasted = held.lasted(checks, time.monotonic())
             spent = timedelta(seconds=time.monotonic() - began) * speed
-            found = named(checks, lasted * speed, wish.soak)
+            found = named(checks, lasted * speed, wish.soak, datetime.now(UTC), lasted)
             if found.holds or wish.known not in (None, found.key) or spent >= wish.until:
                 return found
-            activity.heartbeat([found.finding, held.since])
+            activity.heartbeat(found.finding)
             await asyncio.sleep(EVERY / speed)
 
     # --- the checks --------------------------------------------------------------------------------------------
 
-    async def _checks(self, wish: QuarantineWish) -> tuple[Check, ...]:
+    async def checks(self, wish: QuarantineWish) -> tuple[Check, ...]:
         """All of them at once; a source that fails fails its check."""
         here, wishes = SiteName(site=wish.site), self._wishes
         ha = wishes.ha(()).model_copy(update={"resting": wish.resting})
@@ -88,7 +89,8 @@ class QuarantineWard:
             "No volume is open on two nodes": _of(self._survivor.volumes, here),
             "No lock and no task is left over": lambda: self._left_over(nodes),
         }
-        return tuple(await asyncio.gather(*(_checked(title, look) for title, look in looks.items())))
+        due = {title: look for title, look in looks.items() if title not in wish.without}
+        return tuple(await asyncio.gather(*(_checked(title, look) for title, look in due.items())))
 
     async def _watchdogs(self, nodes: list[str]) -> Finding:
         """Without watchdog-mux nothing resets a node that is cut off, and its guests would run twice (I-22)."""
@@ -121,6 +123,7 @@ class QuarantineWard:
 
     async def _left_over(self, nodes: list[str]) -> Finding:
         """Config locks of any guest, and tasks that still run on the returned nodes."""
+        await asyncio.to_thread(must_see_all_guests, self._api)
         guests = parse_guests(await asyncio.to_thread(lambda: self._api.get("cluster/resources", type="vm")))
         left = [f"{guest.sid} is locked ({guest.lock})" for guest in guests if guest.lock]
         for node in nodes:

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping
 
 from pydantic import Field
 
-from cluster.approval import Approval
 from cluster.evacuation import maintenance
-from cluster.guests import GuestId
+from cluster.move import Move as Move
+from cluster.move import MoveFinding as MoveFinding
+from cluster.move import MoveWish as MoveWish
 from cluster.nouns import Value
 from cluster.placement import Placement, no_place
-from cluster.plan import Finding, Intent, Wish
+from cluster.plan import Finding, Intent
 from cluster.recovery import Back, Frozen, Service
 
 
@@ -29,7 +30,11 @@ class LossRef(Value):
 
 
 class LossRecord(Value):
-    """What an incident has left: homes, where HA brought each guest back, switches that are still off."""
+    """What an incident has left: homes, where HA brought each guest back, switches that are still off.
+
+    `rested` are nodes that were in maintenance before the site was emptied: they are not ours to release.
+    `brought` is where HA brought each guest, as the ledger has it.
+    """
 
     run: str
     site: str
@@ -37,11 +42,13 @@ class LossRecord(Value):
     back: tuple[Back, ...] = ()
     frozen: tuple[Frozen, ...] = ()
     outstanding: dict[str, str] = Field(default_factory=dict)
+    rested: tuple[str, ...] = ()
+    brought: dict[str, str] = Field(default_factory=dict)
 
     @property
     def recovered(self) -> dict[str, str]:
         """Guest to the node on which it was seen running after the loss."""
-        return {one.sid: one.node for one in self.back if one.ok}
+        return {**self.brought, **{one.sid: one.node for one in self.back if one.ok}}
 
     @property
     def off(self) -> tuple[Frozen, ...]:
@@ -53,50 +60,6 @@ class LossFound(Finding):
     """The record of an incident."""
 
     record: LossRecord
-
-
-class Move(Value):
-    """A guest that goes home."""
-
-    sid: str
-    name: str
-    source: str
-    home: str
-
-    @property
-    def guest(self) -> GuestId:
-        """Its kind and number."""
-        return GuestId.of(self.sid)
-
-    def intent(self, turn: int) -> Intent:
-        """The change; who goes first is part of its meaning, and that HA moves a container by a restart."""
-        how = "" if self.guest.live else ", with a restart"
-        return Intent(where=self.home, what="bring home", target=self.sid, detail=f"from {self.source}{how}", turn=turn)
-
-
-class MoveWish(Wish):
-    """One guest to its home, in its turn of the plan, under this approval.
-
-    `nodes` may all hold its volume of the group `vg`, which stands on the arrays' `volume`; `lun` is that volume's at
-    the home's own array, the first of `arrays`.
-    """
-
-    move: Move
-    turn: int
-    approval: Approval | None
-    nodes: tuple[str, ...]
-    vg: str
-    volume: str
-    arrays: tuple[str, ...]
-    lun: int
-
-
-class MoveFinding(Finding):
-    """Where it runs now. `seconds` it took and for how long it ran nowhere, in the cluster's time."""
-
-    node: str
-    seconds: float = 0.0
-    downtime: float = 0.0
 
 
 class HomePlan(Value):
@@ -116,6 +79,23 @@ class HomePlan(Value):
         off = tuple(one.becomes(one.new) for one in self.switches)
         out = tuple(maintenance(node, on=False, turn=turn) for turn, node in enumerate(self.released, start=1))
         return (*off, *out, *(move.intent(turn) for turn, move in enumerate(self.moves, start=1)))
+
+    def differs(self, now: "HomePlan", done: Iterable[str]) -> str:
+        """What is planned otherwise now than in this plan, apart from guests that are done; empty when it is the same.
+
+        A switch that has been turned on since would move a guest by itself, and nobody has agreed to turn it off.
+        """
+        gone = set(done)
+        mine = {move for move in self.moves if move.sid not in gone}
+        theirs = {move for move in now.moves if move.sid not in gone}
+        said = [
+            f"{sid} {now.staying.get(sid, 'goes from another place or to another one')}"
+            for sid in sorted({move.sid for move in mine ^ theirs})
+        ]
+        known = {(one.kind, one.name) for one in self.switches}
+        said += [f"{one.name} {one.field} is on now" for one in now.switches if (one.kind, one.name) not in known]
+        said += [f"{node} is in maintenance now" for node in now.released if node not in self.released]
+        return f"the plan has changed: {'; '.join(said)}" if said else ""
 
     def without(self, sids: Iterable[str]) -> "HomePlan":
         """What is left when these are at home."""

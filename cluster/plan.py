@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,14 +18,6 @@ class Mode(StrEnum):
 
     PLAN = "plan"
     APPLY = "apply"
-
-
-class Wish(BaseModel):
-    """What a step that can change something is asked for: its mode says whether it may."""
-
-    model_config = ConfigDict(frozen=True)
-
-    mode: Mode
 
 
 class Intent(BaseModel):
@@ -90,6 +82,31 @@ class Made(BaseModel):
     def and_then(self, changes: Iterable[Intent]) -> tuple[Intent, ...]:
         """All changes, when the last attempt came to its end with these: what was in doubt was not due again."""
         return tuple(dict.fromkeys((*self.settled().changes, *changes)))
+
+
+class Earlier(BaseModel):
+    """What attempts that the engine itself has begun anew leave to the next one: how many, what was made and told.
+
+    Temporal hands the last beat to the attempts that it makes by itself; between two activities nobody does.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    attempts: int = 0
+    made: Made = Made()
+    told: Any = None
+
+
+class Wish(BaseModel):
+    """What a step that can change something is asked for: its mode says whether it may.
+
+    `earlier` is the engine's to fill in, and no part of what is asked for.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    mode: Mode
+    earlier: Earlier = Earlier()
 
 
 class Ledger:

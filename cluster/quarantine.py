@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 from pydantic import Field
 
@@ -28,7 +27,7 @@ class QuarantineWish(Value):
 
     `soak`: for how long all checks have to hold without a break. `until`: after so long it tells what it has, in any
     case. Both in the cluster's time. `resting`: its nodes may be in maintenance. `nodes`: those that are back, where
-    not all of them are.
+    not all of them are. `without` are checks that are left out: those that a move of ours itself would fail.
     """
 
     site: str
@@ -37,11 +36,7 @@ class QuarantineWish(Value):
     until: timedelta = Field(default=timedelta(minutes=10))
     resting: bool = False
     nodes: tuple[str, ...] | None = None
-
-    def held_since(self, beat: Sequence[Any]) -> float | None:
-        """Since when all have held, as an earlier attempt has told with its last beat."""
-        told = beat[0][1] if beat and isinstance(beat[0], list) and len(beat[0]) == 2 else None
-        return told if isinstance(told, float) else None
+    without: tuple[str, ...] = ()
 
 
 class QuarantineFinding(Finding):
@@ -59,7 +54,10 @@ class QuarantineFinding(Finding):
 
 @dataclass
 class Held:
-    """Since when all checks have held; POSIX time of the worker."""
+    """Since when all checks have held, by a clock that is never set: seconds of `time.monotonic` in one attempt.
+
+    Another attempt begins anew: neither a worker's wall clock nor that of another worker can shorten the time.
+    """
 
     since: float | None = None
 
@@ -72,13 +70,17 @@ class Held:
         return timedelta(seconds=now - self.since)
 
 
-def named(checks: tuple[Check, ...], held: timedelta, soak: timedelta) -> QuarantineFinding:
-    """The checks in a sentence."""
+def named(
+    checks: tuple[Check, ...], held: timedelta, soak: timedelta, asked: datetime, lasted: timedelta
+) -> QuarantineFinding:
+    """The checks in a sentence. `held` is in the cluster's time, `lasted` the same by our clock before `asked`."""
+    at = f"asked at {asked:%H:%M:%S} UTC"
     failing = [check for check in checks if not check.holds]
     if failing:
         said = "; ".join(f"{check.title}: {check.said}" for check in failing)
-        return QuarantineFinding(finding=f"held back: {said}", checks=checks)
+        return QuarantineFinding(finding=f"held back: {said} ({at})", checks=checks)
     holds = held >= soak
+    since = f"since {asked - lasted:%H:%M:%S}, {at}" if soak else at
     so_long = f"{len(checks)} checks have held for {seconds(held)}" if soak else f"{len(checks)} checks hold"
-    said = so_long if holds else f"{so_long}, {seconds(soak)} are wished"
+    said = f"{so_long} ({since})" if holds else f"{so_long} ({since}), {seconds(soak)} are required"
     return QuarantineFinding(finding=said, checks=checks, held=held, holds=holds)

@@ -91,13 +91,18 @@ def alias(world: "World", where: tuple[str, ...], _: Boots) -> list[Part]:
         before = dict(host.aliases)
 
         def take(host: "Host" = host) -> None:
-            host.aliases |= {world.disks[serial].wwid: name for serial in _serials(world)}
+            name_volume(world, host, name)
 
         def give(host: "Host" = host, before: dict[str, str] = before) -> None:
             host.aliases = before
 
         parts.append(Part(f"alias {name} on {host.name}", gone=lambda: False, take=take, give=give))
     return parts
+
+
+def name_volume(world: "World", host: "Host", name: str) -> None:
+    """An alias of the pod's volume in a node's multipath.conf."""
+    host.aliases |= {world.disks[serial].wwid: name for serial in _serials(world)}
 
 
 def _serials(world: "World") -> list[str]:

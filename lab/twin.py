@@ -19,6 +19,7 @@ from lab.listener import Listener
 from lab.proxmox import keepalive
 from lab.proxmox.urls import application as proxmox_application
 from lab.purity.urls import application as purity_application
+from lab.scenery import Scenery, furnish, surround
 from lab.world import World
 
 CONTROL_PORT = 8901
@@ -34,8 +35,11 @@ def control_url(inventory: Inventory) -> str:
 class Twin:
     """Two arrays, the nodes and a witness on loopback, with a control plane beside them."""
 
-    def __init__(self, inventory: Inventory, base: Path, *, speed: float = 1.0, seed: int = 1) -> None:
+    def __init__(
+        self, inventory: Inventory, base: Path, *, speed: float = 1.0, seed: int = 1, scenery: Scenery | None = None
+    ) -> None:
         self.inventory = inventory
+        self._scenery = scenery or Scenery()
         self.world = World(inventory, clock=Clock(speed), seed=seed)
         self._base = base
         self._credentials: Credentials | None = None
@@ -46,6 +50,7 @@ class Twin:
         """Write the credentials, start all servers, arm the cluster's own loops; `built` as after the deployment."""
         credentials = self._credentials = prepare(self.inventory, self._base)
         self._grant()
+        surround(self.world, self._scenery)
         await self.world.cluster.start()
         for array in self.inventory.arrays:
             served = purity_application(self.world, self.world.arrays[array.name])
@@ -70,15 +75,18 @@ class Twin:
         await self._serve(control(self), self.inventory.witness.address, CONTROL_PORT, tls=False)
         if built:
             await build(self.world)
+            await furnish(self.world, self._scenery)
 
     async def reset(self, *, built: bool = False) -> None:
         """Back to bare arrays and a bare cluster, or a built one; addresses and credentials stay."""
         await self.world.cluster.stop()
         self.world.reset()
         self._grant()
+        surround(self.world, self._scenery)
         await self.world.cluster.start()
         if built:
             await build(self.world)
+            await furnish(self.world, self._scenery)
 
     async def stop(self) -> None:
         """Stop all servers and loops."""

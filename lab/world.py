@@ -68,8 +68,9 @@ class Host:
         """What the node calls the multipath device of a WWID, below /dev/mapper."""
         if wwid in self.aliases or not self.friendly_names:
             return self.aliases.get(wwid, wwid)
-        if wwid not in self.bindings:
-            self.bindings.append(wwid)
+        for one in (*(local.wwid for local in self.local_maps), wwid):
+            if one not in self.bindings:
+                self.bindings.append(one)
         return f"mpath{letters(self.bindings.index(wwid))}"
 
     def ring_address(self, ring: int) -> str:

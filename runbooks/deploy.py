@@ -96,6 +96,7 @@ class DeployStretchedCluster(Runbook):
             inventory = self._inventory = known.inventory
             hooks = inventory.hooks if request.mode is Mode.APPLY else ()
             await self.begin(f"Deploy the stretched cluster {inventory.name} ({request.mode})", inventory.name, hooks)
+            await self.enter(request.mode)
             await self.preflight(Wishes(inventory, Mode.PLAN))
             planned = await self.procedure(Wishes(inventory, Mode.PLAN))
             await self.agreed(request, planned)

@@ -1,30 +1,21 @@
-"""A site is emptied for planned work: readiness, room at the other site, people's yes, node after node, proof.
+"""A site is emptied for planned work: readiness, a place for every guest, people's yes, node after node, proof.
 
-HA moves the guests live, one node at a time. Switching the machines off is a person's hand; this run waits until it has
-been done, and says that nobody was fenced.
+HA moves each guest to the place that was planned for it; then its node goes into maintenance. Switching the machines
+off is a person's hand; this run says when, waits until it has been done, and says that nobody was fenced.
 """
-
-from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.inventory import ClusterName, InventoryReader
-    from activities.maintenance import Maintenance
-    from activities.placement import Placements
-    from cluster.approval import Approval
-    from cluster.evacuation import Evacuation, MaintenanceWish, MasterWish, SiteNodes, plan_evacuation
-    from cluster.placement import PlacementWish
+    from activities.rights import RIGHTS, Rights, RightsWish
     from cluster.plan import Mode
     from cluster.recovery import Back
-    from runbooks.quarantine import Quarantine
-    from runbooks.site_work import EvacuationReport, SiteRequest, site_nodes
+    from runbooks.emptying import Emptying
+    from runbooks.site_work import EvacuationReport, SiteRequest
     from workflows.catalogue import About
     from workflows.runbook import Runbook
-
-EMPTIED_WITHIN = timedelta(hours=4)
-DARK_WITHIN = timedelta(days=30)
 
 
 @workflow.defn(name="EvacuateSite")
@@ -34,10 +25,13 @@ class EvacuateSite(Runbook):
     about = About(
         name="evacuate-site",
         what="Empties a site for planned work: sees that the other one can carry it, asks for signed approvals, moves "
-        "HA's master away, puts node after node into maintenance, proves that nothing is left and nobody is fenced",
+        "HA's master away, moves each guest and puts node after node into maintenance, proves that nothing runs there "
+        "and nobody is fenced",
         when="before planned work on a site",
-        asks="for signed approvals of the plan (`quorate approve`), and what to do when a node cannot be emptied",
-        landing="Nodes that are in maintenance stay in it and are listed; guests stay where they are",
+        asks="for signed approvals of the plan (`quorate approve`), to switch the machines off, and what to do when a "
+        "guest cannot be moved",
+        landing="Nodes that are in maintenance stay in it and are listed; guests stay where they are, their homes and "
+        "what was disabled are in the ledger",
         example={"site": "site-a", "by": "ana", "mode": "apply"},
         request=SiteRequest,
         report=EvacuationReport,
@@ -45,97 +39,59 @@ class EvacuateSite(Runbook):
 
     def __init__(self) -> None:
         super().__init__()
-        self._resting: list[str] = []
-        self._where: dict[str, str] = {}
+        self._emptying: Emptying | None = None
 
     @workflow.run
     async def run(self, request: SiteRequest | None = None) -> EvacuationReport:
         """Mode `plan` ends with the plan."""
         request = request or SiteRequest()  # refused with an example
-        approval, master = None, ""
+        agreement = None
         async with self.conclusion():
             which = ClusterName(cluster=request.cluster)
             inventory = (await self.step("Inventory is read", InventoryReader.read, which, parks=False)).inventory
             if wrong := request.wrong_site(inventory):
                 raise ApplicationError(wrong, type="Rejected", non_retryable=True)
-            at = site_nodes(inventory, str(request.site))
+            site = str(request.site)
             hooks = inventory.hooks if request.mode is Mode.APPLY else ()
-            await self.begin(f"{at.site} is emptied for work ({request.mode})", inventory.name, hooks)
-            survivor = inventory.other_site(at.site).name
-            await Quarantine(self, survivor).held(timedelta())
-            plan = await self._plan_for(at)
+            await self.begin(f"{site} is emptied for work ({request.mode})", inventory.name, hooks)
+            rights = RightsWish(runbook=self.about.name, must=True)
+            await self.step(RIGHTS, Rights.rights, rights, waiting="Asking what the token may do")
+            await self.enter(request.mode, site)
+            emptying = self._emptying = Emptying(self, inventory, site)
+            if request.mode is Mode.APPLY:
+                await self.signers_ready(inventory.approvals, request.by)
+            plan = await emptying.planned()
             await self.agreed(request, plan.intents)
             if request.mode is Mode.APPLY:
-                approval = await self.gate(
-                    f"Empty {at.site}",
-                    plan.intents,
-                    inventory.approvals,
-                    conditions=(f"{survivor} and the witness are well",),
-                    vetoes=plan.vetoes,
-                    risk=f"while {at.site} is dark, the loss of one more node or of the witness stops {survivor} too",
-                )
-                master = await self._emptied(at, plan, approval)
-                await self._dark(at)
+                agreement = await emptying.agreed(plan)
+                await emptying.emptied(plan, agreement)
+                await emptying.dark()
+                await emptying.given_back()
         return self.report(
             EvacuationReport,
             mode=request.mode,
             planned=plan.intents,
-            site=at.site,
+            site=site,
             homes=plan.homes,
-            back=tuple(Back(sid=sid, ok=True, node=node) for sid, node in self._where.items()),
-            approval=approval,
+            back=tuple(Back(sid=sid, ok=True, node=one.home) for sid, one in emptying.moved.items()),
+            moved=tuple(emptying.moved.values()),
+            rested=plan.rested,
+            approval=agreement.approval if agreement else None,
             vetoes=tuple(map(str, plan.vetoes)),
-            master=master,
+            master=emptying.master,
+            outstanding=emptying.outstanding,
         )
 
     async def landing(self) -> str:
         """Nothing is undone in a hurry."""
-        return f"In maintenance: {', '.join(self._resting)}." if self._resting else "No node is in maintenance."
+        return await self._emptying.landed() if self._emptying else "No guest was moved."
 
-    async def _plan_for(self, at: SiteNodes) -> Evacuation:
-        self.section("Plan", rehearsal=True)
-        placement = await self.step("Guests are found", Placements.placement, PlacementWish(guests=()))
-        view = await self.step("HA's master is known", Maintenance.view, at)
-        plan = plan_evacuation(at, placement, view.master)
-        now = self.record.elapsed
-        for veto in plan.vetoes:
-            self.record.line(f"Veto {veto.name}").end("warned", veto.text, now)
-        for number, intent in enumerate(plan.intents, start=1):
-            self.record.line(f"{number}. {intent.what} {intent.target}").end("done", "planned", now)
-        return plan
+    @property
+    def beyond(self) -> str:
+        """What HA still moves while the run is paused."""
+        return self._emptying.beyond if self._emptying else ""
 
-    async def _emptied(self, at: SiteNodes, plan: Evacuation, approval: Approval) -> str:
-        """One node at a time: each has moved its guests before the next one begins."""
-        self.section(f"{at.site} is emptied", folds=False)
-        leads = await self.step(
-            f"HA's master is not at {at.site}",
-            Maintenance.move_master,
-            MasterWish(mode=Mode.APPLY, at=at, approval=approval),
-            skip="a new master takes two minutes when the site goes dark",
-        )
-        for turn, node in enumerate(plan.order, start=1):
-            if why := await self.still_approved(approval, plan.intents, approval.terms.conditions, plan.vetoes):
-                raise ApplicationError(why, type="NotApproved", non_retryable=True)
-            found = await self.step(
-                f"{node} is in maintenance",
-                Maintenance.maintenance,
-                MaintenanceWish(mode=Mode.APPLY, node=node, on=True, turn=turn, via=at.others, approval=approval),
-                within=EMPTIED_WITHIN,
-                attempt=EMPTIED_WITHIN,
-            )
-            self._resting.append(node)
-            self._where |= found.moved
-        await self.step(f"{at.site} is empty", Maintenance.empty, at)
-        return leads.finding if leads else ""
-
-    async def _dark(self, at: SiteNodes) -> None:
-        """The machines are a person's to switch off."""
-        self.section(f"Until {at.site} is dark")
-        await self.step(
-            f"{at.site} is dark, and nobody was fenced",
-            Maintenance.dark,
-            at,
-            within=DARK_WITHIN,
-            attempt=DARK_WITHIN,
-            skip="the work is done with the site lit",
-        )
+    @property
+    def unlanded(self) -> str:
+        """What is left over as far as the run knows."""
+        return self._emptying.unlanded if self._emptying else ""

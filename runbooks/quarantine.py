@@ -17,6 +17,11 @@ with workflow.unsafe.imports_passed_through():
 LISTED_WITHIN = timedelta(minutes=3)
 # One look goes on for ten minutes of the cluster's time; a worker that is gone costs another attempt.
 LOOK = timedelta(minutes=30)
+# Beyond the soak time: then a long look is told and begun anew.
+LOOKS_FOR = timedelta(minutes=10)
+LOOKED_WITHIN = timedelta(minutes=2)
+# What a move that is under way fails by itself.
+MOVING = ("No lock and no task is left over", "No volume is open on two nodes")
 NOT_LOOKED = ("nobody has looked yet",)
 
 
@@ -27,22 +32,29 @@ class Quarantine:
         """`nodes`: those of the site that are back, where not all of them are."""
         self._run, self._site, self._resting, self._nodes = run, site, resting, nodes
 
-    def _wish(self, soak: timedelta, known: tuple[str, ...] | None = None, **more: timedelta) -> QuarantineWish:
-        return QuarantineWish(site=self._site, soak=soak, known=known, resting=self._resting, nodes=self._nodes, **more)
+    def _wish(
+        self, soak: timedelta, known: tuple[str, ...] | None = None, *, without: tuple[str, ...] = (), **more: timedelta
+    ) -> QuarantineWish:
+        return QuarantineWish(
+            site=self._site,
+            soak=soak,
+            known=known,
+            resting=self._resting,
+            nodes=self._nodes,
+            without=without,
+            **({"until": soak + LOOKS_FOR} | more),
+        )
 
     async def listed(self) -> tuple[str, ...]:
         """Look until all is well or three minutes are over; the titles of what holds the site back."""
         sheet = _Sheet(self._run, self._site)
         return (await sheet.look(self._wish(soak=timedelta(), until=LISTED_WITHIN))).key
 
-    async def looked(self) -> tuple[str, ...]:
-        """One look, right before something moves; what speaks against it. A line of its own on the page."""
-        wish = self._wish(soak=timedelta(), known=NOT_LOOKED)
-        line = self._run.record.line(f"{self._site} is still well")
-        found = await self._run.look(line, QuarantineWard.watch, wish, LOOK)
-        if found.key:
-            line.end("warned", found.finding, self._run.record.elapsed)
-        return found.key
+    async def failing(self, without: tuple[str, ...] = ()) -> str:
+        """One look, right before something changes; what speaks against it, or nothing. No line on the page."""
+        wish = self._wish(soak=timedelta(), known=NOT_LOOKED, without=without)
+        found = await self._run.learn(QuarantineWard.watch, wish, within=LOOKED_WITHIN)
+        return found.finding if found.key else ""
 
     async def held(self, soak: timedelta) -> QuarantineFinding:
         """Wait, for days if need be, until all checks have held for that long without a break."""

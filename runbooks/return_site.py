@@ -7,7 +7,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from runbooks.homecoming import FailbackReport, FailbackRequest
-    from runbooks.way_home import Homeward
+    from runbooks.homeward import Homeward
     from workflows.catalogue import About
 
 

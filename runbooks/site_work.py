@@ -9,6 +9,7 @@ from cluster.evacuation import SiteNodes
 from cluster.inventory import Inventory
 from cluster.plan import Mode
 from cluster.recovery import Back
+from runbooks.homecoming import Moved
 from workflows.catalogue import RunbookReport, RunbookRequest
 
 EXAMPLE = '{"site": "site-a", "by": "ana", "mode": "apply"}'
@@ -34,14 +35,20 @@ class SiteRequest(RunbookRequest):
 
 
 class EvacuationReport(RunbookReport):
-    """Where the guests belong and where they are now; the return starts from it."""
+    """Where the guests belong and where they are now; the return starts from it.
+
+    `rested` are nodes that were in maintenance before. `outstanding` are switches that stay off until guests are home.
+    """
 
     site: str
     homes: dict[str, str] = Field(default_factory=dict)
     back: tuple[Back, ...] = ()
+    moved: tuple[Moved, ...] = ()
+    rested: tuple[str, ...] = ()
     approval: Approval | None = None
     vetoes: tuple[str, ...] = ()
     master: str = ""
+    outstanding: dict[str, str] = Field(default_factory=dict)
 
 
 def site_nodes(inventory: Inventory, site: str) -> SiteNodes:

@@ -1,33 +1,34 @@
 """The way home, for any runbook that brings guests back to a site: hold, plan, ask, move, set back."""
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import ClassVar
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.inventory import ClusterName, InventoryReader
-    from activities.losses import Losses
+    from activities.comparison import Comparison
+    from activities.ledger import LedgerBook
     from activities.maintenance import Maintenance
-    from activities.migration import Migration
     from activities.placement import Placements
     from cluster.approval import Approval, Veto
     from cluster.evacuation import MaintenanceWish
-    from cluster.failback import HomePlan, LossRecord, LossRef, Move, MoveWish, plan_home
+    from cluster.failback import HomePlan, plan_home
     from cluster.guests import numbers
+    from cluster.ledger import Book, moves_by_itself
+    from cluster.ledger_calls import AtHomeWish, GiveBackWish, HomesWish, LookWish, NoteWish
+    from cluster.move import Move
     from cluster.placement import PlacementWish
     from cluster.plan import Mode
-    from cluster.units import counted, seconds
-    from runbooks.homecoming import FailbackReport, FailbackRequest, Homes, Moved
-    from runbooks.quarantine import Quarantine
+    from cluster.units import counted, seconds, shortly
+    from runbooks.homecoming import FailbackReport, FailbackRequest, Homes
+    from runbooks.moves import Moves
+    from runbooks.quarantine import MOVING, Quarantine
     from runbooks.site_work import site_nodes
     from runbooks.switches import Switches
+    from workflows.conditions import Agreement, Condition
     from workflows.runbook import Runbook
-
-# A migration of a big guest over a slow link; HA itself sets no limit.
-MOVED_WITHIN = timedelta(hours=2)
 
 
 class WayHome:
@@ -38,10 +39,9 @@ class WayHome:
         self._policy = homes.inventory.failback
         self._quarantine = Quarantine(run, homes.site, resting=resting)
         self._plan = HomePlan(moves=(), staying={})
-        self._approval: Approval | None = None
+        self._agreement: Agreement | None = None
         self._switches = Switches(run)
-        self._moved: dict[str, Moved] = {}
-        self._left: dict[str, str] = {}  # not moved by a person's answer
+        self._moves = Moves(run, homes.inventory, homes.site, self.why_not)
         self._vetoes: list[str] = []
 
     # --- the procedure -----------------------------------------------------------------------------------------
@@ -56,7 +56,9 @@ class WayHome:
         """Until everybody who can go home is there, however often something stands in the way."""
         first = True
         while first or not await self._done():
+            await self._run.clear()
             await self._quarantine.held(self._policy.soak)
+            await self._note_released()
             self._plan = await self._planned()
             if first:
                 await self._run.agreed(request, self._plan.intents)
@@ -68,69 +70,120 @@ class WayHome:
 
     async def _done(self) -> bool:
         """Carry the plan out; false when something has come up and all is to be looked at anew."""
+        if await self._stopped():
+            return False
         await self._freeze()
         await self._release()
         self._run.section(f"Guests go home to {self._homes.site}", folds=False)
         turns = {move.sid: turn for turn, move in enumerate(self._plan.moves, start=1)}
         for batch in _batches(self._plan.moves, self._policy.together):
-            if why := await self._not_now():
-                self._vetoes.append(why)
-                self._run.record.line("Stopped before the next guest").end("warned", why, self._run.record.elapsed)
+            if await self._stopped():
                 return False
             await self._run.together(*(self._move(move, turns[move.sid]) for move in batch))
         return True
 
+    async def _stopped(self) -> bool:
+        """Something that people agreed to does not hold any more: told, and nothing is begun."""
+        why = await self.why_not()
+        if why:
+            self._vetoes.append(why)
+            self._run.record.line("Stopped before the next guest").end("warned", why, self._run.record.elapsed)
+        return bool(why)
+
+    async def why_not(self) -> str:
+        """Why nothing more may be begun: every condition that was signed, asked before each attempt of each change."""
+        return await self._agreement.why_not() if self._agreement else "nobody has approved it"
+
     async def _planned(self) -> HomePlan:
         """Who goes and who stays, as things are now; a line for each."""
-        self._run.section("Plan", rehearsal=True)
-        plan = await self._found()
-        now = self._run.record.elapsed
+        run = self._run
+        run.section("Plan", rehearsal=True)
+        wish = PlacementWish(guests=tuple(self._homes.record.homes))
+        await run.step("Guests are found", Placements.placement, wish, waiting="Looking for the guests")
+        plan, now = await self._found(), run.record.elapsed
         for node in plan.released:
-            self._run.record.line(f"{node} is released").end("done", "out of maintenance, planned", now)
+            run.record.line(f"{node} is released").end("done", "out of maintenance, planned", now)
+        for node in self._homes.record.rested if self._resting else ():
+            run.record.line(f"{node} stays in maintenance").end("done", "it was so before the site was emptied", now)
         for turn, move in enumerate(plan.moves, start=1):
-            self._run.record.line(f"{turn}. {move.sid} {move.name}".rstrip()).end(
-                "done", f"goes home from {move.source} to {move.home}", now
+            how = "" if move.guest.live else ", with a restart"
+            run.record.line(f"{turn}. {move.sid} {move.name}".rstrip()).end(
+                "done", f"goes home from {move.source} to {move.home}{how}", now
             )
         for sid, why in plan.staying.items():
-            self._run.record.line(f"{sid} stays").end("warned", why, now)
+            run.record.line(f"{sid} stays").end("warned", why, now)
+        if not self._homes.record.homes:
+            await self._say_who_is_away(now)
         return plan
 
-    async def _found(self) -> HomePlan:
-        homes = {sid: home for sid, home in self._homes.record.homes.items() if sid not in self._left}
-        placement = await self._run.step("Guests are found", Placements.placement, PlacementWish(guests=tuple(homes)))
-        first = tuple(sid for vmid in self._policy.first for sid in homes if vmid in numbers((sid,)))
-        recovered = {**self._homes.record.recovered, **{sid: moved.home for sid, moved in self._moved.items()}}
+    async def _say_who_is_away(self, now: timedelta) -> None:
+        """No home is on record: whoever might be meant is named, and how to say where they belong."""
+        placement = await self._run.learn(Placements.placement, PlacementWish(guests=()))
         ours = site_nodes(self._homes.inventory, self._homes.site).nodes
-        released = tuple(node for node in ours if self._resting and node in placement.resting)
+        away = [f"{sid} on {one.node}" for sid, one in sorted(placement.services.items()) if one.node not in ours]
+        said = (
+            f"HA guests elsewhere: {shortly(away)}; give them as `homes` if they belong here"
+            if away
+            else "none is away"
+        )
+        self._run.record.line(f"No homes are recorded for {self._homes.site}").end("warned", said, now)
+
+    async def _found(self) -> HomePlan:
+        homes = {sid: home for sid, home in self._homes.record.homes.items() if sid not in self._moves.left}
+        placement = await self._run.learn(Placements.placement, PlacementWish(guests=tuple(homes)))
+        first = tuple(sid for vmid in self._policy.first for sid in homes if vmid in numbers((sid,)))
+        recovered = {**self._homes.record.recovered, **{sid: moved.home for sid, moved in self._moves.moved.items()}}
+        ours = site_nodes(self._homes.inventory, self._homes.site).nodes
+        released = tuple(
+            node
+            for node in ours
+            if self._resting and node in placement.resting and node not in self._homes.record.rested
+        )
         awake = {node: placement.resting[node] for node in released}
-        placement = placement.model_copy(update={"nodes": placement.nodes | awake})
-        plan = plan_home(homes, recovered, placement, first=first)
-        return plan.model_copy(update={"released": released})
+        plan = plan_home(homes, recovered, placement.model_copy(update={"nodes": placement.nodes | awake}), first=first)
+        drawn = await self._drawn(released) if released else {}
+        switches = [one for one in placement.switches if one in plan.switches or one.name in drawn]
+        return plan.model_copy(update={"released": released, "switches": tuple(switches)})
+
+    async def _drawn(self, released: tuple[str, ...]) -> dict[str, str]:
+        """Guests that HA would move by itself once these nodes are released: it remembers where it took them from."""
+        wish = LookWish(book=Book(cluster=self._homes.inventory.name), must=True)
+        world = await self._run.learn(Comparison.look, wish)
+        return moves_by_itself(world, released)
 
     async def _agreed(self) -> None:
         """People say yes to this very plan, unless they have done so already."""
-        plan, conditions = self._plan, self._conditions()
-        if self._approval is not None:
-            why = await self._run.still_approved(self._approval, plan.intents, conditions, self._comfort())
-            if not why:
+        plan, before = self._plan, self._agreement
+        self._agreement = Agreement(self._run, plan.intents, self._conditions(), self._comfort())
+        if before is not None and before.approval is not None:
+            self._agreement.approval = before.approval
+            if not (why := await self._agreement.why_not()):
                 return
+            self._agreement.approval = None
             self._vetoes.append(why)
         self._vetoes += map(str, self._comfort())
-        self._approval = await self._run.gate(
+        restarts = [move.sid for move in plan.moves if not move.guest.live]
+        how = f"HA restarts {', '.join(restarts)}: down meanwhile. " if restarts else ""
+        await self._agreement.reached(
             f"Bring {counted(len(plan.moves), 'guest')} home to {self._homes.site}",
-            plan.intents,
             self._homes.inventory.approvals,
-            conditions=conditions,
-            vetoes=self._comfort(),
-            risk=f"{plan.moves[0].sid if plan.moves else 'Nobody'} goes first; each guest is moved live and proven, "
-            "the next one waits for that. "
+            f"{plan.moves[0].sid if plan.moves else 'No guest'} goes first; each guest is moved live and proven, "
+            f"the next one waits for that. {how}"
             f"A failing {self._homes.site} would be another loss: about 3 minutes without these guests.",
         )
 
-    def _conditions(self) -> tuple[str, ...]:
-        """What is read again before each move, in words that do not change from look to look."""
-        soak = seconds(self._policy.soak)
-        return (f"the quarantine of {self._homes.site} has held for {soak}", "it holds before each move")
+    def _conditions(self) -> tuple[Condition, ...]:
+        """What is asked again before each attempt of each change; their texts do not change from look to look."""
+        site, soak = self._homes.site, seconds(self._policy.soak)
+        held = f"the quarantine of {site} has held for {soak} and holds before each change"
+        planned = "guests, their homes and automatic moves are as planned before each change"
+        return (Condition("quarantine", held, self._unwell), Condition("plan", planned, self._differs))
+
+    async def _unwell(self) -> str:
+        return await self._quarantine.failing(MOVING if self._moves.moving else ())
+
+    async def _differs(self) -> str:
+        return self._plan.differs(await self._found(), self._moves.done)
 
     def _comfort(self) -> tuple[Veto, ...]:
         """What speaks against a homecoming of some without the others; people may waive it by name."""
@@ -139,11 +192,27 @@ class WayHome:
             for sid, why in self._plan.staying.items()
         )
 
+    @property
+    def _approval(self) -> Approval | None:
+        return self._agreement.approval if self._agreement else None
+
     async def _freeze(self) -> None:
-        """What would move the guests by itself meanwhile, first of all ``failback 1``, which undoes moves by hand."""
-        if not self._plan.switches:
-            return
-        await self._switches.freeze(Mode.APPLY, self._homes.inventory.name, self._plan.switches)
+        """What would move the guests by itself meanwhile, first of all ``failback 1``, which undoes moves by hand.
+
+        Where they belong is on record before that, also when a person has said so.
+        """
+        homes = {move.sid: move.home for move in self._plan.moves}
+        wish = HomesWish(cluster=self._homes.inventory.name, homes=homes)
+        await self._run.step(
+            "Homes are recorded in the ledger", LedgerBook.record_homes, wish, waiting="Recording homes"
+        )
+        await self._switches.freeze(
+            Mode.APPLY,
+            self._homes.inventory.name,
+            self._plan.switches,
+            approval=self._approval,
+            given=self.why_not,
+        )
 
     async def _release(self) -> None:
         """Out of maintenance, before the first guest and after people have agreed: it can itself move guests."""
@@ -155,71 +224,76 @@ class WayHome:
                 f"{node} takes guests again",
                 Maintenance.maintenance,
                 MaintenanceWish(mode=Mode.APPLY, node=node, on=False, turn=turn, via=others, approval=self._approval),
+                given=self.why_not,
+                waiting=f"Waiting until {node} takes guests again",
             )
 
-    async def _not_now(self) -> str:
-        """Why the next guest may not move: a precondition that fails, or an approval that does not stand any more."""
-        if failing := await self._quarantine.looked():
-            return f"safety: {', '.join(failing)}"
-        if self._approval is None:
-            return "nobody has approved it"
-        left, now = self._plan.without(self._moved), await self._found()
-        if changed := [move for move in (*now.moves, *left.moves) if (move in now.moves) != (move in left.moves)]:
-            return f"the plan has changed: {', '.join(dict.fromkeys(move.sid for move in changed))}"
-        return await self._run.still_approved(self._approval, self._plan.intents, self._conditions(), self._comfort())
-
     async def _move(self, move: Move, turn: int) -> None:
-        homes = self._homes
-        found = await self._run.step(
-            f"{move.sid} runs at home on {move.home}",
-            Migration.bring_home,
-            MoveWish(
-                mode=Mode.APPLY,
-                move=move,
-                turn=turn,
-                approval=self._approval,
-                nodes=homes.nodes,
-                vg=homes.inventory.storage.vg,
-                volume=homes.inventory.volume_name,
-                arrays=homes.arrays,
-                lun=homes.lun,
-            ),
-            within=MOVED_WITHIN,
-            attempt=MOVED_WITHIN,
-            skip="the guest stays where it is",
-        )
-        if found is None:
-            self._left[move.sid] = "left where it is by a person's answer"
-            return
-        self._moved[move.sid] = Moved(
-            sid=move.sid, source=move.source, home=move.home, seconds=found.seconds, downtime=found.downtime
-        )
+        title = f"{move.sid} runs at home on {move.home}"
+        if await self._moves.one(title, move, turn, self._approval, skip="the guest stays where it is"):
+            await self._note_home(move.sid)
+
+    async def _note_released(self) -> None:
+        """The ledger sets nothing back before a lost site has been through its quarantine."""
+        site, cluster = self._homes.site, self._homes.inventory.name
+        title, waiting = f"{site} is noted as through its quarantine", "Recording the quarantine in the ledger"
+        skip = "what an incident has disabled stays off until another failback has held the quarantine"
+        wish = NoteWish(cluster=cluster, released=site)
+        await self._run.step(title, LedgerBook.note, wish, skip=skip, waiting=waiting)
+
+    async def _note_home(self, *sids: str) -> None:
+        """The ledger needs no record of them any more; what it is not told it finds out by itself."""
+        with contextlib.suppress(ActivityError):
+            await self._run.learn(LedgerBook.at_home, AtHomeWish(cluster=self._homes.inventory.name, sids=sids))
 
     # --- the end -----------------------------------------------------------------------------------------------
 
     async def _set_back(self) -> None:
         self._run.section("Set back")
-        if not self._switches.off:
-            self._run.record.line("Switches").end("done", "nothing was frozen", self._run.record.elapsed)
+        if self._switches.off:
+            await self._switches.set_back(Mode.APPLY)
             return
-        await self._switches.set_back(Mode.APPLY, self._homes.record.homes)
+        self._run.record.line("Switches").end("done", "none was turned off", self._run.record.elapsed)
+        with contextlib.suppress(ActivityError):  # it holds none off; the ledger notices its end by itself
+            await self._run.learn(LedgerBook.give_back, GiveBackWish(cluster=self._homes.inventory.name))
+
+    @property
+    def beyond(self) -> str:
+        """What goes on at HA although nothing more is begun here."""
+        return self._moves.beyond
 
     async def landed(self) -> str:
-        """The condition in which an abort leaves things."""
-        home = f"At home: {', '.join(self._moved)}." if self._moved else "No guest was moved."
-        if not self._switches.off or self._approval is None:
-            kept = f" Still off: {', '.join(map(str, self._switches.off))}." if self._switches.off else ""
-            return f"{home}{kept}"
+        """The condition in which an abort leaves things: what HA still moves comes to its end before it is told."""
+        if self._approval is None and not self._moves.moved:
+            return "No guest was moved."
+        moved, ended = self._moves.moved, await self._moves.ended()
+        if self._moves.arrived:
+            await self._note_home(*self._moves.arrived)
+        home = [f"At home: {', '.join(moved)}."] if moved or not ended else []
+        home = home if moved or ended else ["No guest was moved."]
         await self._set_back()
-        left = f" Outstanding: {', '.join(self._switches.outstanding)}." if self._switches.outstanding else ""
-        return f"{home} {counted(len(self._switches.restored), 'switch is', 'switches are')} set back.{left}"
+        left = [f"Outstanding: {', '.join(self._switches.outstanding)}."] if self._switches.outstanding else []
+        released = [f"Released from maintenance: {', '.join(self._plan.released)}."] if self._has_released() else []
+        back = f"{counted(len(self._switches.restored), 'switch is', 'switches are')} set back."
+        return " ".join([*home, *ended, *released, back, *left])
+
+    def _has_released(self) -> bool:
+        return any(change.what == "disable maintenance" for change in self._run.record.changes)
+
+    @property
+    def unlanded(self) -> str:
+        """What is known to be left over when the landing could not look."""
+        off = f"Still off, and in the ledger: {', '.join(map(str, self._switches.off))}." if self._switches.off else ""
+        return f"{self.beyond} {off}".strip()
 
     @property
     def closing(self) -> str:
         """What the page says of an end that is well."""
-        staying = {**self._plan.staying, **self._left}
+        if not self._homes.record.homes:
+            return f"No homes are recorded for {self._homes.site}: no guest was moved."
+        staying = {**self._plan.staying, **self._moves.left}
         stays = f"; {counted(len(staying), 'stays', 'stay')}: {', '.join(staying)}" if staying else ""
-        came = counted(len(self._moved), "guest is", "guests are")
+        came = counted(len(self._moves.moved), "guest is", "guests are")
         left = counted(len(self._switches.outstanding), "switch", "switches")
         return f"{came} at home{stays}; {left} outstanding."
 
@@ -231,56 +305,13 @@ class WayHome:
             planned=self._plan.intents,
             site=self._homes.site,
             incident=self._homes.record.run,
-            moved=tuple(self._moved.values()),
-            staying={**self._plan.staying, **self._left},
+            moved=tuple(self._moves.moved.values()),
+            staying={**self._plan.staying, **self._moves.left},
             vetoes=tuple(dict.fromkeys(self._vetoes)),
             approval=self._approval,
             restored=self._switches.restored,
             outstanding=self._switches.outstanding,
         )
-
-
-class Homeward(Runbook):
-    """What runbooks that bring guests home have in common. `after`: which runs may have emptied the site."""
-
-    after: ClassVar[tuple[str, ...]]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._way: WayHome | None = None
-
-    async def _record(self, request: FailbackRequest) -> LossRecord:
-        """Homes and switches that are still off: as given, or as the run that has emptied the site has left them."""
-        site = str(request.site)
-        if request.homes is not None:
-            self.record.line("Homes are given").end("done", counted(len(request.homes), "guest"), self.record.elapsed)
-            return LossRecord(run="", site=site, homes=request.homes)
-        ref = LossRef(site=site, run=request.incident, kinds=self.after)
-        return (await self.step("Incident is read", Losses.find, ref)).record
-
-    async def _gone_home(self, request: FailbackRequest, headline: str, *, resting: bool = False) -> FailbackReport:
-        """The whole procedure; mode `plan` lists quarantine and plan, and ends there."""
-        async with self.conclusion():
-            which = ClusterName(cluster=request.cluster)
-            inventory = (await self.step("Inventory is read", InventoryReader.read, which, parks=False)).inventory
-            if wrong := request.wrong_homes(inventory):
-                raise ApplicationError(wrong, type="Rejected", non_retryable=True)
-            site = str(request.site)
-            hooks = inventory.hooks if request.mode is Mode.APPLY else ()
-            await self.begin(f"{headline.format(site)} ({request.mode})", inventory.name, hooks)
-            homes = Homes(inventory=inventory, site=site, record=await self._record(request))
-            way = self._way = WayHome(self, homes, resting=resting)
-            await (way.rehearsed(request) if request.mode is Mode.PLAN else way.gone(request))
-        return way.report(request)
-
-    async def landing(self) -> str:
-        """What was frozen is set back where that moves nobody."""
-        return await self._way.landed() if self._way else ""
-
-    @property
-    def closing(self) -> str:
-        """What the page says at the end."""
-        return self._way.closing if self._way else ""
 
 
 def _batches(moves: tuple[Move, ...], together: int) -> Iterator[Iterable[Move]]:

@@ -16,6 +16,7 @@ from temporalio.service import RPCError
 from cluster.inventory import Inventory
 from cluster.plan import Mode
 from runbooks.deploy import DeployReport, DeployStretchedCluster
+from tests.ledgers import erase
 from tests.twin import TwinThread, inventory_file
 from workers.connect import connect
 from workers.embedded import TemporalServer, free_port
@@ -88,6 +89,7 @@ async def working(
         for handle in (*started, client.get_workflow_handle(f"deploy/{inventory.name}")):
             with contextlib.suppress(RPCError):
                 await handle.terminate("the test is over")
+        await erase(client, inventory.name)
 
     async with worker(client, inventory, base, settings):
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from workers import temporal_binary
+from workers.bootstrap import KEPT, kept_warning, retention
 from workers.embedded import TemporalServer, free_port
 from workers.errors import Unusable
 from workflows import attributes
@@ -81,3 +82,15 @@ def test_the_compose_file_registers_every_search_attribute():
     compose = (Path(__file__).parents[1] / "docker-compose.yml").read_text()
 
     assert re.findall(r"--search-attribute=(\w+)=Keyword", compose) == [key.name for key in attributes.ALL]
+
+
+async def test_runs_that_have_ended_are_kept_for_more_than_a_year(tmp_path: Path):
+    """An auditor asks later than Temporal's own day; set once, and again after a restart."""
+    server = TemporalServer(database=tmp_path / "t.db", port=free_port(), ui_port=None, log=tmp_path / "log")
+    for _ in range(2):
+        client = await server.start()
+        try:
+            assert server.kept == await retention(client) == KEPT
+            assert await kept_warning(client) == ""
+        finally:
+            await server.stop()

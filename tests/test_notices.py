@@ -86,7 +86,7 @@ def test_who_cannot_be_told_keeps_nobody_else_waiting_and_is_told_later(receiver
     targets = tuple(Notify(name=n, webhook=r.url) for n, r in (("pager", pager), ("chat", chat)))
 
     finding, beats = send(targets, tmp_path)
-    assert finding == f"Unreachable: pager: {pager.url} says HTTP 503"
+    assert finding == f"Unreachable: pager: 127.0.0.1:{pager.port} says HTTP 503"
     assert len(chat.got) == 1
 
     pager.status = 200
@@ -102,7 +102,7 @@ def test_a_refusal_is_told_and_not_repeated(receivers, tmp_path: Path):
 
     finding, _ = send((Notify(name="chat", webhook=chat.url),), tmp_path)
 
-    assert finding == f"chat refused: {chat.url} says HTTP 400"
+    assert finding == f"chat refused: 127.0.0.1:{chat.port} says HTTP 400"
 
 
 @given(title=st.text(max_size=50), text=st.text(max_size=50))

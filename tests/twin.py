@@ -3,15 +3,20 @@
 import asyncio
 import functools
 import json
+import os
 import random
+import re
 import socket
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
+
 from cluster.inventory import Inventory
 from lab.power import switch_off
+from lab.scenery import beside, read
 from lab.twin import CONTROL_PORT, Twin
 from lab.world import World
 from workers.inventory_file import load
@@ -19,23 +24,50 @@ from workers.inventory_file import load
 T = TypeVar("T")
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "lab.yaml"
+# Which example the suites about incidents and ways home run on: ``lab``, or ``metro`` in a second run.
+CHOSEN = os.environ.get("QUORATE_EXAMPLE", "lab")
+# What compares words of the article's lab, or counts its nodes.
+only_lab = pytest.mark.skipif(CHOSEN != "lab", reason="tells of the article's lab word by word")
 # The whole suite runs the world this much faster than the wall.
 SPEED = 20.0
 
 
-def inventory_file(folder: Path, which: str = "", **replacements: str) -> Path:
-    """The shipped example in `folder`, on loopback addresses of its own, with its secrets beside it.
+def inventory_file(folder: Path, which: str = "", example: str = "lab", **replacements: str) -> Path:
+    """A shipped example in `folder`, on loopback addresses of its own, with its secrets and its scenery beside it.
 
     `which` tells apart the twins of one process. Lab time runs faster than the hosts' clocks can be read one after the
     other, so their difference is allowed.
     """
-    text = EXAMPLE.read_text().replace("127.21.", f"127.{own_net(which)}.").replace("../var/lab/", "secrets/")
+    source = EXAMPLE.with_name(f"{example}.yaml")
+    text = re.sub(r"127\.2[12]\.", f"127.{own_net(which)}.", source.read_text())
+    text = re.sub(r"\.\./var/(lab|metro)/", "secrets/", text)
     text = text.replace("clock_offset: 1s", "clock_offset: 60s\n\ntimeouts:\n  ha: 40s\n  stretch: 60s\n  clone: 60s")
     for old, new in replacements.items():
         text = text.replace(old, new)
     path = folder / "inventory.yaml"
     path.write_text(text)
+    if (around := beside(source)).exists():
+        beside(path).write_text(around.read_text())
     return path
+
+
+class Names:
+    """The article's names said of another cluster: what stands in the same place there."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        lab = load(EXAMPLE)
+        self._names = {lab.name: inventory.name, lab.witness.name: inventory.witness.name}
+        self._names |= {lab.pod.name: inventory.pod.name, lab.volume_name: inventory.volume_name}
+        self._names |= {lab.storage.id: inventory.storage.id, lab.storage.vg: inventory.storage.vg}
+        for there, here in zip(lab.sites, inventory.sites, strict=True):
+            self._names |= {there.name: here.name, there.array: here.array}
+            self._names |= {one.name: other.name for one, other in zip(there.nodes, here.nodes, strict=False)}
+        longest = sorted(self._names, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, longest)))
+
+    def __call__(self, text: str) -> str:
+        """``ssh:pxmx01-01`` is ``ssh:pve-n1`` in the metro cluster."""
+        return self._known.sub(lambda found: self._names[found[0]], text)
 
 
 @functools.cache
@@ -57,10 +89,11 @@ class TwinThread:
     def __init__(self, path: Path, speed: float = SPEED) -> None:
         self.path = path
         self.inventory: Inventory = load(path)
+        self.named = Names(self.inventory)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._twin = Twin(self.inventory, path.parent, speed=speed)
+        self._twin = Twin(self.inventory, path.parent, speed=speed, scenery=read(path))
         self.call(self._twin.start())
 
     @property
@@ -85,6 +118,12 @@ class TwinThread:
         """Give the engine's token more than docs/prepare.md does."""
         for privilege in privileges:
             self.world.cluster.add_privilege(self.inventory.api.token_id, privilege, path)
+
+    def grant(self, rights: Mapping[str, Mapping[str, bool]]) -> None:
+        """Give the engine's token exactly these rights (path, privilege, whether it reaches further down)."""
+        token = self.inventory.api.token_id
+        for kind, who in (("user", token.partition("!")[0]), ("token", token)):
+            self.world.cluster.access.acl.grant(kind, who, rights)
 
     def reset(self) -> None:
         self.call(self._twin.reset())

@@ -24,6 +24,7 @@ from workers.connect import connect
 from workers.connect_commands import connect_app
 from workers.embedded import TemporalServer
 from workers.errors import Unusable
+from workers.freshness import known_cluster
 from workers.incident_commands import incident_app
 from workers.inventory_file import InventoryError, load
 from workers.lab_commands import lab
@@ -59,22 +60,37 @@ for command in (
 
 
 @app.command()
-def check(inventory: Annotated[Path, typer.Argument(help="The inventory file.")], as_json: JsonOption = False) -> None:
-    """Check an inventory file: fields, values, and what they say against each other."""
+def check(
+    inventory: Annotated[Path, typer.Argument(help="The inventory file.")],
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Look at the file alone, not at secrets and lists that it refers to.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check an inventory file: fields, values, what they say against each other, and what they refer to."""
+    from workers.check import checked
+
+    notes: list[str] = []
     try:
-        found = load(inventory)
+        found = checked(inventory, offline=offline)
+        notes, known = found.notes, found.inventory
+        if found.complaints:
+            raise InventoryError(inventory, found.complaints)
     except InventoryError as error:
         if as_json:
-            out.print_json(data={"ok": False, "errors": [vars(complaint) for complaint in error.complaints]})
+            complaints = [vars(complaint) for complaint in error.complaints]
+            out.print_json(data={"ok": False, "errors": complaints, "notes": notes})
             raise typer.Exit(1) from None
         raise
     if as_json:
-        out.print_json(data={"ok": True, "errors": []})
+        out.print_json(data={"ok": True, "errors": [], "notes": notes})
         return
     out.print(
-        f"[green]✓[/green] {escape(str(inventory))}: cluster {found.name}, {len(found.nodes)} nodes on 2 sites, "
-        f"{found.votes} votes, quorum {found.quorum}, pod {found.pod.name}, {len(found.guests)} guests"
+        f"[green]✓[/green] {escape(str(inventory))}: cluster {known.name}, {len(known.nodes)} nodes on 2 sites, "
+        f"{known.votes} votes, quorum {known.quorum}, pod {known.pod.name}, {len(known.guests)} guests"
     )
+    for note in notes:
+        out.print(f"  [yellow]note:[/yellow] {escape(note)}", soft_wrap=True)
 
 
 @app.command()
@@ -84,7 +100,7 @@ def demo(
     loss_speed: Annotated[float, typer.Option(help="The same while a site is lost.", min=0.5, max=10)] = 5.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the example cluster on the twin, twice; lose a site, follow the incident, go home; stop everything."""
+    """Build the example cluster on the twin, twice; play the article's test; go home; lose a whole site."""
     from workers.demo import demo as run_demo
     from workers.demo_loss import beside_the_article, seat
 
@@ -106,12 +122,12 @@ def demo(
         f"HA {'armed' if summary['ha']['armed'] else 'not armed'}, started {', '.join(summary['ha']['started'])}\n"
         f"WWID {summary['wwid']}"
     )
-    loss = summary["loss"]
-    table = Table("seconds after the power went", "the article", "forecast", "here")
-    for row in beside_the_article(loss):
-        table.add_row(*row)
-    out.print(table)
-    out.print(f"{seat(loss)}\nThe guests {'stay' if loss['stayed'] else 'do not stay'} where HA has put them.")
+    for title, loss in (("hosts off, array on", summary["article"]), ("whole site off", summary["loss"])):
+        table = Table("seconds after the power went", "the article", "forecast", "here", title=title)
+        for row in beside_the_article(loss):
+            table.add_row(*row)
+        out.print(table)
+        out.print(f"{seat(loss)}\nThe guests {'stay' if loss['stayed'] else 'do not stay'} where HA has put them.\n")
     home = summary["failback"]
     signed = ", ".join(f"{one['who']} ({one['key']})" for one in home["approvals"])
     table = Table("guest", "from", "home", "seconds", "downtime")
@@ -215,9 +231,9 @@ def server() -> None:
 
 
 @app.command()
-def status(as_json: JsonOption = False) -> None:
-    """Show the newest runs, and the steps of those that are running."""
-    asyncio.run(show_status(out, as_json=as_json))
+def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
+    """Show how fresh the newest look at the cluster is, the newest runs, and the steps of those that are running."""
+    asyncio.run(show_status(out, as_json=as_json, cluster=known_cluster(inventory)))
 
 
 def _complain(what: str, remedy: str = "") -> None:
@@ -245,7 +261,7 @@ def run(arguments: list[str] | None = None) -> int:
         return 1
     except Unusable as error:
         _complain(error.what, error.remedy)
-        return 2
+        return error.status
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # the last line of defence between a bug and a person

@@ -65,12 +65,17 @@ def lab_up(
         return
     from lab.control import on_stop
     from lab.credentials import NotLoopback
+    from lab.scenery import BadScenery, read
     from lab.twin import Twin, control_url
 
     known = load(path)
+    try:
+        scenery = read(path)
+    except BadScenery as error:
+        raise Unusable(str(error), "correct the file, or put it away") from None
 
     async def stay() -> None:
-        twin = Twin(known, path.parent, speed=speed)
+        twin = Twin(known, path.parent, speed=speed, scenery=scenery)
         stop = asyncio.Event()
         on_stop(twin, stop.set)
         try:

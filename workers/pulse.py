@@ -13,7 +13,7 @@ that looks like a lost reply, and the next attempt reads before it writes.
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -28,17 +28,22 @@ from temporalio.worker import (
 
 from activities.attempt import CURRENT, Attempt
 from activities.errors import NotYet
-from cluster.plan import Finding, Made, Mode
+from cluster.plan import Earlier, Finding, Made, Mode, Wish
 
 STOPPED = "Stopped"
+# Raises when a run of that workflow type may change nothing now.
+MayChange = Callable[[str], Awaitable[None]]
 
 
 class Pulse(Interceptor):
-    """Give it to the worker once."""
+    """Give it to the worker once. `may_change` is asked before each attempt of an activity that changes something."""
+
+    def __init__(self, may_change: MayChange | None = None) -> None:
+        self._may_change = may_change
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002  # SDK's name
         """Wrap every activity."""
-        return _Inbound(next)
+        return _Inbound(next, self._may_change)
 
 
 class _Outbound(ActivityOutboundInterceptor):
@@ -56,26 +61,32 @@ class _Outbound(ActivityOutboundInterceptor):
 
 
 class _Inbound(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, may_change: MayChange | None) -> None:  # noqa: A002  # SDK's name
+        super().__init__(next)
+        self._may_change = may_change
+
     def init(self, outbound: ActivityOutboundInterceptor) -> None:
         super().init(_Outbound(outbound))
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002  # SDK's name
-        attempt = Attempt(_earlier(activity.info().heartbeat_details))
+        attempt = _attempt(input.args)
         CURRENT.set(attempt)
         changing = any(getattr(argument, "mode", None) is Mode.APPLY for argument in input.args)
-        work = asyncio.ensure_future(super().execute_activity(input))
         threaded = not inspect.iscoroutinefunction(input.fn)
         beats = asyncio.create_task(_beat(attempt, threaded=threaded))
         try:
+            if changing and self._may_change is not None:
+                await self._may_change(activity.info().workflow_type or "")
+            work = asyncio.ensure_future(super().execute_activity(input))
             result = await (_to_its_end(work) if changing else work)
         except (CancelledError, asyncio.CancelledError):
-            raise _stopped(attempt.made) from None
+            raise _stopped(attempt) from None
         except ApplicationError as error:
             if _may_be_done(error, attempt):
                 attempt.made = attempt.made.model_copy(update={"looked_again": True})
                 await _tell(threaded=threaded)
                 error = NotYet(f"{error.message} (an earlier call may have done it: looking again)")
-            raise _with_changes(error, attempt.made) from error.__cause__
+            raise _with_changes(error, attempt) from error.__cause__
         finally:
             beats.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -99,6 +110,16 @@ async def _to_its_end(work: asyncio.Future[Any]) -> Any:
                 raise
 
 
+def _attempt(args: Sequence[Any]) -> Attempt:
+    """What is known of the attempts before: by Temporal's last beat, else by the engine, which began it anew."""
+    info = activity.info()
+    carried = next((one.earlier for one in args if isinstance(one, Wish)), Earlier())
+    first = info.attempt == 1 and not carried.attempts
+    if not info.heartbeat_details:
+        return Attempt(carried.made, carried.told, first=first)
+    return Attempt(_earlier(info.heartbeat_details), info.heartbeat_details[0], first=first)
+
+
 def _earlier(details: Sequence[Any]) -> Made:
     """What earlier attempts of the same step told with their last beat."""
     try:
@@ -107,7 +128,7 @@ def _earlier(details: Sequence[Any]) -> Made:
         return Made()  # the beat of another version; what is there is read from the world anyway
 
 
-def _stopped(made: Made) -> BaseException:
+def _stopped(attempt: Attempt) -> BaseException:
     """How an attempt says that it was stopped, and what it had changed until then.
 
     A pause or reset of the activity itself is the SDK's business: it turns a cancellation into a failed attempt and
@@ -118,7 +139,8 @@ def _stopped(made: Made) -> BaseException:
         return asyncio.CancelledError()
     return ApplicationError(
         "stopped, nothing is half done",
-        made,
+        attempt.made,
+        attempt.saying or attempt.told_before,
         type=STOPPED,
         non_retryable=True,
         category=ApplicationErrorCategory.BENIGN,
@@ -134,13 +156,15 @@ def _may_be_done(error: ApplicationError, attempt: Attempt) -> bool:
     return bool(late) and not attempt.made.looked_again and error.type in ("Conflict", "Rejected")
 
 
-def _with_changes(error: ApplicationError, made: Made) -> ApplicationError:
-    """The same error; with the changes that were made before it."""
-    if made == Made():
+def _with_changes(error: ApplicationError, attempt: Attempt) -> ApplicationError:
+    """The same error; with the changes that were made before it, and the progress that was told last."""
+    saying = attempt.saying or attempt.told_before
+    if attempt.made == Made() and saying is None:
         return error
     return ApplicationError(
         error.message,
-        made,
+        attempt.made,
+        saying,
         type=error.type,
         non_retryable=error.non_retryable,
         next_retry_delay=error.next_retry_delay,

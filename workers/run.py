@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from activities.clients.proxmox import PveApi
 from activities.clients.purity import Arrays
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts as SshHosts
+from activities.comparison import Comparison
+from activities.dark import Dark
 from activities.facts import Watching
 from activities.freeze import Freeze
 from activities.guests import Guests
@@ -32,6 +35,7 @@ from activities.ha import Ha
 from activities.hooks import Hooks
 from activities.hosts import Hosts
 from activities.incidents import Incidents
+from activities.interlock import Interlock
 from activities.inventory import InventoryReader
 from activities.ledger import LedgerBook
 from activities.losses import Losses
@@ -119,19 +123,22 @@ def activities(
         Watching(inventory, quick, place),
         Ha(quick, inventory.speed),
         approvals := Approvals(inventory.approvals, secrets, cluster=inventory.name),
+        ledger := LedgerBook(inventory),
+        interlock := Interlock(inventory, ledger),
+        Comparison(api, interlock),
         Losses(),
         Incidents(inventory),
         Migration(quick, api, approvals, inventory.speed),
         Placements(api, quick),
-        Maintenance(quick, approvals, inventory.speed),
+        maintenance := Maintenance(quick, approvals, inventory.speed),
         Freeze(api, approvals),
-        LedgerBook(inventory, api),
         Rights(inventory, api),
         survivor := Survivor(inventory, arrays, ssh, api),
         Notices(inventory.notify, secrets),
-        QuarantineWard(
+        ward := QuarantineWard(
             inventory, api, ssh, hosts=hosts, survivor=survivor, quorum=quorum, proxmox=proxmox, purity=purity
         ),
+        Dark(quick, maintenance, ward, inventory.speed),
     )
     return [method for room in rooms for method in _definitions(room)]
 
@@ -157,17 +164,19 @@ def _definitions(room: object) -> list[Callable[..., Any]]:
 
 def worker(client: Client, inventory: Inventory, base: Path, settings: Settings) -> Worker:
     """A worker for every runbook; use it as an async context."""
+    known = activities(inventory, base, settings.hooks, settings.secrets, settings.at)
+    interlock = next(room for room in (getattr(one, "__self__", None) for one in known) if isinstance(room, Interlock))
     return Worker(
         client,
         task_queue=settings.task_queue,
         workflows=[*ALL_RUNBOOKS, Claim, ClusterLedger, ClusterWatch],
-        activities=activities(inventory, base, settings.hooks, settings.secrets, settings.at),
+        activities=known,
         activity_executor=ThreadPoolExecutor(settings.activities, thread_name_prefix="activity"),
         max_concurrent_activities=settings.activities,
         max_cached_workflows=settings.cached_workflows,
         workflow_runner=SANDBOX,
         workflow_failure_exception_types=FAILURES,
-        interceptors=[Pulse()],
+        interceptors=[Pulse(partial(interlock.before_a_change, client))],
         graceful_shutdown_timeout=settings.grace,
         max_heartbeat_throttle_interval=OFTEN,
     )

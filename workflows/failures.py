@@ -1,5 +1,6 @@
 """What a failed activity tells: the word, the sentence, and the changes that were made before it failed."""
 
+from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -36,15 +37,33 @@ def may_pass(error: ActivityError) -> bool:
 
 def made_by(error: ActivityError) -> Made:
     """The changes of the failed attempts, as far as they were told: with the error, or with the last beat."""
-    cause = error.cause
-    told: list[Any] = []
-    if isinstance(cause, ApplicationError):
-        told = list(cause.details[:1])
-    elif isinstance(cause, StepTimeout):
-        told = list(cause.last_heartbeat_details[1:2])
-        if not told and isinstance(cause.cause, ApplicationError):
-            told = list(cause.cause.details[:1])
     try:
-        return Made.model_validate(told[0]) if told else Made()
+        return Made.model_validate(_left_by(error)[1] or {})
     except ValidationError:
         return Made()
+
+
+def told_by(error: ActivityError) -> Any:
+    """The last progress of the failed attempts; None when none was told."""
+    return _left_by(error)[0]
+
+
+def again_in(error: ActivityError) -> timedelta | None:
+    """How long the activity itself asks to be left alone before the next attempt."""
+    cause = error.cause
+    return cause.next_retry_delay if isinstance(cause, ApplicationError) else None
+
+
+def _left_by(error: ActivityError) -> tuple[Any, Any]:
+    """Progress and changes. An error carries them the other way round: its changes came first."""
+    cause = error.cause
+    if isinstance(cause, StepTimeout):
+        told = (*cause.last_heartbeat_details, None, None)[:2]
+        if told == (None, None) and isinstance(cause.cause, ApplicationError):
+            cause = cause.cause
+        else:
+            return told[0], told[1]
+    if isinstance(cause, ApplicationError):
+        made, said = (*cause.details, None, None)[:2]
+        return said, made
+    return None, None

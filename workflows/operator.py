@@ -97,6 +97,11 @@ class Operated:
         raise NotImplementedError
 
     @property
+    def beyond(self) -> str:
+        """What goes on outside although nothing more is begun here, in a sentence; a runbook may say its own."""
+        return ""
+
+    @property
     def _stopping(self) -> bool:
         """Aborted, or cancelled from outside; no longer so while the landing itself is at work."""
         return not self._landing and self._ending
@@ -120,7 +125,11 @@ class Operated:
                 running.stop()
         self._tell()
         await workflow.wait_condition(lambda: self._paused is not order or not self._changing)
-        return "resumed meanwhile" if self._paused is not order else "paused: nothing is changed until resumed"
+        if self._paused is not order:
+            return "resumed meanwhile"
+        if self.beyond:
+            return f"paused: nothing more is begun until resumed. {self.beyond}"
+        return "paused: nothing is changed until resumed"
 
     @pause.validator
     def _may_pause(self, order: Pause | None = None) -> None:

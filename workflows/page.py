@@ -126,7 +126,7 @@ def _asked(sheet: Sheet) -> str:
     shown = [f"- **{safe(one.step, 100)}**: {code(one.word)} {safe(one.message, 300)}\n" for one in sheet.questions[:3]]
     more = f"- and {len(sheet.questions) - 3} more\n" if len(sheet.questions) > 3 else ""
     ways = [
-        'Mend the cause, then *More Actions*, *Send an Update*, `answer`, and paste `{"answer": "retry"}`'
+        'Fix the cause, then *More Actions*, *Send an Update*, `answer`, and paste `{"answer": "retry"}`'
         + (' (for all of them, or with `"step"` for one).' if len(sheet.questions) > 1 else ".")
     ]
     ways += [f"{code(_skipping(one.step))}: {safe(one.skip, 160)}." for one in sheet.questions[:2] if one.skip]
@@ -181,7 +181,7 @@ def clock(at: timedelta) -> str:
 # What begins something in Markdown or HTML, a cell or mathematics: each is kept as the letter that it is.
 _MARKS = re.compile(r"[\\`\[\]<>&|$*~]")
 # Addresses become links even without brackets; a letter without width inside keeps them text.
-_ADDRESS = re.compile(r"(?i)(?<=:)(?=//)|(?<=\bwww)(?=\.)|(?<=\w)(?=@\w)|(?<=\bmailto:)(?=\S)|(?<=\bxmpp:)(?=\S)")
+_ADDRESS = re.compile(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?<=\w)(?=@\w)|(?<=\bmailto:)(?=\S)|(?<=\bxmpp:)(?=\S)")
 _APART = "\u2060"
 
 

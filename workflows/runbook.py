@@ -6,22 +6,21 @@ retries, timers and resumption are Temporal's.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, TypeVar, overload
 from urllib.parse import quote
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from cluster.around import Hook
     from cluster.plan import Finding, Intent, Mode, digest
     from workflows import attributes
     from workflows.catalogue import RunbookReport, RunbookRequest
-    from workflows.claim import Held, address, claimed, released
-    from workflows.gate import Gated
+    from workflows.claim import address, claimed
+    from workflows.endings import Ending
     from workflows.page import Section, Sheet, StepRecord, render
     from workflows.plans import differences
     from workflows.record import Line
@@ -37,15 +36,13 @@ Does = Callable[[Any, Asked], Awaitable[Found]] | Callable[[Any, Asked], Found]
 ENDED = ("done", "failed", "aborted")
 
 
-class Runbook(Gated):
+class Runbook(Ending):
     """Base of every runbook. A subclass carries `@workflow.defn`, says what it is in `about`, and defines `run`."""
 
     def __init__(self) -> None:
         super().__init__()
         self._headline = type(self).__name__
-        self._state = ""
         self._planned = ""
-        self._held: Held | None = None
         self._more_links: list[tuple[str, str]] = []  # where a runbook leads
 
     # --- what a procedure is written in ------------------------------------------------------------------------
@@ -60,6 +57,7 @@ class Runbook(Gated):
         workflow.upsert_search_attributes([attributes.CLUSTER.value_set(cluster)])
         self._tell()
         self._held = await claimed(self._subject, headline)
+        self._begun = True
         await self._use_hooks(hooks)
 
     def section(self, title: str, *, rehearsal: bool = False, folds: bool = True) -> Section:
@@ -72,7 +70,7 @@ class Runbook(Gated):
     @property
     def asks(self) -> tuple[str, ...]:
         """What a person has to do now, though no step has parked."""
-        return ()
+        return tuple(self._alarms.values())
 
     @property
     def idle(self) -> str:
@@ -192,35 +190,6 @@ class Runbook(Gated):
             non_retryable=True,
         )
 
-    async def landing(self) -> str:
-        """What an abort does before the run ends; the condition in words. A runbook may say its own.
-
-        Steps of a landing do not park: one that fails ends the landing, and the page says so.
-        """
-        return ""
-
-    @asynccontextmanager
-    async def conclusion(self) -> AsyncIterator[None]:
-        """Wrap the whole procedure: the run list and the page show how it ended, whatever the end."""
-        self._main = asyncio.current_task()
-        try:
-            self._stop_if_asked()
-            self._tell()
-            yield
-            await self._resumed()
-        except (FailureError, asyncio.CancelledError):
-            if not self._ending:
-                await self._close("failed")
-                raise
-            await self._land()
-            if self._abort is None:
-                raise asyncio.CancelledError from None
-            said = f"aborted{self._abort.signed}. {self._left}"
-            raise ApplicationError(said, type="Aborted", non_retryable=True) from None
-        self._notes += [f"hook {hook.name} met no step" for hook in self._hooks if hook.name not in self._hooked]
-        self._left = "The run had come to its end."
-        await self._close("done")
-
     def report(self, kind: type[Report], *, mode: Mode, planned: tuple[Intent, ...], **more: Any) -> Report:
         """The result of the run: what all reports say, and `more`."""
         return kind(
@@ -236,43 +205,6 @@ class Runbook(Gated):
             steps=tuple(self.record.steps()),
             **more,
         )
-
-    # --- how a run ends ----------------------------------------------------------------------------------------
-
-    async def _land(self) -> None:
-        """The landing comes to its end even if somebody cancels once more."""
-        self._landing = True
-        self._tell()
-        work = asyncio.create_task(self._landed())
-        while not work.done():
-            try:
-                await asyncio.shield(work)
-            except asyncio.CancelledError:
-                continue
-        work.result()
-
-    async def _landed(self) -> None:
-        try:
-            condition = await self.landing()
-        except FailureError as error:
-            condition = f"The landing did not come to its end: {error.message}."
-        changes, doubtful = self.record.changes, self.record.doubtful
-        left = f"{len(changes)} changes were made and stay." if changes else "Nothing was changed."
-        if doubtful:
-            left += f" Begun and not confirmed: {'; '.join(map(str, doubtful[:5]))}."
-        self._left = f"{left} {condition}".strip()
-        workflow.upsert_memo({"left": self._left})
-        await self._close("aborted")
-
-    async def _close(self, state: str) -> None:
-        """Nobody is kept waiting: neither the next run nor those who sent a message."""
-        self._over = True
-        await released(self._held)
-        self._held = None
-        self._state = state
-        workflow.upsert_search_attributes([attributes.STATE.value_set(state)])
-        self._tell()
-        await workflow.wait_condition(workflow.all_handlers_finished)
 
     # --- what it shows -----------------------------------------------------------------------------------------
 
@@ -305,10 +237,11 @@ class Runbook(Gated):
         if self._state == "done" and self.closing:
             return f"Done. {self.closing}"
         if self._state in ENDED:
-            return ended(self._state, list(self.record.steps()), len(self.record.changes), self._left, self._planned)
+            told = ended(self._state, list(self.record.steps()), len(self.record.changes), self._left, self._planned)
+            return f"Failed: {self._cause.rstrip('.')}. {self._left} {told}" if self._state == "failed" else told
         questions = [parked.question for parked in self._parked]
-        paused = self._paused.signed if self._paused else ""
-        if (gate := self._asking) is not None and not questions and self._paused is None:
+        paused = self._paused.signed if self._paused else None
+        if (gate := self._asking) is not None and not questions and not self._alarms and self._paused is None:
             return f"Waits for people: {gate.terms.title}: {gate.missing}."
         return going_on(
             self._condition(),

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from opentelemetry import trace
 from temporalio import workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 from temporalio.workflow import ActivityCancellationType
 
@@ -15,9 +15,10 @@ with workflow.unsafe.imports_passed_through():
     from activities.errors import NEVER_RETRIED
     from cluster.around import Hook
     from cluster.hooks import HookCall, HookFinding, HooksCheck, When, due
-    from cluster.plan import Finding, Mode, Wish
+    from cluster.plan import Earlier, Finding, Mode, Wish
+    from workflows.answers import Call, Undecodable
     from workflows.catalogue import About
-    from workflows.failures import made_by, may_pass, reason
+    from workflows.failures import again_in, made_by, may_pass, reason, told_by
     from workflows.operator import Operated, Parked, Running
     from workflows.page import Question
     from workflows.record import Line, Record
@@ -37,6 +38,8 @@ RETRY = RetryPolicy(
 # The same for a step that has preconditions: Temporal tries once, and the engine asks them before it tries again.
 ONCE = RetryPolicy(maximum_attempts=1, non_retryable_error_types=NEVER_RETRIED)
 FIRST_PAUSE, LONGEST_PAUSE, LONGER = 0.5, 15.0, 1.7
+# A precondition is looked at within this time, or it does not hold.
+ASKED_WITHIN = timedelta(minutes=2)
 
 CHECK_HOOKS, CALL_HOOK = "hooks.check", "hooks.call"
 Failing = Literal["park", "fail", "warn"]
@@ -123,7 +126,7 @@ class Steps(Operated):
             while True:
                 try:
                     found = await self._attempted(line, activity, wish, options, given)
-                except (ActivityError, Withheld) as error:
+                except (ActivityError, Withheld, Undecodable) as error:
                     word, message = _met(line, error)
                     if self._stopping:
                         line.end("stopped", "stopped before its end", self.record.elapsed)
@@ -186,32 +189,47 @@ class Steps(Operated):
         """One activity; begun again when a pause stopped it. Withheld when a precondition fails.
 
         A step with preconditions is tried again here and not by Temporal, so that they are asked before each attempt.
+        What an attempt has told and changed goes with the next one; waiting for people does not count as its time.
         """
         changing = isinstance(wish, Wish) and wish.mode is Mode.APPLY
         kind = ActivityCancellationType.WAIT_CANCELLATION_COMPLETED if changing else ActivityCancellationType.TRY_CANCEL
-        until, pause = workflow.now() + options["schedule_to_close_timeout"], FIRST_PAUSE
+        left, pause = options["schedule_to_close_timeout"], FIRST_PAUSE
         while True:
             await self._may_begin(line, given)
+            began = workflow.now()
             self._activities += 1
             # The id is what the UI and the command line show of an activity that is tried again.
             name = f"{self._activities} {line.title}"[:200]
-            handle = workflow.start_activity(activity, args=[wish], activity_id=name, cancellation_type=kind, **options)
+            call = Call.of(activity, options["result_type"])
+            limits = {
+                "schedule_to_close_timeout": left,
+                "start_to_close_timeout": min(options["start_to_close_timeout"], left),
+                "result_type": RawValue,
+            }
+            handle = workflow.start_activity(
+                call.name, args=[wish], activity_id=name, cancellation_type=kind, **(options | limits)
+            )
             running = Running(handle, changing)
             self._running.append(running)
             try:
-                found: Finding = await running.handle
+                found: Finding = call.read(await running.handle)
                 return found
             except ActivityError as error:
+                wish = _carried(wish, error)
                 if running.stopped and not self._ending:
                     line.made(made_by(error))
                     continue
-                if given is None or self._ending or not may_pass(error) or workflow.now() >= until:
+                left -= workflow.now() - began
+                if given is None or self._ending or not may_pass(error) or left <= timedelta(seconds=pause):
                     raise
                 line.made(made_by(error))
-                line.set("running", "{}: {}".format(*reason(error)))
+                line.set("running", "tried again: {}: {}".format(*reason(error)))
+                rest = max(timedelta(seconds=pause), min(again_in(error) or timedelta(), left))
             finally:
                 self._running.remove(running)
-            await asyncio.sleep(pause)
+            self._tell()
+            await asyncio.sleep(rest.total_seconds())
+            left -= rest
             pause = min(pause * LONGER, LONGEST_PAUSE)
 
     async def _may_begin(self, line: Line, given: Given | None) -> None:
@@ -223,13 +241,49 @@ class Steps(Operated):
                 await self._resumed()
                 line.set("running")
                 self._stop_if_asked()
-            if given is None:
+            if given is None or self._landing:
                 return
-            if why := await given():
-                raise Withheld(why)
+            try:
+                why = await given()
+            except ActivityError as error:  # what cannot be known does not hold
+                why = "not known whether it may begin: {}: {}".format(*reason(error))
+            # a look takes a while: a pause or an abort may have come meanwhile
             self._stop_if_asked()
-            if self._paused is None or self._landing:
+            if why:
+                raise Withheld(why)
+            if self._paused is None:
                 return
+
+    async def learn(
+        self,
+        activity: Callable[[Any, Any], Any] | str,
+        wish: Any,
+        *,
+        within: timedelta = ASKED_WITHIN,
+        attempt: timedelta = ATTEMPT,
+        result: type[Finding] | None = None,
+    ) -> Any:
+        """A look that has no line on the page: what a precondition reads. ActivityError when nothing can be learned."""
+        call = Call.of(activity, result)
+        raw = await workflow.execute_activity(
+            call.name,
+            wish,
+            result_type=RawValue,
+            summary=call.name,
+            start_to_close_timeout=min(attempt, within),
+            schedule_to_close_timeout=within,
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=RETRY,
+        )
+        return call.read(raw)
+
+    async def answered(self, line: Line, question: Question) -> bool:
+        """Park a line of its own until a person has answered: true to try again, false to go on without it."""
+        return await self._retried(line, question)
+
+    def stop_if_asked(self) -> None:
+        """CancelledError when the run is being ended."""
+        self._stop_if_asked()
 
     async def _retried(self, line: Line, question: Question) -> bool:
         """Park until a person has answered: true to try again, false to go on without the step."""
@@ -255,9 +309,17 @@ class Steps(Operated):
         return answer is None or answer.answer == "retry"
 
 
-def _met(line: Line, error: ActivityError | Withheld) -> tuple[str, str]:
+def _met(line: Line, error: ActivityError | Withheld | Undecodable) -> tuple[str, str]:
     """What stood in the way, word and sentence; what was changed before is kept with the line."""
-    if isinstance(error, Withheld):
-        return "Held", str(error)
-    line.made(made_by(error))
-    return reason(error)
+    if isinstance(error, ActivityError):
+        line.made(made_by(error))
+        return reason(error)
+    return "Held" if isinstance(error, Withheld) else "Undecodable", str(error)
+
+
+def _carried(wish: Any, error: ActivityError) -> Any:
+    """The same request for the next attempt, with what this one has left; nothing after a final word."""
+    if not isinstance(wish, Wish):
+        return wish
+    earlier = Earlier(attempts=wish.earlier.attempts + 1, made=made_by(error), told=told_by(error))
+    return wish.model_copy(update={"earlier": earlier})

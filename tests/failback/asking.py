@@ -16,6 +16,7 @@ class AskingRequest(RunbookRequest):
     vetoes: tuple[Veto, ...] = ()
     changes: int = 1
     lingers: bool = False
+    asks_again: bool = False
 
 
 class AskingReport(RunbookReport):
@@ -42,11 +43,17 @@ class Asking(Runbook):
     def __init__(self) -> None:
         super().__init__()
         self._let_in = False
+        self._again: list[Intent | None] = []
 
     @workflow.signal
     def go_on(self) -> None:
         """Open the gate."""
         self._let_in = True
+
+    @workflow.signal
+    def ask_again(self, more: Intent | None = None) -> None:
+        """Ask whether the approval stands, for these changes or for one more."""
+        self._again.append(more)
 
     @workflow.run
     async def run(self, request: AskingRequest) -> AskingReport:
@@ -61,5 +68,11 @@ class Asking(Runbook):
             await self.agreed(request, planned)
             await workflow.wait_condition(lambda: self._let_in)
             approval = await self.gate("Bring guests home", planned, inventory.approvals, vetoes=request.vetoes)
+            if request.asks_again:
+                self.record.line("Opened").end("done", "", self.record.elapsed)
+                await workflow.wait_condition(lambda: bool(self._again))
+                changes = (*planned, *(one for one in self._again if one))
+                why = await self.why_not(approval, changes, (), request.vetoes)
+                self.record.line("Asked again").end("warned" if why else "done", why or "stands", self.record.elapsed)
             await workflow.wait_condition(lambda: not request.lingers)
         return self.report(AskingReport, mode=Mode.APPLY, planned=planned, approval=approval)

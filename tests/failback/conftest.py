@@ -17,7 +17,7 @@ from tests.failback.desk import Desk, opened
 from tests.failback.people import Person, list_of
 from tests.incidents.conftest import Site
 from tests.ledgers import erase
-from tests.twin import inventory_file
+from tests.twin import CHOSEN, inventory_file
 from workers.inventory_file import load
 from workers.run import worker
 from workers.settings import Settings
@@ -36,7 +36,7 @@ Begin = Callable[..., Awaitable[WorkflowHandle[Any, Any]]]
 
 def far_site(folder: Path) -> Site:
     """A twin whose inventory says who may agree."""
-    path = inventory_file(folder, "failback")
+    path = inventory_file(folder, "failback", CHOSEN)
     path.write_text(path.read_text().partition("\n# Who may agree")[0] + POLICY)
     return Site(path, 40.0)
 
@@ -101,11 +101,12 @@ async def start(client: Client, site: Site, people: dict[str, Person]) -> AsyncI
 
 
 @pytest_asyncio.fixture
-async def begin(start: Begin) -> Begin:
+async def begin(start: Begin, site: Site) -> Begin:
     """Start a failback to site-b, which some guests of site-a call their home."""
+    homes = {sid: site.named(node) for sid, node in HOMES.items()}
 
     async def begun(**request: Any) -> WorkflowHandle[Any, Any]:
-        return await start("Failback", **({"site": "site-b", "homes": HOMES} | request))
+        return await start("Failback", **({"site": site.named("site-b"), "homes": homes} | request))
 
     return begun
 

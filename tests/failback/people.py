@@ -29,6 +29,10 @@ class Person:
         """The ballot that they send."""
         return {"text": text, "signature": signatures.signed(text, self.key)}
 
+    def ballot(self, view: dict[str, Any], decision: Decision = "approve") -> dict[str, str]:
+        """What they would send for that open gate."""
+        return self.signs(statement(GateView.model_validate(view).terms, self.name, (), decision).text)
+
     async def says(self, run: Run, decision: Decision = "approve", waives: tuple[str, ...] = ()) -> str:
         """Look at the open gate, sign what it asks, send it."""
         view = GateView.model_validate(await run.query("gate"))

@@ -1,17 +1,29 @@
 """`quorate approve`, `reject`, `approvals`: what a person reads, signs and sends."""
 
 import asyncio
+import io
 import re
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import CompletedProcess
+from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
-from cluster.approval import Veto
+from cluster.approval import ApprovalPolicy, Terms, Veto, statement
+from cluster.gate import Gate
+from cluster.plan import Intent, whole_digest
 from tests.failback.desk import Desk
 from tests.test_cli_runs import here, said
+from workers import approve_commands
+from workers.approve_commands import sheet
 from workers.embedded import TemporalServer
+from workers.errors import Unusable
+from workers.status import Open, _wanted
+from workflows.ballot import GateView
+from workflows.page import Section, StepRecord
 
 COMFORT = Veto(name="stays-vm-301", text="vm:301 has no room at home")
 
@@ -82,12 +94,108 @@ async def test_a_signature_made_by_openssh_is_sent(desk: Desk, ben, tmp_path: Pa
 
 
 async def test_a_no_is_signed_as_well(desk: Desk, ben):
-    """It ends the run."""
+    """It ends the run, and its reason is kept."""
     run = await desk.run()
-    assert "reject: rejected" in said(await ben("reject", run.id, "--by", "ben", "--key", ben.key, "--yes"))
+    reject = ("reject", run.id, "--by", "ben", "--key", ben.key, "--why", "wrong week", "--yes")
+    assert "reject: rejected" in said(await ben(*reject))
+    assert "ben: reject: accepted: wrong week" in said(await ben("approvals", run.id))
     assert "no gate is open" in said(await ben("approvals"))
     text = said(await ben("approve", run.id, "--by", "ben", "--key", ben.key, "--yes"), 2)
     assert "is not running" in text
+
+
+async def test_without_a_terminal_nothing_is_signed_unasked(desk: Desk, ben):
+    """A script is told which option means that it has read the plan."""
+    run = await desk.run()
+    text = said(await ben("approve", run.id, "--by", "ben", "--key", ben.key), 2)
+    assert "  + bring home vm:300" in text
+    assert "read the plan, then add --yes" in text
+    assert await desk.audit(run) == []
+
+
+async def test_the_status_of_a_run_that_asks_names_the_command(desk: Desk):
+    """To approve; `answer` is for steps that have parked."""
+    run = await desk.run()
+    view = await desk.view(run)
+    look = Open([Section(title="s", steps=[])], {}, view)
+    assert _wanted(run.id, look).endswith(f"0 of 2 approvals: quorate approve {run.id} (or reject)")
+    parked = StepRecord(title="x", state="parked", at=timedelta())
+    look = Open([Section(title="s", steps=[parked])], {}, view)
+    assert "quorate answer 'build it' retry" in _wanted("build it", look)
+
+
+EVIL = "ana)\x1b[2J\x1b[H\x1b[1mBring home\x1b[0m  (failback/c, asked for by ana)\n  + bring home vm:300\x1b[8m\u202e"
+
+
+def view_of(planned: tuple[Intent, ...], **changed: object) -> GateView:
+    """What a run would show of such a plan."""
+    now = datetime(2026, 3, 1, tzinfo=UTC)
+    terms = Terms(
+        cluster="c", run="failback/c", run_id="1", number=1, title="Bring home", requester="ana",
+        plan=whole_digest("failback/c", planned), opened=now, until=now + timedelta(hours=1), valid=timedelta(hours=24),
+    )  # fmt: skip
+    terms = terms.model_copy(update=changed)
+    return GateView.of(Gate(terms=terms, policy=ApprovalPolicy(), subject="failback/c", planned=planned))
+
+
+def moves(number: int, detail: str = "") -> tuple[Intent, ...]:
+    return tuple(
+        Intent(where="HA", what="bring home", target=f"vm:{n}", detail=detail) for n in range(100, 100 + number)
+    )
+
+
+@pytest.mark.parametrize("field", ["requester", "risk", "title", "run", "cluster", "run_id"])
+def test_nothing_that_was_typed_moves_the_cursor_of_an_approver(field: str):
+    """Whichever console prints the sheet: escapes are written out, and no text begins a line of its own."""
+    view = view_of(moves(1, EVIL), **{field: EVIL}, conditions=(EVIL,), vetoes=(Veto(name="x", text=EVIL),))
+    screen = io.StringIO()
+    lines = sheet(view, statement(view.terms, EVIL, why=EVIL))
+    for line in lines:
+        Console(file=screen, force_terminal=True, highlight=False, color_system=None).print(line, soft_wrap=True)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
+    assert not {one for one in text if not one.isprintable()} - {"\n"}
+    assert text.count("\n") == len(lines)
+    assert "\\x1b[2J" in text
+
+
+def test_every_change_is_shown_before_it_is_signed():
+    """Three hundred are three hundred lines, and their number is said."""
+    view = view_of(moves(300))
+    text = "\n".join(sheet(view, statement(view.terms, "ben")))
+    assert all(f"bring home vm:{n}" in text for n in range(100, 400))
+    assert "300 changes in all" in text
+
+
+def test_what_is_shown_is_what_is_signed():
+    """Both digests are made anew from the view: a change, a condition, a word of the risk more, and it does not fit."""
+    view = view_of(moves(3))
+    assert view.mismatch == ""
+    for terms in ({"risk": "none"}, {"requester": "dora"}, {"conditions": ("x",)}, {"until": view.terms.opened}):
+        other = view.model_copy(update={"terms": view.terms.model_copy(update=terms)})
+        assert other.mismatch == "the digest to be signed is not that of the terms that are shown"
+    for shown in ({"planned": moves(2)}, {"planned": moves(4)}, {"subject": "failback/d"}, {"subject": ""}):
+        assert (
+            view.model_copy(update=shown).mismatch
+            == "the digest to be signed is not that of the changes that are shown"
+        )
+
+
+async def test_a_view_that_does_not_fit_is_not_signed(monkeypatch: pytest.MonkeyPatch):
+    """Whoever answers for the run: nothing is printed to be signed, nothing is sent."""
+    view = view_of(moves(3))
+    shown = [view.model_copy(update={"planned": moves(2)}), view_of(moves(3), run="failback/d")]
+
+    async def found(*_: object) -> object:
+        return SimpleNamespace(id="failback/c")
+
+    async def asked(*_: object) -> object:
+        return shown.pop(0).model_dump(mode="json")
+
+    monkeypatch.setattr(approve_commands.steer, "found", found)
+    monkeypatch.setattr(approve_commands, "_asked", asked)
+    for why in ("is not that of the changes that are shown", "it is the gate of failback/d"):
+        with pytest.raises(Unusable, match=why):
+            await approve_commands._gate(None, "failback/c")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, nargs="*", help="these seeds and no others")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 2)
     parser.add_argument("--planted", choices=sorted(PLANTED), default="", help="bend the engine: is it found?")
+    parser.add_argument("--verbose", action="store_true", help="a line for each schedule")
     parser.add_argument("--logs", type=Path, help="keep the workers' and servers' logs in this folder")
     chosen = parser.parse_args()
     kept = (
@@ -48,6 +49,9 @@ def main() -> int:
                         break
                     continue
                 done += 1
+                if chosen.verbose:
+                    phases = {name: round(at, 1) for name, at in outcome.phases.items()}
+                    print(f"seed {outcome.seed}: {outcome.seconds:.1f} s, {phases}, {outcome.met}", flush=True)
                 met.update(outcome.met)
                 if outcome.broken:
                     bad.append(outcome)

@@ -55,9 +55,11 @@ class Judge:
         self.met: Counter[str] = Counter()
         self._read = 0
         self._since: dict[str, float] = {}  # fault to the wall second of its beginning
-        self._losses: dict[str, tuple[float, dict[str, str]]] = {}  # site to lab second and HA's guests there
+        # site to lab second, HA's guests there, and those that were on their way
+        self._losses: dict[str, tuple[float, dict[str, str], set[str]]] = {}
         self._gates: dict[str, Yes] = {}
         self._homes: dict[str, str] = {}
+        self._leaving: dict[str, str] = {}
         self._first: dict[str, int] = {}
         self._hands: set[str] = set()
         self._frozen: set[str] = set()
@@ -89,11 +91,17 @@ class Judge:
         """Who ran where at the very moment in which a whole site loses its power."""
         if act.words[0] != "site-power":
             return
-        site = act.words[1]
+        site, world = act.words[1], self._stage.world
         nodes = [node.name for node in self._stage.inventory.site(site).nodes]
-        services = self._stage.world.cluster.ha.files.manager.services
+        self._losses.pop(site, None)
+        if not all(host.powered for host in world.nodes.values()) or not world.membership.members(nodes[0]) >= set(
+            world.nodes
+        ):
+            return  # it was not whole before: which moment was its loss is a matter of words
+        services = world.cluster.ha.files.manager.services
         there = {sid: service.node for sid, service in services.items() if service.node in nodes}
-        self._losses[site] = (self._stage.now(), there)
+        moving = {sid for sid, service in services.items() if service.state != "started"}
+        self._losses[site] = (self._stage.now(), there, moving)
 
     def voted(self, run: str, name: str, decision: str, view: dict[str, Any], said: str) -> None:
         """A vote that the run has taken."""
@@ -108,8 +116,15 @@ class Judge:
         self._hands.add(sid)
 
     def moved_by_hand(self, sid: str, node: str) -> None:
-        """A person has moved that guest: it lives there now."""
+        """A person has moved that guest: it lives there now, or here still until it has arrived."""
+        self._leaving[sid] = self._runs_on(sid)
         self._homes[sid] = node
+
+    def sent_home(self, site: str) -> dict[str, str]:
+        """Guests of the other site that a person calls at home at this one: a node for each, in turn."""
+        nodes = [node.name for node in self._stage.inventory.site(site).nodes]
+        away = sorted(sid for sid, home in self._homes.items() if home not in nodes and sid in self._first)
+        return {sid: nodes[number % len(nodes)] for number, sid in enumerate(away[:2])}
 
     def quiet_world(self) -> bool:
         """No fault holds."""
@@ -202,7 +217,11 @@ class Judge:
         for title, since in self._since.items():
             if title.split(" ")[0] in ("site-power", "node") and now - since > NOTICED:
                 self._break(f"thaw: {name} is on again while {title} has been failing for {now - since:.1f} s")
-        away = {sid: home for sid, home in self._homes.items() if self._runs_on(sid) not in (home, "")}
+        away = {
+            sid: home
+            for sid, home in self._homes.items()
+            if self._runs_on(sid) not in (home, self._leaving.get(sid, home), "")
+        }
         hurts = away if name == "crs" else {sid: away[sid] for sid in away if sid == name}
         if hurts:
             where = {sid: (home, self._runs_on(sid)) for sid, home in hurts.items()}
@@ -262,7 +281,7 @@ class Judge:
             self._break(f"E: {run} says that {node} is fenced ({finding}), HA has not acknowledged it")
 
     def _memory(self, run: str, site: str, progress: dict[str, Any]) -> None:
-        lost_at, there = self._losses[site]
+        lost_at, there, moving = self._losses[site]
         told = progress["timeline"] and progress["timeline"]["t0"]
         if told is not None:
             differs = datetime.fromisoformat(told).timestamp()
@@ -270,8 +289,10 @@ class Judge:
             self.met["t0 told"] += 1
             if abs(off) > T0_DIFFERS:
                 self._break(f"B: {run} has T0 {off:.0f} lab s before the loss of {site}")
-        if progress["guests"] and progress["guests"] != there:
-            self._break(f"B: {run} has the homes {progress['guests']}, they were {there}")
+        told_homes = {sid: node for sid, node in progress["guests"].items() if sid not in moving}
+        homes = {sid: node for sid, node in there.items() if sid not in moving}
+        if told_homes and told_homes != homes:
+            self._break(f"B: {run} has the homes {told_homes}, they were {homes}")
 
     # --- the end -----------------------------------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ import signal
 import sys
 from pathlib import Path
 
+import pypureclient.flasharray  # noqa: F401  # takes seconds, and is else imported by every worker anew
+
 from tests.endurance.hasty import hurry
 from tests.fuzz_runs.planted import PLANTED
 from workers.connect import connect
@@ -30,18 +32,24 @@ def main(path: Path, planted: str) -> None:
     if planted:
         PLANTED[planted]()
     child = 0
-    for order in sys.stdin:
-        if child and order.strip() in ("kill", "end", "start"):
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            child = 0
-        if order.strip() == "end":
+    for order in (line.strip() for line in sys.stdin):
+        child = _ended(child)
+        if order == "end":
             break
-        if order.strip() == "start":
+        if order == "start":
             child = os.fork()
             if child == 0:
                 asyncio.run(work(path))
                 os._exit(1)
+    _ended(child)  # also when whoever gives the orders is gone
+
+
+def _ended(child: int) -> int:
+    """Kill it where there is one; nobody is left."""
+    if child:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    return 0
 
 
 if __name__ == "__main__":

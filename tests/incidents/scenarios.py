@@ -4,12 +4,15 @@ An incident is in this table when a verdict can tell it apart; `None` means that
 healthy. Pages are kept as text beside this file.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from cluster.conditions import Kind
+from cluster.inventory import Inventory
 
 A, B = "X90R3-SiteA", "X90R3-SiteB"
-NODES_A = ("pxmx01-01", "pxmx01-02", "pxmx01-03")
+# Stands for every node of the first site, however many an example has.
+NODES_A = "{each node of site-a}"
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,20 @@ class Scenario:
     kind: Kind
     where: tuple[str, ...] = ()
     prefers: str = ""  # the pod's failover preference: without one the mediator's race is a matter of luck
+
+    def faults_on(self, inventory: Inventory) -> list[tuple[str, ...]]:
+        """The faults with every node spelt out."""
+        nodes = [node.name for node in inventory.sites[0].nodes]
+        return [
+            tuple(word.replace(NODES_A, node) for word in fault)
+            for fault in self.faults
+            for node in (nodes if any(NODES_A in word for word in fault) else nodes[:1])
+        ]
+
+    def where_on(self, inventory: Inventory, named: Callable[[str], str]) -> tuple[str, ...]:
+        """Where it is, in an example's own names."""
+        nodes = [node.name for node in inventory.sites[0].nodes]
+        return tuple(name for word in self.where for name in (nodes if word == NODES_A else [named(word)]))
 
 
 SCENARIOS = (
@@ -46,7 +63,7 @@ SCENARIOS = (
     Scenario("controller", ("I-08", "I-13"), (("controller", A, "CT0"),), "paths-degraded"),
     Scenario("node", ("I-17", "I-20"), (("node", "pxmx01-01"),), "node-lost", ("pxmx01-01",)),
     Scenario("node-network", ("I-17", "I-23"), (("node-network", "pxmx01-01"),), "node-lost", ("pxmx01-01",)),
-    Scenario("nodes-not-array", ("I-17",), tuple(("node", node) for node in NODES_A), "site-lost", ("site-a",)),
+    Scenario("nodes-not-array", ("I-17",), (("node", NODES_A),), "site-lost", ("site-a",)),
     Scenario(
         "liar", ("I-31",), (("lying-api", "ssh:pxmx02-01"), ("site-power", "site-a")), "undetermined",
         ("disagreement",),
@@ -58,6 +75,6 @@ SCENARIOS = (
     Scenario("failing-array-api", ("I-32",), (("failing-api", A, "503"),), "blind", (A,)),
     Scenario(
         "management-of-a-site", ("I-31", "I-32"),
-        tuple(("hung-api", f"{kind}:{node}") for node in NODES_A for kind in ("pve", "ssh")), "blind", NODES_A,
+        (("hung-api", f"pve:{NODES_A}"), ("hung-api", f"ssh:{NODES_A}")), "blind", (NODES_A,),
     ),
 )  # fmt: skip

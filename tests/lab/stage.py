@@ -5,9 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from lab import jump
 from lab.built import build
+from lab.proxmox.access import ROOT
+from lab.proxmox.calls import Call
+from lab.proxmox.errors import PveError
 from lab.proxmox.models import Guest
+from lab.proxmox.tasks import Task
+from lab.proxmox.urls import routes
 from lab.world import World
 from tests.twin import EXAMPLE
 from workers.inventory_file import load
@@ -15,6 +22,7 @@ from workers.inventory_file import load
 SITE_A = ["pxmx01-01", "pxmx01-02", "pxmx01-03"]
 SITE_B = ["pxmx02-01", "pxmx02-02", "pxmx02-03"]
 INVENTORY = load(EXAMPLE)
+TABLE = routes().table
 
 
 @dataclass
@@ -58,6 +66,37 @@ class Stage:
 
     async def sleep(self, seconds: float) -> None:
         await self.world.clock.sleep(seconds)
+
+
+class Api:
+    """The handlers, as root@pam calls them on one node."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+
+    async def call(self, verb: str, template: str, *, via: str = "pxmx02-01", **parameters: Any) -> Any:
+        there = {"node": via} if template.startswith("/nodes/{node}") else {}
+        return await TABLE[verb, template](Call(self.stage.world.cluster, via, ROOT, {**there, **parameters}))
+
+    async def rows(self, via: str = "pxmx02-01") -> dict[str, dict[str, Any]]:
+        """``/cluster/resources`` of one node, by the entries' ids."""
+        return {entry["id"]: entry for entry in await self.call("GET", "/cluster/resources", via=via)}
+
+    async def current(self, vmid: int, via: str) -> dict[str, Any]:
+        """A node's own word about a guest."""
+        kind = self.stage.guests[vmid].kind
+        return await self.call("GET", f"/nodes/{{node}}/{kind}/{{vmid}}/status/current", via=via, vmid=vmid)
+
+    async def ended(self, upid: str) -> Task:
+        """A task once it has ended."""
+        task = next(task for task in self.stage.world.cluster.tasks.all if task.upid == upid)
+        await task.done.wait()
+        return task
+
+    async def refused(self, verb: str, template: str, **parameters: Any) -> str:
+        with pytest.raises(PveError) as caught:
+            await self.call(verb, template, **parameters)
+        return caught.value.message
 
 
 async def healthy(

@@ -1,34 +1,12 @@
 """HA's rules, commands and planned work through the API's own handlers (reference: pve-ha §§11 and 12)."""
 
-from typing import Any
-
 import pytest
 
 from lab import jump
-from lab.proxmox.access import ROOT
-from lab.proxmox.calls import Call
-from lab.proxmox.errors import PveError
-from lab.proxmox.urls import routes
-from tests.lab.stage import SITE_A, SITE_B, Stage, healthy
+from lab.built import add_guest
+from tests.lab.stage import SITE_A, SITE_B, Api, Stage, deployed, healthy
 
-TABLE = routes().table
 NODE = "pxmx02-01"
-
-
-class Api:
-    """The handlers, as root@pam calls them on one node."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-
-    async def call(self, verb: str, template: str, **parameters: Any) -> Any:
-        call = Call(self.stage.world.cluster, parameters.get("via", NODE), ROOT, parameters)
-        return await TABLE[verb, template](call)
-
-    async def refused(self, verb: str, template: str, **parameters: Any) -> str:
-        with pytest.raises(PveError) as caught:
-            await self.call(verb, template, **parameters)
-        return caught.value.message
 
 
 def play(story) -> None:
@@ -186,3 +164,104 @@ def test_a_node_that_is_cut_off_shows_what_it_last_knew():
         } <= {*SITE_A}
 
     play(story)
+
+
+async def in_error(stage: Stage, sid: str) -> None:
+    """A guest that HA has given up: nowhere can it be started."""
+    stage.ha.manager.services[sid].state = "error"
+    await stage.sleep(12)
+    assert stage.ha.manager.services[sid].state == "error"
+
+
+ANY_CHANGE = [{"failback": 0}, {"comment": "x"}, {"delete": "comment"}, {"state": "started"}, {"state": "stopped"},
+              {"state": "ignored"}, {"max_restart": 3, "state": "enabled"}]  # fmt: skip
+
+
+@pytest.mark.parametrize("sid", ["vm:300", "ct:310"])
+def test_a_service_in_error_takes_nothing_but_being_disabled(sid: str):
+    """No change of any property, no command; only ``disabled``, alone or with others, and being taken out of HA."""
+
+    async def story() -> None:
+        stage = await deployed(master=NODE, more=lambda world: add_guest(world, 310, NODE, "lxc", ha="started"))
+        api, one, refusal = Api(stage), "/cluster/ha/resources/{sid}", f"service '{sid}' in error state"
+        await in_error(stage, sid)
+        before = dict(stage.ha.resources[sid])
+        for change in ANY_CHANGE:
+            assert (await api.refused("PUT", one, sid=sid, **change)).startswith(refusal)
+        for move in ("migrate", "relocate"):
+            assert (await api.refused("POST", f"{one}/{move}", sid=sid, node="pxmx01-03")).startswith(refusal)
+        assert (stage.ha.resources[sid], stage.ha.commands) == (before, [])
+
+        await api.call("PUT", one, sid=sid, state="disabled", failback=0)
+        await stage.until("disabled", lambda: stage.ha.manager.services[sid].state == "stopped", 30)
+        await api.call("PUT", one, sid=sid, state="started", comment="fixed")
+        await stage.until("runs again", lambda: stage.ha.manager.services[sid].running, 60)
+        await stage.world.cluster.stop()
+
+    jump.run(story())
+
+
+def test_other_services_are_changed_beside_one_in_error():
+    """The refusal is about the one; a resource in error can be deleted."""
+
+    async def story(stage: Stage, api: Api) -> None:
+        await in_error(stage, "vm:300")
+        await api.call("PUT", "/cluster/ha/resources/{sid}", sid="vm:301", failback=0)
+        assert stage.ha.resources["vm:301"]["failback"] == 0
+        await api.call("DELETE", "/cluster/ha/resources/{sid}", sid="300")
+        await stage.until("let go", lambda: "vm:300" not in stage.ha.manager.services, 15)
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("verb", "what", "command"),
+    [
+        ("start", {}, "set vm:300 --state started"),
+        ("stop", {}, "crm-command stop vm:300 0"),
+        ("shutdown", {"timeout": 20}, "crm-command stop vm:300 20"),
+    ],
+)
+def test_the_guests_own_calls_fail_in_their_task(verb: str, what: dict[str, int], command: str):
+    """The call is taken; the tool that its task runs is refused, and says why in the task's log."""
+
+    async def story(stage: Stage, api: Api) -> None:
+        await in_error(stage, "vm:300")
+        template = f"/nodes/{{node}}/qemu/{{vmid}}/status/{verb}"
+        upid = await api.call("POST", template, via="pxmx01-01", vmid=300, **what)
+        task = await api.ended(upid)
+        assert task.exitstatus == f"command 'ha-manager {command}' failed: exit code 255"
+        assert "service 'vm:300' in error state, must be disabled and fixed first" in task.lines
+
+    play(story)
+
+
+def test_a_rule_goes_with_its_last_resource():
+    """A rule about the removed resource alone is removed, too."""
+
+    async def story(stage: Stage, api: Api) -> None:
+        await api.call("POST", "/cluster/ha/rules", **HOME)
+        await api.call("DELETE", "/cluster/ha/resources/{sid}", sid="vm:300")
+        assert stage.ha.rules == {}
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("sid", "said"),
+    [
+        ("ct:300", "resource 'ct:300' - guest with ID 300 is not a container"),
+        ("vm:310", "resource 'vm:310' - guest with ID 310 is not a VM"),
+        ("ct:999", "resource 'ct:999' does not exist in cluster"),
+        ("310", "create resource failed: resource ID 'ct:310' already defined"),
+    ],
+)
+def test_a_resource_is_what_its_guest_is(sid: str, said: str):
+    """The type is the guest's; a bare number finds it."""
+
+    async def story() -> None:
+        stage = await deployed(master=NODE, more=lambda world: add_guest(world, 310, NODE, "lxc", ha="started"))
+        assert await Api(stage).refused("POST", "/cluster/ha/resources", sid=sid) == said
+        await stage.world.cluster.stop()
+
+    jump.run(story())

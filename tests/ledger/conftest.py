@@ -18,6 +18,7 @@ from temporalio.worker import Worker
 
 from cluster.inventory import Inventory
 from cluster.ledger import Book, ledger_id
+from cluster.privileges import granted
 from tests.incidents.conftest import Site
 from tests.ledger.holding import Holding, HoldingRequest
 from tests.ledgers import book, erase
@@ -30,23 +31,33 @@ from workers.run import FAILURES, SANDBOX, activities
 from workflows.claim import Claim
 from workflows.ledger import ClusterLedger
 
-SWITCHES = ("vm:300 failback 1", "vm:301 failback 1", "crs ha-auto-rebalance 1")
+JOB = "backup-nightly"
+SWITCHES = ("vm:300 failback 1", "vm:301 failback 1", "crs ha-auto-rebalance 1", f"{JOB} enabled 1")
 
 
 class Switched(Site):
     """A twin on which everything is on that moves guests by itself."""
 
     def switch_on(self) -> None:
-        self.grant("Sys.Audit", "Sys.Console", "Sys.Modify", "VM.Audit", "Datastore.Audit")
         for sid in ("vm:300", "vm:301"):
             self.world.cluster.ha.resources[sid]["failback"] = 1
         self.world.cluster.options["crs"] = "ha=static,ha-auto-rebalance=1"
+        self.world.cluster.jobs[JOB] = {"enabled": 1, "schedule": "21:00", "storage": "local", "all": 1}
 
-    def grant(self, *privileges: str) -> None:
-        """The token and its user may do this on /, and nothing else there."""
+    def lacks(self, *privileges: str) -> None:
+        """The token may do what docs/prepare.md grants, but for these."""
         token = self.inventory.api.token_id
+        rights = {path: dict.fromkeys(given, True) for path, given in granted(self.inventory).items()}
+        self.world.cluster.access.acl.grant("token", token, rights)
+        for privilege in privileges:
+            self.world.cluster.drop_privilege(token, privilege)
+
+    def entry(self, path: str, privileges: dict[str, bool]) -> None:
+        """One entry of the access list is another one, for the token and its user."""
+        token = self.inventory.api.token_id
+        rights = {where: dict.fromkeys(given, True) for where, given in granted(self.inventory).items()}
         for kind, who in (("user", token.partition("!")[0]), ("token", token)):
-            self.world.cluster.access.acl.grant(kind, who, {"/": dict.fromkeys(privileges, True)})
+            self.world.cluster.access.acl.grant(kind, who, rights | {path: privileges})
 
     def failback(self, sid: str) -> int:
         return int(self.world.cluster.ha.resources[sid]["failback"])
@@ -59,7 +70,8 @@ class Switched(Site):
     def off(self) -> set[str]:
         """What is off now."""
         off = {sid for sid in ("vm:300", "vm:301") if not self.failback(sid)}
-        return off | ({"crs"} if "ha-auto-rebalance=0" in self.crs else set())
+        off |= {"crs"} if "ha-auto-rebalance=0" in self.crs else set()
+        return off | {name for name, job in self.world.cluster.jobs.items() if not int(job.get("enabled", 1))}
 
 
 class Office:

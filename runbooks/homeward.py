@@ -1,0 +1,103 @@
+"""What runbooks that bring guests home have in common: where the homes come from, the way, and every ending."""
+
+from datetime import timedelta
+from typing import ClassVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.inventory import ClusterName, InventoryReader
+    from activities.ledger import LedgerBook
+    from activities.losses import Losses
+    from activities.rights import RIGHTS, Rights, RightsWish
+    from cluster.failback import LossRecord, LossRef
+    from cluster.inventory import Inventory
+    from cluster.ledger_calls import SiteWish
+    from cluster.plan import Mode
+    from cluster.units import counted
+    from runbooks.homecoming import FailbackReport, FailbackRequest, Homes
+    from runbooks.way_home import WayHome
+    from workflows.failures import reason
+    from workflows.runbook import Runbook
+
+
+# An incident that is still open says nothing yet, and is not waited for here.
+LOOKED_UP_WITHIN = timedelta(seconds=20)
+
+
+class Homeward(Runbook):
+    """What runbooks that bring guests home have in common. `after`: which runs may have emptied the site."""
+
+    after: ClassVar[tuple[str, ...]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._way: WayHome | None = None
+
+    async def _record(self, request: FailbackRequest, inventory: Inventory) -> LossRecord:
+        """Homes and what else was left: as given, as that run has left them, else as the ledger has them."""
+        site = str(request.site)
+        if request.homes is not None:
+            self.record.line("Homes are given").end("done", counted(len(request.homes), "guest"), self.record.elapsed)
+            return LossRecord(run="", site=site, homes=request.homes, rested=(await self._left_by(request)).rested)
+        if request.incident is not None:
+            ref = LossRef(site=site, run=request.incident, kinds=self.after)
+            return (await self.step("Incident is read", Losses.find, ref)).record
+        wish = SiteWish(cluster=inventory.name, site=site)
+        found = await self.step("Homes are read from the ledger", LedgerBook.homes, wish, waiting="Reading the ledger")
+        left = await self._left_by(request)
+        if not found.homes and left.homes:  # it ended before there was a ledger
+            return left
+        run = found.runs[-1] if found.runs else left.run
+        return LossRecord(run=run, site=site, homes=found.homes, brought=found.recovered, rested=left.rested)
+
+    async def _left_by(self, request: FailbackRequest) -> LossRecord:
+        """What the last run has left that emptied the site; nothing where none is on record any more."""
+        site = str(request.site)
+        try:
+            found = await self.learn(Losses.find, LossRef(site=site, kinds=self.after), within=LOOKED_UP_WITHIN)
+        except ActivityError as error:
+            workflow.logger.info("no earlier run is known: %s", reason(error)[1])
+            return LossRecord(run="", site=site, homes={})
+        record: LossRecord = found.record
+        return record
+
+    async def _gone_home(self, request: FailbackRequest, headline: str, *, resting: bool = False) -> FailbackReport:
+        """The whole procedure; mode `plan` lists quarantine and plan, and ends there."""
+        async with self.conclusion():
+            which = ClusterName(cluster=request.cluster)
+            inventory = (await self.step("Inventory is read", InventoryReader.read, which, parks=False)).inventory
+            if wrong := request.wrong_homes(inventory):
+                raise ApplicationError(wrong, type="Rejected", non_retryable=True)
+            site = str(request.site)
+            hooks = inventory.hooks if request.mode is Mode.APPLY else ()
+            await self.begin(f"{headline.format(site)} ({request.mode})", inventory.name, hooks)
+            rights = RightsWish(runbook=self.about.name, must=True)
+            await self.step(RIGHTS, Rights.rights, rights, waiting="Asking what the token may do")
+            await self.enter(request.mode, site)
+            if request.mode is Mode.APPLY:
+                await self.signers_ready(inventory.approvals, request.by)
+            homes = Homes(inventory=inventory, site=site, record=await self._record(request, inventory))
+            way = self._way = WayHome(self, homes, resting=resting)
+            await (way.rehearsed(request) if request.mode is Mode.PLAN else way.gone(request))
+        return way.report(request)
+
+    async def landing(self) -> str:
+        """What was frozen is set back where that moves nobody."""
+        return await self._way.landed() if self._way else ""
+
+    @property
+    def beyond(self) -> str:
+        """What HA still moves while the run is paused."""
+        return self._way.beyond if self._way else ""
+
+    @property
+    def unlanded(self) -> str:
+        """What is left over as far as the run knows."""
+        return self._way.unlanded if self._way else ""
+
+    @property
+    def closing(self) -> str:
+        """What the page says at the end."""
+        return self._way.closing if self._way else ""

@@ -1,0 +1,304 @@
+"""When a switch may go back, who is away from home, who counts as being at work: decided without any server."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cluster.ledger import (
+    Book,
+    Entry,
+    Holder,
+    Home,
+    Lost,
+    Placed,
+    Present,
+    RunRef,
+    World,
+    at_home,
+    give_back,
+    guests_away,
+    left,
+    may_restore,
+    moves_by_itself,
+    open_incidents,
+    present,
+    record_homes,
+    restored,
+    settled_homes,
+    site_lost,
+    site_released,
+    take,
+    without_ended,
+)
+from cluster.recovery import Frozen
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+FAILBACK = Frozen(kind="resource", name="vm:300", field="failback", old="1", new="0")
+CRS = Frozen(kind="options", name="crs", field="ha-auto-rebalance", old="1", new="0")
+JOB = Frozen(kind="backup", name="nightly", field="enabled", old="1", new="0")
+A, B, C = "node-a", "node-b", "node-c"
+
+
+def run(name: str) -> RunRef:
+    return RunRef(run=name, run_id=f"{name}-id")
+
+
+def holder(name: str) -> Holder:
+    return Holder(**run(name).model_dump(), why="site-loss", since=NOW)
+
+
+def off(*switches: Frozen, **more: Any) -> Book:
+    entries = tuple(Entry(switch=one, by="x", why="site-loss", since=NOW) for one in switches)
+    return Book(cluster="c", switches=entries, **more)
+
+
+def world(**more: Any) -> World:
+    """Everything well: vm:300 runs at its node, all that is off is off."""
+    known: dict[str, Any] = {
+        "values": {"resource/vm:300": "0", "options/crs": "0", "backup/nightly": "0"},
+        "services": {"vm:300": Placed(state="started", node=A)},
+        "managed": ("vm:300",),
+        "nodes": dict.fromkeys((A, B, C), "online"),
+    }
+    return World(finding="", at=NOW, **(known | more))
+
+
+def home(node: str, by: str = "x") -> dict[str, Home]:
+    return {"vm:300": Home(sid="vm:300", node=node, by=run(by), since=NOW)}
+
+
+ELSEWHERE = {"vm:300": Placed(state="started", node=B)}
+
+
+def test_a_switch_goes_back_when_nothing_speaks_against_it():
+    """No run, no incident, no lost site, every guest at home."""
+    book = off(FAILBACK, CRS, JOB, homes=home(A))
+    assert [may_restore(entry, book, world()) for entry in book.switches] == ["", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("more", "then", "why"),
+    [
+        ({}, {"silent": "no node answers"}, "it is not known how things stand: no node answers"),
+        ({}, {"incidents": {"site-loss/c/a": "r"}}, "site-loss/c/a is open"),
+        (
+            {"present": (Present(**run("i").model_dump(), kind="ClusterIncident", since=NOW),)},
+            {},
+            "i is open",
+        ),
+        (
+            {"lost": {"a": Lost(site="a", by=run("x"), since=NOW)}},
+            {},
+            "a was lost and has not been through its quarantine yet",
+        ),
+        ({}, {"values": {"options/crs": "2"}}, "it is 2 now, set by another hand meanwhile: it is left alone"),
+        ({"homes": home(B)}, {}, "guests are away from home: vm:300 (node-b); bring them home first"),
+    ],
+)
+def test_what_holds_a_switch_of_all_guests_back(more: dict[str, Any], then: dict[str, Any], why: str):
+    """Each reason by itself is enough."""
+    book = off(CRS, **more)
+    assert may_restore(book.switches[0], book, world(**then)) == why
+
+
+@pytest.mark.parametrize(
+    ("more", "then", "why"),
+    [
+        (
+            {"homes": home(A)},
+            {"services": ELSEWHERE},
+            "it would move the guest at once: it runs on node-b, its home is node-a",
+        ),
+        (
+            {},
+            {"services": {"vm:300": Placed(state="recovery", node=A)}},
+            "the guest is under way (HA calls it recovery)",
+        ),
+        (
+            {},
+            {"services": {"vm:300": Placed(state="error", node=A)}},
+            "HA calls the guest error and takes no change of it before it is set to disabled",
+        ),
+        (
+            {},
+            {"services": {"vm:300": Placed(state="started", node=A, origin=C)}},
+            "HA would move the guest from node-a to node-c at once",
+        ),
+        ({}, {"preferred": {"vm:300": {B: 2, A: 1}}}, "HA would move the guest from node-a to node-b at once"),
+    ],
+)  # fmt: skip
+def test_what_holds_the_failback_of_one_guest_back(more: dict[str, Any], then: dict[str, Any], why: str):
+    """Turning it on would move that guest, or cannot be done."""
+    book = off(FAILBACK, **more)
+    assert may_restore(book.switches[0], book, world(**then)) == why
+
+
+@pytest.mark.parametrize("then", [{"values": {}}, {"values": {"options/crs": "1"}}])
+def test_what_is_gone_or_on_again_needs_no_reason(then: dict[str, Any]):
+    """Even while an incident is open: there is nothing to be done to it."""
+    book = off(CRS)
+    assert may_restore(book.switches[0], book, world(incidents={"i": "r"}, **then)) == ""
+
+
+def test_another_guest_that_is_away_holds_back_only_what_concerns_all():
+    """The failback of a guest that is at home moves nobody."""
+    book = off(FAILBACK, CRS, homes={"vm:301": Home(sid="vm:301", node=A, by=run("x"), since=NOW)})
+    there = world(
+        services={"vm:300": Placed(state="started", node=A), "vm:301": Placed(state="started", node=B)},
+        managed=("vm:300", "vm:301"),
+    )
+    assert may_restore(book.switches[0], book, there) == ""
+    assert may_restore(book.switches[1], book, there).startswith("guests are away from home: vm:301")
+
+
+def test_a_preferred_node_that_is_not_online_moves_nobody():
+    """HA goes by the nodes that are there."""
+    book = off(FAILBACK)
+    there = world(preferred={"vm:300": {B: 2, A: 1}}, nodes={A: "online", B: "maintenance"})
+    assert may_restore(book.switches[0], book, there) == ""
+
+
+# --- holders ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_old_value_is_the_first_takers():
+    """The second one finds it off; what goes back is what was there before the first."""
+    book = take(Book(), holder("one"), [CRS])
+    book = take(book, holder("two"), [CRS.model_copy(update={"old": "0"})])
+    assert [(entry.switch.old, [one.run for one in entry.holders]) for entry in book.switches] == [
+        ("1", ["one", "two"])
+    ]
+
+
+def test_a_run_holds_also_what_is_off_already():
+    """Nothing goes back while it works, whoever turned it off."""
+    book = take(off(CRS), holder("one"), [FAILBACK])
+    assert all([one.run for one in entry.holders] == ["one"] for entry in book.switches)
+
+
+def test_taking_and_giving_back_twice_changes_nothing():
+    """A step that is tried again says the same again."""
+    once = take(Book(), holder("one"), [CRS, FAILBACK])
+    assert take(once, holder("one"), [CRS, FAILBACK]) == once
+    back = give_back(once, "one-id")
+    assert give_back(back, "one-id") == back
+    assert all(not entry.holders for entry in back.switches)
+
+
+def test_a_run_that_is_over_holds_nothing_and_is_not_at_work():
+    """However it ended."""
+    book = present(take(Book(), holder("one"), [CRS]), Present(**run("one").model_dump(), kind="SiteLoss", since=NOW))
+    over = world(ended=("one-id",))
+    assert may_restore(book.switches[0], book, over) == ""
+    book = without_ended(book, over)
+    assert book.present == ()
+    assert book.switches[0].holders == ()
+
+
+def test_a_run_that_leaves_is_not_open_even_while_temporal_lists_it():
+    """It gives back a moment before its end."""
+    book = left(present(Book(), Present(**run("i").model_dump(), kind="SiteLoss", since=NOW)), "i-id")
+    assert open_incidents(book, world(incidents={"i": "i-id"})) == ()
+    assert open_incidents(book, world(incidents={"i": "another-id"})) == ("i",)
+
+
+names = st.sampled_from(["one", "two", "three"])
+steps = st.lists(st.tuples(st.sampled_from(["take", "give back", "end"]), names, st.sampled_from([CRS, FAILBACK, JOB])))
+
+
+@given(steps)
+def test_no_switch_may_go_back_while_a_running_run_needs_it(done: list[tuple[str, str, Frozen]]):
+    """Whatever runs do in whatever order; and none is forgotten before it went back."""
+    book, ended, holds, was_off = Book(), set(), {}, set()
+    for what, who, switch in done:
+        if what == "take" and who not in ended:
+            book = take(book, holder(who), [switch])
+            was_off.add(switch)
+            holds |= {one: holds.get(one, set()) | {who} for one in was_off}
+        elif what == "give back":
+            book = give_back(book, f"{who}-id")
+            holds = {one: needed - {who} for one, needed in holds.items()}
+        elif what == "end":
+            ended.add(who)
+        there = world(ended=tuple(f"{one}-id" for one in ended))
+        assert {entry.switch for entry in book.switches} == was_off
+        for entry in book.switches:
+            assert bool(may_restore(entry, book, there)) == bool(holds[entry.switch] - ended)
+
+
+# --- homes ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_first_home_stands_until_the_guest_is_there_again():
+    """A second loss finds the guest where the first one has brought it."""
+    book = record_homes(Book(), run("one"), {"vm:300": A}, {"vm:300": B}, NOW)
+    book = record_homes(book, run("two"), {"vm:300": B}, {}, NOW)
+    assert (book.homes["vm:300"].node, book.homes["vm:300"].recovered) == (A, B)
+    book = record_homes(at_home(book, ["vm:300"]), run("three"), {"vm:300": C}, {}, NOW)
+    assert book.homes["vm:300"].node == C
+
+
+@pytest.mark.parametrize(
+    ("more", "then", "settled"),
+    [
+        ({}, {"ended": ("x-id",)}, ("vm:300",)),
+        ({}, {}, ()),  # the run that recorded it may be about to move it
+        ({}, {"ended": ("x-id",), "services": ELSEWHERE}, ()),
+        ({}, {"ended": ("x-id",), "silent": "no node answers"}, ()),
+        ({}, {"ended": ("x-id",), "incidents": {"i": "r"}}, ()),
+        ({"lost": {"a": Lost(site="a", by=run("x"), since=NOW)}}, {"ended": ("x-id",)}, ()),
+        ({}, {"ended": ("x-id",), "services": {"vm:300": Placed(state="fence", node=A)}}, ()),
+        ({}, {"ended": ("x-id",), "services": {}, "managed": ()}, ("vm:300",)),
+        ({}, {"ended": ("x-id",), "services": {}}, ()),
+    ],
+)
+def test_when_a_home_needs_no_record_any_more(more: dict[str, Any], then: dict[str, Any], settled: tuple[str, ...]):
+    """Never on HA's word of a dead node, and never before whoever recorded it has ended."""
+    assert settled_homes(Book(homes=home(A), **more), world(**then)) == settled
+
+
+def test_a_guest_that_left_ha_is_not_away():
+    """HA moves it no more; nothing waits for it for ever."""
+    book = Book(homes=home(B))
+    assert guests_away(book, world()) == ("vm:300",)
+    assert guests_away(book, world(managed=())) == ()
+
+
+def test_a_lost_site_is_lost_until_it_is_released():
+    """The first word stands: when it was lost, and who said so."""
+    book = site_lost(Book(), run("one"), "a", NOW)
+    book = site_lost(book, run("two"), "a", NOW)
+    assert book.lost["a"].by == run("one")
+    assert site_released(book, "a").lost == {}
+
+
+def test_what_went_back_leaves_the_ledger_with_a_line():
+    """The rest stays."""
+    book = restored(off(CRS, JOB), {"options/crs": "set to 1"}, NOW)
+    assert [entry.switch for entry in book.switches] == [JOB]
+    assert [one.text for one in book.happened] == ["crs ha-auto-rebalance 1: set to 1"]
+
+
+# --- what HA does by itself -------------------------------------------------------------------------------------------
+
+
+def test_a_released_node_takes_its_guests_back_by_itself():
+    """Whoever remembers it as the node before maintenance, and is not kept by failback 0 (reference: pve-ha §11)."""
+    there = world(
+        services={
+            "vm:300": Placed(state="started", node=B, origin=A),
+            "vm:301": Placed(state="started", node=B, origin=A),
+            "vm:302": Placed(state="started", node=B, origin=C),
+            "vm:303": Placed(state="stopped", node=B, origin=A),
+            "vm:304": Placed(state="started", node=B),
+        },
+        nodes={A: "maintenance", B: "online", C: "maintenance"},
+        values={"resource/vm:300": "1", "resource/vm:301": "0", "resource/vm:304": "1"},
+        preferred={"vm:304": {A: 2, B: 1}},
+    )
+    assert moves_by_itself(there, []) == {}
+    assert moves_by_itself(there, [A]) == {"vm:300": A, "vm:304": A}
+    assert moves_by_itself(there, [A], failback={"vm:301": True, "vm:304": False}) == {"vm:300": A, "vm:301": A}

@@ -1,0 +1,135 @@
+"""The token's rights: the page, the preflight and the twin's token are one list; what is missing is named."""
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio.testing import ActivityEnvironment
+
+from activities.clients.proxmox import PveApi
+from activities.clients.secrets import Secrets
+from activities.errors import Unauthorized
+from activities.rights import Rights, RightsFinding, RightsWish, must_see_all_guests
+from cluster.inventory import Inventory
+from cluster.privileges import PROCEDURES, Procedure, effective, granted, missing, needed, paths
+from tests.ledger.conftest import Switched
+from tests.twin import EXAMPLE
+from workers.inventory_file import load
+
+PAGE = (Path(__file__).parents[2] / "docs" / "prepare.md").read_text()
+ROLE = re.compile(r'^pveum role add (\w+) --privs "([^"]+)"$', re.MULTILINE)
+ENTRY = re.compile(r"^pveum acl modify (\S+) --roles (\w+) \$who$", re.MULTILINE)
+
+
+@pytest.fixture
+def inventory() -> Inventory:
+    return load(EXAMPLE)
+
+
+def as_documented(inventory: Inventory) -> dict[str, set[str]]:
+    """What somebody has who followed the page line by line."""
+    roles = {name: set(privileges.split()) for name, privileges in ROLE.findall(PAGE)}
+    found: dict[str, set[str]] = {}
+    for path, role in ENTRY.findall(PAGE):
+        for guest in inventory.guests:
+            where = path.replace("SOURCE", str(guest.template)).replace("ID", str(guest.vmid))
+            found[where] = roles[role]
+    return found
+
+
+def test_the_page_grants_what_the_code_says_it_grants(inventory: Inventory):
+    """One list: docs/prepare.md, and what the twin's token is made of."""
+    assert as_documented(inventory) == {path: set(privileges) for path, privileges in granted(inventory).items()}
+
+
+@pytest.mark.parametrize("runbook", PROCEDURES)
+def test_what_is_granted_is_enough_for_every_runbook(runbook: Procedure, inventory: Inventory):
+    """Also where an entry on a deeper path replaces one above it."""
+    has = {path: effective(granted(inventory), path) for path in paths(inventory, [runbook])}
+    assert missing(inventory, [runbook], has) == []
+
+
+def test_nothing_is_granted_that_no_runbook_needs(inventory: Inventory):
+    """A token may do what runbooks do, and no more."""
+    for path, privileges in granted(inventory).items():
+        below = [
+            privilege
+            for runbook in PROCEDURES
+            for where, wanted in needed(inventory, runbook).items()
+            if path == "/" or where == path or where.startswith(f"{path}/") or path.startswith(f"{where}/")
+            for privilege in wanted
+        ]
+        assert set(privileges) <= set(below), path
+
+
+def test_a_missing_privilege_is_named_with_its_path_and_its_runbooks(inventory: Inventory):
+    """The person who grants it knows what for."""
+    has = {path: effective(granted(inventory), path) - {"Sys.Modify"} for path in paths(inventory, PROCEDURES)}
+    assert [str(one) for one in missing(inventory, PROCEDURES, has)] == [
+        "Sys.Modify at / (for site-loss, node-loss, evacuate-site, return-site, failback)"
+    ]
+
+
+# --- asked of a cluster -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def api(site: Switched) -> PveApi:
+    return PveApi(site.inventory, Secrets(site.path.parent))
+
+
+def asked(site: Switched, api: PveApi, **wish: Any) -> RightsFinding:
+    return asyncio.run(ActivityEnvironment().run(Rights(site.inventory, api).rights, RightsWish(**wish)))
+
+
+def test_the_twins_token_may_do_what_every_runbook_asks_for(site: Switched, api: PveApi):
+    """It has what the page grants."""
+    found = asked(site, api)
+    assert found.missing == ()
+    assert found.finding == "the token may do all that any runbook asks for"
+
+
+def test_rights_that_are_missing_are_a_finding(site: Switched, api: PveApi):
+    """For an incident, which goes on; and for the watch, once a day."""
+    site.lacks("Sys.Modify")
+    found = asked(site, api, runbook="site-loss")
+    assert found.mark == "warned"
+    assert found.finding == (
+        "the token lacks Sys.Modify at / (for site-loss); grant it to the token and to its user, see docs/prepare.md"
+    )
+    assert asked(site, api, runbook="watch").missing == ()
+
+
+def test_planned_work_is_refused_without_its_rights(site: Switched, api: PveApi):
+    """Before anything is changed."""
+    site.world.cluster.drop_privilege(site.inventory.api.token_id, "VM.Audit")
+    with pytest.raises(Unauthorized, match=r"VM\.Audit at /vms \(for evacuate-site\)"):
+        asked(site, api, runbook="evacuate-site", must=True)
+
+
+def test_with_the_documented_token_every_guest_is_seen(site: Switched, api: PveApi):
+    """Also those that the inventory does not name."""
+    must_see_all_guests(api)
+
+
+def test_a_list_of_guests_is_refused_where_some_may_be_hidden(site: Switched, api: PveApi):
+    """`/cluster/resources` leaves out what the token may not see: nothing is called empty from it."""
+    site.world.cluster.drop_privilege(site.inventory.api.token_id, "VM.Audit", "/vms")
+    with pytest.raises(Unauthorized, match=r"lacks VM\.Audit at /vms, with propagation"):
+        must_see_all_guests(api)
+
+
+def test_a_right_that_does_not_reach_the_guests_is_no_right_to_see_them(site: Switched, api: PveApi):
+    """Granted at /vms without propagation."""
+    site.entry("/vms", {"VM.Audit": False})
+    with pytest.raises(Unauthorized, match=r"lacks VM\.Audit at /vms, with propagation"):
+        must_see_all_guests(api)
+
+
+def test_an_entry_on_one_guest_that_hides_it_is_named(site: Switched, api: PveApi):
+    """What stands on the guest replaces what comes from above."""
+    site.entry("/vms/777", {"VM.PowerMgmt": True})
+    with pytest.raises(Unauthorized, match=r"lacks VM\.Audit at /vms/777"):
+        must_see_all_guests(api)

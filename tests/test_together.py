@@ -1,0 +1,102 @@
+"""Which runs may live together: every pair of the table in both orders, and verdicts that have no incident yet."""
+
+from itertools import product
+from typing import get_args
+
+import pytest
+
+from cluster.conditions import Kind
+from cluster.ledger import INCIDENTS
+from cluster.together import CHANGING, OTHER, Beside, judged, rule, standing
+from runbooks import ALL_RUNBOOKS
+
+RUNS = (*CHANGING, "EnsureStorage")
+KINDS = tuple(kind for kind in get_args(Kind) if kind != "healthy")
+# What the later of two runs may do, when the earlier one is at work; all other pairs may live together.
+EXPECTED = {
+    **{("DeployStretchedCluster", other): "refuses" for other in CHANGING},
+    ("EvacuateSite", "DeployStretchedCluster"): "refuses",
+    ("EvacuateSite", "EvacuateSite"): "refuses",
+    ("EvacuateSite", "ReturnSite"): "refuses",
+    ("EvacuateSite", "Failback"): "refuses",
+    ("ReturnSite", "DeployStretchedCluster"): "refuses",
+    ("ReturnSite", "EvacuateSite"): "holds",
+    ("ReturnSite", "ReturnSite"): "refuses",
+    ("ReturnSite", "Failback"): "refuses",
+    ("Failback", "DeployStretchedCluster"): "refuses",
+    ("Failback", "EvacuateSite"): "refuses",
+    ("Failback", "ReturnSite"): "refuses",
+    ("Failback", "Failback"): "refuses",
+}
+
+
+@pytest.mark.parametrize(("later", "earlier"), list(product(RUNS, RUNS)))
+def test_every_pair_of_runs_in_both_orders(later: str, earlier: str):
+    """The later one is refused or held, with a reason; the earlier one never learns of it."""
+    found = rule(later, Beside(kind=earlier, run="r"))
+    assert found.may == EXPECTED.get((later, earlier), "lives")
+    assert bool(found.why) == (found.may != "lives")
+
+
+@pytest.mark.parametrize(("run", "incident"), list(product(RUNS, INCIDENTS)))
+def test_whatever_changes_something_holds_while_an_incident_is_open(run: str, incident: str):
+    """Of any kind, when nothing is known of what it is about."""
+    assert rule(run, Beside(kind=incident, run="i")).may == "holds"
+
+
+@pytest.mark.parametrize(("incident", "other"), list(product(INCIDENTS, (*INCIDENTS, *RUNS))))
+def test_an_incident_waits_for_nobody(incident: str, other: str):
+    """Neither for runs nor for other incidents."""
+    assert rule(incident, Beside(kind=other, run="o", about=("site-lost site-b",))).may == "lives"
+
+
+@pytest.mark.parametrize(("run", "about"), list(product(RUNS, KINDS)))
+def test_a_run_lives_with_what_it_serves_and_with_nothing_else(run: str, about: Kind):
+    """A deployment ends what is not as designed; a guest in error concerns nobody else; all the rest holds."""
+    deploys = {
+        "not-deployed", "pod-unstretched", "resyncing", "replication-degraded", "votes-changed", "witness-lost",
+        "paths-lost", "paths-degraded", "storage-inactive", "ha-impaired", "blind", "undetermined", "ha-error",
+    }  # fmt: skip
+    served = deploys if run == "DeployStretchedCluster" else {"ha-error"}
+    found = rule(run, Beside(kind="ClusterIncident", run="i", about=(f"{about} somewhere",)))
+    assert (found.may == "lives") == (about in served)
+
+
+def test_one_condition_that_is_not_served_holds_whatever_else_is_there():
+    """The gravest is not the only one that counts."""
+    both = Beside(kind="ClusterIncident", run="i", about=("ha-error vm:300", "mediator-lost"))
+    assert rule("Failback", both).may == "holds"
+
+
+def test_a_verdict_holds_before_its_incident_is_open():
+    """A few seconds lie between them; an open incident of that kind says it already."""
+    verdict = {"main": {"kind": "site-lost", "where": ["site-a"]}, "also": [{"kind": "resyncing", "where": []}]}
+    alone = standing(verdict, ())
+    assert alone is not None
+    assert alone.kind == "SiteLoss"
+    assert judged("EvacuateSite", [alone]).holds.startswith(
+        "the watch sees site-lost site-a, resyncing: a site is lost"
+    )
+    assert standing(verdict, [Beside(kind="SiteLoss", run="site-loss/c")]) is None
+
+
+def test_a_graver_verdict_counts_beside_the_incident_that_is_open():
+    """The witness was lost, then a node: what the open incident says is not all any more."""
+    known = Beside(kind="ClusterIncident", run="i", about=("witness-lost",))
+    verdict = {"main": {"kind": "node-lost", "where": ["n1"]}, "also": [{"kind": "witness-lost", "where": ["w"]}]}
+    found = standing(verdict, [known])
+    assert found is not None
+    assert found.kind == "NodeLoss"
+
+
+@pytest.mark.parametrize("verdict", [{}, {"main": {"kind": "healthy", "where": []}, "also": []}, {"main": None}])
+def test_a_healthy_cluster_holds_nobody(verdict: dict[str, object]):
+    """Nor does a watch that has not judged yet."""
+    assert standing(verdict, ()) is None
+
+
+def test_the_table_knows_every_runbook():
+    """A runbook that is added is in the table, or is treated as any other that changes something."""
+    kinds = {runbook.__temporal_workflow_definition.name for runbook in ALL_RUNBOOKS}  # type: ignore[attr-defined]
+    assert kinds == {*CHANGING, *INCIDENTS}
+    assert rule("Unknown", Beside(kind="SiteLoss", run="s")) == rule(OTHER, Beside(kind="SiteLoss", run="s"))
