@@ -109,7 +109,7 @@ class Judge:
         gate = self._gates.setdefault(f"{run} {view['digest']}", Yes(view["planned"]))
         self.met[f"{decision} taken"] += 1
         (gate.at if decision == "approve" else gate.back)[name] = time.monotonic()
-        if decision == "reject" and not said.startswith("taken back"):
+        if decision == "reject" and not said.startswith("Approval withdrawn"):
             gate.at.clear()
 
     def by_hand(self, sid: str) -> None:
