@@ -160,6 +160,7 @@ async def test_a_pause_names_what_ha_goes_on_with(site: Site, begin: Begin, peop
     """ "Nothing is changed" would be untrue."""
     run = await begin()
     await asked(run)
+    site.world.clock.speed = 10  # a move takes seconds of our time: a pause comes in its middle
     await people["ben"].says(run)
     await people["cleo"].says(run)
     await until(run, commanded(site), "the command", 60)

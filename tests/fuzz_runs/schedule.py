@@ -93,9 +93,9 @@ def _second_loss(lots: random.Random, inventory: Inventory, site: str, at: float
 
 
 def _home_in_calm(lots: random.Random, inventory: Inventory, site: str, at: float) -> list[Act]:
-    """Guests are brought to the other site; a move is refused, an approval is withdrawn, a condition begins to fail."""
-    other = inventory.other_site(site)
-    first = next(guest for guest in inventory.guests if guest.node not in [node.name for node in other.nodes])
+    """Guests are sent to the site where they are not; a move is refused, an approval is withdrawn, a condition begins to fail."""
+    first = inventory.guests[0]
+    other = inventory.other_site(inventory.site_of(first.node).name)
     voters = lots.sample(("ben", "cleo", "dora"), k=2)
     acts = [Act(3, "start", ("home", other.name))]
     acts += [Act(5 + number, "approve", ("home", name)) for number, name in enumerate(voters)]

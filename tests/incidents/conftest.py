@@ -127,6 +127,7 @@ async def watching(client: Client, site: Site) -> AsyncIterator[Watched]:
         watch = Watched(client, handle, inventory.name)
         try:
             await watch.says("healthy")
+            await watch.until(lambda state: state.open is None, "the end of what the first look has opened")
             yield watch
         finally:
             await nothing_runs(client, watch.cluster)
