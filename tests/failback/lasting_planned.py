@@ -278,6 +278,10 @@ async def test_real_numbers(site: Site, start: Begin, client: Client, people: di
 
     site.restore("site-power", "site-a")
     back = await start("ReturnSite", site="site-a")
+    try:
+        await until(back, lambda found: any(step.state == "asked" for step in found), "the gate", 120)
+    finally:
+        print(story(await steps(back)))
     await agreed(back, people)
     await ended(back, 900)
     home = FailbackReport.model_validate(await back.result())
