@@ -12,7 +12,7 @@ define CHROMIUM
 	|| { echo "chromium is not installed and cannot be: install it as root, for example with apt-get, and run this again"; exit 1; }
 endef
 
-.PHONY: help demo test check test-clients test-realtime test-browser test-kills test-faults test-steering test-incidents test-failback fuzz-lab coverage bench setup clean
+.PHONY: help demo test check test-clients test-realtime test-browser test-kills test-faults test-steering test-incidents test-failback fuzz-lab fuzz-runs fuzz-runs-fast fuzz-runs-planted coverage bench setup clean
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
@@ -61,10 +61,24 @@ test-failback: setup  ## what stops a failback: broken homes, people who change 
 test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (ten minutes)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 2 -o python_files='lasting_*.py' tests/incidents -rP
+	@QUORATE_EXAMPLE=metro .venv/bin/python -m tests -n 2 -o python_files='lasting_*.py' tests/incidents/lasting_scenarios.py
 	@QUORATE_THOROUGH=10 .venv/bin/python -m tests -n 2 tests/verdict
 
 fuzz-lab: setup  ## a thousand random fault schedules over the twin: nobody may contradict anybody
 	@.venv/bin/python -m tests.fuzz --count 1000
+
+fuzz-runs: setup  ## three hundred random lives of a cluster: losses, people, workers and lists at once (half an hour)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests.fuzz_runs --count 300
+
+fuzz-runs-fast: setup  ## ten of them, always the same
+	@$(QUORATE) server
+	@.venv/bin/python -m tests.fuzz_runs --count 10
+
+fuzz-runs-planted: setup  ## the engine bent in one way after the other: each is found, and by which seed
+	@$(QUORATE) server
+	@for fault in stale-memory lost-withdrawal thaw-under-incident false-fence unchecked-condition; do \
+		.venv/bin/python -m tests.fuzz_runs --count 100 --planted $$fault || exit 1; done
 
 coverage: setup  ## write docs/coverage.md: what the twin emulates, and which test proves it
 	@$(QUORATE) server

@@ -118,8 +118,7 @@ class Approvals:
         """The list of approvers and that of revoked keys."""
         revoked = self._policy.revoked_keys
         barred = self._file("revoked_keys", revoked, "a public key a line") if revoked else ""
-        example = 'a line for each approver: NAME namespaces="quorate" ssh-ed25519 AAAA…'
-        return self._file("allowed_signers", self._policy.allowed_signers, example), barred
+        return self._file("allowed_signers", self._policy.allowed_signers, signatures.EXAMPLE), barred
 
     def _proof(self, vote: Vote, signers: str, revoked: str) -> Proof:
         person = vote.said.by

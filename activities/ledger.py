@@ -18,10 +18,9 @@ from temporalio.client import (
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.comparison import is_over
 from activities.errors import Rejected, Unreachable
 from cluster.inventory import Inventory
-from cluster.ledger import INCIDENTS, Book, Present, RunRef, ledger_id
+from cluster.ledger import Book, RunRef, ledger_id
 from cluster.ledger_calls import (
     AtHomeWish,
     BookFinding,
@@ -117,12 +116,6 @@ class LedgerBook:
             recovered={sid: home.recovered for sid, home in here.items() if home.recovered},
             runs=tuple(dict.fromkeys(home.by.run for home in here.values())),
         )
-
-    async def open_incidents(self) -> tuple[Present, ...]:
-        """Incidents that are at work, by their own word, as far as Temporal does not know better."""
-        told = [one for one in (await self._read()).present if one.kind in INCIDENTS]
-        over = [await is_over(activity.client(), one) for one in told]
-        return tuple(one for one, ended in zip(told, over, strict=True) if not ended)
 
     # --- how it is reached -------------------------------------------------------------------------------------
 

@@ -60,22 +60,37 @@ for command in (
 
 
 @app.command()
-def check(inventory: Annotated[Path, typer.Argument(help="The inventory file.")], as_json: JsonOption = False) -> None:
-    """Check an inventory file: fields, values, and what they say against each other."""
+def check(
+    inventory: Annotated[Path, typer.Argument(help="The inventory file.")],
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Look at the file alone, not at secrets and lists that it refers to.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check an inventory file: fields, values, what they say against each other, and what they refer to."""
+    from workers.check import checked
+
+    notes: list[str] = []
     try:
-        found = load(inventory)
+        found = checked(inventory, offline=offline)
+        notes, known = found.notes, found.inventory
+        if found.complaints:
+            raise InventoryError(inventory, found.complaints)
     except InventoryError as error:
         if as_json:
-            out.print_json(data={"ok": False, "errors": [vars(complaint) for complaint in error.complaints]})
+            complaints = [vars(complaint) for complaint in error.complaints]
+            out.print_json(data={"ok": False, "errors": complaints, "notes": notes})
             raise typer.Exit(1) from None
         raise
     if as_json:
-        out.print_json(data={"ok": True, "errors": []})
+        out.print_json(data={"ok": True, "errors": [], "notes": notes})
         return
     out.print(
-        f"[green]✓[/green] {escape(str(inventory))}: cluster {found.name}, {len(found.nodes)} nodes on 2 sites, "
-        f"{found.votes} votes, quorum {found.quorum}, pod {found.pod.name}, {len(found.guests)} guests"
+        f"[green]✓[/green] {escape(str(inventory))}: cluster {known.name}, {len(known.nodes)} nodes on 2 sites, "
+        f"{known.votes} votes, quorum {known.quorum}, pod {known.pod.name}, {len(known.guests)} guests"
     )
+    for note in notes:
+        out.print(f"  [yellow]note:[/yellow] {escape(note)}", soft_wrap=True)
 
 
 @app.command()
@@ -218,7 +233,7 @@ def server() -> None:
 @app.command()
 def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
     """Show how fresh the newest look at the cluster is, the newest runs, and the steps of those that are running."""
-    asyncio.run(show_status(out, known_cluster(inventory), as_json=as_json))
+    asyncio.run(show_status(out, as_json=as_json, cluster=known_cluster(inventory)))
 
 
 def _complain(what: str, remedy: str = "") -> None:

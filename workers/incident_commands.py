@@ -17,7 +17,7 @@ from workers.freshness import known_cluster, lines
 from workers.incident_phases import clock_of
 from workers.incident_runs import listed, looked, meant, pictures
 from workers.incident_view import Picture, Shown, commands, frame, line, news, plain
-from workers.options import InventoryOption, JsonOption, err, out
+from workers.options import InventoryOption, JsonOption, cluster_of, err, out
 from workflows.page import StepRecord
 
 incident_app = typer.Typer(
@@ -52,7 +52,7 @@ def list_(
     async def go() -> None:
         client = await connect()
         cluster = known_cluster(inventory)
-        found = [one for one in await listed(client, ended=all_) if cluster is None or f"/{cluster}" in one.run]
+        found = await listed(client, ended=all_, cluster=cluster)
         if as_json:
             out.print_json(data=[_dates(asdict(entry)) for entry in found])
             return
@@ -73,11 +73,11 @@ def list_(
 
 
 @incident_app.command()
-def show(run: RunArgument = None, as_json: JsonOption = False) -> None:
+def show(run: RunArgument = None, inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
     """Show an incident's page as text: what is asked of you, forecast and measured, every step, notes."""
 
     async def go() -> None:
-        picture, now = await looked(await meant(await connect(), run)), datetime.now(UTC)
+        picture, now = await looked(await meant(await connect(), run, cluster_of(inventory))), datetime.now(UTC)
         if as_json:
             out.print_json(data=_data(picture, now))
             return
@@ -90,6 +90,7 @@ def show(run: RunArgument = None, as_json: JsonOption = False) -> None:
 @incident_app.command()
 def watch(
     run: RunArgument = None,
+    inventory: InventoryOption = None,
     json_lines: Annotated[
         bool, typer.Option("--json-lines", help="One JSON document a line for each step, note and the end.")
     ] = False,
@@ -100,7 +101,7 @@ def watch(
     """
 
     async def go() -> None:
-        handle = await meant(await connect(), run)
+        handle = await meant(await connect(), run, cluster_of(inventory))
         if json_lines:
             await _told_as_json(pictures(handle))
         elif out.is_terminal:

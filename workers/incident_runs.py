@@ -59,15 +59,16 @@ class Entry:
     ended: datetime | None
 
 
-async def listed(client: Client, *, ended: bool) -> list[Entry]:
-    """Open incidents, newest first; the last ended ones too when they are wanted."""
-    found = await _runs(client, ended=ended)
+async def listed(client: Client, *, ended: bool, cluster: str | None = None) -> list[Entry]:
+    """Open incidents, newest first, of one cluster or of all; the last ended ones too when they are wanted."""
+    found = await _runs(client, ended=ended, cluster=cluster)
     progress = await asyncio.gather(*(_progress(client, run) for run in found))
     return [_entry(run, known) for run, known in zip(found, progress, strict=True)]
 
 
-async def _runs(client: Client, *, ended: bool) -> list[WorkflowExecution]:
+async def _runs(client: Client, *, ended: bool, cluster: str | None = None) -> list[WorkflowExecution]:
     only = "" if ended else " AND ExecutionStatus = 'Running'"
+    only += f" AND Cluster = '{cluster}'" if cluster else ""
     which = " OR ".join(f"WorkflowType = '{name}'" for name in TYPES)
     found = [run async for run in client.list_workflows(f"({which}){only}", limit=NEWEST)]
     return sorted(found, key=lambda run: run.start_time, reverse=True)
@@ -107,10 +108,14 @@ def _state(run: WorkflowExecution) -> str:
 # --- which one is meant --------------------------------------------------------------------------------------------
 
 
-async def meant(client: Client, run: str | None) -> Run:
-    """That run; procedure and cluster (``site-loss/metro``) mean the open one of them, else the last; None any open."""
+async def meant(client: Client, run: str | None, cluster: str | None = None) -> Run:
+    """That run; procedure and cluster (``site-loss/metro``) mean the open one of them, else the last; None any open.
+
+    With `cluster` only its incidents are meant, and the procedure alone is enough: ``site-loss``.
+    """
     if run is None:
-        return await _open_one(client)
+        return await _open_one(client, cluster)
+    run = f"{run}/{cluster}" if cluster and "/" not in run else run
     if (found := await of_place(client, run)) is not None:
         return found
     try:
@@ -143,10 +148,10 @@ async def of_place(client: Client, run: str) -> Run | None:
     return client.get_workflow_handle(one.id, run_id=one.run_id) if one is not None else None
 
 
-async def _open_one(client: Client) -> Run:
-    found = await _runs(client, ended=False)
+async def _open_one(client: Client, cluster: str | None) -> Run:
+    found = await _runs(client, ended=False, cluster=cluster)
     if not found:
-        fresh = "; ".join(one.plain for one in await lines(client, None))
+        fresh = "; ".join(one.plain for one in await lines(client, cluster))
         raise Unusable(
             f"no incident is open ({fresh})",
             "`quorate incident list --all` lists those that are over; name one to read it",

@@ -1,6 +1,6 @@
 """The inventory file: from YAML to the frozen models, with errors that name the field and the line."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from cluster.crosscheck import Location, problems
+from cluster.crosscheck import Location, Problem, problems
 from cluster.inventory import Inventory
 
 _SECRET_FIELDS = {"api_token", "token", "password", "key", "webhook"}
@@ -67,6 +67,13 @@ def load(path: Path) -> Inventory:
     if found := problems(inventory):
         raise InventoryError(path, [_complaint(lines, place, message) for place, message in found])
     return inventory
+
+
+def located(path: Path, found: Iterable[Problem]) -> list[Complaint]:
+    """Problems of a file that can be read, each with its line."""
+    tree = yaml.compose(path.read_text(), Loader=yaml.SafeLoader)
+    lines = dict(_lines(tree, ())) if tree is not None else {}
+    return sorted((_complaint(lines, place, message) for place, message in found), key=lambda one: one.line)
 
 
 def _complaint(lines: dict[Location, int], place: Location, message: str) -> Complaint:

@@ -32,10 +32,11 @@ _SIGNS = {
 }
 
 
-async def show_status(console: Console, cluster: str | None = None, *, as_json: bool) -> None:
-    """Print how fresh the newest look at the cluster is, then the newest runs, newest first."""
+async def show_status(console: Console, *, as_json: bool, cluster: str | None = None) -> None:
+    """Print how fresh the newest look at the cluster is, then its newest runs, newest first; of one cluster or all."""
     client = await connect()
-    runs = [run async for run in client.list_workflows(types(), limit=NEWEST)]
+    which = f"({types()}) AND Cluster = '{cluster}'" if cluster else types()
+    runs = [run async for run in client.list_workflows(which, limit=NEWEST)]
     open_runs = {run.run_id: await _look(client, run) for run in runs if _running(run)}
     if as_json:
         console.print_json(data=[_data(run, open_runs.get(run.run_id)) for run in runs])

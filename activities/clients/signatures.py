@@ -16,6 +16,10 @@ _MAGIC = b"SSHSIG"
 _BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
 
 
+# A line of a list of signers, for whoever has to write the first one.
+EXAMPLE = f'a line for each approver: NAME namespaces="{NAMESPACE}" ssh-ed25519 AAAA…'
+
+
 def new_key() -> asyncssh.SSHKey:
     """A fresh ed25519 key."""
     return asyncssh.generate_private_key("ssh-ed25519")

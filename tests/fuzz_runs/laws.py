@@ -59,6 +59,7 @@ class Judge:
         self._losses: dict[str, tuple[float, dict[str, str], set[str]]] = {}
         self._gates: dict[str, Yes] = {}
         self._homes: dict[str, str] = {}
+        self._leaving: dict[str, str] = {}
         self._first: dict[str, int] = {}
         self._hands: set[str] = set()
         self._frozen: set[str] = set()
@@ -115,8 +116,15 @@ class Judge:
         self._hands.add(sid)
 
     def moved_by_hand(self, sid: str, node: str) -> None:
-        """A person has moved that guest: it lives there now."""
+        """A person has moved that guest: it lives there now, or here still until it has arrived."""
+        self._leaving[sid] = self._runs_on(sid)
         self._homes[sid] = node
+
+    def sent_home(self, site: str) -> dict[str, str]:
+        """Guests of the other site that a person calls at home at this one: a node for each, in turn."""
+        nodes = [node.name for node in self._stage.inventory.site(site).nodes]
+        away = sorted(sid for sid, home in self._homes.items() if home not in nodes and sid in self._first)
+        return {sid: nodes[number % len(nodes)] for number, sid in enumerate(away[:2])}
 
     def quiet_world(self) -> bool:
         """No fault holds."""
@@ -209,7 +217,11 @@ class Judge:
         for title, since in self._since.items():
             if title.split(" ")[0] in ("site-power", "node") and now - since > NOTICED:
                 self._break(f"thaw: {name} is on again while {title} has been failing for {now - since:.1f} s")
-        away = {sid: home for sid, home in self._homes.items() if self._runs_on(sid) not in (home, "")}
+        away = {
+            sid: home
+            for sid, home in self._homes.items()
+            if self._runs_on(sid) not in (home, self._leaving.get(sid, home), "")
+        }
         hurts = away if name == "crs" else {sid: away[sid] for sid in away if sid == name}
         if hurts:
             where = {sid: (home, self._runs_on(sid)) for sid, home in hurts.items()}

@@ -4,6 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowFailureError
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
@@ -407,3 +409,26 @@ async def test_the_page_says_what_is_off_and_what_holds_it_back(site: Switched, 
     assert "**3 of 3 still off, although no run needs it: see what holds it back.**" in page
     assert "| vm:300 failback | 1 |" in page
     assert "Homes on record: vm:300 at pxmx02-01" in page
+
+
+async def test_a_run_that_a_person_resets_is_at_work_still(site: Switched, office: Office):
+    """Temporal ends the execution that took the switches and goes on in another one of the same chain."""
+    run = await office.holds()
+    events = [event async for event in run.fetch_history_events()]
+    last = [event.event_id for event in events if event.HasField("workflow_task_completed_event_attributes")][-1]
+    await office.client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=office.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=run.id, run_id=str(run.first_execution_run_id)),
+            reason="a test",
+            workflow_task_finish_event_id=last,
+            request_id="a-test",
+        )
+    )
+    found = await office.compares()
+    assert {one.run for entry in found.switches for one in entry.holders} == {run.id}
+    assert site.off == OFF
+    again = office.client.get_workflow_handle(run.id)
+    await again.terminate("by hand")
+    assert (await office.compares()).switches == ()
+    assert site.off == set()

@@ -1,0 +1,112 @@
+"""`quorate check`: what an inventory says, and whether what it refers to is there.
+
+A run that waits for days must not find out at its end that a file was missing. References are resolved on this
+machine; a worker that stands on another one has its own files, and `--offline` leaves them to it.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from activities.clients import signatures
+from activities.clients.secrets import Secrets
+from cluster.addresses import split
+from cluster.crosscheck import Location, Problem
+from cluster.inventory import Inventory
+from cluster.signers import too_few
+from workers.inventory_file import Complaint, load, located
+
+_REFERENCE = re.compile(r"(env|file):(.+)")
+_FILES = ("ca", "known_hosts")
+_ELSEWHERE = "does not exist here; a worker elsewhere may have it: --offline to skip"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The inventory, what is wrong with what it refers to, and what is only worth knowing."""
+
+    inventory: Inventory
+    complaints: list[Complaint]
+    notes: list[str]
+
+
+def checked(path: Path, *, offline: bool) -> Checked:
+    """Check the file and, unless `offline`, all that it refers to. InventoryError when the file itself is wrong."""
+    inventory = load(path)
+    if offline:
+        return Checked(inventory, [], [])
+    secrets = Secrets(path.parent)
+    missing = list(_missing(inventory, secrets))
+    files = [value for _, value in _references(inventory) if not value.startswith("env:")]
+    if _is_the_twins(inventory) and not any(_path(secrets, value).exists() for value in files):
+        missing = [(place, said) for place, said in missing if said.startswith("env:")]
+        return Checked(
+            inventory, located(path, missing), ["the twin has not been started: `quorate lab up` writes its secrets"]
+        )
+    return Checked(inventory, located(path, [*missing, *_approvers(inventory, secrets)]), [])
+
+
+def _missing(inventory: Inventory, secrets: Secrets) -> Iterator[Problem]:
+    """References that lead nowhere."""
+    for place, value in _references(inventory):
+        if value.startswith("env:"):
+            if not os.environ.get(value.removeprefix("env:"), "").strip():
+                yield place, f"{value} is not set here; a worker elsewhere may have it: --offline to skip"
+            continue
+        found = _path(secrets, value)
+        if not found.exists():
+            yield place, f"{value} {_ELSEWHERE}"
+        elif not found.is_file() or not os.access(found, os.R_OK):
+            yield place, f"{value} is there, and cannot be read as a file by this user"
+        elif not found.stat().st_size:
+            yield place, f"{value} is empty"
+
+
+def _approvers(inventory: Inventory, secrets: Secrets) -> Iterator[Problem]:
+    """A list of approvers that cannot be read, or on which a gate could wait in vain."""
+    policy = inventory.approvals
+    texts: dict[str, str] = {}
+    for field, name in (("allowed_signers", policy.allowed_signers), ("revoked_keys", policy.revoked_keys)):
+        try:
+            texts[field] = secrets.path(name).read_text() if name else ""
+        except FileNotFoundError:
+            yield ("approvals", field), f"{name} {_ELSEWHERE}; it holds {signatures.EXAMPLE}"
+        except (OSError, UnicodeDecodeError) as error:
+            said = error.strerror if isinstance(error, OSError) else "it is no text"
+            yield ("approvals", field), f"{name} cannot be read: {said}"
+    if len(texts) == 2:
+        able = signatures.able(texts["allowed_signers"], texts["revoked_keys"])
+        if lacks := too_few(policy, able, ""):
+            yield ("approvals", "allowed_signers"), lacks.removeprefix("approvals: ")
+
+
+def _references(part: object, place: Location = ()) -> Iterator[tuple[Location, str]]:
+    """Every reference and every path in the inventory, with its place; the list of approvers is looked at by itself."""
+    if isinstance(part, BaseModel):
+        for name in type(part).model_fields:
+            if name != "approvals":
+                yield from _references(getattr(part, name), (*place, name))
+    elif isinstance(part, dict):
+        for name, value in part.items():
+            yield from _references(value, (*place, str(name)))
+    elif isinstance(part, tuple):
+        for number, value in enumerate(part):
+            yield from _references(value, (*place, number))
+    elif isinstance(part, str) and (_REFERENCE.fullmatch(part) or place[-1] in _FILES):
+        yield place, part
+
+
+def _path(secrets: Secrets, value: str) -> Path:
+    return secrets.path(value.removeprefix("file:"))
+
+
+def _is_the_twins(inventory: Inventory) -> bool:
+    """All of it is on loopback: what the twin answers for, whose secrets it makes itself when it is started."""
+    addresses = [node.address for node in inventory.nodes] + [array.address for array in inventory.arrays]
+    hosts = [split(address)[0] for address in (*addresses, inventory.witness.address)]
+    return all(re.fullmatch(r"[\d.]+|[\da-fA-F:]+", host) and ip_address(host).is_loopback for host in hosts)
