@@ -12,11 +12,11 @@ define CHROMIUM
 	|| { echo "chromium is not installed and cannot be: install it as root, for example with apt-get, and run this again"; exit 1; }
 endef
 
-.PHONY: help demo test check test-clients test-realtime test-browser test-kills test-faults test-steering test-incidents test-failback fuzz-lab coverage bench setup clean
+.PHONY: help demo test check test-clients test-realtime test-browser test-kills test-faults test-steering test-incidents test-failback fuzz-lab fuzz-runs fuzz-runs-fast fuzz-runs-planted coverage bench setup clean
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
-demo: setup  ## build the example cluster on the twin, lose a site, bring the guests home (three minutes)
+demo: setup  ## build the example cluster on the twin, play the article's test, bring the guests home, lose a site (four minutes)
 	@$(QUORATE) demo
 
 test: setup  ## the tests, against the twin and a real Temporal server
@@ -35,7 +35,7 @@ test-realtime: setup  ## the loss of a site in real time and twenty times as fas
 test-clients: setup .venv-clients/.complete  ## public clients, unmodified, against the twin (ten minutes)
 	@.venv/bin/python -m tests -o python_files='with_*.py' -rs tests/clients
 
-test-browser: setup  ## a deployment started, answered and read in Temporal's UI with Chromium (three minutes)
+test-browser: setup  ## a deployment started, answered and read in Temporal's UI with Chromium (four minutes)
 	@$(UV) sync --locked --quiet --group browser
 	@command -v chromium >/dev/null || $(CHROMIUM)
 	@$(QUORATE) server
@@ -61,10 +61,24 @@ test-failback: setup  ## what stops a failback: broken homes, people who change 
 test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (ten minutes)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 2 -o python_files='lasting_*.py' tests/incidents -rP
+	@QUORATE_EXAMPLE=metro .venv/bin/python -m tests -n 2 -o python_files='lasting_*.py' tests/incidents/lasting_scenarios.py
 	@QUORATE_THOROUGH=10 .venv/bin/python -m tests -n 2 tests/verdict
 
 fuzz-lab: setup  ## a thousand random fault schedules over the twin: nobody may contradict anybody
 	@.venv/bin/python -m tests.fuzz --count 1000
+
+fuzz-runs: setup  ## three hundred random lives of a cluster: losses, people, workers and lists at once (half an hour)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests.fuzz_runs --count 300
+
+fuzz-runs-fast: setup  ## ten of them, always the same
+	@$(QUORATE) server
+	@.venv/bin/python -m tests.fuzz_runs --count 10
+
+fuzz-runs-planted: setup  ## the engine bent in one way after the other: each is found, and by which seed
+	@$(QUORATE) server
+	@for fault in stale-memory lost-withdrawal thaw-under-incident false-fence unchecked-condition; do \
+		.venv/bin/python -m tests.fuzz_runs --count 100 --planted $$fault || exit 1; done
 
 coverage: setup  ## write docs/coverage.md: what the twin emulates, and which test proves it
 	@$(QUORATE) server

@@ -5,32 +5,41 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.attempt import Changes
+from activities.errors import Unreachable
 from activities.freeze import Switchboard
-from cluster.inventory import Inventory
-from cluster.ledger import INCIDENTS, Book, Placed, RunRef, World, key_text, may_restore
+from activities.interlock import Interlock
+from cluster.ledger import Book, Placed, RunRef, World, key_text, may_restore
 from cluster.ledger_calls import LookWish, RestoreFinding, RestoreWish
 from cluster.plan import Mode
+from cluster.together import rule
 from cluster.units import counted
 
 if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
 
 
+# A switch that goes back may move guests, as this runbook does: what holds one holds the other.
+MOVES = "Failback"
+
+
 class Comparison:
     """Activities of the ledger's workflow. One worker serves one cluster."""
 
-    def __init__(self, inventory: Inventory, api: "PveApi") -> None:
-        self._inventory, self._api = inventory, api
+    def __init__(self, api: "PveApi", interlock: Interlock) -> None:
+        self._api, self._interlock = api, interlock
 
     @activity.defn(name="ledger.look")
     async def look(self, wish: LookWish) -> World:
         """Which runs are over, which incidents are open, who runs where, how the switches are. Reads only."""
-        return await self._world(wish.book)
+        world = await self._world(wish.book)
+        if wish.must and world.silent:
+            raise Unreachable(f"it is not known how things stand: {world.silent}")
+        return world
 
     @activity.defn(name="ledger.restore")
     async def restore(self, wish: RestoreWish) -> RestoreFinding:
@@ -67,8 +76,8 @@ class Comparison:
         facts: dict[str, Any] = {}
         try:
             incidents = await self._incidents(client)
-        except RPCError as error:
-            silent.append(f"Temporal does not list the open incidents ({error.message})")
+        except Unreachable as error:
+            silent.append(error.message)
         try:
             facts = await asyncio.to_thread(_facts, self._api)
         except ApplicationError as error:
@@ -83,20 +92,27 @@ class Comparison:
         )
 
     async def _incidents(self, client: Client) -> dict[str, str]:
-        kinds = ", ".join(f"'{kind}'" for kind in INCIDENTS)
-        query = f"WorkflowType IN ({kinds}) AND ExecutionStatus = 'Running' AND Cluster = '{self._inventory.name}'"
-        return {run.id: run.run_id async for run in client.list_workflows(query)}
+        """What would hold a run that moves guests: one guest that HA has given up holds nothing else back."""
+        found = await self._interlock.open_incidents(client)
+        standing = [one for one in found if rule(MOVES, one).may != "lives"]
+        return {one.run or f"an incident (the watch sees {', '.join(one.about)})": one.run_id for one in standing}
 
 
 async def is_over(client: Client, run: RunRef) -> bool:
-    """That very execution has ended, however; one that continues as new is at work still."""
+    """That execution has ended, however; one that continues as new, or that a person has reset, is at work still."""
     try:
         found = await client.get_workflow_handle(run.run, run_id=run.run_id).describe()
-        if found.status == WorkflowExecutionStatus.CONTINUED_AS_NEW:
-            found = await client.get_workflow_handle(run.run).describe()
+        if found.status == WorkflowExecutionStatus.RUNNING:
+            return False
+        now = await client.get_workflow_handle(run.run).describe()
     except RPCError as error:
         return error.status == RPCStatusCode.NOT_FOUND  # gone with its retention; any other silence proves nothing
-    return found.status != WorkflowExecutionStatus.RUNNING
+    return now.status != WorkflowExecutionStatus.RUNNING or _first(now) != _first(found)
+
+
+def _first(found: WorkflowExecutionDescription) -> str:
+    """The execution with which its chain began."""
+    return found.raw_description.workflow_execution_info.first_run_id or found.run_id or ""
 
 
 def _facts(api: "PveApi") -> dict[str, Any]:
@@ -120,10 +136,10 @@ def _facts(api: "PveApi") -> dict[str, Any]:
 def _preferred(rules: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
     """The nodes that a node-affinity rule names for each guest, with their priorities."""
     found: dict[str, dict[str, int]] = {}
-    for rule in rules:
-        if rule.get("type") != "node-affinity" or rule.get("disable"):
+    for one in rules:
+        if one.get("type") != "node-affinity" or one.get("disable"):
             continue
-        named = [part.partition(":") for part in str(rule.get("nodes") or "").split(",") if part]
+        named = [part.partition(":") for part in str(one.get("nodes") or "").split(",") if part]
         nodes = {name.strip(): int(weight or 0) for name, _, weight in named}
-        found |= {sid.strip(): nodes for sid in str(rule.get("resources") or "").split(",") if sid.strip()}
+        found |= {sid.strip(): nodes for sid in str(one.get("resources") or "").split(",") if sid.strip()}
     return found

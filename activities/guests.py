@@ -53,6 +53,8 @@ class Guests:
         ledger = Changes(wish.mode)
         self._after_earlier_attempts(wish, self._resource(wish.vmid))
         guest = self._resource(wish.vmid)
+        if guest is not None and guest.get("lock") == "clone":
+            raise Conflict(self._half_made(wish, str(guest["node"])))
         if guest is not None and guest.get("name") != wish.name:
             raise Conflict(
                 f"vmid {wish.vmid} belongs to the guest {guest.get('name')!r} on {guest['node']}; "
@@ -114,6 +116,30 @@ class Guests:
                     ("qmstart", str(wish.vmid)),
                 ):
                     self._ended(node, task["upid"])
+
+    def _half_made(self, wish: GuestWish, node: str) -> str:
+        """A clone that has died leaves a guest that is locked by it and has no name: whose it is, and what to do.
+
+        Only a person may remove it. The tasks of a clone are the template's; their logs name the new volumes.
+        """
+        template = self._resource(wish.template)
+        places = dict.fromkeys((str(template["node"]) if template else wish.node, wish.node))
+        remove = f"remove what it has left on {node} (qm unlock {wish.vmid}, qm destroy {wish.vmid}), then answer retry"
+        for place in places:
+            tasks = self._api.get(f"nodes/{place}/tasks", typefilter="qmclone", vmid=wish.template, limit=20)
+            for task in tasks:
+                if task.get("status") != "OK" and self._names(place, str(task["upid"]), wish.vmid):
+                    ended = task.get("status") or "it has not ended"
+                    return f"vmid {wish.vmid} is an unfinished clone of {wish.template} ({ended}): {remove}"
+        return (
+            f"vmid {wish.vmid} on {node} is locked by a clone that has not ended, and no task of {wish.template} tells "
+            f"of it: look whose it is; {remove}, or choose another guests.vmid"
+        )
+
+    def _names(self, node: str, upid: str, vmid: int) -> bool:
+        """The task's log tells of the new guest's volumes."""
+        lines = self._api.get(f"nodes/{node}/tasks/{upid}/log", limit=200)
+        return any(f"vm-{vmid}-" in str(line.get("t")) for line in lines)
 
     def _clone(self, ledger: Ledger, wish: GuestWish) -> None:
         template = self._resource(wish.template)

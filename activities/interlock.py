@@ -60,7 +60,7 @@ class Interlock:
             return
         async with self._looking:
             if self._incidents is None or time.monotonic() - self._incidents[0] > FRESH:
-                self._incidents = (time.monotonic(), await self._open(client))
+                self._incidents = (time.monotonic(), await self.open_incidents(client))
             incidents = self._incidents[1]
         if holds := judged(kind, incidents).holds:
             raise ApplicationError(
@@ -73,7 +73,7 @@ class Interlock:
         client = activity.client()
         book = await self._entered(wish)
         runs = [run for run in _before(book, run_id) if await _is_running(client, run)]
-        return judged(kind, (*runs, *await self._open(client)))
+        return judged(kind, (*runs, *await self.open_incidents(client)))
 
     async def _entered(self, wish: TogetherWish) -> Book:
         """The ledger, with this run in it if it has just begun."""
@@ -82,7 +82,7 @@ class Interlock:
             return (await self._book.present(present)).book
         return (await self._book.read(BookWish(cluster=self._cluster))).book
 
-    async def _open(self, client: Client) -> tuple[Beside, ...]:
+    async def open_incidents(self, client: Client) -> tuple[Beside, ...]:
         """Incidents that are open, and a verdict of the watch that has none yet."""
         kinds = ", ".join(f"'{kind}'" for kind in INCIDENTS)
         query = f"WorkflowType IN ({kinds}) AND ExecutionStatus = 'Running' AND Cluster = '{self._cluster}'"

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # Seconds of the cluster's time. The master reads commands each 10 s, an LRM each 5 s (reference: pve-ha §3): a command
 # that shows nothing after four rounds was refused.
 POLL, REFUSED_AFTER, PROVEN_WITHIN = 1.0, 45.0, 60.0
+# Seconds of our time: a fast rehearsal's HA needs its machine's time all the same.
+AT_LEAST = 5.0
 # A landing waits so long for what HA is moving.
 SETTLED_WITHIN = 600.0
 LIMIT = 15.0
@@ -79,7 +81,8 @@ class Migration:
         while True:
             waited, view = (time.monotonic() - began) * self._speed, await self._ha()
             services = {move: view.services.get(move.sid) for move in wish.moves}
-            still = [move for move, one in services.items() if one and _goes_on(move, one, waited)]
+            early = waited < REFUSED_AFTER or time.monotonic() - began < AT_LEAST
+            still = [move for move, one in services.items() if one and _goes_on(move, one, early=early)]
             if not still or waited > SETTLED_WITHIN:
                 return _settled(services, still)
             await look_again(POLL / self._speed, f"HA moves {', '.join(move.sid for move in still)}")
@@ -170,17 +173,17 @@ class _Watched:
             )
         if not moving and service.state != "started":
             raise Refuted(f"{move.sid} is {service.state} on {service.node} in the middle of its move")
-        if not moving and waited > REFUSED_AFTER:
+        if not moving and waited > REFUSED_AFTER and time.monotonic() - self._began > AT_LEAST:
             state = view.nodes.get(move.home, "unknown")
             raise Refuted(f"{move.sid}: HA has not begun to move it in {waited:.0f} s; {move.home} is {state} to HA")
         self._begun = self._begun or moving
 
 
-def _goes_on(move: Move, service: Service, waited: float) -> bool:
+def _goes_on(move: Move, service: Service, *, early: bool) -> bool:
     """HA moves it, or may have a command that it has not read yet."""
     if service.state in ("migrate", "relocate"):
         return True
-    return service.node != move.home and service.state == "started" and waited < REFUSED_AFTER
+    return service.node != move.home and service.state == "started" and early
 
 
 def _settled(services: dict[Move, Service | None], still: list[Move]) -> SettledFinding:

@@ -10,6 +10,7 @@ from temporalio.exceptions import ApplicationError
 from activities.freeze import switched_on
 from activities.ha import ha_view
 from activities.parsing.guests import parse_guests
+from activities.rights import must_see_all_guests
 from cluster.causes import CausesFinding, CausesWish, Circumstances, cause
 from cluster.guests import GuestId, GuestRow
 from cluster.placement import Guest, Placement, PlacementWish, Rule
@@ -27,7 +28,11 @@ class Placements:
 
     @activity.defn(name="ha.placement", no_thread_cancel_exception=True)
     def placement(self, wish: PlacementWish) -> Placement:
-        """Where everything is: services, guests, rules, memory, and what would move guests by itself."""
+        """Where everything is: services, guests, rules, memory, and what would move guests by itself.
+
+        Unauthorized where a missing right may hide guests: nodes would be planned as empty or with room.
+        """
+        must_see_all_guests(self._api)
         found = _placement(self._api)
         ours = {sid: service.node for sid, service in found.services.items() if not wish.guests or sid in wish.guests}
         where = ", ".join(f"{sid} on {node}" for sid, node in sorted(ours.items())[:6])

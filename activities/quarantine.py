@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.errors import Refuted
 from activities.parsing.guests import parse_guests
+from activities.rights import must_see_all_guests
 from activities.survivor import PATHS_LIMIT, SiteName, Survivor
 from activities.wishes import Wishes
 from cluster.inventory import Inventory
@@ -122,6 +123,7 @@ class QuarantineWard:
 
     async def _left_over(self, nodes: list[str]) -> Finding:
         """Config locks of any guest, and tasks that still run on the returned nodes."""
+        await asyncio.to_thread(must_see_all_guests, self._api)
         guests = parse_guests(await asyncio.to_thread(lambda: self._api.get("cluster/resources", type="vm")))
         left = [f"{guest.sid} is locked ({guest.lock})" for guest in guests if guest.lock]
         for node in nodes:

@@ -19,13 +19,17 @@ if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
 
 SEES = "VM.Audit"
+RIGHTS = "The token has the rights that this needs"
 GRANT = "grant it to the token and to its user, see docs/prepare.md"
 
 
 class RightsWish(Value):
-    """The runbook whose rights are asked for, all of them without one. `must`: a missing one is an error."""
+    """The runbook whose rights are asked for, by its name; those of all without one.
 
-    runbook: Procedure | None = None
+    A runbook of your own is taken to look like a watch. `must`: a missing right is an error.
+    """
+
+    runbook: str | None = None
     must: bool = False
 
 
@@ -44,7 +48,8 @@ class Rights:
     @activity.defn(name="proxmox.rights")
     async def rights(self, wish: RightsWish) -> RightsFinding:
         """What the token lacks. Unauthorized with all of it where the wish says that nothing may be missing."""
-        runbooks = (wish.runbook,) if wish.runbook else PROCEDURES
+        named = tuple(one for one in PROCEDURES if one == wish.runbook) or ("watch",)
+        runbooks: tuple[Procedure, ...] = named if wish.runbook else PROCEDURES
         lacks = await asyncio.to_thread(self._missing, runbooks)
         if lacks and wish.must:
             raise Unauthorized(f"the token lacks {', '.join(map(str, lacks))}; {GRANT}")

@@ -148,9 +148,10 @@ class Forgetting(Value):
 
 
 class LookWish(Value):
-    """The ledger asks how things stand."""
+    """How do things stand? With `must` an answer that lacks something is an error: nothing is concluded from it."""
 
     book: Book
+    must: bool = False
 
 
 class RestoreWish(Value):

@@ -124,7 +124,8 @@ class WatchState(BaseModel):
     """What a watch knows now: what `quorate incident` and the tests read.
 
     `at` is the newest look that was told; the one that runs now tells its own with its heartbeat. `open` is the
-    gravest of the `incidents`. `remark` is what became of one that did not end by itself.
+    gravest of the `incidents`. `remark` is what became of one that did not end by itself, `rights` what the token
+    lacks.
     """
 
     cluster: str
@@ -134,6 +135,7 @@ class WatchState(BaseModel):
     open: Open | None
     incidents: tuple[Open, ...] = ()
     remark: str = ""
+    rights: str = ""
     received: int
     trouble: str
 

@@ -19,6 +19,12 @@ class LogicalVolume:
     size: int
     active_on: set[str] = field(default_factory=set)
     open_on: set[str] = field(default_factory=set)
+    suspended_on: set[str] = field(default_factory=set)  # nodes where device-mapper holds its input and output back
+
+    def attributes(self, node: str) -> str:
+        """As lvs shows it on a node: the fifth letter says active or suspended, the sixth open."""
+        state = "s" if node in self.suspended_on else "a" if node in self.active_on else "-"
+        return f"-wi-{state}{'o' if node in self.open_on else '-'}----"
 
 
 @dataclass

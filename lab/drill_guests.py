@@ -1,9 +1,9 @@
-"""What a fault takes from guests, and how it gives it back."""
+"""What a fault takes from guests and their volumes, and how it gives it back."""
 
 from typing import TYPE_CHECKING
 
 from lab.drill_parts import Boots, Part
-from lab.places import QMP_STATES, Unfit
+from lab.places import QMP_STATES, Unfit, volumes
 
 if TYPE_CHECKING:
     from lab.world import World
@@ -26,5 +26,21 @@ def guest_paused(world: "World", where: tuple[str, ...], _: Boots) -> list[Part]
             gone=lambda: bool(guest.qmp),
             take=lambda: setattr(guest, "qmp", state),
             give=give,
+        )
+    ]
+
+
+def suspended_volume(world: "World", where: tuple[str, ...], _: Boots) -> list[Part]:
+    """A volume that device-mapper has suspended, as it is for good when a reload on a node has not come through."""
+    node, name = where
+    lv = volumes(world)[name]
+    if node not in lv.active_on:
+        raise Unfit(f"{name} is not active on {node}: it is on {', '.join(sorted(lv.active_on)) or 'no node'}")
+    return [
+        Part(
+            f"{name} suspended on {node}",
+            gone=lambda: node in lv.suspended_on,
+            take=lambda: lv.suspended_on.add(node),
+            give=lambda: lv.suspended_on.discard(node),
         )
     ]

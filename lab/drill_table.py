@@ -94,6 +94,8 @@ _ALL = (
     ),
     Drill("stale-lv", (NODE, Argument("LV", "lv")), "A logical volume is active on a node that does not own it.",
           ("I-15", "I-21"), parts.stale_volume),
+    Drill("suspended-lv", (NODE, Argument("LV", "lv")), "A logical volume is suspended on a node where it is active.",
+          ("I-15", "I-21"), drill_guests.suspended_volume),
     Drill("hung-api", (SERVICE,), "An API, or an sshd, takes every call and never answers.", ("I-32",),
           parts.plant("hang")),
     Drill(

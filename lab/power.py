@@ -19,8 +19,8 @@ def switch_off(world: "World", nodes: list[str], *, why: str = "power.off") -> N
         world.cluster.node_died(host.name)
         for disk in world.disks.values():
             for lv in disk.vg.lvs.values() if disk.vg else ():
-                lv.active_on.discard(host.name)
-                lv.open_on.discard(host.name)
+                for held in (lv.active_on, lv.open_on, lv.suspended_on):
+                    held.discard(host.name)
         world.record(host.name, why, host.name)
     if off:
         world.links.changed()

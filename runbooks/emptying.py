@@ -1,7 +1,6 @@
 """A site is emptied: plan, conditions, each guest to its place, node after node, and the wait for the dark."""
 
 from datetime import timedelta
-from functools import partial
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -10,21 +9,19 @@ with workflow.unsafe.imports_passed_through():
     from activities.dark import Dark
     from activities.ledger import LedgerBook
     from activities.maintenance import Maintenance
-    from activities.migration import Migration
     from activities.placement import Placements
     from cluster.evacuation import DarkFinding, DarkWish, Evacuation, MaintenanceWish, MasterWish, plan_evacuation
-    from cluster.failback import LossRecord
     from cluster.inventory import Inventory
     from cluster.ledger_calls import HomesWish
-    from cluster.move import Move, MoveWish, SettledWish
+    from cluster.move import Move
     from cluster.placement import Placement, PlacementWish
     from cluster.plan import Mode
     from cluster.units import counted, shortly
-    from runbooks.homecoming import Homes, Moved
+    from runbooks.homecoming import Moved
+    from runbooks.moves import Moves
     from runbooks.quarantine import MOVING, Quarantine
     from runbooks.site_work import site_nodes
     from runbooks.switches import Switches
-    from runbooks.way_home import MOVED_WITHIN, SETTLED_WITHIN
     from workflows.conditions import Agreement, Condition
     from workflows.failures import reason
     from workflows.page import Question
@@ -41,16 +38,11 @@ class Emptying:
         self._run, self._inventory = run, inventory
         self.at = site_nodes(inventory, site)
         self.survivor = inventory.other_site(site).name
-        self._there = Homes(
-            inventory=inventory, site=self.survivor, record=LossRecord(run="", site=self.survivor, homes={})
-        )
         self._quarantine = Quarantine(run, self.survivor, resting=True)
         self._switches = Switches(run)
         self._agreement: Agreement | None = None
         self.plan: Evacuation | None = None
-        self.moved: dict[str, Moved] = {}
-        self._moving: dict[str, Move] = {}
-        self._left: dict[str, str] = {}
+        self._moves = Moves(run, inventory, self.survivor, self.why_not)
         self.master = ""
         self._against: tuple[str, ...] = ()
 
@@ -114,14 +106,14 @@ class Emptying:
         return agreement
 
     async def _unwell(self) -> str:
-        return await self._quarantine.failing(MOVING if self._moving else ())
+        return await self._quarantine.failing(MOVING if self._moves.moving else ())
 
     async def _differs(self) -> str:
         if self.plan is None:
             return "nothing is planned"
         placement: Placement = await self._run.learn(Placements.placement, PlacementWish(guests=()))
         now = self._planned(placement, "")
-        return self.plan.differs(now, placement, {*self.moved, *self._moving, *self._left})
+        return self.plan.differs(now, placement, self._moves.done)
 
     async def why_not(self) -> str:
         """Why nothing more may be begun."""
@@ -169,41 +161,9 @@ class Emptying:
             await self._run.together(*(self._moved_away(move, turn) for turn, move in moves[start : start + together]))
 
     async def _moved_away(self, move: Move, turn: int) -> None:
-        there = self._there
-        wish = MoveWish(
-            mode=Mode.APPLY,
-            move=move,
-            turn=turn,
-            approval=self._agreement.approval if self._agreement else None,
-            nodes=there.nodes,
-            vg=self._inventory.storage.vg,
-            volume=self._inventory.volume_name,
-            arrays=there.arrays,
-            lun=there.lun,
-        )
-        found = await self._run.step(
-            f"{move.sid} runs on {move.home}",
-            Migration.bring_home,
-            wish,
-            within=MOVED_WITHIN,
-            attempt=MOVED_WITHIN,
-            skip=f"HA moves it by itself when {move.source} goes into maintenance",
-            given=partial(self._may_move, move),
-            waiting=f"Moving {move.sid} from {move.source} to {move.home}",
-        )
-        self._moving.pop(move.sid, None)
-        if found is None:
-            self._left[move.sid] = "left to HA by a person's answer"
-        else:
-            self.moved[move.sid] = Moved(
-                sid=move.sid, source=move.source, home=move.home, seconds=found.seconds, downtime=found.downtime
-            )
-
-    async def _may_move(self, move: Move) -> str:
-        if why := await self.why_not():
-            return why
-        self._moving[move.sid] = move
-        return ""
+        approval = self._agreement.approval if self._agreement else None
+        skip = f"HA moves it by itself when {move.source} goes into maintenance"
+        await self._moves.one(f"{move.sid} runs on {move.home}", move, turn, approval, skip=skip)
 
     # --- the dark ----------------------------------------------------------------------------------------------
 
@@ -255,24 +215,18 @@ class Emptying:
     @property
     def beyond(self) -> str:
         """What goes on at HA although nothing more is begun here."""
-        going = [f"{move.sid} to {move.home}" for move in self._moving.values()]
-        said = f"HA may still be moving {', '.join(going)}: that cannot be called back, and ends there."
-        return said if going else ""
+        return self._moves.beyond
+
+    @property
+    def moved(self) -> dict[str, Moved]:
+        """Guests that were moved away and proven."""
+        return self._moves.moved
 
     async def landed(self) -> str:
         """How things were left, by HA's own word: nodes in maintenance, moves that go on, switches, homes."""
         if self._agreement is None or self._agreement.approval is None:
             return "No guest was moved."
-        said = []
-        if self._moving:
-            ended = await self._run.step(
-                "Moves that were begun have ended",
-                Migration.settled,
-                SettledWish(moves=tuple(self._moving.values())),
-                within=SETTLED_WITHIN,
-                attempt=SETTLED_WITHIN,
-            )
-            said.append(f"{ended.finding}.")
+        said = [*await self._moves.ended()]
         view = await self._run.step("Nodes in maintenance are known", Maintenance.view, self.at)
         resting = [node for node in self.at.nodes if view.states.get(node) == "maintenance"]
         said.append(f"In maintenance: {', '.join(resting)}." if resting else "No node is in maintenance.")

@@ -9,6 +9,7 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.inventory import ClusterName, InventoryReader
+    from activities.rights import RIGHTS, Rights, RightsWish
     from cluster.plan import Mode
     from cluster.recovery import Back
     from runbooks.emptying import Emptying
@@ -53,6 +54,8 @@ class EvacuateSite(Runbook):
             site = str(request.site)
             hooks = inventory.hooks if request.mode is Mode.APPLY else ()
             await self.begin(f"{site} is emptied for work ({request.mode})", inventory.name, hooks)
+            rights = RightsWish(runbook=self.about.name, must=True)
+            await self.step(RIGHTS, Rights.rights, rights, waiting="Asking what the token may do")
             await self.enter(request.mode, site)
             emptying = self._emptying = Emptying(self, inventory, site)
             if request.mode is Mode.APPLY:

@@ -52,6 +52,13 @@ class Fencing:
                 when,
             )
 
+    def ends(self) -> None:
+        """The incident closes: what was not seen by now is not known."""
+        for node, line in self._lines.items():
+            if node not in self.fenced and node not in self.others:
+                self.others[node] = "not known: no acknowledgement was seen before this incident closed"
+                line.end("warned", self.others[node], self._run.record.elapsed)
+
     async def _watch(self, node: str, loss: Loss, expected: Forecast) -> None:
         ran = tuple(sorted(sid for sid, where in loss.guests.items() if where == node))
         self._needed |= {node} if ran else set()

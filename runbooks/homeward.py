@@ -1,5 +1,6 @@
 """What runbooks that bring guests home have in common: where the homes come from, the way, and every ending."""
 
+from datetime import timedelta
 from typing import ClassVar
 
 from temporalio import workflow
@@ -9,6 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.inventory import ClusterName, InventoryReader
     from activities.ledger import LedgerBook
     from activities.losses import Losses
+    from activities.rights import RIGHTS, Rights, RightsWish
     from cluster.failback import LossRecord, LossRef
     from cluster.inventory import Inventory
     from cluster.ledger_calls import SiteWish
@@ -18,6 +20,10 @@ with workflow.unsafe.imports_passed_through():
     from runbooks.way_home import WayHome
     from workflows.failures import reason
     from workflows.runbook import Runbook
+
+
+# An incident that is still open says nothing yet, and is not waited for here.
+LOOKED_UP_WITHIN = timedelta(seconds=20)
 
 
 class Homeward(Runbook):
@@ -50,7 +56,7 @@ class Homeward(Runbook):
         """What the last run has left that emptied the site; nothing where none is on record any more."""
         site = str(request.site)
         try:
-            found = await self.learn(Losses.find, LossRef(site=site, kinds=self.after))
+            found = await self.learn(Losses.find, LossRef(site=site, kinds=self.after), within=LOOKED_UP_WITHIN)
         except ActivityError as error:
             workflow.logger.info("no earlier run is known: %s", reason(error)[1])
             return LossRecord(run="", site=site, homes={})
@@ -67,6 +73,8 @@ class Homeward(Runbook):
             site = str(request.site)
             hooks = inventory.hooks if request.mode is Mode.APPLY else ()
             await self.begin(f"{headline.format(site)} ({request.mode})", inventory.name, hooks)
+            rights = RightsWish(runbook=self.about.name, must=True)
+            await self.step(RIGHTS, Rights.rights, rights, waiting="Asking what the token may do")
             await self.enter(request.mode, site)
             if request.mode is Mode.APPLY:
                 await self.signers_ready(inventory.approvals, request.by)

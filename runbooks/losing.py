@@ -16,21 +16,20 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.facts import Watching
     from activities.ha import Ha
-    from activities.ledger import LedgerBook
     from activities.survivor import SiteName, Survivor
-    from cluster.conditions import GRAVITY, Condition, Kind, lost_site
+    from cluster.conditions import Condition, Kind, lost_site
     from cluster.forecast import Forecast, forecast, rejoined
-    from cluster.incidents import asked_of_people, conditions, named, taken_over_by
-    from cluster.ledger_calls import HomesWish, NoteWish, PresentWish
+    from cluster.incidents import conditions, taken_over_by
     from cluster.plan import Mode
     from cluster.recovery import Asking, HaView
     from cluster.returning import ReturnFinding, ReturnWish
     from cluster.units import counted
-    from cluster.watching import CALM, Change, Opening, Suspected
+    from cluster.watching import Change, Opening
     from runbooks.fencing import Fencing
+    from runbooks.hands import Hands
     from runbooks.loss import Inheritance, Loss, LossReport, Progress, Timeline
+    from runbooks.meanwhile import Meanwhile
     from runbooks.quarantine import Quarantine
     from runbooks.recovering import Recovery
     from runbooks.switches import Switches
@@ -39,17 +38,9 @@ with workflow.unsafe.imports_passed_through():
 
 # Lost nodes may stay away for as long as it takes to build them anew.
 RETURNS_WITHIN = timedelta(days=90)
-CONFIRMED_WITHIN = timedelta(minutes=2)
-# A verdict that is older than this was not of now: the worker was away, and everybody is asked anew.
-FRESH = timedelta(minutes=1)
 LISTED_WITHIN = timedelta(seconds=30)
 # HA moves nothing earlier than this after a node was seen last (reference: pve-ha §1), in the cluster's time.
 NOBODY_MOVED = timedelta(seconds=60)
-# What goes with a loss or its end, or is said of each guest anyhow: nothing more that a person has to do.
-GOES_WITH_IT: tuple[Kind, ...] = (
-    *CALM, "undetermined", "resyncing", "paths-degraded", "replication-degraded", "ha-error", "ha-impaired", "blind",
-)  # fmt: skip
-
 Report = TypeVar("Report", bound=LossReport)
 
 
@@ -65,9 +56,11 @@ class Losing(Incident):
         self._fencing = Fencing(self)
         self._recovery = Recovery(self)
         self._plain_headline = ""
-        self._graver: dict[str, Condition] = {}
+        self._meanwhile = Meanwhile(self, self._ours)
         self._missing: tuple[str, ...] = ()
         self._returning = ""  # the step that waits for the nodes
+        self._any_back = False
+        self._heard = 0  # what the watch had told when the nodes were back
         self._handed_to = ""
         self._inheritance: Inheritance | None = None
 
@@ -84,6 +77,11 @@ class Losing(Incident):
             unfenced=self._fencing.others,
             outages=self._recovery.outages.known,
         )
+
+    @property
+    def idle(self) -> str:
+        """It stays until the nodes are back and nobody is waited for."""
+        return "waiting for guests and nodes"
 
     async def landing(self) -> str:
         """Nothing is set back in a hurry: what is disabled makes nothing worse."""
@@ -157,11 +155,12 @@ class Losing(Incident):
         self.tell_people("opened", headline.partition(" (")[0], expected.finding)
         self._recovery.begins(loss, others, expected, self.record.began)
         self._fencing.begins(loss, expected)
+        self.looks_on(self._first_return())
         self._note_unmanaged(loss)
         if self._inheritance is not None:
             self.inherited(self._inheritance)
         if opening is not None:
-            await self._judge(Change(verdict=opening.verdict, at=opening.at))
+            self._headline = self._meanwhile.learn(Change(verdict=opening.verdict, at=opening.at), headline)
         self._tell()
 
     async def _services(self, loss: Loss) -> tuple[HaView | None, int]:
@@ -211,41 +210,9 @@ class Losing(Incident):
 
     # --- its own hands, beside the looking ---------------------------------------------------------------------
 
-    async def hands(self, mode: Mode, loss: Loss, opening: Opening | None, kinds: tuple[Kind, ...]) -> None:
+    async def hands(self, mode: Mode, opening: Opening | None, kinds: tuple[Kind, ...]) -> None:
         """Confirm, then disable what moves guests by itself. HA does not wait for it, and neither does the looking."""
-        loss = self.loss
-        await self._recorded(mode, loss)
-        title = f"Loss of {loss.site if loss.whole else ', '.join(loss.nodes)} is confirmed"
-        if opening is not None and workflow.now() - opening.at < FRESH:
-            self.record.line(title).end("done", opening.verdict.sentence, self.record.elapsed)
-        else:
-            await self.step(
-                title,
-                Watching.confirm,
-                Suspected(kinds=kinds, where=loss.site if loss.whole else loss.nodes[0], memory=loss.memory),
-                within=CONFIRMED_WITHIN,
-                attempt=CONFIRMED_WITHIN,
-                skip="the incident goes on although the loss is not confirmed",
-                waiting="Waiting for every vantage point to answer",
-            )
-        skip = "guests may move by themselves during the incident"
-        await self._switches.freeze(mode, loss.inventory.name, skip=skip)
-
-    async def _recorded(self, mode: Mode, loss: Loss) -> None:
-        """In the cluster's ledger: that this incident is open, which site is lost, where its guests belong."""
-        cluster = loss.inventory.name
-        waiting = "Recording the loss in the ledger"
-        lost = loss.site if loss.whole else None
-        here = PresentWish(cluster=cluster, site=loss.site, mode=mode)
-        skip = "other runs and the failback learn of it only while this run is on record"
-        await self.step("This incident is in the ledger", LedgerBook.present, here, skip=skip, waiting=waiting)
-        if lost:
-            wish = NoteWish(cluster=cluster, lost=lost)
-            await self.step(f"{lost} is noted as lost", LedgerBook.note, wish, skip=skip, waiting=waiting)
-        if loss.guests:
-            homes = HomesWish(cluster=cluster, homes=loss.guests)
-            title = "Homes are recorded in the ledger"
-            await self.step(title, LedgerBook.record_homes, homes, skip=skip, waiting=waiting)
+        await Hands(self, self._switches).work(mode, self.loss, opening, kinds)
 
     async def survivor(self, loss: Loss) -> None:
         """Quorum and its margin, the pod, the paths of the site that is left."""
@@ -265,8 +232,35 @@ class Losing(Incident):
 
     # --- until it is over --------------------------------------------------------------------------------------
 
+    async def _first_return(self) -> None:
+        """A node that comes back before the locks are free makes them count anew: the forecast is another one."""
+        wish = ReturnWish(nodes=self.loss.nodes, via=self.loss.survivors, some=True)
+        await self.seen_by("A node is back", Ha.watch_return, wish, ReturnFinding)
+        self._any_back = True
+        if self._forecast is not None and self._recovery.pending:
+            self._forecast = rejoined(self._forecast, self.now)
+            self._recovery.expects(self._forecast)
+            self.record.line("Forecast").end("done", self._forecast.finding, self.record.elapsed)
+            self._tell()
+
+    async def guests_are_decided(self) -> None:
+        """Everybody runs, is late, or will not come back by itself; or nodes are back already."""
+        await workflow.wait_condition(lambda: not self._recovery.pending or self._recovery.late or self._any_back)
+
+    async def guests_settle(self) -> bool:
+        """The incident goes on as long as HA may still bring anybody back; false when the nodes are lost once more."""
+        before = len(self._changes)
+        await workflow.wait_condition(lambda: not self._recovery.pending or self._lost_again(before))
+        return not self._lost_again(self._heard)
+
+    def _lost_again(self, since: int) -> bool:
+        """What the watch has told since then says so."""
+        told = self._changes[since:]
+        return bool(told) and any(map(self._ours, conditions(told[-1].verdict)))
+
     async def until_it_returns(self, loss: Loss, title: str, waiting: str) -> ReturnFinding:
         """Stay with the incident. Some nodes that do not follow the others are a person's to judge."""
+        self.section("Until they return")
         self._returning, wish = title, ReturnWish(nodes=loss.nodes, via=loss.survivors)
         skip = "the nodes that are back go through the quarantine, the others are listed"
         found = await self.step(
@@ -281,11 +275,8 @@ class Losing(Incident):
         if found is None:
             some = wish.model_copy(update={"some": True})
             found = await self.seen_by("Nodes that are back", Ha.watch_return, some, ReturnFinding)
-        self._missing = found.missing
+        self._missing, self._heard = found.missing, len(self._changes)
         self._note_time(rejoined=self.now)
-        if self._forecast is not None and self._recovery.waiting:
-            self._forecast = rejoined(self._forecast, self.now)
-            self._recovery.expects(self._forecast)
         self._tell()
         return found
 
@@ -293,13 +284,11 @@ class Losing(Incident):
         """What must be so before anything may move there: listed here, held by the failback."""
         held_back = await Quarantine(self, loss.site, nodes=back).listed()
         if not held_back and not self._missing and loss.whole:
-            wish = NoteWish(cluster=loss.inventory.name, released=loss.site)
-            skip = "the ledger keeps what was disabled until a failback has held the quarantine"
-            title, waiting = f"{loss.site} is noted as back", "Recording the return in the ledger"
-            await self.step(title, LedgerBook.note, wish, skip=skip, waiting=waiting)
+            await Hands(self, self._switches).release(loss)
 
     async def handed_over(self, mode: Mode, loss: Loss) -> None:
         """Set back what moves no guest, as the ledger judges; the rest is the failback's, one link away."""
+        self._fencing.ends()
         self.section("Hand over")
         await self._switches.set_back(mode)
         home = f"/namespaces/{workflow.info().namespace}/workflows/start-workflow?workflowType=Failback"
@@ -335,7 +324,7 @@ class Losing(Incident):
             return
         self._handed_to = self._handed_to or taken_over_by(workflow.info().workflow_type, self._loss.site, change.open)
         found = conditions(change.verdict)
-        await self._judge(change)
+        self._headline = self._meanwhile.learn(change, self._plain_headline)
         if change.verdict.kind not in ("quorum-lost", "undetermined") and not any(map(self._ours, found)):
             for parked in self._parked:
                 if parked.question.step == self._returning and parked.answer is None:
@@ -347,36 +336,6 @@ class Losing(Incident):
             return lost_site(condition) == self.loss.site
         here = {node.name for node in self.loss.inventory.site(self.loss.site).nodes}
         return condition.kind == "node-lost" and bool(set(condition.where) & here)
-
-    async def _judge(self, change: Change) -> None:
-        """Compare with what is known: what is new is told, what is graver leads, what is over is taken back."""
-        found = conditions(change.verdict)
-        others = {one.key: one for one in found if not self._ours(one) and one.kind not in GOES_WITH_IT}
-        for key in self._graver.keys() - others.keys():
-            over = self._graver.pop(key)
-            self.done_with(key)
-            self.note_once(f"T+{self.now:.0f} s: over: {named(over)}")
-            self.tell_people("changed", f"Over: {named(over)}", change.verdict.sentence)
-        for key, condition in others.items():
-            if key not in self._graver:
-                self._lead(condition)
-        asked = asked_of_people(change.verdict)
-        for key in others:
-            if key in asked:
-                self.ask(key, asked[key])
-        leads = sorted(self._graver.values(), key=lambda one: one.gravity)
-        led = [one for one in leads if one.gravity <= GRAVITY.index("site-isolated") or one.kind == "array-lost"]
-        said = named(led[0]).capitalize() if led else ""
-        self._headline = f"{said} · {self._plain_headline}" if said else self._plain_headline
-
-    def _lead(self, condition: Condition) -> None:
-        """A section of its own, with what to do, and a notice."""
-        self._graver[condition.key] = condition
-        text = f"T+{self.now:.0f} s: the cluster is {named(condition)}: {'; '.join(condition.reasons[:2])}"
-        self.note_once(text)
-        self.section(named(condition).capitalize(), folds=False)
-        self.explain(condition)
-        self.tell_people("worse", f"{named(condition).capitalize()} · {self._plain_headline}", text)
 
     # --- one loss grows into another ---------------------------------------------------------------------------
 

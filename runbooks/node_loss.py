@@ -48,19 +48,20 @@ class NodeLoss(Losing):
             loss = Loss.of(known.inventory, site, request.nodes, opening.memory if opening else Memory())
             self.start_clock(opening, loss)
             await self.opens(f"Lost: {shortly(loss.nodes)} ({request.mode})", loss, opening)
-            hands = self.hands(request.mode, loss, opening, ("node-lost", *SITE_GONE))
+            hands = self.hands(request.mode, opening, ("node-lost", *SITE_GONE))
             if await self.unless_taken_over(hands, self.survivor(loss), self.returns()):
                 await self.handed_over(request.mode, loss)
         return self.told(NodeLossReport, request.mode, self.loss)
 
     async def returns(self) -> None:
         """As long as it takes, also for those that have followed; then what must be so before anything moves there."""
-        back: tuple[str, ...] = ()
-        while set(self.loss.nodes) - set(back) - set(self._missing):
+        await self.guests_are_decided()
+        settled = False
+        while not settled:
             nodes = shortly(self.loss.nodes)
-            found = await self.until_it_returns(self.loss, f"{nodes} is back", f"Waiting for {nodes} to return")
-            back = found.back
-        await self.quarantined(self.loss, back)
+            back = await self.until_it_returns(self.loss, f"{nodes} is back", f"Waiting for {nodes} to return")
+            await self.quarantined(self.loss, back.back)
+            settled = await self.guests_settle() and set(self.loss.nodes) == {*back.back, *back.missing}
 
     async def heed(self, change: Change) -> None:
         """A further node of the same site belongs to this loss, unless the whole site is gone."""

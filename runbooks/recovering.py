@@ -38,6 +38,7 @@ class Recovery:
         self._causes: dict[str, str] = {}
         self._unseen: dict[str, datetime] = {}
         self._late_at: datetime | None = None
+        self.late = False  # the forecast is over, and guests are not back
         self.running: dict[str, datetime] = {}
         self.outages = Outages()
 
@@ -106,6 +107,11 @@ class Recovery:
         return clock(timedelta(seconds=max(0.0, self._run.since(when))))
 
     @property
+    def pending(self) -> tuple[str, ...]:
+        """Guests that run nowhere and may still come back without a person."""
+        return tuple(sid for sid, one in self._standing.items() if one.state in ("down", "unseen"))
+
+    @property
     def closing(self) -> str:
         """How it stands with the guests when the incident closes."""
         lost = len(self.lost)
@@ -119,12 +125,11 @@ class Recovery:
     # --- the look ----------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        told_late = False
         while True:
             loss = self._loss
             if loss is None:
                 return
-            left = (self._late_at - workflow.now()).total_seconds() if self._late_at and not told_late else None
+            left = (self._late_at - workflow.now()).total_seconds() if self._late_at and not self.late else None
             nodes = tuple(dict.fromkeys((*loss.survivors, *loss.nodes)))
             wish = GuestsWish(
                 known=self._standing,
@@ -135,11 +140,10 @@ class Recovery:
             )
             found = await self._run.seen_by(TITLE, Ha.watch_guests, wish, GuestsFinding)
             await self._learn(found)
-            pending = [sid for sid in self.lost if self._standing[sid].state == "down" and not self._again(sid)]
-            if not told_late and self._late_at and workflow.now() >= self._late_at:
-                told_late = True
-                if pending:
-                    await self._late(pending)
+            if not self.late and self._late_at and workflow.now() >= self._late_at:
+                self.late = True
+                if waits := [sid for sid in self.lost if sid in self.pending and not self._again(sid)]:
+                    await self._are_late(waits)
 
     async def _learn(self, found: GuestsFinding) -> None:
         """What has changed: told, counted, and written on the guests' line."""
@@ -202,12 +206,14 @@ class Recovery:
             if now.state not in UP or (now.up is not None and now.up < so_long):
                 self.outages = self.outages.begun(sid, since)
 
-    async def _late(self, pending: list[str]) -> None:
+    async def _are_late(self, pending: list[str]) -> None:
         await self._explain(pending)
         said = "; ".join(f"{sid} {self.waiting[sid]}" for sid in pending[:5])
         expected = self._expected.running if self._expected else ""
         self._run.note_once(f"late against the forecast ({expected}): {said}")
         self._run.tell_people("late", f"{counted(len(pending), 'guest is', 'guests are')} late", said)
+        for sid in pending:
+            self._run.ask(f"guest {sid}", f"{sid} is late: {self.waiting[sid]}", quietly=True)
         self._write()
 
     async def _explain(self, sids: list[str]) -> None:
@@ -228,12 +234,16 @@ class Recovery:
         except ActivityError:
             return
         self._causes |= found.causes
+        self._run.record.line("Why guests are not back").end("told", found.finding, self._run.record.elapsed)
 
     # --- the line ----------------------------------------------------------------------------------------------
 
     def _waits(self) -> str:
         """What the line is called while anybody is waited for."""
         pending = sum(one.state == "down" for one in self._standing.values())
+        unseen = sum(one.state == "unseen" for one in self._standing.values())
+        if unseen and not pending:
+            return f"Waiting to see {counted(unseen, 'guest')} again"
         expected = self._expected.running if self._expected else None
         when = f" ({expected})" if expected and not self.running else ""
         return f"Waiting for HA to restart {counted(pending, 'guest')}{when}"
@@ -247,7 +257,7 @@ class Recovery:
         if not away:
             said = shortly(up, 6) if up else "no guest under HA ran there"
             line.end("done" if up else "unneeded", said, run.record.elapsed)
-        elif any(one.state == "down" for one in self._standing.values()):
+        elif self.pending:
             line.set(
                 "running", f"{len(up)} of {len(self.lost)}; {shortly(away, 3)}", waiting=self._waits(), took=timedelta()
             )

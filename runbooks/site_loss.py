@@ -45,16 +45,18 @@ class SiteLoss(Losing):
             loss = Loss.of(known.inventory, site, nodes, opening.memory if opening else Memory())
             self.start_clock(opening, loss)
             await self.opens(f"Site {site} is lost ({request.mode})", loss, opening)
-            await self.together(
-                self.hands(request.mode, loss, opening, SITE_GONE), self.survivor(loss), self.returns(loss)
-            )
+            await self.together(self.hands(request.mode, opening, SITE_GONE), self.survivor(loss), self.returns(loss))
             await self.handed_over(request.mode, loss)
         return self.told(SiteLossReport, request.mode, loss)
 
     async def returns(self, loss: Loss) -> None:
         """As long as it takes; then what must be so before anything may move there."""
-        back = await self.until_it_returns(loss, f"{loss.site} is back", f"Waiting for {loss.site} to return")
-        await self.quarantined(loss, back.back)
+        await self.guests_are_decided()
+        settled = False
+        while not settled:
+            back = await self.until_it_returns(loss, f"{loss.site} is back", f"Waiting for {loss.site} to return")
+            await self.quarantined(loss, back.back)
+            settled = await self.guests_settle()
 
     @workflow.signal(description="The loss of some of its nodes has become the loss of the site")
     def inherit(self, legacy: Inheritance) -> None:

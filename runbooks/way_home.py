@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from functools import partial
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
@@ -12,29 +11,24 @@ with workflow.unsafe.imports_passed_through():
     from activities.comparison import Comparison
     from activities.ledger import LedgerBook
     from activities.maintenance import Maintenance
-    from activities.migration import Migration
     from activities.placement import Placements
     from cluster.approval import Approval, Veto
     from cluster.evacuation import MaintenanceWish
     from cluster.failback import HomePlan, plan_home
     from cluster.guests import numbers
     from cluster.ledger import Book, moves_by_itself
-    from cluster.ledger_calls import AtHomeWish, LookWish
-    from cluster.move import Move, MoveWish, SettledWish
+    from cluster.ledger_calls import AtHomeWish, GiveBackWish, HomesWish, LookWish, NoteWish
+    from cluster.move import Move
     from cluster.placement import PlacementWish
     from cluster.plan import Mode
     from cluster.units import counted, seconds, shortly
-    from runbooks.homecoming import FailbackReport, FailbackRequest, Homes, Moved
+    from runbooks.homecoming import FailbackReport, FailbackRequest, Homes
+    from runbooks.moves import Moves
     from runbooks.quarantine import MOVING, Quarantine
     from runbooks.site_work import site_nodes
     from runbooks.switches import Switches
     from workflows.conditions import Agreement, Condition
     from workflows.runbook import Runbook
-
-# A migration of a big guest over a slow link; HA itself sets no limit.
-MOVED_WITHIN = timedelta(hours=2)
-# What HA moves when a run lands is waited for, but not for ever; then it is named.
-SETTLED_WITHIN = timedelta(minutes=30)
 
 
 class WayHome:
@@ -47,9 +41,7 @@ class WayHome:
         self._plan = HomePlan(moves=(), staying={})
         self._agreement: Agreement | None = None
         self._switches = Switches(run)
-        self._moved: dict[str, Moved] = {}
-        self._moving: dict[str, Move] = {}  # begun, and not proven yet
-        self._left: dict[str, str] = {}  # not moved by a person's answer
+        self._moves = Moves(run, homes.inventory, homes.site, self.why_not)
         self._vetoes: list[str] = []
 
     # --- the procedure -----------------------------------------------------------------------------------------
@@ -66,6 +58,7 @@ class WayHome:
         while first or not await self._done():
             await self._run.clear()
             await self._quarantine.held(self._policy.soak)
+            await self._note_released()
             self._plan = await self._planned()
             if first:
                 await self._run.agreed(request, self._plan.intents)
@@ -136,10 +129,10 @@ class WayHome:
         self._run.record.line(f"No homes are recorded for {self._homes.site}").end("warned", said, now)
 
     async def _found(self) -> HomePlan:
-        homes = {sid: home for sid, home in self._homes.record.homes.items() if sid not in self._left}
+        homes = {sid: home for sid, home in self._homes.record.homes.items() if sid not in self._moves.left}
         placement = await self._run.learn(Placements.placement, PlacementWish(guests=tuple(homes)))
         first = tuple(sid for vmid in self._policy.first for sid in homes if vmid in numbers((sid,)))
-        recovered = {**self._homes.record.recovered, **{sid: moved.home for sid, moved in self._moved.items()}}
+        recovered = {**self._homes.record.recovered, **{sid: moved.home for sid, moved in self._moves.moved.items()}}
         ours = site_nodes(self._homes.inventory, self._homes.site).nodes
         released = tuple(
             node
@@ -154,7 +147,7 @@ class WayHome:
 
     async def _drawn(self, released: tuple[str, ...]) -> dict[str, str]:
         """Guests that HA would move by itself once these nodes are released: it remembers where it took them from."""
-        wish = LookWish(book=Book(cluster=self._homes.inventory.name))
+        wish = LookWish(book=Book(cluster=self._homes.inventory.name), must=True)
         world = await self._run.learn(Comparison.look, wish)
         return moves_by_itself(world, released)
 
@@ -187,10 +180,10 @@ class WayHome:
         return (Condition("quarantine", held, self._unwell), Condition("plan", planned, self._differs))
 
     async def _unwell(self) -> str:
-        return await self._quarantine.failing(MOVING if self._moving else ())
+        return await self._quarantine.failing(MOVING if self._moves.moving else ())
 
     async def _differs(self) -> str:
-        return self._plan.differs(await self._found(), {*self._moved, *self._moving, *self._left})
+        return self._plan.differs(await self._found(), self._moves.done)
 
     def _comfort(self) -> tuple[Veto, ...]:
         """What speaks against a homecoming of some without the others; people may waive it by name."""
@@ -204,7 +197,15 @@ class WayHome:
         return self._agreement.approval if self._agreement else None
 
     async def _freeze(self) -> None:
-        """What would move the guests by itself meanwhile, first of all ``failback 1``, which undoes moves by hand."""
+        """What would move the guests by itself meanwhile, first of all ``failback 1``, which undoes moves by hand.
+
+        Where they belong is on record before that, also when a person has said so.
+        """
+        homes = {move.sid: move.home for move in self._plan.moves}
+        wish = HomesWish(cluster=self._homes.inventory.name, homes=homes)
+        await self._run.step(
+            "Homes are recorded in the ledger", LedgerBook.record_homes, wish, waiting="Recording homes"
+        )
         await self._switches.freeze(
             Mode.APPLY,
             self._homes.inventory.name,
@@ -228,43 +229,17 @@ class WayHome:
             )
 
     async def _move(self, move: Move, turn: int) -> None:
-        homes = self._homes
-        wish = MoveWish(
-            mode=Mode.APPLY,
-            move=move,
-            turn=turn,
-            approval=self._approval,
-            nodes=homes.nodes,
-            vg=homes.inventory.storage.vg,
-            volume=homes.inventory.volume_name,
-            arrays=homes.arrays,
-            lun=homes.lun,
-        )
-        found = await self._run.step(
-            f"{move.sid} runs at home on {move.home}",
-            Migration.bring_home,
-            wish,
-            within=MOVED_WITHIN,
-            attempt=MOVED_WITHIN,
-            skip="the guest stays where it is",
-            given=partial(self._may_move, move),
-            waiting=f"Moving {move.sid} to {move.home}",
-        )
-        self._moving.pop(move.sid, None)
-        if found is None:
-            self._left[move.sid] = "left where it is by a person's answer"
-            return
-        self._moved[move.sid] = Moved(
-            sid=move.sid, source=move.source, home=move.home, seconds=found.seconds, downtime=found.downtime
-        )
-        await self._note_home(move.sid)
+        title = f"{move.sid} runs at home on {move.home}"
+        if await self._moves.one(title, move, turn, self._approval, skip="the guest stays where it is"):
+            await self._note_home(move.sid)
 
-    async def _may_move(self, move: Move) -> str:
-        """The same for one guest, which counts as under way from then on: HA may have its command already."""
-        if why := await self.why_not():
-            return why
-        self._moving[move.sid] = move
-        return ""
+    async def _note_released(self) -> None:
+        """The ledger sets nothing back before a lost site has been through its quarantine."""
+        site, cluster = self._homes.site, self._homes.inventory.name
+        title, waiting = f"{site} is noted as through its quarantine", "Recording the quarantine in the ledger"
+        skip = "what an incident has disabled stays off until another failback has held the quarantine"
+        wish = NoteWish(cluster=cluster, released=site)
+        await self._run.step(title, LedgerBook.note, wish, skip=skip, waiting=waiting)
 
     async def _note_home(self, *sids: str) -> None:
         """The ledger needs no record of them any more; what it is not told it finds out by itself."""
@@ -275,46 +250,35 @@ class WayHome:
 
     async def _set_back(self) -> None:
         self._run.section("Set back")
-        if not self._switches.off:
-            self._run.record.line("Switches").end("done", "nothing was frozen", self._run.record.elapsed)
-        await self._switches.set_back(Mode.APPLY, self._homes.record.homes)
+        if self._switches.off:
+            await self._switches.set_back(Mode.APPLY)
+            return
+        self._run.record.line("Switches").end("done", "none was turned off", self._run.record.elapsed)
+        with contextlib.suppress(ActivityError):  # it holds none off; the ledger notices its end by itself
+            await self._run.learn(LedgerBook.give_back, GiveBackWish(cluster=self._homes.inventory.name))
 
     @property
     def beyond(self) -> str:
         """What goes on at HA although nothing more is begun here."""
-        going = [f"{move.sid} to {move.home}" for move in self._moving.values()]
-        return (
-            f"HA may still be moving {', '.join(going)}: that cannot be called back, and ends there." if going else ""
-        )
+        return self._moves.beyond
 
     async def landed(self) -> str:
         """The condition in which an abort leaves things: what HA still moves comes to its end before it is told."""
-        said = await self._ended_moves() if self._moving else ""
-        home = f"At home: {', '.join(self._moved)}." if self._moved else "No guest was moved."
-        if said:
-            home = f"At home: {', '.join(self._moved)}. {said}" if self._moved else said
+        if self._approval is None and not self._moves.moved:
+            return "No guest was moved."
+        moved, ended = self._moves.moved, await self._moves.ended()
+        if self._moves.arrived:
+            await self._note_home(*self._moves.arrived)
+        home = [f"At home: {', '.join(moved)}."] if moved or not ended else []
+        home = home if moved or ended else ["No guest was moved."]
         await self._set_back()
-        left = f" Outstanding: {', '.join(self._switches.outstanding)}." if self._switches.outstanding else ""
-        released = f" Released from maintenance: {', '.join(self._plan.released)}." if self._has_released() else ""
-        back = counted(len(self._switches.restored), "switch is", "switches are")
-        return f"{home}{released} {back} set back.{left}"
+        left = [f"Outstanding: {', '.join(self._switches.outstanding)}."] if self._switches.outstanding else []
+        released = [f"Released from maintenance: {', '.join(self._plan.released)}."] if self._has_released() else []
+        back = f"{counted(len(self._switches.restored), 'switch is', 'switches are')} set back."
+        return " ".join([*home, *ended, *released, back, *left])
 
     def _has_released(self) -> bool:
         return any(change.what == "disable maintenance" for change in self._run.record.changes)
-
-    async def _ended_moves(self) -> str:
-        """How the moves ended that were under way."""
-        found = await self._run.step(
-            "Moves that were begun have ended",
-            Migration.settled,
-            SettledWish(moves=tuple(self._moving.values())),
-            within=SETTLED_WITHIN,
-            attempt=SETTLED_WITHIN,
-            waiting=f"Waiting for HA's moves to end: {', '.join(self._moving)}",
-        )
-        if arrived := [sid for sid, node in found.where.items() if node == self._moving[sid].home]:
-            await self._note_home(*arrived)
-        return f"{found.finding}."
 
     @property
     def unlanded(self) -> str:
@@ -325,9 +289,11 @@ class WayHome:
     @property
     def closing(self) -> str:
         """What the page says of an end that is well."""
-        staying = {**self._plan.staying, **self._left}
+        if not self._homes.record.homes:
+            return f"No homes are recorded for {self._homes.site}: no guest was moved."
+        staying = {**self._plan.staying, **self._moves.left}
         stays = f"; {counted(len(staying), 'stays', 'stay')}: {', '.join(staying)}" if staying else ""
-        came = counted(len(self._moved), "guest is", "guests are")
+        came = counted(len(self._moves.moved), "guest is", "guests are")
         left = counted(len(self._switches.outstanding), "switch", "switches")
         return f"{came} at home{stays}; {left} outstanding."
 
@@ -339,8 +305,8 @@ class WayHome:
             planned=self._plan.intents,
             site=self._homes.site,
             incident=self._homes.record.run,
-            moved=tuple(self._moved.values()),
-            staying={**self._plan.staying, **self._left},
+            moved=tuple(self._moves.moved.values()),
+            staying={**self._plan.staying, **self._moves.left},
             vetoes=tuple(dict.fromkeys(self._vetoes)),
             approval=self._approval,
             restored=self._switches.restored,

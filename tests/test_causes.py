@@ -61,10 +61,11 @@ WAITS = "HA finds no node for it: rules, maintenance or storage leave none"
         (found(lock="backup"), f"{WAITS}; it is locked (backup): whether that may be taken off is a person's decision"),
         (
             found(state="error", node="b1", failed="start failed: no such volume"),
-            "is in error: HA gave up starting it; mend the cause, then set it to disabled and to started again; "
+            "is in error: HA gave up starting it; fix the cause, then `ha-manager set vm:301 --state disabled`, "
+            "and the same with `started`; "
             "its last task ended with: start failed: no such volume",
         ),
-        (found(state="fence"), "waits until a1 is fenced"),
+        (found(state="fence"), "waits until HA has fenced a1"),
         (found(state="started", node="a1"), "HA still counts on a1, which is unknown"),
         (found(state="started", node="b1"), "HA starts it on b1"),
         (found(unread=("locks",)), f"{WAITS}; could not be read: locks"),

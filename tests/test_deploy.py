@@ -129,7 +129,7 @@ async def test_each_effect_happens_once(deployed: Deployed):
 async def test_the_page_says_what_happened_and_what_is_asked(deployed: Deployed):
     """The page in the Temporal UI fits, and finished chapters shrink to one line."""
     assert deployed.page.startswith("### Deploy the stretched cluster pxmx-cluster (apply)\n\n")
-    assert f"{deployed.first.changed} changes made. Nothing is asked of you.**" in deployed.page
+    assert f"{deployed.first.changed} changes made. No action needed.**" in deployed.page
     lines = [" | ".join(part for part in line.strip("| ").split(" | ")) for line in deployed.page.splitlines()]
     without_times = [re.sub(r"^\d\d:\d\d \| (.) \| (.*?) \| .*? \| (.*)$", r"\1 \2: \3", line) for line in lines]
     assert "✓ Preflight: 12 steps" in without_times

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from cluster.facts import Totem
-from cluster.forecast import Forecast, Phase, forecast
+from cluster.forecast import Forecast, Phase, forecast, rejoined
 
 LOST = frozenset({"pxmx01-01", "pxmx01-02", "pxmx01-03"})
 SLOW = Totem(token=timedelta(seconds=5.6), consensus=timedelta(seconds=6.72))
@@ -93,3 +93,42 @@ def test_no_phase_comes_before_the_one_it_waits_for(master: str, totem: Totem | 
     assert found.quorum.earliest <= found.fenced.earliest <= found.running.earliest
     assert found.quorum.latest <= found.fenced.latest <= found.running.latest
     assert all(phase.earliest <= phase.latest for phase in (found.quorum, found.fenced, found.running))
+
+
+def test_a_start_that_is_known_to_be_long_is_waited_for():
+    """A database that starts for two minutes is not late after fifteen seconds; the next wave begins when it is up."""
+    common = {"master": SURVIVES, "lost": LOST, "survivors": 1, "totem": SLOW}
+    usual, long = forecast(guests=5, **common), forecast(guests=5, start=120.0, **common)
+
+    assert (usual.running.earliest, usual.running.latest) == (125, 165)
+    assert (long.running.earliest, long.running.latest) == (240, 390)
+
+
+def test_a_node_starts_as_many_guests_at_a_time_as_it_is_set_to():
+    """`max_workers` in datacenter.cfg: one at a time makes eight waves of eight guests."""
+    common = {"master": SURVIVES, "lost": LOST, "guests": 8, "survivors": 1, "totem": SLOW}
+
+    assert forecast(workers=1, **common).running.latest - forecast(workers=8, **common).running.latest == 70
+    assert "8 guests on 1 nodes start in 8 waves" in forecast(workers=1, **common).why
+
+
+def test_nodes_that_return_before_the_locks_are_free_cost_two_minutes_more():
+    """A node that joins counts every lock anew (reference: pve-ha §3); the reason is told."""
+    expected = told(DIES)
+    early = rejoined(expected, 60.0)
+
+    assert (early.fenced.earliest, early.fenced.latest) == (180, 200)
+    assert (early.running.earliest, early.running.latest) == (185, 215)
+    assert "nodes came back at T+60 s, before the locks were free: locks are counted anew for 120 s" in early.why
+
+
+def test_nodes_that_return_while_the_locks_become_free_may_cost_time():
+    """Some may be taken already: the range begins where it did, and ends where the last one is free."""
+    found = rejoined(told(SURVIVES), 130.0)
+
+    assert (found.fenced.earliest, found.fenced.latest) == (120, 270)
+
+
+def test_nodes_that_return_later_change_nothing():
+    """The locks were free before."""
+    assert rejoined(told(SURVIVES), 141.0) == told(SURVIVES)

@@ -32,8 +32,11 @@ WAITS = "HA finds no node for it: rules, maintenance or storage leave none"
 RED, YELLOW, GREEN, BOLD = "\x1b[1;31m", "\x1b[33m", "\x1b[32m", "\x1b[1m"
 
 
-def step(title: str, state: str = "done", finding: str = "", at: float = 0, took: float = 0) -> StepRecord:
-    return StepRecord(title=title, state=state, finding=finding, at=timedelta(seconds=at), took=timedelta(seconds=took))  # type: ignore[arg-type]  # pydantic checks the word
+def step(
+    title: str, state: str = "done", finding: str = "", at: float = 0, took: float = 0, waiting: str = ""
+) -> StepRecord:
+    times = {"at": timedelta(seconds=at), "took": timedelta(seconds=took)}
+    return StepRecord(title=title, waiting=waiting, state=state, finding=finding, **times)  # type: ignore[arg-type]  # pydantic checks the word
 
 
 def progress(guests: dict[str, str] = GUESTS, uncertain: float = 3.0, back: tuple[Back, ...] = (), **times) -> Progress:
@@ -48,11 +51,11 @@ STEPS = [
     step("Inventory is read", finding="metro: 3 nodes at site-a and 3 nodes at site-b, 7 votes", at=11),
     step("Loss of site-a is confirmed", finding="site lost (site-a)", at=11, took=2.1),
     step("Forecast", finding="votes settle T+8 to 14 s", at=13),
-    step("What moves guests by itself is frozen", finding="frozen: vm:301 failback 1", at=13, took=1.4),
+    step("Automatic moves are disabled", finding="off: vm:301 failback", at=13, took=1.4),
     step("site-b is quorate", finding="4 of 7 votes, quorum 4: no margin", at=15, took=0.3),
     step("node-a1 is fenced", finding="node-b2 has its agent lock", at=15, took=163),
-    step("node-a2 is fenced", "running", at=15),
-    step("Guests run again", "running", at=15),
+    step("node-a2 is fenced", "running", at=15, waiting="Waiting for HA to fence node-a2 (earliest T+02:50)"),
+    step("Guests run again", "running", at=15, waiting="Waiting for HA to restart 2 guests"),
 ]
 
 
@@ -61,7 +64,7 @@ def picture(**more) -> Picture:
         "run": RUN,
         "kind": "SiteLoss",
         "headline": "Site site-a is lost (apply)",
-        "sentence": "Now: node-a2 is fenced and 1 more. Nothing is asked of you.",
+        "sentence": "Waiting for HA to fence node-a2 (earliest T+02:50), and 1 other step. No action needed.",
         "state": "running",
         "since": T0,
         "sections": (Section(title="Survivor, fencing, recovery", steps=STEPS),),
@@ -85,7 +88,7 @@ def row(lines: list[str], who: str) -> str:
 
 
 def late(measured: float | None, uncertain: float = 3.0) -> str:
-    """How the second guest stands at 04:22, in colours; it was expected by 03:38."""
+    """How the second guest stands at 04:22, in colours; it was expected by T+03:38."""
     times = {"vm:300": 193.0} | ({"vm:301": measured} if measured else {})
     back = tuple(Back(sid=sid, ok=True, node="node-b2") for sid in times)
     told = progress(uncertain=uncertain, running=times, back=back).model_copy(update={"waiting": {"vm:301": WAITS}})
@@ -99,8 +102,8 @@ def test_the_whole_picture_in_the_middle_of_a_loss():
         RUN,
         "last sign of life 2026-03-01 03:12:28 UTC, the loss came up to 3 s later",
         "",
-        "Now: node-a2 is fenced and 1 more. Nothing is asked of you.",
-        "0 of 2 guests run again · expected by 03:38, in 33 s",
+        "Waiting for HA to fence node-a2 (earliest T+02:50), and 1 other step. No action needed.",
+        "0 of 2 guests run again · expected by T+03:38, in 33 s",
         "",
         "                   expected       00:00                   03:55",
         "quorum   survivor  00:08 - 00:14  ━●····················│······  ✓ by 00:11",
@@ -112,11 +115,11 @@ def test_the_whole_picture_in_the_middle_of_a_loss():
         "",
         "   00:11  ✓ Inventory is read: metro: 3 nodes at site-a and 3 nodes at site-b, 7 votes",
         "   00:13  ✓ Loss of site-a is confirmed: site lost (site-a) [2.1 s]",
-        "   00:14  ✓ What moves guests by itself is frozen: frozen: vm:301 failback 1 [1.4 s]",
+        "   00:14  ✓ Automatic moves are disabled: off: vm:301 failback [1.4 s]",
         "   00:15  ✓ site-b is quorate: 4 of 7 votes, quorum 4: no margin",
         "   02:58  ✓ node-a1 is fenced: node-b2 has its agent lock [2 min 43 s]",
-        "          … node-a2 is fenced: under way since 00:15",
-        "          … Guests run again: under way since 00:15",
+        "          … Waiting for HA to fence node-a2 (earliest T+02:50): under way since 00:15",
+        "          … Waiting for HA to restart 2 guests: under way since 00:15",
     ]
 
 
@@ -125,7 +128,7 @@ def test_what_is_ahead_says_how_long_to_wait():
     lines = shown(picture(progress=progress()), 20)
 
     assert row(lines, "node-a1").endswith("in 2 min 30 s at the earliest")
-    assert "0 of 2 guests run again · expected by 03:38, in 3 min 18 s" in lines
+    assert "0 of 2 guests run again · expected by T+03:38, in 3 min 18 s" in lines
 
 
 def test_what_is_late_is_red_and_says_why():
@@ -181,7 +184,7 @@ def test_when_all_are_back_the_sentence_is_green():
     told = progress(running={"vm:300": 193.0, "vm:301": 201.0})
     said = gist(told, 4000)
 
-    assert (said.plain, said.style) == ("2 of 2 guests run again, the last one at 03:21", "green")
+    assert (said.plain, said.style) == ("2 of 2 guests run again, the last one at T+03:21", "green")
 
 
 def test_many_guests_show_those_that_need_a_person():
@@ -225,7 +228,7 @@ def test_it_fits_into_the_terminal(width: int, height: int):
 
     assert max(map(len, lines)) <= width
     assert len(lines) <= height
-    assert "… Guests run again: under way since 00:15" in lines[-1]
+    assert "… Waiting for HA to restart 2 guests: under way s" in lines[-1]
 
 
 def test_the_clock_stands_when_it_is_over():
@@ -249,7 +252,7 @@ def test_a_rehearsal_counts_the_clusters_own_time():
 def test_an_incident_without_a_forecast_shows_what_is_known_and_what_to_do():
     """The newest verdict with its advice as a whole, not cut to a line."""
     advice = "no planned work on nodes or sites until every node counts its vote again"
-    steps = [step("Seen", finding="qdevice does not answer: timed out"), step("To do 1", "warned", advice)]
+    steps = [step("Evidence", "told", "qdevice does not answer: timed out"), step("Action 1", "warned", advice)]
     one = picture(
         kind="ClusterIncident",
         headline="metro: witness lost (qdevice)",
@@ -259,8 +262,8 @@ def test_an_incident_without_a_forecast_shows_what_is_known_and_what_to_do():
 
     assert shown(one, 40)[-3:] == [
         "Witness lost (qdevice)",
-        "   00:00  ✓ Seen: qdevice does not answer: timed out",
-        f"   00:00  ! To do 1: {advice}",
+        "   00:00  · Evidence: qdevice does not answer: timed out",
+        f"   00:00  ! Action 1: {advice}",
     ]
 
 

@@ -31,9 +31,9 @@ async def test_a_parked_step_is_tried_again_and_the_run_goes_on(twin: TwinThread
 
     assert step.title == PARKED
     assert step.finding == "Rejected: X90R3-SiteB: Array is out of LUNs."
-    assert "**Parked: Hosts see the volume on X90R3-SiteB failed. It waits for your answer." in page
+    assert "**Action needed: Hosts see the volume on X90R3-SiteB failed and waits for your answer." in page
     assert "- **Hosts see the volume on X90R3-SiteB**: `Rejected` X90R3-SiteB: Array is out of LUNs." in page
-    assert 'Mend the cause, then *More Actions*, *Send an Update*, `answer`, and paste `{"answer": "retry"}`.' in page
+    assert 'Fix the cause, then *More Actions*, *Send an Update*, `answer`, and paste `{"answer": "retry"}`.' in page
     assert "begun last: X90R3-SiteB: connect volume" in page
     assert len(page.encode()) < 3000
 

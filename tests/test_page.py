@@ -90,7 +90,7 @@ def test_lists_questions_with_the_ways_to_answer_them():
         "### Build\n\n**Parked: Guest web runs failed. It waits for your answer.**\n\n"
         "- **Guest web runs**: `Rejected` no space\n\n"
         "Changed before: 12 changes, the last one HA: register vm:300\n\n"
-        '- Mend the cause, then *More Actions*, *Send an Update*, `answer`, and paste `{"answer": "retry"}`.\n'
+        '- Fix the cause, then *More Actions*, *Send an Update*, `answer`, and paste `{"answer": "retry"}`.\n'
         '- `{"answer": "skip", "step": "Guest web runs", "why": "…"}`: it is not put under HA.\n'
         '- `{"answer": "abort"}` ends the run in its safe condition.\n\n'
         "| T+ | | Step | Took | Finding |\n| --- | --- | --- | --- | --- |\n"

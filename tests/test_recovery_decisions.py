@@ -1,8 +1,8 @@
-"""Fenced, hopeless, waited for: what HA's own words mean for a guest (reference: pve-ha §§5, 7)."""
+"""Hopeless, waited for: what HA's own words mean for a guest (reference: pve-ha §§5, 7)."""
 
 import pytest
 
-from cluster.recovery import FencingWish, HaView, Service, acknowledged, hopeless, waits_for
+from cluster.recovery import HaView, Service, hopeless, waits_for
 
 DEAD, LEFT = "pxmx01-01", "pxmx02-01"
 LOST = frozenset({DEAD})
@@ -18,46 +18,14 @@ def view(*, state: str = "", node: str = DEAD, **nodes: str) -> HaView:
     return HaView(master=LEFT, nodes={DEAD: "fence", LEFT: "online"} | nodes, services=services)
 
 
-WISH = FencingWish(node=DEAD, services=("vm:300",), survivors=(LEFT,))
-
-
-@pytest.mark.parametrize(
-    ("state", "node", "taken"),
-    [
-        ("started", DEAD, False),
-        ("fence", DEAD, False),
-        ("request_stop", DEAD, False),
-        ("request_start", DEAD, False),
-        ("migrate", DEAD, False),
-        ("freeze", DEAD, False),
-        ("recovery", DEAD, True),
-        ("error", DEAD, True),
-        ("stopped", DEAD, True),
-        ("started", LEFT, True),
-        ("request_start", LEFT, True),
-        ("", DEAD, True),
-    ],
-)
-def test_fenced_means_that_the_services_are_taken_away(state: str, node: str, *, taken: bool):
-    """The node's own state is not asked: it is `fence` for one round at most, and `unknown` before and after."""
-    assert acknowledged(WISH, view(state=state, node=node)) is taken
-
-
-def test_a_node_is_fenced_when_each_of_its_services_is_taken():
-    """One that still waits is enough to say no; a node without services has nothing to wait for."""
-    both = WISH.model_copy(update={"services": ("vm:300", "vm:301")})
-    services = {"vm:300": Service(state="started", node=LEFT), "vm:301": Service(state="fence", node=DEAD)}
-    found = HaView(master=LEFT, nodes={DEAD: "fence"}, services=services)
-
-    assert not acknowledged(both, found)
-    assert acknowledged(WISH, found)
-    assert acknowledged(WISH.model_copy(update={"services": ()}), found)
-
-
 @pytest.mark.parametrize(
     ("state", "why"),
     [
-        ("error", "is in error: HA gave up starting it; mend the cause, then set it to disabled and to started again"),
+        (
+            "error",
+            "is in error: HA gave up starting it; fix the cause, then `ha-manager set vm:300 --state disabled`, "
+            "and the same with `started`",
+        ),
         ("freeze", "is frozen with pxmx01-01: HA will not move it until that node is back"),
         ("stopped", "is stopped by request"),
         ("request_stop", "is stopped by request"),
@@ -81,7 +49,7 @@ def test_a_guest_that_ha_works_on_has_hope(state: str, node: str):
 @pytest.mark.parametrize(
     ("state", "node", "why"),
     [
-        ("fence", DEAD, "waits until pxmx01-01 is fenced"),
+        ("fence", DEAD, "waits until HA has fenced pxmx01-01"),
         ("recovery", DEAD, "HA finds no node for it: rules, maintenance or storage leave none"),
         ("started", DEAD, "HA still counts on pxmx01-01, which is fence"),
         ("request_start", LEFT, "HA starts it on pxmx02-01"),

@@ -8,7 +8,7 @@ import random
 import re
 import socket
 import threading
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -118,6 +118,12 @@ class TwinThread:
         """Give the engine's token more than docs/prepare.md does."""
         for privilege in privileges:
             self.world.cluster.add_privilege(self.inventory.api.token_id, privilege, path)
+
+    def grant(self, rights: Mapping[str, Mapping[str, bool]]) -> None:
+        """Give the engine's token exactly these rights (path, privilege, whether it reaches further down)."""
+        token = self.inventory.api.token_id
+        for kind, who in (("user", token.partition("!")[0]), ("token", token)):
+            self.world.cluster.access.acl.grant(kind, who, rights)
 
     def reset(self) -> None:
         self.call(self._twin.reset())

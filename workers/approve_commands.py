@@ -151,6 +151,7 @@ def sheet(view: GateView, said: Said) -> list[str]:
         kind = "[red]safety veto[/red]" if veto.safety else "[yellow]comfort veto[/yellow]"
         waived = " [dim](you waive it)[/dim]" if veto.name in said.waives else ""
         lines.append(f"{kind} {_text(veto.name)}: {_text(veto.text)}{waived}")
+    lines += [f"[red]no approval is taken now[/red]: {_text(view.held)}"] if view.held else []
     lines += [f"so far: {_text(', '.join(view.yes)) or 'no approvals'}; {_text(view.missing or view.outcome)}"]
     lines += ["", f"plan {short(terms.plan)}, {_life(view)}; you sign:", ""]
     return [*lines, *(f"  [dim]{_text(line)}[/dim]" for line in said.text.splitlines()), ""]

@@ -24,6 +24,7 @@ from workers.connect import connect
 from workers.connect_commands import connect_app
 from workers.embedded import TemporalServer
 from workers.errors import Unusable
+from workers.freshness import known_cluster
 from workers.incident_commands import incident_app
 from workers.inventory_file import InventoryError, load
 from workers.lab_commands import lab
@@ -99,7 +100,7 @@ def demo(
     loss_speed: Annotated[float, typer.Option(help="The same while a site is lost.", min=0.5, max=10)] = 5.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the example cluster on the twin, twice; lose a site, follow the incident, go home; stop everything."""
+    """Build the example cluster on the twin, twice; play the article's test; go home; lose a whole site."""
     from workers.demo import demo as run_demo
     from workers.demo_loss import beside_the_article, seat
 
@@ -121,12 +122,12 @@ def demo(
         f"HA {'armed' if summary['ha']['armed'] else 'not armed'}, started {', '.join(summary['ha']['started'])}\n"
         f"WWID {summary['wwid']}"
     )
-    loss = summary["loss"]
-    table = Table("seconds after the power went", "the article", "forecast", "here")
-    for row in beside_the_article(loss):
-        table.add_row(*row)
-    out.print(table)
-    out.print(f"{seat(loss)}\nThe guests {'stay' if loss['stayed'] else 'do not stay'} where HA has put them.")
+    for title, loss in (("hosts off, array on", summary["article"]), ("whole site off", summary["loss"])):
+        table = Table("seconds after the power went", "the article", "forecast", "here", title=title)
+        for row in beside_the_article(loss):
+            table.add_row(*row)
+        out.print(table)
+        out.print(f"{seat(loss)}\nThe guests {'stay' if loss['stayed'] else 'do not stay'} where HA has put them.\n")
     home = summary["failback"]
     signed = ", ".join(f"{one['who']} ({one['key']})" for one in home["approvals"])
     table = Table("guest", "from", "home", "seconds", "downtime")
@@ -230,9 +231,9 @@ def server() -> None:
 
 
 @app.command()
-def status(as_json: JsonOption = False) -> None:
-    """Show the newest runs, and the steps of those that are running."""
-    asyncio.run(show_status(out, as_json=as_json))
+def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
+    """Show how fresh the newest look at the cluster is, the newest runs, and the steps of those that are running."""
+    asyncio.run(show_status(out, as_json=as_json, cluster=known_cluster(inventory)))
 
 
 def _complain(what: str, remedy: str = "") -> None:
@@ -260,7 +261,7 @@ def run(arguments: list[str] | None = None) -> int:
         return 1
     except Unusable as error:
         _complain(error.what, error.remedy)
-        return 2
+        return error.status
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # the last line of defence between a bug and a person

@@ -1,4 +1,4 @@
-"""The demonstration: the article's lab on the twin, built twice; a site is lost and comes back; guests go home."""
+"""The demonstration: the article's lab on the twin, built twice; its own test; guests go home; a whole site is lost."""
 
 import asyncio
 import json
@@ -11,7 +11,7 @@ from runbooks.deploy import DeployReport, DeployStretchedCluster
 from workers import follow
 from workers.children import TWIN_READY, WORKER_READY, Child
 from workers.demo_failback import bring_home
-from workers.demo_loss import lose_a_site
+from workers.demo_loss import hosts_of, lose_a_site, no_more_watch, whole_site
 from workers.embedded import TemporalServer, free_port
 from workers.errors import Unusable
 from workers.inventory_file import load
@@ -22,7 +22,7 @@ from workflows.page import StepRecord
 
 
 async def demo(inventory_path: Path, state: Path, *, speed: float, loss_speed: float, story: Story) -> dict[str, Any]:
-    """Build the cluster on a fresh twin, run again, lose a site, go home, and write ``summary.json``; the summary."""
+    """Build the cluster on a fresh twin, run again, lose hosts, go home, lose a site, and write ``summary.json``."""
     inventory = load(inventory_path)
     await asyncio.to_thread(_emptied, state)
     server = TemporalServer(
@@ -52,7 +52,7 @@ async def demo(inventory_path: Path, state: Path, *, speed: float, loss_speed: f
                     raise Unusable("a step of the demonstration failed", f"look at its steps, and at {state}")
             reports.append(DeployReport.model_validate((await follow.result(handle, DeployReport)).model_dump()))
         summary = summarise(*reports)
-        story.heading(f"a site is lost; the twin's time runs {loss_speed:g} times as fast")
+        story.heading(f"the article's own test: the hosts of a site; the twin's time runs {loss_speed:g} times as fast")
         await asyncio.to_thread(children.pop().stop)
         Control(inventory_path).call("PUT", "/speed", json.dumps({"speed": loss_speed, "by": "demo"}))
         log = state / "worker-loss.log"
@@ -61,11 +61,18 @@ async def demo(inventory_path: Path, state: Path, *, speed: float, loss_speed: f
         )
         await children[1].says(WORKER_READY)
         fast = inventory.model_copy(update={"speed": loss_speed})
-        summary["loss"] = await lose_a_site(client, inventory_path, fast, "runbooks", story, lambda: _alive(children))
+        stage = (client, inventory_path, fast, "runbooks", story, lambda: _alive(children))
+        site = inventory.sites[0].name
+        hosts = f"the hosts of {site} lose their power, its array stays on"
+        summary["article"] = await lose_a_site(*stage, hosts_of(fast), hosts)
         story.heading("the guests go home")
         summary["failback"] = await bring_home(
-            client, inventory_path, fast, summary["loss"]["incident"], "runbooks", story, lambda: _alive(children)
+            client, inventory_path, fast, summary["article"]["incident"], "runbooks", story, lambda: _alive(children)
         )
+        story.heading("the whole site is lost, its array with it")
+        whole = f"{site} loses its power, its array with it"
+        summary["loss"] = await lose_a_site(*stage, whole_site(fast), whole)
+        await no_more_watch(client, fast)
         (state / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
         return summary
     finally:

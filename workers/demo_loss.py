@@ -1,6 +1,7 @@
-"""The second half of the demonstration: a site loses its power, and the incident is followed to its end.
+"""Losses of the demonstration: the article's own test, then a whole site; each incident is followed to its end.
 
-Told in seconds of the twin's own time after the power went, beside the figures of the article.
+The article switches the hosts of a site off and leaves its array on. Told in seconds of the twin's own time after the
+power went, beside the figures of the article.
 """
 
 import asyncio
@@ -31,29 +32,62 @@ PATIENCE = 300.0
 STAYS_FOR = 60.0
 
 
+Faults = list[tuple[str, list[str]]]
+
+
+def hosts_of(inventory: Inventory) -> Faults:
+    """The article's test: the hosts of the first site lose their power, its array stays on."""
+    return [("node", [node.name]) for node in inventory.sites[0].nodes]
+
+
+def whole_site(inventory: Inventory) -> Faults:
+    """The first site loses its power, its array with it."""
+    return [("site-power", [inventory.sites[0].name])]
+
+
 async def lose_a_site(
-    client: Client, inventory_path: Path, inventory: Inventory, queue: str, story: Story, alive: Callable[[], None]
+    client: Client,
+    inventory_path: Path,
+    inventory: Inventory,
+    queue: str,
+    story: Story,
+    alive: Callable[[], None],
+    faults: Faults,
+    what: str,
 ) -> dict[str, Any]:
-    """Take the first site's power, follow the incident, give it back, and see that nothing moves; the figures."""
+    """Switch that off, follow the incident, switch it on again, and see that nothing moves; the figures."""
     control, site = Control(inventory_path), inventory.sites[0].name
     await asyncio.to_thread(_leave_failback_on, inventory_path, inventory)
-    story.line("somebody has left failback on for a guest: it would move home by itself")
+    story.line("failback is on for one guest: by itself it would move home")
     await ensure_watch(client, inventory, queue)
     watch = client.get_workflow_handle(watch_id(inventory.name))
-    state = await _until(watch, lambda state: state.verdict is not None, "the first verdict", alive)
+    state = await _until(watch, lambda state: _is_well(state), "the verdict healthy", alive)
     story.line(f"the watch finds the cluster {state.verdict.sentence if state.verdict else '?'}")
     master = state.memory.master
-    story.line(f"{site} loses its power; HA's master sits on {master}")
+    story.line(f"{what}; HA's master sits on {master}")
     gone = datetime.now(UTC)
-    control.post("/fail", {"fault": "site-power", "where": [site], "by": "demo"})
-    state = await _until(watch, lambda state: state.open is not None, "an incident", alive)
+    for fault, where in faults:
+        control.post("/fail", {"fault": fault, "where": where, "by": "demo"})
+    state = await _until(watch, _is_lost, "the loss of a site", alive)
     run = client.get_workflow_handle(state.open.run if state.open else "")
     story.line(f"the watch opens {run.id}")
-    back_at = await _followed(run, control, site, story, alive)
+    back_at = await _followed(run, control, site, story, alive, faults)
     report = SiteLossReport.model_validate(await run.result())
     stayed = await _stays(control, report, inventory)
-    await watch.execute_update(ClusterWatch.stop)
     return _figures(report, run.id, gone, back_at, master, inventory, stayed=stayed)
+
+
+def _is_well(state: WatchState) -> bool:
+    return state.verdict is not None and state.verdict.kind == "healthy" and not state.incidents
+
+
+def _is_lost(state: WatchState) -> bool:
+    return state.open is not None and state.open.kind == "SiteLoss"
+
+
+async def no_more_watch(client: Client, inventory: Inventory) -> None:
+    """The demonstration is over."""
+    await client.get_workflow_handle(watch_id(inventory.name)).execute_update(ClusterWatch.stop)
 
 
 def _leave_failback_on(path: Path, inventory: Inventory) -> None:
@@ -73,18 +107,21 @@ async def _until(
     return state
 
 
-async def _followed(run: follow.Run, control: Control, site: str, story: Story, alive: Callable[[], None]) -> datetime:
-    """Tell the run's steps; when only the site's return is waited for, give it its power back; when that was."""
+async def _followed(
+    run: follow.Run, control: Control, site: str, story: Story, alive: Callable[[], None], faults: Faults
+) -> datetime:
+    """Tell the run's steps; when only the site's return is waited for, switch everything on; when that was."""
     given: datetime | None = None
     async for look in follow.looks(run):
         alive()
         story.tell(look)
         if look.parked:
             raise Unusable("a step of the incident has parked", "look at its page")
-        if given is None and f"{site} is back" in look.under_way:
+        if given is None and f"Waiting for {site} to return" in look.under_way:
             story.line(f"{site} gets its power back")
             given = datetime.now(UTC)
-            control.post("/restore", {"fault": "site-power", "where": [site], "by": "demo"})
+            for fault, where in faults:
+                control.post("/restore", {"fault": fault, "where": where, "by": "demo"})
     return given or datetime.now(UTC)
 
 
@@ -132,6 +169,7 @@ def _figures(
         "outstanding": report.outstanding,
         "not_back": report.not_back,
         "stayed": stayed,
+        "outages": [one.model_dump(mode="json", by_alias=True) for one in report.outages],
         "forecast": report.forecast.model_dump(),
         "measured": {
             "fenced": max((value for value in fenced.values() if value is not None), default=None),

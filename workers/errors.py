@@ -2,7 +2,12 @@
 
 
 class Unusable(Exception):
-    """Something a command needs is not as it must be: what it is, and what to do about it."""
+    """Something a command needs is not as it must be: what it is, and what to do about it.
+
+    `status` is the exit status of the command.
+    """
+
+    status = 2
 
     def __init__(self, what: str, remedy: str = "") -> None:
         self.what = what

@@ -98,7 +98,7 @@ async def looks(handle: Run) -> AsyncIterator[Look]:
                 look.parked |= step.state == "parked"
                 look.asked |= step.state == "asked"
                 if step.state in OPEN and step.state not in ("parked", "asked"):
-                    look.under_way.append(step.title + (f", {tries[step.title]}" if step.title in tries else ""))
+                    look.under_way.append(step.says + (f", {tries[step.title]}" if step.title in tries else ""))
                 elif shown.get((s, n)) != (news := _news(step)):
                     shown[s, n] = news
                     look.steps.append(step)

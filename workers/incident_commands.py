@@ -13,10 +13,11 @@ from rich.live import Live
 from rich.text import Text
 
 from workers.connect import connect
+from workers.freshness import known_cluster, lines
 from workers.incident_phases import clock_of
 from workers.incident_runs import listed, looked, meant, pictures
 from workers.incident_view import Picture, Shown, commands, frame, line, news, plain
-from workers.options import JsonOption, err, out
+from workers.options import InventoryOption, JsonOption, cluster_of, err, out
 from workflows.page import StepRecord
 
 incident_app = typer.Typer(
@@ -31,7 +32,10 @@ FRAMES = 4
 
 RunArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[RUN]", help="The run's id, or site-loss/CLUSTER. Default: the open incident."),
+    typer.Argument(
+        metavar="[RUN]",
+        help="The run's id, or site-loss/CLUSTER (node-loss/…, incident/…). Default: the open incident.",
+    ),
 ]
 _SIGNS = {"running": "…", "attention": "?", "paused": "‖", "aborting": "…", "done": "✓"}
 _STYLES = {"running": "yellow", "attention": "bold yellow", "paused": "yellow", "aborting": "yellow", "done": "green"}
@@ -40,15 +44,21 @@ _STYLES = {"running": "yellow", "attention": "bold yellow", "paused": "yellow", 
 @incident_app.command(name="list")
 def list_(
     all_: Annotated[bool, typer.Option("--all", help="Those that are over, too.")] = False,
+    inventory: InventoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the open incidents, newest first: state, since when, what it is, and for how long."""
+    """List the open incidents, newest first: how fresh that is, then state, since when, what it is, for how long."""
 
     async def go() -> None:
-        found = await listed(await connect(), ended=all_)
+        client = await connect()
+        cluster = known_cluster(inventory)
+        found = await listed(client, ended=all_, cluster=cluster)
         if as_json:
             out.print_json(data=[_dates(asdict(entry)) for entry in found])
             return
+        fresh = await lines(client, cluster)
+        for text in fresh:
+            out.print(text, soft_wrap=True)
         for one in found:
             verdict = f"  {one.verdict.replace('-', ' ')}" if one.verdict else ""
             over = f"over after {clock_of(one.t_plus)}" if one.ended else f"T+ {clock_of(one.t_plus)}"
@@ -56,17 +66,18 @@ def list_(
             said = f"{sign} {one.run}  {one.state}{verdict}  since {one.since:%Y-%m-%d %H:%M:%S} UTC  {over}"
             out.print(Text(said, style=_STYLES.get(one.state, "red")), soft_wrap=True)
         if not found:
-            out.print("no incident yet" if all_ else "no incident is open; --all lists those that are over")
+            none = "no incident yet" if all_ else "no incident is known to be open; --all lists those that are over"
+            out.print(none)
 
     asyncio.run(go())
 
 
 @incident_app.command()
-def show(run: RunArgument = None, as_json: JsonOption = False) -> None:
+def show(run: RunArgument = None, inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
     """Show an incident's page as text: what is asked of you, forecast and measured, every step, notes."""
 
     async def go() -> None:
-        picture, now = await looked(await meant(await connect(), run)), datetime.now(UTC)
+        picture, now = await looked(await meant(await connect(), run, cluster_of(inventory))), datetime.now(UTC)
         if as_json:
             out.print_json(data=_data(picture, now))
             return
@@ -79,6 +90,7 @@ def show(run: RunArgument = None, as_json: JsonOption = False) -> None:
 @incident_app.command()
 def watch(
     run: RunArgument = None,
+    inventory: InventoryOption = None,
     json_lines: Annotated[
         bool, typer.Option("--json-lines", help="One JSON document a line for each step, note and the end.")
     ] = False,
@@ -89,7 +101,7 @@ def watch(
     """
 
     async def go() -> None:
-        handle = await meant(await connect(), run)
+        handle = await meant(await connect(), run, cluster_of(inventory))
         if json_lines:
             await _told_as_json(pictures(handle))
         elif out.is_terminal:

@@ -34,7 +34,7 @@ class Row:
     measured: float | None = None
     said: str = ""
     failed: bool = False
-    proven_late: bool = False  # the time is that of the proof; when it became so was not seen
+    proven_late: bool = False  # the time is no measure: that of the proof, or of a return after another outage
 
     def late_by(self, now: float) -> float:
         """Seconds behind the forecast, 0 when it is not."""
@@ -60,14 +60,22 @@ def rows(progress: Progress) -> list[Row]:
     by_verdict = times.quorum is not None and times.quorum == times.declared
     found = [Row("quorum", "survivor", expected.quorum, times.quorum, proven_late=by_verdict)]
     nodes = sorted(set(progress.guests.values()))
-    found += [Row("fenced", node, expected.fenced, times.fenced.get(node)) for node in nodes]
+    for node in nodes:
+        why = progress.unfenced.get(node, "")
+        found.append(Row("fenced", node, expected.fenced, times.fenced.get(node), why, failed="not known" in why))
     back = {one.sid: one for one in progress.back}
     for sid in sorted(progress.guests):
         one, when = back.get(sid), times.running.get(sid)
-        where = f"on {one.node}" if one is not None and one.ok else ""
-        why = one.text if one is not None and not one.ok else progress.waiting.get(sid, "")
         failed = one is not None and not one.ok
-        found.append(Row("running", sid, expected.running, when, where or why, failed))
+        if one is not None and one.ok and when is not None:
+            said = f"on {one.node}"
+        else:
+            said = progress.waiting.get(sid, "") or (one.text if one is not None else "")
+        again = sum(outage.sid == sid for outage in progress.outages) > 1
+        if again and when is not None:
+            said = f"{said}, after another outage"
+        # what came back once and fell again was not late for that
+        found.append(Row("running", sid, expected.running, when, said, failed, proven_late=again))
     return found
 
 
@@ -81,15 +89,19 @@ def gist(progress: Progress, now: float) -> Text:
     back = [row.measured for row in guests if row.measured is not None]
     failed, late = (sum(row.state(now) == state for row in guests) for state in ("failed", "late"))
     whole, all_ = f"{len(back)} of {len(guests)} guests run again", len(back) == len(guests)
-    text = Text(f"{whole}, the last one at {clock_of(max(back))}" if all_ else whole, style=GOOD if all_ else "bold")
+    said = f"{whole}, the last one at T+{clock_of(max(back))}" if all_ else whole
+    text = Text(said, style=GOOD if all_ else "bold")
     if failed:
         text.append(f" · {failed} will not come back by {'itself' if failed == 1 else 'themselves'}", style=BAD)
+    others = [outage for outage in progress.outages if outage.until is None and outage.sid not in progress.guests]
+    if others:
+        text.append(f" · {len(others)} more {'is' if len(others) == 1 else 'are'} down", style=BAD)
     if late:
         by = now - progress.forecast.running.latest
         text.append(f" · {late} {'is' if late == 1 else 'are'} LATE by {span(by)}", style=BAD)
     elif not all_ and len(back) + failed < len(guests):
         latest = progress.forecast.running.latest
-        text.append(f" · expected by {clock_of(latest)}, in {span(latest - now)}")
+        text.append(f" · expected by T+{clock_of(latest)}, in {span(latest - now)}")
     return text
 
 

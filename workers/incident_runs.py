@@ -16,12 +16,15 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
+from cluster.incidents import FOLDER
 from runbooks import ALL_RUNBOOKS
 from runbooks.loss import Progress
+from runbooks.node_loss import NodeLoss
 from runbooks.site_loss import SiteLoss
 from workers.catalogue import type_name
 from workers.errors import Unusable
 from workers.follow import PATIENCE, SILENT, Run, retries, sections_of
+from workers.freshness import lines
 from workers.incident_view import PageHead, Picture, read_head
 from workflows.attributes import STATE, VERDICT
 from workflows.incident import Incident
@@ -30,6 +33,7 @@ from workflows.page import Section
 T = TypeVar("T")
 
 TYPES = tuple(type_name(runbook) for runbook in ALL_RUNBOOKS if issubclass(runbook, Incident))
+LOSSES = (type_name(SiteLoss), type_name(NodeLoss))
 # Seconds between two looks: what is followed lasts minutes, and each look asks the worker three times.
 POLL = 1.0
 # Ended ones that are listed.
@@ -55,23 +59,24 @@ class Entry:
     ended: datetime | None
 
 
-async def listed(client: Client, *, ended: bool) -> list[Entry]:
-    """Open incidents, newest first; the last ended ones too when they are wanted."""
-    found = await _runs(client, ended=ended)
+async def listed(client: Client, *, ended: bool, cluster: str | None = None) -> list[Entry]:
+    """Open incidents, newest first, of one cluster or of all; the last ended ones too when they are wanted."""
+    found = await _runs(client, ended=ended, cluster=cluster)
     progress = await asyncio.gather(*(_progress(client, run) for run in found))
     return [_entry(run, known) for run, known in zip(found, progress, strict=True)]
 
 
-async def _runs(client: Client, *, ended: bool) -> list[WorkflowExecution]:
+async def _runs(client: Client, *, ended: bool, cluster: str | None = None) -> list[WorkflowExecution]:
     only = "" if ended else " AND ExecutionStatus = 'Running'"
+    only += f" AND Cluster = '{cluster}'" if cluster else ""
     which = " OR ".join(f"WorkflowType = '{name}'" for name in TYPES)
     found = [run async for run in client.list_workflows(f"({which}){only}", limit=NEWEST)]
     return sorted(found, key=lambda run: run.start_time, reverse=True)
 
 
 async def _progress(client: Client, run: WorkflowExecution) -> Progress | None:
-    """Only a site's loss counts from the last proof of life."""
-    if run.workflow_type != type_name(SiteLoss):
+    """Only a loss counts from the last proof of life."""
+    if run.workflow_type not in LOSSES:
         return None
     return await _asked(client.get_workflow_handle(run.id, run_id=run.run_id), "progress", Progress)
 
@@ -103,10 +108,16 @@ def _state(run: WorkflowExecution) -> str:
 # --- which one is meant --------------------------------------------------------------------------------------------
 
 
-async def meant(client: Client, run: str | None) -> Run:
-    """That run; a procedure's fixed id (``site-loss/metro``) means who holds or last held it; None the open one."""
+async def meant(client: Client, run: str | None, cluster: str | None = None) -> Run:
+    """That run; procedure and cluster (``site-loss/metro``) mean the open one of them, else the last; None any open.
+
+    With `cluster` only its incidents are meant, and the procedure alone is enough: ``site-loss``.
+    """
     if run is None:
-        return await _open_one(client)
+        return await _open_one(client, cluster)
+    run = f"{run}/{cluster}" if cluster and "/" not in run else run
+    if (found := await of_place(client, run)) is not None:
+        return found
     try:
         handle: Run = client.get_workflow_handle(run)
         description = await handle.describe()
@@ -122,11 +133,28 @@ async def meant(client: Client, run: str | None) -> Run:
     return client.get_workflow_handle(description.id, run_id=description.run_id)
 
 
-async def _open_one(client: Client) -> Run:
-    found = await _runs(client, ended=False)
+async def of_place(client: Client, run: str) -> Run | None:
+    """The incident of that procedure, cluster and place: the open one, else the last; None when the name is no place.
+
+    Unusable when two are open.
+    """
+    if run.partition("/")[0] not in FOLDER.values() or _EPOCH.search(run):
+        return None
+    here = [one for one in await _runs(client, ended=True) if one.id == run or one.id.startswith(f"{run}/")]
+    running = [one for one in here if one.status == WorkflowExecutionStatus.RUNNING]
+    if len(running) > 1:
+        raise Unusable(f"{len(running)} incidents are open: {', '.join(one.id for one in running)}", "name one of them")
+    one = next(iter(running or here), None)
+    return client.get_workflow_handle(one.id, run_id=one.run_id) if one is not None else None
+
+
+async def _open_one(client: Client, cluster: str | None) -> Run:
+    found = await _runs(client, ended=False, cluster=cluster)
     if not found:
+        fresh = "; ".join(one.plain for one in await lines(client, cluster))
         raise Unusable(
-            "no incident is open", "`quorate incident list --all` lists those that are over; name one to read it"
+            f"no incident is open ({fresh})",
+            "`quorate incident list --all` lists those that are over; name one to read it",
         )
     if len(found) > 1:
         raise Unusable(f"{len(found)} incidents are open: {', '.join(run.id for run in found)}", "name one of them")

@@ -15,13 +15,15 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cluster.incidents import FOLDER
 from cluster.units import seconds
 from runbooks.loss import Progress
 from workers.incident_phases import BAD, FAINT, GOOD, URGENCY, WARN, Row, bar, clock_of, gist, how, rows, scale, span
 from workflows.page import OPEN, SIGNS, Section, StepRecord
 from workflows.page import plain as unmarked
 
-STYLES = {"done": GOOD, "failed": BAD, "stopped": BAD, "parked": "bold yellow"}  # all others are yellow
+# All others are yellow.
+STYLES = {"done": GOOD, "told": FAINT, "unneeded": FAINT, "failed": BAD, "stopped": BAD, "parked": "bold yellow"}
 # Rows of one phase; of more, those that a person must see, and the rest in one line.
 MOST_ROWS = 6
 # Lines that the newest steps get however low the terminal is.
@@ -72,7 +74,7 @@ class Picture:
     def addressed(self) -> str:
         """What to type for it: the procedure and the cluster, where its id begins with them."""
         procedure, _, rest = self.run.partition("/")
-        ours = procedure in ("site-loss", "incident") and rest
+        ours = procedure in FOLDER.values() and rest
         return f"{procedure}/{rest.partition('/')[0]}" if ours else self.run
 
 
@@ -218,7 +220,7 @@ def line(picture: Picture, step: StepRecord) -> Text:
     goes_on = step.state in OPEN and step.state != "parked"
     text = Text(f"{'' if goes_on else clock_of(picture.at(step)):>8} ", style=FAINT)
     text.append(f" {SIGNS[step.state]} ", style=STYLES.get(step.state, WARN))
-    text.append(step.title, style="bold" if step.changed else "default")
+    text.append(step.says, style="bold" if step.changed else "default")
     finding = step.finding or picture.tries.get(step.title, "")
     if goes_on:
         finding = f"{finding or 'under way'} since {clock_of(picture.at(step))}"

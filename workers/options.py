@@ -7,6 +7,7 @@ import typer
 
 from workers.console import PlainConsole
 from workers.errors import Unusable
+from workers.inventory_file import load
 from workers.settings import Settings
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "lab.yaml"
@@ -30,3 +31,14 @@ def inventory_path(option: Path | None) -> Path:
             f"name one with --inventory or QUORATE_INVENTORY; {EXAMPLE.parent.name}/{EXAMPLE.name} is an example",
         )
     return path
+
+
+def cluster_of(option: Path | None) -> str | None:
+    """The cluster of the inventory that was named; None when none was: then every cluster is meant."""
+    return load(inventory_path(option)).name if option is not None else None
+
+
+def run_of(run: str, option: Path | None) -> str:
+    """The run's id; with an inventory the procedure alone is enough, ``deploy`` for ``deploy/metro``."""
+    cluster = cluster_of(option)
+    return run if cluster is None or "/" in run else f"{run}/{cluster}"

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +21,7 @@ from workers import catalogue, follow, steer
 from workers.connect import connect
 from workers.errors import Unusable
 from workers.inventory_file import load
-from workers.options import InventoryOption, JsonOption, err, inventory_path, out
+from workers.options import InventoryOption, JsonOption, err, inventory_path, out, run_of
 from workers.settings import Settings
 from workers.story import Story
 from workflows.catalogue import RunbookReport, RunbookRequest
@@ -85,8 +86,13 @@ def plan(
     name = wanted.about.name
     if report.planned:
         out.print(f"[bold]{counted(len(report.planned), 'change')} planned, none made; digest {report.digest}[/bold]")
-        where = f" -i {inventory}" if inventory else ""
-        out.print(escape(f"to make exactly these: quorate run {name} --plan {report.digest}{where}"), soft_wrap=True)
+        words = ["quorate", "run", name, "--plan", report.digest]
+        words += ["--input", given] if given else []
+        words += ["-i", str(inventory)] if inventory else []
+        out.print(escape(f"to make exactly these: {shlex.join(words)}"), soft_wrap=True)
+    elif staying := getattr(report, "staying", {}):
+        told = "; ".join(f"{sid}: {why}" for sid, why in staying.items())
+        out.print(escape(f"nothing to change now; {counted(len(staying), 'guest stays', 'guests stay')}: {told}"))
     else:
         out.print("[bold green]nothing to change: everything is as the inventory wishes[/bold green]")
 
@@ -163,7 +169,7 @@ def _followed(
                     hinted = False
                 elif look.asked and not look.parked:
                     if not hinted:
-                        story.line(f"waits for people: quorate approve {handle.id} (or reject)")
+                        story.line(f"waits for people: {_words('approve', handle.id)} (or reject)")
                     hinted = True
                     if when_parked == "leave":
                         raise typer.Exit(WAITS_FOR_A_PERSON)
@@ -173,7 +179,7 @@ def _followed(
                     raise follow.Failed(f"{stopped.title}: {stopped.finding} - the run was aborted: {left}")
                 elif not hinted:
                     hinted = True
-                    story.line(f"waits for an answer: quorate answer {handle.id} retry (or skip, or abort)")
+                    story.line(f"waits for an answer: {_words('answer', handle.id, 'retry')} (or skip, or abort)")
                     if when_parked == "leave":
                         raise typer.Exit(WAITS_FOR_A_PERSON)
         finally:
@@ -185,6 +191,11 @@ def _followed(
     except KeyboardInterrupt:
         err.print("no longer followed; the run goes on: see `quorate status`")
         raise
+
+
+def _words(*words: str) -> str:
+    """A command that runs as it is printed."""
+    return shlex.join(("quorate", *words))
 
 
 def plan_lines(planned: tuple[Intent, ...]) -> list[str]:
@@ -228,33 +239,39 @@ def answer(
     step: Annotated[str | None, typer.Option(help="Which one; needed to skip, else all that are parked.")] = None,
     why: Why = None,
     by: By = ME,
+    inventory: InventoryOption = None,
 ) -> None:
     """Answer a parked step: try it again, go on without it, or end the run."""
-    _tell(run, "answer", lambda: Answer.model_validate({"answer": reply, "step": step, "why": why, "by": by}))
+    _tell(
+        run_of(run, inventory),
+        "answer",
+        lambda: Answer.model_validate({"answer": reply, "step": step, "why": why, "by": by}),
+    )
 
 
-def pause(run: RunArgument, why: Why = None, by: By = ME) -> None:
+def pause(run: RunArgument, why: Why = None, by: By = ME, inventory: InventoryOption = None) -> None:
     """Let a run change nothing more until it is resumed; what is being changed comes to its end first."""
-    _tell(run, "pause", lambda: Pause(by=by, why=why))
+    _tell(run_of(run, inventory), "pause", lambda: Pause(by=by, why=why))
 
 
-def resume(run: RunArgument, why: Why = None, by: By = ME) -> None:
+def resume(run: RunArgument, why: Why = None, by: By = ME, inventory: InventoryOption = None) -> None:
     """Let a paused run go on."""
-    _tell(run, "resume", lambda: Resume(by=by, why=why))
+    _tell(run_of(run, inventory), "resume", lambda: Resume(by=by, why=why))
 
 
-def abort(run: RunArgument, why: Why = None, by: By = ME) -> None:
+def abort(run: RunArgument, why: Why = None, by: By = ME, inventory: InventoryOption = None) -> None:
     """End a run in its safe condition, and say how things were left."""
-    _tell(run, "abort", lambda: Abort(by=by, why=why))
+    _tell(run_of(run, inventory), "abort", lambda: Abort(by=by, why=why))
 
 
 def note(
     run: RunArgument,
     text: Annotated[str, typer.Argument(help="The remark.")],
     by: By = ME,
+    inventory: InventoryOption = None,
 ) -> None:
     """Keep a remark with a run: on its page and in its report."""
-    _tell(run, "note", lambda: Note(text=text, by=by))
+    _tell(run_of(run, inventory), "note", lambda: Note(text=text, by=by))
 
 
 def _tell(run: str, update: str, message: Callable[[], BaseModel]) -> None:

@@ -18,6 +18,7 @@ from temporalio.service import RPCError
 from workers.catalogue import types
 from workers.connect import connect
 from workers.follow import PATIENCE, retries, sections_of
+from workers.freshness import lines
 from workflows.attributes import STATE
 from workflows.ballot import GateView
 from workflows.page import Section, story
@@ -31,14 +32,17 @@ _SIGNS = {
 }
 
 
-async def show_status(console: Console, *, as_json: bool) -> None:
-    """Print the newest runs, newest first."""
+async def show_status(console: Console, *, as_json: bool, cluster: str | None = None) -> None:
+    """Print how fresh the newest look at the cluster is, then its newest runs, newest first; of one cluster or all."""
     client = await connect()
-    runs = [run async for run in client.list_workflows(types(), limit=NEWEST)]
+    which = f"({types()}) AND Cluster = '{cluster}'" if cluster else types()
+    runs = [run async for run in client.list_workflows(which, limit=NEWEST)]
     open_runs = {run.run_id: await _look(client, run) for run in runs if _running(run)}
     if as_json:
         console.print_json(data=[_data(run, open_runs.get(run.run_id)) for run in runs])
         return
+    for text in await lines(client, cluster):
+        console.print(text, soft_wrap=True)
     if not runs:
         console.print("no runs yet; start one with `quorate plan deploy`")
         return
@@ -72,6 +76,8 @@ def _wanted(run: str, look: Open) -> str:
     if look.gate is not None and not parked:
         until = f"{look.gate.terms.until:%Y-%m-%d %H:%M} UTC"
         return f"waits for approvals until {until}, {look.gate.missing}: quorate approve {name} (or reject)"
+    if not parked:
+        return f"action needed: quorate incident show {name}"
     return f"it waits for an answer: quorate answer {name} retry (or skip, or abort)"
 
 

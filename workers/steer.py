@@ -16,6 +16,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from workers.errors import Unusable
+from workers.incident_runs import of_place
 
 # A worker takes the message within this time, or there is none.
 ACCEPTED_WITHIN = timedelta(seconds=10)
@@ -23,6 +24,18 @@ ACCEPTED_WITHIN = timedelta(seconds=10)
 
 class Refused(Exception):
     """The run did not accept the message; the text says why and what to send instead."""
+
+
+class Later(Unusable):
+    """The message waits at the server: nobody has taken it yet, and a worker that starts will."""
+
+    status = 4
+
+    def __init__(self, run: str, what: str) -> None:
+        super().__init__(
+            f"no worker takes messages for {run}: {what} waits at the server and is taken when a worker starts",
+            "start one with `quorate worker` or `quorate up`; do not say it again",
+        )
 
 
 async def found(client: Client, run: str) -> WorkflowHandle[Any, Any]:
@@ -33,7 +46,9 @@ async def found(client: Client, run: str) -> WorkflowHandle[Any, Any]:
     except RPCError as error:
         if error.status != RPCStatusCode.NOT_FOUND:
             raise
-        raise Unusable(f"there is no run {run!r}", "`quorate status` lists the newest runs") from None
+        if (incident := await of_place(client, run)) is None:
+            raise Unusable(f"there is no run {run!r}", "`quorate status` lists the newest runs") from None
+        handle, description = incident, await incident.describe()
     if description.status != WorkflowExecutionStatus.RUNNING:
         state = description.status.name.lower() if description.status else "unknown"
         raise Unusable(f"{run} is not running: it is {state}", "`quorate status` lists the newest runs")
@@ -56,6 +71,4 @@ async def tell(client: Client, run: str, update: str, message: BaseModel) -> str
     except WorkflowUpdateFailedError as error:
         raise Refused(error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)) from None
     except WorkflowUpdateRPCTimeoutOrCancelledError:
-        raise Unusable(
-            f"no worker takes messages for {run}", "start one with `quorate worker` or `quorate up`, then say it again"
-        ) from None
+        raise Later(run, update) from None

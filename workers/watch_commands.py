@@ -19,15 +19,17 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from cluster.advice import advice
 from cluster.inventory import Inventory
+from cluster.memory import MASTER
 from cluster.watching import WatchRequest, WatchState, watch_id
 from workers.connect import connect
 from workers.errors import Unusable
 from workers.follow import PATIENCE, SILENT, Run
+from workers.freshness import Freshness, freshness
 from workers.incident_phases import BAD, FAINT, GOOD, WARN, span
 from workers.inventory_file import load
 from workers.options import InventoryOption, JsonOption, inventory_path, out
 from workers.settings import Settings
-from workers.steer import ACCEPTED_WITHIN
+from workers.steer import ACCEPTED_WITHIN, Later
 from workflows.watch import ClusterWatch
 
 watch_app = typer.Typer(
@@ -84,7 +86,7 @@ def stop(inventory: InventoryOption = None) -> None:
         try:
             await handle.execute_update(ClusterWatch.stop, rpc_timeout=ACCEPTED_WITHIN)
         except WorkflowUpdateRPCTimeoutOrCancelledError:
-            raise Unusable(f"no worker takes messages for {handle.id}", NOBODY_ANSWERS) from None
+            raise Later(handle.id, "stop") from None
         except (RPCError, WorkflowUpdateFailedError):  # somebody else was faster
             if await _running(await connect(), known) is not None:
                 raise
@@ -99,24 +101,29 @@ def show(inventory: InventoryOption = None, as_json: JsonOption = False) -> None
     """Show what the watch takes the cluster for: since when, why, and what would change its mind."""
     known = load(inventory_path(inventory))
 
-    async def go() -> WatchState:
-        handle = await _running(await connect(), known)
+    async def go() -> tuple[WatchState, Freshness]:
+        client = await connect()
+        handle = await _running(client, known)
         if handle is None:
             raise Unusable(f"{known.name} is not watched", "start it with `quorate watch start`")
+        fresh = await freshness(client, known.name)
         try:
-            return await handle.query(ClusterWatch.state, rpc_timeout=PATIENCE)
+            return await handle.query(ClusterWatch.state, rpc_timeout=PATIENCE), fresh
         except WorkflowQueryFailedError:
             raise Unusable(f"{handle.id} has not begun yet", "ask again") from None
         except RPCError as error:
             if error.status not in SILENT:
                 raise
-            raise Unusable(f"no worker answers for {handle.id}", NOBODY_ANSWERS) from None
+            said = f"no worker answers for {handle.id}: {fresh.sentence(datetime.now(UTC))}"
+            raise Unusable(said, NOBODY_ANSWERS) from None
 
-    state = asyncio.run(go())
+    state, fresh = asyncio.run(go())
+    state = with_the_newest(state, fresh)
+    now = datetime.now(UTC)
     if as_json:
-        out.print_json(data=_data(state, known))
+        out.print_json(data=_data(state, known, fresh, now))
         return
-    for text in lines(state, known, datetime.now(UTC)):
+    for text in lines(state, known, now, fresh):
         out.print(text, soft_wrap=True)
 
 
@@ -131,7 +138,22 @@ async def _running(client: Client, known: Inventory) -> Run | None:
     return handle if description.status == WorkflowExecutionStatus.RUNNING else None
 
 
-def lines(state: WatchState, known: Inventory, now: datetime) -> list[Text]:
+def with_the_newest(state: WatchState, fresh: Freshness) -> WatchState:
+    """What the look that is under way knows is newer than what the watch was told last: master, reasons, silences."""
+    beat = fresh.beat
+    if beat is None or (state.at is not None and beat.looked_at <= state.at):
+        return state
+    same = state.verdict is not None and beat.verdict.key == state.verdict.key
+    return state.model_copy(
+        update={
+            "at": beat.looked_at,
+            "memory": state.memory.merge(beat.memory),
+            "verdict": beat.verdict if same else state.verdict,
+        }
+    )
+
+
+def lines(state: WatchState, known: Inventory, now: datetime, fresh: Freshness | None = None) -> list[Text]:
     """What a person reads: the verdict first, then why, then what everything else depends on."""
     verdict = state.verdict
     trouble = [Text(f"the last look failed: {state.trouble}; it looks again", style=BAD)] if state.trouble else []
@@ -144,7 +166,7 @@ def lines(state: WatchState, known: Inventory, now: datetime) -> list[Text]:
     if since is not None:
         long = span((now - since) / timedelta(seconds=1))
         head.append(f"   since {since:%Y-%m-%d %H:%M:%S} UTC, for {long}", style="default")
-    found = [head, *trouble]
+    found = [head, *_looked(state, now, fresh), *trouble]
     for condition in (verdict.main, *verdict.also):
         if condition is not verdict.main:
             found.append(Text(f"also: {condition.key}", style="bold"))
@@ -153,12 +175,36 @@ def lines(state: WatchState, known: Inventory, now: datetime) -> list[Text]:
         if condition.kind != "healthy":
             found.append(_row("by itself", advice(condition).alone))
     found.append(_row("silent", ", ".join(verdict.silent) or "nobody: every vantage point answers"))
-    found.append(_row("HA's master", _seat(state.memory.master, known)))
-    found.append(_row("incident", state.open.run if state.open else "none is open"))
-    if state.open:
+    found.append(_row("HA's master", _master(state, known, now)))
+    if state.rights:
+        found.append(Text(f"  {state.rights}", style=WARN))
+    if state.remark:
+        found.append(_row("", state.remark))
+    found += [_row("incident", one.run) for one in state.incidents] or [_row("incident", "none is open")]
+    if state.incidents:
         found.append(_row("", "quorate incident watch"))
     found.append(_row("events", f"{state.received} received"))
     return found
+
+
+def _looked(state: WatchState, now: datetime, fresh: Freshness | None) -> list[Text]:
+    """How old the newest look is, and what it saw that is not told yet."""
+    if fresh is None:
+        return []
+    age = fresh.age(now)
+    if not fresh.looking(now) or age is None:
+        return [Text(f"  {fresh.sentence(now)}", style=BAD)]
+    found = [_row("looked", f"{span(age / timedelta(seconds=1))} ago")]
+    if fresh.beat and state.verdict and fresh.beat.verdict.key != state.verdict.key:
+        found.append(_row("just seen", f"{fresh.beat.verdict.sentence}: it is told when it lasts"))
+    return found
+
+
+def _master(state: WatchState, known: Inventory, now: datetime) -> str:
+    """Where it sits, and how old that knowledge is."""
+    seat, told = _seat(state.memory.master, known), state.memory.as_of.get(MASTER)
+    age = (now - told) / timedelta(seconds=1) if told else 0.0
+    return f"{seat}, as of {span(age)} ago" if told and age >= 60 else seat
 
 
 def _since(state: WatchState) -> datetime | None:
@@ -178,7 +224,7 @@ def _seat(master: str, known: Inventory) -> str:
     return f"{master} at {site}"
 
 
-def _data(state: WatchState, known: Inventory) -> dict[str, Any]:
+def _data(state: WatchState, known: Inventory, fresh: Freshness, now: datetime) -> dict[str, Any]:
     """The watch's own words, and in front of them what most scripts ask for."""
     verdict = state.verdict
     since = _since(state)
@@ -189,5 +235,8 @@ def _data(state: WatchState, known: Inventory) -> dict[str, Any]:
         "since": since.isoformat() if since else None,
         "master": {"node": state.memory.master or None, "seat": _seat(state.memory.master, known)},
         "incident": state.open.run if state.open else None,
-        **state.model_dump(mode="json", include={"verdict", "at", "received", "trouble"}),
+        "incidents": [one.run for one in state.incidents],
+        "looked_at": fresh.looked_at.isoformat() if fresh.looked_at else None,
+        "looking": fresh.looking(now),
+        **state.model_dump(mode="json", include={"verdict", "at", "received", "trouble", "remark", "rights"}),
     }

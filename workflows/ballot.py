@@ -49,6 +49,7 @@ class GateView(BaseModel):
     planned: tuple[Intent, ...]
     unsigned: str
     ends: datetime | None = None  # of the approval, once the gate has opened
+    held: str = ""  # why no approval is taken now, whatever is signed
 
     @classmethod
     def of(cls, gate: Gate) -> Self:

@@ -1,7 +1,9 @@
 """What people sign is a function: conditions by name, asked by the same code before every attempt of every change."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from temporalio import workflow
 
@@ -29,6 +31,8 @@ class Agreement:
         self._run = run
         self.planned, self.conditions, self.vetoes = tuple(planned), tuple(conditions), tuple(vetoes)
         self.approval: Approval | None = None
+        self._asked: tuple[datetime, asyncio.Future[str]] | None = None
+        self._told: tuple[datetime, str] | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -50,7 +54,18 @@ class Agreement:
         return ""
 
     async def why_not(self) -> str:
-        """Why nothing more may be begun under it: what a step asks before each of its attempts."""
+        """Why nothing more may be begun under it: what a step asks before each of its attempts.
+
+        Steps that begin at the same moment share one answer: no time has passed between their questions.
+        """
         if self.approval is None:
             return "nobody has approved it"
-        return await self.broken() or await self._run.why_not(self.approval, self.planned, self.texts, self.vetoes)
+        if self._told is None or self._told[0] != workflow.now():
+            if self._asked is None or self._asked[0] != workflow.now():
+                self._asked = (workflow.now(), asyncio.ensure_future(self._why_not(self.approval)))
+            why = await asyncio.shield(self._asked[1])
+            self._told = (workflow.now(), why)
+        return self._told[1]
+
+    async def _why_not(self, approval: Approval) -> str:
+        return await self.broken() or await self._run.why_not(approval, self.planned, self.texts, self.vetoes)

@@ -216,15 +216,19 @@ class Incident(Runbook):
     @property
     def asks(self) -> tuple[str, ...]:
         """What a person has to do now, though no step has parked; the newest first."""
-        return tuple(reversed(self._asked.values()))
+        return (*reversed(self._asked.values()), *super().asks)
 
-    def ask(self, about: str, what: str) -> None:
-        """Somebody has to act: said on the first line, in the run list, and once in a notice."""
+    def ask(self, about: str, what: str, *, quietly: bool = False) -> None:
+        """A person has to act: said on the first line and in the run list, and in a notice unless one says it."""
         new = about not in self._asked
         self._asked[about] = what
         self._tell()
-        if new:
+        if new and not quietly:
             self.tell_people("asked", f"Action needed: {self._headline}", what)
+
+    def is_on_record(self) -> None:
+        """The ledger counts it as open: it is told when this run leaves."""
+        self._entered = True
 
     def done_with(self, about: str) -> None:
         """That is not asked any more."""

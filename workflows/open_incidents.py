@@ -170,9 +170,10 @@ class OpenIncidents:
             await self.take_stock(None)  # whoever holds its claim goes on with it
         stands = self._seen.verdict.sentence if self._seen else "not known"
         said = f"The cluster is {stands}. It is judged anew, and an incident is opened while anything is wrong."
-        self._tell_people(ended.run, self.remark, said)
+        self.tell_people(ended.run, self.remark, said)
 
-    def _tell_people(self, incident: str, title: str, text: str) -> None:
+    def tell_people(self, incident: str, title: str, text: str) -> None:
+        """What no incident can say itself."""
         self._notices += 1
         notice = Notice(
             key=f"{workflow.info().workflow_id}/{workflow.info().run_id}/{self._notices}",

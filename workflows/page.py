@@ -126,7 +126,7 @@ def _asked(sheet: Sheet) -> str:
     shown = [f"- **{safe(one.step, 100)}**: {code(one.word)} {safe(one.message, 300)}\n" for one in sheet.questions[:3]]
     more = f"- and {len(sheet.questions) - 3} more\n" if len(sheet.questions) > 3 else ""
     ways = [
-        'Mend the cause, then *More Actions*, *Send an Update*, `answer`, and paste `{"answer": "retry"}`'
+        'Fix the cause, then *More Actions*, *Send an Update*, `answer`, and paste `{"answer": "retry"}`'
         + (' (for all of them, or with `"step"` for one).' if len(sheet.questions) > 1 else ".")
     ]
     ways += [f"{code(_skipping(one.step))}: {safe(one.skip, 160)}." for one in sheet.questions[:2] if one.skip]

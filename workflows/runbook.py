@@ -6,32 +6,25 @@ retries, timers and resumption are Temporal's.
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, TypeVar, overload
 from urllib.parse import quote
 
-from pydantic import ValidationError
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from cluster.around import Hook
     from cluster.plan import Finding, Intent, Mode, digest
-    from cluster.units import counted
     from workflows import attributes
-    from workflows.answers import Undecodable
     from workflows.catalogue import RunbookReport, RunbookRequest
-    from workflows.claim import Held, address, claimed, released
-    from workflows.failures import reason
-    from workflows.operator import Answer
+    from workflows.claim import address, claimed
+    from workflows.endings import Ending
     from workflows.page import Section, Sheet, StepRecord, render
     from workflows.plans import differences
     from workflows.record import Line
-    from workflows.steps import Failing, Given, Withheld
-    from workflows.together import Together
+    from workflows.steps import Failing, Given
     from workflows.words import ended, going_on, plan_sentence
 
 Asked = TypeVar("Asked")
@@ -43,19 +36,14 @@ Does = Callable[[Any, Asked], Awaitable[Found]] | Callable[[Any, Asked], Found]
 ENDED = ("done", "failed", "aborted")
 
 
-class Runbook(Together):
+class Runbook(Ending):
     """Base of every runbook. A subclass carries `@workflow.defn`, says what it is in `about`, and defines `run`."""
 
     def __init__(self) -> None:
         super().__init__()
         self._headline = type(self).__name__
-        self._state = ""
         self._planned = ""
-        self._held: Held | None = None
         self._more_links: list[tuple[str, str]] = []  # where a runbook leads
-        self._begun = False  # its claim is held: from now on every end lands
-        self._alarms: dict[str, str] = {}
-        self._cause = ""
 
     # --- what a procedure is written in ------------------------------------------------------------------------
 
@@ -202,48 +190,6 @@ class Runbook(Together):
             non_retryable=True,
         )
 
-    async def landing(self) -> str:
-        """What an abort does before the run ends; the condition in words. A runbook may say its own.
-
-        Steps of a landing do not park: one that fails ends the landing, and the page says so.
-        """
-        return ""
-
-    async def told_of_end(self, state: str, left: str) -> None:
-        """Tell people that a run has not come to its end; a runbook that people wait for says how."""
-
-    def alarm(self, key: str, text: str) -> None:
-        """What a person must know before anything else, until it is called off (empty text); state `attention`."""
-        if text:
-            self._alarms[key] = text
-        else:
-            self._alarms.pop(key, None)
-        self._tell()
-
-    @asynccontextmanager
-    async def conclusion(self) -> AsyncIterator[None]:
-        """Wrap the whole procedure: the run list and the page show how it ended, whatever the end.
-
-        Whatever stops it, it lands: what is left over is restored or listed before anything is said of the end.
-        """
-        self._main = asyncio.current_task()
-        try:
-            self._stop_if_asked()
-            self._tell()
-            yield
-            await self._resumed()
-        except (FailureError, ValidationError, Withheld, Undecodable, asyncio.CancelledError) as error:
-            if not self._ending:
-                await self._failed(error)
-            await self._land("aborted")
-            if self._abort is None:
-                raise asyncio.CancelledError from None
-            said = f"aborted{self._abort.signed}. {self._left}"
-            raise ApplicationError(said, type="Aborted", non_retryable=True) from None
-        self._notes += [f"hook {hook.name} met no step" for hook in self._hooks if hook.name not in self._hooked]
-        self._left = "The run had come to its end."
-        await self._close("done")
-
     def report(self, kind: type[Report], *, mode: Mode, planned: tuple[Intent, ...], **more: Any) -> Report:
         """The result of the run: what all reports say, and `more`."""
         return kind(
@@ -259,69 +205,6 @@ class Runbook(Together):
             steps=tuple(self.record.steps()),
             **more,
         )
-
-    # --- how a run ends ----------------------------------------------------------------------------------------
-
-    async def _failed(self, error: BaseException) -> None:
-        """It lands as an aborted one does; then it fails with its cause."""
-        word, self._cause = _cause(error)
-        # refused before anything could have been changed
-        if not self._begun or not workflow.patched("every-end-lands"):
-            self._left = "Nothing was changed."
-            await self._close("failed")
-            raise error
-        await self._land("failed")
-        if self._left == "Nothing was changed." and isinstance(error, FailureError):
-            raise error
-        said = f"{self._cause.rstrip('.')}. {self._left}"
-        raise ApplicationError(said, type=word, non_retryable=True) from error
-
-    async def _land(self, state: str) -> None:
-        """The landing comes to its end even if somebody cancels once more."""
-        self._landing = True
-        self._alarms.clear()
-        for parked in self._parked:  # nobody can answer them any more
-            parked.answer = parked.answer or Answer(answer="abort")
-        self._tell()
-        work = asyncio.create_task(self._landed(state))
-        while not work.done():
-            try:
-                await asyncio.shield(work)
-            except asyncio.CancelledError:
-                continue
-        work.result()
-
-    async def _landed(self, state: str) -> None:
-        try:
-            condition = await self.landing()
-        except (FailureError, ValidationError, Withheld, Undecodable, asyncio.CancelledError) as error:
-            condition = f"The landing did not come to its end: {_cause(error)[1]}. {self.unlanded}".strip()
-        changes, doubtful = self.record.changes, self.record.doubtful
-        made = counted(len(changes), "change was made and stays.", "changes were made and stay.")
-        left = made if changes else "Nothing was changed."
-        if doubtful:
-            left += f" Begun and not confirmed: {'; '.join(map(str, doubtful[:5]))}."
-        self._left = f"{left} {condition}".strip()
-        workflow.upsert_memo({"left": self._left})
-        with contextlib.suppress(FailureError, ValidationError):
-            await self.told_of_end(state, self._left)
-        await self._close(state)
-
-    @property
-    def unlanded(self) -> str:
-        """What is left over as far as the run itself knows, when its landing could not look; a runbook says its own."""
-        return ""
-
-    async def _close(self, state: str) -> None:
-        """Nobody is kept waiting: neither the next run nor those who sent a message."""
-        self._over = True
-        await self._leave()
-        await released(self._held)
-        self._held = None
-        self._state = state
-        workflow.upsert_search_attributes([attributes.STATE.value_set(state)])
-        self._tell()
-        await workflow.wait_condition(workflow.all_handlers_finished)
 
     # --- what it shows -----------------------------------------------------------------------------------------
 
@@ -357,7 +240,7 @@ class Runbook(Together):
             told = ended(self._state, list(self.record.steps()), len(self.record.changes), self._left, self._planned)
             return f"Failed: {self._cause.rstrip('.')}. {self._left} {told}" if self._state == "failed" else told
         questions = [parked.question for parked in self._parked]
-        paused = self._paused.signed if self._paused else ""
+        paused = self._paused.signed if self._paused else None
         if (gate := self._asking) is not None and not questions and not self._alarms and self._paused is None:
             return f"Waits for people: {gate.terms.title}: {gate.missing}."
         return going_on(
@@ -396,16 +279,3 @@ class Runbook(Together):
         if self._asking is not None or self.asks or any(parked.answer is None for parked in self._parked):
             return "attention"
         return "paused" if self._paused is not None else "running"
-
-
-def _cause(error: BaseException) -> tuple[str, str]:
-    """Why it ended, as a word and a sentence."""
-    if isinstance(error, ActivityError):
-        word, message = reason(error)
-        return word, f"{word}: {message}"
-    if isinstance(error, ApplicationError):
-        return error.type or "Error", error.message
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return "ValidationError", f"{error.title}: {'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return type(error).__name__, str(error) or "cancelled"

@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.ledger import INCIDENTS
     from cluster.plan import Finding, Intent, Mode
     from cluster.together import TogetherFinding, TogetherWish
-    from workflows.ballot import Ballot
+    from workflows.ballot import Ballot, GateView
     from workflows.failures import reason
     from workflows.gate import Gated
     from workflows.page import Question
@@ -99,6 +99,12 @@ class Together(Gated):
             if looking is not None:
                 looking.cancel()
             tell("")
+
+    @workflow.query(name="gate", description="The open gate: what is asked, what is missing, what holds it back")
+    def gate_view(self) -> GateView | None:
+        """None when no gate was opened yet."""
+        view = super().gate_view()
+        return view.model_copy(update={"held": self._holds}) if view and self._asking else view
 
     # --- while people are asked --------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from temporalio.workflow import ActivityCancellationType
 with workflow.unsafe.imports_passed_through():
     from cluster.events import Event, EventBatch
     from cluster.memory import Memory
+    from cluster.plan import Finding
     from cluster.watching import (
         Awaited,
         Beat,
@@ -39,7 +40,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.steps import HEARTBEAT
     from workflows.watch_page import WatchSheet, render_watch
 
-LOOK, REACH = "facts.watch", "facts.reach"
+LOOK, REACH, RIGHTS = "facts.watch", "facts.reach", "proxmox.rights"
+# A right that was taken away is found on the day, not in the incident that needs it.
+RIGHTS_EVERY = timedelta(days=1)
+RIGHTS_WITHIN = timedelta(minutes=10)
 # A lost site's worker is gone with it.
 ASKED_THERE = timedelta(seconds=3)
 # A hint makes it look often for a minute; more hints within this time change nothing.
@@ -80,14 +84,15 @@ class ClusterWatch:
         self._received = 0
         self._nudged: datetime | None = None
         self._trouble = ""
-        self._following: asyncio.Task[None] | None = None
+        self._rights = ""
+        self._beside: list[asyncio.Task[None]] = []
 
     @workflow.run
     async def run(self, request: WatchRequest | None = None) -> None:
         """Until somebody stops it."""
         self._take_over(request or WatchRequest())
         await self._incidents.take_stock(self._request.cluster)
-        self._following = asyncio.create_task(self._incidents.follow(self._tell))
+        self._beside = [asyncio.create_task(work) for work in (self._incidents.follow(self._tell), self._ask_rights())]
         while not self._stopped:
             seen = await self._looked()
             if seen is not None:
@@ -141,6 +146,7 @@ class ClusterWatch:
             open=self._incidents.gravest,
             incidents=self._incidents.open,
             remark=self._incidents.remark,
+            rights=self._rights,
             received=self._received,
             trouble=self._trouble,
         )
@@ -157,6 +163,7 @@ class ClusterWatch:
                 received=self._received,
                 trouble=self._trouble,
                 remark=self._incidents.remark,
+                rights=self._rights,
                 namespace=workflow.info().namespace,
             )
         )
@@ -172,6 +179,8 @@ class ClusterWatch:
         )
         if cut := not looking.done():
             looking.cancel()
+            if self._stopped:  # at once: nobody comes after it who could use what the look knows
+                return None
             if self._hinted:
                 self._hinted, self._nudged, self._urgent = False, workflow.now(), True
         try:
@@ -250,6 +259,29 @@ class ClusterWatch:
         alive = f"the worker at {site} answers and reaches {', '.join(found.nodes)}"
         isolated = main.model_copy(update={"kind": "site-isolated", "reasons": (*main.reasons, alive)})
         return seen.model_copy(update={"verdict": seen.verdict.model_copy(update={"main": isolated})})
+
+    async def _ask_rights(self) -> None:
+        """Each day: whether the token may do all that an incident's runbooks ask for; people are told once."""
+        while True:
+            try:
+                found = await workflow.execute_activity(
+                    RIGHTS,
+                    {},
+                    result_type=Finding,
+                    summary="whether the token may do all that runbooks ask for",
+                    start_to_close_timeout=RIGHTS_WITHIN,
+                    schedule_to_close_timeout=RIGHTS_WITHIN,
+                    heartbeat_timeout=HEARTBEAT,
+                    retry_policy=AGAIN,
+                )
+                said = found.finding if found.mark == "warned" else ""
+                if said and said != self._rights:
+                    self._incidents.tell_people(workflow.info().workflow_id, "A right is missing", said)
+                self._rights = said
+            except ActivityError as error:
+                self._rights = "which rights the token has is not known: {}: {}".format(*reason(error))
+            self._tell()
+            await asyncio.sleep(RIGHTS_EVERY.total_seconds())
 
     # --- what it shows and hands over --------------------------------------------------------------------------
 

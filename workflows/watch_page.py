@@ -21,6 +21,7 @@ class WatchSheet(BaseModel):
     received: int
     trouble: str
     remark: str
+    rights: str
     namespace: str
 
 
@@ -32,8 +33,7 @@ def render_watch(sheet: WatchSheet) -> str:
         lines += [f"The last look failed: {safe(sheet.trouble)}. It looks again.", ""]
     for run in sheet.open:
         lines += [f"Open incident: [{run}]({here}/{quote(run, safe='')})", ""]
-    if sheet.remark:
-        lines += [f"{safe(sheet.remark)}.", ""]
+    lines += [line for one in (sheet.remark, sheet.rights) if one for line in (f"{safe(one)}.", "")]
     if sheet.seen is not None:
         verdict = sheet.seen.verdict
         for condition in (verdict.main, *verdict.also):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from cluster.units import counted
 from workflows.page import Question, StepRecord
 
 NOTHING = "No action needed."
@@ -26,24 +27,28 @@ def going_on(
     questions: Sequence[Question],
     *,
     changing: bool,
-    paused: str,
+    paused: str | None,
     asks: Sequence[str] = (),
     idle: str = "waiting for the next step",
 ) -> str:
-    """What a run that has not ended does now. `asks` is what a person has to do, though no step has parked."""
+    """What a run that has not ended does now.
+
+    `paused` says by whom, where it is; `asks` is what a person has to do, though no step has parked.
+    """
     now = _doing([step.says for step in under_way if step.state == "running"])
     if state == "aborting":
         return f"Aborting{f', waiting for the end of: {now}' if now else ''}. {NOTHING}"
     if questions:
-        parked = questions[0].step if len(questions) == 1 else f"{len(questions)} steps"
-        return f"Action needed: answer below. {parked} failed." + (f" Meanwhile: {now}." if now else "")
+        one = f"{questions[0].step} failed and waits for your answer"
+        parked = one if len(questions) == 1 else f"{len(questions)} steps failed and wait for your answers"
+        return f"Action needed: {parked}." + (f" Meanwhile: {now}." if now else "")
     if asks:
         more = f" (and {len(asks) - 1} more, see below)" if len(asks) > 1 else ""
         return f"Action needed: {_ended(asks[0] + more)} Meanwhile: {now or idle}." + (
-            f" Paused{paused}." if state == "paused" else ""
+            f" Paused{paused}." if paused is not None else ""
         )
     if state == "paused":
-        doing = f"Pausing{paused}. A change comes to its end: {now}." if changing else f"Paused{paused}."
+        doing = f"Pausing{paused or ''}. A change comes to its end: {now}." if changing else f"Paused{paused or ''}."
         return f"{doing} To go on: *More Actions*, *Send an Update*, `resume`."
     if now.startswith("Waiting"):
         return f"{now}. {NOTHING}"
@@ -52,7 +57,8 @@ def going_on(
 
 def _doing(titles: Sequence[str]) -> str:
     """What is under way, the first of it by name; what is waited for says so itself."""
-    return f"{titles[0]}{f' and {len(titles) - 1} more' if len(titles) > 1 else ''}" if titles else ""
+    more = f", and {counted(len(titles) - 1, 'other step')}" if len(titles) > 1 else ""
+    return f"{titles[0]}{more}" if titles else ""
 
 
 def _ended(text: str) -> str:

@@ -223,7 +223,7 @@ async def lvs(call: Call) -> Output:
         {
             "lv_name": lv.name,
             "vg_name": group.name,
-            "lv_attr": f"-wi-{'a' if name in lv.active_on else '-'}{'o' if name in lv.open_on else '-'}----",
+            "lv_attr": lv.attributes(name),
             "lv_size": str(lv.size),
         }
         for group, _ in _groups(call)

@@ -33,6 +33,23 @@ def unlocked(guest: Guest) -> None:
         raise PveError(f"{guest.word} is locked ({guest.lock})")
 
 
+def has_agent(guest: Guest) -> bool:
+    """The machine's configuration says that an agent runs in it."""
+    return str(guest.effective().get("agent", "0")).split(",")[0] in ("1", "enabled=1")
+
+
+def with_agent(call: Call) -> Guest:
+    """The machine that the path names, if its agent answers; in one that does not work it does not."""
+    guest = guest_of(call)
+    if not has_agent(guest):
+        raise PveError("No QEMU guest agent configured")
+    if call.node not in guest.runs_on:
+        raise PveError(f"VM {guest.vmid} is not running")
+    if call.cluster.qmp_status(guest, call.node) != "running":
+        raise PveError("QEMU guest agent is not running")
+    return guest
+
+
 def ha_word(call: Call, guest: Guest) -> dict[str, object]:
     """What status/current says of HA (source: HA/Config.pm, get_service_status)."""
     ha = call.cluster.ha

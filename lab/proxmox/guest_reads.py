@@ -4,9 +4,7 @@ import re
 from typing import Any
 
 from lab.proxmox.calls import Call, Routes
-from lab.proxmox.errors import PveError
-from lab.proxmox.guest_calls import guest_of
-from lab.proxmox.models import Guest
+from lab.proxmox.guest_calls import guest_of, with_agent
 
 routes = Routes()
 
@@ -41,21 +39,12 @@ async def cloud_init(call: Call) -> list[Any]:
     return []
 
 
-def _with_agent(call: Call) -> Guest:
-    guest = guest_of(call)
-    if str(guest.effective().get("agent", "0")).split(",")[0] not in ("1", "enabled=1"):
-        raise PveError("No QEMU guest agent configured")
-    if not guest.running:
-        raise PveError(f"VM {guest.vmid} is not running")
-    return guest
-
-
 @routes.on(f"GET {_AGENT}/network-get-interfaces")
 async def interfaces(call: Call) -> dict[str, Any]:
     """The loopback, and each network card by its hardware address: the twin gives guests no addresses."""
     cards = [
         {"name": f"ens{18 + int(key[3:])}", "hardware-address": found[0].lower(), "ip-addresses": []}
-        for key, value in sorted(_with_agent(call).effective().items())
+        for key, value in sorted(with_agent(call).effective().items())
         if re.fullmatch(r"net\d+", key) and (found := re.search(r"(?i)([0-9a-f]{2}:){5}[0-9a-f]{2}", str(value)))
     ]
     loopback = {
@@ -69,13 +58,13 @@ async def interfaces(call: Call) -> dict[str, Any]:
 @routes.on(f"GET {_AGENT}/get-host-name")
 async def host_name(call: Call) -> dict[str, Any]:
     """The guest's name, which is its host's name inside."""
-    return {"result": {"host-name": _with_agent(call).name}}
+    return {"result": {"host-name": with_agent(call).name}}
 
 
 @routes.on(f"GET {_AGENT}/get-osinfo")
 async def system(call: Call) -> dict[str, Any]:
     """What the base guest has installed."""
-    _with_agent(call)
+    with_agent(call)
     return {
         "result": {
             "id": "debian", "name": "Debian GNU/Linux", "pretty-name": "Debian GNU/Linux 13 (trixie)",

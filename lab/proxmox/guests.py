@@ -13,8 +13,10 @@ from lab.proxmox.guest_calls import (
     begin,
     guest_of,
     ha_word,
+    has_agent,
     missing_storages,
     unlocked,
+    with_agent,
 )
 from lab.proxmox.guest_rows import vmstatus
 from lab.proxmox.tasks import Task
@@ -47,7 +49,7 @@ def _full(call: Call, guest: Guest) -> dict[str, Any]:
 async def current(call: Call) -> dict[str, Any]:
     """The node's own word about a machine."""
     guest = guest_of(call)
-    agent = {"agent": 1} if _agent(guest) else {}
+    agent = {"agent": 1} if has_agent(guest) else {}
     return {**vmstatus(call.cluster, guest, call.node), **_full(call, guest), "ha": ha_word(call, guest), **agent}
 
 
@@ -229,14 +231,5 @@ async def delete(call: Call) -> str:
 @routes.on(f"POST {_QEMU}/agent/ping")
 async def ping(call: Call) -> dict[str, Any]:
     """The guest agent's sign of life."""
-    guest = guest_of(call)
-    if not _agent(guest):
-        raise PveError("No QEMU guest agent configured")
-    if not guest.running:
-        raise PveError(f"VM {guest.vmid} is not running")
+    with_agent(call)
     return {"result": {}}
-
-
-def _agent(guest: Guest) -> bool:
-    first = str(guest.effective().get("agent", "0")).split(",")[0]
-    return first in ("1", "enabled=1")

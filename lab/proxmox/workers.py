@@ -5,6 +5,7 @@ Durations are lab seconds. A change is written into the world's log when it is a
 
 from typing import TYPE_CHECKING
 
+from lab.proxmox.access import ROOT
 from lab.proxmox.errors import PveError
 from lab.proxmox.tasks import NodeDied, Task
 
@@ -156,9 +157,11 @@ async def _move_live(task: Task, guest: "Guest", target: str) -> None:
 
 async def _start_there(task: Task, guest: "Guest", node: str) -> None:
     """What `pct start` over ssh does at the end of a migration by restart."""
-    there = Task(task.cluster, node, task.pid, task.pstart, task.starttime, "vzstart", task.target, task.identity)
-    async with guest.flock:
-        await _begin(there, guest)
+    begin = task.cluster.tasks.begin
+    there = begin(node, guest.task("start"), str(guest.vmid), ROOT, lambda other: start(other, guest))
+    await there.done.wait()
+    if there.exitstatus != "OK":
+        raise PveError(f"command 'ssh root@{node} pct start {guest.vmid}' failed: exit code 255")
 
 
 def _unlocked(guest: "Guest") -> None:

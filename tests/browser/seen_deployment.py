@@ -15,10 +15,10 @@ async def test_a_parked_deployment_is_answered_and_completes(console: Console, t
     await console.start()
 
     await console.tab("User Metadata")
-    text = await console.read_until("It waits for your answer.")
+    text = await console.read_until("waits for your answer.")
     await console.shot("parked")
     assert text.startswith("Deploy the stretched cluster pxmx-cluster (apply)\n")
-    assert f"Parked: {PARKED} failed. It waits for your answer." in text
+    assert f"Action needed: {PARKED} failed and waits for your answer." in text
     assert f"{PARKED}: Rejected X90R3-SiteB: Array is out of LUNs." in text
     assert 'Send an Update, answer, and paste {"answer": "retry"}' in text
     table = console.details.get_by_role("row")
@@ -36,7 +36,7 @@ async def test_a_parked_deployment_is_answered_and_completes(console: Console, t
     await console.tab("User Metadata")
     done = await console.read_until("Done: ")
     await console.shot("page")
-    assert "changes made. Nothing is asked of you." in done
+    assert "changes made. No action needed." in done
     assert f"retried {PARKED}" in done
     changes = twin.change_lines()
     assert changes

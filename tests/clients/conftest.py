@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lab.built import build
+from tests.lab.pve import RIGHTS
 from tests.twin import TwinThread
 
 CLIENTS = Path(__file__).parents[2] / ".venv-clients" / "bin"
@@ -101,6 +102,13 @@ def inventory(twin: TwinThread) -> dict[str, Any]:
     }
     nodes = {node.name: {"address": node.address, "ansible_host": node.address} for node in described.nodes}
     return {"all": {"vars": shared, "children": {"arrays": {"hosts": arrays}, "nodes": {"hosts": nodes, "vars": ssh}}}}
+
+
+@pytest.fixture
+def twin(twin: TwinThread) -> TwinThread:
+    """Foreign clients do more than the engine: their token may, too."""
+    twin.grant(RIGHTS)
+    return twin
 
 
 @pytest.fixture

@@ -70,9 +70,9 @@ async def test_what_ha_does_not_know_has_to_be_waived(site: Site, start: Begin, 
         run, lambda found: any(s.title == "site-a is empty" and s.state == "parked" for s in found), "the proof", 60
     )
     finding = next(step.finding for step in await steps(run) if step.title == "site-a is empty")
-    assert finding == "Refuted: vm:900 on pxmx01-03 run there and are not HA's: stop or move them by hand"
+    assert finding == "Refuted: vm:900 on pxmx01-03 is running and would go down with the site: stop or move it by hand"
     await run.execute_update("abort")
-    assert "In maintenance: pxmx01-03, pxmx01-01, pxmx01-02." in await aborted(run)
+    assert "In maintenance: pxmx01-01, pxmx01-02, pxmx01-03." in await aborted(run)
 
 
 async def test_a_survivor_without_room_keeps_the_gate_closed(site: Site, start: Begin, people: dict[str, Person]):

@@ -223,13 +223,22 @@ async def test_a_guest_that_somebody_moves_meanwhile_makes_another_plan(
     await said(run, "abort")
 
 
+async def test_without_any_home_on_record_it_says_who_is_elsewhere(begin: Begin):
+    """Nothing is moved, and nothing is called as it should be: a person may give the homes."""
+    run = await begin(homes=None)
+    await ended(run)
+    line = next(step for step in await steps(run) if step.title == "No homes are recorded for site-b")
+    assert line.state == "warned"
+    assert line.finding.startswith("HA guests elsewhere: vm:300 on pxmx01-01, vm:301 on pxmx01-02")
+    assert "No homes are recorded for site-b: no guest was moved." in await run.query("page")
+
+
 @pytest.mark.parametrize(
     ("request_", "why"),
     [
         ({"site": "site-c"}, "site: 'site-c' is none of site-a, site-b"),
         ({"homes": {"vm:300": "pxmx01-01"}}, "homes: vm:300 at pxmx01-01: a home is one of site-b's nodes"),
         ({"homes": {"300": "pxmx02-01"}}, "homes: 300: a guest is named as HA does, vm:300"),
-        ({"homes": None}, "incident: no SiteLoss of site-b is on record"),
         ({"homes": None, "incident": "no/such"}, "incident: no run 'no/such' is known"),
     ],
 )

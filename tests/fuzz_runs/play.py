@@ -23,10 +23,14 @@ from tests.fuzz_runs.laws import Judge
 from tests.fuzz_runs.schedule import Act, draw
 from tests.fuzz_runs.stage import ANSWERED_WITHIN, Stage
 
-KINDS = {"failback": "Failback", "evacuate": "EvacuateSite", "return": "ReturnSite"}
+KINDS = {"failback": "Failback", "home": "Failback", "evacuate": "EvacuateSite", "return": "ReturnSite"}
 INCIDENTS = ("SiteLoss", "NodeLoss", "ClusterIncident")
 # Seconds of the wall in which everything has to come to rest, after all faults were ended and people have answered.
 RESTS_WITHIN = 25.0
+# What does not come back by itself is mended by people, after so many seconds of the wall.
+MENDED_AFTER = 3.0
+# Runs that people wait for have so long to come to their end before they are aborted.
+ENDED_AFTER = 5.0
 # Between two looks at the laws, in seconds of the wall.
 LOOK = 0.25
 UNANSWERED = (
@@ -162,7 +166,9 @@ class Play:
         ha.begins(sid)
 
     async def _start(self, kind: str, site: str) -> None:
-        wish = {"site": site, "by": "ana", "mode": "apply"}
+        wish: dict[str, Any] = {"site": site, "by": "ana", "mode": "apply"}
+        if kind == "home":
+            wish["homes"] = self._judge.sent_home(site)
         name = f"{kind}/{self._seed}-{len(self._runs)}-{time.monotonic_ns()}"
         self._runs[kind] = await self._stage.client.start_workflow(KINDS[kind], wish, id=name, task_queue="runbooks")
 
@@ -225,13 +231,18 @@ class Play:
 
     async def _rest(self) -> None:
         """All faults end, people end what waits for them, and everything comes to rest; then the last laws."""
+        self._judge.acts(Act(self._stage.now(), "restore-all"))
         await self._restore_all()
         self._stage.write_list()
-        deadline = time.monotonic() + RESTS_WITHIN
-        rested = False
-        while time.monotonic() < deadline and not rested:
+        began = time.monotonic()
+        rested = mended = False
+        while time.monotonic() < began + RESTS_WITHIN and not rested:
             await self._judge.look()
-            await self._people_end_it()
+            if time.monotonic() > began + ENDED_AFTER:
+                await self._people_end_it()
+            if not mended and time.monotonic() > began + MENDED_AFTER:
+                self._stage.mend()
+                mended = True
             rested = await self._judge.at_rest()
             await asyncio.sleep(LOOK)
         await self._judge.finally_(rested=rested)

@@ -92,7 +92,31 @@ def _second_loss(lots: random.Random, inventory: Inventory, site: str, at: float
     ]
 
 
-STORIES = (_loss_and_return, _planned_work, _moved_before_the_loss, _witness_and_site, _second_loss, _loss_and_return)
+def _home_in_calm(lots: random.Random, inventory: Inventory, site: str, at: float) -> list[Act]:
+    """Guests are sent to the other site; a move is refused, an approval withdrawn, a condition begins to fail."""
+    first = inventory.guests[0]
+    other = inventory.other_site(inventory.site_of(first.node).name)
+    voters = lots.sample(("ben", "cleo", "dora"), k=2)
+    acts = [Act(3, "start", ("home", other.name))]
+    acts += [Act(5 + number, "approve", ("home", name)) for number, name in enumerate(voters)]
+    if lots.random() < 0.7:
+        acts.append(Act(4, "refuse", (f"vm:{first.vmid}",)))
+    if lots.random() < 0.6:
+        acts.append(Act(200 + lots.uniform(0, 80), "withdraw", ("home", lots.choice(voters))))
+    if lots.random() < 0.5:
+        acts.append(Act(190 + lots.uniform(0, 60), "fail", _trouble(lots, inventory)))
+    return [*acts, *(Act(300 + lots.uniform(0, 140), "retry", ("home",)) for _ in range(2))]
+
+
+STORIES = (
+    _loss_and_return,
+    _planned_work,
+    _moved_before_the_loss,
+    _witness_and_site,
+    _second_loss,
+    _home_in_calm,
+    _home_in_calm,
+)
 
 
 def _people(lots: random.Random, kind: str, site: str, at: float) -> list[Act]:
@@ -126,7 +150,7 @@ def _between(lots: random.Random, inventory: Inventory, at: float) -> Act:
             ("lose-reply", guest),
             ("switch-on", guest),
             ("move", guest, lots.choice(inventory.nodes).name),
-            ("retry", lots.choice(("failback", "evacuate", "return", "incident"))),
+            ("retry", lots.choice(("failback", "evacuate", "return", "home", "incident"))),
             ("pause", "incident"),
             ("resume", "incident"),
             ("abort", lots.choice(("incident", "failback", "evacuate"))),

@@ -16,6 +16,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
 from cluster.watching import WatchRequest, WatchState, watch_id
+from lab.built import _log_in as log_in
 from lab.built import add_guest
 from tests.failback.conftest import POLICY
 from tests.failback.people import Person, list_of
@@ -121,6 +122,20 @@ class Stage:
                 }
         self.world.cluster.options["crs"] = "ha=static,ha-auto-rebalance=1"
         await self.world.clock.sleep(30)  # HA takes its guests over
+
+    def mend(self) -> None:
+        """What people do after a double loss: log in again, and set what HA has given up to disabled and to started."""
+
+        async def work() -> None:
+            ha, world = self.world.cluster.ha, self.world
+            log_in(world, next(disk.serial for disk in world.disks.values() if disk.vg))
+            failed = [sid for sid, service in ha.files.manager.services.items() if service.state == "error"]
+            for state in ("disabled", "started"):
+                for sid in failed:
+                    ha.resources[sid]["state"] = state
+                await world.clock.sleep(25)
+
+        asyncio.run_coroutine_threadsafe(work(), self.site._loop)
 
     def write_list(self, *without: str) -> None:
         """The list of approvers; some of them may be taken off it."""

@@ -10,6 +10,8 @@ import signal
 import sys
 from pathlib import Path
 
+import pypureclient.flasharray  # noqa: F401  # takes seconds, and is else imported by every worker anew
+
 from tests.endurance.hasty import hurry
 from tests.fuzz_runs.planted import PLANTED
 from workers.connect import connect

@@ -77,6 +77,24 @@ class Watched:
     async def says(self, kind: Kind, within: float = 40) -> WatchState:
         return await self.until(lambda state: state.verdict is not None and state.verdict.kind == kind, kind, within)
 
+    async def loss(self, site: str = "site-a", within: float = 60) -> WorkflowHandle[Any, Any]:
+        """The incident of that site's loss; what was explained before has handed over to it."""
+
+        def opened(state: WatchState) -> list[str]:
+            return [one.run for one in state.incidents if one.kind == "SiteLoss" and one.where == (site,)]
+
+        state = await self.until(lambda state: bool(opened(state)), f"the loss of {site}", within)
+        return self.client.get_workflow_handle(opened(state)[0])
+
+    async def nodes(self, *names: str, within: float = 60) -> WorkflowHandle[Any, Any]:
+        """The incident of the loss of these nodes."""
+
+        def opened(state: WatchState) -> list[str]:
+            return [one.run for one in state.incidents if one.kind == "NodeLoss" and set(names) <= set(one.where)]
+
+        state = await self.until(lambda state: bool(opened(state)), f"the loss of {names}", within)
+        return self.client.get_workflow_handle(opened(state)[0])
+
     async def incident(self, within: float = 40) -> WorkflowHandle[Any, Any]:
         state = await self.until(lambda state: state.open is not None, "an incident", within)
         return self.client.get_workflow_handle(state.open.run)
@@ -101,6 +119,7 @@ async def watching(client: Client, site: Site) -> AsyncIterator[Watched]:
     """A worker, and a watch that has found the cluster healthy."""
     inventory = load(site.path)
     settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1))
+    await erase(client, inventory.name)  # a worker's last activity may have begun one after its test's end
     async with worker(client, inventory, site.path.parent, settings):
         handle = await client.start_workflow(
             ClusterWatch.run, WatchRequest(), id=f"watch/{inventory.name}", task_queue=settings.task_queue
@@ -108,9 +127,10 @@ async def watching(client: Client, site: Site) -> AsyncIterator[Watched]:
         watch = Watched(client, handle, inventory.name)
         try:
             await watch.says("healthy")
+            await watch.until(lambda state: state.open is None, "the end of what the first look has opened")
             yield watch
         finally:
-            await _ended(client, watch)
+            await nothing_runs(client, watch.cluster)
 
 
 @pytest_asyncio.fixture
@@ -120,16 +140,20 @@ async def watched(client: Client, site: Site) -> AsyncIterator[Watched]:
         yield watch
 
 
-async def _ended(client: Client, watch: Watched) -> None:
-    """Nothing is left running, whatever the test found."""
+INCIDENTS = "WorkflowType IN ('SiteLoss', 'NodeLoss', 'ClusterIncident', 'Claim') AND ExecutionStatus = 'Running'"
+
+
+async def nothing_runs(client: Client, cluster: str) -> None:
+    """Nothing is left running, whatever a test found; the watch first, or it opens again what is ended here."""
+    await _terminated(client, f"watch/{cluster}")
+    async for run in client.list_workflows(INCIDENTS):
+        await _terminated(client, run.id)
+    await erase(client, cluster)
+
+
+async def _terminated(client: Client, run: str) -> None:
     with contextlib.suppress(RPCError):
-        state = await watch.state()
-        if state.open is not None:
-            await client.get_workflow_handle(state.open.run).terminate("the test is over")
-    for fixed in (f"watch/{watch.cluster}", f"site-loss/{watch.cluster}", f"incident/{watch.cluster}"):
-        with contextlib.suppress(RPCError):
-            await client.get_workflow_handle(fixed).terminate("the test is over")
-    await erase(client, watch.cluster)
+        await client.get_workflow_handle(run).terminate("the test is over")
 
 
 async def ended(run: WorkflowHandle[Any, Any], within: float = 60) -> None:

@@ -117,13 +117,14 @@ def shell(
 async def test_a_loss_is_followed_from_the_command_line(site: Site, watched: Watched, client: Client, shell: Shell):
     """Before, while and after: what the commands say of the watch and of the incident."""
     await _is_over(client)
-    assert re.match(rf"pxmx-cluster: healthy   since {SINCE}, for \d+ s\n", await shell("watch", "show"))
+    shown = await shell("watch", "show")
+    assert re.match(rf"pxmx-cluster: healthy   since {SINCE}, for \d+ s\n  looked       \d+ s ago\n", shown)
     assert await shell("watch", "start") == "pxmx-cluster is watched already; `quorate watch show` says what is seen\n"
     assert "no incident is open" in await shell("incident", "show", status=2)
 
     site.fail("site-power", "site-a")
-    run = await watched.incident()
-    await until(run, lambda found: any(step.title == "Guests run again" for step in found), "the confirmation")
+    run = await watched.loss()
+    await until(run, lambda found: any(step.title == "Loss of site-a is confirmed" for step in found), "its beginning")
     await _is_listed(client, run.id)
     followed = [
         await shell.following("incident", "watch", COLUMNS="200"),
@@ -154,15 +155,17 @@ async def _while_it_goes_on(run: str, shell: Shell) -> None:
     page = await shell("incident", "show", FIXED)
     watch = await shell("watch", "show")
     listing = await shell("incident", "list")
-    assert re.fullmatch(rf"… {run}  running(  site lost)?  since {SINCE}  T\+ \d\d:\d\d\n", listing)
+    fresh, _, incident = listing.partition("\n")
+    assert re.fullmatch(r"pxmx-cluster: site lost \(site-a\), looked \d+ s ago", fresh)
+    assert re.fullmatch(rf"… {run}  running(  site lost)?  since {SINCE}  T\+ \d\d:\d\d\n", incident)
 
     assert re.match(r"Site site-a is lost \(apply\) +T\+ \d\d:\d\d\n", page)
     assert f"\n{run}\nlast sign of life " in page
-    assert "Nothing is asked of you." in page
-    assert "0 of 2 guests run again · expected by 03:38, in " in page
+    assert "No action needed." in page
+    assert "0 of 2 guests run again · expected by T+03:38, in " in page
     assert re.search(r"\nrunning  vm:300 +02:55 - 03:38  .*│.*━.*in [\w ]+ at the earliest\n", page)
-    assert re.search(r"\nConfirm\n +\d\d:\d\d  ✓ Loss of site-a is confirmed: site lost \(site-a\)", page)
-    assert re.search(r"\n +… Guests run again: under way since \d\d:\d\d\n", page)
+    assert re.search(r"\n +\d\d:\d\d  ✓ Loss of site-a is confirmed: site lost \(site-a\)", page)
+    assert re.search(r"\n +… Waiting for HA to restart 2 guests \(T\+175 to 218 s\): 0 of 2; ", page)
 
     assert re.match(rf"pxmx-cluster: site lost \(site-a\)   since {SINCE}, for \d+ s\n", watch)
     assert "  because      pxmx02-01, pxmx02-02, pxmx02-03 are quorate without site-a\n" in watch
@@ -178,16 +181,16 @@ def _told_line_by_line(lines: list[str], run: str) -> None:
     text = "\n".join(lines)
     order = [
         "✓ Loss of site-a is confirmed: site lost (site-a)",
-        "✓ What moves guests by itself is known: nothing is on that moves a guest",
+        "✓ Automatic moves are listed: nothing is on that moves a guest",
         "✓ pxmx01-01 is fenced: pxmx02-0",
         "✓ Guests run again: vm:300 on pxmx02-0",
-        "✓ site-a is back: 3 nodes of site-a are members again",
-        "✓ What was frozen is set back",
+        "✓ site-a is back: 3 nodes are members again",
+        "✓ What this run disabled is re-enabled",
     ]
     places = [text.index(one) for one in order]
     assert places == sorted(places)
     assert [text.count(one) for one in order] == [1] * len(order)
-    assert re.fullmatch(r" +\d\d:\d\d    Done\. 2 guests are back; 0 switches outstanding\.", lines[-1])
+    assert re.fullmatch(r" +\d\d:\d\d    Done\. 2 of 2 guests run again; 0 switches outstanding\.", lines[-1])
 
 
 def _told_as_documents(lines: list[str], run: str) -> None:
@@ -207,7 +210,7 @@ def _drawn(screen: str) -> None:
     assert "0 of 2 guests run again" in frames
     last = re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", rest)
     assert re.search(r"Site site-a is lost \(apply\) +over, took \d\d:\d\d\n", last)
-    assert re.search(r"\n2 of 2 guests run again, the last one at 03:\d\d\n", last)
+    assert re.search(r"\n2 of 2 guests run again, the last one at T\+03:\d\d\n", last)
     assert re.search(r"\nrunning  vm:300 +02:55 - 03:38  .*●.*✓ 03:\d\d.* on pxmx02-0", last)
 
 
@@ -224,9 +227,11 @@ async def _when_it_is_over(client: Client, run: str, shell: Shell) -> None:
     page = await shell("incident", "show", FIXED)
     document = await shell("incident", "show", run, "--json")
     _told_as_documents((await shell("incident", "watch", run, "--json-lines")).splitlines(), run)
-    assert await shell("incident", "list") == "no incident is open; --all lists those that are over\n"
+    fresh, _, none = (await shell("incident", "list")).partition("\n")
+    assert re.match(r"pxmx-cluster: [\w ()-]+, looked \d+ s ago", fresh)
+    assert none == "no incident is known to be open; --all lists those that are over\n"
     assert re.search(rf"^✓ {run}  done(  [\w ]+)?  since {SINCE}  over after \d\d:\d\d$", listing, re.MULTILINE)
-    assert "\nDone. 2 guests are back; 0 switches outstanding.\n" in page
+    assert "\nDone. 2 of 2 guests run again; 0 switches outstanding.\n" in page
     assert "\nQuarantine of site-a\n" in page
     found = json.loads(document)
     assert (found["state"], found["progress"]["guests"]) == ("done", {"vm:300": "pxmx01-01", "vm:301": "pxmx01-02"})

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.watching import SITE_GONE
+from cluster.incidents import wanted
 from tests.incidents.conftest import Site, Watched
 from tests.incidents.scenarios import SCENARIOS, Scenario
 from tests.runs import steps
@@ -36,10 +36,13 @@ async def test_an_incident_is_told_apart(scenario: Scenario, site: Site, watched
     assert state.verdict is not None
     if scenario.where:
         assert state.verdict.main.where == scenario.where_on(site.inventory, site.named)
-    run = await watched.incident()
-    assert ("site-loss" in run.id) is (scenario.kind in SITE_GONE)
+    site_of = {node.name: one.name for one in site.inventory.sites for node in one.nodes}
+    [first, *_] = wanted(state.verdict, (), site_of)
+    state = await watched.until(lambda state: state.open is not None and state.open.kind == first.kind, first.kind)
+    assert state.open is not None
+    assert state.open.run.startswith(first.place(site.inventory.name))
 
-    page = await _page_of(run, scenario)
+    page = await _page_of(watched.client.get_workflow_handle(state.open.run), loss=first.kind != "ClusterIncident")
     assert page == _kept(scenario, page)
 
 
@@ -68,15 +71,15 @@ async def test_what_is_no_incident_opens_none(scenario: Scenario, site: Site, wa
         await asyncio.sleep(0.2)
 
 
-async def _page_of(run, scenario: Scenario) -> str:
+async def _page_of(run, *, loss: bool) -> str:
     """The lines of the first judgement, without times and addresses."""
     for _ in range(200):
         found = await steps(run)
-        if len(found) > 2 and (scenario.kind not in SITE_GONE or any(s.title == "Forecast" for s in found)):
+        if len(found) > 2 and (not loss or any(step.title == "Forecast" for step in found)):
             break
         await asyncio.sleep(0.05)
     lines = [f"{SIGNS[step.state]} {step.title}: {step.finding}" for step in found if step.state != "running"]
-    if scenario.kind in SITE_GONE:
+    if loss:
         lines = lines[: next(n for n, line in enumerate(lines) if " Forecast:" in line) + 1]
     text = "\n".join(lines)
     text = re.sub(r"127\.\d+\.", "127.N.", text)

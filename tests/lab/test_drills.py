@@ -26,6 +26,7 @@ ARRAY, NODE, LV = "X90R3-SiteA", "pxmx01-02", "vm-300-disk-0"
 # One way to play each fault of the table.
 PLACES = {
     "guest-paused": ["101"],
+    "suspended-lv": ["pxmx01-01", LV],
     "site-power": ["site-a"],
     "site-network": ["site-b"],
     "inter-site": [],
@@ -107,6 +108,7 @@ def settled(twin: TwinThread) -> dict[str, Any]:
         "hidden": {name: set(host.hidden_groups) for name, host in hosts.items()},
         "packages": {name: set(host.packages) for name, host in hosts.items()},
         "active": set(world.disks["730D187406C1477500A7AA92"].vg.lvs[LV].active_on),
+        "suspended": set(world.disks["730D187406C1477500A7AA92"].vg.lvs[LV].suspended_on),
         "rtt": dict(world.rtt_ms),
         "rights": sorted(map(str, world.cluster.access.privileges(engine, "/vms/300"))),
         "neighbours": dict(world.neighbours),

@@ -5,6 +5,7 @@ import pytest
 from lab import jump
 from lab.built import add_guest
 from lab.drills import Drills
+from lab.hosts.node import NODE
 from lab.power import switch_off, switch_on
 from lab.proxmox.ha_state import MOVING
 from lab.world import World
@@ -50,7 +51,10 @@ def test_the_list_shows_qemus_own_state(state: str):
         assert volume(stage).open_on == {HOME}
         listed = {one["vmid"]: one for one in await api.call("GET", "/nodes/{node}/qemu", via=HOME)}
         assert (listed[300]["status"], "qmpstatus" in listed[300]) == ("running", False)
+        ping = ("POST", "/nodes/{node}/qemu/{vmid}/agent/ping")
+        assert await api.refused(*ping, via=HOME, vmid=300) == "QEMU guest agent is not running"
         drills.restore("guest-paused", ["300"], by="a test")
+        assert await api.call(*ping, via=HOME, vmid=300) == {"result": {}}
         assert (await api.rows())["qemu/300"]["status"] == "running"
 
     play(story)
@@ -231,5 +235,22 @@ def test_a_stopped_service_keeps_its_node_from_nothing():
         await stage.sleep(60)
         assert (stage.guests[321].node, stage.ha.manager.services["vm:321"].state) == (HOME, "stopped")
         assert stage.guests[320].running
+
+    play(story)
+
+
+def test_a_suspended_volume_is_shown_as_such():
+    """`lvs` says suspended and open in place of active and open, on that node alone."""
+
+    async def story(stage: Stage, _: Api) -> None:
+        async def attributes(node: str) -> str:
+            listed = (await NODE.run(stage.world, stage.world.nodes[node], "lvs")).stdout.splitlines()
+            return next(line.split()[2] for line in listed if line.split()[0] == "vm-300-disk-0")
+
+        drills = Drills(stage.world)
+        drills.fail("suspended-lv", [HOME, "vm-300-disk-0"], by="a test")
+        assert (await attributes(HOME), await attributes(OTHER)) == ("-wi-so----", "-wi-------")
+        drills.restore("suspended-lv", [HOME, "vm-300-disk-0"], by="a test")
+        assert await attributes(HOME) == "-wi-ao----"
 
     play(story)

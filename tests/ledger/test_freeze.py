@@ -11,7 +11,7 @@ from activities.clients.secrets import Secrets
 from activities.errors import Unauthorized
 from activities.freeze import Freeze, Switchboard
 from activities.inventory import ClusterName
-from cluster.approval import ApprovalPolicy
+from cluster.approval import Approval, ApprovalPolicy, Terms
 from cluster.plan import Ledger, Mode
 from cluster.recovery import FreezeWish, Frozen
 from lab.faults import Fault
@@ -37,11 +37,16 @@ async def frozen(freeze: Freeze, *switches: Frozen, **more: Any) -> Any:
     return await ActivityEnvironment().run(freeze.freeze, FreezeWish(mode=Mode.APPLY, switches=switches, **more))
 
 
-async def test_only_what_people_have_signed_is_turned_off(site: Switched, freeze: Freeze):
+async def test_only_what_people_have_signed_is_turned_off(site: Switched, api: PveApi):
     """A failback's switches are part of the plan that was signed; one that is not is refused, and stays on."""
     ben, cleo = Person("ben"), Person("cleo")
     list_of(site.path.parent / "allowed_signers", ben, cleo)
     signed = approval([ben, cleo], planned=(CRS.becomes("0"),))
+
+    async def held(terms: Terms) -> Approval:  # the run itself, asked whether it holds that approval
+        return signed
+
+    freeze = Freeze(api, Approvals(ApprovalPolicy(needed=2), Secrets(site.path.parent), ask=held))
     await frozen(freeze, CRS, approval=signed)
     assert site.off == {"crs"}
     with pytest.raises(Unauthorized, match="no part of the approved plan"):

@@ -4,13 +4,16 @@ import asyncio
 from typing import Any
 
 import pytest
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowFailureError
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
+from activities import ledger as ledger_activities
 from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
 from cluster.ledger import Book, RunRef, ledger_id
-from cluster.ledger_calls import Forgetting, Noting, Taking
+from cluster.ledger_calls import Forgetting, LedgerRequest, Noting, Taking
 from cluster.recovery import Frozen
 from lab.faults import Fault
 from tests.ledger.conftest import JOB, SWITCHES, Office, Switched
@@ -407,3 +410,47 @@ async def test_the_page_says_what_is_off_and_what_holds_it_back(site: Switched, 
     assert "**3 of 3 still off, although no run needs it: see what holds it back.**" in page
     assert "| vm:300 failback | 1 |" in page
     assert "Homes on record: vm:300 at pxmx02-01" in page
+
+
+async def test_a_run_that_a_person_resets_is_at_work_still(site: Switched, office: Office):
+    """Temporal ends the execution that took the switches and goes on in another one of the same chain."""
+    run = await office.holds()
+    events = [event async for event in run.fetch_history_events()]
+    last = [event.event_id for event in events if event.HasField("workflow_task_completed_event_attributes")][-1]
+    await office.client.workflow_service.reset_workflow_execution(
+        ResetWorkflowExecutionRequest(
+            namespace=office.client.namespace,
+            workflow_execution=WorkflowExecution(workflow_id=run.id, run_id=str(run.first_execution_run_id)),
+            reason="a test",
+            workflow_task_finish_event_id=last,
+            request_id="a-test",
+        )
+    )
+    found = await office.compares()
+    assert {one.run for entry in found.switches for one in entry.holders} == {run.id}
+    assert site.off == OFF
+    again = office.client.get_workflow_handle(run.id)
+    await again.terminate("by hand")
+    assert (await office.compares()).switches == ()
+    assert site.off == set()
+
+
+async def test_a_ledger_on_another_queue_is_told_with_that_queue(
+    site: Switched, office: Office, monkeypatch: pytest.MonkeyPatch
+):
+    """A worker whose queue was renamed cannot reach it: nothing is touched, and the remedy is named."""
+    monkeypatch.setattr(ledger_activities, "ANSWERS_WITHIN", 1.0)
+    await office.client.start_workflow(
+        "ClusterLedger", LedgerRequest(cluster="x"), id=ledger_id(office.inventory.name), task_queue="the old one"
+    )
+    run = await office.begun()
+    await until(run, lambda found: bool(found) and found[-1].title == "Present", "the first word to the ledger")
+
+    async def says() -> str:
+        pending = (await run.describe()).raw_description.pending_activities
+        return pending[0].last_failure.message if pending else ""
+
+    async with asyncio.timeout(20):
+        while "start a worker with QUORATE_TASK_QUEUE=the old one" not in await says():
+            await asyncio.sleep(0.05)
+    assert site.off == set()

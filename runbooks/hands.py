@@ -1,0 +1,79 @@
+"""What an incident does itself: it confirms the loss, records it, and disables what moves guests by itself.
+
+Beside the looking, which never waits for it.
+"""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.facts import Watching
+    from activities.ledger import LedgerBook
+    from cluster.conditions import Kind
+    from cluster.ledger_calls import HomesWish, NoteWish, PresentWish
+    from cluster.plan import Mode
+    from cluster.watching import Opening, Suspected
+    from runbooks.loss import Loss
+    from runbooks.switches import Switches
+    from workflows.incident import Incident
+
+CONFIRMED_WITHIN = timedelta(minutes=2)
+# A verdict that is older than this was not of now: the worker was away, and everybody is asked anew.
+FRESH = timedelta(minutes=1)
+
+
+class Hands:
+    """The changes of one incident, and what it leaves in the cluster's ledger."""
+
+    def __init__(self, run: Incident, switches: Switches) -> None:
+        self._run, self._switches = run, switches
+
+    async def work(self, mode: Mode, loss: Loss, opening: Opening | None, kinds: tuple[Kind, ...]) -> None:
+        """First what outlives this run, then the confirmation, then the switches."""
+        await self._recorded(mode, loss)
+        await self._confirmed(loss, opening, kinds)
+        skip = "guests may move by themselves during the incident"
+        await self._switches.freeze(mode, loss.inventory.name, skip=skip)
+
+    async def _recorded(self, mode: Mode, loss: Loss) -> None:
+        """In the cluster's ledger: that this incident is open, which site is lost, where its guests belong."""
+        run, cluster = self._run, loss.inventory.name
+        waiting = "Recording the loss in the ledger"
+        skip = "other runs and the failback learn of it only while this run is on record"
+        here = PresentWish(cluster=cluster, site=loss.site, mode=mode)
+        await run.step("This incident is in the ledger", LedgerBook.present, here, skip=skip, waiting=waiting)
+        run.is_on_record()
+        if loss.whole:
+            wish = NoteWish(cluster=cluster, lost=loss.site)
+            await run.step(f"{loss.site} is noted as lost", LedgerBook.note, wish, skip=skip, waiting=waiting)
+        if loss.guests:
+            homes, title = HomesWish(cluster=cluster, homes=loss.guests), "Homes are recorded in the ledger"
+            await run.step(title, LedgerBook.record_homes, homes, skip=skip, waiting=waiting)
+
+    async def _confirmed(self, loss: Loss, opening: Opening | None, kinds: tuple[Kind, ...]) -> None:
+        """By the watch that has opened this run; where that is long ago, or nobody watched, everybody is asked."""
+        run = self._run
+        title = f"Loss of {loss.site if loss.whole else ', '.join(loss.nodes)} is confirmed"
+        if opening is not None and workflow.now() - opening.at < FRESH:
+            run.record.line(title).end("done", opening.verdict.sentence, run.record.elapsed)
+            return
+        await run.step(
+            title,
+            Watching.confirm,
+            Suspected(kinds=kinds, where=loss.site if loss.whole else loss.nodes[0], memory=loss.memory),
+            within=CONFIRMED_WITHIN,
+            attempt=CONFIRMED_WITHIN,
+            skip="the incident goes on although the loss is not confirmed",
+            waiting="Waiting for every vantage point to answer",
+        )
+
+    async def release(self, loss: Loss) -> None:
+        """The site has come back whole, and its quarantine holds: the ledger may set back what moves nobody."""
+        await self._run.step(
+            f"{loss.site} is noted as back",
+            LedgerBook.note,
+            NoteWish(cluster=loss.inventory.name, released=loss.site),
+            skip="the ledger keeps what was disabled until a failback has held the quarantine",
+            waiting="Recording the return in the ledger",
+        )
