@@ -177,7 +177,7 @@ def _say(text: Text) -> None:
 
 
 def _print(data: dict[str, Any]) -> None:
-    print(json.dumps(data, ensure_ascii=False), flush=True)  # noqa: T201  # rich would wrap it
+    print(visible_json(json.dumps(data, ensure_ascii=False)), flush=True)  # noqa: T201  # rich would wrap it
 
 
 def _step(picture: Picture, step: StepRecord) -> dict[str, Any]:
