@@ -12,6 +12,7 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
+from cluster.visible import visible_json
 from workers.connect import connect
 from workers.freshness import known_cluster, lines
 from workers.incident_phases import clock_of
