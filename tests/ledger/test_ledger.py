@@ -451,6 +451,6 @@ async def test_a_ledger_on_another_queue_is_told_with_that_queue(
         return pending[0].last_failure.message if pending else ""
 
     async with asyncio.timeout(20):
-        while "start a worker with QUORATE_TASK_QUEUE=the old one" not in await says():
+        while "start a worker with QUORATE_TASK_QUEUE=the old one" not in await says():  # noqa: ASYNC110  # a server
             await asyncio.sleep(0.05)
     assert site.off == set()
