@@ -13,7 +13,7 @@ that looks like a lost reply, and the next attempt reads before it writes.
 import asyncio
 import contextlib
 import inspect
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -73,28 +73,34 @@ class _Inbound(ActivityInboundInterceptor):
         CURRENT.set(attempt)
         changing = any(getattr(argument, "mode", None) is Mode.APPLY for argument in input.args)
         threaded = not inspect.iscoroutinefunction(input.fn)
-        beats = asyncio.create_task(_beat(attempt, threaded=threaded))
         try:
             if changing and self._may_change is not None:
-                await self._may_change(activity.info().workflow_type or "")
+                # the activity has no thread of its own yet
+                async with _beating(attempt, threaded=False):
+                    await self._may_change(activity.info().workflow_type or "")
             work = asyncio.ensure_future(super().execute_activity(input))
-            result = await (_to_its_end(work) if changing else work)
+            async with _beating(attempt, threaded=threaded):
+                result = await self._result(work, attempt, changing=changing, threaded=threaded)
         except (CancelledError, asyncio.CancelledError):
             raise _stopped(attempt) from None
         except ApplicationError as error:
-            if _may_be_done(error, attempt):
-                attempt.made = attempt.made.model_copy(update={"looked_again": True})
-                await _tell(threaded=threaded)
-                error = NotYet(f"{error.message} (an earlier call may have done it: looking again)")
             raise _with_changes(error, attempt) from error.__cause__
-        finally:
-            beats.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await beats
         if isinstance(result, Finding) and attempt.made != Made():
             changes = attempt.made.and_then(result.changes)
             return result.model_copy(update={"changes": changes, "changed": bool(changes)})
         return result
+
+    async def _result(self, work: asyncio.Future[Any], attempt: Attempt, *, changing: bool, threaded: bool) -> Any:
+        """What the activity comes to; a refusal of what may have been done before is looked at once more."""
+        try:
+            return await (_to_its_end(work) if changing else work)
+        except ApplicationError as error:
+            if not _may_be_done(error, attempt):
+                raise
+            attempt.made = attempt.made.model_copy(update={"looked_again": True})
+            await _tell(threaded=threaded)
+            again = NotYet(f"{error.message} (an earlier call may have done it: looking again)")
+            raise again from error.__cause__
 
 
 async def _to_its_end(work: asyncio.Future[Any]) -> Any:
@@ -170,6 +176,18 @@ def _with_changes(error: ApplicationError, attempt: Attempt) -> ApplicationError
         next_retry_delay=error.next_retry_delay,
         category=error.category,
     )
+
+
+@contextlib.asynccontextmanager
+async def _beating(attempt: Attempt, *, threaded: bool) -> AsyncIterator[None]:
+    """A beat as long as it lasts."""
+    beats = asyncio.create_task(_beat(attempt, threaded=threaded))
+    try:
+        yield
+    finally:
+        beats.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await beats
 
 
 async def _beat(attempt: Attempt, *, threaded: bool) -> None:
