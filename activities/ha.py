@@ -51,6 +51,7 @@ class Ha:
     async def watch_fencing(self, wish: FencingWish) -> FencingFinding:
         """Wait until HA has acknowledged the fencing of a lost node, or until there is nothing to acknowledge."""
         seen = _earlier(wish.seen)
+        activity.heartbeat(seen)  # before anything else: an attempt that dies at once must not take it along
         began = time.monotonic()
         while True:
             with contextlib.suppress(Unreachable):  # nobody answers: nothing is seen, and nothing concluded

@@ -78,6 +78,11 @@ class Losing(Incident):
             outages=self._recovery.outages.known,
         )
 
+    @property
+    def idle(self) -> str:
+        """It stays until the nodes are back and nobody is waited for."""
+        return "waiting for guests and nodes"
+
     async def landing(self) -> str:
         """Nothing is set back in a hurry: what is disabled makes nothing worse."""
         if not self._switches.off:

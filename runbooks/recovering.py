@@ -241,6 +241,9 @@ class Recovery:
     def _waits(self) -> str:
         """What the line is called while anybody is waited for."""
         pending = sum(one.state == "down" for one in self._standing.values())
+        unseen = sum(one.state == "unseen" for one in self._standing.values())
+        if unseen and not pending:
+            return f"Waiting to see {counted(unseen, 'guest')} again"
         expected = self._expected.running if self._expected else None
         when = f" ({expected})" if expected and not self.running else ""
         return f"Waiting for HA to restart {counted(pending, 'guest')}{when}"
@@ -254,7 +257,7 @@ class Recovery:
         if not away:
             said = shortly(up, 6) if up else "no guest under HA ran there"
             line.end("done" if up else "unneeded", said, run.record.elapsed)
-        elif any(one.state == "down" for one in self._standing.values()):
+        elif self.pending:
             line.set(
                 "running", f"{len(up)} of {len(self.lost)}; {shortly(away, 3)}", waiting=self._waits(), took=timedelta()
             )

@@ -30,7 +30,7 @@ async def test_a_recorded_run_replays(path: Path):
 
 def test_there_is_a_history_of_every_branch():
     """The ways in which a deployment can go, the incidents and their watch, the ways home."""
-    incidents = {"incident-explained", "site-loss-followed", "watch-of-both"}
+    incidents = {"incident-explained", "node-loss-followed", "site-loss-followed", "watch-of-both"}
     home = {"failback-rejected", "failback-signed", "evacuate-site", "return-site"}
     assert {name(path) for path in HISTORIES} - incidents - home == {
         f"deploy-{branch}"

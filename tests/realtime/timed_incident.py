@@ -25,7 +25,7 @@ async def test_a_loss_is_declared_and_every_guest_verified_within_seconds(client
         async with watching(client, site) as watched:
             site.fail("site-power", lost)
             evidence = Evidence(site, lost)
-            run = await watched.incident()
+            run = await watched.loss(lost)
             await until(run, lambda found: any(step.title == f"{lost} is back" for step in found), "the guests", 300)
             site.world.clock.speed = 20
             site.restore("site-power", lost)
