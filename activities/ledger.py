@@ -4,8 +4,8 @@ A workflow cannot send an Update to another one, so every word goes through an a
 again: the Update bears the id of the step, and what it says is the same the second time.
 """
 
-import asyncio
 import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from temporalio import activity
@@ -20,6 +20,7 @@ from temporalio.client import (
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.attempt import stop_here
 from activities.errors import Rejected, Unreachable
 from cluster.inventory import Inventory
 from cluster.ledger import Book, RunRef, ledger_id
@@ -48,8 +49,9 @@ if TYPE_CHECKING:
     pass
 
 LEDGER = "ClusterLedger"
-# Seconds. A give-back waits for a comparison with the cluster; everything else is answered at once.
-ANSWERS_WITHIN, COMPARED_WITHIN = 20.0, 80.0
+# A give-back waits for a comparison with the cluster; everything else is answered at once.
+ANSWERS_WITHIN, COMPARED_WITHIN = timedelta(seconds=20), timedelta(seconds=80)
+SILENT = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
 
 Answer = TypeVar("Answer", bound=Value | BookFinding | GivenBack)
 
@@ -121,37 +123,37 @@ class LedgerBook:
 
     # --- how it is reached -------------------------------------------------------------------------------------
 
-    async def _said(self, update: str, message: Any, kind: type[Answer], within: float = ANSWERS_WITHIN) -> Answer:
+    async def _said(self, update: str, message: Any, kind: type[Answer], within: timedelta | None = None) -> Answer:
         """Send one Update, and start the ledger if there is none."""
         info = activity.info()
         name = ledger_id(self._inventory.name)
+        started: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+            LEDGER,
+            LedgerRequest(cluster=self._inventory.name, book=await self._earlier(), speed=self._inventory.speed),
+            id=name,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            task_queue=info.task_queue,
+            static_summary=f"ledger of {self._inventory.name}",
+        )
         try:
-            async with asyncio.timeout(within):
-                answer: Answer = await activity.client().execute_update_with_start_workflow(
-                    update,
-                    message,
-                    start_workflow_operation=WithStartWorkflowOperation(
-                        LEDGER,
-                        LedgerRequest(
-                            cluster=self._inventory.name, book=await self._earlier(), speed=self._inventory.speed
-                        ),
-                        id=name,
-                        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                        task_queue=info.task_queue,
-                        static_summary=f"ledger of {self._inventory.name}",
-                    ),
-                    id=f"{info.workflow_run_id}/{info.activity_id}",
-                    result_type=kind,
-                )
-                return answer
+            answer: Answer = await activity.client().execute_update_with_start_workflow(
+                update,
+                message,
+                start_workflow_operation=started,
+                id=f"{info.workflow_run_id}/{info.activity_id}",
+                result_type=kind,
+                rpc_timeout=within or ANSWERS_WITHIN,
+            )
         except WorkflowUpdateFailedError as error:
             raise Rejected(f"{name}: {error.cause}") from None
-        except (TimeoutError, RPCTimeoutOrCancelledError):
-            raise Unreachable(await self._silent()) from None
-        except RPCError as error:
-            raise Unreachable(f"{name}: {error.message}") from None
+        except (RPCTimeoutOrCancelledError, RPCError) as error:
+            with contextlib.suppress(RPCTimeoutOrCancelledError, RPCError):
+                await started.workflow_handle()  # the same failure once more, which the SDK wants to be looked at
+            stop_here()
+            raise Unreachable(await self._silent(error)) from None
+        return answer
 
-    async def _silent(self) -> str:
+    async def _silent(self, error: Exception) -> str:
         """Why the ledger does not answer, as far as Temporal knows."""
         name, ours = ledger_id(self._inventory.name), activity.info().task_queue
         with contextlib.suppress(RPCError):
@@ -161,15 +163,19 @@ class LedgerBook:
                     f"{name} does not answer: it is on the queue {found.task_queue}, and this worker takes {ours}; "
                     f"start a worker with QUORATE_TASK_QUEUE={found.task_queue}"
                 )
-        return f"{name} does not answer: its worker is busy or gone"
+        late = isinstance(error, RPCTimeoutOrCancelledError) or getattr(error, "status", None) in SILENT
+        return f"{name} does not answer: its worker is busy or gone" if late else f"{name}: {error}"
 
     async def _earlier(self) -> Book | None:
         """What a ledger that was terminated has known; None where one runs, or none has ever been."""
-        found = await self._found()
-        if found is None or found.status == WorkflowExecutionStatus.RUNNING:
-            return None
-        closed = activity.client().get_workflow_handle(found.id, run_id=found.run_id)
-        known: Book = await closed.query("book", result_type=Book)
+        try:
+            found = await self._found()
+            if found is None or found.status == WorkflowExecutionStatus.RUNNING:
+                return None
+            closed = activity.client().get_workflow_handle(found.id, run_id=found.run_id)
+            known: Book = await closed.query("book", result_type=Book, rpc_timeout=ANSWERS_WITHIN)
+        except (RPCError, WorkflowQueryFailedError) as error:
+            raise Unreachable(await self._silent(error)) from None
         return known
 
     async def _found(self) -> WorkflowExecutionDescription | None:
@@ -183,18 +189,15 @@ class LedgerBook:
         return found if found.workflow_type == LEDGER else None
 
     async def _read(self) -> Book:
-        name = ledger_id(self._inventory.name)
         try:
-            async with asyncio.timeout(ANSWERS_WITHIN):
-                found = await self._found()
-                if found is None:
-                    return Book(cluster=self._inventory.name)
-                known: Book = await activity.client().get_workflow_handle(name).query("book", result_type=Book)
-                return known
-        except RPCError as error:
-            raise Unreachable(f"{name}: {error.message}") from None
-        except (TimeoutError, RPCTimeoutOrCancelledError, WorkflowQueryFailedError):
-            raise Unreachable(await self._silent()) from None
+            found = await self._found()
+            if found is None:
+                return Book(cluster=self._inventory.name)
+            handle = activity.client().get_workflow_handle(found.id)
+            known: Book = await handle.query("book", result_type=Book, rpc_timeout=ANSWERS_WITHIN)
+        except (RPCError, WorkflowQueryFailedError) as error:
+            raise Unreachable(await self._silent(error)) from None
+        return known
 
 
 def _me() -> RunRef:
