@@ -5,10 +5,12 @@ again: the Update bears the id of the step, and what it says is the same the sec
 """
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from temporalio import activity
 from temporalio.client import (
+    RPCTimeoutOrCancelledError,
     WithStartWorkflowOperation,
     WorkflowExecutionDescription,
     WorkflowExecutionStatus,
@@ -144,10 +146,22 @@ class LedgerBook:
                 return answer
         except WorkflowUpdateFailedError as error:
             raise Rejected(f"{name}: {error.cause}") from None
-        except TimeoutError:
-            raise Unreachable(f"{name} does not answer: no worker takes its queue; see `quorate status`") from None
+        except (TimeoutError, RPCTimeoutOrCancelledError):
+            raise Unreachable(await self._silent()) from None
         except RPCError as error:
             raise Unreachable(f"{name}: {error.message}") from None
+
+    async def _silent(self) -> str:
+        """Why the ledger does not answer, as far as Temporal knows."""
+        name, ours = ledger_id(self._inventory.name), activity.info().task_queue
+        with contextlib.suppress(RPCError):
+            found = await self._found()
+            if found is not None and found.task_queue != ours:
+                return (
+                    f"{name} does not answer: it is on the queue {found.task_queue}, and this worker takes {ours}; "
+                    f"start a worker with QUORATE_TASK_QUEUE={found.task_queue}"
+                )
+        return f"{name} does not answer: its worker is busy or gone"
 
     async def _earlier(self) -> Book | None:
         """What a ledger that was terminated has known; None where one runs, or none has ever been."""
@@ -179,8 +193,8 @@ class LedgerBook:
                 return known
         except RPCError as error:
             raise Unreachable(f"{name}: {error.message}") from None
-        except (TimeoutError, WorkflowQueryFailedError):
-            raise Unreachable(f"{name} does not answer: no worker takes its queue") from None
+        except (TimeoutError, RPCTimeoutOrCancelledError, WorkflowQueryFailedError):
+            raise Unreachable(await self._silent()) from None
 
 
 def _me() -> RunRef:

@@ -46,6 +46,8 @@ T = TypeVar("T")
 LIMIT = 3.0
 # Corosync's links are asked for so seldom while the members stay the same: they tell nothing that is urgent.
 LINKS_EVERY = timedelta(minutes=1)
+# What is down may be back in a moment.
+LINKS_AGAIN = timedelta(seconds=5)
 # HA's own measure: an entry that is older is `old timestamp - dead?` (reference: pve-ha §12).
 OLD = 30
 
@@ -199,7 +201,8 @@ class Vantages:
         """Corosync's own links, as they were told lately; what cannot be told makes no silence of the votes."""
         now = datetime.now(UTC)
         asked, known, links = self._links.get(node, (None, set(), None))
-        if asked is not None and known == members and (now - asked) * self._inventory.speed < LINKS_EVERY:
+        every = LINKS_AGAIN if links and links.down else LINKS_EVERY
+        if asked is not None and known == members and (now - asked) * self._inventory.speed < every:
             return links
         try:
             text = await self._clients.ssh.read(node, "corosync-cfgtool", "-s", limit=self._limit * 0.5)

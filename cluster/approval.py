@@ -19,7 +19,7 @@ from cluster.visible import visible
 
 # What is signed as something else, a commit or a file, is no approval (`ssh-keygen -Y sign -n quorate`).
 NAMESPACE = "quorate"
-HEADS = {version: f"Quorate approval, version {version}" for version in (1, 2)}
+HEAD = "Quorate approval, version 2"
 NOTHING = "-"
 SHORT = 16  # hex digits of a digest that people compare by eye
 LONGEST = 100_000  # letters of a text that is sent; one that waives a few thousand vetoes is not cut
@@ -75,10 +75,8 @@ class Terms(Value):
     """What a gate asks: this plan, under these conditions, in this run, by that time.
 
     `until` ends the collecting of votes; an approval lives for `valid` from the moment in which its gate opened.
-    Version 1 is what runs of an older version have asked: it can be replayed, and licenses nothing.
     """
 
-    version: Literal[1, 2] = 2
     cluster: str
     run: str
     run_id: str
@@ -96,10 +94,9 @@ class Terms(Value):
     @property
     def digest(self) -> str:
         """What is agreed to, all of it, as a SHA-256: nothing that people are shown can be another under the same."""
-        if self.version == 1:
-            return _digest_of_version_1(self.plan, self.conditions, self.vetoes)
         whole = self.model_dump(mode="json", exclude={"conditions", "vetoes"})
-        whole |= {"conditions": sorted(self.conditions), "vetoes": _sorted(self.vetoes)}
+        vetoes = sorted([veto.name, veto.text, veto.safety] for veto in self.vetoes)  # their order means nothing
+        whole |= {"conditions": sorted(self.conditions), "vetoes": vetoes}
         return hashlib.sha256(json.dumps(whole, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     def about(self, plan: str, conditions: Sequence[str], vetoes: Iterable[Veto]) -> "Terms":
@@ -112,30 +109,19 @@ def short(digest: str) -> str:
     return digest[:SHORT]
 
 
-def _sorted(vetoes: Iterable[Veto]) -> list[list[str | bool]]:
-    """Their order means nothing."""
-    return sorted([veto.name, veto.text, veto.safety] for veto in vetoes)
-
-
-def _digest_of_version_1(plan: str, conditions: Sequence[str], vetoes: Iterable[Veto]) -> str:
-    whole = json.dumps([plan, sorted(conditions), _sorted(vetoes)], separators=(",", ":"))
-    return hashlib.sha256(whole.encode()).hexdigest()[:SHORT]
-
-
 class Said(Value):
-    """What a vote says. As a text it is what people sign: every field but the version is a line of it."""
+    """What a vote says. As a text it is what people sign: every field is a line of it."""
 
-    version: Literal[1, 2] = 2
     decision: Decision
     cluster: str
     run: str
     run_id: str
     gate: str  # ``1 Bring 2 guests home``
-    requester: str = ""
-    plan: str = ""
+    requester: str
+    plan: str
     digest: str  # of the terms
     until: str
-    valid: str = ""
+    valid: str
     waives: tuple[str, ...] = ()
     why: str = ""
     by: str
@@ -144,37 +130,32 @@ class Said(Value):
     def text(self) -> str:
         """The canonical text, a line for each field."""
         values = self.model_dump() | {"waives": ", ".join(self.waives) or NOTHING, "why": self.why or NOTHING}
-        lines = (f"{label}: {values[field]}" for label, field in _LINES[self.version].items())
-        return "\n".join([HEADS[self.version], *lines]) + "\n"
+        lines = (f"{label}: {values[field]}" for label, field in _LINES.items())
+        return "\n".join([HEAD, *lines]) + "\n"
 
 
 # The lines of the signed text, and the fields that they hold.
-_LINES: dict[int, dict[str, str]] = {
-    1: {
-        "decision": "decision", "cluster": "cluster", "run": "run", "run id": "run_id", "gate": "gate",
-        "plan": "digest", "until": "until", "waives": "waives", "by": "by",
-    },
-    2: {
-        "decision": "decision", "cluster": "cluster", "run": "run", "run id": "run_id", "gate": "gate",
-        "asked for by": "requester", "plan": "plan", "terms": "digest", "until": "until", "valid": "valid",
-        "waives": "waives", "why": "why", "by": "by",
-    },
+_LINES = {
+    "decision": "decision", "cluster": "cluster", "run": "run", "run id": "run_id", "gate": "gate",
+    "asked for by": "requester", "plan": "plan", "terms": "digest", "until": "until", "valid": "valid",
+    "waives": "waives", "why": "why", "by": "by",
 }  # fmt: skip
 
 
 def statement(terms: Terms, by: str, waives: Sequence[str] = (), decision: Decision = "approve", why: str = "") -> Said:
     """What that person says to this gate. Nothing in it can begin a line of its own, or hide."""
-    whole = {"requester": terms.requester, "plan": terms.plan, "valid": _life(terms.valid), "why": why}
     said = {
         "cluster": terms.cluster,
         "run": terms.run,
         "run_id": terms.run_id,
         "gate": f"{terms.number} {terms.title}",
+        "requester": terms.requester,
+        "plan": terms.plan,
+        "valid": _life(terms.valid),
+        "why": why,
         "by": by,
-        **(whole if terms.version > 1 else {}),
     }
     return Said(
-        version=terms.version,
         decision=decision,
         digest=terms.digest,
         until=f"{terms.until.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
@@ -194,14 +175,12 @@ def _life(valid: timedelta) -> str:
 
 def read(text: str) -> Said:
     """The vote of that text. ValueError unless it is letter for letter one that `statement` could have made."""
-    head, *lines = text[:LONGEST].split("\n")
-    version = next((number for number, line in HEADS.items() if line == head), 0)
-    pairs = dict(line.partition(": ")[::2] for line in lines)
-    fields: dict[str, object] = {field: pairs.get(label) for label, field in _LINES.get(version, {}).items()}
+    pairs = dict(line.partition(": ")[::2] for line in text[:LONGEST].split("\n"))
+    fields: dict[str, object] = {field: pairs.get(label) for label, field in _LINES.items()}
     waived, why = pairs.get("waives", NOTHING), pairs.get("why", NOTHING)
     fields |= {"waives": () if waived == NOTHING else tuple(waived.split(", ")), "why": "" if why == NOTHING else why}
     try:
-        said = Said.model_validate({"version": version, **fields})
+        said = Said.model_validate(fields)
     except ValueError:
         raise ValueError("it is no text of an approval") from None
     if said.text != text:

@@ -196,8 +196,6 @@ UNCHECKED = Bad(word="Unchecked", sentence="its signature was not checked")
 
 def licensed(approval: Approval, intent: Intent, policy: ApprovalPolicy, proofs: Sequence[Proof], now: datetime) -> str:
     """Why this change may not be made under that approval; empty when it may."""
-    if approval.terms.version == 1:
-        return "its gate was opened by an older version: start the runbook again"
     if not approval.covers(intent):
         return f"it is no part of the approved plan {short(approval.terms.plan)}"
     return Standing(terms=approval.terms, policy=policy).why_not(approval, proofs, now)

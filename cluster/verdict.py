@@ -28,8 +28,10 @@ from cluster.judging.votes import votes_conditions
 from cluster.looks import Facts, VotesLook, fresh
 from cluster.memory import Memory
 
-# A condition that has come and gone so often within five minutes is unsteady.
+# A condition that has come and gone so often within five minutes is unsteady; from twice as many on it is told while it
+# is away as well: otherwise it would never last long enough to be told.
 UNSTEADY, WITHIN = 6, timedelta(minutes=5)
+BLINKS = 2 * UNSTEADY
 # The case of a condition that is told although it is not seen just now.
 HELD = "held"
 # What is no condition of its own: it neither comes nor goes.
@@ -163,12 +165,10 @@ def _damped(found: list[Condition], memory: Memory, now: datetime, speed: float)
     for one in (*found, *filter(None, map(_named, held))):
         times = [when for when in memory.changes.get(one.key, ()) if (now - when) * speed < WITHIN]
         said = f"unsteady: {len(times)} changes in 5 min"
-        if len(times) < UNSTEADY:
-            if one.key in told:
-                damped.append(one)
-        elif one.key in told:
-            damped.append(one.model_copy(update={"reasons": (*one.reasons, said)}))
-        else:
+        if one.key in told:
+            unsteady = (said,) if len(times) >= UNSTEADY else ()
+            damped.append(one.model_copy(update={"reasons": (*one.reasons, *unsteady)}))
+        elif len(times) >= BLINKS:
             damped.append(one.model_copy(update={"reasons": (f"{said}; it is not seen just now",)}))
     return damped
 

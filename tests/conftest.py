@@ -91,6 +91,7 @@ async def working(
                 await handle.terminate("the test is over")
         await erase(client, inventory.name)
 
+    await erase(client, inventory.name)  # a worker's last activity may have begun one after its test's end
     async with worker(client, inventory, base, settings):
         try:
             yield start

@@ -14,7 +14,7 @@ from lab.proxmox.guest import Guest
 from tests.twin import TwinThread
 
 WISH = GuestWish(
-    mode=Mode.APPLY, vmid=310, name="ac-test-vm-10", template=101, node="pxmx01-01", storage="pxmx-ac-shared",
+    mode=Mode.APPLY, vmid=301, name="ac-test-vm-02", template=101, node="pxmx01-01", storage="pxmx-ac-shared",
     cores=1, memory=2**30,
 )  # fmt: skip
 
@@ -22,20 +22,31 @@ WISH = GuestWish(
 @pytest.fixture
 def guests(twin: TwinThread) -> Guests:
     """The activities on guests of a built cluster."""
-    twin.call(build(twin.world))
+    twin.call(_without_it(twin))
     inventory: Inventory = twin.inventory
     return Guests(PveApi(inventory, Secrets(twin.path.parent)))
+
+
+async def _without_it(twin: TwinThread) -> None:
+    """Built, but for this one guest."""
+    await build(twin.world)
+    cluster = twin.world.cluster
+    guest = cluster.guests.pop(301)
+    del cluster.ha.resources["vm:301"]
+    group = twin.world.volume_group(guest.node, twin.inventory.storage.vg)
+    assert group is not None
+    del group.lvs["vm-301-disk-0"]
 
 
 def left_over(twin: TwinThread, name: str | None) -> None:
     async def leave() -> None:
         config = {} if name is None else {"name": name}
-        twin.world.cluster.guests[310] = Guest(310, "pxmx01-01", config, lock="clone")
+        twin.world.cluster.guests[301] = Guest(301, "pxmx01-01", config, lock="clone")
 
     twin.call(leave())
 
 
-@pytest.mark.parametrize("name", [None, "ac-test-vm-10"])
+@pytest.mark.parametrize("name", [None, "ac-test-vm-02"])
 def test_a_clone_of_nobody_known_is_told_as_an_unfinished_clone(twin: TwinThread, guests: Guests, name: str | None):
     """Never as a guest of another name, nor as ours that is ready: with or without its name."""
     left_over(twin, name)
@@ -43,8 +54,8 @@ def test_a_clone_of_nobody_known_is_told_as_an_unfinished_clone(twin: TwinThread
         ActivityEnvironment().run(guests.ensure_guest, WISH)
     assert refused.value.type == "Conflict"
     assert refused.value.message == (
-        "vmid 310 on pxmx01-01 is locked by a clone that has not ended, and no task of 101 tells of it: look whose it "
-        "is; remove what it has left on pxmx01-01 (qm unlock 310, qm destroy 310), then answer retry, or choose "
+        "vmid 301 on pxmx01-01 is locked by a clone that has not ended, and no task of 101 tells of it: look whose it "
+        "is; remove what it has left on pxmx01-01 (qm unlock 301, qm destroy 301), then answer retry, or choose "
         "another guests.vmid"
     )
 
@@ -57,4 +68,4 @@ def test_a_clone_of_ours_that_died_is_recognised(twin: TwinThread, guests: Guest
     left_over(twin, None)
     with pytest.raises(ApplicationError) as refused:
         ActivityEnvironment().run(guests.ensure_guest, WISH)
-    assert refused.value.message.startswith("vmid 310 is an unfinished clone of 101 (unexpected status): remove what")
+    assert refused.value.message.startswith("vmid 301 is an unfinished clone of 101 (unexpected status): remove what")

@@ -12,6 +12,7 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
+from cluster.visible import visible_json
 from workers.connect import connect
 from workers.freshness import known_cluster, lines
 from workers.incident_phases import clock_of
@@ -177,7 +178,7 @@ def _say(text: Text) -> None:
 
 
 def _print(data: dict[str, Any]) -> None:
-    print(json.dumps(data, ensure_ascii=False), flush=True)  # noqa: T201  # rich would wrap it
+    print(visible_json(json.dumps(data, ensure_ascii=False)), flush=True)  # noqa: T201  # rich would wrap it
 
 
 def _step(picture: Picture, step: StepRecord) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """What is said between a gate and the people around it: votes, what became of them, what an approver has to see."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from cluster.approval import Proof, Terms, is_digest
 from cluster.gate import Gate
@@ -35,19 +35,6 @@ class Checked(Finding):
     proofs: tuple[Proof, ...] = ()
     listed: tuple[str, ...] = ()
     signers: tuple[Signer, ...] = ()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _of_version_1(cls, data: Any) -> Any:
-        """Proofs of an older version have no kind, good ones no word, and no keys come with them."""
-        if not isinstance(data, dict) or "signers" in data:
-            return data
-        proofs = [
-            one if one.get("word") else {"kind": "good", "fingerprint": one["fingerprint"], "principals": []}
-            for one in data.get("proofs", ())
-        ]
-        signers = [{"fingerprint": name, "principals": [name]} for name in data.get("listed", ())]
-        return data | {"proofs": [{"kind": "bad", **one} for one in proofs], "signers": signers}
 
 
 class GateView(BaseModel):

@@ -10,12 +10,14 @@ from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from cluster.approval import ApprovalPolicy, Vote
     from cluster.signers import persons, too_few
     from cluster.units import counted
+    from workflows.answers import Call, Undecodable
     from workflows.ballot import Checked
     from workflows.failures import reason
     from workflows.operator import Parked
@@ -23,11 +25,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.record import Line
     from workflows.steps import RETRY, Steps
 
-VERIFY = "approvals.verify"
+VERIFY = Call("approvals.verify", Checked)
 CHECKED_WITHIN = timedelta(minutes=1)
 # What cannot be checked is looked at again by itself: soon at first, then each five minutes, for days if it must be.
 AGAIN_IN, AGAIN_AT_MOST, LONGER = timedelta(seconds=2), timedelta(minutes=5), 1.7
-LISTED_FIRST = "listed-first"  # runs that began before have not looked at the list at their start
 
 Found = TypeVar("Found")
 
@@ -42,8 +43,6 @@ class Checking(Steps):
 
         Parks while the list cannot be read or is too short. ApplicationError when it is not known who asks.
         """
-        if not workflow.patched(LISTED_FIRST):
-            return
         line = self.record.line("Enough people may approve", "Looks at the list of approvers")
         self._tell()
         requester = (by or "").strip()
@@ -56,10 +55,10 @@ class Checking(Steps):
     async def _checked(self, votes: tuple[Vote, ...]) -> Checked:
         """A proof for each; ApplicationError when they cannot be checked at all."""
         try:
-            checked: Checked = await workflow.execute_activity(
-                VERIFY,
+            raw = await workflow.execute_activity(
+                VERIFY.name,
                 {"votes": [vote.model_dump(mode="json") for vote in votes]},
-                result_type=Checked,
+                result_type=RawValue,
                 summary=f"check {counted(len(votes), 'vote')}" if votes else "read the list of approvers",
                 start_to_close_timeout=timedelta(seconds=20),
                 schedule_to_close_timeout=CHECKED_WITHIN,
@@ -68,6 +67,10 @@ class Checking(Steps):
         except ActivityError as error:
             word, message = reason(error)
             raise ApplicationError(message, type=word, non_retryable=True) from error
+        try:
+            checked: Checked = VERIFY.read(raw)
+        except Undecodable as error:
+            raise ApplicationError(str(error), type="Undecodable", non_retryable=True) from error
         return checked
 
     # --- what cannot be checked now ----------------------------------------------------------------------------

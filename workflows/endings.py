@@ -8,20 +8,26 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.notices import Notice, NoticeWish
+    from cluster.plan import Finding
     from cluster.units import counted
     from workflows import attributes
     from workflows.answers import Undecodable
     from workflows.claim import Held, released
     from workflows.failures import reason
-    from workflows.steps import Withheld
+    from workflows.steps import RETRY, Withheld
     from workflows.together import Together
 
+TELL = "notices.send"
+# Nobody waits longer for a receiver that is away: the page says the same.
+TOLD_WITHIN = timedelta(seconds=30)
 # What stops a procedure. Everything else is a bug of ours, and Temporal tries that task again until it is mended.
 STOPS = (FailureError, ValidationError, Withheld, Undecodable, asyncio.CancelledError)
 
@@ -47,7 +53,29 @@ class Ending(Together):
         return ""
 
     async def told_of_end(self, state: str, left: str) -> None:
-        """Tell people that a run has not come to its end; a runbook that people wait for says how."""
+        """Tell those who want to know that a run which was at work has not come to its end, and how it left things."""
+        if not self._entered or not workflow.patched("told-of-its-end"):
+            return
+        notice = Notice(
+            key=f"{workflow.info().workflow_id}/end",
+            occasion="closed",
+            cluster=self._cluster,
+            incident=workflow.info().workflow_id,
+            title=f"{self._subject}: {state}",
+            text=" ".join(filter(None, (self._cause, left)))[:1000],
+            at=workflow.now(),
+        )
+        try:
+            await workflow.execute_activity(
+                TELL,
+                NoticeWish(notice=notice),
+                result_type=Finding,
+                summary=f"tell people: {state}",
+                schedule_to_close_timeout=TOLD_WITHIN,
+                retry_policy=RETRY,
+            )
+        except ActivityError as error:
+            self._notes.append("the notice of its end was not delivered: {}: {}".format(*reason(error)))
 
     def alarm(self, key: str, text: str) -> None:
         """What a person must know before anything else, until it is called off (empty text); state `attention`."""

@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
         statement,
     )
     from cluster.gate import Gate
-    from cluster.plan import Intent, digest, whole_digest
+    from cluster.plan import Intent, whole_digest
     from workflows.ballot import Ballot, GateView
     from workflows.checking import AGAIN_AT_MOST, AGAIN_IN, LONGER, Checking
     from workflows.gate_page import asks
@@ -36,7 +36,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.record import Line
 
 NOTHING_ASKED = "no gate is open in this run: nothing is asked yet"
-SIGNED_WHOLE = "signed-whole"  # runs that began before have asked for texts of version 1
 
 
 class Gated(Checking):
@@ -100,7 +99,7 @@ class Gated(Checking):
         Votes are checked anew, and what was withdrawn is not counted. Parks while they cannot be checked.
         """
         terms = approval.terms
-        now = terms.about(self._plan_digest(terms, planned), conditions, vetoes).digest
+        now = terms.about(whole_digest(self._subject, planned), conditions, vetoes).digest
         if now != terms.digest:
             return f"the plan has changed: approved was {short(terms.digest)}, now it is {short(now)}"
         gate = self._gates.get(terms.number)
@@ -110,12 +109,6 @@ class Gated(Checking):
         checked = await self._sooner_or_later(lambda: self._checked(votes))
         held = gate.approval
         return gate.standing.why_not(held, checked.proofs, workflow.now())
-
-    async def still_approved(
-        self, approval: Approval, planned: Sequence[Intent], conditions: Sequence[str] = (), vetoes: Sequence[Veto] = ()
-    ) -> str:
-        """The older name of `why_not`."""
-        return await self.why_not(approval, planned, conditions, vetoes)
 
     # --- what people say ---------------------------------------------------------------------------------------
 
@@ -232,9 +225,6 @@ class Gated(Checking):
 
     # --- opening and closing -----------------------------------------------------------------------------------
 
-    def _plan_digest(self, terms: Terms, planned: Sequence[Intent]) -> str:
-        return digest(self._subject, planned) if terms.version == 1 else whole_digest(self._subject, planned)
-
     def _terms(
         self,
         title: str,
@@ -245,7 +235,7 @@ class Gated(Checking):
         risk: str,
     ) -> Terms:
         info = workflow.info()
-        terms = Terms(
+        return Terms(
             cluster=self._cluster,
             run=info.workflow_id,
             run_id=info.first_execution_run_id,
@@ -260,9 +250,6 @@ class Gated(Checking):
             until=(workflow.now() + policy.within).replace(microsecond=0),
             valid=policy.valid,
         )
-        if workflow.patched(SIGNED_WHOLE):
-            return terms
-        return terms.model_copy(update={"version": 1, "plan": digest(self._subject, planned), "valid": timedelta()})
 
     async def _decided(self, gate: Gate, line: Line) -> None:
         """Until the gate is closed by approvals, by a no, or by time."""

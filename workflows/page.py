@@ -181,7 +181,7 @@ def clock(at: timedelta) -> str:
 # What begins something in Markdown or HTML, a cell or mathematics: each is kept as the letter that it is.
 _MARKS = re.compile(r"[\\`\[\]<>&|$*~]")
 # Addresses become links even without brackets; a letter without width inside keeps them text.
-_ADDRESS = re.compile(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?<=\w)(?=@\w)|(?<=\bmailto:)(?=\S)|(?<=\bxmpp:)(?=\S)")
+_ADDRESS = re.compile(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?<=\w)(?=@\w)|(?<=mailto:)(?=\S)|(?<=xmpp:)(?=\S)")
 _APART = "\u2060"
 
 

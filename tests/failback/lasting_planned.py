@@ -248,7 +248,7 @@ async def test_a_person_is_told_not_to_cut_the_power_when_the_witness_goes(
 
 
 async def test_real_numbers(site: Site, start: Begin, client: Client, people: dict[str, Person]):
-    """Forty guests, a container, a stopped one, a node that rested before: each is moved once, and all come home."""
+    """Forty guests, a container, a stopped one, a node that rested before: each is moved once, to the other site."""
     busy = [(400 + number, f"pxmx01-0{1 + number % 2}", "qemu", "started") for number in range(37)]
     more_guests(site, *busy, (500, "pxmx01-02", "lxc", "started"), (501, "pxmx01-03", "qemu", "stopped"))
 
@@ -257,7 +257,6 @@ async def test_real_numbers(site: Site, start: Begin, client: Client, people: di
         await site.world.clock.sleep(60)
 
     site.call(rest())
-    before = runs_once(site)
     run = await start("EvacuateSite", site="site-a")
     await agreed(run, people)
     view = await run.query("gate")
@@ -268,6 +267,8 @@ async def test_real_numbers(site: Site, start: Begin, client: Client, people: di
     moves = [line for line in site.change_lines() if " guest.migrate" in line or " guest.relocate" in line]
     print(story(await steps(run))[-6000:])
     print(len(moves), "moves")
+    assert len(runs_once(site)) == 40
+    assert all(node.startswith("pxmx02") for node in runs_once(site).values())
     site.fail("site-power", "site-a")
     await ended(run)
     report = EvacuationReport.model_validate(await run.result())
@@ -275,15 +276,6 @@ async def test_real_numbers(site: Site, start: Begin, client: Client, people: di
     assert len(report.moved) == 40
     assert {one.sid for one in report.moved if one.downtime > 0} == {"ct:500"}
     assert not [line for line in site.change_lines() if "fence" in line]
-
-    site.restore("site-power", "site-a")
-    back = await start("ReturnSite", site="site-a")
-    await agreed(back, people)
-    await ended(back, 900)
-    home = FailbackReport.model_validate(await back.result())
-    assert len(home.moved) == 40
-    assert runs_once(site) == before
-    assert site.world.cluster.ha.files.manager.nodes["pxmx01-03"] == "maintenance"
 
 
 async def test_what_lives_at_the_site_and_is_not_seen_is_no_emptiness(

@@ -34,7 +34,7 @@ async def test_guests_go_home_when_two_people_have_signed(site: Site, begin: Beg
         ("vm:301", "pxmx01-02", "pxmx02-02"),
     }
     assert [one.downtime for one in report.moved] == [0.0, 0.0]
-    assert all(step.state == "done" for step in await steps(run))
+    assert {step.state for step in await steps(run)} <= {"done", "unneeded"}
     # who follows it reads each check once, although it was repeated with other figures all the time
     assert (await told).count("Clocks agree") == 1
     guests = site.world.cluster.guests

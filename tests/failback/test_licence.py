@@ -42,7 +42,10 @@ def approval(
 
 
 def move(licence: Approval | None) -> MoveWish:
-    return MoveWish(mode=Mode.APPLY, move=MOVE, turn=1, approval=licence, nodes=("pxmx01-01",), vg="pxmx-ac-vg", lun=1)
+    return MoveWish(
+        mode=Mode.APPLY, move=MOVE, turn=1, approval=licence, nodes=("pxmx01-01",), vg="pxmx-ac-vg",
+        volume="pxmx-ac::vm-storage-01", arrays=("X90R3-SiteB", "X90R3-SiteA"), lun=1,
+    )  # fmt: skip
 
 
 async def test_a_licence_is_for_these_changes_by_these_people_until_then(tmp_path: Path):

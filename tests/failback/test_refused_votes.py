@@ -110,7 +110,8 @@ async def longer_life(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
 
 async def a_text_of_version_1(desk: Desk) -> tuple[Run, str, dict[str, Any]]:
     run = await desk.run()
-    return run, "OtherPlan", desk.people["ben"].signs((await desk.said(run, "ben", version=1)).text)
+    text = (await desk.said(run, "ben")).text.replace("version 2", "version 1")
+    return run, "Tampered", desk.people["ben"].signs(text)
 
 
 async def a_line_in_a_name(desk: Desk) -> tuple[Run, str, dict[str, Any]]:

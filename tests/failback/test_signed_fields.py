@@ -26,13 +26,13 @@ TERMS = Terms(
 POLICY = ApprovalPolicy(needed=2)
 
 SAID = {
-    "version": 1, "decision": "reject", "cluster": "other", "run": "failback/metro", "run_id": "2",
+    "decision": "reject", "cluster": "other", "run": "failback/metro", "run_id": "2",
     "gate": "2 Empty site-a", "requester": "dora", "plan": "0" * 64, "digest": "0" * 64,
     "until": "2099-01-01T00:00:00Z", "valid": "9000 h after enough people have agreed",
     "waives": (COMFORT.name, "resync"), "why": "so it is", "by": "dora",
 }  # fmt: skip
 CHANGED = {
-    "version": 1, "cluster": "other", "run": "failback/metro", "run_id": "2", "number": 2, "title": "Empty site-b",
+    "cluster": "other", "run": "failback/metro", "run_id": "2", "number": 2, "title": "Empty site-b",
     "plan": whole_digest(SUBJECT, PLANNED[:1]), "conditions": (), "vetoes": (), "requester": "dora", "risk": "none",
     "opened": NOW - timedelta(hours=1), "until": NOW + timedelta(hours=2), "valid": timedelta(days=30),
 }  # fmt: skip

@@ -60,6 +60,7 @@ class Judge:
         self._gates: dict[str, Yes] = {}
         self._homes: dict[str, str] = {}
         self._leaving: dict[str, str] = {}
+        self._noticed: set[str] = set()  # nodes whose loss an incident is, or was, about
         self._first: dict[str, int] = {}
         self._hands: set[str] = set()
         self._frozen: set[str] = set()
@@ -108,7 +109,7 @@ class Judge:
         gate = self._gates.setdefault(f"{run} {view['digest']}", Yes(view["planned"]))
         self.met[f"{decision} taken"] += 1
         (gate.at if decision == "approve" else gate.back)[name] = time.monotonic()
-        if decision == "reject" and not said.startswith("taken back"):
+        if decision == "reject" and not said.startswith("Approval withdrawn"):
             gate.at.clear()
 
     def by_hand(self, sid: str) -> None:
@@ -124,7 +125,10 @@ class Judge:
         """Guests of the other site that a person calls at home at this one: a node for each, in turn."""
         nodes = [node.name for node in self._stage.inventory.site(site).nodes]
         away = sorted(sid for sid, home in self._homes.items() if home not in nodes and sid in self._first)
-        return {sid: nodes[number % len(nodes)] for number, sid in enumerate(away[:2])}
+        sent = {sid: nodes[number % len(nodes)] for number, sid in enumerate(away[:2])}
+        for sid, node in sent.items():
+            self.moved_by_hand(sid, node)
+        return sent
 
     def quiet_world(self) -> bool:
         """No fault holds."""
@@ -220,7 +224,7 @@ class Judge:
         away = {
             sid: home
             for sid, home in self._homes.items()
-            if self._runs_on(sid) not in (home, self._leaving.get(sid, home), "")
+            if home in self._noticed and self._runs_on(sid) not in (home, self._leaving.get(sid, home), "")
         }
         hurts = away if name == "crs" else {sid: away[sid] for sid in away if sid == name}
         if hurts:
@@ -243,8 +247,16 @@ class Judge:
                     self._break(f"V7: {count} incidents of {place} are open: {[run.id for run in running]}")
             for run in running:
                 self.met[run.id.split("/")[0]] += 1
+                self._notices(run.id)
                 if run.id.startswith(("site-loss/", "node-loss/")):
                     await self._claims(run)
+
+    def _notices(self, run: str) -> None:
+        """Who has not been looking while a worker was away cannot know where guests had been."""
+        for site in self._stage.inventory.sites:
+            names = {node.name for node in site.nodes}
+            parts = set(run.replace("+", "/").split("/"))
+            self._noticed |= names if site.name in parts else names & parts
 
     async def _claims(self, run: Any) -> None:
         """*Fenced* only where HA has fenced; T0 and homes as they were, or not told."""

@@ -93,7 +93,7 @@ def _second_loss(lots: random.Random, inventory: Inventory, site: str, at: float
 
 
 def _home_in_calm(lots: random.Random, inventory: Inventory, site: str, at: float) -> list[Act]:
-    """Guests are sent to the site where they are not; a move is refused, an approval is withdrawn, a condition begins to fail."""
+    """Guests are sent to the other site; a move is refused, an approval withdrawn, a condition begins to fail."""
     first = inventory.guests[0]
     other = inventory.other_site(inventory.site_of(first.node).name)
     voters = lots.sample(("ben", "cleo", "dora"), k=2)

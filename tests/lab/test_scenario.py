@@ -54,7 +54,7 @@ def test_the_shipped_scenarios_are_right(world: World, path: Path):
     ("step", "said"),
     [
         ("fial: witness", "line 3: steps[0].fial: is not a field here: a step has at, after, within, fail, "),
-        ("fail: witnes", "line 3: steps[0].fail: there is no fault 'witnes': there are array, "),
+        ("fail: witnes", "line 3: steps[0].fail: there is no fault 'witnes': there are alias, array, "),
         ("fail: ring pxmx01-01 5", "line 3: steps[0].fail: there is no RING '5': there are 0, 1"),
         ("fail: all", "line 3: steps[0].fail: there is no fault 'all'"),
         ("wait-for: quorate", "line 3: steps[0]: wait-for and within go together"),

@@ -9,10 +9,11 @@ from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import WorkflowFailureError
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
+from activities import ledger as ledger_activities
 from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
 from cluster.ledger import Book, RunRef, ledger_id
-from cluster.ledger_calls import Forgetting, Noting, Taking
+from cluster.ledger_calls import Forgetting, LedgerRequest, Noting, Taking
 from cluster.recovery import Frozen
 from lab.faults import Fault
 from tests.ledger.conftest import JOB, SWITCHES, Office, Switched
@@ -431,4 +432,25 @@ async def test_a_run_that_a_person_resets_is_at_work_still(site: Switched, offic
     again = office.client.get_workflow_handle(run.id)
     await again.terminate("by hand")
     assert (await office.compares()).switches == ()
+    assert site.off == set()
+
+
+async def test_a_ledger_on_another_queue_is_told_with_that_queue(
+    site: Switched, office: Office, monkeypatch: pytest.MonkeyPatch
+):
+    """A worker whose queue was renamed cannot reach it: nothing is touched, and the remedy is named."""
+    monkeypatch.setattr(ledger_activities, "ANSWERS_WITHIN", 1.0)
+    await office.client.start_workflow(
+        "ClusterLedger", LedgerRequest(cluster="x"), id=ledger_id(office.inventory.name), task_queue="the old one"
+    )
+    run = await office.begun()
+    await until(run, lambda found: bool(found) and found[-1].title == "Present", "the first word to the ledger")
+
+    async def says() -> str:
+        pending = (await run.describe()).raw_description.pending_activities
+        return pending[0].last_failure.message if pending else ""
+
+    async with asyncio.timeout(20):
+        while "start a worker with QUORATE_TASK_QUEUE=the old one" not in await says():  # noqa: ASYNC110  # a server
+            await asyncio.sleep(0.05)
     assert site.off == set()

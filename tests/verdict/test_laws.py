@@ -488,7 +488,7 @@ def test_who_is_silent_is_named(situation: Situation):
 
 
 @many
-@given(situations, st.dictionaries(st.sampled_from(KEYS), st.lists(st.floats(0, 299), min_size=6, max_size=9)))
+@given(situations, st.dictionaries(st.sampled_from(KEYS), st.lists(st.floats(0, 299), min_size=6, max_size=18)))
 def test_nothing_is_hidden_by_what_blinks(situation: Situation, blinks: dict[str, list[float]]):
     """Whatever has come and gone, each condition is told by its own name, and nothing graver for it."""
     facts, memory = situation

@@ -556,7 +556,7 @@ def test_what_blinks_is_told_until_it_stays_away():
     """Twenty minutes of it are one condition; five quiet minutes end it."""
     world = healthy()
     world.looks()
-    _turns(world, 4, 10)
+    _turns(world, 6, 10)
     kinds = set()
     for _ in range(60):
         kinds.add(_withdrawn(world).silent(QDEVICE).after(10).looks().kind)
