@@ -52,7 +52,7 @@ class Hooks:
         if call.hook.command:
             return HookFinding(finding=await _run(call, call.hook.command))
         url, seconds = self._secrets.address(str(call.hook.webhook)), call.hook.timeout.total_seconds()
-        document = call.model_dump(mode="json", exclude={"hook", "mode"})
+        document = call.model_dump(mode="json", exclude={"hook", "mode", "earlier"})
         try:
             status = await asyncio.to_thread(post, url, document, self._headers(call.hook), seconds)
         except Unreachable as error:
@@ -89,7 +89,7 @@ async def _run(call: HookCall, command: Sequence[str]) -> str:
         env={**environment, "QUORATE_CALL": call.key},
         start_new_session=True,
     )
-    told = call.model_dump_json(exclude={"hook", "mode"}).encode()
+    told = call.model_dump_json(exclude={"hook", "mode", "earlier"}).encode()
     try:
         said, complained = await asyncio.wait_for(program.communicate(told), call.hook.timeout.total_seconds())
     except TimeoutError:
