@@ -142,7 +142,8 @@ class Losing(Incident):
         if opening is not None:
             self._memory = opening.memory
             self.judged(opening.verdict)
-            self._explained(opening.verdict.main)
+            for condition in filter(self._ours, conditions(opening.verdict)):
+                self._explained(condition)
         self.section("Fencing and recovery", folds=False)
         view, workers = await self._services(loss)
         if view is not None:

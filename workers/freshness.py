@@ -18,6 +18,7 @@ from workers.follow import PATIENCE
 from workers.incident_phases import BAD, FAINT, WARN, span
 from workers.inventory_file import load
 from workers.settings import Settings
+from workflows.attributes import VERDICT
 
 LOOK = "facts.watch"
 # Two looks are a few seconds apart, and a worker that dies is noticed after ten.
@@ -34,6 +35,7 @@ class Freshness:
     looked_at: datetime | None = None
     beat: Beat | None = None
     trouble: str = ""
+    verdict: str = ""  # what the watch has told last
 
     def age(self, now: datetime) -> timedelta | None:
         """How long ago the newest look was made; None when none is known."""
@@ -51,7 +53,7 @@ class Freshness:
         age = self.age(now)
         if age is None:
             return f"{self.cluster}: nobody has looked yet" + (f": {self.trouble}" if self.trouble else "")
-        seen = f"{self.beat.verdict.sentence}, " if self.beat and self.looking(now) else ""
+        seen = f"{self.verdict.replace('-', ' ')}, " if self.verdict and self.looking(now) else ""
         if self.looking(now):
             return f"{self.cluster}: {seen}looked {span(age.total_seconds())} ago"
         since = f"{self.looked_at:%Y-%m-%d %H:%M:%S} UTC" if self.looked_at else "ever"
@@ -80,6 +82,7 @@ async def _of(client: Client, cluster: str, found: WorkflowExecutionDescription)
     if found.close_time is not None:
         return Freshness(cluster, watched=False)
     looks = [one for one in found.raw_description.pending_activities if one.activity_type.name == LOOK]
+    verdict = found.typed_search_attributes.get(VERDICT) or ""
     if not looks:  # between two looks, or no worker has taken the watch's last step
         return await _between(client, cluster)
     look = looks[0]
@@ -89,7 +92,7 @@ async def _of(client: Client, cluster: str, found: WorkflowExecutionDescription)
         beat = Beat.model_validate(told)
     except (ValueError, ValidationError, RuntimeError):
         return Freshness(cluster, watched=True, looked_at=_time(look.last_heartbeat_time), trouble=trouble)
-    return Freshness(cluster, watched=True, looked_at=beat.looked_at, beat=beat, trouble=trouble)
+    return Freshness(cluster, watched=True, looked_at=beat.looked_at, beat=beat, trouble=trouble, verdict=verdict)
 
 
 async def _between(client: Client, cluster: str) -> Freshness:

@@ -53,7 +53,8 @@ def list_(
     async def go() -> None:
         client = await connect()
         cluster = known_cluster(inventory)
-        found = await listed(client, ended=all_, cluster=cluster)
+        # only the inventory that is named narrows the list: the default one must not hide another cluster's incident
+        found = await listed(client, ended=all_, cluster=cluster if inventory is not None else None)
         if as_json:
             out.print_json(data=[_dates(asdict(entry)) for entry in found])
             return
