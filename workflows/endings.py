@@ -165,6 +165,7 @@ class Ending(Together):
         await self._leave()
         await released(self._held)
         self._held = None
+        self._closed = True
         self._state = state
         workflow.upsert_search_attributes([attributes.STATE.value_set(state)])
         self._tell()

@@ -88,6 +88,7 @@ class Operated:
         self._paused: Pause | None = None
         self._abort: Abort | None = None
         self._left: str | None = None  # the condition in which an ended run left things
+        self._closed = False  # the next run of its procedure may begin
         self._landing = False
         self._over = False  # nothing can be said to it any more
         self._notes: list[str] = []
@@ -201,8 +202,9 @@ class Operated:
     )
     async def abort(self, order: Abort | None = None) -> str:
         """Answered with the condition in which things were left."""
+        closed_first = workflow.patched("answered-when-closed")
         self._begin_abort(order or Abort())
-        await workflow.wait_condition(lambda: self._left is not None)
+        await workflow.wait_condition(lambda: self._left is not None and (self._closed or not closed_first))
         return str(self._left)
 
     @abort.validator
