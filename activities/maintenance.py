@@ -190,7 +190,8 @@ class Maintenance:
             except Unreachable as error:
                 silent.append(error.message)
                 continue
-            if int((found.get("quorum") or {}).get("quorate") or 0):
+            told = found.get("quorum")  # every PVE that has this call tells it
+            if told is None or int(told.get("quorate") or 0):
                 return node, found
             silent.append(f"{node} has no quorum")
         raise Unreachable(f"no quorate node tells HA's state: {'; '.join(silent)}")

@@ -151,7 +151,8 @@ async def test_the_fixed_id_means_the_run_that_holds_it(twin: TwinThread, client
     replayed = said(quorate("replay", **shell))
     assert f"✓ {run.id}\n" in replayed
     assert f"✓ {RUN}\n" in replayed
-    assert replayed.endswith("2 runs are going on; this build can carry on all of them\n")
+    assert "✓ ledger/pxmx-cluster\n" in replayed
+    assert replayed.endswith("3 runs are going on; this build can carry on all of them\n")
     left = said(quorate("abort", RUN, "--why", "wrong cluster", **shell)).strip()
     with pytest.raises(WorkflowFailureError) as ended:
         await run.result()

@@ -132,7 +132,7 @@ def test_everything_is_restored_at_once(lab: Lab):
     ("arguments", "said"),
     [
         (["fail", "site-power", "site-z"], "there is no SITE 'site-z': there are site-a, site-b"),
-        (["fail", "site-powr"], "there is no fault 'site-powr': there are array, "),
+        (["fail", "site-powr"], "there is no fault 'site-powr': there are alias, array, "),
         (["restore"], "name one fault, or say --all"),
         (["speed", "0"], "speed 0.0 is not a positive number"),
         (["time", "--advance", "10"], "--advance 10 is no duration"),

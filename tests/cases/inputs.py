@@ -45,10 +45,10 @@ class Hosts:
 
 
 class Api:
-    """An API that knows some paths; what it does not know is not there."""
+    """An API that knows some paths, and lets its token see every guest; what it does not know is not there."""
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
-        self.answers = answers
+        self.answers = {"access/permissions": {"/vms": {"VM.Audit": 1}}, **answers}
         self.asked: list[str] = []
 
     def get(self, path: str, /, **_: Any) -> Any:
