@@ -159,7 +159,7 @@ async def test_what_is_stopped_or_elsewhere_is_not_there():
     """Then the site may go dark."""
     found = await empty([row("qemu", 300, "pxmx01-01", "stopped"), row("lxc", 137, "pxmx02-01", "running")])
 
-    assert found.finding.startswith("3 nodes in maintenance, without a guest")
+    assert found.finding.startswith("3 nodes in maintenance, no guest runs there")
 
 
 def test_placement_remembers_paused_guests_and_their_memory():
