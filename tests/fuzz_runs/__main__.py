@@ -37,6 +37,7 @@ def main() -> int:
     seeds = chosen.seeds or [*(kept if not chosen.planted else []), *range(chosen.first, chosen.first + chosen.count)]
     shares = [seeds[number :: chosen.processes] for number in range(chosen.processes)]
     began, bad, met, done = time.monotonic(), [], Counter[str](), 0
+    once: list[int] = []
     with multiprocessing.get_context("spawn").Manager() as manager:
         told = manager.Queue()
         with concurrent.futures.ProcessPoolExecutor(chosen.processes, multiprocessing.get_context("spawn")) as pool:
@@ -53,9 +54,12 @@ def main() -> int:
                     phases = {name: round(at, 1) for name, at in outcome.phases.items()}
                     print(f"seed {outcome.seed}: {outcome.seconds:.1f} s, {phases}, {outcome.met}", flush=True)
                 met.update(outcome.met)
+                if outcome.broken or outcome.once:
+                    _tell(outcome)
+                if outcome.once:
+                    once.append(outcome.seed)
                 if outcome.broken:
                     bad.append(outcome)
-                    _tell(outcome)
                     if chosen.planted:
                         break
                 if done % 20 == 0:
@@ -68,7 +72,7 @@ def main() -> int:
                 return 0
             for one in doing:
                 one.result()
-    summary = {"schedules": done, "violations": len(bad), "failing_seeds": [one.seed for one in bad]}
+    summary = {"schedules": done, "violations": len(bad), "failing_seeds": [one.seed for one in bad], "seen_once": once}
     print(json.dumps(summary | {"seconds": round(time.monotonic() - began), "met": dict(sorted(met.items()))}))
     return 1 if bad or chosen.planted or done < len(seeds) else 0
 
@@ -80,7 +84,8 @@ def _stop(pool: concurrent.futures.ProcessPoolExecutor) -> None:
 
 def _tell(outcome: Outcome) -> None:
     print(f"seed {outcome.seed} ({outcome.seconds:.1f} s):", file=sys.stderr)
-    for line in (*map(str, outcome.acts), *outcome.broken[:8]):
+    once = [f"once, not when played again: {line}" for line in outcome.once]
+    for line in (*map(str, outcome.acts), *outcome.broken[:8], *once[:8]):
         print(f"    {line}", file=sys.stderr, flush=True)
 
 

@@ -294,7 +294,8 @@ class Judge:
 
     def _memory(self, run: str, site: str, progress: dict[str, Any]) -> None:
         lost_at, there, moving = self._losses[site]
-        told = progress["timeline"] and progress["timeline"]["t0"]
+        timeline = progress["timeline"]
+        told = timeline["t0"] if timeline and not timeline["assumed"] else None
         if told is not None:
             differs = datetime.fromisoformat(told).timestamp()
             off = (time.time() - differs) * self._stage.world.clock.speed - (self._stage.now() - lost_at)

@@ -44,11 +44,15 @@ UNANSWERED = (
 
 @dataclass
 class Outcome:
-    """What one seed has come to: the laws that were broken, and counts of what was met."""
+    """What one seed has come to: the laws that were broken, and counts of what was met.
+
+    `once` are laws that were broken the first time, and not when the same schedule was played again.
+    """
 
     seed: int
     acts: list[Act]
     broken: list[str] = field(default_factory=list)
+    once: list[str] = field(default_factory=list)
     met: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     phases: dict[str, float] = field(default_factory=dict)  # seconds of the wall after its start
