@@ -59,6 +59,12 @@ async def client(temporal: TemporalServer) -> Client:
     return await connect(temporal.address)
 
 
+@pytest_asyncio.fixture
+async def no_ledger(client: Client, running_twin: TwinThread) -> None:
+    """The ledger of an earlier test waits on a queue that nobody polls any more."""
+    await erase(client, running_twin.inventory.name)
+
+
 @asynccontextmanager
 async def working(
     client: Client, inventory: Inventory, base: Path, *, cached: int = 200, hooks: tuple[str, ...] = ()

@@ -38,7 +38,7 @@ def added(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest_asyncio.fixture
 async def environment(
-    added: dict[str, str], twin: TwinThread, temporal: TemporalServer
+    added: dict[str, str], twin: TwinThread, temporal: TemporalServer, no_ledger: None
 ) -> AsyncIterator[dict[str, str]]:
     """A worker with that runbook, for a cluster that was built and has lost its storage."""
     twin.call(build(twin.world))

@@ -103,7 +103,7 @@ def test_the_twin_refuses_addresses_that_are_not_its_own(tmp_path: Path):
     assert not (tmp_path / "secrets").exists()
 
 
-async def test_deploys_from_the_command_line(twin: TwinThread, temporal: TemporalServer):
+async def test_deploys_from_the_command_line(twin: TwinThread, temporal: TemporalServer, no_ledger: None):
     """`quorate run deploy` follows the run; the second time there is nothing to change; `status` lists both."""
     environment = {"TEMPORAL_ADDRESS": temporal.address, "QUORATE_TASK_QUEUE": "cli"}
     child = Child("worker", ["worker", "-i", str(twin.path)], log=twin.path.parent / "cli.log", environment=environment)

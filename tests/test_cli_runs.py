@@ -44,7 +44,7 @@ async def shell(running_twin: TwinThread, temporal: TemporalServer) -> AsyncIter
 
 
 @pytest_asyncio.fixture(autouse=True)
-async def nothing_left_behind(client: Client) -> AsyncIterator[None]:
+async def nothing_left_behind(client: Client, no_ledger: None) -> AsyncIterator[None]:
     """A test that failed may leave a run that waits for an answer."""
     yield
     with contextlib.suppress(RPCError):

@@ -22,7 +22,9 @@ from workflows.catalogue import RunbookRequest
 KILLS = 1  # `make test-kills` kills at every change
 
 
-async def test_a_run_survives_a_worker_killed_at_random(twin: TwinThread, temporal: TemporalServer, client: Client):
+async def test_a_run_survives_a_worker_killed_at_random(
+    twin: TwinThread, temporal: TemporalServer, client: Client, no_ledger: None
+):
     """The worker is killed (`kill -9`) between two changes of the world, and another one started."""
     seed = random.randrange(10**6)
     print(f"seed {seed}")
