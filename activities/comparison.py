@@ -1,6 +1,7 @@
 """What the ledger does by itself: it looks how things stand, and turns on what may be turned on."""
 
 import asyncio
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # A switch that goes back may move guests, as this runbook does: what holds one holds the other.
 MOVES = "Failback"
+# Seconds for which one reading of the world serves the switches that are turned on one after the other.
+FRESH = 2.0
 
 
 class Comparison:
@@ -47,11 +50,13 @@ class Comparison:
         board, ledger = Switchboard(self._api), Changes(Mode.APPLY)
         settled: dict[str, str] = {}
         held: dict[str, str] = {}
-        world = await self._world(wish.book)
+        read, world = time.monotonic(), await self._world(wish.book)
         for entry in wish.book.switches:
             key = key_text(*entry.key)
             if key not in wish.keys:
                 continue
+            if time.monotonic() - read > FRESH:  # a loss may have begun meanwhile
+                read, world = time.monotonic(), await self._world(wish.book)
             if why := may_restore(entry, wish.book, world):
                 held[key] = why
             elif key not in world.values:
@@ -117,7 +122,10 @@ def _first(found: WorkflowExecutionDescription) -> str:
 
 def _facts(api: "PveApi") -> dict[str, Any]:
     """HA's services, nodes and rules, and every switch."""
-    manager = api.get("cluster/ha/status/manager_status").get("manager_status") or {}
+    told = api.get("cluster/ha/status/manager_status")
+    if not int((told.get("quorum") or {}).get("quorate", 1)):
+        raise Unreachable("the node that answers has no quorum: it tells how things stood before")
+    manager = told.get("manager_status") or {}
     resources = [entry["sid"] for entry in api.get("cluster/ha/resources")]
     values = {key_text(*key): value for key, value in Switchboard(api).values().items()}
     services = {

@@ -132,8 +132,9 @@ class Ha:
                 if number == len(survivors):
                     raise
             else:
-                return ha_view(found)
-        raise Unreachable("no survivor is known")
+                if int((found.get("quorum") or {}).get("quorate", 1)):
+                    return ha_view(found)  # a node without quorum tells how things stood when it lost it
+        raise Unreachable("no survivor that is quorate answers")
 
 
 def ha_view(found: dict[str, Any]) -> HaView:

@@ -98,7 +98,10 @@ class Proofs:
             return self._known[sid] if self._known[sid].state in ("hopeless", "running") else lost
         self._checked[sid] = time.monotonic()
         guest = GuestId.of(sid)
-        current = await self._clients.get(f"{guest.path(service.node)}/status/current", service.node)
+        try:
+            current = await self._clients.get(f"{guest.path(service.node)}/status/current", service.node)
+        except Unauthorized:  # HA's own word stands, which is not that it runs
+            return lost
         if not guest.runs(current):
             return lost
         return Standing(state="running", node=service.node, text=f"{guest.process} runs; HA: {why}")

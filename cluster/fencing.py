@@ -37,7 +37,9 @@ class FencingSeen(Value):
     proof: str = ""
 
     def then(self, view: HaView) -> "FencingSeen":
-        """With what HA says now."""
+        """With what HA says now; a list without any node says nothing."""
+        if not view.nodes:
+            return self
         state = view.nodes.get(self.node, "gone")
         here = {sid: service.state for sid, service in view.services.items() if service.node == self.node}
         return FencingSeen(
@@ -99,6 +101,8 @@ def concluded(wish: FencingWish, seen: FencingSeen, view: HaView) -> FencingFind
     """What can be said for good; None while HA may still fence it."""
     if seen.proof:
         return FencingFinding(finding=seen.proof, outcome="fenced", seen=seen)
+    if not view.nodes:  # HA has no master yet, or its state cannot be read: that is silence
+        return None
     if seen.state in PRESENT and seen.away and not seen.fencing:
         said = f"not fenced: it came back before, HA calls it {seen.state}"
         return FencingFinding(finding=said, mark="unneeded", outcome="back", seen=seen)

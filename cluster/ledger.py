@@ -229,6 +229,8 @@ def _would_move(sid: str, book: Book, world: World) -> str:
     """Why turning its failback on would move this guest, or cannot be done."""
     service = world.services.get(sid)
     home = book.homes.get(sid)
+    if not world.nodes:
+        return "it is not known how things stand: HA tells of no node"
     if home is not None and sid in guests_away(book, world):
         where = service.node if service else "no node"
         return f"it would move the guest at once: it runs on {where}, its home is {home.node}"
@@ -315,12 +317,14 @@ def guests_away(book: Book, world: World) -> tuple[str, ...]:
     return tuple(
         sid
         for sid, home in sorted(book.homes.items())
-        if sid in world.managed and not _is_home(home, world.services.get(sid))
+        if sid in world.managed and not _is_home(home, world.services.get(sid), world.nodes.get(home.node, "online"))
     )
 
 
-def _is_home(home: Home, service: Placed | None) -> bool:
-    return service is not None and service.node == home.node and service.state not in UNDER_WAY
+def _is_home(home: Home, service: Placed | None, node: str) -> bool:
+    """`node`: HA's word for the home. One that HA calls lost still bears its guests in HA's list, and runs none."""
+    here = service is not None and service.node == home.node and service.state not in UNDER_WAY
+    return here and node in ("online", "maintenance")
 
 
 def settled_homes(book: Book, world: World) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ class Fencing:
         self._run = run
         self._lines: dict[str, Line] = {}
         self._needed: set[str] = set()
+        self._watched: set[str] = set()
         self.fenced: dict[str, datetime] = {}
         self.proofs: dict[str, str] = {}
         self.others: dict[str, str] = {}  # why a node was not fenced, or is not known to be
@@ -37,7 +38,17 @@ class Fencing:
                 continue
             waiting = f"Waiting for HA to fence {node} (earliest T+{earliest})"
             self._lines[node] = self._run.record.line(f"{node} is fenced", waiting)
-            self._run.looks_on(self._watch(node, loss, expected))
+            self._watched.add(node)
+            self._run.looks_on(self._until_known(node, loss, expected))
+
+    def anew(self, nodes: set[str], loss: Loss, expected: Forecast) -> None:
+        """These were back and are lost once more: what was seen of the first loss says nothing of this one."""
+        for node in nodes & self._lines.keys() - self._watched:
+            self.others.pop(node, None)
+            self.fenced.pop(node, None)
+            self.proofs.pop(node, None)
+            del self._lines[node]
+        self.begins(loss, expected)
 
     def inherits(self, legacy: Inheritance) -> None:
         """What was seen before by the incident that this one has taken over."""
@@ -58,6 +69,12 @@ class Fencing:
             if node not in self.fenced and node not in self.others:
                 self.others[node] = "not known: no acknowledgement was seen before this incident closed"
                 line.end("warned", self.others[node], self._run.record.elapsed)
+
+    async def _until_known(self, node: str, loss: Loss, expected: Forecast) -> None:
+        try:
+            await self._watch(node, loss, expected)
+        finally:
+            self._watched.discard(node)
 
     async def _watch(self, node: str, loss: Loss, expected: Forecast) -> None:
         ran = tuple(sorted(sid for sid, where in loss.guests.items() if where == node))

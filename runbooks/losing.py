@@ -9,20 +9,22 @@ import asyncio
 import contextlib
 from collections.abc import Coroutine
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError
+from temporalio.exceptions import ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.ha import Ha
+    from activities.ledger import LedgerBook
     from activities.survivor import SiteName, Survivor
     from cluster.conditions import Condition, Kind, lost_site
-    from cluster.forecast import Forecast, forecast, rejoined
+    from cluster.forecast import WORKERS, Forecast, forecast, rejoined
     from cluster.incidents import conditions, taken_over_by
+    from cluster.ledger_calls import BookFinding, HomesWish
     from cluster.plan import Mode
-    from cluster.recovery import Asking, HaView
+    from cluster.recovery import Asking, HaFinding, HaView
     from cluster.returning import ReturnFinding, ReturnWish
     from cluster.units import counted
     from cluster.watching import Change, Opening
@@ -60,6 +62,7 @@ class Losing(Incident):
         self._missing: tuple[str, ...] = ()
         self._returning = ""  # the step that waits for the nodes
         self._any_back = False
+        self._were_back: set[str] = set()  # lost nodes that the watch has called well since
         self._heard = 0  # what the watch had told when the nodes were back
         self._handed_to = ""
         self._inheritance: Inheritance | None = None
@@ -157,6 +160,8 @@ class Losing(Incident):
         self._recovery.begins(loss, others, expected, self.record.began)
         self._fencing.begins(loss, expected)
         self.looks_on(self._first_return())
+        if view is None:
+            self.looks_on(self._listed_late())
         self._note_unmanaged(loss)
         if self._inheritance is not None:
             self.inherited(self._inheritance)
@@ -165,16 +170,44 @@ class Losing(Incident):
         self._tell()
 
     async def _services(self, loss: Loss) -> tuple[HaView | None, int]:
-        """HA's own list of who runs where; None where nobody tells it, and nothing is concluded of that."""
-        found = await self.step(
-            "HA's list of services is read",
+        """HA's own list of who runs where; None where nobody tells it, and nothing is concluded of that.
+
+        Nobody is asked whether to go on without it: fencing and guests are watched at once, and the list is read later.
+        """
+        title = "HA's list of services is read"
+        await self._call_hooks("before", title)
+        found = await self._step(
+            title,
             Ha.listed,
             Asking(via=loss.survivors),
             within=LISTED_WITHIN,
-            skip="homes and fencing are judged from what the watch remembers",
+            failing="warn",
             waiting="Waiting for HA's list of services",
         )
-        return (found.view, found.workers) if found else (None, 4)
+        if not isinstance(found, HaFinding):
+            self.note_once("HA's list of services could not be read at first: homes are what the watch remembers")
+            return None, WORKERS
+        await self._call_hooks("after", title, found.finding)
+        return found.view, found.workers
+
+    async def _listed_late(self) -> None:
+        """What could not be read when the incident began."""
+        wish = Asking(via=self.loss.survivors)
+        found = await self.seen_by("HA's list of services", Ha.listed, wish, HaFinding)
+        before = self.loss.guests
+        self.widened(self.loss.listed(found.view, early=False), found.view)
+        if new := {sid: node for sid, node in self.loss.guests.items() if sid not in before}:
+            await self.homes_recorded(new)
+
+    async def homes_recorded(self, homes: dict[str, str]) -> None:
+        """Of guests that were learned of after the first ones had been put on record."""
+        wish = HomesWish(cluster=self.loss.inventory.name, homes=homes)
+        await self.seen_by("Homes are recorded in the ledger", LedgerBook.record_homes, wish, BookFinding)
+
+    def must_know(self, known: bool, said: str) -> None:
+        """ApplicationError for a request that names what is not there: nothing has begun."""
+        if not known:
+            raise ApplicationError(said, type="NotFound", non_retryable=True)
 
     def _expected(self, loss: Loss, workers: int) -> Forecast:
         """The forecast, and a line for it on the page."""
@@ -257,7 +290,8 @@ class Losing(Incident):
     def _lost_again(self, since: int) -> bool:
         """What the watch has told since then says so."""
         told = self._changes[since:]
-        return bool(told) and any(map(self._ours, conditions(told[-1].verdict)))
+        found = filter(self._ours, conditions(told[-1].verdict)) if told else ()
+        return any(one.kind != "node-lost" or not set(one.where) <= set(self._missing) for one in found)
 
     async def until_it_returns(self, loss: Loss, title: str, waiting: str) -> ReturnFinding:
         """Stay with the incident. Some nodes that do not follow the others are a person's to judge."""
@@ -326,10 +360,22 @@ class Losing(Incident):
         self._handed_to = self._handed_to or taken_over_by(workflow.info().workflow_type, self._loss.site, change.open)
         found = conditions(change.verdict)
         self._headline = self._meanwhile.learn(change, self._plain_headline)
+        self._fence_anew(change)
         if change.verdict.kind not in ("quorum-lost", "undetermined") and not any(map(self._ours, found)):
             for parked in self._parked:
                 if parked.question.step == self._returning and parked.answer is None:
                     parked.answer = Answer(answer="retry", by="the watch", why="all nodes are members again")
+
+    def _fence_anew(self, change: Change) -> None:
+        """A node that was back and is lost once more has not been fenced yet, whatever was seen the first time."""
+        if change.verdict.kind in ("quorum-lost", "undetermined"):
+            return
+        ours = [one for one in conditions(change.verdict) if self._ours(one)]
+        whole = any(one.kind != "node-lost" for one in ours)
+        lost = {node for node in self.loss.nodes if whole or any(node in one.where for one in ours)}
+        again, self._were_back = self._were_back & lost, (self._were_back | set(self.loss.nodes)) - lost
+        if again and self._forecast is not None and workflow.patched("fenced-anew"):
+            self._fencing.anew(again, self.loss, self._forecast)
 
     def _ours(self, condition: Condition) -> bool:
         """What this incident is about: its site, or nodes of it."""
@@ -365,20 +411,20 @@ class Losing(Incident):
         self.tell_people("changed", f"{self._plain_headline}: taken over", f"{self._handed_to} goes on with it.")
         return False
 
-    def widened(self, loss: Loss, view: HaView) -> None:
-        """More nodes, or more guests, than before: they are watched like the first ones."""
+    def widened(self, loss: Loss, view: HaView, since: datetime | None = None) -> None:
+        """More nodes, or more guests, than before, down `since` then: they are watched like the first ones."""
         self._loss = loss
         if self._forecast is not None:
-            self._recovery.begins(loss, loss.others(view), self._forecast, self.record.began)
+            self._recovery.begins(loss, loss.others(view), self._forecast, since or self.record.began)
             self._fencing.begins(loss, self._forecast)
         self._tell()
 
     def legacy(self) -> Inheritance:
-        """What the graver incident goes on with."""
+        """What the graver incident goes on with. A node that has come back meanwhile is not fenced any more."""
         return Inheritance(
             run=workflow.info().workflow_id,
             homes=self._recovery.lost,
-            fenced=self._fencing.fenced,
+            fenced={} if self._any_back else self._fencing.fenced,
             proofs=self._fencing.proofs,
             frozen=self._switches.off,
         )

@@ -5,6 +5,7 @@ takes over: homes, fencing that was seen, and what was disabled go with it.
 """
 
 from dataclasses import replace
+from datetime import datetime
 
 from temporalio import workflow
 
@@ -44,6 +45,8 @@ class NodeLoss(Losing):
         async with self.conclusion():
             which = ClusterName(cluster=request.cluster)
             known = await self.step("Inventory is read", InventoryReader.read, which, parks=False)
+            sites = [site for site in known.inventory.sites if set(request.nodes) <= {node.name for node in site.nodes}]
+            self.must_know(bool(sites), f"nodes: no site has them all: {', '.join(request.nodes)}")
             site, opening = known.inventory.site_of(request.nodes[0]).name, request.opening
             loss = Loss.of(known.inventory, site, request.nodes, opening.memory if opening else Memory())
             self.start_clock(opening, loss)
@@ -72,9 +75,9 @@ class NodeLoss(Losing):
         told = [node for one in conditions(change.verdict) if one.kind == "node-lost" for node in one.where]
         if further := tuple(node for node in told if node in here and node not in self._loss.nodes):
             self._loss = replace(self._loss, nodes=(*self._loss.nodes, *further))
-            self.looks_on(self._followed_by(further))
+            self.looks_on(self._followed_by(further, change.at))
 
-    async def _followed_by(self, further: tuple[str, ...]) -> None:
+    async def _followed_by(self, further: tuple[str, ...], at: datetime) -> None:
         """Homes, fencing and guests of those that have followed."""
         loss = self.loss
         self.note_once(f"T+{self.now:.0f} s: {shortly(further)} followed")
@@ -82,4 +85,10 @@ class NodeLoss(Losing):
         self._headline = self._plain_headline = f"Lost: {shortly(loss.nodes)}"
         await self.is_about(loss.nodes)
         found = await self.seen_by("HA's list of services", Ha.listed, Asking(via=loss.survivors), HaFinding)
-        self.widened(loss.listed(found.view, early=False), found.view)
+        wider = loss.listed(found.view, early=False)
+        # a guest that HA had brought to one of these belongs where it ran before the first loss
+        wider = replace(wider, nodes=self.loss.nodes, guests={**wider.guests, **self.loss.guests})
+        new = {sid: node for sid, node in wider.guests.items() if sid not in self.loss.guests}
+        self.widened(wider, found.view, at)
+        if new and workflow.patched("homes-of-those-that-followed"):
+            await self.homes_recorded(new)

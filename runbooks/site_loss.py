@@ -41,13 +41,14 @@ class SiteLoss(Losing):
             which = ClusterName(cluster=request.cluster)
             known = await self.step("Inventory is read", InventoryReader.read, which, parks=False)
             site, opening = request.lost, request.opening
+            self.must_know(site in {one.name for one in known.inventory.sites}, f"site: there is no {site}")
             nodes = tuple(node.name for node in known.inventory.site(site).nodes)
             loss = Loss.of(known.inventory, site, nodes, opening.memory if opening else Memory())
             self.start_clock(opening, loss)
             await self.opens(f"Site {site} is lost ({request.mode})", loss, opening)
             await self.together(self.hands(request.mode, opening, SITE_GONE), self.survivor(loss), self.returns(loss))
             await self.handed_over(request.mode, loss)
-        return self.told(SiteLossReport, request.mode, loss)
+        return self.told(SiteLossReport, request.mode, self.loss)
 
     async def returns(self, loss: Loss) -> None:
         """As long as it takes; then what must be so before anything may move there."""

@@ -83,3 +83,10 @@ def test_an_acknowledgement_outlives_the_worker_that_saw_it():
     again = FencingSeen.model_validate_json(before.model_dump_json())
 
     assert "has its agent lock" in again.then(view("unknown", **AWAY)).proof
+
+
+def test_a_list_without_any_node_is_silence():
+    """HA has no master yet, or its state cannot be read: nothing is concluded, and nothing is forgotten."""
+    silent = HaView(master="", nodes={}, services={})
+    assert seen(silent, silent)[0] == ""
+    assert seen(view("fence", vm_300=("fence", DEAD)), silent, view("fence", **AWAY))[0] == "fenced"

@@ -37,6 +37,8 @@ LOOKS_FOR = timedelta(hours=12)
 AGAIN = RetryPolicy(maximum_interval=timedelta(seconds=5))
 # Before what was refused for good is asked for again: a person may have granted it meanwhile.
 REFUSED_FOR = timedelta(seconds=30)
+# Each time it is refused again the pause doubles up to this: a right that is missing for days fills no history.
+REFUSED_AT_MOST = timedelta(minutes=15)
 
 Result = TypeVar("Result", bound=Finding)
 
@@ -139,6 +141,7 @@ class Incident(Runbook):
 
         `title` is what the line is called, and the UI's name for the activity.
         """
+        pause = REFUSED_FOR
         while True:
             self._activities += 1
             try:
@@ -157,7 +160,8 @@ class Incident(Runbook):
                     raise asyncio.CancelledError from None
                 word, message = reason(error)
                 self.note_once(f"{title}: {word}: {message}")
-                await asyncio.sleep(REFUSED_FOR.total_seconds())
+                await asyncio.sleep(pause.total_seconds())
+                pause = min(2 * pause, REFUSED_AT_MOST)
             else:
                 return found
 

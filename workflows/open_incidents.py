@@ -43,6 +43,7 @@ class OpenIncidents:
         self._seen: Seen | None = None
         self._beside: set[asyncio.Task[None]] = set()
         self._notices = 0
+        self.owes = False  # what is missing waits to be opened: a new run of the watch has to judge anew
 
     def take_over(self, request: WatchRequest) -> None:
         """What an earlier run of the watch knew; a signal may have been taken before."""
@@ -109,6 +110,7 @@ class OpenIncidents:
         """One incident per epoch: its id says cluster, place and the first sign."""
         place, since, now = one.place(seen.cluster), seen.odd_since or seen.at, workflow.now()
         if place in self._began and (rest := self._began[place] + REOPENED_AFTER - now) > timedelta():
+            self.owes = True
             self._does(self._judge_again_in(rest))
             return
         epoch = since.strftime("%Y%m%dT%H%M%SZ")
@@ -132,6 +134,7 @@ class OpenIncidents:
 
     async def _judge_again_in(self, pause: timedelta) -> None:
         await asyncio.sleep(pause.total_seconds())
+        self.owes = False
         self._judge_anew()
 
     # --- followed ----------------------------------------------------------------------------------------------

@@ -78,7 +78,7 @@ class ClusterWatch:
         self._seen: Seen | None = None
         self._memory = Memory()
         self._incidents = OpenIncidents(self._judge_anew)
-        self._hinted = self._anew = self._stopped = self._urgent = False
+        self._hinted = self._anew = self._owed = self._stopped = self._urgent = False
         self._latest: list[Event] = []
         self._ids: list[str] = []
         self._received = 0
@@ -195,11 +195,12 @@ class ClusterWatch:
 
     def _look(self) -> workflow.ActivityHandle[Seen]:
         """Begin to look. What stands is told anew when an incident has ended: what was told last may be older."""
+        self._owed = self._owed or self._anew  # until a look has told it: one that is cut short tells nothing
         wish = WatchWish(
             cluster=self._request.cluster,
             memory=self._memory,
-            known=self._seen.verdict.key if self._seen and not self._anew else "",
-            urgent=self._urgent or self._anew,
+            known=self._seen.verdict.key if self._seen and not self._owed else "",
+            urgent=self._urgent or self._owed,
         )
         self._urgent = self._anew = False
         return workflow.start_activity(
@@ -229,6 +230,7 @@ class ClusterWatch:
             if self._seen is not None and seen.verdict.key == self._seen.verdict.key:
                 self._seen = seen
             return
+        self._owed = False
         seen = await self._asked_there(seen)
         self._seen = seen
         workflow.upsert_search_attributes(
@@ -306,7 +308,7 @@ class ClusterWatch:
             incidents=self._incidents.open,
             epochs=self._incidents.epochs,
             hinted=self._hinted,
-            anew=self._anew,
+            anew=self._anew or self._owed or self._incidents.owes,
             urgent=self._urgent,
             nudged=self._nudged,
             ids=tuple(self._ids),

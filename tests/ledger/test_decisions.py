@@ -302,3 +302,18 @@ def test_a_released_node_takes_its_guests_back_by_itself():
     assert moves_by_itself(there, []) == {}
     assert moves_by_itself(there, [A]) == {"vm:300": A, "vm:304": A}
     assert moves_by_itself(there, [A], failback={"vm:301": True, "vm:304": False}) == {"vm:300": A, "vm:301": A}
+
+
+def test_a_guest_on_a_home_that_ha_calls_lost_is_not_at_home():
+    """HA lists it there until it has fenced the node: the record of its home stays."""
+    book = Book(homes={"vm:300": Home(sid="vm:300", node=A, by=run("x"), since=NOW)})
+    there = {"vm:300": Placed(state="started", node=A)}
+    lost = world(services=there, nodes={A: "unknown", B: "online"}, ended=("x-id",))
+    assert guests_away(book, lost) == ("vm:300",)
+    assert settled_homes(book, lost) == ()
+    assert settled_homes(book, world(services=there, nodes={A: "online"}, ended=("x-id",))) == ("vm:300",)
+
+
+def test_no_guests_switch_goes_back_while_ha_tells_of_no_node():
+    """Its state cannot be read, or it has no master yet: that is silence."""
+    assert may_restore(off(FAILBACK).switches[0], off(FAILBACK), world(services={}, nodes={}))
