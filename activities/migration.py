@@ -34,6 +34,8 @@ AT_LEAST = 5.0
 # A landing waits so long for what HA is moving.
 SETTLED_WITHIN = 600.0
 LIMIT = 15.0
+# HA's words for a guest on its way.
+MOVES = ("migrate", "relocate")
 
 
 class Migration:
@@ -55,7 +57,8 @@ class Migration:
             await self._approvals.licence(wish.approval, move.intent(wish.turn))
         view = await self._ha()
         service = _ours(move, view)
-        if service.node != move.home:
+        # at home, and on its way elsewhere: where it ends is awaited, not proven too early
+        if service.node != move.home or service.state in MOVES:
             if service.state == "started" and not _sent_before() and ledger.due(move.intent(wish.turn)):
                 await self._command(move)
             if ledger.only_planned:
@@ -166,7 +169,7 @@ class _Watched:
     def judge(self, service: Service, view: HaView) -> None:
         """Refuted when HA has given up, or never began."""
         move, waited = self.move, (time.monotonic() - self._began) * self._speed
-        moving = service.state in ("migrate", "relocate")
+        moving = service.state in MOVES
         if service.state == "started" and self._begun:
             raise Refuted(
                 f"{move.sid}: the migration to {move.home} failed, it runs on {service.node}: see its task log"
@@ -181,7 +184,7 @@ class _Watched:
 
 def _goes_on(move: Move, service: Service, *, early: bool) -> bool:
     """HA moves it, or may have a command that it has not read yet."""
-    if service.state in ("migrate", "relocate"):
+    if service.state in MOVES:
         return True
     return service.node != move.home and service.state == "started" and early
 

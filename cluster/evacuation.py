@@ -119,7 +119,9 @@ class Evacuation(Value):
         said += [f"{sid} is no longer on {mine[sid]}" for sid in sorted(mine) if sid not in theirs]
         known = {(one.kind, one.name) for one in self.switches}
         said += [f"{one.name} {one.field} is on now" for one in now.switches if (one.kind, one.name) not in known]
-        agreed = {veto.name for veto in self.vetoes}
+        # HA's own word for a guest that it moves for us is no news
+        going = [sid for sid, one in placement.services.items() if one.state in ("migrate", "relocate")]
+        agreed = {veto.name for veto in self.vetoes} | {_state_veto(sid) for sid in going if sid in gone}
         said += [veto.text for veto in now.vetoes if veto.name not in agreed and not veto.name.startswith("room-")]
         return f"the plan has changed: {'; '.join(said)}" if said else self._crowded(placement, gone)
 
@@ -194,6 +196,10 @@ def _number(sid: str) -> int:
     return int(number) if number.isdigit() else 0
 
 
+def _state_veto(sid: str) -> str:
+    return f"state-{sid.replace(':', '-')}"
+
+
 IN_ERROR = "HA does not move it before it is set to disabled"
 
 
@@ -201,7 +207,7 @@ def _in_doubt(there: Mapping[str, Service]) -> list[Veto]:
     """What HA neither runs nor keeps stopped: it does not move that as it is."""
     return [
         Veto(
-            name=f"state-{sid.replace(':', '-')}",
+            name=_state_veto(sid),
             text=f"HA calls {sid} on {one.node} {one.state}: {IN_ERROR if one.state == 'error' else 'wait a moment'}",
             safety=one.state != "error",
         )

@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from runbooks.quarantine import MOVING, Quarantine
     from runbooks.site_work import site_nodes
     from runbooks.switches import Switches
+    from workflows.answers import Undecodable
     from workflows.conditions import Agreement, Condition
     from workflows.failures import reason
     from workflows.page import Question
@@ -179,9 +180,9 @@ class Emptying:
                 wish = DarkWish(at=at, survivor=self.survivor, known=known)
                 try:
                     found = await run.learn(Dark.dark, wish, within=DARK_WITHIN, attempt=DARK_WITHIN)
-                except ActivityError as error:
+                except (ActivityError, Undecodable) as error:
                     run.stop_if_asked()
-                    word, message = reason(error)
+                    word, message = reason(error) if isinstance(error, ActivityError) else ("Undecodable", str(error))
                     if not await run.answered(line, Question(step=line.title, word=word, message=message, skip=skip)):
                         break
                     continue

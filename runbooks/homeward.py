@@ -58,7 +58,11 @@ class Homeward(Runbook):
         try:
             found = await self.learn(Losses.find, LossRef(site=site, kinds=self.after), within=LOOKED_UP_WITHIN)
         except ActivityError as error:
-            workflow.logger.info("no earlier run is known: %s", reason(error)[1])
+            why = "{}: {}".format(*reason(error))
+            workflow.logger.info("no earlier run is known: %s", why)
+            if "EvacuateSite" in self.after:  # whoever signs has to see what nobody could look up
+                line = self.record.line("Nodes that rested before the site was emptied")
+                line.end("warned", f"not known ({why}): all that are in maintenance count as ours", self.record.elapsed)
             return LossRecord(run="", site=site, homes={})
         record: LossRecord = found.record
         return record

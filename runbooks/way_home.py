@@ -264,7 +264,8 @@ class WayHome:
 
     async def landed(self) -> str:
         """The condition in which an abort leaves things: what HA still moves comes to its end before it is told."""
-        if self._approval is None and not self._moves.moved:
+        # a plan that was agreed to before may have turned switches off and released nodes
+        if self._approval is None and not (self._moves.moved or self._switches.off or self._released()):
             return "No guest was moved."
         moved, ended = self._moves.moved, await self._moves.ended()
         if self._moves.arrived:
@@ -273,12 +274,15 @@ class WayHome:
         home = home if moved or ended else ["No guest was moved."]
         await self._set_back()
         left = [f"Outstanding: {', '.join(self._switches.outstanding)}."] if self._switches.outstanding else []
-        released = [f"Released from maintenance: {', '.join(self._plan.released)}."] if self._has_released() else []
+        nodes = self._released()
+        released = [f"Released from maintenance: {', '.join(nodes)}."] if nodes else []
         back = f"{counted(len(self._switches.restored), 'switch is', 'switches are')} set back."
         return " ".join([*home, *ended, *released, back, *left])
 
-    def _has_released(self) -> bool:
-        return any(change.what == "disable maintenance" for change in self._run.record.changes)
+    def _released(self) -> list[str]:
+        """Nodes that this run has taken out of maintenance, under whichever of its plans."""
+        made = self._run.record.changes
+        return list(dict.fromkeys(change.target for change in made if change.what == "disable maintenance"))
 
     @property
     def unlanded(self) -> str:

@@ -141,3 +141,12 @@ def test_nobody_is_moved_twice_and_nobody_is_forgotten(homes: dict[str, str], th
     after = {node: load[node] + sum(move.home == node for move in plan.moves) for node in AT.others}
     filled = [after[node] for node in AT.others if after[node] > load[node]]
     assert not filled or max(filled) - min(after.values()) <= 1
+
+
+def test_a_guest_that_ha_moves_for_us_is_no_news():
+    """A pause in the middle of a move, or another guest's retry, finds it in `migrate`; one in error is news."""
+    plan = planned(placed({"vm:300": "a1", "vm:301": "a2"}))
+    for state, news in (("migrate", False), ("relocate", False), ("error", True)):
+        meanwhile = placed({"vm:300": "a1", "vm:301": "a2"}, states={"vm:300": state})
+        assert bool(plan.differs(planned(meanwhile), meanwhile, {"vm:300"})) is news
+        assert plan.differs(planned(meanwhile), meanwhile, ())

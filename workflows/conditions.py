@@ -10,6 +10,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from cluster.approval import Approval, ApprovalPolicy, Veto
     from cluster.plan import Intent
+    from workflows.checking import CHECKED_WITHIN
     from workflows.gate import Gated
 
 
@@ -68,4 +69,12 @@ class Agreement:
         return self._told[1]
 
     async def _why_not(self, approval: Approval) -> str:
-        return await self.broken() or await self._run.why_not(approval, self.planned, self.texts, self.vetoes)
+        """Conditions, then votes; where votes could not be checked for long, what was seen before is old by then."""
+        while True:
+            if why := await self.broken():
+                return why
+            seen = workflow.now()
+            if why := await self._run.why_not(approval, self.planned, self.texts, self.vetoes):
+                return why
+            if workflow.now() - seen <= CHECKED_WITHIN:
+                return ""

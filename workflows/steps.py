@@ -9,13 +9,14 @@ from opentelemetry import trace
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import TimeoutError as StepTimeout
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import NEVER_RETRIED
     from cluster.around import Hook
     from cluster.hooks import HookCall, HookFinding, HooksCheck, When, due
-    from cluster.plan import Earlier, Finding, Mode, Wish
+    from cluster.plan import Earlier, Finding, Made, Mode, Wish
     from workflows.answers import Call, Undecodable
     from workflows.catalogue import About
     from workflows.failures import again_in, made_by, may_pass, reason, told_by
@@ -40,6 +41,8 @@ ONCE = RetryPolicy(maximum_attempts=1, non_retryable_error_types=NEVER_RETRIED)
 FIRST_PAUSE, LONGEST_PAUSE, LONGER = 0.5, 15.0, 1.7
 # A precondition is looked at within this time, or it does not hold.
 ASKED_WITHIN = timedelta(minutes=2)
+# What has waited longer for a worker is not begun on what its preconditions said then: they are asked again.
+STARTED_WITHIN = timedelta(minutes=2)
 
 CHECK_HOOKS, CALL_HOOK = "hooks.check", "hooks.call"
 Failing = Literal["park", "fail", "warn"]
@@ -118,6 +121,7 @@ class Steps(Operated):
             "summary": title[:100],
             "start_to_close_timeout": min(attempt or ATTEMPT, within),
             "schedule_to_close_timeout": within,
+            "schedule_to_start_timeout": STARTED_WITHIN if given else None,
             "heartbeat_timeout": HEARTBEAT,
             "retry_policy": ONCE if given else RETRY,
             "result_type": result,
@@ -321,5 +325,8 @@ def _carried(wish: Any, error: ActivityError) -> Any:
     """The same request for the next attempt, with what this one has left; nothing after a final word."""
     if not isinstance(wish, Wish):
         return wish
-    earlier = Earlier(attempts=wish.earlier.attempts + 1, made=made_by(error), told=told_by(error))
+    made, told = made_by(error), told_by(error)
+    if isinstance(error.cause, StepTimeout) and made == Made() and told is None:  # it was never begun
+        made, told = wish.earlier.made, wish.earlier.told
+    earlier = Earlier(attempts=wish.earlier.attempts + 1, made=made, told=told)
     return wish.model_copy(update={"earlier": earlier})

@@ -10,13 +10,14 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from cluster.approval import Approval, ApprovalPolicy, Decision, Veto
     from cluster.ledger import INCIDENTS
     from cluster.plan import Finding, Intent, Mode
     from cluster.together import TogetherFinding, TogetherWish
+    from workflows.answers import Undecodable
     from workflows.ballot import Ballot, GateView
     from workflows.failures import reason
     from workflows.gate import Gated
@@ -70,9 +71,12 @@ class Together(Gated):
                 found = await self._together(wish.model_copy(update={"enters": False, "known": found.holds}))
         except asyncio.CancelledError:
             line.end("stopped", "stopped while it was held", self.record.elapsed)
-            raise
-        finally:
             self.alarm("together", "")
+            raise
+        except FailureError:
+            self.alarm("together", "")
+            raise
+        self.alarm("together", "")
         line.found(Finding(finding=found.finding), self.record.elapsed)
 
     async def gate(
@@ -93,12 +97,17 @@ class Together(Gated):
     async def minding(self, tell: Callable[[str], None]) -> AsyncIterator[None]:
         """Look meanwhile whether an incident is open; `tell` learns why the run would have to hold, each time anew."""
         looking = asyncio.create_task(self._watched(tell)) if workflow.patched("together") else None
+        evicted = False
         try:
             yield
+        except GeneratorExit:  # the run leaves the worker's memory: there is nobody here to be told
+            evicted = True
+            raise
         finally:
-            if looking is not None:
-                looking.cancel()
-            tell("")
+            if not evicted:
+                if looking is not None:
+                    looking.cancel()
+                tell("")
 
     @workflow.query(name="gate", description="The open gate: what is asked, what is missing, what holds it back")
     def gate_view(self) -> GateView | None:
@@ -117,8 +126,11 @@ class Together(Gated):
                 found = await self.learn(
                     LOOK, wish, result=TogetherFinding, within=WATCHED_WITHIN, attempt=WATCHED_WITHIN
                 )
-            except ActivityError as error:
-                tell("not known whether an incident is open: {}: {}".format(*reason(error)))
+            except (ActivityError, Undecodable) as error:
+                # our own end, not a failure; runs that are older told it, and looked on
+                if is_cancelled_exception(error) and workflow.patched("a-look-that-is-over"):
+                    return
+                tell(_unknown(error))
                 await asyncio.sleep(AGAIN_IN)
                 known = NOT_LOOKED
             else:
@@ -136,8 +148,8 @@ class Together(Gated):
                 wish = TogetherWish(cluster=self._cluster)
                 found = await self.learn(LOOK, wish, result=TogetherFinding, within=ASKED_WITHIN)
                 why = found.holds
-            except ActivityError as error:
-                why = "not known whether an incident is open: {}: {}".format(*reason(error))
+            except (ActivityError, Undecodable) as error:
+                why = _unknown(error)
             if why:
                 by = self._said(decision, ballot).by
                 raise self._refused(by, decision, "Held", f"no approval is taken now: {why}; send it again afterwards")
@@ -153,9 +165,9 @@ class Together(Gated):
                 found: TogetherFinding = await self.learn(
                     LOOK, wish, result=TogetherFinding, within=within, attempt=within
                 )
-            except ActivityError as error:
+            except (ActivityError, Undecodable) as error:
                 self._stop_if_asked()
-                word, message = reason(error)
+                word, message = _why(error)
                 line = self.record.line("What else is at work is known")
                 await self._retried(line, Question(step=line.title, word=word, message=message, skip=None))
                 line.end("warned", f"{word}: {message}", self.record.elapsed)
@@ -177,3 +189,12 @@ class Together(Gated):
             )
         except ActivityError as error:
             workflow.logger.info("the ledger was not told: %s", error.cause)
+
+
+def _why(error: ActivityError | Undecodable) -> tuple[str, str]:
+    return reason(error) if isinstance(error, ActivityError) else ("Undecodable", str(error))
+
+
+def _unknown(error: ActivityError | Undecodable) -> str:
+    """What is told while nobody can look."""
+    return "not known whether an incident is open: {}: {}".format(*_why(error))
