@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Literal
 
-from cluster.addresses import split
+from cluster.addresses import netloc, split
 from cluster.inventory import Inventory
 
 # The failure domains beside the sites; a site of that name would be one with it.
@@ -36,7 +36,9 @@ def _twice(inventory: Inventory) -> Iterator[Problem]:
             seen["address", _host(node.address)].append(((*where, "address"), f"node {node.name} of {site.name}"))
             seen["iqn", node.iqn].append(((*where, "iqn"), f"node {node.name} of {site.name}"))
             if node.bmc is not None:
-                seen["bmc.address", node.bmc.address].append(((*where, "bmc", "address"), f"node {node.name}"))
+                seen["bmc.address", _with_port(node.bmc.address)].append(
+                    ((*where, "bmc", "address"), f"node {node.name}")
+                )
     for a, array in enumerate(inventory.arrays):
         seen["name", array.name].append((("arrays", a, "name"), f"array {array.name}"))
         seen["address", _host(array.address)].append((("arrays", a, "address"), f"array {array.name}"))
@@ -69,6 +71,12 @@ def _used_twice(seen: Uses) -> Iterator[Problem]:
 def _host(address: str) -> str:
     """An address without its port."""
     return split(address)[0].lower()
+
+
+def _with_port(address: str) -> str:
+    """An address with the port that is asked: Redfish is HTTPS."""
+    host, port = split(address)
+    return netloc(address) if port not in (None, 443) else host
 
 
 def _unknown_names(inventory: Inventory) -> Iterator[Problem]:
