@@ -147,6 +147,7 @@ def _copy(array: str, own: ArrayLook, peer: ArrayLook | None, inventory: Invento
         yield Condition(
             kind="replication-lost",
             where=(array,),
+            case="" if peer else "unseen",
             reasons=(f"{array} calls its own copy {copy.status}; the other copy is {serving}",),
             unless=BOTH,
         )

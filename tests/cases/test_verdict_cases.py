@@ -91,6 +91,20 @@ def _without_pod(*arrays: str) -> World:
     return world
 
 
+def test_ha_without_nodes_is_not_healthy():
+    """It has guests to keep and names nobody that could."""
+    assert healthy().api(NODES, node_states={}).looks().kind == "ha-impaired"
+
+
+def test_nobody_is_said_to_serve_who_does_not_answer():
+    """One array is offline, the other one silent: that the other one serves is a guess."""
+    world = healthy().own_copy(ARRAY_A, status="offline").silent(ARRAY_B)
+    (told,) = [one for one in (world.looks().main,) if one.kind == "replication-lost"]
+
+    assert (told.where, told.case) == ((ARRAY_A,), "unseen")
+    assert "not known" in advice(told).alone
+
+
 def test_a_pod_with_one_copy_is_told_while_the_other_array_is_silent():
     """The array that answers knows who has a copy."""
     assert _without_pod(ARRAY_A).silent(ARRAY_A).looks().main.key == f"pod-unstretched {ARRAY_A}"
