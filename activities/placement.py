@@ -81,11 +81,12 @@ class Placements:
 def _placement(api: "PveApi") -> Placement:
     view = ha_view(api.get("cluster/ha/status/manager_status"))
     resources = api.get("cluster/resources")
-    sizes = {one["node"]: int(one.get("maxmem") or 0) for one in resources if one["type"] == "node"}
+    guests = parse_guests(resources)  # refuses what is no list of rows
+    sizes = {one["node"]: int(one.get("maxmem") or 0) for one in resources if one["type"] == "node" and one.get("node")}
     return Placement(
         finding="",
         services=view.services,
-        guests={row.sid: _guest(row) for row in parse_guests(resources)},
+        guests={row.sid: _guest(row) for row in guests},
         rules=tuple(_rule(entry) for entry in api.get("cluster/ha/rules") if not entry.get("disable")),
         nodes={node: memory for node, memory in sizes.items() if view.nodes.get(node) == "online"},
         resting={node: memory for node, memory in sizes.items() if view.nodes.get(node) == "maintenance"},

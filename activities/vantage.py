@@ -240,7 +240,7 @@ class Vantages:
             array = self._clients.arrays[name]
             link = array.connection(self._inventory.peer(name).name)
             iqns = {node.iqn: node.name for node in self._inventory.nodes}
-            if name not in self._portals:  # nobody adds a port while a watch looks
+            if not self._portals.get(name):  # nobody adds a port while a watch looks
                 self._portals[name] = array.portals()
             pod = array.pod(self._inventory.pod.name)
             return array_view(pod, link, array.initiators(), self._portals[name], iqns)
@@ -293,7 +293,7 @@ def cluster_view(
         "storages": {
             str(row["node"]): str(row.get("status") or "unknown")
             for row in resources
-            if storage and row["type"] == "storage" and row.get("storage") == storage
+            if storage and row["type"] == "storage" and row.get("storage") == storage and row.get("node")
         },
     }
 
@@ -304,7 +304,8 @@ def _ages(known: dict[str, Any], lrms: dict[str, Any]) -> dict[str, Any]:
     written = int(known.get("timestamp") or 0)
     if not stamps or not written:
         return {}
-    now = statistics.median_high([written, *stamps.values()])
+    # the median of the newest five: the master's clock gives two of them, and most LRMs may be dead
+    now = statistics.median_high(sorted([written, *stamps.values()])[-5:])
     silent = [node for node in known.get("node_status") or {} if now - stamps.get(node, 0) > OLD]
     return {"lrms_old": tuple(sorted(silent)), "master_old": now - written > OLD}
 
@@ -317,16 +318,17 @@ def array_view(
     iqns: dict[str, str],
 ) -> dict[str, Any]:
     """What one array says, as the fields of an `ArrayLook`. `iqns` are the nodes by their initiator names."""
-    logins: dict[str, int] = {}
-    for row in initiators:
-        iqn = str((row.get("initiator") or {}).get("iqn") or "").lower()
+    # ports, not sessions: a host with two interfaces has two at each port, and would hide one that is dark
+    ports: dict[str, set[str]] = {}
+    for number, row in enumerate(initiators):
+        iqn, target = str((row.get("initiator") or {}).get("iqn") or "").lower(), row.get("target") or {}
         if iqn in iqns:
-            logins[iqns[iqn]] = logins.get(iqns[iqn], 0) + 1
+            ports.setdefault(iqns[iqn], set()).add(str(target.get("portal") or target.get("name") or number))
     there = pod if pod and not pod.get("destroyed") else {}
     return {
         "copies": {row["name"]: _copy(row) for row in there.get("arrays") or []},
         "replication": str((link or {}).get("status") or ""),
-        "logins": logins,
+        "logins": {node: len(found) for node, found in ports.items()},
         "portals": len(portals),
     }
 

@@ -215,6 +215,26 @@ _CASES: dict[tuple[Kind, str], Advice] = {
         ),
         never="taking the array that serves the pod down, or starting guests by hand",
     ),
+    ("replication-lost", "unseen"): Advice(
+        alone="this array does not serve, and the other one does not answer here: "
+        "whether the pod is served is not known",
+        do=(
+            "look at the other array from another place: its console, its site, a node's paths (`multipath -ll`)",
+            "look for guests that are paused with an I/O error: HA does not notice them",
+        ),
+        never="forcing the offline copy online, or starting guests elsewhere",
+    ),
+    ("paths-lost", "everywhere"): Advice(
+        alone="guests on nodes without any session have lost their disks, and HA does not help: it only notices failed "
+        "starts, and may place more guests there",
+        do=(
+            "name these guests: they are paused with an I/O error or hang",
+            "put these nodes into HA maintenance only when their guests can be stopped",
+            "check the storage network of these nodes, and that hosts and volume are connected on both arrays",
+            "log in again: iscsiadm -m node --login, then rescan and check multipath",
+        ),
+        never="starting these guests elsewhere before they are proven stopped",
+    ),
     ("witness-lost", "not configured"): Advice(
         alone="nothing; but the loss of a site now stops everything",
         do=(

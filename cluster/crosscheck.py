@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Literal
 
-from cluster.addresses import split
+from cluster.addresses import netloc, split
 from cluster.inventory import Inventory
 
 # The failure domains beside the sites; a site of that name would be one with it.
@@ -36,7 +36,9 @@ def _twice(inventory: Inventory) -> Iterator[Problem]:
             seen["address", _host(node.address)].append(((*where, "address"), f"node {node.name} of {site.name}"))
             seen["iqn", node.iqn].append(((*where, "iqn"), f"node {node.name} of {site.name}"))
             if node.bmc is not None:
-                seen["bmc.address", node.bmc.address].append(((*where, "bmc", "address"), f"node {node.name}"))
+                seen["bmc.address", _with_port(node.bmc.address)].append(
+                    ((*where, "bmc", "address"), f"node {node.name}")
+                )
     for a, array in enumerate(inventory.arrays):
         seen["name", array.name].append((("arrays", a, "name"), f"array {array.name}"))
         seen["address", _host(array.address)].append((("arrays", a, "address"), f"array {array.name}"))
@@ -71,9 +73,16 @@ def _host(address: str) -> str:
     return split(address)[0].lower()
 
 
+def _with_port(address: str) -> str:
+    """An address with the port that is asked: Redfish is HTTPS."""
+    host, port = split(address)
+    return netloc(address) if port not in (None, 443) else host
+
+
 def _unknown_names(inventory: Inventory) -> Iterator[Problem]:
     arrays = [array.name for array in inventory.arrays]
     nodes = [node.name for node in inventory.nodes]
+    templates = {guest.template for guest in inventory.guests}
     for s, site in enumerate(inventory.sites):
         if site.name.lower() in _PLACES:
             yield (
@@ -88,6 +97,8 @@ def _unknown_names(inventory: Inventory) -> Iterator[Problem]:
     if inventory.pod.first not in arrays:
         yield ("pod", "first"), f"array {inventory.pod.first} is unknown: known are {', '.join(arrays)}"
     for g, guest in enumerate(inventory.guests):
+        if guest.vmid in templates:
+            yield ("guests", g, "vmid"), f"{guest.vmid} is a template: a guest needs a number of its own"
         if guest.node not in nodes:
             yield ("guests", g, "node"), f"node {guest.node} is unknown: known are {', '.join(nodes)}"
     sites = [site.name for site in inventory.sites]

@@ -105,7 +105,7 @@ def rows(resources: Iterable[Mapping[str, Any]]) -> tuple[GuestRow, ...]:
     return tuple(
         GuestRow(
             guest=GuestId(kind=_KINDS[one["type"]], vmid=int(one["vmid"])),
-            node=one["node"],
+            node=one["node"] or None,
             status=one.get("status") or "unknown",
             name=one.get("name") or "",
             memory=int(one.get("maxmem") or 0) or None,

@@ -34,6 +34,8 @@ _BLIND = (
     "software caused connection abort",
     "connection refused",
     "connection reset by peer",
+    "connection timed out",
+    "cluster filesystem not online",
     "broken pipe",
     "start worker failed",
     "unable to load access control list",
@@ -41,6 +43,9 @@ _BLIND = (
     "pmxcfs",
 )
 _CLUSTER_FILES = "/etc/pve/"
+# Of a file there: its file system is hung, or not mounted, where every file is missing. What a guest or a storage lacks
+# is told in other words ("does not exist").
+_UNREAD = ("input/output error", "no such file or directory")
 
 
 def refusal(status: int, reason: str, fields: dict[str, Any], again_in: timedelta | None = None) -> Word:
@@ -58,7 +63,7 @@ def refusal(status: int, reason: str, fields: dict[str, Any], again_in: timedelt
     lower = reason.lower()
     if any(word in lower for word in _BUSY):
         return NotYet(text)
-    if any(word in lower for word in _BLIND) or (_CLUSTER_FILES in lower and "input/output error" in lower):
+    if any(word in lower for word in _BLIND) or (_CLUSTER_FILES in lower and any(word in lower for word in _UNREAD)):
         return Unreachable(f"{text}; look at pve-cluster on that node")
     if _CLUSTER_FILES in lower and "permission denied" in lower:
         return NotYet(text)  # the cluster's files cannot be written without quorum

@@ -77,6 +77,7 @@ _UNMAPPED = "-h"
 # of a change that somebody makes, and counts as open whatever the count says.
 _MAPPED, _CHANGING = "aImc", "sSMCdi"
 _OPEN = {"-": False, "o": True}
+_DOUBTS = (False, None, True)
 
 
 @reader
@@ -104,4 +105,8 @@ def _volume(row: _Volume) -> Volume:
 @reader
 def parse_active(text: str) -> dict[str, bool | None]:
     """The volumes that may be active on this host: true when open as well, None when LVM does not know."""
-    return {one.name: one.open for one in parse_volumes(text) if one.active is not False}
+    found: dict[str, bool | None] = {}
+    for one in parse_volumes(text):
+        if one.active is not False:  # two groups of one name may have a volume of one name: the worst of them counts
+            found[one.name] = max(one.open, found.get(one.name, False), key=_DOUBTS.index)
+    return found

@@ -14,7 +14,7 @@ from activities.parsing import reader
 
 # A name is an alias, or the WWID itself; a WWID may hold blanks (``1IET     00080001``).
 _HEAD = re.compile(r"^(?P<name>[^\s|`].*?) (?P<dm>dm-\d+)(?: (?P<product>.*))?$")
-_ALIASED = re.compile(r"^(?P<alias>\S+) \((?P<wwid>.+)\)$")
+_ALIASED = re.compile(r"^(?P<alias>\S.*?) \((?P<wwid>.+)\)$")
 # NVMe with the kernel's own multipathing is listed beside the maps and is none.
 _NATIVE = re.compile(r"^[^\s|`]\S* \[\w+\]:\S+ ")
 # What multipath has to say about its configuration, or about a device: ``Mar 03 02:11:09 | …``.

@@ -25,6 +25,8 @@ def parse_clients(text: str, cluster: str) -> tuple[int, ...]:
             section = header[1]
         elif section is None or not line[0].isspace():
             raise ValueError(f"no cluster in {line.strip()[:80]!r}")
-        elif section == cluster and (client := _CLIENT.match(line)):
+        elif section == cluster and line.strip().startswith("Node ID"):
+            if (client := _CLIENT.match(line)) is None:  # passed over, it would be a client that is gone
+                raise ValueError(f"no client in {line.strip()[:80]!r}")
             clients.add(int(client[1]))
     return tuple(sorted(clients))

@@ -69,6 +69,8 @@ def _nodes(told: ClusterLook, alive: frozenset[str], *, losing: bool) -> Iterato
     }
     bad |= {node: f"the LRM of {node} is silent: old timestamp - dead?" for node in told.lrms_old if node in alive}
     reasons = [bad[node] for node in sorted(bad)]
+    if told.services and not told.node_states:
+        reasons.append("HA lists no nodes")
     if told.services and not losing:
         if not told.master:
             reasons.append("HA has no master")

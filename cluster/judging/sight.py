@@ -81,7 +81,8 @@ def not_deployed(
     if told is not None and not _guests_of(inventory) and told.services:
         return frozenset(), []
     pods = {f"pod {array.name}" for array in inventory.arrays}
-    bare = pods <= absent.keys()
+    # what nobody tells is not bare: where HA's list is not known, or has guests, a layer that was seen is lost
+    bare = pods <= absent.keys() and told is not None and not told.services
     missing = {layer: text for layer, text in absent.items() if bare or layer not in memory.layers}
     if not missing:
         return frozenset(), []

@@ -39,7 +39,7 @@ def storage_conditions(case: Storage) -> Iterator[Condition]:
         peer = answering.get(inventory.peer(array.name).name)
         own = answering.get(array.name)
         if own is None and peer is not None:
-            yield from _told_lost(array.name, peer, case.facts)
+            yield from _told_lost(array.name, peer, case)
         elif own is not None and f"pod {array.name}" not in case.absent:
             yield from _copy(array.name, own, peer, inventory)
     yield from _link(answering)
@@ -112,12 +112,14 @@ def _frozen(copy: CopyLook) -> str:
     return f", its data is of {copy.frozen_at:%Y-%m-%d %H:%M:%S} UTC" if copy.frozen_at else ""
 
 
-def _told_lost(array: str, peer: ArrayLook, facts: Facts) -> Iterator[Condition]:
+def _told_lost(array: str, peer: ArrayLook, case: Storage) -> Iterator[Condition]:
     """It is silent here, and its peer has lost it too: two vantage points.
 
     A peer that is offline itself knows nothing of it (reference: flasharray-rest §6.2).
     """
-    copy = peer.copies.get(array)
+    copy, facts = peer.copies.get(array), case.facts
+    if copy is None and serves(peer):
+        yield _unstretched(array, peer, case.inventory)
     if copy is None or copy.status == "online" or not serves(peer):
         return
     if copy.status == "resyncing":
@@ -137,13 +139,7 @@ def _copy(array: str, own: ArrayLook, peer: ArrayLook | None, inventory: Invento
     copy = own.copies.get(array)
     if copy is None:
         if peer is None or peer.by in peer.copies:
-            only = f"; {peer.by} has the only one" if peer else ""
-            yield Condition(
-                kind="pod-unstretched",
-                where=(array,),
-                reasons=(f"{array} has no copy of pod {inventory.pod.name}{only}",),
-                unless=("the pod is stretched to both arrays",),
-            )
+            yield _unstretched(array, peer, inventory)
     elif copy.status == "resyncing":
         yield _resyncing(array, array, copy)
     elif copy.status != "online":
@@ -151,6 +147,7 @@ def _copy(array: str, own: ArrayLook, peer: ArrayLook | None, inventory: Invento
         yield Condition(
             kind="replication-lost",
             where=(array,),
+            case="" if peer else "unseen",
             reasons=(f"{array} calls its own copy {copy.status}; the other copy is {serving}",),
             unless=BOTH,
         )
@@ -161,6 +158,16 @@ def _copy(array: str, own: ArrayLook, peer: ArrayLook | None, inventory: Invento
             reasons=(f"{array} calls its own copy online, and {peer.by} calls it {told.status}",),
             unless=BOTH,
         )
+
+
+def _unstretched(array: str, peer: ArrayLook | None, inventory: Inventory) -> Condition:
+    only = f"; {peer.by} has the only one" if peer else ""
+    return Condition(
+        kind="pod-unstretched",
+        where=(array,),
+        reasons=(f"{array} has no copy of pod {inventory.pod.name}{only}",),
+        unless=("the pod is stretched to both arrays",),
+    )
 
 
 def _resyncing(array: str, by: str, copy: CopyLook) -> Condition:
@@ -223,6 +230,8 @@ def _mediator(answering: dict[str, ArrayLook]) -> Iterator[Condition]:
 def _paths(case: Storage) -> Iterator[Condition]:
     """Every member has a session to every port of each array; none at all is worse than one that is missing."""
     few: dict[tuple[str, str], int] = {}
+    whole = len(case.answering) == len(case.inventory.arrays)
+    diskless = {n for n in case.alive if whole and not any(look.logins.get(n) for look in case.answering.values())}
     for name, look in sorted(case.answering.items()):
         if f"sessions {name}" in case.absent:
             continue
@@ -233,12 +242,17 @@ def _paths(case: Storage) -> Iterator[Condition]:
             if node.name in case.alive and not (case.apart and site.array != name)
         ]
         none = [node for node in nodes if not look.logins.get(node)]
+        lost = diskless & set(none)
         few |= {(node, name): look.logins[node] for node in nodes if 0 < look.logins.get(node, 0) < look.portals}
         if none:
             yield Condition(
                 kind="paths-lost",
                 where=(name,) if len(none) == len(nodes) else (name, *none),
-                reasons=tuple(f"{node} has 0 of {look.portals} sessions to {name}" for node in none),
+                case="everywhere" if lost else "",
+                reasons=(
+                    *(f"{node} has 0 of {look.portals} sessions to {name}" for node in none),
+                    *(f"{node} has no session to any array: its guests have no disks" for node in sorted(lost)),
+                ),
                 unless=(f"every node is logged in at {name}",),
             )
     if few:

@@ -84,7 +84,10 @@ def test_rows_are_of_both_kinds_and_of_no_templates():
     assert (silent.sid, silent.memory, silent.name) == ("vm:300", None, "")
 
 
-@pytest.mark.parametrize("answer", [None, "x", [5], [{}], [{"type": "qemu"}], [row("qemu", "x", "n", "running")]])  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    "answer",
+    [None, "x", [5], [{}], [{"type": "qemu"}], [row("qemu", "x", "n", "running")], [row("qemu", 300, "", "running")]],
+)  # type: ignore[arg-type]
 def test_a_row_that_cannot_be_read_is_no_row_less(answer: Any):
     """It may be a guest that runs."""
     with pytest.raises(Unreachable, match="cannot be read"):
@@ -409,6 +412,9 @@ CASES = [*data("pve-500-pmxcfs-dead.json"), *data("pve-500-pmxcfs-gone.json")]
         (500, "Unable to load access control list: Connection refused", Unreachable),
         (500, "unable to write '/etc/pve/priv/lock' - Software caused connection abort", Unreachable),
         (500, "unable to open file '/etc/pve/storage.cfg' - Input/output error", Unreachable),
+        (500, "cfs-lock 'file-ha_resources_cfg' error: pve cluster filesystem not online.", Unreachable),
+        (500, "can't open '/etc/pve/ha/rules.cfg' - No such file or directory", Unreachable),
+        (500, "proxy handler failed: Connection timed out", Unreachable),
         (500, "cluster not ready", Unreachable),
         (500, "cluster not ready - no quorum?", NotYet),
         (500, "unable to open file '/etc/pve/nodes/n1/qemu-server/300.conf.tmp.4711' - Permission denied", NotYet),

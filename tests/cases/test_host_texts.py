@@ -48,6 +48,12 @@ def test_a_client_without_a_cluster_is_nobodys(said: str):
         parse_clients(said, "x")
 
 
+def test_a_client_of_ours_that_cannot_be_read_is_not_gone():
+    """Passed over, its node would count as dark."""
+    with pytest.raises(Unreachable, match="no client in 'Node ID 0x5:'"):
+        parse_clients('Cluster "x":\n    Node ID 4:\n    Node ID 0x5:\n', "x")
+
+
 # --- multipath ---
 
 
@@ -114,6 +120,13 @@ def test_a_map_of_ours_without_paths_is_a_map():
     assert (found.groups, found.usable(50, 21)) == ((), 0)
 
 
+def test_an_alias_may_have_blanks():
+    """The WWID stands in the last brackets."""
+    (found,) = parse_maps(f"pure metro 1 ({WWID}) dm-2 PURE,FlashArray\n{SIZE}")
+
+    assert (found.wwid, found.device) == (WWID, "/dev/mapper/pure metro 1")
+
+
 async def test_paths_of_another_volume_at_the_same_lun_are_not_ours():
     """Arrays number for themselves: LUN 253 of the other array is another volume's."""
     hosts = Hosts({"multipath -ll": text("multipath-other-volume-same-lun.txt")})
@@ -164,6 +177,14 @@ def test_every_state_of_a_volume(attributes: str, held: dict[str, bool | None]):
     report = {"report": [{"lv": [{"lv_name": "v", "lv_attr": attributes}]}]}
 
     assert parse_active(json.dumps(report)) == held
+
+
+@pytest.mark.parametrize(("first", "second"), [("-wi-ao----", "-wi-a-----"), ("-wi-a-----", "-wi-ao----")])
+def test_of_two_volumes_of_one_name_the_open_one_counts(first: str, second: str):
+    """Two groups of one name: neither hides the other."""
+    report = {"report": [{"lv": [{"lv_name": "v", "lv_attr": one} for one in (first, second)]}]}
+
+    assert parse_active(json.dumps(report)) == {"v": True}
 
 
 @pytest.mark.parametrize(

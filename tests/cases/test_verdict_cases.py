@@ -74,6 +74,50 @@ def test_no_session_at_an_array_is_told_for_every_node():
     assert none.main.reasons == tuple(f"{node} has 0 of 4 sessions to {ARRAY_B}" for node in NODES)
 
 
+def test_a_node_without_any_session_has_no_disks():
+    """The ports of both arrays are dark for it: its guests do not go on over the other array."""
+    verdict = healthy().logins(*NODES[:4]).looks()
+
+    assert (verdict.kind, verdict.main.case) == ("paths-lost", "everywhere")
+    assert f"{NODES[4]} has no session to any array: its guests have no disks" in verdict.main.reasons
+    assert "go on" not in advice(verdict.main).alone
+
+
+def _without_pod(*arrays: str) -> World:
+    world = healthy()
+    for name, look in world.arrays.items():
+        left = {other: copy for other, copy in look.copies.items() if other not in arrays}
+        world.arrays[name] = look.model_copy(update={"copies": left})
+    return world
+
+
+def test_ha_without_nodes_is_not_healthy():
+    """It has guests to keep and names nobody that could."""
+    assert healthy().api(NODES, node_states={}).looks().kind == "ha-impaired"
+
+
+def test_nobody_is_said_to_serve_who_does_not_answer():
+    """One array is offline, the other one silent: that the other one serves is a guess."""
+    world = healthy().own_copy(ARRAY_A, status="offline").silent(ARRAY_B)
+    (told,) = [one for one in (world.looks().main,) if one.kind == "replication-lost"]
+
+    assert (told.where, told.case) == ((ARRAY_A,), "unseen")
+    assert "not known" in advice(told).alone
+
+
+def test_a_pod_with_one_copy_is_told_while_the_other_array_is_silent():
+    """The array that answers knows who has a copy."""
+    assert _without_pod(ARRAY_A).silent(ARRAY_A).looks().main.key == f"pod-unstretched {ARRAY_A}"
+
+
+def test_a_pod_that_is_gone_is_no_cluster_to_deploy():
+    """Other guests under HA than the inventory's, or an API that tells nothing: nobody shall deploy over that."""
+    others = _without_pod(ARRAY_A, ARRAY_B).api(NODES, services={"vm:500": ("started", NODES[0])})
+    untold = _without_pod(ARRAY_A, ARRAY_B).silent(*NODES, how="api")
+
+    assert (others.looks().kind, untold.looks().kind) == ("pod-offline", "pod-offline")
+
+
 def _counted(world: World, name: str) -> Verdict:
     """All nodes say what the file says, each with its own settled view."""
     view = votes_view(parse_votes((HERE / name).read_text()))

@@ -89,6 +89,22 @@ def test_an_lrm_that_has_not_written_for_long_is_old():
     assert cluster_view(GOOD, _manager(timestamp=900), [])["master_old"]
 
 
+def test_most_lrms_may_be_dead():
+    """Four of six: those that write, and the master, tell what time it is."""
+    manager = _manager()
+    for node in NODES[2:]:
+        manager["lrm_status"][node]["timestamp"] = 900
+
+    assert cluster_view(GOOD, manager, [])["lrms_old"] == tuple(sorted(NODES[2:]))
+
+
+def test_two_sessions_at_a_port_are_one_port():
+    """A host with two interfaces: two of four ports are dark, though it has four sessions."""
+    rows = [{"initiator": {"iqn": "iqn.x"}, "target": {"portal": f"10.0.0.{port}:3260"}} for port in (1, 1, 2, 2)]
+
+    assert array_view(None, None, rows, [{}] * 4, {"iqn.x": "n"})["logins"] == {"n": 2}
+
+
 def test_what_ha_wants_and_what_runs_are_two_things():
     """Started and not running, a guest that may not be seen, one that is stopped, storage by node."""
     services = {
