@@ -82,7 +82,6 @@ def _with_port(address: str) -> str:
 def _unknown_names(inventory: Inventory) -> Iterator[Problem]:
     arrays = [array.name for array in inventory.arrays]
     nodes = [node.name for node in inventory.nodes]
-    templates = {guest.template for guest in inventory.guests}
     for s, site in enumerate(inventory.sites):
         if site.name.lower() in _PLACES:
             yield (
@@ -97,8 +96,6 @@ def _unknown_names(inventory: Inventory) -> Iterator[Problem]:
     if inventory.pod.first not in arrays:
         yield ("pod", "first"), f"array {inventory.pod.first} is unknown: known are {', '.join(arrays)}"
     for g, guest in enumerate(inventory.guests):
-        if guest.vmid in templates:
-            yield ("guests", g, "vmid"), f"{guest.vmid} is a template: a guest needs a number of its own"
         if guest.node not in nodes:
             yield ("guests", g, "node"), f"node {guest.node} is unknown: known are {', '.join(nodes)}"
     sites = [site.name for site in inventory.sites]
