@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parents[1]
+HERE = Path(__file__).parents[2]
 MEASURED = sorted(
     f"bench.{path.stem}" if path.stem != "__main__" else "bench"
     for path in (HERE / "bench").glob("*.py")
