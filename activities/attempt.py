@@ -18,8 +18,6 @@ from cluster.plan import Intent, Ledger, Made
 
 # How soon an activity learns that it shall stop: the server tells it in the answer to a beat.
 OFTEN = timedelta(seconds=1)
-# When nobody waits for its stop; still well within the ten seconds after which a silent worker counts as dead.
-SELDOM = timedelta(seconds=5)
 
 
 class Attempt:
@@ -31,7 +29,6 @@ class Attempt:
         self.told_before = told
         self.first = first
         self.saying: Any = None  # the progress that was told last
-        self.rhythm = OFTEN
         self._told = time.monotonic()
 
     def told(self) -> None:
@@ -40,7 +37,7 @@ class Attempt:
 
     def due_in(self) -> float:
         """Seconds until the next beat has to go out, should the activity not tell anything by itself."""
-        return self._told + self.rhythm.total_seconds() - time.monotonic()
+        return self._told + OFTEN.total_seconds() - time.monotonic()
 
     def begin(self, intent: Intent) -> None:
         """A change is about to be made; CancelledError when no more shall be."""
@@ -74,12 +71,6 @@ def is_first() -> bool:
     """No attempt of this step has been made before: no call of ours can be under way."""
     attempt = CURRENT.get()
     return activity.info().attempt == 1 if attempt is None else attempt.first
-
-
-def beat_seldom() -> None:
-    """For an activity that runs for hours, and that nobody waits for when it is stopped."""
-    if (attempt := CURRENT.get()) is not None:
-        attempt.rhythm = SELDOM
 
 
 def stop_here() -> None:

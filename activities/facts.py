@@ -15,10 +15,9 @@ from temporalio.exceptions import ApplicationError
 
 from activities.errors import NotFound, Refuted
 from activities.vantage import Clients, Vantage, Vantages
-from cluster.conditions import GRAVITY, SITE_GONE, Condition, Kind, known_name, lost_site
+from cluster.conditions import GRAVITY, SITE_GONE, Condition, Kind, lost_site
 from cluster.facts import ArrayLook, ClusterLook, Facts, Memory, PowerLook, VotesLook, WitnessLook, remember, rounds
 from cluster.inventory import Inventory
-from cluster.plan import Finding
 from cluster.verdict import Verdict, judge, turned
 from cluster.watching import CALM, Awaited, Beat, Reach, Seen, Suspected, WatchWish
 
@@ -87,20 +86,6 @@ class Watching:
             answer = tuple(look.by for look in vantages.facts().votes.values() if look.answered)
         return Reach(finding=f"{len(answer)} of {len(names)} nodes of {where.site} answer", nodes=answer)
 
-    @activity.defn(name="facts.returned")
-    async def returned(self, awaited: Awaited) -> Finding:
-        """Wait until these nodes of the site are members again, for everybody who answers, twice in a row."""
-        site = self._inventory.site(awaited.site)
-        names = awaited.nodes or tuple(node.name for node in site.nodes)
-        with self._asking() as vantages:
-            watcher, twice = _Watcher(self._inventory, vantages, WatchWish(urgent=True)), 0
-            while twice < 2:
-                missing = await watcher.missing(set(names))
-                twice = 0 if missing else twice + 1
-                activity.heartbeat(f"away: {', '.join(missing)}" if missing else "all are members")
-                await asyncio.sleep(self._inventory.watch.alert.total_seconds() / self._inventory.speed)
-        return Finding(finding=f"{len(names)} nodes of {site.name} are members again")
-
     @contextlib.contextmanager
     def _asking(self) -> Iterator[Vantages]:
         """Vantage points, and nobody left waiting for them."""
@@ -168,15 +153,6 @@ class _Watcher:
             await asyncio.sleep(self._inventory.watch.alert.total_seconds() / self._inventory.speed)
             verdict = await self._look(everybody=True)
         return self.seen(verdict, new=True)
-
-    async def missing(self, names: set[str]) -> list[str]:
-        """Which of these nodes are not members, for any node that answers."""
-        verdict = await self._look(everybody=True)
-        views = [look for look in self._vantages.facts().votes.values() if look.answered]
-        if verdict.settling or not views or not any(look.quorate for look in views):
-            return sorted(names)
-        members = [{known_name(number, self.memory) for number in look.members} for look in views]
-        return sorted(name for name in names if not all(name in seen for seen in members))
 
     def _alarmed(self, verdict: Verdict) -> bool:
         """Something is odd: nodes are lost, a verdict that is young, or a vantage point that has just fallen silent."""

@@ -30,57 +30,15 @@ def _secret_reference(value: object) -> str:
     return value
 
 
-def _purity_name(value: str) -> str:
-    if not _PURITY_NAME.fullmatch(value):
-        raise ValueError("a Purity name has 1 to 63 letters, digits or dashes and starts and ends with no dash")
-    return value
+def _like(pattern: re.Pattern[str], otherwise: str, longest: int | None = None) -> AfterValidator:
+    """A name of that pattern, of at most so many letters; `otherwise` says what a name has to be."""
 
+    def checked(value: str) -> str:
+        if not pattern.fullmatch(value) or (longest is not None and len(value) > longest):
+            raise ValueError(otherwise)
+        return value
 
-def _storage_id(value: str) -> str:
-    if not _STORAGE.fullmatch(value):
-        raise ValueError(
-            "a storage id of Proxmox starts with a letter, ends with a letter or digit, and has letters, digits, "
-            "'.', '-' or '_' between, two characters at least"
-        )
-    return value
-
-
-def _group_name(value: str) -> str:
-    if not _GROUP.fullmatch(value):
-        raise ValueError(
-            "a volume group of Proxmox starts and ends with a letter or digit and has letters, digits, "
-            "'.', '-' or '_' between, two characters at least"
-        )
-    return value
-
-
-def _node_name(value: str) -> str:
-    if not _NODE.fullmatch(value):
-        raise ValueError(
-            "a Proxmox node is named by its short host name: 1 to 63 letters, digits or dashes, no dash at either "
-            "end, no dots"
-        )
-    return value
-
-
-def _cluster_name(value: str) -> str:
-    if not _NODE.fullmatch(value) or len(value) > _CLUSTER_LENGTH:
-        raise ValueError(
-            f"a Proxmox cluster's name has 1 to {_CLUSTER_LENGTH} letters, digits or dashes, and no dash at either end"
-        )
-    return value
-
-
-def _dns_name(value: str) -> str:
-    if not _DNS.fullmatch(value):
-        raise ValueError("a host name has letters, digits and dashes, and dots between its parts: web-01, web.example")
-    return value
-
-
-def _own_name(value: str) -> str:
-    if not _OWN.fullmatch(value):
-        raise ValueError("a name starts and ends with a letter or digit; between, '.', '-' and '_' may stand as well")
-    return value
+    return AfterValidator(checked)
 
 
 def _iqn(value: str) -> str:
@@ -90,13 +48,50 @@ def _iqn(value: str) -> str:
 
 
 SecretRef = Annotated[str, BeforeValidator(_secret_reference)]
-PurityName = Annotated[str, AfterValidator(_purity_name)]
-StorageId = Annotated[str, AfterValidator(_storage_id)]
-GroupName = Annotated[str, AfterValidator(_group_name)]
-NodeName = Annotated[str, AfterValidator(_node_name)]
-ClusterName = Annotated[str, AfterValidator(_cluster_name)]
-DnsName = Annotated[str, AfterValidator(_dns_name)]
-OwnName = Annotated[str, AfterValidator(_own_name)]
+PurityName = Annotated[
+    str,
+    _like(_PURITY_NAME, "a Purity name has 1 to 63 letters, digits or dashes and starts and ends with no dash"),
+]
+StorageId = Annotated[
+    str,
+    _like(
+        _STORAGE,
+        "a storage id of Proxmox starts with a letter, ends with a letter or digit, and has letters, digits, "
+        "'.', '-' or '_' between, two characters at least",
+    ),
+]
+GroupName = Annotated[
+    str,
+    _like(
+        _GROUP,
+        "a volume group of Proxmox starts and ends with a letter or digit and has letters, digits, "
+        "'.', '-' or '_' between, two characters at least",
+    ),
+]
+NodeName = Annotated[
+    str,
+    _like(
+        _NODE,
+        "a Proxmox node is named by its short host name: 1 to 63 letters, digits or dashes, no dash at either "
+        "end, no dots",
+    ),
+]
+ClusterName = Annotated[
+    str,
+    _like(
+        _NODE,
+        f"a Proxmox cluster's name has 1 to {_CLUSTER_LENGTH} letters, digits or dashes, and no dash at either end",
+        longest=_CLUSTER_LENGTH,
+    ),
+]
+DnsName = Annotated[
+    str,
+    _like(_DNS, "a host name has letters, digits and dashes, and dots between its parts: web-01, web.example"),
+]
+OwnName = Annotated[
+    str,
+    _like(_OWN, "a name starts and ends with a letter or digit; between, '.', '-' and '_' may stand as well"),
+]
 Iqn = Annotated[str, AfterValidator(_iqn)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Lun = Annotated[int, Field(ge=1, le=4095)]

@@ -67,10 +67,9 @@ class Suspected(Value):
 
 
 class Awaited(Value):
-    """A site that shall come back, or some of its nodes; all of them where none is named."""
+    """A site whose nodes are to answer."""
 
     site: str
-    nodes: tuple[str, ...] = ()
 
 
 class Opening(Value):
