@@ -6,6 +6,7 @@ HA fences and restarts. Nothing here starts, stops, moves or unlocks a guest.
 import asyncio
 import contextlib
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -56,7 +57,7 @@ class Ha:
         while True:
             with contextlib.suppress(Unreachable):  # nobody answers: nothing is seen, and nothing concluded
                 view = await self._ha(wish.survivors)
-                seen = seen.then(view)
+                seen = seen.then(view, datetime.now(UTC), self._speed)
                 if found := concluded(wish, seen, view):
                     return found
             if wish.limit is not None and time.monotonic() - began > wish.limit:
