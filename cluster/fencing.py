@@ -110,10 +110,14 @@ class FencingWish(Value):
 
 
 class FencingFinding(Finding):
-    """How it stands with a node: fenced, nothing to fence, back before it was fenced, or not known."""
+    """How it stands with a node: fenced, nothing to fence, back before it was fenced, or not known.
+
+    `cut`: the look was asked to end before anything was known; `seen` is what it saw until then.
+    """
 
     outcome: Outcome
     seen: FencingSeen
+    cut: bool = False
 
 
 def concluded(wish: FencingWish, seen: FencingSeen, view: HaView) -> FencingFinding | None:

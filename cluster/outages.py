@@ -92,8 +92,10 @@ class Outage(Value):
 
 
 class Outages(Value):
-    """All outages of an incident, oldest first. Those of a guest that falls for days are told in one, between the
-    first and the newest of them: how many there were, and how long it was down in all, is kept.
+    """All outages of an incident, oldest first.
+
+    Of a guest that falls for days those between the first and the newest ones are told in one: how many there were,
+    and how long it was down in all, is kept.
     """
 
     known: tuple[Outage, ...] = ()

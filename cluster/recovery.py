@@ -67,6 +67,15 @@ class Frozen(Value):
         return Intent(where=where, what="set", target=target, detail=f"{self.field} {value}")
 
 
+class SwitchesState(Value):
+    """What a run that continues as new hands to its next part: what it has turned off, and what stays on and why."""
+
+    cluster: str
+    taken: bool
+    off: tuple[Frozen, ...]
+    refused: dict[str, str]
+
+
 class SwitchesFinding(Finding):
     """What would move a guest by itself, each as it would be frozen."""
 

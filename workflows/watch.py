@@ -36,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows import attributes
     from workflows.failures import reason
+    from workflows.lasting import is_long
     from workflows.open_incidents import OpenIncidents
     from workflows.steps import HEARTBEAT
     from workflows.watch_page import WatchSheet, render_watch
@@ -51,14 +52,6 @@ COVERED = timedelta(seconds=30)
 # How many event ids are remembered here; the gateway remembers more of them.
 KNOWN_IDS, SHOWN_EVENTS = 500, 5
 AGAIN = RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=5))
-# Well below what Temporal suggests: a watch that was started anew replays in no time.
-LONG = 2000
-
-
-def _is_long() -> bool:
-    """A storm of events makes a history long, whatever else happens."""
-    info = workflow.info()
-    return info.is_continue_as_new_suggested() or info.get_current_history_length() > LONG
 
 
 def _remembered(error: ActivityError) -> Memory | None:
@@ -98,7 +91,7 @@ class ClusterWatch:
             if seen is not None:
                 await self._learn(seen)
             self._tell()
-            if not self._stopped and _is_long():
+            if not self._stopped and is_long():
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 workflow.continue_as_new(self._handed_over())
 
@@ -175,7 +168,7 @@ class ClusterWatch:
         looking = self._look()
         self._tell()
         await workflow.wait_condition(
-            lambda: looking.done() or self._stopped or self._hinted or self._anew or _is_long()
+            lambda: looking.done() or self._stopped or self._hinted or self._anew or is_long()
         )
         if cut := not looking.done():
             looking.cancel()
