@@ -78,6 +78,7 @@ class ClusterWatch:
         self._nudged: datetime | None = None
         self._trouble = ""
         self._rights = ""
+        self._rights_asked: datetime | None = None
         self._beside: list[asyncio.Task[None]] = []
 
     @workflow.run
@@ -257,6 +258,8 @@ class ClusterWatch:
 
     async def _ask_rights(self) -> None:
         """Each day: whether the token may do all that an incident's runbooks ask for; people are told once."""
+        if self._rights_asked is not None:  # by an earlier run of this watch
+            await asyncio.sleep(max(0.0, (self._rights_asked + RIGHTS_EVERY - workflow.now()).total_seconds()))
         while True:
             try:
                 found = await workflow.execute_activity(
@@ -275,6 +278,7 @@ class ClusterWatch:
                 self._rights = said
             except ActivityError as error:
                 self._rights = "which rights the token has is not known: {}: {}".format(*reason(error))
+            self._rights_asked = workflow.now()
             self._tell()
             await asyncio.sleep(RIGHTS_EVERY.total_seconds())
 
@@ -292,20 +296,24 @@ class ClusterWatch:
         self._urgent, self._nudged = request.urgent, request.nudged
         self._ids = [*request.ids, *self._ids][-KNOWN_IDS:]
         self._received += request.received
+        self._latest = [*request.latest, *self._latest][-SHOWN_EVENTS:]
+        self._rights, self._rights_asked = request.rights, request.rights_asked
 
     def _handed_over(self) -> WatchRequest:
         return WatchRequest(
             cluster=self._request.cluster,
             seen=self._seen,
             memory=self._memory,
-            incidents=self._incidents.open,
-            epochs=self._incidents.epochs,
             hinted=self._hinted,
             anew=self._anew or self._owed or self._incidents.owes,
             urgent=self._urgent,
             nudged=self._nudged,
             ids=tuple(self._ids),
             received=self._received,
+            latest=tuple(self._latest),
+            rights=self._rights,
+            rights_asked=self._rights_asked,
+            **self._incidents.handed_over(),
         )
 
     def _tell(self) -> None:
