@@ -13,6 +13,7 @@ from temporalio import activity
 from activities.attempt import Changes
 from activities.errors import Conflict, NotFound, NotYet, Refuted, Rejected, Unauthorized, Unreachable
 from activities.inventory import ClusterName
+from activities.quorate import told_by_quorum
 from cluster.plan import Ledger
 from cluster.recovery import FreezeFinding, FreezeWish, Frozen, Switch, SwitchesFinding, SwitchOutcome
 from cluster.units import counted, shortly
@@ -156,7 +157,7 @@ class Switchboard:
         return ""
 
     def _state(self, sid: str) -> str:
-        manager = self._api.get("cluster/ha/status/manager_status").get("manager_status") or {}
+        manager = told_by_quorum(self._api)[1].get("manager_status") or {}
         return str((manager.get("service_status") or {}).get(sid, {}).get("state", ""))
 
     def _crs(self) -> dict[str, str]:

@@ -15,9 +15,10 @@ from activities.attempt import Changes, look_again, told_before
 from activities.errors import Conflict, Refuted, Rejected
 from activities.ha import ha_view
 from activities.paths import usable_paths, volume_wwid
+from activities.quorate import told_by_quorum
 from activities.storage import active_volumes
 from cluster.guests import GuestId
-from cluster.move import Move, MoveFinding, MoveWish, SettledFinding, SettledWish
+from cluster.move import MOVES, Move, MoveFinding, MoveWish, SettledFinding, SettledWish
 from cluster.recovery import HaView, Service
 from cluster.volumes import holders
 
@@ -34,8 +35,6 @@ AT_LEAST = 5.0
 # A landing waits so long for what HA is moving.
 SETTLED_WITHIN = 600.0
 LIMIT = 15.0
-# HA's words for a guest on its way.
-MOVES = ("migrate", "relocate")
 
 
 class Migration:
@@ -144,7 +143,9 @@ class Migration:
         return guest.runs(current)
 
     async def _ha(self) -> HaView:
-        return ha_view(await self._clients.get("cluster/ha/status/manager_status"))
+        """As a quorate node tells it: what another part tells is of before its loss."""
+        api = self._clients.api
+        return ha_view((await self._clients.threaded(lambda: told_by_quorum(api)))[1])
 
 
 class _Watched:

@@ -9,6 +9,7 @@ from temporalio.exceptions import ApplicationError
 from activities.errors import Unauthorized
 from activities.storage import active_volumes
 from cluster.guests import GuestId
+from cluster.move import MOVES
 from cluster.outages import UP, GuestsWish, Standing
 from cluster.recovery import HaView, Service, hopeless, waits_for
 from cluster.volumes import holders
@@ -71,7 +72,7 @@ class Proofs:
             return await self._by_hand(sid, service, why)
         lost = frozenset(node for node, state in view.nodes.items() if state not in ("online", "maintenance"))
         waits = Standing(state="down", node=service.node, text=waits_for(sid, view, lost))
-        if service.state in ("migrate", "relocate") and known.state in UP:
+        if service.state in MOVES and known.state in UP:
             return known  # on its way: judged again where it arrives
         if service.state != "started" or service.node in lost:
             return waits if known.state != "unseen" or service.node in lost else known
