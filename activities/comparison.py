@@ -18,7 +18,7 @@ from activities.quorate import told_by_quorum
 from cluster.ledger import Book, Placed, RunRef, World, key_text, may_restore
 from cluster.ledger_calls import LookWish, RestoreFinding, RestoreWish
 from cluster.plan import Mode
-from cluster.together import rule
+from cluster.together import UNSEEN, rule
 from cluster.units import counted
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ class Comparison:
     async def _incidents(self, client: Client) -> dict[str, str]:
         """What would hold a run that moves guests: one guest that HA has given up holds nothing else back."""
         found = await self._interlock.open_incidents(client)
+        if blind := [str(one) for one in found if one.kind == UNSEEN]:
+            raise Unreachable("; ".join(blind))
         standing = [one for one in found if rule(MOVES, one).may != "lives"]
         return {one.run or f"an incident (the watch sees {', '.join(one.about)})": one.run_id for one in standing}
 
