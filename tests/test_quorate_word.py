@@ -165,7 +165,7 @@ async def test_a_request_that_is_wrong_is_sent_to_nobody_else():
 async def test_a_request_that_no_node_takes_is_tried_again_with_each_reason():
     """By Temporal or the engine: it may pass."""
     hosts = Refusing({A: "no quorum?", B: "596 Connection timed out"})
-    with pytest.raises(Unreachable, match="node-a: no quorum.*node-b: 596"):
+    with pytest.raises(Unreachable, match=r"node-a: no quorum.*node-b: 596"):
         await Maintenance(reached(Api({}), hosts), cast(Any, None))._request(wish())
 
 

@@ -134,7 +134,8 @@ def test_the_words_for_an_old_look_do_not_change_with_time():
     looked = NOW - timedelta(minutes=1)
     said = {str(unseen("watch/c", HEALTHY, looked, NOW + timedelta(seconds=s), ROUNDS)) for s in range(5)}
     assert said == {
-        "watch/c has looked last at 2025-12-31 23:59:00 UTC, and its looks are at most 33 s apart: is its worker running?"
+        "watch/c has looked last at 2025-12-31 23:59:00 UTC, and its looks are at most 33 s apart: "
+        "is its worker running?"
     }
 
 
