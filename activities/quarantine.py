@@ -113,7 +113,7 @@ class QuarantineWard:
                 f"{', '.join(rests)}: every node is in maintenance and takes no guest; release them with `return-site` "
                 "where `evacuate-site` emptied the site, else with `ha-manager crm-command node-maintenance disable`"
             )
-        told = f"; in maintenance by a person's order: {', '.join(rests)}" if rests else ""
+        told = f"; in maintenance, not looked at: {', '.join(rests)}" if rests else ""
         return Finding(finding=f"{found.finding}{told}")
 
     async def _watchdogs(self, nodes: list[str]) -> Finding:

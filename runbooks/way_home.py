@@ -121,7 +121,7 @@ class WayHome:
     def _why_resting(self, node: str) -> str:
         if self._resting and node in self._homes.record.rested:
             return "it was so before the site was emptied"
-        return "a person has put it there: no guest goes to it"
+        return "another hand has put it there: no guest goes to it"
 
     async def _say_who_is_away(self, now: timedelta) -> None:
         """No home is on record: whoever might be meant is named, and how to say where they belong."""

@@ -128,6 +128,25 @@ async def test_a_retry_begins_nothing_while_the_home_is_not_well(site: Site, beg
     assert runs_once(site) == {300: "pxmx02-01", 301: "pxmx02-02"}
 
 
+async def test_a_switch_that_is_on_again_between_two_moves_holds_the_next(
+    site: Site, begin: Begin, people: dict[str, Person]
+):
+    """A person turns on what was turned off for the moves: nothing more is moved until it is off, or left to others."""
+    site.world.cluster.ha.resources["vm:301"]["failback"] = 1
+    run = await at_the_first_move(site, begin, people)
+    assert site.world.cluster.ha.resources["vm:301"]["failback"] == 0
+    before = touched(site)
+    site.world.cluster.ha.resources["vm:301"]["failback"] = 1
+    await said(run, "answer", {"answer": "retry", "by": "dora"})
+    await until(run, held("vm:301 failback was turned off for this and is on again"), "the step is held")
+    assert touched(site) == before
+    site.world.cluster.ha.resources["vm:301"]["failback"] = 0
+    await said(run, "answer", {"answer": "retry", "by": "dora"})
+    await ended(run, 90)
+    assert runs_once(site) == {300: "pxmx02-01", 301: "pxmx02-02"}
+    assert FailbackReport.model_validate(await run.result()).restored == ("vm:301 failback 1",)
+
+
 async def test_a_resume_asks_again_as_a_retry_does(site: Site, begin: Begin, people: dict[str, Person]):
     """Paused between yes and move for long enough that the plan is another one: the second guest has gone meanwhile."""
     run = await at_the_first_move(site, begin, people)
