@@ -30,7 +30,7 @@ RESTS_WITHIN = 25.0
 # What does not come back by itself is mended by people, after so many seconds of the wall.
 MENDED_AFTER = 3.0
 # Runs that people wait for have so long to come to their end before they are aborted.
-ENDED_AFTER = 5.0
+ENDED_AFTER = 4.0
 # Between two looks at the laws, in seconds of the wall.
 LOOK = 0.25
 UNANSWERED = (

@@ -27,6 +27,8 @@ from workers.embedded import TemporalServer, free_port
 from workflows.watch import ClusterWatch
 
 SPEED = 60.0
+# In lab seconds: at this speed a real watch's second is a fiftieth of one, and looking would be all that a machine does.
+RHYTHM = "\nwatch: {alert: 6s, quick: 8s}\n"
 # Guests besides the two of the example, each under HA.
 MORE = {302: "pxmx02-01", 303: "pxmx01-03"}
 NAMES = ("ana", "ben", "cleo", "dora")
@@ -40,7 +42,7 @@ class Stage:
     def __init__(self, folder: Path, planted: str = "") -> None:
         self.folder, self._planted = folder, planted
         path = inventory_file(folder, f"fuzz-{os.getpid()}")
-        path.write_text(path.read_text().partition("\n# Who may agree")[0] + POLICY)
+        path.write_text(path.read_text().partition("\n# Who may agree")[0] + POLICY + RHYTHM)
         self.site = Site(path, SPEED)
         self.inventory = self.site.inventory
         self.people = {name: Person(name) for name in NAMES}
