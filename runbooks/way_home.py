@@ -146,8 +146,8 @@ class WayHome:
         awake = {node: placement.resting[node] for node in released}
         plan = plan_home(homes, recovered, placement.model_copy(update={"nodes": placement.nodes | awake}), first=first)
         drawn = await self._drawn(released) if released else {}
-        ours = (*plan.switches, *self._switches.kept)  # what was turned off for this and is on again goes off again
-        switches = tuple(one for one in placement.switches if one in ours or one.name in drawn)
+        off = (*plan.switches, *self._switches.kept)  # what was turned off for this and is on again goes off again
+        switches = tuple(one for one in placement.switches if one in off or one.name in drawn)
         stay = tuple(node for node in resting if node not in released)
         return plan.model_copy(update={"released": released, "resting": stay, "switches": switches})
 

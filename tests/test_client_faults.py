@@ -314,11 +314,11 @@ def test_a_node_that_never_answers(twin: TwinThread, api: PveApi, monkeypatch: p
 def test_a_write_that_one_node_refuses_for_lack_of_quorum_goes_elsewhere_next(twin: TwinThread, api: PveApi):
     """It tells its version, and would be asked for ever; it is not sent twice within one attempt."""
     words = "cluster not ready - no quorum?"
-    fault = plant(twin, Fault(f"pve:{NODE}", "POST /pools", "fail", times=None, status=500, message=words))
+    fault = plant(twin, Fault(f"pve:{NODE}", "PUT /cluster/options", "fail", times=None, status=500, message=words))
 
     with pytest.raises(NotYet, match="no quorum"):
-        api.post("pools", poolid="a-pool")
+        api.put("cluster/options", crs="ha=basic")
     assert len(fault.met) == 1
-    api.post("pools", poolid="a-pool")
+    api.put("cluster/options", crs="ha=basic")
 
     assert len(fault.met) == 1
