@@ -27,7 +27,7 @@ from workers.embedded import TemporalServer, free_port
 from workflows.watch import ClusterWatch
 
 SPEED = 60.0
-# In lab seconds: at this speed a real watch's second is a fiftieth of one, and looking would be all that a machine does.
+# In lab seconds. A real second of a watch is a sixtieth of one here, and a machine would do nothing but look.
 RHYTHM = "\nwatch: {alert: 6s, quick: 8s}\n"
 # Guests besides the two of the example, each under HA.
 MORE = {302: "pxmx02-01", 303: "pxmx01-03"}
