@@ -8,7 +8,8 @@ from pydantic import ConfigDict, Field
 from cluster.nouns import Value
 from cluster.plan import Finding
 
-# running: seen at work. unproven: HA says so, and a right is missing to look. down: not yet, HA is at it.
+# running: seen at work. unproven: HA says so, and a right or
+# a node's word on its volumes is missing to prove it. down: not yet, HA is at it.
 # hopeless: a person has to act. unseen: it ran, and nobody who could tell has answered since.
 State = Literal["running", "unproven", "down", "hopeless", "unseen"]
 # Whoever sees one of these again sees nothing new.

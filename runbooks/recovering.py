@@ -158,7 +158,7 @@ class Recovery:
                 self._causes.pop(sid, None)
         await self._explain([sid for sid, (_, now) in news.items() if now.state == "hopeless"])
         self._seen_again({sid: now for sid, (before, now) in news.items() if before.state == "unseen"})
-        self._up([sid for sid, (before, now) in news.items() if now.state == "running" and before.state not in UP])
+        self._up([sid for sid, (before, now) in news.items() if now.state == "running" and self._was_down(sid, before)])
         self._fell({sid: now for sid, (before, now) in news.items() if before.state in UP and now.state not in UP})
         given_up = {sid: now for sid, (before, now) in news.items() if now.state in ("hopeless", "unproven")}
         for sid, now in given_up.items():
@@ -172,6 +172,11 @@ class Recovery:
             if now.state in ("running", "down"):
                 self._run.done_with(f"guest {sid}")
         self._write()
+
+    def _was_down(self, sid: str, before: Standing) -> bool:
+        """What is proven late was down until then, as far as anybody could tell."""
+        outages = self.outages.of(sid)
+        return before.state not in UP or (before.state == "unproven" and bool(outages) and outages[-1].until is None)
 
     def _up(self, sids: list[str]) -> None:
         for sid in sids:
