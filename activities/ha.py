@@ -6,6 +6,7 @@ HA fences and restarts. Nothing here starts, stops, moves or unlocks a guest.
 import asyncio
 import contextlib
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -54,16 +55,22 @@ class Ha:
         seen = _earlier(wish.seen)
         activity.heartbeat(seen)  # before anything else: an attempt that dies at once must not take it along
         began = time.monotonic()
-        while True:
-            with contextlib.suppress(Unreachable):  # nobody answers: nothing is seen, and nothing concluded
-                view = await self._ha(wish.survivors)
-                seen = seen.then(view)
-                if found := concluded(wish, seen, view):
-                    return found
-            if wish.limit is not None and time.monotonic() - began > wish.limit:
-                return not_known(seen)
-            activity.heartbeat(seen)
-            await asyncio.sleep(POLL / self._speed)
+        try:
+            while True:
+                with contextlib.suppress(Unreachable):  # nobody answers: nothing is seen, and nothing concluded
+                    view = await self._ha(wish.survivors)
+                    seen = seen.then(view, datetime.now(UTC), self._speed)
+                    if found := concluded(wish, seen, view):
+                        return found
+                if wish.limit is not None and time.monotonic() - began > wish.limit:
+                    return not_known(seen)
+                activity.heartbeat(seen)
+                await asyncio.sleep(POLL / self._speed)
+        except asyncio.CancelledError:
+            asked = activity.cancellation_details()
+            if asked is None or not asked.cancel_requested:
+                raise  # the worker ends, or the server has given this attempt up
+            return not_known(seen).model_copy(update={"cut": True})
 
     @activity.defn(name="ha.watch_guests")
     async def watch_guests(self, wish: GuestsWish) -> GuestsFinding:

@@ -196,6 +196,8 @@ async def _is_running(client: Client, one: Beside) -> bool:
     """Temporal's list is a little behind; its own word on a run is not."""
     try:
         found = await client.get_workflow_handle(one.run, run_id=one.run_id or None).describe()
+        if found.status == WorkflowExecutionStatus.CONTINUED_AS_NEW:  # it goes on under the same id
+            found = await client.get_workflow_handle(one.run).describe()
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             return False

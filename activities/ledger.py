@@ -100,7 +100,9 @@ class LedgerBook:
     async def present(self, wish: PresentWish) -> BookFinding:
         """The run is at work; the finding's book says which others are."""
         kind = activity.info().workflow_type or ""
-        return await self._said("note", Noting(by=_me(), kind=kind, site=wish.site, mode=wish.mode), BookFinding)
+        return await self._said(
+            "note", Noting(by=_me(), kind=kind, site=wish.site, mode=wish.mode, was=wish.was), BookFinding
+        )
 
     @activity.defn(name="ledger.left")
     async def left(self, wish: BookWish) -> BookFinding:

@@ -24,6 +24,8 @@ MISSED = 3
 LVS_LIMIT = 10.0
 # What was lost and is the API's business, not HA's: a guest is looked for on its node whatever HA believes of it.
 BY_HAND = ("error", "stopped", "")
+# A person has asked for that: HA brings back neither one that is stopped by request nor one that was taken from it.
+SET_DOWN = ("stopped", "request_stop", "")
 
 
 class Proofs:
@@ -94,7 +96,7 @@ class Proofs:
 
     async def _by_hand(self, sid: str, service: Service, why: str) -> Standing:
         """HA will not bring it back; a person may have."""
-        lost = Standing(state="hopeless", node=service.node, text=why)
+        lost = Standing(state="hopeless", node=service.node, text=why, set_down=service.state in SET_DOWN)
         if service.state not in BY_HAND or not service.node or service.node not in self._wish.via:
             return lost
         if time.monotonic() - self._checked.get(sid, 0.0) < CHECKED_EVERY / self._speed:

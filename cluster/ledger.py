@@ -8,6 +8,7 @@ outlive the runs that wrote them.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import TypeVar
 
 from pydantic import Field
 
@@ -37,6 +38,9 @@ class RunRef(Value):
 
     run: str
     run_id: str
+
+
+AnyRef = TypeVar("AnyRef", bound=RunRef)
 
 
 class Holder(RunRef):
@@ -401,6 +405,25 @@ def present(book: Book, run: Present) -> Book:
     others = tuple(one for one in book.present if one.run_id != run.run_id)
     leaving = tuple(one for one in book.leaving if one != run.run_id)
     return book.model_copy(update={"present": (*others, run), "leaving": leaving})
+
+
+def continued(book: Book, was: str, by: RunRef) -> Book:
+    """The run goes on in another execution: whatever the earlier one holds or has said is this one's now."""
+
+    def same(one: AnyRef) -> AnyRef:
+        return one.model_copy(update={"run_id": by.run_id}) if (one.run, one.run_id) == (by.run, was) else one
+
+    def once(found: Iterable[AnyRef]) -> tuple[AnyRef, ...]:
+        return tuple({one.run_id: one for one in map(same, found)}.values())
+
+    return book.model_copy(
+        update={
+            "switches": tuple(entry.model_copy(update={"holders": once(entry.holders)}) for entry in book.switches),
+            "homes": {sid: home.model_copy(update={"by": same(home.by)}) for sid, home in book.homes.items()},
+            "present": once(book.present),
+            "lost": {site: lost.model_copy(update={"by": same(lost.by)}) for site, lost in book.lost.items()},
+        }
+    )
 
 
 def left(book: Book, run_id: str) -> Book:

@@ -63,11 +63,15 @@ class NoteWish(Value):
 
 
 class PresentWish(Value):
-    """The run that asks is at work; its workflow type and ids are known from where it asks."""
+    """The run that asks is at work; its workflow type and ids are known from where it asks.
+
+    `was` is the run id of the execution that it goes on from, where that has continued as new.
+    """
 
     cluster: str
     site: str = ""
     mode: str = ""
+    was: str = ""
 
 
 class BookWish(Value):
@@ -148,6 +152,7 @@ class Noting(Value):
     kind: str = ""
     site: str = ""
     mode: str = ""
+    was: str = ""
     leaves: bool = False
 
 

@@ -78,6 +78,15 @@ def on_again(off: Iterable[Frozen], on: Iterable[Frozen]) -> list[str]:
     ]
 
 
+class SwitchesState(Value):
+    """What a run that continues as new hands to its next part: what it has turned off, and what stays on and why."""
+
+    cluster: str
+    taken: bool
+    off: tuple[Frozen, ...]
+    refused: dict[str, str]
+
+
 class SwitchesFinding(Finding):
     """What would move a guest by itself, each as it would be frozen."""
 

@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.approval import Approval
     from cluster.ledger_calls import GiveBackWish, HomesWish, TakeWish
     from cluster.plan import Mode
-    from cluster.recovery import FreezeWish, Frozen, SwitchOutcome
+    from cluster.recovery import FreezeWish, Frozen, SwitchesState, SwitchOutcome
     from workflows.runbook import Runbook
     from workflows.steps import Given
 
@@ -103,6 +103,15 @@ class Switches:
                 self.refused[str(one.switch)] = one.text
                 line = self._run.record.line(f"{one.switch.name} {one.switch.field} stays on")
                 line.end("warned", one.text, self._run.record.elapsed)
+
+    def carries(self) -> SwitchesState:
+        """What the next run has to know, when this one continues as new."""
+        return SwitchesState(cluster=self._cluster, taken=self._taken, off=self.off, refused=self.refused)
+
+    def resumes(self, known: SwitchesState) -> None:
+        """As the earlier run has left them."""
+        self._cluster, self._taken, self.off = known.cluster, known.taken, known.off
+        self.refused = dict(known.refused)
 
     async def set_back(self, mode: Mode, homes: Mapping[str, str] | None = None) -> None:
         """The run needs them no more. `homes` are put on record before that, where there are any."""
