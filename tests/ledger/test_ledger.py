@@ -23,8 +23,7 @@ from lab.faults import Fault
 from tests.ledger.conftest import JOB, SWITCHES, Office, Switched
 from tests.ledgers import book
 from tests.runs import said, steps, until
-from workflows import attributes
-from workflows import lasting
+from workflows import attributes, lasting
 
 OFF = {"vm:300", "vm:301", "crs", JOB}
 CRS = Frozen(kind="options", name="crs", field="ha-auto-rebalance", old="1", new="0")
