@@ -14,6 +14,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import Refuted, Unreachable
+from activities.quorate import told_by_quorum
 from activities.standing import Proofs
 from cluster.fencing import FencingFinding, FencingSeen, FencingWish, concluded, not_known
 from cluster.forecast import WORKERS
@@ -124,7 +125,7 @@ class Ha:
         return frozenset()
 
     async def _ha(self, survivors: tuple[str, ...]) -> HaView:
-        """The master's state, as the first survivor that answers tells it; one read a second for all who wait."""
+        """The master's state, as the first quorate survivor tells it; one read a second for all who wait."""
         async with self._reading:
             now = time.monotonic()
             if self._view is None or now - self._view[0] > POLL / self._speed / 2:
@@ -132,16 +133,8 @@ class Ha:
             return self._view[1]
 
     async def _read(self, survivors: tuple[str, ...]) -> HaView:
-        for number, node in enumerate(survivors, start=1):
-            try:
-                found = await self._clients.get("cluster/ha/status/manager_status", node)
-            except Unreachable:
-                if number == len(survivors):
-                    raise
-            else:
-                if int((found.get("quorum") or {}).get("quorate", 1)):
-                    return ha_view(found)  # a node without quorum tells how things stood when it lost it
-        raise Unreachable("no survivor that is quorate answers")
+        api = self._clients.api
+        return ha_view((await self._clients.threaded(lambda: told_by_quorum(api, survivors)))[1])
 
 
 def ha_view(found: dict[str, Any]) -> HaView:

@@ -28,11 +28,16 @@ class GiveBackWish(Value):
 
 
 class HomesWish(Value):
-    """Where guests belong, and where HA brought them if that is known: guest to node."""
+    """Where guests belong, and where HA brought them if that is known: guest to node.
+
+    `rested` are nodes that are in maintenance already, `emptied` those that the run is about to put into it.
+    """
 
     cluster: str
     homes: dict[str, str] = Field(default_factory=dict)
     recovered: dict[str, str] = Field(default_factory=dict)
+    rested: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
 
 
 class SiteWish(Value):
@@ -82,12 +87,18 @@ class BookFinding(Finding):
 
 
 class HomesFinding(Finding):
-    """Guests whose home is at the site: guest to node, where HA has brought each, and which runs recorded them."""
+    """Guests whose home is at the site: guest to node, where HA has brought each, and which runs recorded them.
+
+    `emptied` are the site's nodes that runs of planned work have put into maintenance, `rested` those that they found
+    in it. Both are empty where no such run is on record.
+    """
 
     site: str
     homes: dict[str, str] = Field(default_factory=dict)
     recovered: dict[str, str] = Field(default_factory=dict)
     runs: tuple[str, ...] = ()
+    rested: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
 
 
 class GivenBack(Finding):
@@ -122,11 +133,13 @@ class GivingBack(Value):
 
 
 class Recording(Value):
-    """Homes, with the run that asks."""
+    """Homes and nodes in maintenance, with the run that asks."""
 
     by: RunRef
     homes: dict[str, str] = Field(default_factory=dict)
     recovered: dict[str, str] = Field(default_factory=dict)
+    rested: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
     at_home: tuple[str, ...] = ()
 
 

@@ -9,7 +9,8 @@ from pydantic import ConfigDict, Field
 from cluster.nouns import Value
 from cluster.plan import Finding
 
-# running: seen at work. unproven: HA says so, and a right is missing to look. down: not yet, HA is at it.
+# running: seen at work. unproven: HA says so, and a right or
+# a node's word on its volumes is missing to prove it. down: not yet, HA is at it.
 # hopeless: a person has to act. unseen: it ran, and nobody who could tell has answered since.
 State = Literal["running", "unproven", "down", "hopeless", "unseen"]
 # Whoever sees one of these again sees nothing new.
@@ -40,7 +41,7 @@ class Standing(Value):
 
     def restarted(self, before: "Standing") -> bool:
         """Its process is a younger one on the same node: it was down between two looks, however short that was."""
-        up = self.state in UP and before.state in UP and self.node == before.node
+        up = self.state in UP and before.state == "running" and self.node == before.node
         return up and self.up is not None and before.up is not None and self.up < before.up
 
 

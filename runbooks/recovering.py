@@ -226,7 +226,7 @@ class Recovery:
         await self._explain([sid for sid, (_, now) in news.items() if now.state == "hopeless" and not now.set_down])
         self._seen_again({sid: now for sid, (before, now) in news.items() if before.state == "unseen"})
         self._restarted({sid: now for sid, (before, now) in news.items() if now.restarted(before)})
-        self._up([sid for sid, (before, now) in news.items() if now.state == "running" and before.state not in UP])
+        self._up([sid for sid, (before, now) in news.items() if now.state == "running" and self._was_down(sid, before)])
         fell = {sid: now for sid, (before, now) in news.items() if before.state in UP and now.state not in UP}
         self._fell({sid: now for sid, now in fell.items() if not now.set_down})
         for sid, (_, now) in news.items():
@@ -259,6 +259,11 @@ class Recovery:
         self._causes[sid] = f"{now.text}: set down by a person, so HA does not bring it back"
         run.line_again(f"{sid} was set down", "told", f"T+{run.now:.0f} s: {sid} {now.text}")
         run.tell_people("changed", f"{sid} was set down by a person", f"{sid} {self._causes[sid]}.")
+
+    def _was_down(self, sid: str, before: Standing) -> bool:
+        """What is proven late was down until then, as far as anybody could tell."""
+        outages = self.outages.of(sid)
+        return before.state not in UP or (before.state == "unproven" and bool(outages) and outages[-1].until is None)
 
     def _up(self, sids: list[str]) -> None:
         for sid in sids:

@@ -28,14 +28,16 @@ LATER = "it stays in the ledger, which tries again: see `quorate switches`"
 class Switches:
     """The switches of one cluster, as this run needs them.
 
-    `off` are those that this run has turned off, `refused` those that stay on and why. After `set_back`: `restored`,
-    and `outstanding` with what holds each back, those of earlier runs among them.
+    `off` are those that this run has turned off, or was about to; `kept` those that were off after that and have to
+    stay so; `refused` those that stay on and why. After `set_back`: `restored`, and `outstanding` with what holds each
+    back, those of earlier runs among them.
     """
 
     def __init__(self, run: Runbook) -> None:
         self._run, self._cluster = run, ""
         self._taken = False
         self.off: tuple[Frozen, ...] = ()
+        self.kept: tuple[Frozen, ...] = ()
         self.refused: dict[str, str] = {}
         self.restored: tuple[str, ...] = ()
         self.outstanding: dict[str, str] = {}
@@ -86,10 +88,16 @@ class Switches:
             )
             self._learn(frozen.outcomes if frozen else ())
 
+    def planned_anew(self, switches: tuple[Frozen, ...]) -> None:
+        """Another plan is about to be asked for, which turns these off: they are on, and that is known."""
+        again = {(one.kind, one.name) for one in switches}
+        self.kept = tuple(one for one in self.kept if (one.kind, one.name) not in again)
+
     def _learn(self, outcomes: tuple[SwitchOutcome, ...]) -> None:
         """What stays on has a line of its own."""
         not_ours = {one.switch for one in outcomes if one.state in ("refused", "gone")}
         self.off = tuple(one for one in self.off if one not in not_ours)
+        self.kept = tuple(dict.fromkeys((*self.kept, *(one.switch for one in outcomes if one.done))))
         for one in outcomes:
             if one.state == "refused":
                 self.refused[str(one.switch)] = one.text

@@ -113,8 +113,9 @@ class ClusterLedger:
 
     @workflow.update(description="Homes of guests, or guests that are at home again")
     async def record(self, asked: Recording) -> BookFinding:
-        """The first home of a guest stands until it is there again."""
+        """The first home of a guest stands until it is there again, and whose rest it is until the node is released."""
         book = ledger.record_homes(self._book, asked.by, asked.homes, asked.recovered, workflow.now())
+        book = ledger.record_rests(book, asked.by, asked.rested, asked.emptied, workflow.now())
         self._book = ledger.at_home(book, asked.at_home)
         self._due = self._due or bool(asked.at_home)
         self._tell()
@@ -209,9 +210,10 @@ class ClusterLedger:
         return found
 
     def _learn(self, world: World) -> None:
-        """Runs that are over hold nothing; guests that are at home need no record."""
+        """Runs that are over hold nothing; guests that are at home and nodes that take guests need no record."""
         self._book = ledger.without_ended(self._book, world)
         self._book = ledger.at_home(self._book, ledger.settled_homes(self._book, world))
+        self._book = ledger.released(self._book, ledger.rests_no_more(self._book, world))
         why = {ledger.key_text(*one.key): ledger.may_restore(one, self._book, world) for one in self._book.switches}
         self._book = ledger.listed(self._book, why)
 

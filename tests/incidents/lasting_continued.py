@@ -71,7 +71,7 @@ def told_of(pager: Receiver, run: Any) -> list[tuple[str, str]]:
     ours = {one["key"]: (one["occasion"], one["title"]) for one in found if one["incident"] == run.id}
     assert len({one["key"] for one in found}) == len({(one["key"], one["title"]) for one in found})
     # guests that come back one after the other may be told of together
-    return sorted((what, "" if what == "running" else title) for what, title in set(ours.values()))
+    return sorted({(what, "" if what == "running" else title) for what, title in ours.values()})
 
 
 async def runs_of(client: Client, run: Any) -> list[Any]:
