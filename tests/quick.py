@@ -1,17 +1,19 @@
-"""`quorate` commands forked from a process that has the libraries imported: `python -m tests.quick`.
+"""Commands and measurements, forked from a process that has the libraries imported: `python -m tests.quick`.
 
-A command that is started anew imports for a second before it does anything. What reads the environment when it is
-imported (the commands themselves, their consoles) is left to each fork, which has the environment of its own command.
+One that is started anew imports for a second before it does anything. What reads the environment when it is imported
+(the commands themselves, their consoles) is left to each fork, which has the environment of its own command.
 """
 
 import importlib
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -28,18 +30,19 @@ _one_at_a_time = threading.Lock()
 _forks: list[subprocess.Popen[str]] = []
 
 
-def run(arguments: list[str], environment: Mapping[str, str]) -> CompletedProcess[str]:
-    """The command in a process of its own, with nothing on its standard input."""
+def run(module: str, arguments: list[str], environment: Mapping[str, str]) -> CompletedProcess[str]:
+    """`python -m MODULE ARGUMENTS` in a process of its own, with nothing on its standard input."""
     with _one_at_a_time, tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
-        order = {"arguments": arguments, "environment": dict(environment), "out": str(out), "err": str(err)}
+        words = [module, *arguments]
+        order = {"words": words, "environment": dict(environment), "out": str(out), "err": str(err)}
         forks = _started()
         assert forks.stdin is not None
         assert forks.stdout is not None
         forks.stdin.write(json.dumps(order) + "\n")
         forks.stdin.flush()
         status = int(forks.stdout.readline())
-        return CompletedProcess(arguments, status, out.read_text(), err.read_text())
+        return CompletedProcess(words, status, out.read_text(), err.read_text())
 
 
 def _started() -> subprocess.Popen[str]:
@@ -63,18 +66,22 @@ def main() -> None:
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
-def _become(arguments: list[str], environment: dict[str, str], out: str, err: str) -> None:
-    """Be that command, for two minutes at most."""
+def _become(words: list[str], environment: dict[str, str], out: str, err: str) -> None:
+    """Be that module with these arguments, for two minutes at most."""
     signal.alarm(120)
     os.environ.clear()
     os.environ.update(environment)
     for number, place in ((0, os.devnull), (1, out), (2, err)):
         os.dup2(os.open(place, os.O_RDWR | os.O_CREAT, 0o600), number)
     sys.stdin = open(0)  # noqa: SIM115  # lives as long as the process
-    sys.argv[:] = ["quorate", *arguments]
-    from workers.cli import main as command
-
-    command()
+    sys.argv[:] = words
+    try:
+        runpy.run_module(words[0], run_name="__main__", alter_sys=True)
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)  # what is run here ends by itself, with a status
 
 
 if __name__ == "__main__":

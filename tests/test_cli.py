@@ -23,7 +23,7 @@ STOPS = 2
 
 def quorate(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own, which is spared the imports."""
-    return quick.run(list(arguments), _terminal(environment))
+    return quick.run("workers.cli", list(arguments), _terminal(environment))
 
 
 def spawned(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
