@@ -37,7 +37,12 @@ class Standing(Value):
         """No news; reasons and times may differ, and so may the node of one that runs nowhere."""
         if other is None or (self.state, self.set_down) != (other.state, other.set_down):
             return False
-        return self.state not in UP or self.node == other.node
+        return self.state not in UP or (self.node == other.node and not self.restarted(other))
+
+    def restarted(self, before: "Standing") -> bool:
+        """Its process is a younger one on the same node: it was down between two looks, however short that was."""
+        up = self.state in UP and before.state == "running" and self.node == before.node
+        return up and self.up is not None and before.up is not None and self.up < before.up
 
 
 class GuestsWish(Value):

@@ -28,11 +28,14 @@ with workflow.unsafe.imports_passed_through():
     from runbooks.losing import Losing
     from runbooks.loss import NodeLossRequest, SiteLossRequest
     from runbooks.quarantine import Quarantine
+    from workflows.continuing import ended
 
 # Lost nodes may stay away for as long as it takes to build them anew.
 RETURNS_WITHIN = timedelta(days=90)
 # A look that is asked to end does so with its next beat; what a dead worker had seen is not waited for.
 TOLD_BY_LOOKS_WITHIN = timedelta(seconds=30)
+# Events of a run whose words do not reach the ledger.
+VERY_LONG = 10_000
 # Of the procedure's end: its section stands on the page.
 HANDING = "handing over"
 
@@ -172,10 +175,10 @@ class Lasting(Losing):
         work = asyncio.ensure_future(self.together(*steps))
         try:
             await workflow.wait_condition(lambda: work.done() or bool(self._handed_to))
-        finally:
-            if not work.done():
-                work.cancel()
-                await asyncio.gather(work, return_exceptions=True)
+        except asyncio.CancelledError:
+            await ended(work)
+            raise
+        await ended(work)
         if not self._handed_to:
             work.result()
             return True
@@ -191,7 +194,14 @@ class Lasting(Losing):
     def may_continue(self) -> bool:
         """Not while it hands over to a graver incident, nor in the minutes of a quarantine's list unless it parks."""
         at_rest = self._phase != "quarantine" or bool(self._parked)
-        return super().may_continue and not self._handed_to and at_rest
+        # nor before the ledger knows this run; one that is away for that long knows the earlier one
+        known = self._is_on_record or workflow.info().get_current_history_length() > VERY_LONG
+        return super().may_continue and not self._handed_to and at_rest and known
+
+    @property
+    def begins_anew(self) -> tuple[str, ...]:
+        """The look for nodes that come back; all other steps end within minutes, or park."""
+        return (self._returning,)
 
     @property
     def _is_on_record(self) -> bool:

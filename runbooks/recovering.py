@@ -225,6 +225,7 @@ class Recovery:
                 self._causes.pop(sid, None)
         await self._explain([sid for sid, (_, now) in news.items() if now.state == "hopeless" and not now.set_down])
         self._seen_again({sid: now for sid, (before, now) in news.items() if before.state == "unseen"})
+        self._restarted({sid: now for sid, (before, now) in news.items() if now.restarted(before)})
         self._up([sid for sid, (before, now) in news.items() if now.state == "running" and self._was_down(sid, before)])
         fell = {sid: now for sid, (before, now) in news.items() if before.state in UP and now.state not in UP}
         self._fell({sid: now for sid, now in fell.items() if not now.set_down})
@@ -296,6 +297,18 @@ class Recovery:
         if fallen:
             said = "; ".join(f"{sid}: {now.text}" for sid, now in fallen.items())
             run.tell_people("worse", f"{counted(len(fallen), 'guest has', 'guests have')} fallen", said)
+
+    def _restarted(self, news: dict[str, Standing]) -> None:
+        """It was down between two looks: since when is not known, and it ended when its process began."""
+        run = self._run
+        for sid, now in news.items():
+            at = workflow.now() - timedelta(seconds=(now.up or 0.0) / run.speed)
+            self.outages = self.outages.begun(sid, at).over(sid, at)
+            self.running[sid] = at
+            run.line_again(f"{sid} was down again", "warned", f"restarted at T+{run.since(at):.0f} s on {now.node}")
+        if news:
+            said = "; ".join(f"{sid} on {now.node}: its process is a new one" for sid, now in news.items())
+            run.tell_people("worse", f"{counted(len(news), 'guest has', 'guests have')} been down again", said)
 
     def _seen_again(self, news: dict[str, Standing]) -> None:
         """One that nobody could see: it was down meanwhile if it does not run, or has run for less long than that."""

@@ -44,6 +44,8 @@ def test_an_outage_is_reported_from_and_until():
         (Standing(state="down"), Standing(state="running", node="b"), True),
         (Standing(state="running", node="b"), Standing(state="running", node="c"), True),
         (Standing(state="running", node="b", up=1.0), Standing(state="running", node="b", up=9.0), False),
+        (Standing(state="running", node="b", up=9.0), Standing(state="running", node="b", up=1.0), True),
+        (Standing(state="running", node="b", up=9.0), Standing(state="running", node="b"), False),
         (Standing(state="running", node="b"), Standing(state="unseen", node="b"), True),
         (Standing(state="hopeless"), Standing(state="running", node="b"), True),
         (Standing(state="hopeless"), Standing(state="hopeless", set_down=True), True),

@@ -25,13 +25,20 @@ with workflow.unsafe.imports_passed_through():
     from workflows.runbook import Runbook
 
 
+async def ended(work: "asyncio.Future[Any]") -> None:
+    """Cancelled where it goes on, and over."""
+    if not work.done():
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+
+
 class Continuing(Runbook):
     """The part of a runbook that may go on as a new run."""
 
     def __init__(self) -> None:
         super().__init__()
         self._parts = 1  # of how many runs this is the last one
-        self._staying = self._claiming = False
+        self._claiming = False
         self._remembers = False  # steps settle for good, until the part of the procedure that does them has ended
         self._done: list[str] = []  # parts of the procedure that need not be done again
         self._settled: dict[str, Any] = {}  # what steps of the other parts have found
@@ -48,18 +55,14 @@ class Continuing(Runbook):
         The work has to begin again by itself at the part that is under way.
         """
         task = asyncio.ensure_future(work)
-        self._staying = True
         try:
             await workflow.wait_condition(lambda: task.done() or is_long())
             if not task.done() and workflow.patched("continues-as-new"):
                 await self._goes_on_as_new(task, next_request)
             await workflow.wait_condition(task.done)
         except asyncio.CancelledError:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await ended(task)
             raise
-        finally:
-            self._staying = False
         task.result()
 
     async def part(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -78,13 +81,18 @@ class Continuing(Runbook):
         """It goes on as it is after all: it looks again."""
 
     @property
+    def begins_anew(self) -> tuple[str, ...]:
+        """Titles of steps that may be cut short; of the others the end is waited for."""
+        return ()
+
+    @property
     def may_continue(self) -> bool:
         """Nothing is half done that could not be begun again; a runbook may have more to say."""
         return not (
             self._ending
             or self._over
             or self._claiming
-            or self._changing
+            or any(one.changing or one.title not in self.begins_anew for one in self._running)
             or self._asking is not None
             or any(parked.answer is not None for parked in self._parked)
             or not workflow.all_handlers_finished()
@@ -101,13 +109,8 @@ class Continuing(Runbook):
             self.eyes_opened()
 
     def _continue(self, request: Any) -> NoReturn:
-        info = workflow.info()
-        workflow.continue_as_new(
-            request,
-            # what was written later than at the start goes along only when it is said
-            memo=dict(workflow.memo()),
-            search_attributes=info.typed_search_attributes,
-        )
+        # search attributes go along by themselves; a memo that was written later than at the start does not
+        workflow.continue_as_new(request, memo=dict(workflow.memo()))
 
     def carries(self) -> RunState:
         """All that the next run has to know."""

@@ -112,6 +112,11 @@ class Incident(Continuing):
         return round((when - (self._t0 or when)).total_seconds() * self._speed, 1)
 
     @property
+    def speed(self) -> float:
+        """How much faster than the clock the cluster's own time runs."""
+        return self._speed
+
+    @property
     def now(self) -> float:
         """T+ in seconds of the cluster's own time."""
         return self.since(workflow.now())
