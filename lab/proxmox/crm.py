@@ -40,7 +40,7 @@ class Crm(Daemon):
 
     @property
     def failing(self) -> bool:
-        """This master's last round has failed: what it has done since is in no file."""
+        """The last round has failed: what this master has done since is in no file."""
         return self._unwritten is not None
 
     async def round(self) -> float:
