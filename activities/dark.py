@@ -49,9 +49,7 @@ class Dark:
             return DarkFinding(finding=f"{len(at.nodes)} nodes are off, none was fenced", on=())
         if len(on) < len(at.nodes):
             return DarkFinding(finding=f"on: {', '.join(on)}; going dark", on=on)
-        checks = await self._ward.checks(
-            QuarantineWish(site=wish.survivor, soak=timedelta(), resting=True, without=BESIDE)
-        )
+        checks = await self._ward.checks(QuarantineWish(site=wish.survivor, soak=timedelta(), without=BESIDE))
         against = tuple(f"{check.title}: {check.said}" for check in checks if not check.holds)
         states = {name: view.nodes.get(name, "unknown") for name in at.nodes}
         awake = [f"{name} is {state} to HA" for name, state in states.items() if state != "maintenance"]
