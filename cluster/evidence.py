@@ -95,7 +95,8 @@ def found_dark(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -
     """Failure domain to what was found gone from there; each word is newer than the last sign of life.
 
     What stands at one place is one domain: the engine counts where its worker stands, and not at all where it does not
-    say, or says that it stands at the site itself. The lost site's own array may testify that its hosts are gone, its management controllers that they are off.
+    say, or says that it stands at the site itself. The lost site's own array may testify that its hosts are gone, its
+    management controllers that they are off.
     """
     names = {node.name for node in site.nodes}
     heard = max((memory.alive[name] for name in names if name in memory.alive), default=None)

@@ -12,8 +12,8 @@ from cluster.conditions import Condition, doubt, known_name, serves, voices
 from cluster.evidence import (
     FORGETS,
     array_says,
-    away,
     awake,
+    away,
     client_numbers,
     clients_of,
     found_dark,
