@@ -58,7 +58,7 @@ class Dark:
             against, live = await self._survivor(wish), "going dark"
         else:
             checks = await self._ward.checks(
-                QuarantineWish(site=wish.survivor, soak=timedelta(), resting=True, without=BESIDE)
+                QuarantineWish(site=wish.survivor, soak=timedelta(), without=BESIDE)
             )
             against = [(check.title, f"{check.title}: {check.said}") for check in checks if not check.holds]
             states = {name: view.nodes.get(name, "unknown") for name in at.nodes}
@@ -110,9 +110,8 @@ def _votes(told: list[tuple[str, VoteCount]], wish: DarkWish, witness: str) -> l
     if lost := [node for node, view in told if not view.quorate]:
         return [("quorum", f"{', '.join(lost)} have no quorum")]
     if without := [node for node, view in told if view.settled and not view.device_votes]:
-        return [
-            ("witness", f"{witness} gives {', '.join(without)} no vote: with {wish.at.site} dark there is no quorum")
-        ]
+        said = f"{witness} gives {', '.join(without)} no vote: the quorum goes with {wish.at.site}"
+        return [("witness", said)]
     return []
 
 

@@ -47,7 +47,7 @@ class Emptying:
         self._run, self._inventory = run, inventory
         self.at = site_nodes(inventory, site)
         self.survivor = inventory.other_site(site).name
-        self._quarantine = Quarantine(run, self.survivor, resting=True)
+        self._quarantine = Quarantine(run, self.survivor)
         self._switches = Switches(run)
         self._agreement: Agreement | None = None
         self.plan: Evacuation | None = None
@@ -122,7 +122,7 @@ class Emptying:
             return "nothing is planned"
         placement: Placement = await self._run.learn(Placements.placement, PlacementWish(guests=()))
         now = self._planned(placement, "")
-        return self.plan.differs(now, placement, self._moves.done)
+        return self.plan.differs(now, placement, self._moves.done, self._switches.kept)
 
     async def why_not(self) -> str:
         """Why nothing more may be begun."""
@@ -134,7 +134,7 @@ class Emptying:
         """Switches off, the master away, then node after node: its guests, then the node itself; the proof last."""
         run, at, approval = self._run, self.at, agreement.approval
         run.section("Before the first guest", folds=False)
-        homes = HomesWish(cluster=self._inventory.name, homes=plan.homes)
+        homes = HomesWish(cluster=self._inventory.name, homes=plan.homes, rested=plan.rested, emptied=plan.order)
         await run.step("Homes are recorded in the ledger", LedgerBook.record_homes, homes, waiting="Recording homes")
         await self._switches.freeze(
             Mode.APPLY, self._inventory.name, plan.switches, approval=approval, given=self.why_not
