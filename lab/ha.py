@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lab.proxmox.cfslocks import CfsLocks
 from lab.proxmox.crm import Crm
 from lab.proxmox.ha_manager import Mail
-from lab.proxmox.ha_state import HaFiles, LrmStatus, Manager, requested
+from lab.proxmox.ha_state import HaFiles, LrmStatus, Manager, RoundFailed, requested
 from lab.proxmox.ha_status import status_current
 from lab.proxmox.lrm import Lrm
 from lab.watchdog import Watchdog
@@ -124,13 +124,20 @@ class Ha:
     # --- changes -------------------------------------------------------------------------------------------------
 
     def steal(self, sid: str, source: str, target: str, removable: tuple[str, ...]) -> None:
-        """Give a fenced node's guest to another one: its file is moved, and a lock of its old life removed."""
+        """Give a fenced node's guest to another one: its file is moved, and a lock of its old life removed.
+
+        A guest whose migration had ended when its node died, and of which no report was written any more, has its file
+        elsewhere already. HA does not look for it there: the file it wants to read is missing, and the round ends
+        (source: Manager.pm, next_state_recovery; Resources/PVEVM.pm, remove_locks).
+        """
         guest = self.cluster.guests.get(int(sid.partition(":")[2]))
         if guest is None:
             return
+        if guest.node != source:
+            raise RoundFailed(f"Configuration file '{guest.file(source)}' does not exist")
         if guest.lock in removable:
             guest.lock = None
-        guest.moved_away(source, target)
+        guest.moved_away(target)
 
     def update_resource(self, sid: str, changes: dict[str, Any], delete: tuple[str, ...] = ()) -> None:
         """Change what resources.cfg says; what changes nothing is not noted."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lab.proxmox.cfslocks import MANAGER
 from lab.proxmox.ha_daemon import Daemon
 from lab.proxmox.ha_manager import Pass
-from lab.proxmox.ha_state import Manager
+from lab.proxmox.ha_state import Manager, RoundFailed
 
 if TYPE_CHECKING:
     from lab.ha import Ha
@@ -30,11 +30,18 @@ class Crm(Daemon):
         super().__init__(ha, node)
         self._idle_rounds = 0
         self.last_online: dict[str, float] = {}  # node -> the own clock; a new master remembers nothing
+        self._unwritten: Manager | None = None  # what a master has decided in rounds that failed before their end
 
     def forget(self) -> None:
-        """A master's memory of who was there."""
+        """A master's memory of who was there, and of what it could not write."""
         self._idle_rounds = 0
         self.last_online.clear()
+        self._unwritten = None
+
+    @property
+    def failing(self) -> bool:
+        """The last round has failed: what this master has done since is in no file."""
+        return self._unwritten is not None
 
     async def round(self) -> float:
         """Wait for quorum, try to become master, or manage."""
@@ -69,13 +76,23 @@ class Crm(Daemon):
         return files.manager is not None or self.node == self.ha.first_master or not first.powered
 
     async def _lead(self) -> float:
-        """One pass over everything, written down at its end."""
+        """One pass over everything, written down at its end.
+
+        A round that fails is never written: the file grows old, and the master tries again from what it remembers.
+        """
         files = self.ha.files
-        manager = copy.deepcopy(files.manager) or Manager(self.node, 0)
+        manager = self._unwritten or copy.deepcopy(files.manager) or Manager(self.node, 0)
         manager.master = self.node
         one = Pass(self.ha, self.node, manager, self.last_online)
-        if not one.run():
-            return MASTER_ROUND  # its own node seems to be offline
+        try:
+            if not one.run():
+                return MASTER_ROUND  # its own node seems to be offline
+        except RoundFailed as error:
+            self.ha.log(self.node, f"got unexpected error - {error}")
+            self.ha.cluster.spawn(self._announce(one, files.manager))
+            self._unwritten = manager
+            return MASTER_ROUND
+        self._unwritten = None
         before, files.manager = files.manager, manager
         manager.timestamp = int(self.wall)
         self.ha.cluster.spawn(self._announce(one, before))

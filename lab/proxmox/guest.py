@@ -90,11 +90,11 @@ class Guest:
         """The type of the task that does something with it: ``qmstart``, ``vzmigrate``."""
         return "qmigrate" if (self.kind, deed) == ("qemu", "migrate") else f"{_TASKS[self.kind]}{deed}"
 
-    def moved_away(self, source: str, target: str) -> None:
+    def moved_away(self, target: str) -> None:
         """Its file goes to another node, whatever runs on the old one; what runs on the new one is its process now."""
-        if self.running and source != target:
-            self.elsewhere.add(source)
-        self.running = target in self.elsewhere or (self.running and source == target)
+        if self.running and self.node != target:
+            self.elsewhere.add(self.node)
+        self.running = target in self.elsewhere or (self.running and self.node == target)
         self.elsewhere.discard(target)
         self.node = target
 

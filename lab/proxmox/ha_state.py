@@ -14,6 +14,10 @@ BUSY = ("fence", "recovery", *MOVING)
 SUCCESS, ERROR, AGAIN, WRONG_NODE = 0, 1, 2, 3
 
 
+class RoundFailed(Exception):
+    """A master's round has met what it cannot handle: it ends there, and nothing of it is written."""
+
+
 @dataclass
 class Service:
     """What the manager keeps about one service; `uid` changes with every order to an LRM."""

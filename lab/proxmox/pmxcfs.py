@@ -95,5 +95,5 @@ class Pmxcfs:
         self._version = copy.version
         for vmid, node in copy.places.items():
             if (guest := self._cluster.guests.get(vmid)) is not None and guest.node != node:
-                guest.moved_away(guest.node, node)
+                guest.moved_away(node)
         self._cluster.world.record("pve", "pmxcfs.revert", "/etc/pve", nodes=",".join(sorted(partition)))

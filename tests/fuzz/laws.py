@@ -180,7 +180,9 @@ def _one_master(world: World) -> Iterator[str]:
 
 
 def _services_and_guests(world: World, seen: Views) -> Iterator[str]:
-    """Where HA says a service is, there its guest's file lies, unless it is on its way."""
+    """Where HA says a service is, there its guest's file lies, unless it is on its way, or a master's rounds fail."""
+    if any(crm.failing for crm in world.cluster.ha.crms.values()):
+        return
     for name, view in seen.nodes.items():
         if not world.membership.writable(name):
             continue
@@ -191,7 +193,7 @@ def _services_and_guests(world: World, seen: Views) -> Iterator[str]:
             if entry["type"] in kinds
         }
         for entry in view.ha:
-            if entry["type"] != "service" or entry.get("crm_state") in (*MOVING, "error", None):
+            if entry["type"] != "service" or entry.get("crm_state") in (*MOVING, "fence", "error", None):
                 continue
             sid = entry["sid"]
             task = any(t.exitstatus is None and t.target == sid[3:] for t in world.cluster.tasks.all)

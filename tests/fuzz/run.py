@@ -71,6 +71,7 @@ async def _play(seed: int) -> Outcome:
     # not before all are back: what a partition wrote that then died may be lost with it
     world.cluster.ha.commands.append(("arm-ha", "", ""))
     world.cluster.ha.commands.extend(("node-maintenance", node, "disable") for node in world.nodes)
+    await _let_go_and_taken_back(world, outcome)
     await _watch(world, outcome, world.clock.now() + CALMS_WITHIN, CALM_LOOK_EVERY)
     if not outcome.contradictions:
         outcome.contradictions += [f"at the end: {said}" for said in _calm(world, outcome)]
@@ -111,6 +112,18 @@ async def _watch(world: World, outcome: Outcome, until: float, every: float = LO
         if at >= until or len(outcome.contradictions) > 20:
             return
         await world.clock.sleep(min(every, until - at))
+
+
+async def _let_go_and_taken_back(world: World, outcome: Outcome) -> None:
+    """What a person does about guests whose node died right after they had left it: HA looks for them in vain."""
+    ha, now = world.cluster.ha, world.clock.now
+    known = ha.manager.services if ha.manager else {}
+    lost = {sid: ha.resources[sid] for sid, one in known.items() if one.node != ha.guest_node(sid)}
+    for sid in lost:
+        del ha.resources[sid]
+    if lost:
+        await _watch(world, outcome, now() + 30)
+    ha.resources.update(lost)
 
 
 def _calm(world: World, outcome: Outcome) -> list[str]:

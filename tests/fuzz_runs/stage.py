@@ -130,11 +130,19 @@ class Stage:
         await self.world.clock.sleep(30)  # HA takes its guests over
 
     def mend(self) -> None:
-        """What people do after a double loss: log in again, and set what HA has given up to disabled and to started."""
+        """What people do after a double loss: log in again, and set what HA has given up to disabled and to started.
+
+        Guests that had just left a node when it died are looked for in vain: they leave HA for two rounds.
+        """
 
         async def work() -> None:
             ha, world = self.world.cluster.ha, self.world
             log_in(world, next(disk.serial for disk in world.disks.values() if disk.vg))
+            services = ha.files.manager.services.items()
+            lost = {sid: ha.resources.pop(sid) for sid, one in list(services) if one.node != ha.guest_node(sid)}
+            if lost:
+                await world.clock.sleep(25)
+                ha.resources.update(lost)
             failed = [sid for sid, service in ha.files.manager.services.items() if service.state == "error"]
             for state in ("disabled", "started"):
                 for sid in failed:

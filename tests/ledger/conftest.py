@@ -26,7 +26,7 @@ from cluster.privileges import granted
 from tests.incidents.conftest import Site
 from tests.ledger.holding import Holding, HoldingRequest
 from tests.ledgers import book, erase
-from tests.runs import until
+from tests.runs import a_while, until
 from tests.twin import inventory_file
 from workers.bootstrap import bootstrap
 from workers.inventory_file import load
@@ -144,7 +144,7 @@ class Office:
         deadline = time.monotonic() + within
         while not true(found := await self.book()):
             assert time.monotonic() < deadline, f"waited for {what}: {found}"
-            await asyncio.sleep(0.05)
+            await a_while(deadline, within)
         return found
 
     async def compares(self) -> Book:
