@@ -69,17 +69,19 @@ class DarkWish(Value):
 class DarkFinding(Finding):
     """Which nodes of the site are on; what speaks against switching the rest off; votes, witness and pod as they are.
 
-    What speaks against it is only looked for while all nodes are on: switching one off changes the votes by itself.
+    While all nodes are on, everything is asked that a power cut must not meet. Afterwards it is what the survivor
+    cannot do without: the witness's vote and its own copy of the pod. `about` are the kinds and places of `against`.
     """
 
     on: tuple[str, ...]
     against: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
     live: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Another one is news."""
-        return (*self.on, "!", *self.against)
+        """Another one is news: what speaks against it by kind and place, never by words that change with every look."""
+        return (*self.on, "!", *sorted(set(self.about or (text.partition(":")[0] for text in self.against))))
 
 
 class Evacuation(Value):

@@ -414,7 +414,7 @@ def continued(book: Book, was: str, by: RunRef) -> Book:
         return one.model_copy(update={"run_id": by.run_id}) if (one.run, one.run_id) == (by.run, was) else one
 
     def once(found: Iterable[AnyRef]) -> tuple[AnyRef, ...]:
-        return tuple({one.run_id: one for one in map(same, found)}.values())
+        return tuple({(one.run, one.run_id): one for one in map(same, found)}.values())
 
     return book.model_copy(
         update={

@@ -10,7 +10,15 @@ with workflow.unsafe.imports_passed_through():
     from activities.ledger import LedgerBook
     from activities.maintenance import Maintenance
     from activities.placement import Placements
-    from cluster.evacuation import DarkFinding, DarkWish, Evacuation, MaintenanceWish, MasterWish, plan_evacuation
+    from cluster.dark import plug
+    from cluster.evacuation import (
+        DarkFinding,
+        DarkWish,
+        Evacuation,
+        MaintenanceWish,
+        MasterWish,
+        plan_evacuation,
+    )
     from cluster.inventory import Inventory
     from cluster.ledger_calls import HomesWish
     from cluster.move import Move
@@ -195,19 +203,13 @@ class Emptying:
         run.alarm("dark", "")
 
     def _told(self, found: DarkFinding | None, holds: str | None) -> None:
-        """What the person with the plug reads first. Once the first node is off it is too late to say no."""
+        """What the person with the plug reads first: as long as a node is on, it is not too late to stop."""
         if found is not None:
             self._against = found.against
             self._going = len(found.on) < len(self.at.nodes)
         if holds is not None:
             self._holds = holds
-        against = [*self._against, *([self._holds] if self._holds else [])]
-        if self._going:
-            self._run.alarm("dark", f"{self.at.site} is going dark: switch off the rest of its machines")
-        elif against:
-            self._run.alarm("dark", f"Do not cut the power of {self.at.site} now: {'; '.join(against)}")
-        else:
-            self._run.alarm("dark", f"Switch off the machines of {self.at.site}: it is empty")
+        self._run.alarm("dark", plug(self.at.site, going=self._going, against=self._against, holds=self._holds))
 
     _going, _holds = False, ""
 

@@ -142,7 +142,7 @@ def activities(
         ward := QuarantineWard(
             inventory, api, ssh, hosts=hosts, survivor=survivor, quorum=quorum, proxmox=proxmox, purity=purity
         ),
-        Dark(quick, maintenance, ward, inventory.speed),
+        Dark(inventory, quick, maintenance, ward),
     )
     return [method for room in rooms for method in _definitions(room)]
 
