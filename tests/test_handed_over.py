@@ -11,7 +11,7 @@ from temporalio import workflow
 from cluster.events import Event
 from cluster.notices import NoticeWish
 from cluster.watching import WatchRequest
-from workflows.open_incidents import LAST_TRY, TOLD_WITHIN
+from workflows.telling import LAST_TRY, TOLD_WITHIN
 from workflows.watch import ClusterWatch
 
 NOW = datetime(2026, 3, 1, 3, 12, tzinfo=UTC)

@@ -20,7 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.conditions import Condition
     from cluster.incidents import StockWish
     from cluster.memory import Memory
-    from cluster.notices import Notice, NoticeWish
+    from cluster.notices import Notice
     from cluster.plan import Finding
     from cluster.verdict import Verdict
     from cluster.watching import Change, Open, Seen, WatchWish, watch_id
@@ -32,12 +32,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.page import State as LineIs
     from workflows.record import Line
     from workflows.steps import HEARTBEAT
+    from workflows.telling import deliver
 
-TELL, LOOK, UNWATCHED = "notices.send", "facts.watch", "incidents.unwatched"
-# Who cannot be told within this time reads it on the page.
-TOLD_WITHIN = timedelta(minutes=10)
-# For a notice that an earlier run has not delivered in that time.
-LAST_TRY = timedelta(minutes=1)
+LOOK, UNWATCHED = "facts.watch", "incidents.unwatched"
 # What looks for as long as the incident lasts begins anew after this time.
 LOOKS_FOR = timedelta(hours=12)
 AGAIN = RetryPolicy(maximum_interval=timedelta(seconds=5))
@@ -368,15 +365,7 @@ class Incident(Continuing):
 
     async def _told(self, notice: Notice) -> None:
         try:
-            await workflow.execute_activity(
-                TELL,
-                NoticeWish(notice=notice),
-                result_type=Finding,
-                summary=f"{notice.occasion}: {notice.title}"[:100],
-                start_to_close_timeout=timedelta(minutes=1),
-                schedule_to_close_timeout=max(TOLD_WITHIN - (workflow.now() - notice.at), LAST_TRY),
-                retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
-            )
+            await deliver(notice, f"{notice.occasion}: {notice.title}")
         except ActivityError as error:
             word, message = reason(error)
             self._notes.append(f"notice {notice.occasion} was not delivered: {word}: {message}")

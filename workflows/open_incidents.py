@@ -17,18 +17,15 @@ from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from cluster.incidents import Ended, Followed, FollowWish, Stock, StockWish, Wanted, wanted
-    from cluster.notices import Notice, NoticeWish
-    from cluster.plan import Finding
+    from cluster.notices import Notice
     from cluster.watching import Change, Open, Opening, Seen, WatchRequest
     from workflows.steps import HEARTBEAT
+    from workflows.telling import deliver
 
-STOCK, FOLLOW, TELL = "incidents.open", "incidents.follow", "notices.send"
+STOCK, FOLLOW = "incidents.open", "incidents.follow"
 # One that could not go on is not begun again at once: its reason may last.
 REOPENED_AFTER = timedelta(seconds=20)
 FOLLOWED_FOR = timedelta(days=1)
-TOLD_WITHIN = timedelta(minutes=10)
-# For a notice that an earlier run of the watch has not delivered in that time.
-LAST_TRY = timedelta(minutes=1)
 AGAIN = RetryPolicy(maximum_interval=timedelta(seconds=5), non_retryable_error_types=["NotFound"])
 
 
@@ -212,15 +209,7 @@ class OpenIncidents:
 
     async def _sent(self, notice: Notice) -> None:
         with contextlib.suppress(ActivityError):
-            await workflow.execute_activity(
-                TELL,
-                NoticeWish(notice=notice),
-                result_type=Finding,
-                summary=notice.title[:100],
-                start_to_close_timeout=timedelta(minutes=1),
-                schedule_to_close_timeout=max(TOLD_WITHIN - (workflow.now() - notice.at), LAST_TRY),
-                retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
-            )
+            await deliver(notice, notice.title)
         self._untold.pop(notice.key, None)
 
     def _does(self, work: Coroutine[Any, Any, None]) -> None:
