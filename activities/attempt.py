@@ -73,6 +73,12 @@ def is_first() -> bool:
     return activity.info().attempt == 1 if attempt is None else attempt.first
 
 
+def was_cancelled_by_its_run() -> bool:
+    """Whether the run has asked for this end; else the worker ends, or the server has given the attempt up."""
+    asked = activity.cancellation_details()
+    return asked is not None and asked.cancel_requested
+
+
 def stop_here() -> None:
     """A place where nothing is half done: CancelledError when the attempt was asked to stop."""
     if activity.is_cancelled():

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.attempt import was_cancelled_by_its_run
 from activities.errors import NotFound, Refuted
 from activities.vantage import Clients, Vantage, Vantages
 from cluster.conditions import GRAVITY, SITE_GONE, Condition, Kind, lost_site
@@ -60,9 +61,8 @@ class Watching:
             try:
                 return await watcher.watch()
             except asyncio.CancelledError:
-                asked = activity.cancellation_details()
-                if asked is None or not asked.cancel_requested or watcher.verdict is None:
-                    raise  # the worker ends, or the server has given this attempt up
+                if not was_cancelled_by_its_run() or watcher.verdict is None:
+                    raise
                 return watcher.seen(watcher.verdict, new=False)
 
     @activity.defn(name="facts.confirm")

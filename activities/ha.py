@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.attempt import was_cancelled_by_its_run
 from activities.errors import Refuted, Unreachable
 from activities.quorate import told_by_quorum
 from activities.standing import Proofs
@@ -67,9 +68,8 @@ class Ha:
                 activity.heartbeat(seen)
                 await asyncio.sleep(POLL / self._speed)
         except asyncio.CancelledError:
-            asked = activity.cancellation_details()
-            if asked is None or not asked.cancel_requested:
-                raise  # the worker ends, or the server has given this attempt up
+            if not was_cancelled_by_its_run():
+                raise
             return not_known(seen).model_copy(update={"cut": True})
 
     @activity.defn(name="ha.watch_guests")
