@@ -8,8 +8,6 @@ from pydantic import BaseModel
 from cluster.conditions import Condition
 from cluster.fencing import FencingSeen
 from cluster.forecast import Forecast
-from cluster.inventory import Inventory
-from cluster.memory import Memory
 from cluster.outages import Outages, Standing, Waits
 from cluster.recovery import SwitchesState
 from runbooks.loss import Loss, Timeline
@@ -18,27 +16,6 @@ from workflows.carried import IncidentState, Place
 # Where the procedure is: guests are waited for, all nodes are, or some, their quarantine is listed, the last guests are
 # waited for, what was disabled is given back.
 Phase = Literal["deciding", "returning", "some", "quarantine", "settling", "handing"]
-
-
-class LossParts(BaseModel):
-    """Who is lost, as one model."""
-
-    inventory: Inventory
-    site: str
-    nodes: tuple[str, ...]
-    memory: Memory
-    guests: dict[str, str]
-    stopped: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, loss: Loss) -> "LossParts":
-        """Taken apart."""
-        return cls(**vars(loss))
-
-    @property
-    def loss(self) -> Loss:
-        """Put together again."""
-        return Loss(self.inventory, self.site, self.nodes, self.memory, self.guests, self.stopped)
 
 
 class RecoveryState(BaseModel):
@@ -69,7 +46,7 @@ class FencingState(BaseModel):
 class LossState(IncidentState):
     """All of it. `following` are nodes whose guests are not known yet; `unlisted`: nobody has told HA's list."""
 
-    loss: LossParts
+    loss: Loss
     times: Timeline | None
     forecast: Forecast | None
     recovery: RecoveryState

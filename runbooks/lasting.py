@@ -23,7 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.recovery import Asking, HaFinding
     from cluster.returning import ReturnFinding, ReturnWish
     from cluster.units import shortly
-    from runbooks.carried import LossParts, LossState, Phase
+    from runbooks.carried import LossState, Phase
     from runbooks.hands import Hands
     from runbooks.losing import Losing
     from runbooks.loss import NodeLossRequest, SiteLossRequest
@@ -224,7 +224,7 @@ class Lasting(Losing):
     def _carried(self) -> dict[str, Any]:
         return super()._carried() | {
             "run_id": workflow.info().run_id if self._is_on_record else self._recorded_as,
-            "loss": LossParts.of(self.loss),
+            "loss": self.loss,
             "times": self._times,
             "forecast": self._forecast,
             "recovery": self._recovery.carries(),
@@ -250,7 +250,7 @@ class Lasting(Losing):
         """All that the earlier run knew, and its eyes."""
         known = LossState.model_validate(request.carried)
         came_before = self._newest  # the watch's word may have been taken before the first line of this run
-        self._loss, self._times, self._forecast = known.loss.loss, known.times, known.forecast
+        self._loss, self._times, self._forecast = known.loss, known.times, known.forecast
         self._plain_headline, self._phase = known.plain_headline, known.phase
         self._returning, self._waiting, self._awaited = known.returning, known.waiting, known.awaited
         self._back, self._missing, self._any_back = known.back, known.missing, known.any_back
