@@ -259,7 +259,10 @@ class Recovery:
         run = self._run
         run.done_with(f"guest {sid}")
         self.running.pop(sid, None)
-        self._causes[sid] = f"{now.text}: set down by a person, so HA does not bring it back"
+        cause = f"{now.text}: set down by a person, so HA does not bring it back"
+        if self._causes.get(sid) == cause:  # an earlier incident may have known it, too
+            return
+        self._causes[sid] = cause
         run.line_again(f"{sid} was set down", "told", f"T+{run.now:.0f} s: {sid} {now.text}")
         run.tell_people("changed", f"{sid} was set down by a person", f"{sid} {self._causes[sid]}.")
 
