@@ -190,7 +190,7 @@ async def test_what_is_explained_continues_as_new(
     site: Site, client: Client, pager: Receiver, monkeypatch: pytest.MonkeyPatch
 ):
     """The witness is lost: told once, explained once, over when it is back."""
-    monkeypatch.setattr(lasting, "LONG", 20)
+    monkeypatch.setattr(lasting, "LONG", 12)
     async with watching(client, site) as watched:
         site.fail("witness")
         run = await watched.incident(60)
@@ -201,12 +201,14 @@ async def test_what_is_explained_continues_as_new(
         await ended(run, 60)
         result = await run.result()
 
-    assert result["verdicts"] == ["witness lost (qdevice)"]
-    assert result["turns"] == 1
-    assert [step["title"] for step in result["steps"]].count("Action 1") == 1
+    assert result["verdicts"] == ["witness lost (qdevice)", "healthy"]
+    assert result["turns"] == 2
+    advised = [step["finding"] for step in result["steps"] if step["title"] == "Action 1"]
+    assert advised == ["check the witness's host, TCP port 5403 and its certificates", "nothing"]
     assert told_of(pager, run) == [
         ("asked", "Action needed: pxmx-cluster: witness lost (qdevice)"),
-        ("closed", "pxmx-cluster: witness lost (qdevice): done"),
+        ("changed", "healthy"),
+        ("closed", "pxmx-cluster: healthy: done"),
         ("opened", "witness lost (qdevice)"),
     ]
 
