@@ -9,14 +9,12 @@ from pydantic import ConfigDict, Field
 from cluster.nouns import Value
 from cluster.plan import Finding
 
-# running: seen at work. unproven: HA says so, and a right or
-# a node's word on its volumes is missing to prove it. down: not yet, HA is at it.
-# hopeless: a person has to act. unseen: it ran, and nobody who could tell has answered since.
+# running: seen at work. unproven: HA says so, and a right or a node's word on its volumes is missing to prove it.
+# down: not yet, HA is at it. hopeless: a person has to act.
+# unseen: it ran, and nobody who could tell has answered since.
 State = Literal["running", "unproven", "down", "hopeless", "unseen"]
 # Whoever sees one of these again sees nothing new.
 UP: tuple[State, ...] = ("running", "unproven")
-
-
 # Outages of one guest that are kept one by one: those of the first hour of a crash loop, and the newest ones.
 FIRST, NEWEST = 20, 80
 
