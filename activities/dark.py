@@ -57,9 +57,7 @@ class Dark:
         if going:
             against, live = await self._survivor(wish), "going dark"
         else:
-            checks = await self._ward.checks(
-                QuarantineWish(site=wish.survivor, soak=timedelta(), without=BESIDE)
-            )
+            checks = await self._ward.checks(QuarantineWish(site=wish.survivor, soak=timedelta(), without=BESIDE))
             against = [(check.title, f"{check.title}: {check.said}") for check in checks if not check.holds]
             states = {name: view.nodes.get(name, "unknown") for name in at.nodes}
             resting = [(name, f"{name} is {state} to HA") for name, state in states.items() if state != "maintenance"]

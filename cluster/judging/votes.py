@@ -20,6 +20,8 @@ def votes_conditions(
     without = [node for node, view in views.items() if not view.device and node not in removed]
     if without:
         yield _no_vote(without, views, facts, inventory)
+    elif not removed:
+        yield from _elsewhere(views, facts, memory, inventory)
     yield from _changed({node: view for node, view in views.items() if node not in removed}, memory, inventory)
     yield from _links_down(views, memory, inventory)
 
@@ -60,6 +62,34 @@ def _no_vote(without: list[str], views: Views, facts: Facts, inventory: Inventor
     where = (witness,) if len(without) == len(views) else (witness, *sorted(sites))
     unless = ("the nodes count the quorum device's vote again",)
     return Condition(kind="witness-lost", where=where, reasons=tuple(reasons), unless=unless)
+
+
+def _elsewhere(views: Views, facts: Facts, memory: Memory, inventory: Inventory) -> Iterator[Condition]:
+    """Nodes count a device's vote that our witness has not given: they are clients of another host.
+
+    A client whose number no node has is one of a cluster that is not as designed.
+    """
+    look = facts.witness
+    if look is None or not look.answered or not memory.ids:
+        return
+    clients = {known_name(number, memory) for number in look.clients}
+    stray = sorted(node for node, view in views.items() if view.settled and node not in clients)
+    strange = sorted(clients - {node.name for node in inventory.nodes})
+    if not stray and not strange:
+        return
+    reasons = []
+    if stray:
+        reasons.append(f"{', '.join(stray)} count the device's vote, and {look.by} does not have them as clients")
+    if strange:
+        reasons.append(f"{look.by} has {', '.join(strange)} as clients of this cluster: not in the inventory")
+    sites = sorted({inventory.site_of(node).name for node in stray}) if 0 < len(stray) < len(views) else []
+    yield Condition(
+        kind="witness-lost",
+        where=(inventory.witness.name, *sites),
+        case="elsewhere",
+        reasons=tuple(reasons),
+        unless=(f"{look.by} has the nodes that count its vote as clients, and no others",),
+    )
 
 
 def _changed(views: Views, memory: Memory, inventory: Inventory) -> Iterator[Condition]:
