@@ -284,6 +284,7 @@ def _paths(case: Storage) -> Iterator[Condition]:
                 where=(name,) if len(none) == len(nodes) else (name, *none),
                 case="everywhere" if lost else "",
                 reasons=(
+                    *((f"{name} offers no port",) if not look.portals else ()),
                     *(f"{node} has 0 of {look.portals} sessions to {name}" for node in none),
                     *(f"{node} has no session to any array: its guests have no disks" for node in sorted(lost)),
                 ),

@@ -6,6 +6,7 @@ from cluster.conditions import Condition, known_name
 from cluster.inventory import Inventory
 from cluster.looks import Facts, VotesLook
 from cluster.memory import Memory
+from cluster.units import counted
 
 Views = dict[str, VotesLook]
 
@@ -142,24 +143,34 @@ def _consequence(view: VotesLook, memory: Memory, inventory: Inventory) -> Itera
 
 
 def _links_down(views: Views, memory: Memory, inventory: Inventory) -> Iterator[Condition]:
-    """Ways to members that are disconnected; those to lost nodes are no fault of the links."""
-    excess = {}
-    for node, view in views.items():
-        if view.links is not None:
-            away = len(inventory.nodes) - len(view.members)
-            excess[node] = view.links.down - away * view.links.links
+    """Ways to members that are disconnected, and nodes that lack a link which others have.
+
+    Ways to lost nodes are no fault of the links.
+    """
+    told = {node: view.links for node, view in views.items() if view.links is not None}
+    most = max((links.links for links in told.values()), default=0)
+    lacking = {node: links.links for node, links in told.items() if links.links < most}
+    excess = {
+        node: links.down - (len(inventory.nodes) - len(views[node].members)) * links.links
+        for node, links in told.items()
+    }
     bad = {node: count for node, count in excess.items() if count > 0}
-    if not bad:
+    if not bad and not lacking:
         return
     # a link that is down at one node is seen by each of the others as one way that is down
     worst = [node for node, count in bad.items() if count > 1 and count >= len(views[node].members) - 1] or list(bad)
     yield Condition(
         kind="links-down",
-        where=tuple(sorted(worst)),
-        reasons=tuple(
-            f"{node}: {bad[node]} of {links.ways} ways to other nodes are down, over {links.links} links"
-            for node in sorted(worst)
-            if (links := views[node].links)
+        where=tuple(sorted({*worst, *lacking})),
+        reasons=(
+            *(
+                f"{node}: {bad[node]} of {told[node].ways} ways to other nodes are down, over {told[node].links} links"
+                for node in sorted(worst)
+            ),
+            *(
+                f"{node} has {counted(count, 'link')}, other nodes have {most}"
+                for node, count in sorted(lacking.items())
+            ),
         ),
         unless=("all ways over all links are connected",),
     )
