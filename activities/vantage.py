@@ -33,6 +33,7 @@ from cluster.facts import (
     WitnessLook,
 )
 from cluster.inventory import Bmc, Inventory
+from cluster.memory import MASTER
 
 if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
@@ -50,6 +51,10 @@ LINKS_EVERY = timedelta(minutes=1)
 LINKS_AGAIN = timedelta(seconds=5)
 # HA's own measure: an entry that is older is `old timestamp - dead?` (reference: pve-ha §12).
 OLD = 30
+CALLED_OLD, CALLED_AHEAD = "old timestamp - dead?", "detected time drift!"
+# Modes and states of an LRM that sees to its guests, or has none (reference: pve-ha §6).
+ACTS = ("active", "maintenance", "disarm")
+STATES = ("active", "maintenance", "wait_for_agent_lock")
 
 
 @dataclass(frozen=True)
@@ -221,6 +226,7 @@ class Vantages:
                 api.get("cluster/ha/status/manager_status", node=node),
                 api.get("cluster/resources", node=node),
                 self._inventory.storage.id,
+                api.get("cluster/ha/status/current", node=node),
             )
 
         return lambda: self._clients.threaded(ask)
@@ -270,9 +276,16 @@ def votes_view(found: VoteCount) -> dict[str, Any]:
 
 
 def cluster_view(
-    status: list[dict[str, Any]], manager: dict[str, Any], resources: list[dict[str, Any]], storage: str = ""
+    status: list[dict[str, Any]],
+    manager: dict[str, Any],
+    resources: list[dict[str, Any]],
+    storage: str = "",
+    current: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """What one node's API says, as the fields of a `ClusterLook`; `storage` is the inventory's."""
+    """What one node's API says, as the fields of a `ClusterLook`; `storage` is the inventory's.
+
+    `current` is the same of HA in the words of the node that answers, which judges by its own clock.
+    """
     known = manager.get("manager_status") or {}
     services: dict[str, dict[str, Any]] = known.get("service_status") or {}
     guests = parse_guests(resources)
@@ -283,6 +296,9 @@ def cluster_view(
         "master": str(known.get("master_node") or ""),
         "node_states": known.get("node_status") or {},
         **_ages(known, manager.get("lrm_status") or {}),
+        **ha_words(current or []),
+        "modes": _modes(manager.get("lrm_status") or {}),
+        "disarmed": str((known.get("disarm") or {}).get("mode") or ""),
         "services": {sid: (str(one.get("state")), str(one.get("node"))) for sid, one in services.items()},
         "idle": tuple(
             sorted(sid for sid, one in services.items() if one.get("state") == "started" and not one.get("running"))
@@ -302,12 +318,42 @@ def _ages(known: dict[str, Any], lrms: dict[str, Any]) -> dict[str, Any]:
     """Whose entries are old, by the entries' own times: one clock that is wrong must not make all others old."""
     stamps = {node: int(lrm.get("timestamp") or 0) for node, lrm in lrms.items()}
     written = int(known.get("timestamp") or 0)
+    told = {**stamps, MASTER: written}
     if not stamps or not written:
-        return {}
+        return {"stamps": {name: stamp for name, stamp in told.items() if stamp}}
     # the median of the newest five: the master's clock gives two of them, and most LRMs may be dead
     now = statistics.median_high(sorted([written, *stamps.values()])[-5:])
     silent = [node for node in known.get("node_status") or {} if now - stamps.get(node, 0) > OLD]
-    return {"lrms_old": tuple(sorted(silent)), "master_old": now - written > OLD}
+    return {"lrms_old": tuple(sorted(silent)), "master_old": now - written > OLD, "stamps": told}
+
+
+def ha_words(current: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the node that answers says of HA's stamps, of the fencing and of what people want of each service."""
+    said = {_writer(one): str(one.get("status") or "") for one in current if one.get("type") in ("lrm", "master")}
+    return {
+        "called_old": tuple(sorted(name for name, text in said.items() if CALLED_OLD in text)),
+        "called_ahead": tuple(sorted(name for name, text in said.items() if CALLED_AHEAD in text)),
+        "armed": next((str(one.get("armed-state") or "") for one in current if one.get("type") == "fencing"), ""),
+        "requests": {
+            str(one["sid"]): str(one.get("request_state") or "") for one in current if one.get("type") == "service"
+        },
+    }
+
+
+def _writer(entry: dict[str, Any]) -> str:
+    return MASTER if entry["type"] == "master" else str(entry.get("node") or "")
+
+
+def _modes(lrms: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """LRMs that do not act: one that restarts or goes down, one without its lock, or whose word is not known."""
+    found = {}
+    for node, lrm in lrms.items():
+        mode, state = str(lrm.get("mode") or "active"), str(lrm.get("state") or "active")
+        if mode not in ACTS:
+            found[node] = f"{mode} mode"
+        elif state not in STATES:
+            found[node] = state
+    return found
 
 
 def array_view(

@@ -224,6 +224,35 @@ _CASES: dict[tuple[Kind, str], Advice] = {
         ),
         never="forcing the offline copy online, or starting guests elsewhere",
     ),
+    ("replication-lost", "not known"): Advice(
+        alone="whether this copy serves, and whether writes are mirrored, is not known",
+        do=(
+            "look at the pod on both arrays: purepod list, and their alerts",
+            "no planned work until both arrays call both copies online in words that are known",
+        ),
+        never="forcing a copy online",
+    ),
+    ("mediator-lost", "not known"): Advice(
+        alone="replication goes on; whether a break of it is survived is not known",
+        do=("look at the mediator on both arrays: purepod list --mediator, and their alerts",),
+    ),
+    ("ha-error", "unmanaged"): Advice(
+        alone="HA does not restart these guests when their node or site is lost",
+        do=("put them under HA again: ha-manager add GUEST, or --state started; or take them out of the inventory",),
+    ),
+    ("ha-impaired", "disarmed"): Advice(
+        alone="nothing: a lost node is not fenced and its guests stay down until HA is armed again",
+        do=("find out who has disarmed HA and why, and arm it when that is over: ha-manager crm-command arm-ha",),
+        never="planned work on nodes or sites while HA is disarmed",
+    ),
+    ("witness-lost", "elsewhere"): Advice(
+        alone="nothing; but who decides after a loss of a site is not the witness of the design",
+        do=(
+            "compare `corosync-qdevice-tool -sv` on the nodes (QNetd host) with the witness's address in the inventory",
+            "set the quorum device up against the designed witness: pvecm qdevice remove, then pvecm qdevice setup",
+        ),
+        never="planned work on nodes or sites until it is known which host gives the vote",
+    ),
     ("paths-lost", "everywhere"): Advice(
         alone="guests on nodes without any session have lost their disks, and HA does not help: it only notices failed "
         "starts, and may place more guests there",

@@ -5,6 +5,7 @@ The looks themselves are in `cluster.looks`, what is kept of them in `cluster.me
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from statistics import median_high
 
 from cluster.looks import (
     ENGINE,
@@ -22,7 +23,7 @@ from cluster.looks import (
     fresh,
     lasts,
 )
-from cluster.memory import GUESTS, MASTER, ON_ITS_WAY, ROUNDS, SERVICES, Memory, rounds
+from cluster.memory import GUESTS, MASTER, ON_ITS_WAY, ROUNDS, SERVICES, Memory, Written, rounds
 
 __all__ = [
     "ENGINE",
@@ -66,6 +67,7 @@ def remember(memory: Memory, facts: Facts, nodes: tuple[str, ...], between: time
             "quiet": quiet,
             "woke": woke,
             "layers": _layers(memory, facts, nodes),
+            "written": _written(memory, facts),
             "unbroken": facts.at if broken else memory.unbroken,
             "looked": max(facts.at, memory.looked or facts.at),
             "rounds": between,
@@ -143,6 +145,23 @@ def _seen(facts: Facts, nodes: tuple[str, ...]) -> Iterator[tuple[str, datetime]
     for votes in facts.votes.values():
         if votes.quorate and votes.device:
             yield "device", votes.at
+
+
+def _written(memory: Memory, facts: Facts) -> dict[str, Written]:
+    """HA's stamps, each with the first look that has seen it.
+
+    A node whose cluster file system stands still tells stamps of the past: they are passed over as a whole. A single
+    one that goes back is that of a clock that was set.
+    """
+    known = dict(memory.written)
+    looks = (look for look in facts.cluster.values() if look.answered and look.quorate and look.stamps)
+    for look in sorted(looks, key=lambda look: (look.at, look.by)):
+        if known and median_high(look.stamps.values()) < median_high(one.stamp for one in known.values()):
+            continue
+        for name, stamp in look.stamps.items():
+            if name not in known or known[name].stamp != stamp:
+                known[name] = Written(stamp=stamp, since=look.at, moved=name in known)
+    return dict(sorted(known.items()))
 
 
 def _learn(memory: Memory, facts: Facts) -> Memory:

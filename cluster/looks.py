@@ -83,9 +83,15 @@ class ClusterLook(Look):
 
     `services` are ``sid -> (state, node)``; `guests` is every running guest, under HA or not, as ``vmid -> node``, and
     `stopped` are those that are listed as stopped. `idle` are services that HA calls started and not running. `hidden`
-    are services whose guests the list of guests lacks: a right is missing. `lrms_old` are nodes whose LRM has not
-    written for 30 s, measured by HA's newest timestamp, and `master_old` is the same of the master. `storages` is the
-    state of the inventory's storage by node, where it is told.
+    are services whose guests the list of guests lacks: a right is missing. `storages` is the state of the inventory's
+    storage by node, where it is told.
+
+    `stamps` is when each LRM and the master (``master``) wrote last, by their own clocks. `lrms_old` are nodes whose
+    LRM has not written for 30 s, measured by HA's newest stamps, and `master_old` is the same of the master;
+    `called_old` are those that the node that answers calls old by its own clock, and `called_ahead` those whose stamps
+    are of the future to it. `modes` are LRMs that do not act, with HA's word for why; `disarmed` says how HA was
+    disarmed, `armed` is the word of its fencing, empty before pve-ha-manager 5.1.3. `requests` is what people want
+    of a service.
     """
 
     ids: dict[int, str] = Field(default_factory=dict)
@@ -94,6 +100,13 @@ class ClusterLook(Look):
     master_old: bool = False
     node_states: dict[str, str] = Field(default_factory=dict)
     lrms_old: tuple[str, ...] = ()
+    stamps: dict[str, int] = Field(default_factory=dict)
+    called_old: tuple[str, ...] = ()
+    called_ahead: tuple[str, ...] = ()
+    modes: dict[str, str] = Field(default_factory=dict)
+    disarmed: str = ""
+    armed: str = ""
+    requests: dict[str, str] = Field(default_factory=dict)
     services: dict[str, tuple[str, str]] = Field(default_factory=dict)
     idle: tuple[str, ...] = ()
     guests: dict[int, str] = Field(default_factory=dict)

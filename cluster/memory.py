@@ -25,6 +25,17 @@ MASTER, SERVICES, GUESTS = "master", "services", "guests"
 ON_ITS_WAY = ("fence", "recovery")
 
 
+class Written(Value):
+    """A stamp of HA, by its writer's clock, and since when it has been this one, by the worker's.
+
+    `moved`: there was another one before, so that its writer was alive then.
+    """
+
+    stamp: int
+    since: datetime
+    moved: bool = False
+
+
 class Memory(Value):
     """What is worth knowing later.
 
@@ -35,6 +46,8 @@ class Memory(Value):
     `master`, `placement` (running guests) and `services` (HA's, with their `states`) are the newest word of the quorate
     part, and `as_of` says of when: of each, and of ``services`` and ``guests`` as a whole. A guest of a lost node keeps
     the place it had. `layers` are parts of the design that were seen, so that their absence is a loss.
+    `written` are the stamps of HA's master and LRMs, each with the first look that has seen it: one that stays is old
+    by our own clock.
 
     `looked` is when the last look was, `unbroken` since when no look was missed.
     `steady` is since when the main judgement has been the same; `standing` are the conditions of the last settled
@@ -54,6 +67,7 @@ class Memory(Value):
     states: dict[str, str] = Field(default_factory=dict)
     as_of: dict[str, datetime] = Field(default_factory=dict)
     layers: dict[str, datetime] = Field(default_factory=dict)
+    written: dict[str, Written] = Field(default_factory=dict)
     looked: datetime | None = None
     unbroken: datetime | None = None
     rounds: timedelta = ROUNDS
@@ -123,6 +137,10 @@ class Memory(Value):
                 "quiet": quiet,
                 "woke": _latest(old.woke, new.woke),
                 "layers": _latest(old.layers, new.layers),
+                "written": {
+                    name: _later(*(found[name] for found in (old.written, new.written) if name in found))
+                    for name in sorted({*old.written, *new.written})
+                },
                 "unbroken": since,
                 "changes": {
                     key: tuple(sorted({*old.changes.get(key, ()), *new.changes.get(key, ())}))
@@ -152,6 +170,12 @@ class Memory(Value):
 def rounds(inventory: Inventory) -> timedelta:
     """How far apart two looks of one series may be, by the worker's clock."""
     return 3 * inventory.watch.full / inventory.speed + inventory.limits.look + HANDED_OVER
+
+
+def _later(*written: Written) -> Written:
+    """The stamp that was seen last; of the same one, the first look that has seen it."""
+    newest = max(written, key=lambda one: (one.since, one.stamp))
+    return min((one for one in written if one.stamp == newest.stamp), key=lambda one: one.since)
 
 
 def _when(when: datetime | None) -> float:

@@ -20,9 +20,10 @@ from cluster.conditions import (
     voices,
 )
 from cluster.inventory import Inventory
-from cluster.judging.ha import ha_conditions, newest
+from cluster.judging.ha import by_request, ha_conditions
 from cluster.judging.membership import membership
-from cluster.judging.sight import blindness, not_deployed
+from cluster.judging.pulse import newest
+from cluster.judging.sight import blindness, not_deployed, unknown
 from cluster.judging.storage import Storage, storage_conditions, storage_elsewhere
 from cluster.judging.votes import votes_conditions
 from cluster.looks import Facts, VotesLook, fresh
@@ -80,7 +81,7 @@ def judge(facts: Facts, memory: Memory, inventory: Inventory) -> Verdict:
     found = _damped(found, memory, facts.at, inventory.speed)
     ranked = sorted(found, key=lambda condition: condition.gravity)
     views = {node: look for node, look in facts.votes.items() if look.answered}
-    main = ranked[0] if ranked else Condition(kind="healthy", reasons=_well(views, facts, inventory))
+    main = ranked[0] if ranked else _rest(views, facts, inventory)
     return Verdict(main=main, also=tuple(ranked[1:]), silent=facts.silent, settling=settling)
 
 
@@ -104,7 +105,7 @@ def _beside(found: list[Condition], facts: Facts, memory: Memory, inventory: Inv
         *storage_elsewhere(losses, facts, inventory),
         *(() if doubtful else votes_conditions(views, facts, memory, inventory, absent)),
         *(one for one in storage if not explained(one, found, facts, inventory)),
-        *ha_conditions(facts, alive, losing=bool(gone)),
+        *ha_conditions(facts, memory, inventory, alive, losing=bool(gone)),
         *undeployed,
     ]
     if any(look.answered for look in facts.votes.values()):
@@ -185,13 +186,22 @@ def _answers(array: str, facts: Facts) -> bool:
     return (look := facts.arrays.get(array)) is not None and look.answered
 
 
+def _rest(views: dict[str, VotesLook], facts: Facts, inventory: Inventory) -> Condition:
+    """Nothing is found to be wrong: healthy, or nobody knows."""
+    well = Condition(kind="healthy", reasons=_well(views, facts, inventory))
+    return unknown(facts, inventory) or well
+
+
 def _well(views: dict[str, VotesLook], facts: Facts, inventory: Inventory) -> tuple[str, ...]:
     """What stands behind the word healthy."""
     total = max((view.total for view in views.values()), default=0)
     online = sum(serves(look) for look in facts.arrays.values())
-    told = newest(facts)
+    told = newest(facts, inventory)
     services = f", {len(told.services)} HA guests as requested" if told else ""
+    quiet = facts.silent
     return (
         f"{total} of {inventory.votes} votes, {len(views)} of {len(inventory.nodes)} nodes answer",
         f"pod online on {online} arrays that answer{services}",
+        *(by_request(told) if told else ()),
+        *((f"not known just now, for they do not answer: {', '.join(quiet)}",) if quiet else ()),
     )

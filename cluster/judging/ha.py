@@ -1,9 +1,13 @@
 """HA against the design: services in their requested state, nodes it can use, LRMs that write, a master."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from cluster.conditions import Condition
+from cluster.inventory import Inventory
+from cluster.judging.pulse import behind, clocks, masters, newest, silent
 from cluster.looks import ClusterLook, Facts
+from cluster.memory import MASTER, Memory
 
 # What a node that is a member may be for HA; maintenance is a request of people.
 USABLE = ("online", "maintenance")
@@ -12,21 +16,34 @@ WAITS = {
     "recovery": "waits for a node: HA finds none that may take it",
     "freeze": "is frozen with {node}",
 }
+# All states of a service (reference: pve-ha §7).
+KNOWN = (
+    "started", "stopped", "request_start", "request_stop", "request_start_balance", "migrate", "relocate", "error",
+    *WAITS,
+)  # fmt: skip
 
 
-def newest(facts: Facts) -> ClusterLook | None:
-    """The newest word of a quorate node's API."""
-    looks = [look for look in facts.cluster.values() if look.answered and look.quorate]
-    return max(looks, key=lambda look: (look.at, look.by), default=None)
-
-
-def ha_conditions(facts: Facts, alive: frozenset[str], *, losing: bool) -> Iterator[Condition]:
+def ha_conditions(
+    facts: Facts, memory: Memory, inventory: Inventory, alive: frozenset[str], *, losing: bool
+) -> Iterator[Condition]:
     """`losing`: nodes are lost, so that fencing and recovery are what HA shall do."""
-    told = newest(facts)
+    told = newest(facts, inventory)
     if told is None:
         return
     yield from _guests(told, losing=losing)
-    yield from _nodes(told, alive, losing=losing)
+    yield from _left(told, memory, inventory)
+    yield from _nodes(_Case(told, facts, memory, inventory, alive, losing))
+
+
+def by_request(told: ClusterLook) -> tuple[str, ...]:
+    """What is not as usual because people want it so, in a word each: no condition, and worth knowing."""
+    resting = sorted(node for node, state in told.node_states.items() if state == "maintenance")
+    stopped = sorted(sid for sid, (state, _) in told.services.items() if state == "stopped")
+    words = {sid: told.requests.get(sid) or "stopped" for sid in stopped}
+    return (
+        *((f"in maintenance: {', '.join(resting)}",) if resting else ()),
+        *((f"by request: {', '.join(f'{sid} {word}' for sid, word in words.items())}",) if words else ()),
+    )
 
 
 def _guests(told: ClusterLook, *, losing: bool) -> Iterator[Condition]:
@@ -47,8 +64,37 @@ def _guests(told: ClusterLook, *, losing: bool) -> Iterator[Condition]:
         for sid in told.idle
         if sid in told.services and told.services[sid][0] == "started"
     }
+    waiting |= {
+        sid: f"HA calls {sid} {state or 'nothing'} on {node}: that word is not known here"
+        for sid, (state, node) in told.services.items()
+        if state not in KNOWN
+    }
+    waiting |= {
+        sid: f"{sid} is {state} on {node}, and requested is started"
+        for sid, (state, node) in told.services.items()
+        if state in ("stopped", "request_stop") and told.requests.get(sid) in ("started", "enabled")
+    }
+    waiting |= {
+        sid: f"HA has not taken {sid} up yet, and requested is {request}"
+        for sid, request in told.requests.items()
+        if sid not in told.services and request not in ("ignored", "")
+    }
     if waiting:
         yield _error(waiting, case="waiting")
+
+
+def _left(told: ClusterLook, memory: Memory, inventory: Inventory) -> Iterator[Condition]:
+    """Guests of the inventory that HA kept and does not keep any more; an empty HA is told elsewhere."""
+    mine = {f"{kind}:{guest.vmid}" for guest in inventory.guests for kind in ("vm", "ct")}
+    if not told.services and not told.requests:
+        return
+    left = {
+        sid: f"HA does not keep {sid} any more: {'it is to be ignored' if told.requests.get(sid) else 'it was removed'}"
+        for sid in sorted(mine & memory.as_of.keys() - told.services.keys())
+        if told.requests.get(sid, "ignored") == "ignored"
+    }
+    if left:
+        yield _error(left, case="unmanaged")
 
 
 def _error(guests: dict[str, str], case: str) -> Condition:
@@ -61,25 +107,62 @@ def _error(guests: dict[str, str], case: str) -> Condition:
     )
 
 
-def _nodes(told: ClusterLook, alive: frozenset[str], *, losing: bool) -> Iterator[Condition]:
-    bad = {
+@dataclass(frozen=True)
+class _Case:
+    """What is judged of HA's own hands."""
+
+    told: ClusterLook
+    facts: Facts
+    memory: Memory
+    inventory: Inventory
+    alive: frozenset[str]
+    losing: bool
+
+
+def _nodes(case: _Case) -> Iterator[Condition]:
+    told, alive, memory = case.told, case.alive, case.memory
+    old = silent(told, alive, memory, case.inventory)
+    master = old.pop(MASTER, "")
+    bad = clocks(told, alive, memory, case.inventory) | behind(case.facts, alive, case.inventory)
+    bad |= {
         node: f"{node} is a member and HA calls it {told.node_states.get(node) or 'unknown'}"
         for node in sorted(alive)
         if told.node_states and told.node_states.get(node, "") not in USABLE
     }
-    bad |= {node: f"the LRM of {node} is silent: old timestamp - dead?" for node in told.lrms_old if node in alive}
+    bad |= {
+        node: f"the LRM of {node} is in {mode}: HA does nothing there"
+        for node, mode in told.modes.items()
+        if node in alive
+    }
+    bad |= {node: f"the LRM of {node} {said}" for node, said in old.items()}
     reasons = [bad[node] for node in sorted(bad)]
-    if told.services and not told.node_states:
-        reasons.append("HA lists no nodes")
-    if told.services and not losing:
-        if not told.master:
-            reasons.append("HA has no master")
-        elif told.master_old:
-            reasons.append(f"HA's master {told.master} is silent: old timestamp - dead?")
+    if told.disarmed:
+        reasons.insert(0, f"HA is disarmed ({told.disarmed}): it neither fences nor restarts anything")
+    reasons += _leads(case, master)
     if reasons:
         yield Condition(
             kind="ha-impaired",
             where=tuple(sorted(bad)),
+            case="disarmed" if told.disarmed else "",
             reasons=tuple(reasons),
             unless=("HA calls every member online, and every LRM and the master write",),
         )
+
+
+def _leads(case: _Case, silent_master: str) -> Iterator[str]:
+    """The master and its fencing, where HA has guests to keep; without any it may rest."""
+    told = case.told
+    if not told.services:
+        return
+    if not told.node_states:
+        yield "HA lists no nodes"
+    if two := masters(case.facts, told):
+        yield two
+    if case.losing:
+        return
+    if not told.master:
+        yield "HA has no master"
+    elif silent_master:
+        yield f"HA's master {told.master} {silent_master}"
+    elif told.armed not in ("", "armed") and not told.disarmed:
+        yield f"HA's fencing is {told.armed}: a node that is cut off is not fenced"

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from cluster.conditions import Condition
 from cluster.inventory import Inventory
-from cluster.judging.ha import newest
-from cluster.looks import Facts, VotesLook
+from cluster.judging.pulse import newest
+from cluster.looks import Facts, Look, VotesLook
 from cluster.memory import Memory
 
 # A restarted daemon is back by then.
@@ -30,11 +30,25 @@ def blindness(facts: Facts, memory: Memory, inventory: Inventory, explained: set
         asked = source in memory.heard or source in memory.quiet
         if not asked and name not in explained:
             silent[source] = (name, "has not been asked yet")
-    told = newest(facts)
+    told = newest(facts, inventory)
     hidden = told.hidden if told else ()
     refused = {source: said for source, said in silent.items() if said[1].startswith(REFUSED)}
     yield from _blind("", {source: said for source, said in silent.items() if source not in refused}, ())
     yield from _blind("refused", refused, hidden)
+
+
+def unknown(facts: Facts, inventory: Inventory) -> Condition | None:
+    """Layers that nobody at all tells just now; None where each has a source that does.
+
+    Told at once, whoever was heard a moment ago, where all else is well: what nobody knows is not healthy.
+    """
+    unheard: list[Look] = []
+    if not any(look.answered for look in facts.arrays.values()):
+        unheard += facts.arrays.values()
+    if newest(facts, inventory) is None:
+        unheard += facts.cluster.values()
+    said = {look.source: (look.by, look.silent or "it has no quorum, and HA's state is not known") for look in unheard}
+    return next(_blind("", said, ()), None)
 
 
 def _blind(case: str, silent: dict[str, tuple[str, str]], hidden: tuple[str, ...]) -> Iterator[Condition]:
@@ -75,7 +89,7 @@ def not_deployed(
     A cluster of which nothing stands, neither pod nor guests, is not deployed whatever was seen before.
     """
     absent = _absent(facts, views, inventory)
-    told = newest(facts)
+    told = newest(facts, inventory)
     if told is not None and _guests_of(inventory) & told.services.keys():
         return frozenset(), []
     if told is not None and not _guests_of(inventory) and told.services:

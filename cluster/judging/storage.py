@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from cluster.conditions import Condition, lost_site, serves
 from cluster.evidence import UP
 from cluster.inventory import Inventory
+from cluster.judging.pulse import newest
 from cluster.looks import ArrayLook, CopyLook, Facts
 
 BOTH = ("both copies are online",)
-MEDIATOR_LOST = ("unreachable", "flummoxed", "unknown")
+MEDIATOR_WELL, MEDIATOR_LOST = "online", ("unreachable", "flummoxed")
+# What Purity calls a copy that does not serve (reference: flasharray-rest §5.3).
+NOT_SERVING = ("offline", "suspended", "resyncing", "unknown")
 
 
 @dataclass(frozen=True)
@@ -147,17 +150,32 @@ def _copy(array: str, own: ArrayLook, peer: ArrayLook | None, inventory: Invento
         yield Condition(
             kind="replication-lost",
             where=(array,),
-            case="" if peer else "unseen",
-            reasons=(f"{array} calls its own copy {copy.status}; the other copy is {serving}",),
+            case="unseen" if peer is None else "" if copy.status in NOT_SERVING else "not known",
+            reasons=(f"{array} calls its own copy {_word(copy.status)}; the other copy is {serving}",),
             unless=BOTH,
         )
     elif peer is not None and serves(peer) and (told := peer.copies.get(array)) and told.status != "online":
         yield Condition(
             kind="replication-lost",
             where=(array,),
-            reasons=(f"{array} calls its own copy online, and {peer.by} calls it {told.status}",),
+            reasons=(f"{array} calls its own copy online, and {peer.by} calls it {_word(told.status)}",),
             unless=BOTH,
         )
+    elif copy.frozen_at is not None:
+        yield Condition(
+            kind="replication-lost",
+            where=(array,),
+            case="not known",
+            reasons=(f"{array} calls its own copy online{_frozen(copy)}",),
+            unless=BOTH,
+        )
+
+
+def _word(status: str) -> str:
+    """A copy's state; one that nobody has documented is not known to be fine."""
+    if not status or status == "None":
+        return "nothing"
+    return status if status in ("online", *NOT_SERVING) else f"{status}, a word that is not known here"
 
 
 def _unstretched(array: str, peer: ArrayLook | None, inventory: Inventory) -> Condition:
@@ -211,20 +229,36 @@ def _link(answering: dict[str, ArrayLook]) -> Iterator[Condition]:
 
 
 def _mediator(answering: dict[str, ArrayLook]) -> Iterator[Condition]:
-    lost, elected = {}, ""
+    """The mediator as each array sees it; of an array that is silent its peer tells. Without a word it is not known."""
+    words: dict[str, tuple[str, str]] = {}
+    elected = ""
     for name, look in answering.items():
-        own = look.copies.get(name)
-        if (own and own.mediator in MEDIATOR_LOST[:2]) or (own and serves(look) and own.mediator in MEDIATOR_LOST):
-            lost[name] = own.mediator
         elected = next((n for n, copy in look.copies.items() if copy.pre_elected), elected)
-    if lost:
+        for owner, copy in look.copies.items():
+            if copy.mediator == MEDIATOR_WELL or (owner != name and owner in answering):
+                continue
+            # of a copy that does not serve, nothing else than a loss is worth telling
+            serving = serves(look) and copy.status == "online"
+            if serving or (owner == name and copy.mediator in MEDIATOR_LOST):
+                words[owner] = (name, copy.mediator)
+    if words:
         pre = (f"{elected} is pre-elected: it alone survives a break of the replication",) if elected else ()
+        untold = all(word not in (*MEDIATOR_LOST, "unknown") for _, word in words.values())
         yield Condition(
             kind="mediator-lost",
-            where=tuple(sorted(lost)),
-            reasons=(*(f"{name} calls the mediator {status}" for name, status in sorted(lost.items())), *pre),
+            where=tuple(sorted(words)),
+            case="not known" if untold else "",
+            reasons=(*(_mediator_said(owner, *said) for owner, said in sorted(words.items())), *pre),
             unless=("both arrays call the mediator online",),
         )
+
+
+def _mediator_said(owner: str, by: str, word: str) -> str:
+    of = "" if owner == by else f" of {owner}"
+    if not word:
+        return f"{by} does not tell the state of the mediator{of}"
+    known = "" if word in (*MEDIATOR_LOST, "unknown") else ", a word that is not known here"
+    return f"{by} calls the mediator{of} {word}{known}"
 
 
 def _paths(case: Storage) -> Iterator[Condition]:
@@ -250,6 +284,7 @@ def _paths(case: Storage) -> Iterator[Condition]:
                 where=(name,) if len(none) == len(nodes) else (name, *none),
                 case="everywhere" if lost else "",
                 reasons=(
+                    *((f"{name} offers no port",) if not look.portals else ()),
                     *(f"{node} has 0 of {look.portals} sessions to {name}" for node in none),
                     *(f"{node} has no session to any array: its guests have no disks" for node in sorted(lost)),
                 ),
@@ -269,9 +304,11 @@ def _paths(case: Storage) -> Iterator[Condition]:
 
 def _inactive(case: Storage) -> Iterator[Condition]:
     """The storage on each member, as the cluster tells it where that may be seen."""
-    looks = [look for look in case.facts.cluster.values() if look.answered and look.quorate]
-    told = max(looks, key=lambda look: (look.at, look.by), default=None)
-    bad = {node: word for node, word in sorted((told.storages if told else {}).items()) if word != "available"}
+    told = newest(case.facts, case.inventory)
+    storages = told.storages if told else {}
+    bad = {node: word for node, word in sorted(storages.items()) if word != "available"}
+    # where it is told for some nodes, it is told for all that have it
+    bad |= {node: "not defined" for node in sorted(case.alive) if storages and node not in storages}
     bad = {node: word for node, word in bad.items() if node in case.alive}
     if bad and told:
         yield Condition(

@@ -6,6 +6,7 @@ from cluster.conditions import Condition, known_name
 from cluster.inventory import Inventory
 from cluster.looks import Facts, VotesLook
 from cluster.memory import Memory
+from cluster.units import counted
 
 Views = dict[str, VotesLook]
 
@@ -20,6 +21,8 @@ def votes_conditions(
     without = [node for node, view in views.items() if not view.device and node not in removed]
     if without:
         yield _no_vote(without, views, facts, inventory)
+    elif not removed:
+        yield from _elsewhere(views, facts, memory, inventory)
     yield from _changed({node: view for node, view in views.items() if node not in removed}, memory, inventory)
     yield from _links_down(views, memory, inventory)
 
@@ -60,6 +63,34 @@ def _no_vote(without: list[str], views: Views, facts: Facts, inventory: Inventor
     where = (witness,) if len(without) == len(views) else (witness, *sorted(sites))
     unless = ("the nodes count the quorum device's vote again",)
     return Condition(kind="witness-lost", where=where, reasons=tuple(reasons), unless=unless)
+
+
+def _elsewhere(views: Views, facts: Facts, memory: Memory, inventory: Inventory) -> Iterator[Condition]:
+    """Nodes count a device's vote that our witness has not given: they are clients of another host.
+
+    A client whose number no node has is one of a cluster that is not as designed.
+    """
+    look = facts.witness
+    if look is None or not look.answered or not memory.ids:
+        return
+    clients = {known_name(number, memory) for number in look.clients}
+    stray = sorted(node for node, view in views.items() if view.settled and node not in clients)
+    strange = sorted(clients - {node.name for node in inventory.nodes})
+    if not stray and not strange:
+        return
+    reasons = []
+    if stray:
+        reasons.append(f"{', '.join(stray)} count the device's vote, and {look.by} does not have them as clients")
+    if strange:
+        reasons.append(f"{look.by} has {', '.join(strange)} as clients of this cluster: not in the inventory")
+    sites = sorted({inventory.site_of(node).name for node in stray}) if 0 < len(stray) < len(views) else []
+    yield Condition(
+        kind="witness-lost",
+        where=(inventory.witness.name, *sites),
+        case="elsewhere",
+        reasons=tuple(reasons),
+        unless=(f"{look.by} has the nodes that count its vote as clients, and no others",),
+    )
 
 
 def _changed(views: Views, memory: Memory, inventory: Inventory) -> Iterator[Condition]:
@@ -112,24 +143,34 @@ def _consequence(view: VotesLook, memory: Memory, inventory: Inventory) -> Itera
 
 
 def _links_down(views: Views, memory: Memory, inventory: Inventory) -> Iterator[Condition]:
-    """Ways to members that are disconnected; those to lost nodes are no fault of the links."""
-    excess = {}
-    for node, view in views.items():
-        if view.links is not None:
-            away = len(inventory.nodes) - len(view.members)
-            excess[node] = view.links.down - away * view.links.links
+    """Ways to members that are disconnected, and nodes that lack a link which others have.
+
+    Ways to lost nodes are no fault of the links.
+    """
+    told = {node: view.links for node, view in views.items() if view.links is not None}
+    most = max((links.links for links in told.values()), default=0)
+    lacking = {node: links.links for node, links in told.items() if links.links < most}
+    excess = {
+        node: links.down - (len(inventory.nodes) - len(views[node].members)) * links.links
+        for node, links in told.items()
+    }
     bad = {node: count for node, count in excess.items() if count > 0}
-    if not bad:
+    if not bad and not lacking:
         return
     # a link that is down at one node is seen by each of the others as one way that is down
     worst = [node for node, count in bad.items() if count > 1 and count >= len(views[node].members) - 1] or list(bad)
     yield Condition(
         kind="links-down",
-        where=tuple(sorted(worst)),
-        reasons=tuple(
-            f"{node}: {bad[node]} of {links.ways} ways to other nodes are down, over {links.links} links"
-            for node in sorted(worst)
-            if (links := views[node].links)
+        where=tuple(sorted({*worst, *lacking})),
+        reasons=(
+            *(
+                f"{node}: {bad[node]} of {told[node].ways} ways to other nodes are down, over {told[node].links} links"
+                for node in sorted(worst)
+            ),
+            *(
+                f"{node} has {counted(count, 'link')}, other nodes have {most}"
+                for node, count in sorted(lacking.items())
+            ),
         ),
         unless=("all ways over all links are connected",),
     )

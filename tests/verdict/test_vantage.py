@@ -190,3 +190,36 @@ async def test_a_worker_that_ends_hands_its_look_to_another_one():
 
     with pytest.raises(asyncio.CancelledError):
         await looking
+
+
+def test_ha_is_told_in_the_words_of_the_node_that_answers():
+    """What its clock calls old or of the future, the fencing, and what people want."""
+    current = [
+        {"type": "quorum", "id": "quorum", "quorate": 1},
+        {"type": "master", "node": "pxmx01-01", "status": "pxmx01-01 (old timestamp - dead?, Sat)"},
+        {"type": "lrm", "node": "pxmx01-02", "status": "pxmx01-02 (detected time drift!, watchdog standby, Sat)"},
+        {"type": "lrm", "node": "pxmx01-03", "status": "pxmx01-03 (active, watchdog active, Sat)"},
+        {"type": "fencing", "armed-state": "standby", "status": "standby (CRM watchdog standby)"},
+        {"type": "service", "sid": "vm:300", "request_state": "disabled"},
+    ]
+    view = cluster_view(GOOD, _manager(), [], "", current)
+
+    assert (view["called_old"], view["called_ahead"], view["armed"]) == (("master",), ("pxmx01-02",), "standby")
+    assert view["requests"] == {"vm:300": "disabled"}
+    assert view["stamps"] == {**dict.fromkeys(NODES, 1001), "master": 1000}
+
+
+def test_an_lrm_that_does_nothing_is_told_with_its_word():
+    """Restart, shutdown, a lost lock and what is not known; an idle one and maintenance are as usual."""
+    manager = _manager(disarm={"mode": "ignore", "state": "disarmed"})
+    said = [
+        {"mode": "restart", "state": "active"}, {"mode": "active", "state": "lost_agent_lock"},
+        {"mode": "asleep", "state": "active"}, {"mode": "active", "state": "wait_for_agent_lock"},
+        {"mode": "maintenance", "state": "maintenance"}, {"mode": "disarm", "state": "active"},
+    ]  # fmt: skip
+    for node, more in zip(NODES, said, strict=True):
+        manager["lrm_status"][node] |= more
+    view = cluster_view(GOOD, manager, [])
+
+    assert view["modes"] == dict(zip(NODES, ("restart mode", "lost_agent_lock", "asleep mode"), strict=False))
+    assert view["disarmed"] == "ignore"

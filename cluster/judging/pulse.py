@@ -1,0 +1,111 @@
+"""Whether HA's own hands move: stamps of its LRMs and its master, against clocks that do not stand still with them.
+
+Stamps that are old by each other, stamps that stay the same from look to look by our own clock, and what the node that
+answers says by its clock. A clock that is wrong is told as that: it makes nobody dead.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from statistics import median_high
+
+from cluster.inventory import Inventory
+from cluster.looks import ClusterLook, Facts
+from cluster.memory import MASTER, Memory
+
+# HA's own measure of what is dead (reference: pve-ha §12); an active LRM and the master write every 10 s.
+OLD = timedelta(seconds=30)
+# Looks of one round: the nodes tell the same state of HA.
+TOGETHER = timedelta(seconds=1)
+
+
+def newest(facts: Facts, inventory: Inventory) -> ClusterLook | None:
+    """The newest word of a quorate node's API whose cluster file system goes on."""
+    behind = _behind(facts, inventory)
+    looks = [look for look in _quorate(facts) if look.by not in behind]
+    return max(looks, key=lambda look: (look.at, look.by), default=None)
+
+
+def behind(facts: Facts, alive: frozenset[str], inventory: Inventory) -> dict[str, str]:
+    """Members whose API tells a state of HA that others have long left behind."""
+    found = _behind(facts, inventory)
+    return {
+        node: f"the API of {node} tells HA's state of {age.total_seconds():.0f} s ago: its pmxcfs stands still"
+        for node, age in found.items()
+        if node in alive
+    }
+
+
+def masters(facts: Facts, told: ClusterLook) -> str:
+    """Two nodes name different masters at the same time; empty while they agree."""
+    named = {look.by: look.master for look in _quorate(facts) if look.master and abs(told.at - look.at) <= TOGETHER}
+    if len(set(named.values())) < 2:
+        return ""
+    return "HA has two masters: " + ", ".join(f"{by} names {master}" for by, master in sorted(named.items()))
+
+
+def silent(told: ClusterLook, alive: frozenset[str], memory: Memory, inventory: Inventory) -> dict[str, str]:
+    """LRMs of members, and the master under its own word, that do not write any more."""
+    found = {
+        name: f"has not written for {age.total_seconds():.0f} s"
+        for name, age in _unmoved(told, memory, inventory).items()
+    }
+    moving = _moving(told, memory, inventory)
+    if not found and _all_old(told) and not moving:
+        found = dict.fromkeys(told.stamps, f"is old by the clock of {told.by}, as are all others")
+    old = (*told.lrms_old, *((MASTER,) if told.master_old else ()))
+    # old by the others, but it moves: that is a clock that is behind
+    found |= {name: "is silent: old timestamp - dead?" for name in old if name not in moving}
+    return {name: said for name, said in sorted(found.items()) if name in alive or name == MASTER}
+
+
+def clocks(told: ClusterLook, alive: frozenset[str], memory: Memory, inventory: Inventory) -> dict[str, str]:
+    """Members whose clocks are wrong by more than HA's own measure; fencing counts on clocks (incidents, facts 3)."""
+    found, moving = {}, _moving(told, memory, inventory)
+    now = median_high(told.stamps.values()) if len(told.stamps) > 2 else 0
+    for node, stamp in sorted(told.stamps.items()):
+        if node in alive and now and stamp - now > OLD.total_seconds():
+            found[node] = f"the clock of {node} is {stamp - now} s ahead of HA's other stamps"
+        elif node in alive and node in told.lrms_old and node in moving:
+            found[node] = f"the clock of {node} is {now - stamp} s behind HA's other stamps"
+    if told.by in alive and moving and _all_old(told):
+        found.setdefault(told.by, f"the clock of {told.by} is ahead: it calls stamps old that are new")
+    return found
+
+
+def _quorate(facts: Facts) -> Iterator[ClusterLook]:
+    return (look for look in facts.cluster.values() if look.answered and look.quorate)
+
+
+def _behind(facts: Facts, inventory: Inventory) -> dict[str, timedelta]:
+    """How far each node's state of HA is behind the newest one; looks of another time are set to one moment."""
+    states = {
+        look.by: timedelta(seconds=median_high(look.stamps.values())) + (facts.at - look.at) * inventory.speed
+        for look in _quorate(facts)
+        if look.stamps
+    }
+    leads = max(states.values(), default=timedelta())
+    return {node: leads - state for node, state in states.items() if leads - state > OLD}
+
+
+def _unmoved(told: ClusterLook, memory: Memory, inventory: Inventory) -> dict[str, timedelta]:
+    """Stamps that are the same for longer than HA's measure, by the clock of those who look."""
+    found = {
+        name: (told.at - known.since) * inventory.speed
+        for name, stamp in told.stamps.items()
+        if (known := memory.written.get(name)) and known.stamp == stamp
+    }
+    return {name: age for name, age in found.items() if age > OLD}
+
+
+def _moving(told: ClusterLook, memory: Memory, inventory: Inventory) -> set[str]:
+    """Stamps that were seen to change lately, whatever they say."""
+    return {
+        name
+        for name, known in memory.written.items()
+        if name in told.stamps and known.moved and (told.at - known.since) * inventory.speed <= OLD
+    }
+
+
+def _all_old(told: ClusterLook) -> bool:
+    """The node that answers calls everything old, by its own clock."""
+    return bool(told.stamps) and set(told.stamps) <= set(told.called_old)
