@@ -14,8 +14,8 @@ from lab.proxmox.access import ROOT
 if TYPE_CHECKING:
     from lab.proxmox.models import Cluster
 
-# What systemd needs for everything else, from the last guest to the power (assumption: seconds on a Debian server). It is
-# longer than the master's round, so that the master learns how each node goes down.
+# What systemd needs for everything else, from the last guest to the power (assumption: seconds on a Debian server).
+# It is longer than the master's round, so that the master learns how each node goes down.
 GOES_DOWN_IN = 11.0
 
 

@@ -67,7 +67,7 @@ def test_a_command_to_one_of_a_chain_moves_all_of_it():
     """Nobody is pulled back afterwards, and the master's log says why the others went along."""
 
     async def story():
-        stage = await healthy(master="pxmx02-01", guests={vmid: "pxmx01-01" for vmid in range(300, 305)})
+        stage = await healthy(master="pxmx02-01", guests=dict.fromkeys(range(300, 305), "pxmx01-01"))
         for number in range(4):
             stage.ha.rules[f"r{number}"] = rule("positive", 300 + number, 301 + number)
         await stage.sleep(30)
