@@ -12,14 +12,14 @@ define CHROMIUM
 	|| { echo "chromium is not installed and cannot be: install it as root, for example with apt-get, and run this again"; exit 1; }
 endef
 
-.PHONY: help demo test check test-clients test-realtime test-browser test-kills test-faults test-steering test-incidents test-failback fuzz-lab fuzz-runs fuzz-runs-fast fuzz-runs-planted coverage bench test-benches setup clean
+.PHONY: help demo test check test-clients test-realtime test-browser test-kills test-faults test-steering test-incidents test-failback fuzz-lab fuzz-runs fuzz-runs-fast fuzz-runs-planted coverage bench setup clean
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
 demo: setup  ## build the example cluster on the twin, play the article's test, bring the guests home, lose a site (four minutes)
 	@$(QUORATE) demo
 
-test: setup  ## the tests, against the twin and a real Temporal server
+test: setup  ## the tests, against the twin and a real Temporal server; every measurement in small (five minutes)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 3 --dist loadfile --no-loadscope-reorder
 
@@ -94,10 +94,6 @@ bench: setup  ## measure one deployment (also var/bench.json), the twin's cost a
 	@.venv/bin/python -m bench.gateway
 	@.venv/bin/python -m bench.watch
 	@.venv/bin/python -m bench.failback
-
-test-benches: setup  ## every measurement run through once in small (two minutes)
-	@$(QUORATE) server
-	@.venv/bin/python -m tests -o python_files='lasting_*.py' tests/benches
 
 setup: .venv/.complete  ## the virtual environment, from the lock file
 

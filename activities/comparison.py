@@ -14,10 +14,11 @@ from activities.attempt import Changes
 from activities.errors import Unreachable
 from activities.freeze import Switchboard
 from activities.interlock import Interlock
+from activities.quorate import told_by_quorum
 from cluster.ledger import Book, Placed, RunRef, World, key_text, may_restore
 from cluster.ledger_calls import LookWish, RestoreFinding, RestoreWish
 from cluster.plan import Mode
-from cluster.together import rule
+from cluster.together import UNSEEN, rule
 from cluster.units import counted
 
 if TYPE_CHECKING:
@@ -99,6 +100,8 @@ class Comparison:
     async def _incidents(self, client: Client) -> dict[str, str]:
         """What would hold a run that moves guests: one guest that HA has given up holds nothing else back."""
         found = await self._interlock.open_incidents(client)
+        if blind := [str(one) for one in found if one.kind == UNSEEN]:
+            raise Unreachable("; ".join(blind))
         standing = [one for one in found if rule(MOVES, one).may != "lives"]
         return {one.run or f"an incident (the watch sees {', '.join(one.about)})": one.run_id for one in standing}
 
@@ -122,11 +125,9 @@ def _first(found: WorkflowExecutionDescription) -> str:
 
 def _facts(api: "PveApi") -> dict[str, Any]:
     """HA's services, nodes and rules, and every switch."""
-    told = api.get("cluster/ha/status/manager_status")
-    if not int((told.get("quorum") or {}).get("quorate", 1)):
-        raise Unreachable("the node that answers has no quorum: it tells how things stood before")
+    node, told = told_by_quorum(api)
     manager = told.get("manager_status") or {}
-    resources = [entry["sid"] for entry in api.get("cluster/ha/resources")]
+    resources = [entry["sid"] for entry in api.get("cluster/ha/resources", node=node)]
     values = {key_text(*key): value for key, value in Switchboard(api).values().items()}
     services = {
         sid: Placed(state=one["state"], node=one["node"], origin=str(one.get("maintenance_node") or ""))
@@ -137,7 +138,7 @@ def _facts(api: "PveApi") -> dict[str, Any]:
         "services": services,
         "managed": tuple(resources),
         "nodes": manager.get("node_status") or {},
-        "preferred": _preferred(api.get("cluster/ha/rules")),
+        "preferred": _preferred(api.get("cluster/ha/rules", node=node)),
     }
 
 

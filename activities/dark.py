@@ -1,15 +1,21 @@
 """While a person switches an emptied site off: which nodes are on, and what speaks against going on. All reads."""
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.attempt import look_again
 from activities.errors import Refuted
 from activities.maintenance import Maintenance
+from activities.parsing.votes import VoteCount, parse_votes
 from activities.quarantine import QuarantineWard
+from activities.vantage import LIMIT, array_view
+from cluster.dark import about
 from cluster.evacuation import DarkFinding, DarkWish
+from cluster.inventory import Inventory
 from cluster.quarantine import Check, QuarantineWish
 
 if TYPE_CHECKING:
@@ -24,10 +30,10 @@ BESIDE = ("No lock and no task is left over",)
 
 
 class Dark:
-    """Activities on a site that is being switched off. `speed` is how much faster than the wall a rehearsal runs."""
+    """Activities on a site that is being switched off."""
 
-    def __init__(self, clients: "Clients", ha: Maintenance, ward: QuarantineWard, speed: float = 1.0) -> None:
-        self._clients, self._ha, self._ward, self._speed = clients, ha, ward, speed
+    def __init__(self, inventory: Inventory, clients: "Clients", ha: Maintenance, ward: QuarantineWard) -> None:
+        self._inventory, self._clients, self._ha, self._ward = inventory, clients, ha, ward
 
     @activity.defn(name="ha.dark")
     async def dark(self, wish: DarkWish) -> DarkFinding:
@@ -36,7 +42,7 @@ class Dark:
             found = await self._looked(wish)
             if wish.known is None or not found.on or found.key != wish.known:
                 return found
-            await look_again(EVERY / self._speed, found.finding)
+            await look_again(EVERY / self._inventory.speed, found.finding)
 
     async def _looked(self, wish: DarkWish) -> DarkFinding:
         at = wish.at
@@ -47,17 +53,64 @@ class Dark:
         on = _on(entries, at.nodes)
         if not on:
             return DarkFinding(finding=f"{len(at.nodes)} nodes are off, none was fenced", on=())
-        if len(on) < len(at.nodes):
-            return DarkFinding(finding=f"on: {', '.join(on)}; going dark", on=on)
-        checks = await self._ward.checks(
-            QuarantineWish(site=wish.survivor, soak=timedelta(), resting=True, without=BESIDE)
+        going = len(on) < len(at.nodes)
+        if going:
+            against, live = await self._survivor(wish), "going dark"
+        else:
+            checks = await self._ward.checks(QuarantineWish(site=wish.survivor, soak=timedelta(), without=BESIDE))
+            against = [(check.title, f"{check.title}: {check.said}") for check in checks if not check.holds]
+            states = {name: view.nodes.get(name, "unknown") for name in at.nodes}
+            resting = [(name, f"{name} is {state} to HA") for name, state in states.items() if state != "maintenance"]
+            against, live = [*against, *resting], _live(checks)
+        return DarkFinding(
+            finding=f"on: {', '.join(on)}; {live}",
+            on=on,
+            against=tuple(said for _, said in against),
+            about=tuple(about(kind, said, self._names) for kind, said in against),
+            live="" if going else live,
         )
-        against = tuple(f"{check.title}: {check.said}" for check in checks if not check.holds)
-        states = {name: view.nodes.get(name, "unknown") for name in at.nodes}
-        awake = [f"{name} is {state} to HA" for name, state in states.items() if state != "maintenance"]
-        live = _live(checks)
-        said = f"on: {', '.join(on)}; {live}"
-        return DarkFinding(finding=said, on=on, against=(*against, *awake), live=live)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        inventory = self._inventory
+        nodes = (node.name for node in inventory.nodes)
+        return (*nodes, *(array.name for array in inventory.arrays), inventory.witness.name)
+
+    async def _survivor(self, wish: DarkWish) -> list[tuple[str, str]]:
+        """What the survivor cannot do without once nodes of the other site are off, by kind: witness, quorum, pod."""
+        site = self._inventory.site(wish.survivor)
+        views = await asyncio.gather(*(self._votes(node.name) for node in site.nodes))
+        told = [view for view in views if view is not None]
+        return [*_votes(told, wish, self._inventory.witness.name), *await self._pod(site.array)]
+
+    async def _votes(self, node: str) -> tuple[str, VoteCount] | None:
+        try:
+            answer = await self._clients.ssh.run(node, "pvecm", "status", limit=LIMIT)
+            return node, parse_votes(answer.stdout)
+        except ApplicationError:
+            return None
+
+    async def _pod(self, array: str) -> list[tuple[str, str]]:
+        """The survivor's own copy, in its array's own words."""
+        pod = self._inventory.pod.name
+        try:
+            found = await self._clients.threaded(lambda: self._clients.arrays[array].pod(pod))
+        except ApplicationError as error:
+            return [("pod", f"{array} does not tell how its copy of the pod is: {error.message}")]
+        copy = array_view(found, None, [], [], {})["copies"].get(array)
+        word = copy.status if copy else "missing"
+        return [] if word == "online" else [("pod", f"the copy of {pod} on {array} is {word}")]
+
+
+def _votes(told: list[tuple[str, VoteCount]], wish: DarkWish, witness: str) -> list[tuple[str, str]]:
+    if not told:
+        return [("quorum", f"no node of {wish.survivor} tells its votes")]
+    if lost := [node for node, view in told if not view.quorate]:
+        return [("quorum", f"{', '.join(lost)} have no quorum")]
+    if without := [node for node, view in told if view.settled and not view.device_votes]:
+        said = f"{witness} gives {', '.join(without)} no vote: the quorum goes with {wish.at.site}"
+        return [("witness", said)]
+    return []
 
 
 def _on(entries: list[dict[str, Any]], nodes: tuple[str, ...]) -> tuple[str, ...]:

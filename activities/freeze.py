@@ -6,6 +6,7 @@ leaves the others switched. Who turned what off, and when it goes back, is the l
 """
 
 import asyncio
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from temporalio import activity
@@ -13,6 +14,8 @@ from temporalio import activity
 from activities.attempt import Changes
 from activities.errors import Conflict, NotFound, NotYet, Refuted, Rejected, Unauthorized, Unreachable
 from activities.inventory import ClusterName
+from activities.quorate import told_by_quorum
+from cluster.ledger import INCIDENTS
 from cluster.plan import Ledger
 from cluster.recovery import FreezeFinding, FreezeWish, Frozen, Switch, SwitchesFinding, SwitchOutcome
 from cluster.units import counted, shortly
@@ -29,10 +32,10 @@ IN_ERROR = "HA calls it error and takes no change of it before it is set to disa
 
 
 class Freeze:
-    """Activities on the switches."""
+    """Activities on the switches. Runs of the types `unlicensed` turn them off without a licence: incidents alone."""
 
-    def __init__(self, api: "PveApi", approvals: "Approvals") -> None:
-        self._api, self._approvals = api, approvals
+    def __init__(self, api: "PveApi", approvals: "Approvals", unlicensed: Collection[str] = INCIDENTS) -> None:
+        self._api, self._approvals, self._unlicensed = api, approvals, unlicensed
 
     @activity.defn(name="ha.switches", no_thread_cancel_exception=True)
     def known(self, which: ClusterName) -> SwitchesFinding:  # one worker serves one cluster
@@ -58,14 +61,16 @@ class Freeze:
     async def freeze(self, wish: FreezeWish) -> FreezeFinding:
         """Turn these off. What cannot be turned off is told with its reason; Unreachable when it may work later.
 
-        With an approval each change is checked against it right before it is made; an incident needs none.
+        Each change is checked against the approval right before it is made. Only an incident needs none, by the type
+        of its own run: whatever else asks without one is refused before anything is turned off.
         """
+        free = wish.approval is None and (activity.info().workflow_type or "") in self._unlicensed
         board, changes = Switchboard(self._api), Changes(wish.mode)
         outcomes: list[SwitchOutcome] = []
         later: list[str] = []
         for one in wish.switches:
             try:
-                if wish.approval is not None:
+                if changes.applying and not free:
                     await self._approvals.licence(wish.approval, one.becomes(one.new))
                 outcomes.append(await board.turn(one, one.new, changes))
             except (Unreachable, NotYet) as error:  # the others are not kept waiting
@@ -156,7 +161,7 @@ class Switchboard:
         return ""
 
     def _state(self, sid: str) -> str:
-        manager = self._api.get("cluster/ha/status/manager_status").get("manager_status") or {}
+        manager = told_by_quorum(self._api)[1].get("manager_status") or {}
         return str((manager.get("service_status") or {}).get(sid, {}).get("state", ""))
 
     def _crs(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ HA fences and restarts. Nothing here starts, stops, moves or unlocks a guest.
 import asyncio
 import contextlib
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -13,6 +14,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import Refuted, Unreachable
+from activities.quorate import told_by_quorum
 from activities.standing import Proofs
 from cluster.fencing import FencingFinding, FencingSeen, FencingWish, concluded, not_known
 from cluster.forecast import WORKERS
@@ -53,16 +55,22 @@ class Ha:
         seen = _earlier(wish.seen)
         activity.heartbeat(seen)  # before anything else: an attempt that dies at once must not take it along
         began = time.monotonic()
-        while True:
-            with contextlib.suppress(Unreachable):  # nobody answers: nothing is seen, and nothing concluded
-                view = await self._ha(wish.survivors)
-                seen = seen.then(view)
-                if found := concluded(wish, seen, view):
-                    return found
-            if wish.limit is not None and time.monotonic() - began > wish.limit:
-                return not_known(seen)
-            activity.heartbeat(seen)
-            await asyncio.sleep(POLL / self._speed)
+        try:
+            while True:
+                with contextlib.suppress(Unreachable):  # nobody answers: nothing is seen, and nothing concluded
+                    view = await self._ha(wish.survivors)
+                    seen = seen.then(view, datetime.now(UTC), self._speed)
+                    if found := concluded(wish, seen, view):
+                        return found
+                if wish.limit is not None and time.monotonic() - began > wish.limit:
+                    return not_known(seen)
+                activity.heartbeat(seen)
+                await asyncio.sleep(POLL / self._speed)
+        except asyncio.CancelledError:
+            asked = activity.cancellation_details()
+            if asked is None or not asked.cancel_requested:
+                raise  # the worker ends, or the server has given this attempt up
+            return not_known(seen).model_copy(update={"cut": True})
 
     @activity.defn(name="ha.watch_guests")
     async def watch_guests(self, wish: GuestsWish) -> GuestsFinding:
@@ -117,7 +125,7 @@ class Ha:
         return frozenset()
 
     async def _ha(self, survivors: tuple[str, ...]) -> HaView:
-        """The master's state, as the first survivor that answers tells it; one read a second for all who wait."""
+        """The master's state, as the first quorate survivor tells it; one read a second for all who wait."""
         async with self._reading:
             now = time.monotonic()
             if self._view is None or now - self._view[0] > POLL / self._speed / 2:
@@ -125,16 +133,8 @@ class Ha:
             return self._view[1]
 
     async def _read(self, survivors: tuple[str, ...]) -> HaView:
-        for number, node in enumerate(survivors, start=1):
-            try:
-                found = await self._clients.get("cluster/ha/status/manager_status", node)
-            except Unreachable:
-                if number == len(survivors):
-                    raise
-            else:
-                if int((found.get("quorum") or {}).get("quorate", 1)):
-                    return ha_view(found)  # a node without quorum tells how things stood when it lost it
-        raise Unreachable("no survivor that is quorate answers")
+        api = self._clients.api
+        return ha_view((await self._clients.threaded(lambda: told_by_quorum(api, survivors)))[1])
 
 
 def ha_view(found: dict[str, Any]) -> HaView:

@@ -1,18 +1,24 @@
 """Who else is at work on the cluster, and whether an incident is open: asked before a run changes anything.
 
 Three sources are read, each of which knows what the others may not: the ledger (runs that said so themselves),
-Temporal's list of running incidents, and the watch's verdict, which stands before its incident is open. Where the list
-cannot be read nothing may be changed: silence is no permission.
+Temporal's list of running incidents, and the watch's verdict, which stands before its incident is open. Where one of
+them cannot be read, or the watch has not looked for longer than its rounds, nothing may be changed: silence is no
+permission. A cluster that nobody watches has no verdict; what a run signs for is checked by its own conditions then.
 """
 
 import asyncio
 import time
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio import activity
-from temporalio.client import Client, WorkflowExecutionStatus, WorkflowQueryFailedError
+from temporalio.client import (
+    Client,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowQueryFailedError,
+)
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -22,16 +28,20 @@ from activities.ledger import LedgerBook
 from cluster.inventory import Inventory
 from cluster.ledger import INCIDENTS, Book
 from cluster.ledger_calls import BookWish, PresentWish
-from cluster.together import CHANGING, Beside, TogetherFinding, TogetherWish, judged, standing
+from cluster.memory import rounds
+from cluster.together import CHANGING, UNSEEN, Beside, TogetherFinding, TogetherWish, judged, standing, unseen
 from cluster.watching import watch_id
 
 # Between two looks, in seconds of the cluster's time.
 EVERY = 10.0
-# A watch that is at work answers at once. One whose worker is gone knows nothing that is of today.
+# A watch that is at work answers at once, or is busy with a task of some seconds.
 ASKED = timedelta(seconds=3)
+# A worker that takes over needs some seconds before the verdict is of now again. Seconds of our time: for a look, and
+# for a change, which a person would have to answer for otherwise.
+PATIENT, MORE_PATIENT, AGAIN_IN = 3.0, 25.0, 0.5
 # Steps that run side by side ask at the same moment: one look serves them. Seconds of our time.
 FRESH = 1.0
-HELD = "Held"
+HELD, LOOK = "Held", "facts.watch"
 
 
 class Interlock:
@@ -39,6 +49,7 @@ class Interlock:
 
     def __init__(self, inventory: Inventory, book: LedgerBook) -> None:
         self._cluster, self._speed, self._book = inventory.name, inventory.speed, book
+        self._rounds = rounds(inventory)
         self._looking = asyncio.Lock()
         self._incidents: tuple[float, tuple[Beside, ...]] | None = None
 
@@ -60,7 +71,7 @@ class Interlock:
             return
         async with self._looking:
             if self._incidents is None or time.monotonic() - self._incidents[0] > FRESH:
-                self._incidents = (time.monotonic(), await self.open_incidents(client))
+                self._incidents = (time.monotonic(), await self.open_incidents(client, MORE_PATIENT))
             incidents = self._incidents[1]
         if holds := judged(kind, incidents).holds:
             raise ApplicationError(
@@ -82,12 +93,12 @@ class Interlock:
             return (await self._book.present(present)).book
         return (await self._book.read(BookWish(cluster=self._cluster))).book
 
-    async def open_incidents(self, client: Client) -> tuple[Beside, ...]:
-        """Incidents that are open, and a verdict of the watch that has none yet."""
+    async def open_incidents(self, client: Client, patience: float = PATIENT) -> tuple[Beside, ...]:
+        """Incidents that are open, and a verdict of the watch that has none yet, or why that verdict is not known."""
         kinds = ", ".join(f"'{kind}'" for kind in INCIDENTS)
         query = f"WorkflowType IN ({kinds}) AND ExecutionStatus = 'Running' AND Cluster = '{self._cluster}'"
-        state = await self._watch(client)
         try:
+            state, blind = await self._verdict(client, patience)
             listed = [
                 Beside(kind=one.workflow_type, run=one.id, run_id=one.run_id, about=_about(one.search_attributes))
                 async for one in client.list_workflows(query)
@@ -97,18 +108,63 @@ class Interlock:
         except RPCError as error:
             raise Unreachable(f"Temporal does not tell whether an incident is open: {error.message}") from None
         verdict = standing(state.get("verdict") or {}, found)
-        return (*found, verdict) if verdict is not None else tuple(found)
+        return tuple(one for one in (*found, verdict, blind) if one is not None)
 
-    async def _watch(self, client: Client) -> Mapping[str, Any]:
-        """What the watch knows; nothing where nobody watches, or its worker is gone."""
+    async def _verdict(self, client: Client, patience: float) -> tuple[Mapping[str, Any], Beside | None]:
+        """What the watch knows, and why that is not of now; it is given some time to be."""
+        began = time.monotonic()
+        while True:
+            state, blind = await self._watch(client)
+            if blind is None or time.monotonic() - began > patience:
+                return state, blind
+            await asyncio.sleep(AGAIN_IN)
+
+    async def _watch(self, client: Client) -> tuple[Mapping[str, Any], Beside | None]:
+        """One look at the watch; nothing where nobody watches."""
+        name = watch_id(self._cluster)
+        handle = client.get_workflow_handle(name)
         try:
-            handle = client.get_workflow_handle(watch_id(self._cluster))
-            if (await handle.describe()).status != WorkflowExecutionStatus.RUNNING:
-                return {}
-            found = await handle.query("state", rpc_timeout=ASKED)
-        except (RPCError, WorkflowQueryFailedError):
-            return {}
-        return found if isinstance(found, dict) else {}
+            found = await handle.describe()
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                return {}, None
+            raise
+        if found.status != WorkflowExecutionStatus.RUNNING:
+            return {}, None
+        try:
+            state = await handle.query("state", rpc_timeout=ASKED)
+        except (RPCError, WorkflowQueryFailedError) as error:
+            return {}, Beside(kind=UNSEEN, about=(f"{name} does not tell its verdict ({_plain(error)})",))
+        state = state if isinstance(state, dict) else {}
+        looked = await _looked(client, found, state)
+        verdict = state.get("verdict")
+        return state, unseen(name, verdict if isinstance(verdict, dict) else None, looked, _now(), self._rounds)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _plain(error: Exception) -> str:
+    late = isinstance(error, RPCError) and error.status in (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED)
+    return "its worker is busy or gone" if late else str(error)[:200]
+
+
+async def _looked(client: Client, found: WorkflowExecutionDescription, state: Mapping[str, Any]) -> datetime | None:
+    """The newest look of a watch: what it has told, or what the look that goes on tells with its heartbeat."""
+    told = [_time(state.get("at"))]
+    for one in found.raw_description.pending_activities:
+        if one.activity_type.name == LOOK:
+            details = await client.data_converter.decode(one.heartbeat_details.payloads[:1])
+            told += [_time(beat.get("looked_at")) for beat in details if isinstance(beat, dict)]
+    return max(filter(None, told), default=None)
+
+
+def _time(text: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text)).astimezone(UTC)
+    except ValueError:
+        return None
 
 
 def _before(book: Book, run_id: str) -> list[Beside]:
@@ -140,6 +196,8 @@ async def _is_running(client: Client, one: Beside) -> bool:
     """Temporal's list is a little behind; its own word on a run is not."""
     try:
         found = await client.get_workflow_handle(one.run, run_id=one.run_id or None).describe()
+        if found.status == WorkflowExecutionStatus.CONTINUED_AS_NEW:  # it goes on under the same id
+            found = await client.get_workflow_handle(one.run).describe()
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
             return False

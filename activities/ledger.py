@@ -77,8 +77,14 @@ class LedgerBook:
 
     @activity.defn(name="ledger.record_homes")
     async def record_homes(self, wish: HomesWish) -> BookFinding:
-        """Where guests belong, before they are moved; the first record of a guest that is away stands."""
-        return await self._said("record", Recording(by=_me(), homes=wish.homes, recovered=wish.recovered), BookFinding)
+        """Where guests belong, before they are moved; the first record of a guest that is away stands.
+
+        With it, which nodes rest already and which the run is about to put into maintenance.
+        """
+        asked = Recording(
+            by=_me(), homes=wish.homes, recovered=wish.recovered, rested=wish.rested, emptied=wish.emptied
+        )
+        return await self._said("record", asked, BookFinding)
 
     @activity.defn(name="ledger.at_home")
     async def at_home(self, wish: AtHomeWish) -> BookFinding:
@@ -94,7 +100,9 @@ class LedgerBook:
     async def present(self, wish: PresentWish) -> BookFinding:
         """The run is at work; the finding's book says which others are."""
         kind = activity.info().workflow_type or ""
-        return await self._said("note", Noting(by=_me(), kind=kind, site=wish.site, mode=wish.mode), BookFinding)
+        return await self._said(
+            "note", Noting(by=_me(), kind=kind, site=wish.site, mode=wish.mode, was=wish.was), BookFinding
+        )
 
     @activity.defn(name="ledger.left")
     async def left(self, wish: BookWish) -> BookFinding:
@@ -112,13 +120,17 @@ class LedgerBook:
     async def homes(self, wish: SiteWish) -> HomesFinding:
         """Guests whose home is at that site, as recorded before they were moved away. Reads only."""
         nodes = {node.name for node in self._inventory.site(wish.site).nodes}
-        here = {sid: home for sid, home in (await self._read()).homes.items() if home.node in nodes}
+        book = await self._read()
+        here = {sid: home for sid, home in book.homes.items() if home.node in nodes}
+        rests = {node: rest.ours for node, rest in book.rests.items() if node in nodes}
         return HomesFinding(
             finding=f"{counted(len(here), 'guest has its home', 'guests have their homes')} at {wish.site}",
             site=wish.site,
             homes={sid: home.node for sid, home in here.items()},
             recovered={sid: home.recovered for sid, home in here.items() if home.recovered},
             runs=tuple(dict.fromkeys(home.by.run for home in here.values())),
+            rested=tuple(node for node, ours in rests.items() if not ours),
+            emptied=tuple(node for node, ours in rests.items() if ours),
         )
 
     # --- how it is reached -------------------------------------------------------------------------------------

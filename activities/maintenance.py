@@ -7,11 +7,14 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.attempt import Changes, look_again
+from activities.clients.proxmox_answers import refused
 from activities.errors import NotYet, Refuted, Unreachable
 from activities.ha import ha_view
 from activities.parsing.guests import parse_guests
+from activities.quorate import is_elsewhere, told_by_quorum
 from activities.rights import must_see_all_guests
 from cluster.approval import Approval
 from cluster.evacuation import MaintenanceFinding, MaintenanceWish, MasterWish, SiteNodes, master_away
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
 # Seconds of the cluster's time. LRM and master take up to 25 s to see a request (reference: pve-ha §11).
 POLL, SEEN_WITHIN, MASTER_WITHIN = 1.0, 60.0, 90.0
 TRIES = 3
-MANAGER = "cluster/ha/status/manager_status"
 
 
 class ViewFinding(Finding):
@@ -105,17 +107,27 @@ class Maintenance:
         return MaintenanceFinding(finding=said, changed=ledger.changed, changes=ledger.changes, moved=moved)
 
     async def _request(self, wish: MaintenanceWish) -> None:
-        """File it with any node that answers: filed twice it is the same."""
+        """File it with the first node that can take it now: filed twice it is the same.
+
+        A node without quorum, or whose cluster file system is gone, refuses what the next one takes.
+        """
         word = "enable" if wish.on else "disable"
         command = ("ha-manager", "crm-command", "node-maintenance", word, wish.node)
-        for number, node in enumerate(wish.via, start=1):
+        said: list[str] = []
+        for node in wish.via:
             try:
-                await self._clients.ssh.read(node, *command, limit=30.0)
-            except Unreachable:
-                if number == len(wish.via):
+                answer = await self._clients.ssh.run(node, *command, limit=30.0)
+            except ApplicationError as error:
+                if not is_elsewhere(error):
                     raise
-            else:
+                said.append(error.message)
+                continue
+            if answer.ok:
                 return
+            if not is_elsewhere(refused(answer.stderr or answer.stdout)):
+                answer.or_rejected()
+            said.append(f"{node}: {(answer.stderr or answer.stdout).strip()[-200:]}")
+        raise Unreachable(f"no node takes the request for {wish.node}: {'; '.join(said)}")
 
     async def _settled(self, wish: MaintenanceWish) -> HaView:
         """Wait until HA has done it. While guests move it waits as long as the step may take."""
@@ -183,15 +195,5 @@ class Maintenance:
         return node, ha_view(found)
 
     async def _quorate(self, via: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
-        silent = []
-        for node in via:
-            try:
-                found = await self._clients.get(MANAGER, node)
-            except Unreachable as error:
-                silent.append(error.message)
-                continue
-            told = found.get("quorum")  # every PVE that has this call tells it
-            if told is None or int(told.get("quorate") or 0):
-                return node, found
-            silent.append(f"{node} has no quorum")
-        raise Unreachable(f"no quorate node tells HA's state: {'; '.join(silent)}")
+        api = self._clients.api
+        return await self._clients.threaded(lambda: told_by_quorum(api, via))

@@ -15,9 +15,10 @@ from activities.attempt import Changes, look_again, told_before
 from activities.errors import Conflict, Refuted, Rejected
 from activities.ha import ha_view
 from activities.paths import usable_paths, volume_wwid
-from activities.storage import active_volumes
+from activities.quorate import told_by_quorum
+from activities.storage import volumes_told
 from cluster.guests import GuestId
-from cluster.move import Move, MoveFinding, MoveWish, SettledFinding, SettledWish
+from cluster.move import MOVES, Move, MoveFinding, MoveWish, SettledFinding, SettledWish
 from cluster.recovery import HaView, Service
 from cluster.volumes import holders
 
@@ -34,8 +35,6 @@ AT_LEAST = 5.0
 # A landing waits so long for what HA is moving.
 SETTLED_WITHIN = 600.0
 LIMIT = 15.0
-# HA's words for a guest on its way.
-MOVES = ("migrate", "relocate")
 
 
 class Migration:
@@ -59,8 +58,10 @@ class Migration:
         service = _ours(move, view)
         # at home, and on its way elsewhere: where it ends is awaited, not proven too early
         if service.node != move.home or service.state in MOVES:
-            if service.state == "started" and not _sent_before() and ledger.due(move.intent(wish.turn)):
-                await self._command(move)
+            if service.state == "started" and not _sent_before():
+                await self._must_prove(wish)
+                if ledger.due(move.intent(wish.turn)):
+                    await self._command(move)
             if ledger.only_planned:
                 return MoveFinding(finding="planned", changes=ledger.changes, node=service.node)
             await self._followed(watched)
@@ -90,6 +91,14 @@ class Migration:
                 return _settled(services, still)
             await look_again(POLL / self._speed, f"HA moves {', '.join(move.sid for move in still)}")
 
+    async def _must_prove(self, wish: MoveWish) -> None:
+        """Refuted when one of the two nodes cannot tell its volumes: where the guest runs could not be proven then."""
+        ends = (wish.move.source, wish.move.home)
+        _, silent = await volumes_told(self._clients.ssh, ends, wish.vg, limit=LIMIT)
+        if silent:
+            why = "; ".join(f"{node} does not tell its volumes: {said}" for node, said in silent.items())
+            raise Refuted(f"{wish.move.sid} is not moved to {wish.move.home}, it could not be proven there: {why}")
+
     async def _command(self, move: Move) -> None:
         """File it; HA answers at once who stands in the way, and nothing else."""
         path = f"cluster/ha/resources/{move.sid}/migrate"
@@ -112,7 +121,7 @@ class Migration:
     async def _proven(self, wish: MoveWish, watched: "_Watched") -> str:
         """It runs at home, its volumes are open there alone, and its path is the local one."""
         until = time.monotonic() + PROVEN_WITHIN / self._speed
-        while lacking := await self._lacking(wish):
+        while lacking := await self._lacking(wish, watched):
             if time.monotonic() > until:
                 raise Refuted(f"{wish.move.sid}: {lacking}")
             await watched.look(self)
@@ -121,15 +130,21 @@ class Migration:
         how = "moved" if wish.move.guest.live else "restarted there"
         seen = f"{down:g} s seen down" if down >= 1 else "less than 1 s seen down"
         moved = f", {how} in {watched.seconds:.0f} s, {seen}" if watched.seconds else ""
-        return f"runs on {home}{moved}; its volume is open there alone, its path is local"
+        beside = f", as far as it is told: not by {', '.join(watched.silent)}" if watched.silent else ""
+        return f"runs on {home}{moved}; its volume is open there alone{beside}, its path is local"
 
-    async def _lacking(self, wish: MoveWish) -> str:
+    async def _lacking(self, wish: MoveWish, watched: "_Watched") -> str:
+        """What is not proven yet. The two nodes of the move have to tell; what another one lacks is said beside it."""
         move = wish.move
         if not await self.runs_on(move.home, move.guest):
             return f"{move.guest.process} does not run on {move.home}"
-        found = await active_volumes(self._clients.ssh, wish.nodes, wish.vg, limit=LIMIT)
+        found, silent = await volumes_told(self._clients.ssh, wish.nodes, wish.vg, limit=LIMIT)
+        for node in (move.home, move.source):
+            if node in silent:
+                return f"{node} does not tell its volumes: {silent[node]}"
         if lacking := holders(found, move.guest.owns).lacks(move.home):
             return lacking
+        watched.silent = silent
         wwid = await self._clients.threaded(lambda: volume_wwid(self._clients.arrays, wish.arrays, wish.volume))
         if not await usable_paths(self._clients.ssh, move.home, wwid, wish.lun, limit=LIMIT):
             return f"{move.home} has no optimized path to its own array"
@@ -144,7 +159,9 @@ class Migration:
         return guest.runs(current)
 
     async def _ha(self) -> HaView:
-        return ha_view(await self._clients.get("cluster/ha/status/manager_status"))
+        """As a quorate node tells it: what another part tells is of before its loss."""
+        api = self._clients.api
+        return ha_view((await self._clients.threaded(lambda: told_by_quorum(api)))[1])
 
 
 class _Watched:
@@ -156,6 +173,7 @@ class _Watched:
         self._begun = False
         self._last = self._began
         self.down = self.seconds = 0.0
+        self.silent: dict[str, str] = {}  # nodes that did not tell their volumes, and why
 
     async def look(self, rooms: Migration) -> None:
         """Is it running? Source first: a guest that has left there is at home by then."""

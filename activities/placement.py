@@ -10,6 +10,7 @@ from temporalio.exceptions import ApplicationError
 from activities.freeze import switched_on
 from activities.ha import ha_view
 from activities.parsing.guests import parse_guests
+from activities.quorate import told_by_quorum
 from activities.rights import must_see_all_guests
 from cluster.causes import CausesFinding, CausesWish, Circumstances, cause
 from cluster.guests import GuestId, GuestRow
@@ -54,7 +55,7 @@ class Placements:
 
         empty = Placement(finding="", services={}, guests={})
         placement = await tried("where guests are", lambda: _placement(api), empty)
-        states = await tried("HA's nodes", lambda: ha_view(api.get("cluster/ha/status/manager_status")).nodes, {})
+        states = await tried("HA's nodes", lambda: ha_view(told_by_quorum(api)[1]).nodes, {})
         listed = await tried("locks", lambda: parse_guests(api.get("cluster/resources", type="vm")), ())
         locks = {row.sid: row.lock for row in listed}
         looks = [tried(f"the storage of {node}", _storage(api, node, wish.storage), None) for node in wish.survivors]
@@ -79,15 +80,17 @@ class Placements:
 
 
 def _placement(api: "PveApi") -> Placement:
-    view = ha_view(api.get("cluster/ha/status/manager_status"))
-    resources = api.get("cluster/resources")
+    node, told = told_by_quorum(api)
+    view = ha_view(told)
+    # of the same node: another one may be without quorum, and list guests and nodes as they were
+    resources = api.get("cluster/resources", node=node)
     guests = parse_guests(resources)  # refuses what is no list of rows
     sizes = {one["node"]: int(one.get("maxmem") or 0) for one in resources if one["type"] == "node" and one.get("node")}
     return Placement(
         finding="",
         services=view.services,
         guests={row.sid: _guest(row) for row in guests},
-        rules=tuple(_rule(entry) for entry in api.get("cluster/ha/rules") if not entry.get("disable")),
+        rules=tuple(_rule(entry) for entry in api.get("cluster/ha/rules", node=node) if not entry.get("disable")),
         nodes={node: memory for node, memory in sizes.items() if view.nodes.get(node) == "online"},
         resting={node: memory for node, memory in sizes.items() if view.nodes.get(node) == "maintenance"},
     )

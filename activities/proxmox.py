@@ -225,7 +225,9 @@ def _first_word(entry: dict[str, Any]) -> str:
 
 def _ha(ledger: Ledger, status: list[dict[str, Any]], wish: HaWish) -> HaFinding:
     started = tuple(f"vm:{vmid}" for vmid in sorted(wish.guests))
-    lrms = sum(entry["type"] == "lrm" and _first_word(entry) in _fine(wish) for entry in status)
+    lrms = sum(
+        entry["type"] == "lrm" and entry["node"] in wish.nodes and _first_word(entry) in _fine(wish) for entry in status
+    )
     armed = _armed(status) is not False and bool(started)
     word = "armed" if armed else "standby"
     said = f"{word}, {lrms} LRMs well, started: {', '.join(started)}" if started else f"{lrms} LRMs well"

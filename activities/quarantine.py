@@ -14,19 +14,21 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.errors import Refuted
+from activities.ha import ha_view
 from activities.parsing.guests import parse_guests
+from activities.quorate import told_by_quorum
 from activities.rights import must_see_all_guests
 from activities.survivor import PATHS_LIMIT, SiteName, Survivor
 from activities.wishes import Wishes
 from cluster.inventory import Inventory
 from cluster.plan import Finding, Mode
-from cluster.quarantine import Check, Held, QuarantineFinding, QuarantineWish, named
+from cluster.quarantine import Check, Held, QuarantineFinding, QuarantineWish, at_rest, named
 
 if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
     from activities.clients.ssh import Hosts as SshHosts
     from activities.hosts import Hosts
-    from activities.proxmox import Proxmox
+    from activities.proxmox import HaWish, Proxmox
     from activities.purity import Purity
     from activities.quorum import Quorum
 
@@ -75,22 +77,44 @@ class QuarantineWard:
     async def checks(self, wish: QuarantineWish) -> tuple[Check, ...]:
         """All of them at once; a source that fails fails its check."""
         here, wishes = SiteName(site=wish.site), self._wishes
-        ha = wishes.ha(()).model_copy(update={"resting": wish.resting})
-        nodes = list(wish.nodes or (node.name for node in self._inventory.site(wish.site).nodes))
+        site = [node.name for node in self._inventory.site(wish.site).nodes]
+        rests = await self._at_rest(wish, site)
+        awake = {"nodes": tuple(node for node in wishes.nodes if node not in rests)}
+        ha = wishes.ha(()).model_copy(update={"resting": wish.resting, **awake})
+        nodes = [node for node in wish.nodes or site if node not in rests]
         looks: dict[str, Looks] = {
             "Clocks agree": _of(self._hosts.clocks, wishes.clocks()),
             "Corosync links are connected": _of(self._survivor.links, here),
             "All votes are back": _of(self._quorum.votes, wishes.device()),
-            "HA is armed, every LRM is well": _of(self._proxmox.ha_state, ha),
+            "HA is armed, every LRM is well": lambda: self._armed(ha, nodes, rests),
             "Watchdogs run": lambda: self._watchdogs(nodes),
             "Pod is online on both arrays": _of(self._purity.pod_state, wishes.pod_at()),
             "Paths are complete": lambda: self._paths(nodes),
-            "Storage is active": _of(self._proxmox.storage_state, wishes.storage()),
+            "Storage is active": _of(self._proxmox.storage_state, wishes.storage().model_copy(update=awake)),
             "No volume is open on two nodes": _of(self._survivor.volumes, here),
             "No lock and no task is left over": lambda: self._left_over(nodes),
         }
         due = {title: look for title, look in looks.items() if title not in wish.without}
         return tuple(await asyncio.gather(*(_checked(title, look) for title, look in due.items())))
+
+    async def _at_rest(self, wish: QuarantineWish, site: list[str]) -> tuple[str, ...]:
+        """Who rests; nobody where no quorate node tells it, so that every node has to be well."""
+        try:
+            _, told = await asyncio.to_thread(told_by_quorum, self._api)
+        except ApplicationError:
+            return ()
+        return at_rest(wish, site, ha_view(told).nodes)
+
+    async def _armed(self, wish: "HaWish", nodes: list[str], rests: tuple[str, ...]) -> Finding:
+        """HA as it is, and who rests. A site of which every node rests has nothing to show, and takes no guest."""
+        found = await asyncio.to_thread(self._proxmox.ha_state, wish)
+        if not nodes:
+            raise Refuted(
+                f"{', '.join(rests)}: every node is in maintenance and takes no guest; release them with `return-site` "
+                "where `evacuate-site` emptied the site, else with `ha-manager crm-command node-maintenance disable`"
+            )
+        told = f"; in maintenance, not looked at: {', '.join(rests)}" if rests else ""
+        return Finding(finding=f"{found.finding}{told}")
 
     async def _watchdogs(self, nodes: list[str]) -> Finding:
         """Without watchdog-mux nothing resets a node that is cut off, and its guests would run twice (I-22)."""
@@ -119,7 +143,7 @@ class QuarantineWard:
         found = await asyncio.gather(*(_checked(wish.node, _of(self._hosts.paths, wish)) for wish in wishes))
         if wrong := [check.said for check in found if not check.holds]:
             raise Refuted("; ".join(wrong))
-        return Finding(finding=f"{len(nodes)} nodes: {found[0].said}")
+        return Finding(finding=f"{len(nodes)} nodes: {found[0].said if found else 'none takes guests'}")
 
     async def _left_over(self, nodes: list[str]) -> Finding:
         """Config locks of any guest, and tasks that still run on the returned nodes."""

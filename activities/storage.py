@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.attempt import Changes
 from activities.errors import Conflict, NotFound, Refuted
@@ -32,9 +33,27 @@ async def active_volumes(
 
     `limit` in seconds for each node; one that fails is an error.
     """
-    command = ("lvs", "--reportformat", "json", "-o", "lv_name,lv_attr", vg)
-    texts = await asyncio.gather(*(ssh.read(node, *command, limit=limit) for node in nodes))
-    return {node: parse_active(text) for node, text in zip(nodes, texts, strict=True)}
+    return dict(zip(nodes, await asyncio.gather(*(_active(ssh, node, vg, limit) for node in nodes)), strict=True))
+
+
+async def volumes_told(
+    ssh: "SshHosts", nodes: Sequence[str], vg: str, *, limit: float
+) -> tuple[dict[str, dict[str, bool | None]], dict[str, str]]:
+    """The same of each node that tells it, and why the others do not: what one node lacks is its own matter."""
+
+    async def told(node: str) -> dict[str, bool | None] | str:
+        try:
+            return await _active(ssh, node, vg, limit)
+        except ApplicationError as error:
+            return error.message
+
+    found = dict(zip(nodes, await asyncio.gather(*map(told, nodes)), strict=True))
+    held = {node: one for node, one in found.items() if not isinstance(one, str)}
+    return held, {node: one for node, one in found.items() if isinstance(one, str)}
+
+
+async def _active(ssh: "SshHosts", node: str, vg: str, limit: float) -> dict[str, bool | None]:
+    return parse_active(await ssh.read(node, "lvs", "--reportformat", "json", "-o", "lv_name,lv_attr", vg, limit=limit))
 
 
 class GroupWish(Wish):

@@ -13,9 +13,11 @@ from activities.parsing.guests import parse_guests
 from activities.parsing.links import parse_links
 from activities.parsing.votes import VoteCount, parse_votes
 from activities.paths import usable_paths, volume_wwid
+from activities.quorate import told_by_quorum
 from activities.storage import active_volumes
 from cluster.guests import GuestId
 from cluster.inventory import Inventory
+from cluster.move import MOVES
 from cluster.plan import Finding
 from cluster.volumes import Held, by_volume, doubtful, in_doubt
 
@@ -154,8 +156,8 @@ class Survivor:
     def _moving(self) -> dict[str, GuestId]:
         """Guests that are between two nodes: locked by a migration, or moved by HA."""
         rows = parse_guests(self._api.get("cluster/resources", type="vm"))
-        services = ha_view(self._api.get("cluster/ha/status/manager_status")).services
-        moved = [sid for sid, service in services.items() if service.state in ("migrate", "relocate")]
+        services = ha_view(told_by_quorum(self._api)[1]).services
+        moved = [sid for sid, service in services.items() if service.state in MOVES]
         found = {row.sid: row.guest for row in rows if row.lock == "migrate"}
         return found | {row.sid: row.guest for row in rows if row.sid in moved}
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import Field
 
 from cluster.approval import Approval, Veto
-from cluster.move import Move
+from cluster.move import MOVES, Move
 from cluster.nouns import Value
 from cluster.placement import Placement, no_place
 from cluster.plan import Finding, Intent, Wish
-from cluster.recovery import Frozen, Service
+from cluster.recovery import Frozen, Service, on_again
 
 
 class SiteNodes(Value):
@@ -69,17 +69,19 @@ class DarkWish(Value):
 class DarkFinding(Finding):
     """Which nodes of the site are on; what speaks against switching the rest off; votes, witness and pod as they are.
 
-    What speaks against it is only looked for while all nodes are on: switching one off changes the votes by itself.
+    While all nodes are on, everything is asked that a power cut must not meet. Afterwards it is what the survivor
+    cannot do without: the witness's vote and its own copy of the pod. `about` are the kinds and places of `against`.
     """
 
     on: tuple[str, ...]
     against: tuple[str, ...] = ()
+    about: tuple[str, ...] = ()
     live: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:
-        """Another one is news."""
-        return (*self.on, "!", *self.against)
+        """Another one is news: what speaks against it by kind and place, never by words that change with every look."""
+        return (*self.on, "!", *sorted(set(self.about or (text.partition(":")[0] for text in self.against))))
 
 
 class Evacuation(Value):
@@ -110,8 +112,11 @@ class Evacuation(Value):
         """The moves away from that node, each with its turn."""
         return tuple((turn, move) for turn, move in enumerate(self.moves, start=1) if move.source == node)
 
-    def differs(self, now: "Evacuation", placement: Placement, done: Iterable[str]) -> str:
-        """What is otherwise now than it was agreed, apart from guests that are done; empty while it is the same."""
+    def differs(self, now: "Evacuation", placement: Placement, done: Iterable[str], off: Iterable[Frozen] = ()) -> str:
+        """What is otherwise now than it was agreed, apart from guests that are done; empty while it is the same.
+
+        `off` are the switches that were turned off for it, and have to be so still.
+        """
         gone = set(done)
         mine = {sid: node for sid, node in self.homes.items() if sid not in gone}
         theirs = {sid: node for sid, node in now.homes.items() if sid not in gone}
@@ -119,8 +124,9 @@ class Evacuation(Value):
         said += [f"{sid} is no longer on {mine[sid]}" for sid in sorted(mine) if sid not in theirs]
         known = {(one.kind, one.name) for one in self.switches}
         said += [f"{one.name} {one.field} is on now" for one in now.switches if (one.kind, one.name) not in known]
+        said += on_again(off, placement.switches)
         # HA's own word for a guest that it moves for us is no news
-        going = [sid for sid, one in placement.services.items() if one.state in ("migrate", "relocate")]
+        going = [sid for sid, one in placement.services.items() if one.state in MOVES]
         agreed = {veto.name for veto in self.vetoes} | {_state_veto(sid) for sid in going if sid in gone}
         said += [veto.text for veto in now.vetoes if veto.name not in agreed and not veto.name.startswith("room-")]
         return f"the plan has changed: {'; '.join(said)}" if said else self._crowded(placement, gone)

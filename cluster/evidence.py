@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from cluster.conditions import known_name, serves
 from cluster.inventory import Inventory, Site
-from cluster.looks import WITNESS, ArrayLook, Facts
+from cluster.looks import WITNESS, ArrayLook, Facts, Look
 from cluster.memory import Memory
 
 # qnetd forgets a silent client after 12 s, an array a silent initiator after two unanswered NOPs of 5 s
@@ -39,6 +39,12 @@ def silence(names: set[str], facts: Facts, memory: Memory) -> timedelta:
 def away(names: set[str], facts: Facts, memory: Memory) -> timedelta:
     """How long the nodes have not been counted, for all that is known; a year where they never were."""
     return _since(memory.counted, names, facts, memory)
+
+
+def awake(look: Look, facts: Facts, memory: Memory) -> timedelta:
+    """For how long a source has answered without a silence, for all that is known; a year where none is remembered."""
+    woke = memory.woke.get(look.source)
+    return facts.at - woke if woke else timedelta(days=365)
 
 
 def _since(when: dict[str, datetime], names: set[str], facts: Facts, memory: Memory) -> timedelta:
@@ -89,7 +95,8 @@ def found_dark(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -
     """Failure domain to what was found gone from there; each word is newer than the last sign of life.
 
     What stands at one place is one domain: the engine counts where its worker stands, and not at all where it does not
-    say. The lost site's own array may testify that its hosts are gone, its management controllers that they are off.
+    say, or says that it stands at the site itself. The lost site's own array may testify that its hosts are gone, its
+    management controllers that they are off.
     """
     names = {node.name for node in site.nodes}
     heard = max((memory.alive[name] for name in names if name in memory.alive), default=None)
@@ -110,7 +117,9 @@ def found_dark(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -
         said = f"the management controllers call all nodes of {site.name} off"
         add(site.name, said, min(off[name] for name in names))
     asked = [look for look in (*facts.votes.values(), *facts.cluster.values()) if look.by in names]
-    if asked and facts.place and not any(look.answered for look in asked):
+    # who stands in the dark with the site says nothing of it: what reaches nobody there may be the worker itself
+    outside = facts.place and place(facts, inventory) != site.name
+    if asked and outside and not any(look.answered for look in asked):
         add(place(facts, inventory), f"no node of {site.name} answers at {facts.place}", facts.at)
     return {domain: "; ".join(said) for domain, said in found.items()}
 
@@ -125,13 +134,25 @@ def _no_login(look: ArrayLook, site: Site) -> str:
 
 
 def place(facts: Facts, inventory: Inventory) -> str:
-    """The failure domain that the engine stands in: a site, the witness's place, or one of its own."""
-    return WITNESS if facts.place in (WITNESS, inventory.witness.name) else facts.place
+    """The failure domain that the engine stands in: a site, the witness's place, or one of its own.
+
+    Who stands beside a node or an array stands at its site.
+    """
+    if facts.place in (WITNESS, inventory.witness.name):
+        return WITNESS
+    for site in inventory.sites:
+        if facts.place in (site.array, *(node.name for node in site.nodes)):
+            return site.name
+    return facts.place
 
 
-def unplaced(facts: Facts) -> str:
-    """A word to the operator whose worker does not say where it stands."""
-    return "" if facts.place else "; this worker does not say where it stands (quorate worker --at PLACE)"
+def unplaced(site: Site, facts: Facts, inventory: Inventory) -> str:
+    """A word to the operator whose worker does not say where it stands, or says that it stands at the dark site."""
+    if not facts.place:
+        return "; this worker does not say where it stands (quorate worker --at PLACE)"
+    if place(facts, inventory) == site.name:
+        return f"; this worker says that it stands at {site.name} itself and does not count (quorate worker --at PLACE)"
+    return ""
 
 
 def array_says(site: Site, facts: Facts, inventory: Inventory) -> str:

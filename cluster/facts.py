@@ -56,7 +56,7 @@ def remember(memory: Memory, facts: Facts, nodes: tuple[str, ...], between: time
     for node, when in _lives(facts):
         alive[node] = max(when, alive.get(node, when))
     broken = memory.looked is None or memory.unbroken is None or facts.at - memory.looked > between
-    heard, quiet = _silences(memory, facts)
+    heard, quiet, woke = _silences(memory, facts)
     known = memory.model_copy(
         update={
             "ids": ids,
@@ -64,6 +64,7 @@ def remember(memory: Memory, facts: Facts, nodes: tuple[str, ...], between: time
             "counted": _counts(memory, facts, nodes, ids),
             "heard": heard,
             "quiet": quiet,
+            "woke": woke,
             "layers": _layers(memory, facts, nodes),
             "unbroken": facts.at if broken else memory.unbroken,
             "looked": max(facts.at, memory.looked or facts.at),
@@ -112,16 +113,17 @@ def _lives(facts: Facts) -> list[tuple[str, datetime]]:
     return [(look.by, look.at) for look in (*facts.votes.values(), *facts.cluster.values()) if look.answered]
 
 
-def _silences(memory: Memory, facts: Facts) -> tuple[dict[str, datetime], dict[str, datetime]]:
-    """By source: when it answered last, and since when it has not."""
-    heard, quiet = dict(memory.heard), dict(memory.quiet)
+def _silences(memory: Memory, facts: Facts) -> tuple[dict[str, datetime], dict[str, datetime], dict[str, datetime]]:
+    """By source: when it answered last, since when it has not, and when it answered first after a silence."""
+    heard, quiet, woke = dict(memory.heard), dict(memory.quiet), dict(memory.woke)
     for look in facts.looks:
         if not look.answered:
             quiet.setdefault(look.source, look.at)
         elif look.source not in heard or look.at >= heard[look.source]:
             heard[look.source] = look.at
-            quiet.pop(look.source, None)
-    return heard, quiet
+            if quiet.pop(look.source, None) is not None:
+                woke[look.source] = look.at
+    return heard, quiet, woke
 
 
 def _layers(memory: Memory, facts: Facts, nodes: tuple[str, ...]) -> dict[str, datetime]:

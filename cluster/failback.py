@@ -15,7 +15,7 @@ from cluster.move import MoveWish as MoveWish
 from cluster.nouns import Value
 from cluster.placement import Placement, no_place
 from cluster.plan import Finding, Intent
-from cluster.recovery import Back, Frozen, Service
+from cluster.recovery import Back, Frozen, Service, on_again
 
 
 class LossRef(Value):
@@ -32,7 +32,8 @@ class LossRef(Value):
 class LossRecord(Value):
     """What an incident has left: homes, where HA brought each guest back, switches that are still off.
 
-    `rested` are nodes that were in maintenance before the site was emptied: they are not ours to release.
+    `rested` are nodes that were in maintenance before the site was emptied: they are not ours to release. `emptied` are
+    those that a run of ours has put into maintenance; where it is known, no other one is ours to release.
     `brought` is where HA brought each guest, as the ledger has it.
     """
 
@@ -43,12 +44,17 @@ class LossRecord(Value):
     frozen: tuple[Frozen, ...] = ()
     outstanding: dict[str, str] = Field(default_factory=dict)
     rested: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
     brought: dict[str, str] = Field(default_factory=dict)
 
     @property
     def recovered(self) -> dict[str, str]:
         """Guest to the node on which it was seen running after the loss."""
         return {**self.brought, **{one.sid: one.node for one in self.back if one.ok}}
+
+    def keeps(self, node: str) -> bool:
+        """A node in maintenance stays in it: another hand than ours has put it there."""
+        return node in self.rested or bool(self.emptied and node not in self.emptied)
 
     @property
     def off(self) -> tuple[Frozen, ...]:
@@ -65,13 +71,16 @@ class LossFound(Finding):
 class HomePlan(Value):
     """Who goes, in this order, and who stays for which reason. Guests that are at home are in neither.
 
-    `released` are nodes that are taken out of maintenance first.
+    `released` are nodes that are taken out of maintenance first, `resting` those of the site that stay in it.
+    `on` is everything that would move a guest by itself now, whether it concerns these guests or not.
     """
 
     moves: tuple[Move, ...]
     staying: dict[str, str]
     switches: tuple[Frozen, ...] = ()
     released: tuple[str, ...] = ()
+    resting: tuple[str, ...] = ()
+    on: tuple[Frozen, ...] = ()
 
     @property
     def intents(self) -> tuple[Intent, ...]:
@@ -80,10 +89,11 @@ class HomePlan(Value):
         out = tuple(maintenance(node, on=False, turn=turn) for turn, node in enumerate(self.released, start=1))
         return (*off, *out, *(move.intent(turn) for turn, move in enumerate(self.moves, start=1)))
 
-    def differs(self, now: "HomePlan", done: Iterable[str]) -> str:
+    def differs(self, now: "HomePlan", done: Iterable[str], off: Iterable[Frozen] = ()) -> str:
         """What is planned otherwise now than in this plan, apart from guests that are done; empty when it is the same.
 
-        A switch that has been turned on since would move a guest by itself, and nobody has agreed to turn it off.
+        A switch that has been turned on since would move a guest by itself, and nobody has agreed to turn it off; `off`
+        are those that were turned off under this plan, and have to be so still.
         """
         gone = set(done)
         mine = {move for move in self.moves if move.sid not in gone}
@@ -94,6 +104,7 @@ class HomePlan(Value):
         ]
         known = {(one.kind, one.name) for one in self.switches}
         said += [f"{one.name} {one.field} is on now" for one in now.switches if (one.kind, one.name) not in known]
+        said += on_again(off, now.on)
         said += [f"{node} is in maintenance now" for node in now.released if node not in self.released]
         return f"the plan has changed: {'; '.join(said)}" if said else ""
 
@@ -128,7 +139,7 @@ def plan_home(
             moves.append(Move(sid=sid, name=name, source=service.node, home=homes[sid]))
     moving = {move.sid for move in moves}
     switches = tuple(one for one in placement.switches if one.kind != "resource" or one.name in moving)
-    return HomePlan(moves=tuple(moves), staying=staying, switches=switches)
+    return HomePlan(moves=tuple(moves), staying=staying, switches=switches, on=placement.switches)
 
 
 def _number(sid: str) -> int:
@@ -151,6 +162,8 @@ def _not_there(
     sid: str, home: str, placement: Placement, coming: Mapping[str, str], together: Mapping[str, str]
 ) -> str:
     """Why its home cannot take it; empty when it can."""
+    if home in placement.resting and home not in placement.nodes:
+        return f"its home {home} is in maintenance"
     if home not in placement.nodes:
         return f"its home {home} is not online"
     why = no_place(sid, home, placement, coming, together)

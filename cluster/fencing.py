@@ -4,8 +4,12 @@ Acknowledged means that HA's master has got the node's agent lock. Two things sh
 ``fence``, which nothing else ends, or a service leaves the node without its help: from ``fence``, or, where a new
 master fences and acknowledges in one round, from a node that HA calls lost (reference: pve-ha §§5, 7, 15.1). A node on
 which HA lists no service is never fenced. Everything else is not known.
+
+A service that is elsewhere proves that only where it was seen leaving: over a long gap the node may have come back,
+have been emptied by hand and have been lost again. Then how it got there is not known.
 """
 
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import Field
@@ -19,16 +23,21 @@ Outcome = Literal["fenced", "nothing", "back", "unknown"]
 # The node takes part in these itself: a service that leaves it so was moved and not recovered.
 MOVING = ("migrate", "relocate", "request_start_balance")
 PRESENT = ("online", "maintenance")
+# Of the cluster's own time. A node that comes back, hands a guest over and is lost again takes HA longer: some rounds
+# of 10 s for the move, and the time until its membership settles twice (reference: pve-ha §1, §5).
+REMEMBERED = timedelta(seconds=60)
 
 
 class FencingSeen(Value):
     """What has been seen of one lost node so far: it outlives the attempt and the worker that saw it.
 
     `services` are those that HA last listed on it, with their states, and `listed` all that it ever did. `away`: HA has
-    called it lost; `fencing`: it was seen in ``fence``.
+    called it lost; `fencing`: it was seen in ``fence``. `at` is when HA's list was last read, None where that is not
+    known.
     """
 
     node: str
+    at: datetime | None = None
     state: str = ""
     away: bool = False
     fencing: bool = False
@@ -36,21 +45,31 @@ class FencingSeen(Value):
     listed: tuple[str, ...] = ()
     proof: str = ""
 
-    def then(self, view: HaView) -> "FencingSeen":
-        """With what HA says now; a list without any node says nothing."""
+    def then(self, view: HaView, at: datetime, speed: float = 1.0) -> "FencingSeen":
+        """With what HA says at that time; a list without any node says nothing.
+
+        `speed`: how much faster than the clock the cluster's time runs.
+        """
         if not view.nodes:
             return self
         state = view.nodes.get(self.node, "gone")
         here = {sid: service.state for sid, service in view.services.items() if service.node == self.node}
         return FencingSeen(
             node=self.node,
+            at=at,
             state=state,
             away=self.away or state not in PRESENT,
             fencing=self.fencing or state == "fence",
             services=here,
             listed=tuple(dict.fromkeys((*self.listed, *here))),
-            proof=self.proof or self._left_fence(state, view) or self._lost_service(state, view),
+            proof=self.proof
+            or self._left_fence(state, view)
+            or (self._lost_service(state, view) if self._just_seen(at, speed) else ""),
         )
+
+    def _just_seen(self, at: datetime, speed: float) -> bool:
+        """The last look is so young that nothing can have happened in between but what both looks show."""
+        return self.at is not None and abs(at - self.at) * speed <= REMEMBERED
 
     def _left_fence(self, state: str, view: HaView) -> str:
         if not self.fencing or state == "fence" or self.node not in view.nodes:
@@ -91,10 +110,14 @@ class FencingWish(Value):
 
 
 class FencingFinding(Finding):
-    """How it stands with a node: fenced, nothing to fence, back before it was fenced, or not known."""
+    """How it stands with a node: fenced, nothing to fence, back before it was fenced, or not known.
+
+    `cut`: the look was asked to end before anything was known; `seen` is what it saw until then.
+    """
 
     outcome: Outcome
     seen: FencingSeen
+    cut: bool = False
 
 
 def concluded(wish: FencingWish, seen: FencingSeen, view: HaView) -> FencingFinding | None:

@@ -1,4 +1,4 @@
-"""One ledger per cluster: switches that were turned off, homes of guests, runs that are at work, lost sites. Pure.
+"""One ledger per cluster: switches that were turned off, homes of guests, nodes in maintenance, runs, lost sites. Pure.
 
 A switch is kept with the value that its first taker met, and with every run that needs it off. It goes back when no
 run needs it off *and* turning it on moves nobody it should not; until then it is listed with what holds it back. A
@@ -8,6 +8,7 @@ outlive the runs that wrote them.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import TypeVar
 
 from pydantic import Field
 
@@ -18,8 +19,11 @@ from cluster.units import shortly
 
 # Runs of these types are incidents: while one is open, nothing goes back.
 INCIDENTS = ("SiteLoss", "NodeLoss", "ClusterIncident")
-# HA's words for a service that is on its way, or whose place is in doubt.
-UNDER_WAY = ("fence", "recovery", "migrate", "relocate", "freeze")
+# HA's words for a service that stays as it is and where it is until a person or a loss changes that; under every other
+# one it is on its way, or its place is in doubt (reference: pve-ha §7).
+SETTLED = ("started", "stopped", "error")
+# Of those, the ones that HA leaves where they are whatever failback says; all others end in ``started`` by themselves.
+STAYS = ("stopped", "request_stop", "error")
 # Newest lines of what has happened that are kept.
 KEPT = 20
 
@@ -34,6 +38,9 @@ class RunRef(Value):
 
     run: str
     run_id: str
+
+
+AnyRef = TypeVar("AnyRef", bound=RunRef)
 
 
 class Holder(RunRef):
@@ -78,6 +85,19 @@ class Present(RunRef):
     since: datetime
 
 
+class Rest(Value):
+    """A node in maintenance, as a run of planned work has met it before its first change.
+
+    `ours`: it took guests then, and the run was about to put it into maintenance. Otherwise it rested already: that is
+    the design of people, and no run of ours releases it.
+    """
+
+    node: str
+    by: RunRef
+    since: datetime
+    ours: bool = False
+
+
 class Lost(Value):
     """A site that was lost and has not been released: its quarantine has not held yet."""
 
@@ -104,6 +124,7 @@ class Book(Value):
     homes: dict[str, Home] = Field(default_factory=dict)
     present: tuple[Present, ...] = ()
     lost: dict[str, Lost] = Field(default_factory=dict)
+    rests: dict[str, Rest] = Field(default_factory=dict)
     leaving: tuple[str, ...] = ()
     happened: tuple[Happened, ...] = ()
     looked: datetime | None = None
@@ -112,13 +133,14 @@ class Book(Value):
     @property
     def idle(self) -> bool:
         """Nothing is kept that the world could change."""
-        return not (self.switches or self.homes or self.present or self.lost)
+        return not (self.switches or self.homes or self.present or self.lost or self.rests)
 
     @property
     def runs(self) -> tuple[RunRef, ...]:
         """Every run that something depends on."""
         found = [*(holder for entry in self.switches for holder in entry.holders), *self.present]
         found += [home.by for home in self.homes.values()]
+        found += [rest.by for rest in self.rests.values()]
         return tuple(dict.fromkeys(RunRef(run=one.run, run_id=one.run_id) for one in found))
 
     def entry(self, kind: Switch, name: str) -> Entry | None:
@@ -238,7 +260,7 @@ def _would_move(sid: str, book: Book, world: World) -> str:
         return ""
     if service.state == "error":
         return "HA calls the guest error and takes no change of it before it is set to disabled"
-    if service.state in UNDER_WAY:
+    if service.state not in SETTLED:
         return f"the guest is under way (HA calls it {service.state})"
     if to := goes_to(sid, world):
         return f"HA would move the guest from {service.node} to {to} at once"
@@ -246,9 +268,12 @@ def _would_move(sid: str, book: Book, world: World) -> str:
 
 
 def goes_to(sid: str, world: World) -> str:
-    """Where HA would move a guest by itself if its failback were on now; empty when it would stay."""
+    """Where HA would move a guest by itself if its failback were on now; empty when it would stay.
+
+    One that is on its way is judged by where HA has it now: a round later it is ``started``, and moved like the others.
+    """
     service = world.services.get(sid)
-    if service is None or service.state != "started":
+    if service is None or service.state in STAYS:
         return ""
     online = [node for node, state in world.nodes.items() if state == "online"]
     if service.origin and service.origin != service.node and service.origin in online:
@@ -323,7 +348,7 @@ def guests_away(book: Book, world: World) -> tuple[str, ...]:
 
 def _is_home(home: Home, service: Placed | None, node: str) -> bool:
     """`node`: HA's word for the home. One that HA calls lost still bears its guests in HA's list, and runs none."""
-    here = service is not None and service.node == home.node and service.state not in UNDER_WAY
+    here = service is not None and service.node == home.node and service.state in SETTLED
     return here and node in ("online", "maintenance")
 
 
@@ -339,6 +364,39 @@ def settled_homes(book: Book, world: World) -> tuple[str, ...]:
     return tuple(sid for sid, home in book.homes.items() if sid not in away and home.by.run_id in world.ended)
 
 
+# --- nodes in maintenance ---------------------------------------------------------------------------------------------
+
+
+def record_rests(book: Book, by: RunRef, rested: Iterable[str], emptied: Iterable[str], at: datetime) -> Book:
+    """Nodes that are in maintenance before a run begins, and those that it is about to put into it.
+
+    One that an earlier run has put into maintenance stays ours, however that run has ended.
+    """
+    known = dict(book.rests)
+    for node in rested:
+        first = known.get(node, Rest(node=node, by=by, since=at))
+        known[node] = first.model_copy(update={"by": by})  # kept at least as long as this run is at work
+    known |= {node: Rest(node=node, by=by, since=at, ours=True) for node in emptied}
+    return book.model_copy(update={"rests": known})
+
+
+def rests_no_more(book: Book, world: World) -> tuple[str, ...]:
+    """Nodes that take guests again, and those that HA does not know any more.
+
+    Not while the run that has recorded them is at work: it may be about to put them into maintenance.
+    """
+    if world.silent or not world.nodes:
+        return ()
+    over = [rest.node for rest in book.rests.values() if rest.by.run_id in world.ended]
+    return tuple(node for node in over if world.nodes.get(node, "online") == "online")
+
+
+def released(book: Book, nodes: Iterable[str]) -> Book:
+    """These nodes take guests again."""
+    gone = set(nodes)
+    return book.model_copy(update={"rests": {node: rest for node, rest in book.rests.items() if node not in gone}})
+
+
 # --- runs and sites ---------------------------------------------------------------------------------------------------
 
 
@@ -347,6 +405,25 @@ def present(book: Book, run: Present) -> Book:
     others = tuple(one for one in book.present if one.run_id != run.run_id)
     leaving = tuple(one for one in book.leaving if one != run.run_id)
     return book.model_copy(update={"present": (*others, run), "leaving": leaving})
+
+
+def continued(book: Book, was: str, by: RunRef) -> Book:
+    """The run goes on in another execution: whatever the earlier one holds or has said is this one's now."""
+
+    def same(one: AnyRef) -> AnyRef:
+        return one.model_copy(update={"run_id": by.run_id}) if (one.run, one.run_id) == (by.run, was) else one
+
+    def once(found: Iterable[AnyRef]) -> tuple[AnyRef, ...]:
+        return tuple({(one.run, one.run_id): one for one in map(same, found)}.values())
+
+    return book.model_copy(
+        update={
+            "switches": tuple(entry.model_copy(update={"holders": once(entry.holders)}) for entry in book.switches),
+            "homes": {sid: home.model_copy(update={"by": same(home.by)}) for sid, home in book.homes.items()},
+            "present": once(book.present),
+            "lost": {site: lost.model_copy(update={"by": same(lost.by)}) for site, lost in book.lost.items()},
+        }
+    )
 
 
 def left(book: Book, run_id: str) -> Book:

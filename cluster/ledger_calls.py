@@ -28,11 +28,16 @@ class GiveBackWish(Value):
 
 
 class HomesWish(Value):
-    """Where guests belong, and where HA brought them if that is known: guest to node."""
+    """Where guests belong, and where HA brought them if that is known: guest to node.
+
+    `rested` are nodes that are in maintenance already, `emptied` those that the run is about to put into it.
+    """
 
     cluster: str
     homes: dict[str, str] = Field(default_factory=dict)
     recovered: dict[str, str] = Field(default_factory=dict)
+    rested: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
 
 
 class SiteWish(Value):
@@ -58,11 +63,15 @@ class NoteWish(Value):
 
 
 class PresentWish(Value):
-    """The run that asks is at work; its workflow type and ids are known from where it asks."""
+    """The run that asks is at work; its workflow type and ids are known from where it asks.
+
+    `was` is the run id of the execution that it goes on from, where that has continued as new.
+    """
 
     cluster: str
     site: str = ""
     mode: str = ""
+    was: str = ""
 
 
 class BookWish(Value):
@@ -78,12 +87,18 @@ class BookFinding(Finding):
 
 
 class HomesFinding(Finding):
-    """Guests whose home is at the site: guest to node, where HA has brought each, and which runs recorded them."""
+    """Guests whose home is at the site: guest to node, where HA has brought each, and which runs recorded them.
+
+    `emptied` are the site's nodes that runs of planned work have put into maintenance, `rested` those that they found
+    in it. Both are empty where no such run is on record.
+    """
 
     site: str
     homes: dict[str, str] = Field(default_factory=dict)
     recovered: dict[str, str] = Field(default_factory=dict)
     runs: tuple[str, ...] = ()
+    rested: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
 
 
 class GivenBack(Finding):
@@ -118,11 +133,13 @@ class GivingBack(Value):
 
 
 class Recording(Value):
-    """Homes, with the run that asks."""
+    """Homes and nodes in maintenance, with the run that asks."""
 
     by: RunRef
     homes: dict[str, str] = Field(default_factory=dict)
     recovered: dict[str, str] = Field(default_factory=dict)
+    rested: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
     at_home: tuple[str, ...] = ()
 
 
@@ -135,6 +152,7 @@ class Noting(Value):
     kind: str = ""
     site: str = ""
     mode: str = ""
+    was: str = ""
     leaves: bool = False
 
 

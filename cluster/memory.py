@@ -30,7 +30,7 @@ class Memory(Value):
 
     `alive` is a node's last proof of life. `counted` is when a settled, quorate node counted it as a member last, and
     for the witness when it had a client last; the first look where that has never been seen. `heard` is when a source
-    answered last, `quiet` since when it says nothing.
+    answered last, `quiet` since when it says nothing, `woke` when it answered first after such a silence.
 
     `master`, `placement` (running guests) and `services` (HA's, with their `states`) are the newest word of the quorate
     part, and `as_of` says of when: of each, and of ``services`` and ``guests`` as a whole. A guest of a lost node keeps
@@ -47,6 +47,7 @@ class Memory(Value):
     counted: dict[str, datetime] = Field(default_factory=dict)
     heard: dict[str, datetime] = Field(default_factory=dict)
     quiet: dict[str, datetime] = Field(default_factory=dict)
+    woke: dict[str, datetime] = Field(default_factory=dict)
     master: str = ""
     placement: dict[int, str] = Field(default_factory=dict)
     services: dict[str, str] = Field(default_factory=dict)
@@ -120,6 +121,7 @@ class Memory(Value):
                 "counted": _latest(old.counted, new.counted),
                 "heard": heard,
                 "quiet": quiet,
+                "woke": _latest(old.woke, new.woke),
                 "layers": _latest(old.layers, new.layers),
                 "unbroken": since,
                 "changes": {

@@ -7,6 +7,9 @@ from cluster.guests import GuestId
 from cluster.nouns import Value
 from cluster.plan import Finding, Intent, Wish
 
+# HA's words for a service that it takes to another node (reference: pve-ha §7); each ends in ``started`` there.
+MOVES = ("migrate", "relocate", "request_start_balance")
+
 
 class Move(Value):
     """A guest that goes from `source` to `home`; `away` when that is not its home but where it is taken meanwhile."""

@@ -1,6 +1,6 @@
 """What a returned site has to show before anything may move there, and for how long. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -26,8 +26,11 @@ class QuarantineWish(Value):
     nothing is told before all hold or the time is over.
 
     `soak`: for how long all checks have to hold without a break. `until`: after so long it tells what it has, in any
-    case. Both in the cluster's time. `resting`: its nodes may be in maintenance. `nodes`: those that are back, where
-    not all of them are. `without` are checks that are left out: those that a move of ours itself would fail.
+    case. Both in the cluster's time. `nodes`: those that are back, where not all of them are. `without` are checks that
+    are left out: those that a move of ours itself would fail.
+
+    A node in maintenance rests by design of people: it is told, and looked at no further. With `resting` the run itself
+    is about to release the site's nodes, all but the `rested`: they are checked like those that take guests.
     """
 
     site: str
@@ -35,8 +38,15 @@ class QuarantineWish(Value):
     known: tuple[str, ...] | None = None
     until: timedelta = Field(default=timedelta(minutes=10))
     resting: bool = False
+    rested: tuple[str, ...] = ()
     nodes: tuple[str, ...] | None = None
     without: tuple[str, ...] = ()
+
+
+def at_rest(wish: QuarantineWish, site: Sequence[str], states: Mapping[str, str]) -> tuple[str, ...]:
+    """The nodes that rest by design of people, of HA's word for each node; `site` are all nodes of the site."""
+    ours = set(site) - set(wish.rested) if wish.resting else set()
+    return tuple(sorted(node for node, state in states.items() if state == "maintenance" and node not in ours))
 
 
 class QuarantineFinding(Finding):

@@ -1,5 +1,6 @@
 """What HA's own state says of a guest's recovery, and why it is not back; what moves guests by itself. Pure."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 from cluster.approval import Approval
@@ -65,6 +66,25 @@ class Frozen(Value):
         where = "HA" if self.kind == "resource" else "cluster"
         target = f"backup job {self.name}" if self.kind == "backup" else self.name
         return Intent(where=where, what="set", target=target, detail=f"{self.field} {value}")
+
+
+def on_again(off: Iterable[Frozen], on: Iterable[Frozen]) -> list[str]:
+    """Of the switches that were turned off, those that are on, in a sentence each."""
+    now = {(one.kind, one.name) for one in on}
+    return [
+        f"{one.name} {one.field} was turned off for this and is on again: turn it off, or find out who needs it"
+        for one in off
+        if (one.kind, one.name) in now
+    ]
+
+
+class SwitchesState(Value):
+    """What a run that continues as new hands to its next part: what it has turned off, and what stays on and why."""
+
+    cluster: str
+    taken: bool
+    off: tuple[Frozen, ...]
+    refused: dict[str, str]
 
 
 class SwitchesFinding(Finding):

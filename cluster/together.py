@@ -6,7 +6,7 @@ anybody. Two runs that both move guests, nodes or storage exclude each other: th
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from pydantic import Field
@@ -19,6 +19,8 @@ from cluster.plan import Finding
 Changing = Literal["DeployStretchedCluster", "EvacuateSite", "ReturnSite", "Failback"]
 CHANGING: tuple[Changing, ...] = get_args(Changing)
 OTHER = "another runbook"
+# What stands beside a run where the watch does not tell how the cluster is: neither a run nor a verdict.
+UNSEEN = "Unseen"
 May = Literal["lives", "holds", "refuses"]
 
 # What each runbook serves: conditions that it is there to end, or that are a normal part of its work.
@@ -47,6 +49,9 @@ class Rule(Value):
 
 
 LIVES = Rule(may="lives")
+_NOT_KNOWN = Rule(
+    may="holds", why="whether an incident is about to open is not known, and nothing is changed on a guess"
+)
 _FENCES = "HA fences and restarts guests, and nothing may be changed meanwhile"
 _BOTH_MOVE = "both move guests: one at a time"
 _BUILDS = "a deployment sets up what the other works on: one at a time"
@@ -64,7 +69,8 @@ _RUNS: dict[tuple[str, str], Rule] = {
 class Beside(Value):
     """Something that is going on: a run, or a verdict of the watch that has no run yet.
 
-    `kind` is a workflow type; `about` the conditions that an incident is about (``node-lost pxmx01-01``).
+    `kind` is a workflow type; `about` the conditions that an incident is about (``node-lost pxmx01-01``), or why it is
+    not known how the cluster is, where `kind` is `UNSEEN`.
     """
 
     kind: str
@@ -80,6 +86,8 @@ class Beside(Value):
 
     def __str__(self) -> str:
         told = ", ".join(self.about)
+        if self.kind == UNSEEN:
+            return told
         if not self.run:
             return f"the watch sees {told}"
         return f"{self.run} ({told})" if told else self.run
@@ -89,6 +97,8 @@ def rule(kind: str, other: Beside) -> Rule:
     """What a run of that workflow type may do while the other is there; `other` was there before."""
     if kind in INCIDENTS:
         return LIVES
+    if other.kind == UNSEEN:
+        return _NOT_KNOWN
     row = kind if kind in CHANGING else OTHER
     if not other.incident:
         return _RUNS.get((row, other.kind), LIVES)
@@ -148,6 +158,22 @@ def standing(verdict: Mapping[str, object], opened: Iterable[Beside]) -> Beside 
     known = {one.partition(" ")[0] for other in opened if other.incident for one in other.about}
     covered = any(other.kind == kind and kind != "ClusterIncident" for other in opened) or set(words) <= known
     return None if covered else Beside(kind=kind, about=tuple(conditions))
+
+
+def unseen(
+    watch: str, verdict: Mapping[str, object] | None, looked: datetime | None, now: datetime, rounds: timedelta
+) -> Beside | None:
+    """Why the verdict of a watch that runs says nothing of now; None while it does.
+
+    `looked` is its newest look, `rounds` how far apart two looks may be. The words do not change while time goes by.
+    """
+    if looked is None or not _conditions(verdict or {}):
+        return Beside(kind=UNSEEN, about=(f"{watch} has not judged yet",))
+    if now - looked > rounds:
+        since = f"{looked:%Y-%m-%d %H:%M:%S} UTC"
+        why = f"{watch} has looked last at {since}, and its looks are at most {rounds.total_seconds():.0f} s apart"
+        return Beside(kind=UNSEEN, about=(f"{why}: is its worker running?",))
+    return None
 
 
 def _conditions(verdict: Mapping[str, object]) -> list[str]:

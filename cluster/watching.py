@@ -6,7 +6,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from cluster.conditions import SITE_GONE, Condition, Kind, lost_site
+from cluster.events import Event
 from cluster.facts import Memory
+from cluster.notices import Notice
 from cluster.nouns import Value
 from cluster.plan import Finding
 from cluster.verdict import Verdict
@@ -101,7 +103,8 @@ class Change(Value):
 class WatchRequest(BaseModel):
     """What a start form takes, for example ``{"cluster": "metro"}``; nothing means the worker's own cluster.
 
-    All else is what a watch hands to its successor when its history has grown long.
+    All else is what a watch hands to its successor when its history has grown long: `untold` are notices that have
+    not been delivered, `opened` is when an incident was opened last at each place.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -117,6 +120,12 @@ class WatchRequest(BaseModel):
     nudged: datetime | None = None
     ids: tuple[str, ...] = ()
     received: int = 0
+    latest: tuple[Event, ...] = ()
+    remark: str = ""
+    rights: str = ""
+    rights_asked: datetime | None = None
+    opened: dict[str, datetime] = Field(default_factory=dict)
+    untold: tuple[Notice, ...] = ()
 
 
 class WatchState(BaseModel):

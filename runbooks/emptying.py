@@ -10,7 +10,15 @@ with workflow.unsafe.imports_passed_through():
     from activities.ledger import LedgerBook
     from activities.maintenance import Maintenance
     from activities.placement import Placements
-    from cluster.evacuation import DarkFinding, DarkWish, Evacuation, MaintenanceWish, MasterWish, plan_evacuation
+    from cluster.dark import plug
+    from cluster.evacuation import (
+        DarkFinding,
+        DarkWish,
+        Evacuation,
+        MaintenanceWish,
+        MasterWish,
+        plan_evacuation,
+    )
     from cluster.inventory import Inventory
     from cluster.ledger_calls import HomesWish
     from cluster.move import Move
@@ -39,7 +47,7 @@ class Emptying:
         self._run, self._inventory = run, inventory
         self.at = site_nodes(inventory, site)
         self.survivor = inventory.other_site(site).name
-        self._quarantine = Quarantine(run, self.survivor, resting=True)
+        self._quarantine = Quarantine(run, self.survivor)
         self._switches = Switches(run)
         self._agreement: Agreement | None = None
         self.plan: Evacuation | None = None
@@ -114,7 +122,7 @@ class Emptying:
             return "nothing is planned"
         placement: Placement = await self._run.learn(Placements.placement, PlacementWish(guests=()))
         now = self._planned(placement, "")
-        return self.plan.differs(now, placement, self._moves.done)
+        return self.plan.differs(now, placement, self._moves.done, self._switches.kept)
 
     async def why_not(self) -> str:
         """Why nothing more may be begun."""
@@ -126,7 +134,7 @@ class Emptying:
         """Switches off, the master away, then node after node: its guests, then the node itself; the proof last."""
         run, at, approval = self._run, self.at, agreement.approval
         run.section("Before the first guest", folds=False)
-        homes = HomesWish(cluster=self._inventory.name, homes=plan.homes)
+        homes = HomesWish(cluster=self._inventory.name, homes=plan.homes, rested=plan.rested, emptied=plan.order)
         await run.step("Homes are recorded in the ledger", LedgerBook.record_homes, homes, waiting="Recording homes")
         await self._switches.freeze(
             Mode.APPLY, self._inventory.name, plan.switches, approval=approval, given=self.why_not
@@ -195,19 +203,13 @@ class Emptying:
         run.alarm("dark", "")
 
     def _told(self, found: DarkFinding | None, holds: str | None) -> None:
-        """What the person with the plug reads first. Once the first node is off it is too late to say no."""
+        """What the person with the plug reads first: as long as a node is on, it is not too late to stop."""
         if found is not None:
             self._against = found.against
             self._going = len(found.on) < len(self.at.nodes)
         if holds is not None:
             self._holds = holds
-        against = [*self._against, *([self._holds] if self._holds else [])]
-        if self._going:
-            self._run.alarm("dark", f"{self.at.site} is going dark: switch off the rest of its machines")
-        elif against:
-            self._run.alarm("dark", f"Do not cut the power of {self.at.site} now: {'; '.join(against)}")
-        else:
-            self._run.alarm("dark", f"Switch off the machines of {self.at.site}: it is empty")
+        self._run.alarm("dark", plug(self.at.site, going=self._going, against=self._against, holds=self._holds))
 
     _going, _holds = False, ""
 

@@ -9,6 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.fencing import FencingFinding, FencingSeen, FencingWish
     from cluster.forecast import Forecast
     from cluster.units import shortly
+    from runbooks.carried import FencingState
     from runbooks.loss import Inheritance, Loss
     from workflows.incident import Incident
     from workflows.page import clock
@@ -26,6 +27,10 @@ class Fencing:
         self._lines: dict[str, Line] = {}
         self._needed: set[str] = set()
         self._watched: set[str] = set()
+        self._looking: set[str] = set()
+        self._seen: dict[str, FencingSeen] = {}  # of those that are watched
+        self._until: dict[str, datetime] = {}  # when it is told that nothing is known
+        self._rests = False
         self.fenced: dict[str, datetime] = {}
         self.proofs: dict[str, str] = {}
         self.others: dict[str, str] = {}  # why a node was not fenced, or is not known to be
@@ -39,7 +44,10 @@ class Fencing:
             waiting = f"Waiting for HA to fence {node} (earliest T+{earliest})"
             self._lines[node] = self._run.record.line(f"{node} is fenced", waiting)
             self._watched.add(node)
-            self._run.looks_on(self._until_known(node, loss, expected))
+            self._seen[node] = FencingSeen(node=node)
+            within = timedelta(seconds=(expected.fenced.latest + NOT_KNOWN_AFTER) / loss.inventory.speed)
+            self._until[node] = workflow.now() + within
+            self._run.looks_on(self._until_known(node, loss))
 
     def anew(self, nodes: set[str], loss: Loss, expected: Forecast) -> None:
         """These were back and are lost once more: what was seen of the first loss says nothing of this one."""
@@ -70,31 +78,79 @@ class Fencing:
                 self.others[node] = "not known: no acknowledgement was seen before this incident closed"
                 line.end("warned", self.others[node], self._run.record.elapsed)
 
-    async def _until_known(self, node: str, loss: Loss, expected: Forecast) -> None:
+    async def _until_known(self, node: str, loss: Loss) -> None:
+        self._looking.add(node)
         try:
-            await self._watch(node, loss, expected)
+            if await self._watch(node, loss):
+                self._watched.discard(node)
         finally:
-            self._watched.discard(node)
+            self._looking.discard(node)
 
-    async def _watch(self, node: str, loss: Loss, expected: Forecast) -> None:
+    async def _watch(self, node: str, loss: Loss) -> bool:
+        """True once all is known that can be; false when the look has to be gone on with."""
         ran = tuple(sorted(sid for sid, where in loss.guests.items() if where == node))
         self._needed |= {node} if ran else set()
-        wish = FencingWish(
-            node=node,
-            ran=ran,
-            survivors=loss.survivors,
-            seen=FencingSeen(node=node),
-            limit=(expected.fenced.latest + NOT_KNOWN_AFTER) / loss.inventory.speed,
-        )
         while node not in self.fenced:
+            left = (self._until[node] - workflow.now()).total_seconds() if node in self._until else None
+            wish = FencingWish(
+                node=node,
+                ran=ran,
+                survivors=loss.survivors,
+                seen=self._seen[node],
+                limit=max(1.0, left) if left is not None else None,
+            )
             title = self._lines[node].title
-            found = await self._run.seen_by(title, Ha.watch_fencing, wish, FencingFinding)
+            found = await self._run.seen_until(
+                title, Ha.watch_fencing, wish, FencingFinding, lambda: self._rests, tells=True
+            )
+            if found is not None:
+                self._seen[node] = found.seen
             if node in self.fenced:
-                return
+                break
+            if found is None or found.cut:
+                return False
             self._learn(node, found, workflow.now())
             if found.outcome != "unknown" or not found.seen.services:
-                return
-            wish = wish.model_copy(update={"seen": found.seen, "limit": None})
+                break
+            self._until.pop(node, None)
+        return True
+
+    # --- it goes on in a new run -------------------------------------------------------------------------------
+
+    @property
+    def resting(self) -> bool:
+        """Every look has told what it has seen."""
+        return self._rests and not self._looking
+
+    def rests(self) -> None:
+        """The looks end, and tell first what they have seen: an acknowledgement lasts for one round."""
+        self._rests = True
+
+    def goes_on(self, loss: Loss) -> None:
+        """Watch on where the looks were."""
+        self._rests = False
+        for node in sorted(self._watched - self._looking):
+            self._run.looks_on(self._until_known(node, loss))
+
+    def carries(self) -> FencingState:
+        """All that is known of the nodes."""
+        return FencingState(
+            lines={node: self._run.record.place(line) for node, line in self._lines.items()},
+            needed=sorted(self._needed),
+            seen={node: self._seen[node] for node in sorted(self._watched)},
+            until=self._until,
+            fenced=self.fenced,
+            proofs=self.proofs,
+            others=self.others,
+        )
+
+    def resumes(self, known: FencingState, loss: Loss) -> None:
+        """Watch on."""
+        self._lines = {node: self._run.record.at(place) for node, place in known.lines.items()}
+        self._needed, self._seen, self._watched = set(known.needed), dict(known.seen), set(known.seen)
+        self._until, self.fenced = dict(known.until), dict(known.fenced)
+        self.proofs, self.others = dict(known.proofs), dict(known.others)
+        self.goes_on(loss)
 
     def _learn(self, node: str, found: FencingFinding, when: datetime) -> None:
         run = self._run

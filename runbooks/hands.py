@@ -32,7 +32,7 @@ class Hands:
     async def work(self, mode: Mode, loss: Loss, opening: Opening | None, kinds: tuple[Kind, ...]) -> None:
         """First what outlives this run, then the confirmation, then the switches."""
         await self._recorded(mode, loss)
-        await self._confirmed(loss, opening, kinds)
+        await self._run.part("confirmed", lambda: self._confirmed(loss, opening, kinds))
         skip = "guests may move by themselves during the incident"
         await self._switches.freeze(mode, loss.inventory.name, skip=skip)
 
@@ -70,10 +70,12 @@ class Hands:
 
     async def release(self, loss: Loss) -> None:
         """The site has come back whole, and its quarantine holds: the ledger may set back what moves nobody."""
+        title = f"{loss.site} is noted as back"
         await self._run.step(
-            f"{loss.site} is noted as back",
+            title,
             LedgerBook.note,
             NoteWish(cluster=loss.inventory.name, released=loss.site),
             skip="the ledger keeps what was disabled until a failback has held the quarantine",
             waiting="Recording the return in the ledger",
         )
+        self._run.settles_anew(title)

@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.rights import RIGHTS, Rights, RightsWish
     from cluster.failback import LossRecord, LossRef
     from cluster.inventory import Inventory
-    from cluster.ledger_calls import SiteWish
+    from cluster.ledger_calls import HomesFinding, SiteWish
     from cluster.plan import Mode
     from cluster.units import counted
     from runbooks.homecoming import FailbackReport, FailbackRequest, Homes
@@ -40,20 +40,31 @@ class Homeward(Runbook):
         site = str(request.site)
         if request.homes is not None:
             self.record.line("Homes are given").end("done", counted(len(request.homes), "guest"), self.record.elapsed)
-            return LossRecord(run="", site=site, homes=request.homes, rested=(await self._left_by(request)).rested)
+            known = LossRecord(run="", site=site, homes=request.homes)
+            if workflow.patched("rests-in-the-ledger"):
+                look = SiteWish(cluster=inventory.name, site=site)
+                return await self._with_rests(known, await self.learn(LedgerBook.homes, look), request)
+            return known.model_copy(update={"rested": (await self._left_by(request)).rested})
         if request.incident is not None:
             ref = LossRef(site=site, run=request.incident, kinds=self.after)
             return (await self.step("Incident is read", Losses.find, ref)).record
         wish = SiteWish(cluster=inventory.name, site=site)
         found = await self.step("Homes are read from the ledger", LedgerBook.homes, wish, waiting="Reading the ledger")
+        run = found.runs[-1] if found.runs else ""
+        known = LossRecord(run=run, site=site, homes=found.homes, brought=found.recovered)
+        return await self._with_rests(known, found, request)
+
+    async def _with_rests(self, known: LossRecord, ledger: HomesFinding, request: FailbackRequest) -> LossRecord:
+        """Which nodes are ours to release: the ledger's word, which no run has to end well for."""
+        if ledger.rested or ledger.emptied:
+            return known.model_copy(update={"rested": ledger.rested, "emptied": ledger.emptied})
         left = await self._left_by(request)
-        if not found.homes and left.homes:  # it ended before there was a ledger
+        if not known.homes and left.homes:  # it ended before there was a ledger
             return left
-        run = found.runs[-1] if found.runs else left.run
-        return LossRecord(run=run, site=site, homes=found.homes, brought=found.recovered, rested=left.rested)
+        return known.model_copy(update={"run": known.run or left.run, "rested": left.rested})
 
     async def _left_by(self, request: FailbackRequest) -> LossRecord:
-        """What the last run has left that emptied the site; nothing where none is on record any more."""
+        """What the last run has left that emptied the site, for what the ledger does not know."""
         site = str(request.site)
         try:
             found = await self.learn(Losses.find, LossRef(site=site, kinds=self.after), within=LOOKED_UP_WITHIN)

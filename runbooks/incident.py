@@ -4,6 +4,7 @@ Nothing is changed here. The page says what is known, from whom, what happens by
 """
 
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 
@@ -13,23 +14,39 @@ with workflow.unsafe.imports_passed_through():
     from cluster.incidents import asked_of_people, conditions, taken_over_by
     from cluster.verdict import Verdict
     from cluster.watching import CALM, Change, Opening, WatchWish
+    from workflows.carried import IncidentState
     from workflows.catalogue import About, RunbookReport, RunbookRequest
     from workflows.incident import Incident
 
 # One look of a run that nobody tells anything; longer than `WatchWish.until`.
 LOOKS_FOR = timedelta(hours=1, minutes=5)
+# Verdicts that are kept one by one.
+KEPT = 100
 
 
 class IncidentRequest(RunbookRequest):
-    """What a watch fills in; without `opening` it looks for itself."""
+    """What a watch fills in; without `opening` it looks for itself. One that continues as new fills in `carried`."""
 
     opening: Opening | None = None
+    carried: dict[str, Any] | None = None
+
+
+class ExplainedState(IncidentState):
+    """What its next run has to know: the verdict that stands, and those before."""
+
+    verdict: Verdict
+    verdicts: list[str]
+    turns: int
 
 
 class IncidentReport(RunbookReport):
-    """What it was, in the order in which it was seen."""
+    """What it was, in the order in which it was seen.
+
+    After the first hundred only what was not seen before; `turns` is how often it became another one in all.
+    """
 
     verdicts: tuple[str, ...]
+    turns: int = 0
     handed_to: str = ""
 
 
@@ -52,6 +69,8 @@ class ClusterIncident(Incident):
     def __init__(self) -> None:
         super().__init__()
         self._verdicts: list[str] = []
+        self._verdict: Verdict | None = None
+        self._turns = 0
         self._handed_to = ""
 
     @workflow.run
@@ -59,25 +78,48 @@ class ClusterIncident(Incident):
         """Until it is over, or a loss takes over."""
         request = request or IncidentRequest()
         async with self.conclusion():
-            which = ClusterName(cluster=request.cluster)
-            known = await self.step("Inventory is read", InventoryReader.read, which, parks=False)
-            inventory, opening = known.inventory, request.opening
-            if opening is not None:
-                self.starts_at(opening.odd_since, opening.at, inventory.speed)
-                self._memory = opening.memory
-            verdict = opening.verdict if opening else await self._first_look(which)
-            await self.begin(f"{inventory.name}: {verdict.sentence}", inventory.name)
-            self._learn(verdict)
-            self.tell_people("opened", verdict.sentence, "; ".join(verdict.main.reasons))
-            while verdict.kind not in CALM and not self._handed_to:
-                verdict = self._turned(await self.next_change(), verdict)
+            await (self._goes_on(request) if request.carried else self._opens(request))
+            await self.stays(self._until_calm(), lambda: self._next(request))
         return self.report(
             IncidentReport,
             mode=request.mode,
             planned=(),
             verdicts=tuple(self._verdicts),
+            turns=self._turns,
             handed_to=self._handed_to,
         )
+
+    async def _opens(self, request: IncidentRequest) -> None:
+        """What is wrong, as the watch has said it, or as it is found."""
+        which = ClusterName(cluster=request.cluster)
+        known = await self.step("Inventory is read", InventoryReader.read, which, parks=False)
+        inventory, opening = known.inventory, request.opening
+        if opening is not None:
+            self.starts_at(opening.odd_since, opening.at, inventory.speed)
+            self._memory = opening.memory
+        verdict = opening.verdict if opening else await self._first_look(which)
+        await self.begin(f"{inventory.name}: {verdict.sentence}", inventory.name)
+        self._learn(verdict)
+        self.tell_people("opened", verdict.sentence, "; ".join(verdict.main.reasons))
+
+    async def _until_calm(self) -> None:
+        while self._verdict is not None and self._verdict.kind not in CALM and not self._handed_to:
+            self._turned(await self.next_change(), self._verdict)
+
+    async def _goes_on(self, request: IncidentRequest) -> None:
+        known = ExplainedState.model_validate(request.carried)
+        self._verdict, self._verdicts, self._turns = known.verdict, list(known.verdicts), known.turns
+        self.resumes(known)
+
+    def _next(self, request: IncidentRequest) -> IncidentRequest:
+        more = {"verdict": self._verdict, "verdicts": self._verdicts, "turns": self._turns}
+        state = ExplainedState(**(self._carried() | more)).model_dump(mode="json", by_alias=True)
+        return request.model_copy(update={"carried": state})
+
+    @property
+    def may_continue(self) -> bool:
+        """Not before it has taken in what it was told last."""
+        return super().may_continue and self._changes == self._read
 
     @property
     def closing(self) -> str:
@@ -99,7 +141,7 @@ class ClusterIncident(Incident):
         self._memory = seen.memory
         return seen.verdict
 
-    def _turned(self, change: Change, known: Verdict) -> Verdict:
+    def _turned(self, change: Change, known: Verdict) -> None:
         """Show another verdict; a loss has a run of its own, which takes over."""
         verdict = change.verdict
         self._handed_to = taken_over_by("ClusterIncident", "", change.open)
@@ -108,16 +150,16 @@ class ClusterIncident(Incident):
         elif verdict.key != known.key:
             self._learn(verdict)
             self.tell_people("changed", verdict.sentence, "; ".join(verdict.main.reasons))
-        return verdict
+        self._verdict = verdict
 
     def _learn(self, verdict: Verdict) -> None:
         """Lines of the page: what is so, why, and what to do."""
-        self._verdicts.append(verdict.sentence)
+        self._verdict, self._turns = verdict, self._turns + 1
+        if len(self._verdicts) < KEPT or verdict.sentence not in self._verdicts:
+            self._verdicts.append(verdict.sentence)
         self.judged(verdict)
         self._headline = f"{self._cluster}: {verdict.sentence}"
-        self.section(verdict.sentence.capitalize())
-        for condition in conditions(verdict):
-            self.explain(condition)
+        self.explain_again(verdict.sentence.capitalize(), conditions(verdict))
         for gone in self._asked.keys() - asked_of_people(verdict).keys():
             self.done_with(gone)
         for about, what in asked_of_people(verdict).items():

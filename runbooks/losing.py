@@ -5,15 +5,13 @@ itself is disabled, and else everything is read. The looking goes on beside the 
 the incident closes: no step that waits for a person, and no switch that cannot be disabled, holds it up.
 """
 
-import asyncio
-import contextlib
-from collections.abc import Coroutine
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.ha import Ha
@@ -32,14 +30,11 @@ with workflow.unsafe.imports_passed_through():
     from runbooks.hands import Hands
     from runbooks.loss import Inheritance, Loss, LossReport, Progress, Timeline
     from runbooks.meanwhile import Meanwhile
-    from runbooks.quarantine import Quarantine
     from runbooks.recovering import Recovery
     from runbooks.switches import Switches
     from workflows.incident import Incident
     from workflows.operator import Answer
 
-# Lost nodes may stay away for as long as it takes to build them anew.
-RETURNS_WITHIN = timedelta(days=90)
 LISTED_WITHIN = timedelta(seconds=30)
 # HA moves nothing earlier than this after a node was seen last (reference: pve-ha §1), in the cluster's time.
 NOBODY_MOVED = timedelta(seconds=60)
@@ -63,7 +58,8 @@ class Losing(Incident):
         self._returning = ""  # the step that waits for the nodes
         self._any_back = False
         self._were_back: set[str] = set()  # lost nodes that the watch has called well since
-        self._heard = 0  # what the watch had told when the nodes were back
+        self._unlisted = False  # nobody has told HA's list yet
+        self._following: list[tuple[tuple[str, ...], datetime]] = []  # nodes whose guests are not known yet
         self._handed_to = ""
         self._inheritance: Inheritance | None = None
 
@@ -161,6 +157,7 @@ class Losing(Incident):
         self._fencing.begins(loss, expected)
         self.looks_on(self._first_return())
         if view is None:
+            self._unlisted = True
             self.looks_on(self._listed_late())
         self._note_unmanaged(loss)
         if self._inheritance is not None:
@@ -194,7 +191,7 @@ class Losing(Incident):
         """What could not be read when the incident began."""
         wish = Asking(via=self.loss.survivors)
         found = await self.seen_by("HA's list of services", Ha.listed, wish, HaFinding)
-        before = self.loss.guests
+        before, self._unlisted = self.loss.guests, False
         self.widened(self.loss.listed(found.view, early=False), found.view)
         if new := {sid: node for sid, node in self.loss.guests.items() if sid not in before}:
             await self.homes_recorded(new)
@@ -246,25 +243,29 @@ class Losing(Incident):
 
     async def hands(self, mode: Mode, opening: Opening | None, kinds: tuple[Kind, ...]) -> None:
         """Confirm, then disable what moves guests by itself. HA does not wait for it, and neither does the looking."""
-        await Hands(self, self._switches).work(mode, self.loss, opening, kinds)
+        await self.part("hands", lambda: Hands(self, self._switches).work(mode, self.loss, opening, kinds))
+        self.settled_all()
 
-    async def survivor(self, loss: Loss) -> None:
+    async def survivor(self) -> None:
         """Quorum and its margin, the pod, the paths of the site that is left."""
-        here = SiteName(site=loss.survivor)
+        here = SiteName(site=self.loss.survivor)
         skip = "the incident goes on; HA cannot restart guests without it"
-        votes = await self.step(
-            f"{here.site} is quorate", Survivor.votes, here, skip=skip, waiting=f"Waiting for the votes of {here.site}"
-        )
+        await self.part("votes", lambda: self._votes(here, skip))
+        pod = f"Pod is served at {here.site}", Survivor.pod, f"Waiting for {here.site} to serve the pod"
+        paths = f"Nodes of {here.site} have paths", Survivor.paths, f"Waiting for the paths of {here.site}"
+        for title, activity, waiting in (pod, paths):
+            await self.part(title, partial(self._look_at, title, activity, here, skip, waiting))
+
+    async def _votes(self, here: SiteName, skip: str) -> None:
+        title, waiting = f"{here.site} is quorate", f"Waiting for the votes of {here.site}"
+        votes = await self.step(title, Survivor.votes, here, skip=skip, waiting=waiting)
         if votes is not None:
             if self._times is not None and self._times.quorum is None:
                 self._note_time(quorum=self.now)
             self.tell_people("quorum", f"{here.site} is quorate", votes.finding)
-        waiting = f"Waiting for {here.site} to serve the pod"
-        await self.step(f"Pod is served at {here.site}", Survivor.pod, here, skip=skip, waiting=waiting)
-        waiting = f"Waiting for the paths of {here.site}"
-        await self.step(f"Nodes of {here.site} have paths", Survivor.paths, here, skip=skip, waiting=waiting)
 
-    # --- until it is over --------------------------------------------------------------------------------------
+    async def _look_at(self, title: str, activity: Any, here: SiteName, skip: str, waiting: str) -> None:
+        await self.step(title, activity, here, skip=skip, waiting=waiting)
 
     async def _first_return(self) -> None:
         """A node that comes back before the locks are free makes them count anew: the forecast is another one."""
@@ -277,57 +278,7 @@ class Losing(Incident):
             self.record.line("Forecast").end("done", self._forecast.finding, self.record.elapsed)
             self._tell()
 
-    async def guests_are_decided(self) -> None:
-        """Everybody runs, is late, or will not come back by itself; or nodes are back already."""
-        await workflow.wait_condition(lambda: not self._recovery.pending or self._recovery.late or self._any_back)
-
-    async def guests_settle(self) -> bool:
-        """The incident goes on as long as HA may still bring anybody back; false when the nodes are lost once more."""
-        before = len(self._changes)
-        await workflow.wait_condition(lambda: not self._recovery.pending or self._lost_again(before))
-        return not self._lost_again(self._heard)
-
-    def _lost_again(self, since: int) -> bool:
-        """What the watch has told since then says so."""
-        told = self._changes[since:]
-        found = filter(self._ours, conditions(told[-1].verdict)) if told else ()
-        return any(one.kind != "node-lost" or not set(one.where) <= set(self._missing) for one in found)
-
-    async def until_it_returns(self, loss: Loss, title: str, waiting: str) -> ReturnFinding:
-        """Stay with the incident. Some nodes that do not follow the others are a person's to judge."""
-        self.section("Until they return")
-        self._returning, wish = title, ReturnWish(nodes=loss.nodes, via=loss.survivors)
-        skip = "the nodes that are back go through the quarantine, the others are listed"
-        found = await self.step(
-            title,
-            Ha.watch_return,
-            wish,
-            within=RETURNS_WITHIN,
-            attempt=RETURNS_WITHIN,
-            skip=skip,
-            waiting=waiting,
-        )
-        if found is None:
-            some = wish.model_copy(update={"some": True})
-            found = await self.seen_by("Nodes that are back", Ha.watch_return, some, ReturnFinding)
-        self._missing, self._heard = found.missing, len(self._changes)
-        self._note_time(rejoined=self.now)
-        self._tell()
-        return found
-
-    async def quarantined(self, loss: Loss, back: tuple[str, ...]) -> None:
-        """What must be so before anything may move there: listed here, held by the failback."""
-        held_back = await Quarantine(self, loss.site, nodes=back).listed()
-        if not held_back and not self._missing and loss.whole:
-            await Hands(self, self._switches).release(loss)
-
-    async def handed_over(self, mode: Mode, loss: Loss) -> None:
-        """Set back what moves no guest, as the ledger judges; the rest is the failback's, one link away."""
-        self._fencing.ends()
-        self.section("Hand over")
-        await self._switches.set_back(mode)
-        home = f"/namespaces/{workflow.info().namespace}/workflows/start-workflow?workflowType=Failback"
-        self._more_links.append(("Bring the guests home", f"{home}&taskQueue={workflow.info().task_queue}"))
+    # --- its report -----------------------------------------------------------------------------------------------
 
     def told(self, kind: type[Report], mode: Mode, loss: Loss) -> Report:
         """The result of the run."""
@@ -384,7 +335,7 @@ class Losing(Incident):
         here = {node.name for node in self.loss.inventory.site(self.loss.site).nodes}
         return condition.kind == "node-lost" and bool(set(condition.where) & here)
 
-    # --- one loss grows into another ---------------------------------------------------------------------------
+    # --- who is lost ---------------------------------------------------------------------------------------------
 
     @property
     def loss(self) -> Loss:
@@ -392,24 +343,6 @@ class Losing(Incident):
         if self._loss is None:
             raise AssertionError("it is known as soon as the clock runs")
         return self._loss
-
-    async def unless_taken_over(self, *steps: Coroutine[Any, Any, None]) -> bool:
-        """Do these together; false when a graver incident has taken over meanwhile, and goes on with it."""
-        work = asyncio.ensure_future(self.together(*steps))
-        try:
-            await workflow.wait_condition(lambda: work.done() or bool(self._handed_to))
-        finally:
-            if not work.done():
-                work.cancel()
-                await asyncio.gather(work, return_exceptions=True)
-        if not self._handed_to:
-            work.result()
-            return True
-        graver = workflow.get_external_workflow_handle(self._handed_to)
-        with contextlib.suppress(FailureError):  # it has ended already
-            await graver.signal("inherit", self.legacy())
-        self.tell_people("changed", f"{self._plain_headline}: taken over", f"{self._handed_to} goes on with it.")
-        return False
 
     def widened(self, loss: Loss, view: HaView, since: datetime | None = None) -> None:
         """More nodes, or more guests, than before, down `since` then: they are watched like the first ones."""
@@ -427,6 +360,8 @@ class Losing(Incident):
             fenced={} if self._any_back else self._fencing.fenced,
             proofs=self._fencing.proofs,
             frozen=self._switches.off,
+            standing=self._recovery.standing,
+            outages=self._recovery.outages.known,
         )
 
     def inherited(self, legacy: Inheritance) -> None:
@@ -436,6 +371,7 @@ class Losing(Incident):
             self._inheritance = legacy
             return
         self._loss = replace(self._loss, guests={**self._loss.guests, **legacy.homes})
+        self._recovery.takes_over(self._loss, legacy.standing, legacy.outages)
         self._recovery.begins(self._loss, {}, self._forecast, self.record.began)
         self._fencing.inherits(legacy)
         self._tell()

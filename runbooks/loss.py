@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, Field, model_validator
 
@@ -12,26 +12,35 @@ from cluster.forecast import Forecast
 from cluster.guests import numbers
 from cluster.incidents import conditions
 from cluster.inventory import Inventory
-from cluster.outages import Outage
+from cluster.outages import Outage, Standing
 from cluster.recovery import Back, Frozen, HaView
 from cluster.watching import Opening
 from workflows.catalogue import RunbookReport, RunbookRequest
 
+# HA's words for a guest that is not to run.
+STOPPED = ("stopped", "request_stop")
+
 
 @dataclass(frozen=True)
 class Loss:
-    """Lost nodes of one site, those that are left, and where HA's guests ran before: guest to lost node."""
+    """Lost nodes of one site, those that are left, and where HA's guests ran before: guest to lost node.
+
+    `stopped` are guests of them that were stopped by request before: they were not lost with the nodes.
+    """
 
     inventory: Inventory
     site: str
     nodes: tuple[str, ...]
     memory: Memory
     guests: dict[str, str]
+    stopped: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, inventory: Inventory, site: str, nodes: tuple[str, ...], memory: Memory) -> "Loss":
         """As the watch remembers it."""
-        return cls(inventory, site, nodes, memory, memory.homes(nodes) or {})
+        homes = memory.homes(nodes) or {}
+        stopped = tuple(sorted(sid for sid in homes if memory.states.get(sid) in STOPPED))
+        return cls(inventory, site, nodes, memory, homes, stopped)
 
     @property
     def whole(self) -> bool:
@@ -60,7 +69,12 @@ class Loss:
     def listed(self, view: HaView, *, early: bool) -> "Loss":
         """With HA's own list. `early`: HA cannot have moved anybody yet, so what it lists elsewhere ran elsewhere."""
         here = {sid: one.node for sid, one in view.services.items() if one.node in self.nodes}
-        return replace(self, guests=here if early else {**self.guests, **here})
+        guests = here if early else {**self.guests, **here}
+        # one that ran when the nodes were lost and is stopped now was set down since
+        ran = self.memory.services.keys() - set(self.stopped)
+        idle = {sid for sid in here if view.services[sid].state in STOPPED and sid not in ran}
+        gone = {sid for sid in self.stopped if sid not in view.services}
+        return replace(self, guests=guests, stopped=tuple(sorted(idle | gone)))
 
     def others(self, view: HaView) -> dict[str, str]:
         """Guests under HA that run where nothing was lost: guest to node."""
@@ -74,11 +88,13 @@ class Loss:
 class SiteLossRequest(RunbookRequest):
     """What a start form takes, for example ``{"site": "site-a", "mode": "apply"}``.
 
-    In mode `plan` nothing is frozen: it only observes. A watch fills in `opening`.
+    In mode `plan` nothing is frozen: it only observes. A watch fills in `opening`, and an incident that continues as
+    new `carried`.
     """
 
     site: str | None = None
     opening: Opening | None = None
+    carried: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _one_names_the_site(self) -> Self:
@@ -98,11 +114,13 @@ class SiteLossRequest(RunbookRequest):
 class NodeLossRequest(RunbookRequest):
     """What a start form takes, for example ``{"nodes": ["pxmx01-01"], "mode": "apply"}``: nodes of one site.
 
-    In mode `plan` nothing is frozen: it only observes. A watch fills in `opening`.
+    In mode `plan` nothing is frozen: it only observes. A watch fills in `opening`, and an incident that continues as
+    new `carried`.
     """
 
     nodes: tuple[str, ...] = ()
     opening: Opening | None = None
+    carried: dict[str, Any] | None = None
 
     @model_validator(mode="after")
     def _names_nodes(self) -> Self:
@@ -114,13 +132,18 @@ class NodeLossRequest(RunbookRequest):
 
 
 class Inheritance(BaseModel):
-    """What the loss of nodes hands to the loss of their site: homes, fencing that was seen, what was disabled."""
+    """What the loss of nodes hands to the loss of their site: homes, fencing that was seen, what was disabled.
+
+    `standing` is how its guests stand, `outages` are those that each has had since.
+    """
 
     run: str
     homes: dict[str, str]
     fenced: dict[str, datetime]
     proofs: dict[str, str]
     frozen: tuple[Frozen, ...]
+    standing: dict[str, Standing] = Field(default_factory=dict)
+    outages: tuple[Outage, ...] = ()
 
 
 class Timeline(BaseModel):

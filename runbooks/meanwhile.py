@@ -23,36 +23,35 @@ class Meanwhile:
 
     def __init__(self, run: Incident, ours: Callable[[Condition], bool]) -> None:
         self._run, self._ours = run, ours
-        self._stand: dict[str, Condition] = {}
-        self.headline = ""
+        self.stand: dict[str, Condition] = {}
 
     def learn(self, change: Change, plain: str) -> str:
         """Compare with what is known: what is new is told, what is over is taken back; the headline that is true."""
         found = conditions(change.verdict)
         others = {one.key: one for one in found if not self._ours(one) and one.kind not in GOES_WITH_IT}
-        for key in self._stand.keys() - others.keys():
-            self._over(self._stand.pop(key), change)
-        for key in others.keys() - self._stand.keys():
+        for key in self.stand.keys() - others.keys():
+            self._over(self.stand.pop(key), change)
+        for key in others.keys() - self.stand.keys():
             self._new(others[key], plain)
         asked = asked_of_people(change.verdict)
         for key in sorted(others, key=lambda key: -others[key].gravity):  # the gravest last, so that it stands first
             if key in asked:
                 self._run.ask(key, asked[key], quietly=True)
-        led = [one for one in sorted(self._stand.values(), key=lambda one: one.gravity) if one.kind in LEADS]
+        led = [one for one in sorted(self.stand.values(), key=lambda one: one.gravity) if one.kind in LEADS]
         return f"{named(led[0]).capitalize()} · {plain}" if led else plain
 
     def _over(self, condition: Condition, change: Change) -> None:
         run = self._run
         run.done_with(condition.key)
-        run.note_once(f"T+{run.now:.0f} s: over: {named(condition)}")
+        run.note_again(f"Over: {named(condition)}", f"T+{run.now:.0f} s")
         run.tell_people("changed", f"Over: {named(condition)}", f"The cluster is {change.verdict.sentence}.")
 
     def _new(self, condition: Condition, plain: str) -> None:
         """A section of its own, with what to do, and a notice."""
         run = self._run
-        self._stand[condition.key] = condition
-        text = f"T+{run.now:.0f} s: the cluster is {named(condition)}: {'; '.join(condition.reasons[:2])}"
-        run.note_once(text)
-        run.section(named(condition).capitalize(), folds=False)
-        run.explain(condition)
+        self.stand[condition.key] = condition
+        why = "; ".join(condition.reasons[:2])
+        text = f"T+{run.now:.0f} s: the cluster is {named(condition)}: {why}"
+        run.note_again(named(condition).capitalize(), f"T+{run.now:.0f} s: {why}")
+        run.explain_again(named(condition).capitalize(), (condition,), folds=False)
         run.tell_people("worse", f"{named(condition).capitalize()} · {plain}", text)

@@ -28,9 +28,21 @@ NOT_LOOKED = ("nobody has looked yet",)
 class Quarantine:
     """The checks of one returned site, each a line on the run's page that stays up to date."""
 
-    def __init__(self, run: Runbook, site: str, *, resting: bool = False, nodes: tuple[str, ...] | None = None) -> None:
-        """`nodes`: those of the site that are back, where not all of them are."""
-        self._run, self._site, self._resting, self._nodes = run, site, resting, nodes
+    def __init__(
+        self,
+        run: Runbook,
+        site: str,
+        *,
+        resting: bool = False,
+        rested: tuple[str, ...] = (),
+        nodes: tuple[str, ...] | None = None,
+    ) -> None:
+        """`nodes`: those of the site that are back, where not all of them are.
+
+        `resting`: this run is about to take the site's nodes out of maintenance, all but those that have `rested`.
+        """
+        self._run, self._site, self._nodes = run, site, nodes
+        self._resting, self._rested = resting, rested
 
     def _wish(
         self, soak: timedelta, known: tuple[str, ...] | None = None, *, without: tuple[str, ...] = (), **more: timedelta
@@ -40,6 +52,7 @@ class Quarantine:
             soak=soak,
             known=known,
             resting=self._resting,
+            rested=self._rested,
             nodes=self._nodes,
             without=without,
             **({"until": soak + LOOKS_FOR} | more),

@@ -11,13 +11,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.inventory import ClusterName, InventoryReader
     from cluster.facts import Memory
     from cluster.watching import SITE_GONE
-    from runbooks.losing import Losing
+    from runbooks.lasting import Lasting
     from runbooks.loss import Inheritance, Loss, SiteLossReport, SiteLossRequest
     from workflows.catalogue import About
 
 
 @workflow.defn(name="SiteLoss")
-class SiteLoss(Losing):
+class SiteLoss(Lasting):
     """Disable automatic moves, watch fencing and recovery, stay until the site is back, hand over."""
 
     about = About(
@@ -32,32 +32,28 @@ class SiteLoss(Losing):
         request=SiteLossRequest,
         report=SiteLossReport,
     )
+    site_wide = True
+    kinds = SITE_GONE
 
     @workflow.run
     async def run(self, request: SiteLossRequest | None = None) -> SiteLossReport:
         """From the first doubt to the open door of the failback."""
         request = request or SiteLossRequest()  # refused with an example
         async with self.conclusion():
-            which = ClusterName(cluster=request.cluster)
-            known = await self.step("Inventory is read", InventoryReader.read, which, parks=False)
-            site, opening = request.lost, request.opening
-            self.must_know(site in {one.name for one in known.inventory.sites}, f"site: there is no {site}")
-            nodes = tuple(node.name for node in known.inventory.site(site).nodes)
-            loss = Loss.of(known.inventory, site, nodes, opening.memory if opening else Memory())
-            self.start_clock(opening, loss)
-            await self.opens(f"Site {site} is lost ({request.mode})", loss, opening)
-            await self.together(self.hands(request.mode, opening, SITE_GONE), self.survivor(loss), self.returns(loss))
-            await self.handed_over(request.mode, loss)
+            await (self.goes_on(request) if request.carried else self._opens(request))
+            await self.follows(request)
         return self.told(SiteLossReport, request.mode, self.loss)
 
-    async def returns(self, loss: Loss) -> None:
-        """As long as it takes; then what must be so before anything may move there."""
-        await self.guests_are_decided()
-        settled = False
-        while not settled:
-            back = await self.until_it_returns(loss, f"{loss.site} is back", f"Waiting for {loss.site} to return")
-            await self.quarantined(loss, back.back)
-            settled = await self.guests_settle()
+    async def _opens(self, request: SiteLossRequest) -> None:
+        """Who is lost, since when, and everything is watched."""
+        which = ClusterName(cluster=request.cluster)
+        known = await self.step("Inventory is read", InventoryReader.read, which, parks=False)
+        site, opening = request.lost, request.opening
+        self.must_know(site in {one.name for one in known.inventory.sites}, f"site: there is no {site}")
+        nodes = tuple(node.name for node in known.inventory.site(site).nodes)
+        loss = Loss.of(known.inventory, site, nodes, opening.memory if opening else Memory())
+        self.start_clock(opening, loss)
+        await self.opens(f"Site {site} is lost ({request.mode})", loss, opening)
 
     @workflow.signal(description="The loss of some of its nodes has become the loss of the site")
     def inherit(self, legacy: Inheritance) -> None:

@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.approval import Approval
     from cluster.ledger_calls import GiveBackWish, HomesWish, TakeWish
     from cluster.plan import Mode
-    from cluster.recovery import FreezeWish, Frozen, SwitchOutcome
+    from cluster.recovery import FreezeWish, Frozen, SwitchesState, SwitchOutcome
     from workflows.runbook import Runbook
     from workflows.steps import Given
 
@@ -28,14 +28,16 @@ LATER = "it stays in the ledger, which tries again: see `quorate switches`"
 class Switches:
     """The switches of one cluster, as this run needs them.
 
-    `off` are those that this run has turned off, `refused` those that stay on and why. After `set_back`: `restored`,
-    and `outstanding` with what holds each back, those of earlier runs among them.
+    `off` are those that this run has turned off, or was about to; `kept` those that were off after that and have to
+    stay so; `refused` those that stay on and why. After `set_back`: `restored`, and `outstanding` with what holds each
+    back, those of earlier runs among them.
     """
 
     def __init__(self, run: Runbook) -> None:
         self._run, self._cluster = run, ""
         self._taken = False
         self.off: tuple[Frozen, ...] = ()
+        self.kept: tuple[Frozen, ...] = ()
         self.refused: dict[str, str] = {}
         self.restored: tuple[str, ...] = ()
         self.outstanding: dict[str, str] = {}
@@ -86,15 +88,30 @@ class Switches:
             )
             self._learn(frozen.outcomes if frozen else ())
 
+    def planned_anew(self, switches: tuple[Frozen, ...]) -> None:
+        """Another plan is about to be asked for, which turns these off: they are on, and that is known."""
+        again = {(one.kind, one.name) for one in switches}
+        self.kept = tuple(one for one in self.kept if (one.kind, one.name) not in again)
+
     def _learn(self, outcomes: tuple[SwitchOutcome, ...]) -> None:
         """What stays on has a line of its own."""
         not_ours = {one.switch for one in outcomes if one.state in ("refused", "gone")}
         self.off = tuple(one for one in self.off if one not in not_ours)
+        self.kept = tuple(dict.fromkeys((*self.kept, *(one.switch for one in outcomes if one.done))))
         for one in outcomes:
             if one.state == "refused":
                 self.refused[str(one.switch)] = one.text
                 line = self._run.record.line(f"{one.switch.name} {one.switch.field} stays on")
                 line.end("warned", one.text, self._run.record.elapsed)
+
+    def carries(self) -> SwitchesState:
+        """What the next run has to know, when this one continues as new."""
+        return SwitchesState(cluster=self._cluster, taken=self._taken, off=self.off, refused=self.refused)
+
+    def resumes(self, known: SwitchesState) -> None:
+        """As the earlier run has left them."""
+        self._cluster, self._taken, self.off = known.cluster, known.taken, known.off
+        self.refused = dict(known.refused)
 
     async def set_back(self, mode: Mode, homes: Mapping[str, str] | None = None) -> None:
         """The run needs them no more. `homes` are put on record before that, where there are any."""

@@ -37,7 +37,8 @@ class WayHome:
     def __init__(self, run: Runbook, homes: Homes, *, resting: bool = False) -> None:
         self._run, self._homes, self._resting = run, homes, resting
         self._policy = homes.inventory.failback
-        self._quarantine = Quarantine(run, homes.site, resting=resting)
+        keeps = tuple(node.name for node in homes.inventory.site(homes.site).nodes if homes.record.keeps(node.name))
+        self._quarantine = Quarantine(run, homes.site, resting=resting, rested=keeps)
         self._plan = HomePlan(moves=(), staying={})
         self._agreement: Agreement | None = None
         self._switches = Switches(run)
@@ -60,6 +61,7 @@ class WayHome:
             await self._quarantine.held(self._policy.soak)
             await self._note_released()
             self._plan = await self._planned()
+            self._switches.planned_anew(self._plan.switches)
             if first:
                 await self._run.agreed(request, self._plan.intents)
             if not self._plan.moves and not self._plan.released:
@@ -103,8 +105,8 @@ class WayHome:
         plan, now = await self._found(), run.record.elapsed
         for node in plan.released:
             run.record.line(f"{node} is released").end("done", "out of maintenance, planned", now)
-        for node in self._homes.record.rested if self._resting else ():
-            run.record.line(f"{node} stays in maintenance").end("done", "it was so before the site was emptied", now)
+        for node in plan.resting:
+            run.record.line(f"{node} stays in maintenance").end("done", self._why_resting(node), now)
         for turn, move in enumerate(plan.moves, start=1):
             how = "" if move.guest.live else ", with a restart"
             run.record.line(f"{turn}. {move.sid} {move.name}".rstrip()).end(
@@ -115,6 +117,11 @@ class WayHome:
         if not self._homes.record.homes:
             await self._say_who_is_away(now)
         return plan
+
+    def _why_resting(self, node: str) -> str:
+        if self._resting and node in self._homes.record.rested:
+            return "it was so before the site was emptied"
+        return "another hand has put it there: no guest goes to it"
 
     async def _say_who_is_away(self, now: timedelta) -> None:
         """No home is on record: whoever might be meant is named, and how to say where they belong."""
@@ -134,16 +141,15 @@ class WayHome:
         first = tuple(sid for vmid in self._policy.first for sid in homes if vmid in numbers((sid,)))
         recovered = {**self._homes.record.recovered, **{sid: moved.home for sid, moved in self._moves.moved.items()}}
         ours = site_nodes(self._homes.inventory, self._homes.site).nodes
-        released = tuple(
-            node
-            for node in ours
-            if self._resting and node in placement.resting and node not in self._homes.record.rested
-        )
+        resting = [node for node in ours if node in placement.resting]
+        released = tuple(node for node in resting if self._resting and not self._homes.record.keeps(node))
         awake = {node: placement.resting[node] for node in released}
         plan = plan_home(homes, recovered, placement.model_copy(update={"nodes": placement.nodes | awake}), first=first)
         drawn = await self._drawn(released) if released else {}
-        switches = [one for one in placement.switches if one in plan.switches or one.name in drawn]
-        return plan.model_copy(update={"released": released, "switches": tuple(switches)})
+        off = (*plan.switches, *self._switches.kept)  # what was turned off for this and is on again goes off again
+        switches = tuple(one for one in placement.switches if one in off or one.name in drawn)
+        stay = tuple(node for node in resting if node not in released)
+        return plan.model_copy(update={"released": released, "resting": stay, "switches": switches})
 
     async def _drawn(self, released: tuple[str, ...]) -> dict[str, str]:
         """Guests that HA would move by itself once these nodes are released: it remembers where it took them from."""
@@ -183,7 +189,7 @@ class WayHome:
         return await self._quarantine.failing(MOVING if self._moves.moving else ())
 
     async def _differs(self) -> str:
-        return self._plan.differs(await self._found(), self._moves.done)
+        return self._plan.differs(await self._found(), self._moves.done, self._switches.kept)
 
     def _comfort(self) -> tuple[Veto, ...]:
         """What speaks against a homecoming of some without the others; people may waive it by name."""

@@ -16,6 +16,12 @@ from workers.follow import why
 from workflows.page import Section, StepRecord
 
 
+async def a_while(deadline: float, within: float) -> None:
+    """Wait for the next look: soon at first, then ten times a second, as each look is a query that has its price."""
+    waited = within - (deadline - time.monotonic())
+    await asyncio.sleep(min(0.1, max(0.02, waited / 10)))
+
+
 async def steps(run: Deployment) -> list[StepRecord]:
     sections = await run.query("steps", result_type=list[Section])
     return [step for section in sections for step in section.steps]
@@ -28,7 +34,7 @@ async def until(
     deadline = time.monotonic() + within
     while not true(found := await steps(run)):
         assert time.monotonic() < deadline, f"waited for {what}: {[(s.title, s.state) for s in found][-5:]}"
-        await asyncio.sleep(0.02)
+        await a_while(deadline, within)
 
 
 async def parked(run: Deployment) -> StepRecord:
@@ -64,7 +70,7 @@ async def parked_or_ended(run: Deployment, within: float = 60) -> StepRecord | N
         if waiting and not any(step.state == "running" for step in found):
             return waiting[0]
         assert time.monotonic() < deadline, f"neither parked nor ended: {found[-3:]}"
-        await asyncio.sleep(0.02)
+        await a_while(deadline, within)
     return None
 
 

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from lab.built import build
-from tests.test_cli import ROOT, quorate
+from tests.test_cli import ROOT, spawned
 from tests.twin import TwinThread
 from workers.children import WORKER_READY, Child
 from workers.embedded import TemporalServer
@@ -55,7 +55,7 @@ async def environment(
 
 def test_the_file_alone_puts_it_into_the_catalogue(added: dict[str, str]):
     """Nothing else has to be told of it."""
-    entries = {entry["name"]: entry for entry in json.loads(quorate("runbooks", "--json", **added).stdout)}
+    entries = {entry["name"]: entry for entry in json.loads(spawned("runbooks", "--json", **added).stdout)}
 
     assert set(entries) >= {"deploy", "ensure-storage"}
     assert entries["ensure-storage"]["type"] == "EnsureStorage"
@@ -66,7 +66,7 @@ def test_it_plans_applies_and_then_finds_nothing_to_change(environment: dict[str
     inventory = ("-i", str(twin.path))
     before = len(twin.world.changes)
 
-    plan = quorate("plan", "ensure-storage", *inventory, "--json", **environment)
+    plan = spawned("plan", "ensure-storage", *inventory, "--json", **environment)
     assert plan.returncode == 0, plan.stderr
     planned = json.loads(plan.stdout)
     assert [(intent["where"], intent["what"], intent["target"]) for intent in planned["planned"]] == [
@@ -74,13 +74,13 @@ def test_it_plans_applies_and_then_finds_nothing_to_change(environment: dict[str
     ]
     assert len(twin.world.changes) == before
 
-    first = quorate("run", "ensure-storage", *inventory, "--plan", planned["digest"], **environment)
+    first = spawned("run", "ensure-storage", *inventory, "--plan", planned["digest"], **environment)
     assert first.returncode == 0, first.stderr
     assert f"Storage {STORAGE} is active on all nodes  {STORAGE} active on 6 nodes  [1 change" in first.stdout
     assert STORAGE in twin.world.cluster.storages
     assert len(twin.world.changes) == before + 1
 
-    second = quorate("run", "ensure-storage", *inventory, "--json", **environment)
+    second = spawned("run", "ensure-storage", *inventory, "--json", **environment)
     assert second.returncode == 0, second.stderr
     assert json.loads(second.stdout)["changed"] == 0
     assert len(twin.world.changes) == before + 1

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import quick
 from tests.twin import TwinThread
 from workers.children import WORKER_READY, Child
 from workers.embedded import TemporalServer
@@ -21,20 +22,29 @@ STOPS = 2
 
 
 def quorate(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a person would, in a process of its own."""
+    """Run the command in a process of its own, which is spared the imports."""
+    return quick.run("workers.cli", list(arguments), _terminal(environment))
+
+
+def spawned(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a person would, from its very start."""
     return subprocess.run(
         [sys.executable, "-m", "workers.cli", *arguments],
         capture_output=True,
         text=True,
         timeout=120,
         cwd=ROOT,
-        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1", **environment},
+        env=_terminal(environment),
     )
+
+
+def _terminal(environment: dict[str, str]) -> dict[str, str]:
+    return {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", **environment}
 
 
 def test_checks_the_shipped_example():
     """What is right is said in one line."""
-    done = quorate("check", str(EXAMPLE))
+    done = spawned("check", str(EXAMPLE))
 
     assert done.returncode == 0
     assert "cluster pxmx-cluster, 6 nodes on 2 sites, 7 votes, quorum 4" in done.stdout
@@ -56,7 +66,7 @@ def test_check_names_the_line_and_ends_with_one(tmp_path: Path):
 
 def test_help_teaches():
     """Every command says what it does."""
-    text = quorate("--help").stdout
+    text = spawned("--help").stdout
 
     for command in ("check", "demo", "up", "worker", "status", "lab", "run"):
         assert command in text
@@ -84,7 +94,7 @@ def test_wrong_use_ends_with_two_and_says_what(arguments: list[str], said: str):
 
 def test_without_a_server_it_says_how_to_get_one():
     """The address that was tried, and the two ways out."""
-    done = quorate("status", TEMPORAL_ADDRESS="127.0.0.1:1")
+    done = spawned("status", TEMPORAL_ADDRESS="127.0.0.1:1")
 
     assert done.returncode == 2
     assert "no Temporal server answers at 127.0.0.1:1" in done.stderr

@@ -9,7 +9,7 @@ from activities.clients import proxmox, purity
 from activities.clients.proxmox import PveApi
 from activities.clients.purity import FlashArray
 from activities.clients.secrets import Secrets
-from activities.errors import NotFound, Rejected, Unauthorized, Unreachable
+from activities.errors import NotFound, NotYet, Rejected, Unauthorized, Unreachable
 from lab.faults import Fault
 from tests.twin import TwinThread
 
@@ -309,3 +309,16 @@ def test_a_node_that_never_answers(twin: TwinThread, api: PveApi, monkeypatch: p
     with pytest.raises(Unreachable, match=f"{NODE} at .* does not answer: .*timed out"):
         api.get("nodes", node=NODE)
     assert len(fault.met) == 2
+
+
+def test_a_write_that_one_node_refuses_for_lack_of_quorum_goes_elsewhere_next(twin: TwinThread, api: PveApi):
+    """It tells its version, and would be asked for ever; it is not sent twice within one attempt."""
+    words = "cluster not ready - no quorum?"
+    fault = plant(twin, Fault(f"pve:{NODE}", "PUT /cluster/options", "fail", times=None, status=500, message=words))
+
+    with pytest.raises(NotYet, match="no quorum"):
+        api.put("cluster/options", crs="ha=basic")
+    assert len(fault.met) == 1
+    api.put("cluster/options", crs="ha=basic")
+
+    assert len(fault.met) == 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 
 from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
@@ -17,6 +17,7 @@ from tests.runs import everything_written
 from tests.twin import TwinThread
 from workers.errors import Unusable
 from workers.follow import start_run, why
+from workers.replay import replayer
 from workflows.catalogue import RunbookRequest
 
 WWID = "3624a9370730d187406c1477500a7aa92"
@@ -35,22 +36,27 @@ class Deployed:
     page: str
     history: str
     guests: list[dict[str, Any]]
+    histories: list[WorkflowHistory]
 
 
-@pytest_asyncio.fixture(scope="module", params=[200, 0], ids=["cached", "replayed-at-every-task"])
-async def deployed(request: pytest.FixtureRequest, client: Client, running_twin: TwinThread) -> Deployed:
-    """Deploy the example on a bare twin; with no cached workflows, every task replays the run from its start."""
+@pytest_asyncio.fixture(scope="module")
+async def deployed(client: Client, running_twin: TwinThread) -> Deployed:
+    """Deploy the example on a bare twin."""
     twin = running_twin
     twin.reset()
-    async with working(client, twin.inventory, twin.path.parent, cached=request.param) as start:
-        plan = await (await start(RunbookRequest(mode=Mode.PLAN))).result()
-        after_plan = twin.change_lines()
+    async with working(client, twin.inventory, twin.path.parent) as start:
+        planning = await start(RunbookRequest(mode=Mode.PLAN))
+        plan, after_plan = await planning.result(), twin.change_lines()
         run = await start()
         first, after_first = await run.result(), twin.change_lines()
         page = await run.query("page")
         history = await everything_written(run)
-        second, after_second = await (await start()).result(), twin.change_lines()
-        return Deployed(plan, after_plan, first, after_first, second, after_second, page, history, guests(twin))
+        again = await start()
+        second, after_second = await again.result(), twin.change_lines()
+        histories = [await one.fetch_history() for one in (planning, run, again)]
+        return Deployed(
+            plan, after_plan, first, after_first, second, after_second, page, history, guests(twin), histories
+        )
 
 
 async def test_builds_the_articles_cluster_and_proves_every_layer(deployed: Deployed):
@@ -124,6 +130,12 @@ async def test_a_second_apply_changes_nothing(deployed: Deployed):
 async def test_each_effect_happens_once(deployed: Deployed):
     """The world's own log holds no change twice."""
     assert len(deployed.changes_after_first) == len(set(deployed.changes_after_first)) > 100
+
+
+async def test_another_worker_can_carry_on_from_every_task(deployed: Deployed):
+    """Replayed, each run asks for the same as it did; `make test-kills` has one that is replayed at every task."""
+    for history in deployed.histories:
+        await replayer().replay_workflow(history)
 
 
 async def test_the_page_says_what_happened_and_what_is_asked(deployed: Deployed):

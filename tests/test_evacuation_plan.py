@@ -150,3 +150,13 @@ def test_a_guest_that_ha_moves_for_us_is_no_news():
         meanwhile = placed({"vm:300": "a1", "vm:301": "a2"}, states={"vm:300": state})
         assert bool(plan.differs(planned(meanwhile), meanwhile, {"vm:300"})) is news
         assert plan.differs(planned(meanwhile), meanwhile, ())
+
+
+def test_a_switch_that_is_on_again_between_two_moves_stops_the_next():
+    """It was turned off for this plan; on again it would move guests back while their nodes are emptied."""
+    crs = Frozen(kind="options", name="crs", field="ha-auto-rebalance", old="1", new="0")
+    before = placed({"vm:300": "a1", "vm:301": "a2"}, switches=(crs,))
+    plan = planned(before)
+    said = plan.differs(planned(before), before, (), (crs,))
+    assert said.startswith("the plan has changed: crs ha-auto-rebalance was turned off for this and is on again")
+    assert plan.differs(planned(before), before, ()) == ""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cluster.failback import plan_home
+from cluster.failback import LossRecord, plan_home
 from cluster.placement import Guest, Placement, Rule
 from cluster.recovery import Frozen, Service
 
@@ -160,3 +160,53 @@ def test_no_home_is_ever_filled_beyond_its_tenth(homes: dict[str, str], sizes: l
         assert sum(memory[move.sid] for move in plan.moves if move.home == node) <= 9 * GIB
     assert {move.sid for move in plan.moves} | plan.staying.keys() == homes.keys()
     assert not {move.sid for move in plan.moves} & plan.staying.keys()
+
+
+FAILBACK = Frozen(kind="resource", name="vm:300", field="failback", old="1", new="0")
+CRS = Frozen(kind="options", name="crs", field="ha-auto-rebalance", old="1", new="0")
+
+
+def test_a_node_that_rests_is_no_target_and_says_so():
+    """In maintenance is another reason than not being online: a person's order keeps it so."""
+    placement = placed(nodes=("a2", "b1", "b2")).model_copy(update={"resting": {"a1": 10 * GIB}})
+    plan = plan_home(HOMES, {}, placement)
+    assert [move.sid for move in plan.moves] == ["vm:301"]
+    assert plan.staying == {"vm:300": "its home a1 is in maintenance"}
+
+
+@pytest.mark.parametrize(
+    ("rested", "emptied", "keeps"),
+    [
+        ((), (), {"a1": False, "a2": False}),  # nobody knows: people see in the plan what would be released
+        (("a1",), (), {"a1": True, "a2": False}),
+        (("a1",), ("a2",), {"a1": True, "a2": False}),
+        ((), ("a2",), {"a1": True, "a2": False}),  # put there by another hand since
+    ],
+)
+def test_only_what_we_have_put_into_maintenance_is_ours_to_release(
+    rested: tuple[str, ...], emptied: tuple[str, ...], keeps: dict[str, bool]
+):
+    """As the ledger has it."""
+    record = LossRecord(run="", site="a", homes={}, rested=rested, emptied=emptied)
+    assert {node: record.keeps(node) for node in ("a1", "a2")} == keeps
+
+
+@pytest.mark.parametrize("which", [FAILBACK, CRS])
+def test_a_switch_that_is_on_again_between_two_moves_is_another_plan(which: Frozen):
+    """It was planned and turned off; whoever turns it on again would have the guest moved back."""
+    plan = plan_home(HOMES, {}, placed(switches=(FAILBACK, CRS)))
+    still_off = plan_home(HOMES, {}, placed())
+    assert plan.differs(still_off, [], (FAILBACK, CRS)) == ""
+    undone = plan_home(HOMES, {}, placed(switches=(which,)))
+    assert plan.differs(undone, [], (FAILBACK, CRS)) == (
+        f"the plan has changed: {which.name} {which.field} was turned off for this and is on again: "
+        "turn it off, or find out who needs it"
+    )
+    assert plan.differs(undone, []) == ""  # before it was turned off, that it is on is what was planned
+
+
+def test_a_switch_of_a_guest_that_is_at_home_counts_as_well():
+    """It is done, and HA would take it away again."""
+    plan = plan_home(HOMES, {}, placed(switches=(FAILBACK,)))
+    now = plan_home(HOMES, {}, placed({"vm:300": "a1", "vm:301": "b2"}, switches=(FAILBACK,)))
+    assert "vm:300 failback was turned off for this and is on again" in plan.differs(now, ["vm:300"], (FAILBACK,))

@@ -1,11 +1,15 @@
 """Fenced is what HA has acknowledged, and what was seen of it (reference: pve-ha §§5, 7, 15.1)."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from cluster.fencing import FencingSeen, FencingWish, concluded, not_known
+from cluster.fencing import REMEMBERED, FencingSeen, FencingWish, concluded, not_known
 from cluster.recovery import HaView, Service
 
 DEAD, LEFT = "pxmx01-01", "pxmx02-01"
+T0 = datetime(2026, 3, 1, 3, 12, tzinfo=UTC)
+A_LOOK = timedelta(seconds=1)
 
 
 def view(state: str, **services: tuple[str, str]) -> HaView:
@@ -14,12 +18,14 @@ def view(state: str, **services: tuple[str, str]) -> HaView:
     return HaView(master=LEFT, nodes={DEAD: state, LEFT: "online"} if state else {LEFT: "online"}, services=listed)
 
 
-def seen(*views: HaView, ran: tuple[str, ...] = ("vm:300",)) -> tuple[str, str]:
-    """What is concluded of these looks, one after the other, and the line for a person."""
+def seen(
+    *views: HaView, ran: tuple[str, ...] = ("vm:300",), gap: timedelta = A_LOOK, speed: float = 1.0
+) -> tuple[str, str]:
+    """What is concluded of these looks, one after the other with that gap, and the line for a person."""
     wish = FencingWish(node=DEAD, ran=ran, survivors=(LEFT,), seen=FencingSeen(node=DEAD))
     known = wish.seen
-    for one in views:
-        known = known.then(one)
+    for number, one in enumerate(views):
+        known = known.then(one, T0 + number * gap, speed)
         if found := concluded(wish, known, one):
             return found.outcome, found.finding
     return "", not_known(known).finding
@@ -79,10 +85,51 @@ def test_what_is_not_known_says_what_was_seen():
 
 def test_an_acknowledgement_outlives_the_worker_that_saw_it():
     """What was seen travels with the heartbeat: fence is seen by one attempt, its end by the next."""
-    before = FencingSeen(node=DEAD).then(view("fence", **ON))
+    before = FencingSeen(node=DEAD).then(view("fence", **ON), T0)
     again = FencingSeen.model_validate_json(before.model_dump_json())
 
-    assert "has its agent lock" in again.then(view("unknown", **AWAY)).proof
+    assert "has its agent lock" in again.then(view("unknown", **AWAY), T0 + timedelta(hours=1)).proof
+
+
+RECOVERED = {"vm_300": ("recovery", DEAD)}
+LONG_AGO = REMEMBERED + timedelta(seconds=1)
+
+
+@pytest.mark.parametrize("after", [AWAY, RECOVERED], ids=["elsewhere", "in recovery"])
+@pytest.mark.parametrize(("gap", "speed"), [(LONG_AGO, 1.0), (LONG_AGO / 10, 10.0), (timedelta(days=1), 1.0)])
+def test_what_was_seen_before_a_long_gap_proves_no_fencing(
+    after: dict[str, tuple[str, str]], gap: timedelta, speed: float
+):
+    """The worker was away: the node may have come back, have been emptied by hand and have been lost again."""
+    assert seen(view("unknown", **ON), view("unknown", **after), gap=gap, speed=speed)[0] != "fenced"
+
+
+def test_a_guest_that_left_in_a_long_gap_says_how_little_is_known():
+    """A person has to judge it."""
+    outcome, said = seen(view("unknown", **ON), view("unknown", **AWAY), gap=LONG_AGO)
+
+    assert outcome == "unknown"
+    assert said == (
+        "not known: HA lists no service on it now; vm:300 is on pxmx02-01, and how it got there was not seen"
+    )
+
+
+@pytest.mark.parametrize(("gap", "speed"), [(REMEMBERED, 1.0), (REMEMBERED / 10, 10.0)])
+def test_a_short_gap_forgets_nothing(gap: timedelta, speed: float):
+    """A worker that restarts in a few seconds."""
+    assert seen(view("unknown", **ON), view("unknown", **AWAY), gap=gap, speed=speed)[0] == "fenced"
+
+
+def test_silence_does_not_make_an_old_look_young():
+    """HA has told nothing in between: the gap is that between two answers."""
+    silent = HaView(master="", nodes={}, services={})
+    assert seen(view("unknown", **ON), *[silent] * 70, view("unknown", **AWAY))[0] == "unknown"
+
+
+def test_a_look_of_an_unknown_age_proves_nothing():
+    """What an older build has told with its heartbeat bears no time."""
+    old = FencingSeen(node=DEAD, state="unknown", away=True, services={"vm:300": "started"}, listed=("vm:300",))
+    assert old.then(view("unknown", **AWAY), T0).proof == ""
 
 
 def test_a_list_without_any_node_is_silence():

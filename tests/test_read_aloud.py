@@ -1,6 +1,6 @@
 """Every title of the incidents' runbooks beside every finding it may have, as a person reads it: no line lies."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -12,6 +12,7 @@ from workflows.page import SIGNS, Question, StepRecord
 from workflows.words import ended, going_on
 
 NODE, LEFT = "pxmx01-01", "pxmx02-01"
+LOOKED = datetime(2026, 3, 1, 3, 12, tzinfo=UTC)
 
 
 def ha(state: str, **services: tuple[str, str]) -> HaView:
@@ -23,7 +24,7 @@ def fencing(*views: HaView, ran: tuple[str, ...] = ("vm:300",)) -> Finding:
     wish = FencingWish(node=NODE, ran=ran, survivors=(LEFT,), seen=FencingSeen(node=NODE))
     seen = wish.seen
     for one in views:
-        seen = seen.then(one)
+        seen = seen.then(one, LOOKED)
         if found := concluded(wish, seen, one):
             return found
     return not_known(seen)

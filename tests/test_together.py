@@ -1,5 +1,6 @@
 """Which runs may live together: every pair of the table in both orders, and verdicts that have no incident yet."""
 
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from typing import get_args
 
@@ -7,9 +8,10 @@ import pytest
 
 from cluster.conditions import Kind
 from cluster.ledger import INCIDENTS
-from cluster.together import CHANGING, OTHER, Beside, judged, rule, standing
+from cluster.together import CHANGING, OTHER, UNSEEN, Beside, judged, rule, standing, unseen
 from runbooks import ALL_RUNBOOKS
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RUNS = (*CHANGING, "EnsureStorage")
 KINDS = tuple(kind for kind in get_args(Kind) if kind != "healthy")
 # What the later of two runs may do, when the earlier one is at work; all other pairs may live together.
@@ -100,3 +102,55 @@ def test_the_table_knows_every_runbook():
     kinds = {runbook.__temporal_workflow_definition.name for runbook in ALL_RUNBOOKS}  # type: ignore[attr-defined]
     assert kinds == {*CHANGING, *INCIDENTS}
     assert rule("Unknown", Beside(kind="SiteLoss", run="s")) == rule(OTHER, Beside(kind="SiteLoss", run="s"))
+
+
+HEALTHY = {"main": {"kind": "healthy", "where": []}, "also": []}
+ROUNDS = timedelta(seconds=33)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "age", "known"),
+    [
+        (HEALTHY, 0.0, True),
+        (HEALTHY, 33.0, True),
+        (HEALTHY, 33.1, False),
+        (HEALTHY, 3600.0, False),
+        (HEALTHY, None, False),
+        ({}, 1.0, False),
+        (None, 1.0, False),
+    ],
+)
+def test_a_verdict_is_known_while_it_is_of_the_watchs_own_rounds(
+    verdict: dict[str, object] | None, age: float | None, known: bool
+):
+    """An old one says nothing of now, and one that was never given says nothing at all."""
+    looked = None if age is None else NOW - timedelta(seconds=age)
+    found = unseen("watch/c", verdict, looked, NOW, ROUNDS)
+    assert (found is None) == known
+
+
+def test_the_words_for_an_old_look_do_not_change_with_time():
+    """Whoever waits for news would be woken each second."""
+    looked = NOW - timedelta(minutes=1)
+    said = {str(unseen("watch/c", HEALTHY, looked, NOW + timedelta(seconds=s), ROUNDS)) for s in range(5)}
+    assert said == {
+        "watch/c has looked last at 2025-12-31 23:59:00 UTC, and its looks are at most 33 s apart: "
+        "is its worker running?"
+    }
+
+
+@pytest.mark.parametrize("kind", RUNS)
+def test_whatever_changes_something_holds_while_the_verdict_is_not_known(kind: str):
+    """With the reason, and beside all else that is said."""
+    blind = unseen("watch/c", None, None, NOW, ROUNDS)
+    assert blind is not None
+    assert judged(kind, [blind]).holds == (
+        "watch/c has not judged yet: whether an incident is about to open is not known, "
+        "and nothing is changed on a guess"
+    )
+
+
+@pytest.mark.parametrize("kind", INCIDENTS)
+def test_an_incident_does_not_wait_for_a_verdict(kind: str):
+    """It is what the verdict would be about."""
+    assert rule(kind, Beside(kind=UNSEEN, about=("watch/c has not judged yet",))).may == "lives"

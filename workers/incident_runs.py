@@ -67,7 +67,8 @@ async def listed(client: Client, *, ended: bool, cluster: str | None = None) -> 
 
 
 async def _runs(client: Client, *, ended: bool, cluster: str | None = None) -> list[WorkflowExecution]:
-    only = "" if ended else " AND ExecutionStatus = 'Running'"
+    # a run that has continued as new goes on under the same id, and is one incident
+    only = " AND ExecutionStatus != 'ContinuedAsNew'" if ended else " AND ExecutionStatus = 'Running'"
     only += f" AND Cluster = '{cluster}'" if cluster else ""
     which = " OR ".join(f"WorkflowType = '{name}'" for name in TYPES)
     found = [run async for run in client.list_workflows(f"({which}){only}", limit=NEWEST)]

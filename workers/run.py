@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,9 @@ class _InOneLine(logging.Filter):
 
 activity.logger.base_logger.addFilter(_InOneLine())
 
+# Who asks Temporal reads which build has done a task. Without one the SDK hashes every module that is loaded: seconds.
+BUILD = f"quorate-{version('quorate')}"
+
 # Threads of the watch: each node's API and management controller, both arrays, and as many again that hang.
 WATCHERS_EACH, WATCHERS_BESIDE = 4, 8
 
@@ -138,7 +142,7 @@ def activities(
         ward := QuarantineWard(
             inventory, api, ssh, hosts=hosts, survivor=survivor, quorum=quorum, proxmox=proxmox, purity=purity
         ),
-        Dark(quick, maintenance, ward, inventory.speed),
+        Dark(inventory, quick, maintenance, ward),
     )
     return [method for room in rooms for method in _definitions(room)]
 
@@ -169,6 +173,7 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
     return Worker(
         client,
         task_queue=settings.task_queue,
+        build_id=BUILD,
         workflows=[*ALL_RUNBOOKS, Claim, ClusterLedger, ClusterWatch],
         activities=known,
         activity_executor=ThreadPoolExecutor(settings.activities, thread_name_prefix="activity"),
@@ -189,6 +194,7 @@ def worker_at(client: Client, inventory: Inventory, base: Path, settings: Settin
     return Worker(
         client,
         task_queue=f"{settings.task_queue}@{site}",
+        build_id=BUILD,
         activities=[watching.reach],
         activity_executor=ThreadPoolExecutor(2),
         interceptors=[Pulse()],

@@ -267,6 +267,8 @@ class Gated(Checking):
                 continue
             try:
                 async with self._counting:
+                    if gate.enough and (why := await self._withheld()):
+                        raise ApplicationError(why, type="Held", non_retryable=True)
                     if gate.enough:
                         await self._open(gate)
                 self._unopened = False
@@ -278,6 +280,10 @@ class Gated(Checking):
                     return
                 await self._parked_for(line, min(pause, left), error, lambda: gate.outcome != "open")
                 pause = min(pause * LONGER, AGAIN_AT_MOST)
+
+    async def _withheld(self) -> str:
+        """Why no gate may open now, whatever people have agreed to; looked at when one is about to open by itself."""
+        return ""
 
     def _expired(self, gate: Gate) -> None:
         if gate.outcome == "open":

@@ -5,13 +5,14 @@ An incident that nobody tells anything, because no watch runs, looks for itself 
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
+from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
     from cluster.advice import advice
@@ -24,14 +25,19 @@ with workflow.unsafe.imports_passed_through():
     from cluster.verdict import Verdict
     from cluster.watching import Change, Open, Seen, WatchWish, watch_id
     from workflows import attributes
+    from workflows.carried import IncidentState, Repeated
+    from workflows.continuing import Continuing
     from workflows.failures import reason
-    from workflows.page import OPEN, StepRecord
-    from workflows.runbook import Runbook
+    from workflows.page import OPEN, Question, StepRecord
+    from workflows.page import State as LineIs
+    from workflows.record import Line
     from workflows.steps import HEARTBEAT
 
 TELL, LOOK, UNWATCHED = "notices.send", "facts.watch", "incidents.unwatched"
 # Who cannot be told within this time reads it on the page.
 TOLD_WITHIN = timedelta(minutes=10)
+# For a notice that an earlier run has not delivered in that time.
+LAST_TRY = timedelta(minutes=1)
 # What looks for as long as the incident lasts begins anew after this time.
 LOOKS_FOR = timedelta(hours=12)
 AGAIN = RetryPolicy(maximum_interval=timedelta(seconds=5))
@@ -39,23 +45,29 @@ AGAIN = RetryPolicy(maximum_interval=timedelta(seconds=5))
 REFUSED_FOR = timedelta(seconds=30)
 # Each time it is refused again the pause doubles up to this: a right that is missing for days fills no history.
 REFUSED_AT_MOST = timedelta(minutes=15)
+# What comes again and again has so many lines of its own; then its newest line says how often it came.
+REPEATED = 5
 
 Result = TypeVar("Result", bound=Finding)
 
 
-class Incident(Runbook):
+class Incident(Continuing):
     """A runbook that stays with an incident."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._changes: list[Change] = []
+        self._changes = 0  # how often it was told of the cluster; only the newest word counts
+        self._newest: Change | None = None
         self._read = 0
         self._from_watch = 0
         self._memory = Memory()
         self._asked: dict[str, str] = {}
-        self._eyes: set[asyncio.Task[None]] = set()
-        self._telling: list[asyncio.Task[None]] = []
+        self._eyes: dict[asyncio.Task[None], None] = {}  # in the order in which they were opened
+        self._telling: dict[asyncio.Task[None], Notice] = {}
         self._notices = 0
+        self._repeated: dict[str, Repeated] = {}
+        self._noted: dict[str, int] = {}
+        self._asked_before: set[str] = set()  # parked steps of which an earlier run has told
         self._has_begun = False
         self._t0: datetime | None = None
         self._uncertain = timedelta()
@@ -100,6 +112,11 @@ class Incident(Runbook):
         return round((when - (self._t0 or when)).total_seconds() * self._speed, 1)
 
     @property
+    def speed(self) -> float:
+        """How much faster than the clock the cluster's own time runs."""
+        return self._speed
+
+    @property
     def now(self) -> float:
         """T+ in seconds of the cluster's own time."""
         return self.since(workflow.now())
@@ -113,7 +130,8 @@ class Incident(Runbook):
         await self._hear(change)
 
     async def _hear(self, change: Change) -> None:
-        self._changes.append(change)
+        self._changes += 1
+        self._newest = change
         if not self._over:
             await self.heed(change)
             self.judged(change.verdict)
@@ -124,38 +142,62 @@ class Incident(Runbook):
 
     async def next_change(self) -> Change:
         """The newest verdict that has not been read yet, also one that came before anybody waited for it."""
-        await workflow.wait_condition(lambda: len(self._changes) > self._read)
-        self._read = len(self._changes)
-        return self._changes[-1]
+        await workflow.wait_condition(lambda: self._changes > self._read)
+        self._read = self._changes
+        assert self._newest is not None  # noqa: S101  # it was told so often
+        return self._newest
 
     # --- what it looks at by itself ----------------------------------------------------------------------------
 
     def looks_on(self, work: Coroutine[Any, Any, None]) -> None:
         """Beside the procedure, until the incident closes: neither a pause nor a parked step stops the eyes."""
         task = asyncio.create_task(work)
-        self._eyes.add(task)
-        task.add_done_callback(self._eyes.discard)
+        self._eyes[task] = None
+        task.add_done_callback(lambda over: self._eyes.pop(over, None))
 
     async def seen_by(self, title: str, activity: Any, wish: Any, kind: type[Result] | None = None) -> Result:
         """What a long look has found. It is begun anew whatever it dies of; what was refused is told and asked again.
 
         `title` is what the line is called, and the UI's name for the activity.
         """
+        found: Result | None = await self.seen_until(title, activity, wish, kind)
+        assert found is not None  # noqa: S101  # nothing cuts it short
+        return found
+
+    async def seen_until(
+        self,
+        title: str,
+        activity: Any,
+        wish: Any,
+        kind: type[Result] | None = None,
+        cut: Callable[[], bool] | None = None,
+        *,
+        tells: bool = False,
+    ) -> Result | None:
+        """The same, and None as soon as the look is `cut` short. One that `tells` says first what it has seen."""
         pause = REFUSED_FOR
         while True:
             self._activities += 1
+            looking = workflow.start_activity(
+                activity,
+                wish,
+                result_type=kind,
+                activity_id=f"{self._activities} {title}"[:200],
+                summary=title[:100],
+                start_to_close_timeout=LOOKS_FOR,
+                heartbeat_timeout=HEARTBEAT,
+                retry_policy=AGAIN,
+                cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+                if tells
+                else ActivityCancellationType.TRY_CANCEL,
+            )
             try:
-                found: Result = await workflow.execute_activity(
-                    activity,
-                    wish,
-                    result_type=kind,
-                    activity_id=f"{self._activities} {title}"[:200],
-                    summary=title[:100],
-                    start_to_close_timeout=LOOKS_FOR,
-                    heartbeat_timeout=HEARTBEAT,
-                    retry_policy=AGAIN,
-                )
+                if cut is not None and await self._cut_short(looking, cut):
+                    return await looking if tells else None
+                found: Result = await looking
             except ActivityError as error:
+                if cut is not None and cut():
+                    return None
                 if is_cancelled_exception(error):
                     raise asyncio.CancelledError from None
                 word, message = reason(error)
@@ -164,6 +206,18 @@ class Incident(Runbook):
                 pause = min(2 * pause, REFUSED_AT_MOST)
             else:
                 return found
+
+    async def _cut_short(self, looking: workflow.ActivityHandle[Any], cut: Callable[[], bool]) -> bool:
+        try:
+            await workflow.wait_condition(lambda: looking.done() or cut())
+        except asyncio.CancelledError:
+            looking.add_done_callback(lambda over: over.cancelled() or over.exception())
+            looking.cancel()
+            raise
+        if looking.done():
+            return False
+        looking.cancel()
+        return True
 
     async def _whenever_unwatched(self) -> None:
         """No watch runs: look at the cluster until one has told something."""
@@ -215,6 +269,31 @@ class Incident(Runbook):
             self._notes.append(text)
             self._tell()
 
+    def unnote(self, text: str) -> None:
+        """That remark is of yesterday; whoever takes it back says what has come of it."""
+        self._notes = [note for note in self._notes if note != text]
+
+    def note_again(self, about: str, text: str) -> None:
+        """A remark of the same kind as earlier ones: the first stand for themselves, the newest says how often."""
+        times = self._noted[about] = self._noted.get(about, 0) + 1
+        last = next((n for n in range(len(self._notes) - 1, -1, -1) if self._notes[n].startswith(f"{about}: ")), None)
+        if times <= REPEATED or last is None:
+            self._notes.append(f"{about}: {text}")
+        else:
+            self._notes[last] = f"{about}: {text} (no. {times})"
+        self._tell()
+
+    def line_again(self, title: str, state: LineIs, said: str) -> None:
+        """A line that may come any number of times: from the sixth on the newest is written anew, with how often."""
+        known = self._repeated.get(title)
+        times = known.times + 1 if known else 1
+        if known is None or times <= REPEATED:
+            line = self.record.line(title)
+        else:
+            line, said = self.record.at(known.place), f"{said} (no. {times})"
+        line.end(state, said, self.record.elapsed)
+        self._repeated[title] = Repeated(times=times, place=self.record.place(line))
+
     # --- what is asked of people -------------------------------------------------------------------------------
 
     @property
@@ -238,6 +317,16 @@ class Incident(Runbook):
         """That is not asked any more."""
         if self._asked.pop(about, None) is not None:
             self._tell()
+
+    def explain_again(self, title: str, found: Sequence[Condition], *, folds: bool = True) -> None:
+        """A section that may come any number of times: from the sixth on a line says how often it came."""
+        times = self._noted[f"section {title}"] = self._noted.get(f"section {title}", 0) + 1
+        if times > REPEATED:
+            self.line_again(title, "warned", "; ".join(reason for one in found for reason in one.reasons[:1]))
+            return
+        self.section(title, folds=folds)
+        for condition in found:
+            self.explain(condition)
 
     def explain(self, condition: Condition) -> None:
         """Lines of the page: what is so, what happens by itself, what to do. Advice is no step and bears no tick."""
@@ -270,7 +359,12 @@ class Incident(Runbook):
             text=text[:1000],
             at=workflow.now(),
         )
-        self._telling.append(asyncio.create_task(self._told(notice)))
+        self._send(notice)
+
+    def _send(self, notice: Notice) -> None:
+        task = asyncio.create_task(self._told(notice))
+        self._telling[task] = notice
+        task.add_done_callback(lambda over: self._telling.pop(over, None))
 
     async def _told(self, notice: Notice) -> None:
         try:
@@ -280,7 +374,7 @@ class Incident(Runbook):
                 result_type=Finding,
                 summary=f"{notice.occasion}: {notice.title}"[:100],
                 start_to_close_timeout=timedelta(minutes=1),
-                schedule_to_close_timeout=TOLD_WITHIN,
+                schedule_to_close_timeout=max(TOLD_WITHIN - (workflow.now() - notice.at), LAST_TRY),
                 retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
             )
         except ActivityError as error:
@@ -306,3 +400,49 @@ class Incident(Runbook):
     def closing(self) -> str:
         """What is said when it is over."""
         return ""
+
+    async def _retried(self, line: Line, question: Question) -> bool:
+        """A step that parks in an incident waits for a person who may be asleep: it is told, once for each time."""
+        if question.step not in self._asked_before and workflow.patched("told-when-parked"):
+            skip = f" It can be skipped: {question.skip}." if question.skip else ""
+            said = f"{question.step} did not succeed: {question.word}: {question.message}.{skip} Answer retry or abort."
+            self.tell_people("asked", f"Action needed: {self._headline}", said)
+        self._asked_before.discard(question.step)
+        return await super()._retried(line, question)
+
+    # --- it goes on as a new run -------------------------------------------------------------------------------
+
+    def _carried(self) -> dict[str, Any]:
+        return super()._carried() | {
+            "changes": self._changes,
+            "read": self._read,
+            "from_watch": self._from_watch,
+            "newest": self._newest,
+            "memory": self._memory,
+            "asked": self._asked,
+            "untold": tuple(self._telling.values()),
+            "notices": self._notices,
+            "repeated": self._repeated,
+            "noted": self._noted,
+            "t0": self._t0,
+            "uncertain": self._uncertain,
+            "speed": self._speed,
+        }
+
+    def resumes(self, known: IncidentState) -> None:
+        """Go on where the earlier run was: the eyes open again, and what it could not tell is told."""
+        self._has_begun = True
+        # a word of the watch may have been taken before the first line of this run
+        self._changes += known.changes
+        self._read, self._from_watch = known.read, self._from_watch + known.from_watch
+        self._newest = self._newest or known.newest
+        self._memory, self._asked = known.memory, dict(known.asked)
+        self._notices += known.notices
+        self._repeated, self._noted = dict(known.repeated), dict(known.noted)
+        self._t0, self._uncertain, self._speed = known.t0, known.uncertain, known.speed
+        self._asked_before = {one.step for one in known.questions}
+        self.resumed_from(known)
+        for notice in known.untold:
+            self._send(notice)
+        self.looks_on(self.holds_again(known))
+        self.looks_on(self._whenever_unwatched())

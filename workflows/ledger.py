@@ -33,6 +33,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.units import counted, shortly
     from workflows import attributes
     from workflows.failures import reason
+    from workflows.lasting import is_long
     from workflows.ledger_page import render_ledger
     from workflows.steps import HEARTBEAT
 
@@ -40,12 +41,6 @@ LOOK, RESTORE = "ledger.look", "ledger.restore"
 # Of the cluster's own time, between two comparisons while anything is kept.
 EVERY = timedelta(minutes=10)
 LOOKED_WITHIN, RESTORED_WITHIN = timedelta(minutes=1), timedelta(minutes=2)
-LONG = 2000
-
-
-def _is_long() -> bool:
-    info = workflow.info()
-    return info.is_continue_as_new_suggested() or info.get_current_history_length() > LONG
 
 
 @workflow.defn(name="ClusterLedger")
@@ -67,14 +62,14 @@ class ClusterLedger:
         self._tell()
         while True:
             try:
-                await workflow.wait_condition(lambda: self._due or _is_long(), timeout=self._pause)
+                await workflow.wait_condition(lambda: self._due or is_long(), timeout=self._pause)
                 compare = self._due
             except TimeoutError:
                 compare = True
             if compare:
                 self._due = False
                 await self._compared()
-            if _is_long():
+            if is_long():
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 workflow.continue_as_new(LedgerRequest(cluster=request.cluster, book=self._book, speed=self._speed))
 
@@ -118,8 +113,9 @@ class ClusterLedger:
 
     @workflow.update(description="Homes of guests, or guests that are at home again")
     async def record(self, asked: Recording) -> BookFinding:
-        """The first home of a guest stands until it is there again."""
+        """The first home of a guest stands until it is there again, and whose rest it is until the node is released."""
         book = ledger.record_homes(self._book, asked.by, asked.homes, asked.recovered, workflow.now())
+        book = ledger.record_rests(book, asked.by, asked.rested, asked.emptied, workflow.now())
         self._book = ledger.at_home(book, asked.at_home)
         self._due = self._due or bool(asked.at_home)
         self._tell()
@@ -129,6 +125,8 @@ class ClusterLedger:
     async def note(self, asked: Noting) -> BookFinding:
         """Facts that decide whether a switch may go back."""
         by, now = asked.by, workflow.now()
+        if asked.was:
+            self._book = ledger.continued(self._book, asked.was, by)
         if asked.kind:
             run = Present(**by.model_dump(), kind=asked.kind, site=asked.site, mode=asked.mode, since=now)
             self._book = ledger.present(self._book, run)
@@ -212,9 +210,10 @@ class ClusterLedger:
         return found
 
     def _learn(self, world: World) -> None:
-        """Runs that are over hold nothing; guests that are at home need no record."""
+        """Runs that are over hold nothing; guests that are at home and nodes that take guests need no record."""
         self._book = ledger.without_ended(self._book, world)
         self._book = ledger.at_home(self._book, ledger.settled_homes(self._book, world))
+        self._book = ledger.released(self._book, ledger.rests_no_more(self._book, world))
         why = {ledger.key_text(*one.key): ledger.may_restore(one, self._book, world) for one in self._book.switches}
         self._book = ledger.listed(self._book, why)
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from cluster.ledger import Book, Entry
+from cluster.ledger import Book, Entry, Rest
 from workflows.page import safe
 
 SHOWN = 20
@@ -57,8 +57,13 @@ def _homes(book: Book) -> str:
 
 def _around(book: Book) -> str:
     lines = [f"- {safe(one.site)} is lost since {_at(one.since)} ({safe(one.by.run)})\n" for one in book.lost.values()]
+    lines += [f"- {safe(one.node)} is in maintenance, {_whose(one)}\n" for one in book.rests.values()]
     lines += [f"- at work: {safe(one.run)} {safe(one.mode)}\n" for one in book.present]
     return "".join(lines) + ("\n" if lines else "")
+
+
+def _whose(one: Rest) -> str:
+    return f"put there by {safe(one.by.run)}" if one.ours else f"as before {safe(one.by.run)}: no run releases it"
 
 
 def _happened(book: Book) -> str:

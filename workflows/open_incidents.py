@@ -27,6 +27,8 @@ STOCK, FOLLOW, TELL = "incidents.open", "incidents.follow", "notices.send"
 REOPENED_AFTER = timedelta(seconds=20)
 FOLLOWED_FOR = timedelta(days=1)
 TOLD_WITHIN = timedelta(minutes=10)
+# For a notice that an earlier run of the watch has not delivered in that time.
+LAST_TRY = timedelta(minutes=1)
 AGAIN = RetryPolicy(maximum_interval=timedelta(seconds=5), non_retryable_error_types=["NotFound"])
 
 
@@ -42,6 +44,7 @@ class OpenIncidents:
         self._began: dict[str, datetime] = {}
         self._seen: Seen | None = None
         self._beside: set[asyncio.Task[None]] = set()
+        self._untold: dict[str, Notice] = {}
         self._notices = 0
         self.owes = False  # what is missing waits to be opened: a new run of the watch has to judge anew
 
@@ -50,6 +53,19 @@ class OpenIncidents:
         known = {one.run for one in self.open}
         self.open += tuple(one for one in request.incidents if one.run not in known)
         self.epochs, self._seen = dict(request.epochs), request.seen
+        self._began, self.remark = dict(request.opened), request.remark
+        for notice in request.untold:
+            self._send(notice)
+
+    def handed_over(self) -> dict[str, Any]:
+        """What the next run of the watch has to know."""
+        return {
+            "incidents": self.open,
+            "epochs": self.epochs,
+            "opened": self._began,
+            "remark": self.remark,
+            "untold": tuple(self._untold.values()),
+        }
 
     @property
     def gravest(self) -> Open | None:
@@ -187,6 +203,11 @@ class OpenIncidents:
             text=text[:1000],
             at=workflow.now(),
         )
+        self._send(notice)
+
+    def _send(self, notice: Notice) -> None:
+        """Kept until it is delivered, or its time is over: another run of the watch may have to send it."""
+        self._untold[notice.key] = notice
         self._does(self._sent(notice))
 
     async def _sent(self, notice: Notice) -> None:
@@ -197,9 +218,10 @@ class OpenIncidents:
                 result_type=Finding,
                 summary=notice.title[:100],
                 start_to_close_timeout=timedelta(minutes=1),
-                schedule_to_close_timeout=TOLD_WITHIN,
+                schedule_to_close_timeout=max(TOLD_WITHIN - (workflow.now() - notice.at), LAST_TRY),
                 retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=30)),
             )
+        self._untold.pop(notice.key, None)
 
     def _does(self, work: Coroutine[Any, Any, None]) -> None:
         """Beside the looking."""

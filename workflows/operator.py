@@ -58,10 +58,11 @@ class Note(BaseModel):
 
 @dataclass(eq=False)
 class Running:
-    """An activity that runs now; `stopped` once the engine asked it to stop."""
+    """An activity that runs now, for the step of that title; `stopped` once the engine asked it to stop."""
 
     handle: workflow.ActivityHandle[Any]
     changing: bool
+    title: str = ""
     stopped: bool = False
 
     def stop(self) -> None:

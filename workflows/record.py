@@ -7,6 +7,7 @@ from typing import Any
 from temporalio import workflow
 
 from cluster.plan import Finding, Intent, Made
+from workflows.carried import LineState, Place, RecordState
 from workflows.page import OPEN, Section, State, StepRecord
 
 
@@ -19,6 +20,26 @@ class Line:
         self._earlier = Made()
         self.finding: Finding | None = None
         section.steps.append(StepRecord(title=title, waiting=waiting, state="running", at=began))
+
+    @classmethod
+    def carried(cls, known: LineState, sections: list[Section]) -> "Line":
+        """One that an earlier part of the run has begun."""
+        line = cls.__new__(cls)
+        line._section, line._index = sections[known.place[0]], known.place[1]
+        line.title = line._section.steps[line._index].title
+        line._began, line._earlier, line.finding = known.began, known.earlier, known.finding
+        return line
+
+    def carries(self, section: int) -> LineState:
+        """What it is made of besides its step."""
+        found = self.finding
+        brief = Finding(finding="", changed=found.changed, changes=found.changes) if found and found.changes else None
+        return LineState(place=(section, self._index), began=self._began, finding=brief, earlier=self._earlier)
+
+    @property
+    def is_open(self) -> bool:
+        """It has not ended."""
+        return self._section.steps[self._index].state in OPEN
 
     @property
     def said(self) -> str:
@@ -72,6 +93,29 @@ class Record:
         self.began = workflow.now()
         self.sections: list[Section] = []
         self._lines: dict[int, list[Line]] = {}  # by the index of the section
+
+    def carries(self) -> RecordState:
+        """All of it, for the next part of a run that continues as new."""
+        lines = [line.carries(section) for section, here in self._lines.items() for line in here]
+        return RecordState(began=self.began, sections=self.sections, lines=lines)
+
+    def resumes(self, known: RecordState) -> None:
+        """Go on with what an earlier part has recorded."""
+        self.began, self.sections = known.began, known.sections
+        for one in known.lines:
+            self._lines.setdefault(one.place[0], []).append(Line.carried(one, self.sections))
+
+    def place(self, line: Line) -> Place:
+        """Where a line stands, for `at`."""
+        return next((n, here.index(line)) for n, here in self._lines.items() if line in here)
+
+    def at(self, place: Place) -> Line:
+        """The line that stands there."""
+        return self._lines[place[0]][place[1]]
+
+    def open_lines(self) -> dict[str, Line]:
+        """Those that have not ended, by title; the newest of a title."""
+        return {line.title: line for here in self._lines.values() for line in here if line.is_open}
 
     @property
     def elapsed(self) -> timedelta:

@@ -213,7 +213,7 @@ class Steps(Operated):
             handle = workflow.start_activity(
                 call.name, args=[wish], activity_id=name, cancellation_type=kind, **(options | limits)
             )
-            running = Running(handle, changing)
+            running = Running(handle, changing, line.title)
             self._running.append(running)
             try:
                 found: Finding = call.read(await running.handle)

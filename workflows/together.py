@@ -143,17 +143,24 @@ class Together(Gated):
 
     async def _voted(self, decision: Decision, ballot: Ballot) -> str:
         """A yes is worth nothing while an incident is open: looked at once more at that very moment."""
-        if decision == "approve" and self._asking is not None and workflow.patched("together-at-a-yes"):
-            try:
-                wish = TogetherWish(cluster=self._cluster)
-                found = await self.learn(LOOK, wish, result=TogetherFinding, within=ASKED_WITHIN)
-                why = found.holds
-            except (ActivityError, Undecodable) as error:
-                why = _unknown(error)
-            if why:
-                by = self._said(decision, ballot).by
-                raise self._refused(by, decision, "Held", f"no approval is taken now: {why}; send it again afterwards")
+        asked = decision == "approve" and self._asking is not None and workflow.patched("together-at-a-yes")
+        if asked and (why := await self._asked_once()):
+            by = self._said(decision, ballot).by
+            raise self._refused(by, decision, "Held", f"no approval is taken now: {why}; send it again afterwards")
         return await super()._voted(decision, ballot)
+
+    async def _withheld(self) -> str:
+        """A gate that opens by itself, long after the last yes, asks for the incident that has begun meanwhile."""
+        return await self._asked_once() if workflow.patched("together-at-the-opening") else ""
+
+    async def _asked_once(self) -> str:
+        """Why the run would have to hold at this very moment."""
+        try:
+            wish = TogetherWish(cluster=self._cluster)
+            found = await self.learn(LOOK, wish, result=TogetherFinding, within=ASKED_WITHIN)
+        except (ActivityError, Undecodable) as error:
+            return _unknown(error)
+        return str(found.holds)
 
     # --- what it stands on -------------------------------------------------------------------------------------
 

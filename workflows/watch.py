@@ -36,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows import attributes
     from workflows.failures import reason
+    from workflows.lasting import is_long
     from workflows.open_incidents import OpenIncidents
     from workflows.steps import HEARTBEAT
     from workflows.watch_page import WatchSheet, render_watch
@@ -51,14 +52,6 @@ COVERED = timedelta(seconds=30)
 # How many event ids are remembered here; the gateway remembers more of them.
 KNOWN_IDS, SHOWN_EVENTS = 500, 5
 AGAIN = RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=5))
-# Well below what Temporal suggests: a watch that was started anew replays in no time.
-LONG = 2000
-
-
-def _is_long() -> bool:
-    """A storm of events makes a history long, whatever else happens."""
-    info = workflow.info()
-    return info.is_continue_as_new_suggested() or info.get_current_history_length() > LONG
 
 
 def _remembered(error: ActivityError) -> Memory | None:
@@ -85,6 +78,7 @@ class ClusterWatch:
         self._nudged: datetime | None = None
         self._trouble = ""
         self._rights = ""
+        self._rights_asked: datetime | None = None
         self._beside: list[asyncio.Task[None]] = []
 
     @workflow.run
@@ -98,7 +92,7 @@ class ClusterWatch:
             if seen is not None:
                 await self._learn(seen)
             self._tell()
-            if not self._stopped and _is_long():
+            if not self._stopped and is_long():
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 workflow.continue_as_new(self._handed_over())
 
@@ -175,7 +169,7 @@ class ClusterWatch:
         looking = self._look()
         self._tell()
         await workflow.wait_condition(
-            lambda: looking.done() or self._stopped or self._hinted or self._anew or _is_long()
+            lambda: looking.done() or self._stopped or self._hinted or self._anew or is_long()
         )
         if cut := not looking.done():
             looking.cancel()
@@ -264,6 +258,8 @@ class ClusterWatch:
 
     async def _ask_rights(self) -> None:
         """Each day: whether the token may do all that an incident's runbooks ask for; people are told once."""
+        if self._rights_asked is not None:  # by an earlier run of this watch
+            await asyncio.sleep(max(0.0, (self._rights_asked + RIGHTS_EVERY - workflow.now()).total_seconds()))
         while True:
             try:
                 found = await workflow.execute_activity(
@@ -282,6 +278,7 @@ class ClusterWatch:
                 self._rights = said
             except ActivityError as error:
                 self._rights = "which rights the token has is not known: {}: {}".format(*reason(error))
+            self._rights_asked = workflow.now()
             self._tell()
             await asyncio.sleep(RIGHTS_EVERY.total_seconds())
 
@@ -299,20 +296,24 @@ class ClusterWatch:
         self._urgent, self._nudged = request.urgent, request.nudged
         self._ids = [*request.ids, *self._ids][-KNOWN_IDS:]
         self._received += request.received
+        self._latest = [*request.latest, *self._latest][-SHOWN_EVENTS:]
+        self._rights, self._rights_asked = request.rights, request.rights_asked
 
     def _handed_over(self) -> WatchRequest:
         return WatchRequest(
             cluster=self._request.cluster,
             seen=self._seen,
             memory=self._memory,
-            incidents=self._incidents.open,
-            epochs=self._incidents.epochs,
             hinted=self._hinted,
             anew=self._anew or self._owed or self._incidents.owes,
             urgent=self._urgent,
             nudged=self._nudged,
             ids=tuple(self._ids),
             received=self._received,
+            latest=tuple(self._latest),
+            rights=self._rights,
+            rights_asked=self._rights_asked,
+            **self._incidents.handed_over(),
         )
 
     def _tell(self) -> None:

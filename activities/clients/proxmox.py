@@ -5,7 +5,6 @@ sent to a second one. proxmoxer is synchronous: one session per thread and node.
 """
 
 import threading
-from datetime import timedelta
 from http.client import responses
 from typing import Any, NoReturn
 
@@ -15,63 +14,15 @@ from proxmoxer.core import ProxmoxResource
 from urllib3.exceptions import LocationParseError
 
 from activities.clients.answers import excerpt, json_object, pause
+from activities.clients.proxmox_answers import refusal
 from activities.clients.secrets import Secrets
-from activities.errors import Conflict, NotFound, NotYet, Rejected, Unauthorized, Unreachable, Word
+from activities.errors import NotYet, Rejected, Unauthorized, Unreachable
 from cluster.inventory import Inventory
 
 # A forwarded call to a dead node takes up to 30 s, a storage write without quorum 10 s (reference: proxmox-api §3).
 TIMEOUT = 40.0
 # A node that has lost its power must not keep a call from the next one.
 CONNECT_TIMEOUT = 5.0
-
-_CONFLICT = ("already defined", "already exists", "already running")
-_ABSENT = ("does not exist", "no such", "not found")
-_BUSY = ("got lock request timeout", "is locked", "got timeout", "no quorum")
-# The node's own part of the cluster file system is dead, hung or not mounted: this node cannot tell, another one can.
-_BLIND = (
-    "ipcc_send_rec",
-    "transport endpoint is not connected",
-    "software caused connection abort",
-    "connection refused",
-    "connection reset by peer",
-    "connection timed out",
-    "cluster filesystem not online",
-    "broken pipe",
-    "start worker failed",
-    "unable to load access control list",
-    "cluster not ready",
-    "pmxcfs",
-)
-_CLUSTER_FILES = "/etc/pve/"
-# Of a file there: its file system is hung, or not mounted, where every file is missing. What a guest or a storage lacks
-# is told in other words ("does not exist").
-_UNREAD = ("input/output error", "no such file or directory")
-
-
-def refusal(status: int, reason: str, fields: dict[str, Any], again_in: timedelta | None = None) -> Word:
-    """What a refusal of the API means. Business errors are all 500, so the text decides."""
-    text = f"Proxmox VE: {reason.strip() or f'HTTP {status}'}"
-    if status == 401:
-        return Unauthorized(f"{text}; check api.token_id and the secret that api.token refers to")
-    if status == 403:
-        return Unauthorized(f"{text}; grant the named privilege to the token and to its user")
-    if status == 400:
-        details = "; ".join(f"{field}: {str(value).strip()}" for field, value in fields.items())
-        return Rejected(f"{text} {details}".strip())
-    if status >= 595:
-        return Unreachable(f"{text} (HTTP {status}, forwarded)")
-    lower = reason.lower()
-    if any(word in lower for word in _BUSY):
-        return NotYet(text)
-    if any(word in lower for word in _BLIND) or (_CLUSTER_FILES in lower and any(word in lower for word in _UNREAD)):
-        return Unreachable(f"{text}; look at pve-cluster on that node")
-    if _CLUSTER_FILES in lower and "permission denied" in lower:
-        return NotYet(text)  # the cluster's files cannot be written without quorum
-    if any(word in lower for word in _CONFLICT):
-        return Conflict(text)
-    if any(word in lower for word in _ABSENT):
-        return NotFound(text)
-    return Unreachable(text, again_in=again_in) if status in (429, 502, 503, 504) else Rejected(text)
 
 
 class _Answers(https.JsonSerializer):  # type: ignore[misc]  # the vendor ships no types
@@ -109,7 +60,7 @@ class PveApi:
 
     def get(self, path: str, /, *, node: str | None = None, **parameters: Any) -> Any:
         """Read; asks the next node when one does not answer, unless `node` is named."""
-        order = [node] if node else self._nodes()
+        order = [node] if node else self.nodes
         for number, name in enumerate(order, start=1):
             try:
                 return self._send(name, "get", path, parameters)
@@ -131,13 +82,16 @@ class PveApi:
         node = self._answering
         try:
             return self._send(node, verb, path, parameters)
-        except Unreachable:
-            # the next attempt begins at another node: one that tells its version may be able to do nothing else
+        except (Unreachable, NotYet):
+            # the next attempt begins at another node: one that tells its version may be able to do nothing else, and
+            # one without quorum takes no write
             names = [one.name for one in self._inventory.nodes]
             self._answering = names[(names.index(node) + 1) % len(names)]
             raise
 
-    def _nodes(self) -> list[str]:
+    @property
+    def nodes(self) -> list[str]:
+        """Every node, the one that has answered last first."""
         names = [node.name for node in self._inventory.nodes]
         return [self._answering, *(name for name in names if name != self._answering)]
 

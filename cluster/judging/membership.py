@@ -12,6 +12,7 @@ from cluster.conditions import Condition, doubt, known_name, serves, voices
 from cluster.evidence import (
     FORGETS,
     array_says,
+    awake,
     away,
     client_numbers,
     clients_of,
@@ -138,9 +139,12 @@ def _site(case: _Case) -> tuple[Condition, bool]:
 
 
 def _alive(case: _Case, speak: list[str]) -> tuple[Condition, bool]:
-    """Hosts of the site answer: they hold together without quorum, or each is alone, as when they start."""
+    """Hosts of the site answer: they hold together without quorum, or each is alone, as when they start.
+
+    The only node of a site is always alone: it is parted when it has been awake, and not a member, for long enough.
+    """
     own = [view for node, view in case.facts.votes.items() if node in case.names and view.answered]
-    if any(len(view.members) >= min(2, len(case.names)) for view in own):
+    if any(len(view.members) > 1 for view in own):
         return _parted(case, _answer(speak)), False
     believers = [
         look.by
@@ -151,8 +155,12 @@ def _alive(case: _Case, speak: list[str]) -> tuple[Condition, bool]:
     if believers and late:
         said = f"{case.says}, and the API of {', '.join(believers)} calls itself quorate"
         return doubt("disagreement", said), False
+    single = len(case.names) == 1 and bool(own)
+    late = late and not (single and awake(own[0], case.facts, case.memory) * case.inventory.speed < FORGETS)
     if not late:
         return doubt("settling", f"{case.says}, but {_answer(speak)}, and may just be joining"), True
+    if single:
+        return _parted(case, _answer(speak)), False
     return _isolated(case, [_answer(speak), "none of them counts another one"]), False
 
 
@@ -165,7 +173,7 @@ def _silent(case: _Case) -> Condition:
         return _isolated(case, [*seen, *dark.values()])
     if len(dark) < 2:
         said = "; ".join(dark.values()) or "no other place confirms it"
-        hint = unplaced(facts)
+        hint = unplaced(site, facts, inventory)
         return doubt("one domain", f"{case.says}; {said}; a second failure domain must say so{hint}")
     return Condition(
         kind="site-lost",

@@ -49,6 +49,24 @@ async def test_a_deployment_survives_a_worker_killed_at_every_change(
     assert len(changes) == len(set(changes)), "something was done twice"
 
 
+async def test_a_deployment_is_replayed_at_every_task(twin: TwinThread, client: Client):
+    """A worker that keeps no run in its cache plays each from its start at every task: plan, apply, and once more."""
+    async with working(client, twin.inventory, twin.path.parent, cached=0) as start:
+        plan = await (await start(RunbookRequest(mode=Mode.PLAN))).result()
+        run = await start()
+        first, page = await run.result(), await run.query("page")
+        changes = twin.change_lines()
+        second = await (await start()).result()
+
+    assert first.digest == plan.digest
+    assert first.changed == len(plan.planned)
+    assert first.proof is not None
+    assert f"{first.changed} changes made. No action needed.**" in page
+    assert len(changes) == len(set(changes)) > 100
+    assert (second.changed, second.planned, second.proof) == (0, (), first.proof)
+    assert twin.change_lines() == changes
+
+
 async def test_a_deployment_survives_a_server_that_is_killed_again_and_again(twin: TwinThread, tmp_path: Path):
     """The server's file keeps the run; worker and run go on when it is back."""
     server = TemporalServer(database=tmp_path / "t.db", port=free_port(), ui_port=None, log=tmp_path / "log")

@@ -13,6 +13,7 @@ from tests.failback.conftest import HOMES
 from tests.failback.lasting_stops import asked, runs_once, touched
 from tests.failback.people import Person
 from tests.incidents.conftest import Site, ended
+from tests.ledgers import erase
 from workers.embedded import TemporalServer
 
 
@@ -25,6 +26,7 @@ async def test_a_failback_survives_a_worker_killed_at_every_change(
     What was on is known before it is switched off: a worker that dies right then takes nothing with it.
     """
     site.world.cluster.ha.resources["vm:301"]["failback"] = 1
+    await erase(client, site.inventory.name)  # it waits on the queue of an earlier test
     queue = f"kill-{uuid.uuid4()}"
     request = {"site": "site-b", "homes": HOMES, "by": "ana", "mode": "apply"}
     run = await client.start_workflow("Failback", request, id=f"Failback/{queue}", task_queue=queue)

@@ -128,6 +128,51 @@ async def test_a_retry_begins_nothing_while_the_home_is_not_well(site: Site, beg
     assert runs_once(site) == {300: "pxmx02-01", 301: "pxmx02-02"}
 
 
+async def test_a_switch_that_is_on_again_between_two_moves_holds_the_next(
+    site: Site, begin: Begin, people: dict[str, Person]
+):
+    """A person turns on what was turned off for the moves: nothing more is moved until it is off, or left to others."""
+    site.world.cluster.ha.resources["vm:301"]["failback"] = 1
+    run = await at_the_first_move(site, begin, people)
+    assert site.world.cluster.ha.resources["vm:301"]["failback"] == 0
+    before = touched(site)
+    site.world.cluster.ha.resources["vm:301"]["failback"] = 1
+    await said(run, "answer", {"answer": "retry", "by": "dora"})
+    await until(run, held("vm:301 failback was turned off for this and is on again"), "the step is held")
+    assert touched(site) == before
+    site.world.cluster.ha.resources["vm:301"]["failback"] = 0
+    await said(run, "answer", {"answer": "retry", "by": "dora"})
+    await ended(run, 90)
+    assert runs_once(site) == {300: "pxmx02-01", 301: "pxmx02-02"}
+    assert FailbackReport.model_validate(await run.result()).restored == ("vm:301 failback 1",)
+
+
+async def test_a_switch_that_is_on_again_during_a_move_is_asked_for_anew(
+    site: Site, begin: Begin, people: dict[str, Person]
+):
+    """The move that goes on is ended; the next one waits for people, who see the switch in the new plan."""
+    for sid in ("vm:300", "vm:301"):
+        site.world.cluster.ha.resources[sid]["failback"] = 1
+    run = await begin()
+    await asked(run)
+    moved = commanded(site)
+    await people["ben"].says(run)
+    await people["cleo"].says(run)
+    await until(run, moved, "the first move")
+    site.world.cluster.ha.resources["vm:300"]["failback"] = 1  # of the guest that is about to be at home
+    await asked(run, 2)
+    planned = (await run.query("gate"))["planned"]
+    assert [(one["target"], one["detail"]) for one in planned] == [
+        ("vm:300", "failback 0"), ("vm:301", "from pxmx01-02"),
+    ]  # fmt: skip
+    await people["ben"].says(run)
+    await people["cleo"].says(run)
+    await ended(run, 90)
+    assert runs_once(site) == {300: "pxmx02-01", 301: "pxmx02-02"}
+    report = FailbackReport.model_validate(await run.result())
+    assert set(report.restored) == {"vm:300 failback 1", "vm:301 failback 1"}
+
+
 async def test_a_resume_asks_again_as_a_retry_does(site: Site, begin: Begin, people: dict[str, Person]):
     """Paused between yes and move for long enough that the plan is another one: the second guest has gone meanwhile."""
     run = await at_the_first_move(site, begin, people)

@@ -161,7 +161,7 @@ async def test_a_home_that_dies_in_the_middle_of_a_move_parks_the_run(
     where = runs_once(site)
     assert where[301] == "pxmx01-02"
     left = await said(run, "abort")
-    assert "No guest was moved" in left
+    assert "vm:300 was not moved, it is on pxmx01-01 (started)" in left
     assert runs_once(site) == where
 
 

@@ -1,6 +1,7 @@
 """Votes that come at once, in a pause, or while they cannot be checked: none undoes another, no run ends by it."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from temporalio.client import Client
@@ -11,6 +12,7 @@ from tests.failback.asking import AskingReport
 from tests.failback.desk import Desk, opened
 from tests.failback.people import Run
 from tests.runs import parked, said, steps, until
+from tests.standins import standing
 from workflows.page import StepRecord
 
 
@@ -63,6 +65,25 @@ async def test_a_list_that_is_away_when_the_gate_would_open_ends_nothing(desk: D
     desk.write_list()
     report = AskingReport.model_validate(await asyncio.wait_for(run.result(), 30))
     assert [vote.said.by for vote in report.approval.votes] == ["ben", "cleo"]
+
+
+async def test_a_gate_that_opens_by_itself_asks_for_an_incident_first(desk: Desk, client: Client):
+    """The list is away when the last yes comes, and a site is lost before it is there again: the gate stays closed."""
+    run = await desk.run()
+    await desk.people["ben"].says(run)
+    ballot = desk.people["cleo"].signs((await desk.said(run, "cleo")).text)
+    desk.checks.then = (desk.folder / "allowed_signers").unlink
+    assert str(await run.execute_update("approve", ballot)).startswith("counted: the gate opens as soon as")
+    async with standing(client, desk.inventory.name, "SiteLoss"):
+        desk.write_list()
+        await until(run, held_by("site-loss/of-a-test is open: a site is lost"), "the incident on the gate's line", 30)
+        assert (await desk.view(run)).outcome == "open"
+    report = AskingReport.model_validate(await asyncio.wait_for(run.result(), 60))
+    assert [vote.said.by for vote in report.approval.votes] == ["ben", "cleo"]
+
+
+def held_by(words: str) -> Callable[[list[StepRecord]], bool]:
+    return lambda found: any(one.state == "parked" and f"Held: {words}" in one.finding for one in found)
 
 
 async def test_a_check_that_cannot_be_made_parks_and_goes_on_by_itself(desk: Desk):

@@ -149,7 +149,7 @@ async def test_an_approval_lives_for_its_time_and_no_longer(office: Office):
     """`valid` from the moment in which the gate opened; never longer than that after the last moment to vote."""
     short = TERMS.model_copy(update={"valid": timedelta(hours=2), "until": NOW - timedelta(hours=1)})
     votes = [vote.model_copy(update={"at": NOW - timedelta(hours=3)}) for vote in office.votes(short)]
-    assert await office.licenses(short, votes, granted=NOW - timedelta(hours=1, minutes=59)) == ""
+    assert await office.licenses(short, votes, granted=NOW - timedelta(hours=1, minutes=30)) == ""
     assert "expired" in await office.licenses(short, votes, granted=NOW - timedelta(hours=2, minutes=1))
     short = short.model_copy(update={"until": NOW - timedelta(hours=2, minutes=1)})
     assert "expired" in await office.licenses(short, office.votes(short), granted=NOW)

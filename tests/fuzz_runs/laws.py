@@ -66,6 +66,9 @@ class Judge:
         self._frozen: set[str] = set()
         self._proven: set[tuple[str, str]] = set()
         self._told: set[str] = set()
+        # The vote has moved to a site with an older /etc/pve, whose writes were lost when it met the others again:
+        # there the real stack, too, lets a guest run twice.
+        self._reverted = False
 
     # --- what is told to it ------------------------------------------------------------------------------------
 
@@ -139,12 +142,11 @@ class Judge:
     async def look(self) -> None:
         """All laws that hold at every moment."""
         world = self._stage.world
-        if not any(change.what == "pmxcfs.revert" for change in world.changes):
-            # a site that starts alone with an older /etc/pve runs guests twice in reality, too, once it meets the other
-            for sentence in _v1_and_v2(world):
-                self._break(sentence)
-        self._v4()
         changes = world.changes[self._read :]
+        self._reverted |= any(change.what == "pmxcfs.revert" for change in changes)
+        for sentence in () if self._reverted else _v1_and_v2(world):
+            self._break(sentence)
+        self._v4()
         self._read += len(changes)
         for change in changes:
             self._change(change)

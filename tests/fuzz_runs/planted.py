@@ -6,6 +6,7 @@ Each bends one function in the process that workers are forked from. The laws ha
 from collections.abc import Callable
 from typing import Any
 
+from activities.interlock import Interlock
 from cluster import fencing, ledger
 from cluster.gate import Gate
 from cluster.memory import Memory
@@ -58,13 +59,17 @@ def false_fence() -> None:
 
 
 def unchecked_condition() -> None:
-    """What a step is given is asked by nobody."""
+    """What a step is given is asked by nobody, neither before its first attempt nor where it changes something."""
     begins = Steps._may_begin
 
     async def unasked(self: Steps, line: Any, given: Any) -> None:
         await begins(self, line, None)
 
+    async def unheld(self: Interlock, client: Any, kind: str) -> None:
+        """Whatever is open."""
+
     Steps._may_begin = unasked  # type: ignore[method-assign]
+    Interlock.before_a_change = unheld  # type: ignore[method-assign]
 
 
 PLANTED: dict[str, Callable[[], None]] = {

@@ -19,9 +19,10 @@ from cluster.events import Event, EventBatch
 from cluster.watching import watch_id
 from lab.faults import Fault
 from lab.places import Unfit
-from tests.fuzz_runs.laws import Judge
+from tests.fuzz_runs.laws import NOTICED, Judge
 from tests.fuzz_runs.schedule import Act, draw
 from tests.fuzz_runs.stage import ANSWERED_WITHIN, Stage
+from tests.runs import steps
 
 KINDS = {"failback": "Failback", "home": "Failback", "evacuate": "EvacuateSite", "return": "ReturnSite"}
 INCIDENTS = ("SiteLoss", "NodeLoss", "ClusterIncident")
@@ -30,7 +31,9 @@ RESTS_WITHIN = 25.0
 # What does not come back by itself is mended by people, after so many seconds of the wall.
 MENDED_AFTER = 3.0
 # Runs that people wait for have so long to come to their end before they are aborted.
-ENDED_AFTER = 5.0
+ENDED_AFTER = 4.0
+# A gate opens when quarantine and plan are through, in seconds of the wall; voters wait for it.
+OPENS_WITHIN = 15.0
 # Between two looks at the laws, in seconds of the wall.
 LOOK = 0.25
 UNANSWERED = (
@@ -66,6 +69,7 @@ class Play:
         self.outcome = Outcome(seed, draw(seed, stage.inventory))
         self._runs: dict[str, WorkflowHandle[Any, Any]] = {}
         self._doing: set[asyncio.Task[None]] = set()
+        self._stories: list[asyncio.Task[None]] = []
         self._judge = Judge(stage)
         self._events = 0
 
@@ -82,7 +86,11 @@ class Play:
             task = asyncio.create_task(self._do(act))
             self._doing.add(task)
             task.add_done_callback(self._doing.discard)
+            if act.verb == "calm":
+                self._stories.append(task)
         await self._looking(self._stage.now() + 20)
+        while any(not story.done() for story in self._stories):
+            await self._looking(self._stage.now() + 10)
         self.outcome.phases["acts"] = time.monotonic() - began
         await self._rest()
         for task in list(self._doing):
@@ -102,7 +110,7 @@ class Play:
     async def _do(self, act: Act) -> None:
         doing = getattr(self, f"_{act.verb.replace('-', '_')}")
         with contextlib.suppress(*UNANSWERED):
-            await asyncio.wait_for(doing(*act.words), 30)
+            await asyncio.wait_for(doing(*act.words), 40)
 
     async def _fail(self, name: str, *where: str) -> None:
         with contextlib.suppress(Unfit):
@@ -187,7 +195,7 @@ class Play:
         run = await self._run(kind)
         if run is None:
             return
-        deadline = time.monotonic() + 8
+        deadline = time.monotonic() + OPENS_WITHIN
         while (view := await asyncio.wait_for(run.query("gate"), ANSWERED_WITHIN)) is None:
             if time.monotonic() > deadline:
                 return
@@ -210,6 +218,41 @@ class Play:
         if run is not None:
             arguments = [] if message is None else [message]
             await asyncio.wait_for(run.execute_update(update, args=arguments), ANSWERED_WITHIN)
+
+    async def _calm(self, site: str, sid: str, voters: str, begins: str, *ceases: str) -> None:
+        """Guests are sent home with two yeses; a move is under way or was refused, and then something ceases to hold.
+
+        A person answers `retry` when the engine has had the time to notice it, and once more when it is over.
+        """
+        await self._start("home", site)
+        if begins == "refuse":
+            await self._refuse(sid)
+        for name in voters.split(","):
+            await self._approve("home", name)
+        await self._moves("home", sid, stands=begins == "refuse")
+        what, *words = ceases
+        if what == "withdraw":
+            await self._withdraw("home", *words)
+        elif what == "switch-on":
+            await self._switch_on(sid)
+        else:
+            self._judge.acts(Act(self._stage.now(), "fail", tuple(words)))
+            await self._fail(words[0], *words[1:])
+        for _ in range(2):
+            await asyncio.sleep(NOTICED + 0.5)
+            with contextlib.suppress(*UNANSWERED):
+                await self._retry("home")
+
+    async def _moves(self, kind: str, sid: str, *, stands: bool) -> None:
+        """Until the step of that guest's move is there; `stands`: until it waits for a person."""
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            found = await steps(self._runs[kind])
+            if any(
+                one.title.startswith(f"{sid} runs at home") and not (stands and one.state == "running") for one in found
+            ):
+                return
+            await asyncio.sleep(0.1)
 
     async def _retry(self, kind: str) -> None:
         await self._tell(kind, "answer", {"answer": "retry", "by": "dora"})

@@ -26,9 +26,12 @@ def draw(seed: int, inventory: Inventory) -> list[Act]:
     lots = random.Random(seed)
     sites = [site.name for site in inventory.sites]
     acts: list[Act] = []
-    for story in lots.sample(STORIES, k=lots.choice((1, 2, 2, 3))):
+    stories = lots.sample(STORIES, k=lots.choice((1, 2, 2, 3)))
+    if stories[0] is _home_in_calm:  # nothing comes to its end beside a loss: often it is the only story
+        stories = stories[:1]
+    for story in stories:
         acts += story(lots, inventory, lots.choice(sites), lots.uniform(5, 120))
-    for _ in range(lots.choice((1, 2, 4, 6))):
+    for _ in range(0 if stories == [_home_in_calm] and lots.random() < 0.6 else lots.choice((1, 2, 4, 6))):
         acts.append(_between(lots, inventory, lots.uniform(5, SPAN)))
     return sorted(acts, key=lambda act: act.at)
 
@@ -92,20 +95,14 @@ def _second_loss(lots: random.Random, inventory: Inventory, site: str, at: float
     ]
 
 
-def _home_in_calm(lots: random.Random, inventory: Inventory, site: str, at: float) -> list[Act]:
-    """Guests are sent to the other site; a move is refused, an approval withdrawn, a condition begins to fail."""
+def _home_in_calm(lots: random.Random, inventory: Inventory, _: str, at: float) -> list[Act]:
+    """Guests are sent to the other site; between the yes and a further attempt something ceases to be true."""
     first = inventory.guests[0]
     other = inventory.other_site(inventory.site_of(first.node).name)
     voters = lots.sample(("ben", "cleo", "dora"), k=2)
-    acts = [Act(3, "start", ("home", other.name))]
-    acts += [Act(5 + number, "approve", ("home", name)) for number, name in enumerate(voters)]
-    if lots.random() < 0.7:
-        acts.append(Act(4, "refuse", (f"vm:{first.vmid}",)))
-    if lots.random() < 0.6:
-        acts.append(Act(200 + lots.uniform(0, 80), "withdraw", ("home", lots.choice(voters))))
-    if lots.random() < 0.5:
-        acts.append(Act(190 + lots.uniform(0, 60), "fail", _trouble(lots, inventory)))
-    return [*acts, *(Act(300 + lots.uniform(0, 140), "retry", ("home",)) for _ in range(2))]
+    begins = "refuse" if lots.random() < 0.7 else "go"
+    ceases = lots.choice((("withdraw", lots.choice(voters)), ("fail", *_trouble(lots, inventory)), ("switch-on",)))
+    return [Act(3 + at / 40, "calm", (other.name, f"vm:{first.vmid}", ",".join(voters), begins, *ceases))]
 
 
 STORIES = (
@@ -157,6 +154,7 @@ def _between(lots: random.Random, inventory: Inventory, at: float) -> Act:
             ("terminate", lots.choice(("incident", "failback", "evacuate"))),
             ("fail", *_trouble(lots, inventory)),
             ("restore-all",),
+            ("fail", "neighbour", "depot-west", "3"),
         )
     )
     return Act(at, kinds[0], tuple(kinds[1:]))

@@ -18,6 +18,7 @@ from temporalio.service import RPCError
 from cluster.watching import WatchRequest, WatchState, watch_id
 from lab.built import _log_in as log_in
 from lab.built import add_guest
+from lab.scenery import beside
 from tests.failback.conftest import POLICY
 from tests.failback.people import Person, list_of
 from tests.incidents.conftest import Site
@@ -27,6 +28,10 @@ from workers.embedded import TemporalServer, free_port
 from workflows.watch import ClusterWatch
 
 SPEED = 60.0
+# In lab seconds. A real second of a watch is a sixtieth of one here, and a machine would do nothing but look.
+RHYTHM = "\nwatch: {alert: 6s, quick: 8s}\n"
+# Another cluster on the same witness, with node ids that are also ours.
+NEIGHBOURS = "neighbours: {depot-east: 4}\n"
 # Guests besides the two of the example, each under HA.
 MORE = {302: "pxmx02-01", 303: "pxmx01-03"}
 NAMES = ("ana", "ben", "cleo", "dora")
@@ -40,7 +45,8 @@ class Stage:
     def __init__(self, folder: Path, planted: str = "") -> None:
         self.folder, self._planted = folder, planted
         path = inventory_file(folder, f"fuzz-{os.getpid()}")
-        path.write_text(path.read_text().partition("\n# Who may agree")[0] + POLICY)
+        path.write_text(path.read_text().partition("\n# Who may agree")[0] + POLICY + RHYTHM)
+        beside(path).write_text(NEIGHBOURS)
         self.site = Site(path, SPEED)
         self.inventory = self.site.inventory
         self.people = {name: Person(name) for name in NAMES}

@@ -19,6 +19,7 @@ from cluster.conditions import Kind
 from cluster.watching import WatchRequest, WatchState
 from lab.drills import Drills
 from tests.ledgers import erase
+from tests.runs import a_while
 from tests.twin import CHOSEN, TwinThread, inventory_file
 from workers.inventory_file import load
 from workers.run import worker
@@ -71,7 +72,7 @@ class Watched:
         while not true(state := await self.state()):
             told = state.verdict.main if state.verdict else None
             assert time.monotonic() < deadline, f"waited for {what}: {told}, open {state.open}, {state.trouble}"
-            await asyncio.sleep(0.05)
+            await a_while(deadline, within)
         return state
 
     async def says(self, kind: Kind, within: float = 40) -> WatchState:

@@ -98,6 +98,7 @@ async def test_a_service_in_error_leaves_the_other_switches_off(moving: Site, wa
     moving.fail("site-power", "site-a")
     run = await watched.loss()
     await frozen(moving, {"vm:300", "crs", JOB}, run)
+    await until(run, lambda found: any(one.title == "vm:301 failback stays on" for one in found), "what stays on")
     lines = {one.title: one for one in await steps(run)}
     assert lines["vm:301 failback stays on"].state == "warned"
     assert not [one for one in lines.values() if one.state == "parked"]

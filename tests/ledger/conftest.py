@@ -16,13 +16,17 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from activities.approvals import Approvals
+from activities.clients.proxmox import PveApi
+from activities.clients.secrets import Secrets
+from activities.freeze import Freeze
 from cluster.inventory import Inventory
-from cluster.ledger import Book, ledger_id
+from cluster.ledger import INCIDENTS, Book, ledger_id
 from cluster.privileges import granted
 from tests.incidents.conftest import Site
 from tests.ledger.holding import Holding, HoldingRequest
 from tests.ledgers import book, erase
-from tests.runs import until
+from tests.runs import a_while, until
 from tests.twin import inventory_file
 from workers.bootstrap import bootstrap
 from workers.inventory_file import load
@@ -89,7 +93,7 @@ class Office:
             self.client,
             task_queue=self.queue,
             workflows=[Holding, Claim, ClusterLedger],
-            activities=activities(self.inventory, self._folder),
+            activities=self._activities(),
             activity_executor=ThreadPoolExecutor(8),
             workflow_runner=SANDBOX,
             workflow_failure_exception_types=FAILURES,
@@ -97,6 +101,17 @@ class Office:
             graceful_shutdown_timeout=timedelta(seconds=1),
         )
         self._working = asyncio.create_task(self._worker.run())
+
+    def _activities(self) -> list[Callable[..., Any]]:
+        """All of a worker's; the run that holds switches here needs no licence, as an incident."""
+        secrets = Secrets(self._folder)
+        freeze = Freeze(
+            PveApi(self.inventory, secrets),
+            Approvals(self.inventory.approvals, secrets),
+            unlicensed=(*INCIDENTS, "Holding"),
+        )
+        own = [one for one in activities(self.inventory, self._folder) if one.__name__ != "freeze"]
+        return [*own, freeze.freeze]
 
     async def shut(self) -> None:
         """No worker is left."""
@@ -129,7 +144,7 @@ class Office:
         deadline = time.monotonic() + within
         while not true(found := await self.book()):
             assert time.monotonic() < deadline, f"waited for {what}: {found}"
-            await asyncio.sleep(0.05)
+            await a_while(deadline, within)
         return found
 
     async def compares(self) -> Book:

@@ -26,7 +26,10 @@ from cluster.ledger import (
     open_incidents,
     present,
     record_homes,
+    record_rests,
+    released,
     restored,
+    rests_no_more,
     settled_homes,
     site_lost,
     site_released,
@@ -134,6 +137,28 @@ def test_what_holds_the_failback_of_one_guest_back(more: dict[str, Any], then: d
     """Turning it on would move that guest, or cannot be done."""
     book = off(FAILBACK, **more)
     assert may_restore(book.switches[0], book, world(**then)) == why
+
+
+# Every state of a service (reference: pve-ha §7) but the three that last.
+UNDER_WAY = (
+    "request_start", "request_start_balance", "request_stop", "migrate", "relocate", "fence", "recovery", "freeze",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("state", UNDER_WAY)
+def test_a_guest_on_its_way_keeps_its_switch_off_and_its_home_on_record(state: str):
+    """Also one that is about to be started, and perhaps on another node: where it ends is not known yet."""
+    there = world(services={"vm:300": Placed(state=state, node=A)}, ended=("x-id",))
+    book = off(FAILBACK, homes=home(A))
+    assert may_restore(book.switches[0], off(FAILBACK), there) == f"the guest is under way (HA calls it {state})"
+    assert guests_away(book, there) == ("vm:300",)
+    assert settled_homes(book, there) == ()
+
+
+@pytest.mark.parametrize("state", ["started", "stopped", "error"])
+def test_a_guest_that_lasts_where_it_belongs_is_at_home(state: str):
+    """HA moves none of these away without another reason."""
+    assert guests_away(Book(homes=home(A)), world(services={"vm:300": Placed(state=state, node=A)})) == ()
 
 
 @pytest.mark.parametrize("then", [{"values": {}}, {"values": {"options/crs": "1"}}])
@@ -302,6 +327,65 @@ def test_a_released_node_takes_its_guests_back_by_itself():
     assert moves_by_itself(there, []) == {}
     assert moves_by_itself(there, [A]) == {"vm:300": A, "vm:304": A}
     assert moves_by_itself(there, [A], failback={"vm:301": True, "vm:304": False}) == {"vm:300": A, "vm:301": A}
+
+
+@pytest.mark.parametrize(
+    ("state", "moved"),
+    [
+        *[(state, True) for state in UNDER_WAY if state != "request_stop"],
+        ("started", True), ("stopped", False), ("request_stop", False), ("error", False),
+    ],
+)  # fmt: skip
+def test_what_ends_in_started_is_taken_back_by_a_released_node(state: str, moved: bool):
+    """A round later HA moves it like the others: whoever signs the release has to see it."""
+    there = world(
+        services={"vm:300": Placed(state=state, node=B, origin=A)}, nodes={A: "maintenance", B: "online"}, values={}
+    )
+    assert moves_by_itself(there, [A]) == ({"vm:300": A} if moved else {})
+
+
+# --- nodes in maintenance ---------------------------------------------------------------------------------------------
+
+
+def rests(book: Book) -> dict[str, bool]:
+    """Each node that is on record, and whether a run of ours has put it into maintenance."""
+    return {node: one.ours for node, one in book.rests.items()}
+
+
+def test_whose_rest_it_is_outlives_a_run_that_did_not_end_well():
+    """An evacuation is cut off after its first node; the second one finds that node in maintenance, and it is ours."""
+    first = record_rests(Book(), run("one"), [C], [A, B], NOW)
+    assert rests(first) == {C: False, A: True, B: True}
+    there = world(nodes={A: "maintenance", B: "online", C: "maintenance"}, ended=("one-id",))
+    assert rests_no_more(first, there) == (B,)
+    second = record_rests(released(first, rests_no_more(first, there)), run("two"), [A, C], [B], NOW)
+    assert rests(second) == {C: False, A: True, B: True}
+
+
+def test_a_node_that_people_release_and_we_empty_later_is_ours():
+    """It took guests when that run began."""
+    book = record_rests(record_rests(Book(), run("one"), [C], [], NOW), run("two"), [], [C], NOW)
+    assert rests(book) == {C: True}
+
+
+@pytest.mark.parametrize(
+    ("then", "over"),
+    [
+        ({"nodes": {A: "online", B: "online"}}, (A,)),
+        ({"nodes": {B: "online"}}, (A,)),
+        ({"nodes": {A: "maintenance"}}, ()),
+        ({"nodes": {A: "unknown"}}, ()),
+        ({"nodes": {A: "fence"}}, ()),
+        ({"nodes": {}}, ()),
+        ({"nodes": {A: "online"}, "silent": "nobody answers"}, ()),
+        ({"nodes": {A: "online"}, "ended": ()}, ()),
+    ],
+)
+def test_a_rest_is_over_when_ha_says_so(then: dict[str, Any], over: tuple[str, ...]):
+    """Not while the run that has recorded it is at work, nor where nobody tells; a dark node still rests."""
+    book = record_rests(Book(), run("x"), [], [A], NOW)
+    assert rests_no_more(book, world(**({"ended": ("x-id",)} | then))) == over
+    assert not book.idle
 
 
 def test_a_guest_on_a_home_that_ha_calls_lost_is_not_at_home():

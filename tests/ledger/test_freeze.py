@@ -1,5 +1,6 @@
 """Turning a switch off: with a licence where people have signed it, and with what others change at the same moment."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from activities.errors import Unauthorized
 from activities.freeze import Freeze, Switchboard
 from activities.inventory import ClusterName
 from cluster.approval import Approval, ApprovalPolicy, Terms
+from cluster.ledger import INCIDENTS
 from cluster.plan import Ledger, Mode
 from cluster.recovery import FreezeWish, Frozen
+from cluster.together import CHANGING
 from lab.faults import Fault
 from tests.failback.people import Person, list_of
 from tests.failback.test_licence import approval
@@ -33,8 +36,26 @@ def freeze(site: Switched, api: PveApi) -> Freeze:
     return Freeze(api, Approvals(ApprovalPolicy(needed=2), Secrets(site.path.parent)))
 
 
-async def frozen(freeze: Freeze, *switches: Frozen, **more: Any) -> Any:
-    return await ActivityEnvironment().run(freeze.freeze, FreezeWish(mode=Mode.APPLY, switches=switches, **more))
+async def frozen(freeze: Freeze, *switches: Frozen, kind: str = "SiteLoss", **more: Any) -> Any:
+    """As a step of a run of that type."""
+    asked = ActivityEnvironment()
+    asked.info = dataclasses.replace(asked.info, workflow_type=kind)
+    return await asked.run(freeze.freeze, FreezeWish(mode=Mode.APPLY, switches=switches, **more))
+
+
+@pytest.mark.parametrize("kind", [*CHANGING, "ClusterLedger", "ClusterWatch", "Unknown", ""])
+async def test_only_an_incident_turns_off_without_a_licence(site: Switched, freeze: Freeze, kind: str):
+    """Whatever else forgets its approval is refused before anything is turned off."""
+    with pytest.raises(Unauthorized, match="it has no approval"):
+        await frozen(freeze, CRS, kind=kind)
+    assert site.off == set()
+
+
+@pytest.mark.parametrize("kind", INCIDENTS)
+async def test_an_incident_needs_no_licence(site: Switched, freeze: Freeze, kind: str):
+    """Nobody could sign within the seconds that it has."""
+    await frozen(freeze, CRS, kind=kind)
+    assert site.off == {"crs"}
 
 
 async def test_only_what_people_have_signed_is_turned_off(site: Switched, api: PveApi):
@@ -47,10 +68,10 @@ async def test_only_what_people_have_signed_is_turned_off(site: Switched, api: P
         return signed
 
     freeze = Freeze(api, Approvals(ApprovalPolicy(needed=2), Secrets(site.path.parent), ask=held))
-    await frozen(freeze, CRS, approval=signed)
+    await frozen(freeze, CRS, kind="Failback", approval=signed)
     assert site.off == {"crs"}
     with pytest.raises(Unauthorized, match="no part of the approved plan"):
-        await frozen(freeze, FAILBACK, approval=signed)
+        await frozen(freeze, FAILBACK, kind="Failback", approval=signed)
     assert site.off == {"crs"}
 
 

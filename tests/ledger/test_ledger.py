@@ -23,8 +23,7 @@ from lab.faults import Fault
 from tests.ledger.conftest import JOB, SWITCHES, Office, Switched
 from tests.ledgers import book
 from tests.runs import said, steps, until
-from workflows import attributes
-from workflows import ledger as ledger_workflow
+from workflows import attributes, lasting
 
 OFF = {"vm:300", "vm:301", "crs", JOB}
 CRS = Frozen(kind="options", name="crs", field="ha-auto-rebalance", old="1", new="0")
@@ -360,7 +359,7 @@ async def test_a_long_ledger_continues_as_new_and_knows_everything(
     site: Switched, office: Office, monkeypatch: pytest.MonkeyPatch
 ):
     """Its history stays short; a run that gives back meanwhile is answered."""
-    monkeypatch.setattr(ledger_workflow, "LONG", 40)
+    monkeypatch.setattr(lasting, "LONG", 40)
     run = await office.holds(homes={"vm:300": "pxmx02-01"})
     handle = office.client.get_workflow_handle(ledger_id(office.inventory.name))
     before = (await handle.describe()).run_id

@@ -1,11 +1,12 @@
 """Every measurement is run through once in small: what nobody runs rots."""
 
 import json
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import pytest
+
+from tests import quick
 
 HERE = Path(__file__).parents[2]
 MEASURED = sorted(
@@ -23,8 +24,6 @@ def test_there_is_something_to_measure():
 @pytest.mark.parametrize("module", MEASURED)
 def test_a_measurement_comes_to_its_end(module: str):
     """In small: it starts what it needs, prints figures, and leaves nothing behind."""
-    done = subprocess.run(
-        [sys.executable, "-m", module, "--small"], cwd=HERE, capture_output=True, text=True, timeout=120, check=False
-    )
+    done = quick.run(module, ["--small"], os.environ)
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads(done.stdout[done.stdout.index("{") :])
