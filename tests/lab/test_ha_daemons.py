@@ -137,7 +137,8 @@ def test_an_lrm_that_has_ended_takes_no_lock_again(policy: str, nodes: list[str]
     runs = [played(story(seed)) for seed in range(1, 13)]
 
     assert {held for held, _ in runs} == {False}
-    assert within([took for _, took in runs], (49, 73)) == []  # 60 s from the master's last sight, in its rounds
+    # 60 s from the master's last sight; its rounds hang while each of a site's nodes leaves the membership
+    assert within([took for _, took in runs], (38, 76)) == []
 
 
 @pytest.mark.parametrize("nodes", [[NODE], SITE_A], ids=["one node", "a site"])
@@ -410,3 +411,17 @@ def test_the_daemons_phases_fill_a_whole_round():
 
     assert {second for run in runs for second in run} >= set(range(8))
     assert jump.run(rounds(3)) == runs[3]
+
+
+def test_the_masters_line_tells_what_it_is_about_behind_its_date():
+    """Disarming and the scheduler are suffixes of their own, behind the bracket, whichever node is asked."""
+
+    async def story():
+        stage = await healthy(master="pxmx02-01")
+        stage.world.cluster.options["crs"] = "ha=static"
+        ask(stage, "disarm-ha", "", "freeze")
+        await stage.until("disarmed", lambda: (stage.ha.manager.disarm or {}).get("state") == "disarmed", 60)
+        _, master, fencing, *_ = stage.ha.status_current(NODE)
+        return stage, (master["status"].rpartition(")")[2], fencing["node"])
+
+    assert played(story()) == (" - disarmed, resource mode: freeze - static load CRS", "pxmx02-01")
