@@ -52,6 +52,6 @@ class Meanwhile:
         self.stand[condition.key] = condition
         why = "; ".join(condition.reasons[:2])
         text = f"T+{run.now:.0f} s: the cluster is {named(condition)}: {why}"
-        run.note_again(named(condition).capitalize(), f"T+{run.now:.0f} s: {why}")
+        run.note_again(f"the cluster is {named(condition)}", f"{why} (T+{run.now:.0f} s)")
         run.explain_again(named(condition).capitalize(), (condition,), folds=False)
         run.tell_people("worse", f"{named(condition).capitalize()} · {plain}", text)

@@ -68,12 +68,13 @@ class Recovery:
         self._write()
 
     def takes_over(self, loss: Loss, standing: dict[str, Standing], outages: tuple[Outage, ...]) -> None:
-        """What the incident before this one knew of guests that this one has not looked at yet.
+        """What the incident before this one knew of guests that this one has not met, or met stopped or elsewhere.
 
         One that HA has restarted on a node that is left runs, and was not lost a second time.
         """
         self._loss = loss
-        fresh = {sid: one for sid, one in standing.items() if sid not in self._standing}
+        met = {sid for sid, one in self._standing.items() if one.text not in (WAS_STOPPED, NOT_LOST)}
+        fresh = {sid: one for sid, one in standing.items() if sid not in met}
         for sid, one in fresh.items():
             earlier = [outage for outage in outages if outage.sid == sid]
             fell = one.state in UP and one.node not in loss.survivors
@@ -155,6 +156,8 @@ class Recovery:
 
     def _why(self, sid: str, one: Standing) -> str:
         outages = self.outages.of(sid)
+        if one.set_down:
+            return self._causes.get(sid, one.text)
         again = f"down again since T+{self._clock(outages[-1].begin)}: " if self._again(sid) else ""
         return again + self._causes.get(sid, one.text)
 

@@ -10,13 +10,17 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
+from activities.comparison import is_over
+from activities.interlock import _is_running
+from cluster.ledger import RunRef
+from cluster.together import Beside
 from lab.faults import Fault
 from runbooks.loss import SiteLossReport
 from tests.incidents.conftest import Site, Watched, ended, watching
 from tests.incidents.lasting_levels import waits_for
 from tests.ledgers import book
 from tests.receivers import Receiver
-from tests.runs import said, steps, until
+from tests.runs import aborted, said, steps, until
 from workflows import lasting
 from workflows.page import SIGNS
 
@@ -146,6 +150,7 @@ async def test_a_question_stays_open_through_a_crash_loop(
         assert [one.title for one in parked] == ["Automatic moves are listed"]
         assert "unable to parse" in parked[0].finding
         assert "Automatic moves are listed" in (await run.query("page")).partition("| T+")[0]
+        await is_the_only_one(site, watched, run)
         site.world.faults.lift(refused)
         assert await said(run, "answer", {"answer": "retry", "by": "ana"}) == "retry: Automatic moves are listed"
         await until(run, lambda found: any(one.title == "Automatic moves are disabled" for one in found), "the freeze")
@@ -166,6 +171,44 @@ async def test_a_question_stays_open_through_a_crash_loop(
         1,
     ]
     assert sum(title in ("vm:300 is down again", "vm:300 was down again") for title in titles) == 4
+
+
+async def is_the_only_one(site: Site, watched: Watched, run: Any) -> None:
+    """Its claim stands, the watch follows it by its id, and nobody takes an execution that is over for the end."""
+    client, queue = watched.client, (await watched.handle.describe()).task_queue
+    other: Any = await client.start_workflow(
+        "SiteLoss", {"site": "site-a", "mode": "plan"}, id="site-loss/by-hand", task_queue=queue
+    )
+    assert (await aborted(other)).startswith("site-loss/pxmx-cluster/site-a is running already")
+    assert [one.run for one in (await watched.state()).incidents] == [run.id]
+    first = min(await runs_of(client, run), key=lambda one: one.start_time)
+    assert await _is_running(client, Beside(kind="SiteLoss", run=run.id, run_id=first.run_id))
+    assert not await is_over(client, RunRef(run=run.id, run_id=first.run_id))
+
+
+async def test_what_is_explained_continues_as_new(
+    site: Site, client: Client, pager: Receiver, monkeypatch: pytest.MonkeyPatch
+):
+    """The witness is lost: told once, explained once, over when it is back."""
+    monkeypatch.setattr(lasting, "LONG", 20)
+    async with watching(client, site) as watched:
+        site.fail("witness")
+        run = await watched.incident(60)
+        async with asyncio.timeout(60):
+            while len(await runs_of(client, run)) < 3:  # noqa: ASYNC110  # Temporal is asked
+                await asyncio.sleep(0.5)
+        site.restore("witness")
+        await ended(run, 60)
+        result = await run.result()
+
+    assert result["verdicts"] == ["witness lost (qdevice)"]
+    assert result["turns"] == 1
+    assert [step["title"] for step in result["steps"]].count("Action 1") == 1
+    assert told_of(pager, run) == [
+        ("asked", "Action needed: pxmx-cluster: witness lost (qdevice)"),
+        ("closed", "pxmx-cluster: witness lost (qdevice): done"),
+        ("opened", "witness lost (qdevice)"),
+    ]
 
 
 def asked(pager: Receiver, run: Any) -> list[tuple[str, str]]:
