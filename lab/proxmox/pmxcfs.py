@@ -92,11 +92,10 @@ class Pmxcfs:
         self._count_on()
 
     def _ring(self, node: str) -> frozenset[str]:
-        """The members of a node's membership for which it has formed already."""
-        world = self._cluster.world
-        members = world.membership.members(node)
-        same = (name for name in members if world.membership.members(name) == members)
-        return frozenset(name for name in same if world.nodes[name].powered)
+        """The members of a node's membership that are in it, whether each has announced it yet or not."""
+        membership = self._cluster.world.membership
+        ring = membership.ring(node)
+        return frozenset(name for name in ring if membership.ring(name) == ring)
 
     def _meet(self, partition: frozenset[str]) -> None:
         """The nodes of a quorate partition take over the best database that one of them has."""

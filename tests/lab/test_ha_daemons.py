@@ -425,3 +425,18 @@ def test_the_masters_line_tells_what_it_is_about_behind_its_date():
         return stage, (master["status"].rpartition(")")[2], fencing["node"])
 
     assert played(story()) == (" - disarmed, resource mode: freeze - static load CRS", "pxmx02-01")
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_a_returning_site_takes_over_the_file_system_of_the_others(seed: int):
+    """It never brings its older one along, in whatever order its nodes announce the membership."""
+
+    async def story():
+        stage = await healthy(master="pxmx02-01", seed=seed)
+        switch_off(stage.world, SITE_A)
+        await stage.until("recovered", lambda: on_b(stage), 250)
+        await switch_on(stage.world, SITE_A)
+        await stage.sleep(60)
+        return stage, [change.detail for change in stage.world.changes if change.what == "pmxcfs.revert"]
+
+    assert played(story()) == []
