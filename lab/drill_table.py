@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lab import drill_guests
+from lab import drill_guests, drill_ha
 from lab import drill_parts as parts
 from lab import surroundings as around
 from lab.drill_parts import Parts
@@ -15,6 +15,8 @@ HOST = Argument("HOST", "host")
 SERVICE = Argument("SERVICE", "service")
 MAYBE_SITE = Argument("SITE", "site", optional=True)
 MAYBE_NODE = Argument("NODE", "node", optional=True)
+GUEST = Argument("GUEST", "guest")
+TIMES = Argument("TIMES", "count", optional=True, amount=True)
 SECONDS = Argument("SECONDS", "number", amount=True)
 
 
@@ -84,6 +86,14 @@ _ALL = (
           parts.watchdog),
     Drill("watchdog-stopped", (NODE,), "A node's watchdog-mux does not run: nothing would reset it.", ("I-22",),
           parts.watchdog_stopped),
+    Drill("lrm-stalled", (NODE,), "A node's pve-ha-lrm hangs while the node runs: its watchdog is not fed.",
+          ("I-17", "I-22"), drill_ha.lrm_stalled),
+    Drill("crm-stopped", (NODE,), "A node's pve-ha-crm is stopped: it is not master, and will not be.", ("I-20",),
+          drill_ha.crm_stopped),
+    Drill("start-fails", (GUEST, TIMES), "A guest does not start, so many times or until it is restored.",
+          ("I-20",), drill_ha.order_fails("start")),
+    Drill("migration-fails", (GUEST, TIMES), "A guest's migration fails at its end, so many times or until restored.",
+          ("I-27", "I-28"), drill_ha.order_fails("migrate")),
     Drill("vg-hidden", (NODE,), "LVM's filter on a node hides the shared volume group.", ("I-14", "I-21"),
           parts.group_hidden),
     Drill("clock", (HOST, SECONDS), "A host's clock is off by so many seconds, ahead when positive.",

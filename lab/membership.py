@@ -98,6 +98,10 @@ class Membership:
         """The membership that a node's corosync announces."""
         return self._seats[node].settled
 
+    def ring(self, node: str) -> Nodes:
+        """The membership that totem has formed, be it announced or not: all its nodes took it over together."""
+        return self._seats[node].ring
+
     def stalled(self, node: str) -> bool:
         """True while a change of the membership is under way at a node: what it sends is delivered to nobody."""
         seat = self._seats[node]

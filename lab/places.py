@@ -59,6 +59,7 @@ def choices(world: "World", kind: str, before: tuple[str, ...]) -> list[str] | N
         "privilege": sorted({name for names in granted(world.inventory).values() for name in names}),
         "job": sorted(world.cluster.jobs),
         "machine": sorted(str(guest.vmid) for guest in world.cluster.guests.values() if guest.kind == "qemu"),
+        "guest": sorted(str(vmid) for vmid in world.cluster.guests),
         "qmp": list(QMP_STATES),
         "service": [*arrays, *(f"pve:{node}" for node in nodes), *(f"ssh:{host}" for host in hosts)],
     }.get(kind)

@@ -1,6 +1,7 @@
 """The whole twin: every server of it, started and stopped together."""
 
 import asyncio
+import random
 import socket
 from pathlib import Path
 from typing import Any
@@ -36,11 +37,19 @@ class Twin:
     """Two arrays, the nodes and a witness on loopback, with a control plane beside them."""
 
     def __init__(
-        self, inventory: Inventory, base: Path, *, speed: float = 1.0, seed: int = 1, scenery: Scenery | None = None
+        self,
+        inventory: Inventory,
+        base: Path,
+        *,
+        speed: float = 1.0,
+        seed: int | None = None,
+        scenery: Scenery | None = None,
     ) -> None:
         self.inventory = inventory
         self._scenery = scenery or Scenery()
-        self.world = World(inventory, clock=Clock(speed), seed=seed)
+        # what is chance in the world is drawn from it, the phases of HA's daemons among the rest
+        self.seed = random.randrange(1_000_000) if seed is None else seed
+        self.world = World(inventory, clock=Clock(speed), seed=self.seed)
         self._base = base
         self._credentials: Credentials | None = None
         self._runners: list[web.AppRunner] = []

@@ -95,7 +95,11 @@ class TwinThread:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._twin = Twin(self.inventory, path.parent, speed=speed, scenery=read(path))
+        seed = os.environ.get("TWIN_SEED")
+        self._twin = Twin(
+            self.inventory, path.parent, speed=speed, seed=int(seed) if seed else None, scenery=read(path)
+        )
+        print(f"the twin's seed is {self._twin.seed}; TWIN_SEED={self._twin.seed} plays it again")
         self.call(self._twin.start())
 
     @property

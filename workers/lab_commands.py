@@ -36,6 +36,7 @@ lab = typer.Typer(
 BuiltOption = Annotated[
     bool, typer.Option("--built", help="Begin with the cluster built and its guests running, as after a deployment.")
 ]
+SeedOption = Annotated[int | None, typer.Option(help="What chance is drawn from; random by default.", min=0)]
 SpeedOption = Annotated[float, typer.Option(help="Lab seconds per second; 1 is real time.", min=0.1)]
 
 # Frames of `watch` in a second; the twin is on the same machine and has other things to do.
@@ -52,6 +53,7 @@ def lab_up(
     speed: SpeedOption = 1.0,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Start it in the background and return.")] = False,
     built: BuiltOption = False,
+    seed: SeedOption = None,
 ) -> None:
     """Start the twin of an inventory whose addresses are loopback, and stay until Ctrl-C or `quorate lab down`.
 
@@ -61,7 +63,7 @@ def lab_up(
     """
     path = inventory or EXAMPLE
     if detach:
-        _start_in_background(path, speed, built=built)
+        _start_in_background(path, speed, built=built, seed=seed)
         return
     from lab.control import on_stop
     from lab.credentials import NotLoopback
@@ -75,7 +77,7 @@ def lab_up(
         raise Unusable(str(error), "correct the file, or put it away") from None
 
     async def stay() -> None:
-        twin = Twin(known, path.parent, speed=speed, scenery=scenery)
+        twin = Twin(known, path.parent, speed=speed, seed=seed, scenery=scenery)
         stop = asyncio.Event()
         on_stop(twin, stop.set)
         try:
@@ -86,7 +88,7 @@ def lab_up(
             raise Unusable(
                 f"the twin cannot listen: {error.strerror or error}", "does another twin run already?"
             ) from None
-        said = f"twin of {known.name} is up at speed {speed:g}; control plane at {control_url(known)}"
+        said = f"twin of {known.name} is up at speed {speed:g}; control plane at {control_url(known)}; seed {twin.seed}"
         out.print(said, soft_wrap=True)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -96,13 +98,14 @@ def lab_up(
     asyncio.run(stay())
 
 
-def _start_in_background(path: Path, speed: float, *, built: bool) -> None:
+def _start_in_background(path: Path, speed: float, *, built: bool, seed: int | None) -> None:
     control = Control(path)
     if control.answers():
         raise Unusable(f"a twin answers at {control.url} already", "use it, or end it with `quorate lab down`")
     log = Settings().state / "lab.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     arguments = ["lab", "up", "--inventory", str(path), "--speed", str(speed), *(["--built"] if built else [])]
+    arguments += ["--seed", str(seed)] if seed is not None else []
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "workers.cli", *arguments],

@@ -61,7 +61,9 @@ def _package(form: str, name: str) -> str:
 async def systemctl(call: Call) -> Output:
     """`systemctl is-active UNIT…` and `is-enabled`: the status is 0 when all are; and `restart pve-ha-crm`."""
     if call.words == ("restart", "pve-ha-crm") and _active(call, "pve-ha-crm"):
-        call.world.cluster.ha.crms[call.host.name].release()
+        crm = call.world.cluster.ha.crms[call.host.name]
+        crm.end()
+        crm.begin()
         call.world.record(call.host.name, "unit.restart", "pve-ha-crm")
         return Output()
     if not call.words or call.words[0] not in ("is-active", "is-enabled"):

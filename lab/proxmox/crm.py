@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lab.proxmox.cfslocks import MANAGER
 from lab.proxmox.ha_daemon import Daemon
 from lab.proxmox.ha_manager import Pass
-from lab.proxmox.ha_state import Manager, RoundFailed
+from lab.proxmox.ha_state import HaFiles, Manager, RoundFailed
 
 if TYPE_CHECKING:
     from lab.ha import Ha
@@ -33,7 +33,12 @@ class Crm(Daemon):
         self._unwritten: Manager | None = None  # what a master has decided in rounds that failed before their end
 
     def forget(self) -> None:
-        """A master's memory of who was there, and of what it could not write."""
+        """A new process knows nothing."""
+        super().forget()
+        self._forget_as_master()
+
+    def _forget_as_master(self) -> None:
+        """Who was there, and what could not be written."""
         self._idle_rounds = 0
         self.last_online.clear()
         self._unwritten = None
@@ -49,39 +54,55 @@ class Crm(Daemon):
             if await self.protected(MANAGER):
                 return await self._lead()
             self._step_down()
-        if not self.powered:
-            return WAITING_ROUND
-        if not self.quorate:
+        if not self.powered or not self._may_lead():
             self.state = "wait_for_quorum"
             return WAITING_ROUND
-        began = self.state
-        self.state = "slave"
-        if self._may_lead() and await self.protected(MANAGER):
+        began, self.state = self.state, "slave"
+        if await self.protected(MANAGER):
             self.state = "master"
             self.world.record(self.node, "ha.master", self.node)
-            self.forget()
+            self._forget_as_master()
             return await self._lead()
         return WAITING_ROUND if began == "wait_for_quorum" else SLAVE_ROUND
 
     def _may_lead(self) -> bool:
-        """Nobody leads while nothing is configured, nor from a node whose own services wait for its fencing."""
-        files = self.ha.files
-        if not files.resources and not (files.manager and files.manager.services):
-            return False
-        services = files.manager.services.values() if files.manager else ()
-        if any(service.node == self.node and service.state == "fence" for service in services):
+        """Quorum, nothing of its own node that waits for its fencing, and something to do (source: CRM.pm)."""
+        files = self.ha.seen_by(self.node)
+        manager = files.manager
+        services = manager.services.values() if manager else ()
+        if not self.quorate or any(one.node == self.node and one.state == "fence" for one in services):
             return False
         # Any slave could be first of all; in the twin it is a certain node, so that runs repeat.
         first = self.world.nodes[self.ha.first_master]
-        return files.manager is not None or self.node == self.ha.first_master or not first.powered
+        if manager is None and self.node != self.ha.first_master and first.powered:
+            return False
+        return bool(files.resources) or self._must_lead(files)
+
+    def _must_lead(self, files: HaFiles) -> bool:
+        """Without a service there is work all the same: commands, what is left of services, a maintenance that ends."""
+        manager = files.manager
+        if manager is None:
+            return bool(files.commands)
+        if manager.nodes.get(manager.master) == "online" and manager.master != self.node:
+            return False
+        ends = any(
+            state == "maintenance" and not manager.requests.get(node, {}).get("maintenance")
+            for node, state in manager.nodes.items()
+        )
+        return ends or bool(files.commands or manager.services or manager.disarm)
 
     async def _lead(self) -> float:
         """One pass over everything, written down at its end.
 
         A round that fails is never written: the file grows old, and the master tries again from what it remembers.
         """
+        if self.ended:
+            self._give_lock_back()
+            return MASTER_ROUND
         files = self.ha.files
         manager = self._unwritten or copy.deepcopy(files.manager) or Manager(self.node, 0)
+        if self._idle(files):
+            return MASTER_ROUND
         manager.master = self.node
         one = Pass(self.ha, self.node, manager, self.last_online)
         try:
@@ -98,10 +119,17 @@ class Crm(Daemon):
         self.ha.cluster.spawn(self._announce(one, before))
         if manager.disarm is not None and manager.disarm["state"] == "disarmed":
             self.ha.watchdogs[self.node].close(self.kind)
-        self._idle_rounds = 0 if files.resources or manager.services else self._idle_rounds + 1
-        if self._idle_rounds > IDLE_ROUNDS:
-            self.release()
         return MASTER_ROUND
+
+    def _idle(self, files: HaFiles) -> bool:
+        """Without any service for a quarter of an hour a master gives up."""
+        manager = files.manager
+        busy = files.resources or (manager and (manager.services or manager.disarm))
+        self._idle_rounds = 0 if busy else self._idle_rounds + 1
+        if self._idle_rounds > IDLE_ROUNDS:
+            self._give_lock_back()
+            return True
+        return False
 
     async def _announce(self, one: Pass, before: Manager | None) -> None:
         """Send the mails of this round: they tell what was last written, so each is one step behind."""
@@ -113,9 +141,17 @@ class Crm(Daemon):
         self.ha.watchdogs[self.node].close(self.kind)
         self.state = "wait_for_quorum"
 
-    def release(self) -> None:
-        """An orderly end of being master: the next one is found within seconds."""
+    def _give_lock_back(self) -> None:
+        self.ha.locks.release(MANAGER, self.kind, self.node)
+        self._step_down()
+
+    def end(self) -> None:
+        """An orderly end of the daemon: if it is master, the next one is found within seconds."""
+        self.ended = True
         if self.state == "master":
-            self.ha.locks.release(MANAGER, self.kind, self.node)
-            self._step_down()
-            self.state = "slave"
+            self._give_lock_back()
+
+    def begin(self) -> None:
+        """The daemon is started again."""
+        self.state = self.first_state
+        self.forget()

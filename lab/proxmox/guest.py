@@ -40,6 +40,7 @@ class Guest:
     flock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one worker at a time, as /var/lock/qemu-server
     kind: Kind = "qemu"
     qmp: str = ""
+    failing: dict[str, float] = field(default_factory=dict)  # deed -> how many times it will fail yet
     incoming: str | None = None  # the node on which a live migration has the volumes open, too
 
     @property
@@ -81,6 +82,12 @@ class Guest:
     def runs_on(self) -> set[str]:
         """Every node on which a process of it runs."""
         return {*self.elsewhere, *([self.node] if self.running else [])}
+
+    def fails(self, deed: str) -> bool:
+        """Whether this attempt at a deed is one of those that fail; it is counted."""
+        left = self.failing.get(deed, 0)
+        self.failing[deed] = max(0, left - 1)
+        return left > 0
 
     def file(self, node: str) -> str:
         """Its configuration file below /etc/pve, if it lies under that node."""

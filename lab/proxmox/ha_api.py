@@ -114,9 +114,11 @@ async def _queue(call: Call, command: str) -> dict[str, Any]:
     await call.cluster.config_lock(call.node, _LOCK)
     answer: dict[str, Any] = {"sid": sid, "requested-node": node}
     rules = ha_rules.active(ha.rules, call.cluster.world.nodes)
-    if together := sorted(ha_rules.companions(rules, sid, "positive")):
+    known = ha.manager.services if ha.manager else {}
+    if together := sorted(ha_rules.companions(rules, sid, "positive") & known.keys()):
         answer["comigrated-resources"] = together
-    if ha.manager and (apart := blocking(ha.manager, rules, sid, node)):
+    online = ha.manager is not None and ha.manager.nodes.get(node) == "online"
+    if ha.manager and online and (apart := blocking(ha.manager, rules, sid, node)):
         answer["blocking-resources"] = [{"sid": other, "cause": "resource-affinity"} for other in apart]
         return answer
     ha.commands.append((command, sid, node))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from lab.proxmox import ha_rules
-from lab.proxmox.ha_state import BUSY, Manager
+from lab.proxmox.ha_state import Manager
 
 if TYPE_CHECKING:
     from lab.ha import Ha
@@ -19,56 +19,61 @@ def take_commands(ha: "Ha", manager: Manager, rules: Mapping[str, ha_rules.Rule]
     queue, ha.files.commands = ha.files.commands, []
     for command, about, argument in queue:
         if command in MOVES:
-            yield _move(ha, manager, rules, command, about, argument)
+            yield from _move(ha, manager, rules, command, about, argument)
         elif command == "stop":
             yield _stop(ha, manager, about, argument)
         elif command == MAINTENANCE:
-            yield _maintain(manager, about, argument)
-        elif command == DISARM and any(s.state in BUSY or s.command for s in manager.services.values()):
-            ha.files.commands.append((command, about, argument))  # put off until nothing is under way
+            yield from _maintain(manager, about, argument)
         elif command == DISARM:
-            if manager.disarm is None:
-                manager.disarm = {"mode": argument, "state": "disarming"}
-            yield f"got crm command: {command} {argument}"
+            yield from _disarm(manager, argument)
         elif command == ARM:
-            manager.disarm = None
-            ha.files.commands = [line for line in ha.files.commands if line[0] != DISARM]
-            yield f"got crm command: {command}"
+            yield from _arm(ha, manager)
         else:
             yield f"unable to parse crm command: {command} {about} {argument}"
 
 
-def _move(ha: "Ha", manager: Manager, rules: Mapping[str, ha_rules.Rule], command: str, sid: str, node: str) -> str:
+def _move(
+    ha: "Ha", manager: Manager, rules: Mapping[str, ha_rules.Rule], command: str, sid: str, node: str
+) -> Iterator[str]:
     """A service and everyone that must be with it; nobody, if someone there must not meet it."""
     line = f"{command} {sid} {node}"
-    if sid not in manager.services:
+    refusal = _refusal(manager, rules, sid, node, line)
+    if refusal is not None:
         ha.ends(sid)
+        yield refusal
+        return
+    yield f"got crm command: {line}"
+    manager.services[sid].command = (command, node)
+    for one in comigrated(manager, rules, sid, node):
+        manager.services[one].command = (command, node)
+        because = f"(service '{one}' in positive affinity with service '{sid}')"
+        yield f"crm command '{line}' - {command} service '{one}' to node '{node}' {because}"
+
+
+def _refusal(manager: Manager, rules: Mapping[str, ha_rules.Rule], sid: str, node: str, line: str) -> str | None:
+    if sid not in manager.services:
         return f"crm command error - no such service: {line}"
     if manager.nodes.get(node) != "online":
-        ha.ends(sid)
         return f"crm command error - node not online: {line}"
-    if blocking(manager, rules, sid, node):
-        ha.ends(sid)
-        return f"crm command error - negative resource affinity: {line}"
-    moved = False
-    for one in (sid, *sorted(ha_rules.companions(rules, sid, "positive"))):
-        service = manager.services.get(one)
-        if service is not None and service.node != node:
-            service.command = (command, node)
-            moved = True
-    if not moved:
-        ha.ends(sid)
+    if manager.services[sid].node == node:
         return f"ignore crm command - service already on target node: {line}"
-    return f"got crm command: {line}"
+    if there := blocking(manager, rules, sid, node):
+        told = f"service '{there[0]}' on node '{node}' in negative affinity with service '{sid}'"
+        return f"crm command '{line}' error - {told}"
+    return None
 
 
 def blocking(manager: Manager, rules: Mapping[str, ha_rules.Rule], sid: str, node: str) -> list[str]:
-    """The services on a node that a service must not meet there."""
-    apart = ha_rules.companions(rules, sid, "negative")
-    there = (
-        other for other in sorted(apart) if (service := manager.services.get(other)) and service.state != "stopped"
-    )
-    return [other for other in there if node in (manager.services[other].node, manager.services[other].target)]
+    """The services that stay on a node and that a service must not meet there, be they stopped or not."""
+    apart = ((other, manager.services.get(other)) for other in sorted(ha_rules.companions(rules, sid, "negative")))
+    return [other for other, one in apart if one is not None and one.node == node and one.target in (None, node)]
+
+
+def comigrated(manager: Manager, rules: Mapping[str, ha_rules.Rule], sid: str, node: str) -> list[str]:
+    """The services that a service takes along to a node: those that belong to it and are not there or on their way."""
+    together = sorted(ha_rules.companions(rules, sid, "positive"))
+    known = ((other, manager.services.get(other)) for other in together)
+    return [other for other, one in known if one is not None and node not in (one.node, one.target)]
 
 
 def _stop(ha: "Ha", manager: Manager, sid: str, timeout: str) -> str:
@@ -76,21 +81,50 @@ def _stop(ha: "Ha", manager: Manager, sid: str, timeout: str) -> str:
         ha.ends(sid)
         return f"crm command error - no such service: stop {sid} {timeout}"
     manager.services[sid].command = ("stop", timeout)
-    ha.update_resource(sid, {"state": "stopped"})
     return f"got crm command: stop {sid} {timeout}"
 
 
-def _maintain(manager: Manager, node: str, switch: str) -> str:
-    state = manager.nodes.get(node)
+def _disarm(manager: Manager, mode: str) -> Iterator[str]:
+    """Asked for at once, and put off by the master's pass while something is under way; the LRMs leave meanwhile."""
+    if manager.disarm is not None:
+        yield f"ignoring disarm-ha command - already in disarm state ({manager.disarm['state']})"
+        return
+    manager.disarm = {"mode": mode, "state": "disarming"}
+    yield f"got crm command: {DISARM} {mode}"
+    if mode == "ignore":
+        yield from (f"disarm: suspending HA tracking for service '{sid}'" for sid in sorted(manager.services))
+
+
+def _arm(ha: "Ha", manager: Manager) -> Iterator[str]:
+    """Where HA did not look, guests may have been moved by hand: where they are now is where they belong."""
+    if manager.disarm is None:
+        yield "ignoring arm-ha command - HA stack is not disarmed"
+        return
+    yield f"got crm command: {ARM}"
+    if manager.disarm["mode"] == "ignore":
+        for sid, service in sorted(manager.services.items()):
+            place = ha.guest_node(sid)
+            if sid in ha.files.resources and place and place != service.node:
+                yield f"service '{sid}': updating node '{service.node}' => '{place}' (changed while disarmed)"
+                service.node = place
+    manager.disarm = None
+
+
+def _maintain(manager: Manager, node: str, switch: str) -> Iterator[str]:
+    """What is done as asked leaves no line in the log."""
+    state = manager.nodes.get(node, "unknown")
     if switch == "disable":
+        if state != "maintenance":
+            yield f"clearing maintenance of node {node} requested, but it's in state {state}"
         request = manager.requests.get(node, {})
         request.pop("maintenance", None)
         if not request:
             manager.requests.pop(node, None)
-        return f"got crm command: {MAINTENANCE} disable {node}"
-    if state == "maintenance":
-        return f"ignoring crm command - node already in maintenance: {node}"
-    if state != "online":
-        return f"crm command error - node not online: {MAINTENANCE} enable {node}"
-    manager.requests.setdefault(node, {})["maintenance"] = 1
-    return f"got crm command: {MAINTENANCE} enable {node}"
+    elif manager.disarm is not None:
+        yield f"ignoring maintenance command for node {node} - HA stack is disarmed"
+    elif state == "maintenance":
+        yield f"ignoring crm command - node {node} is already in maintenance state"
+    elif state != "online":
+        yield f"crm command error - node not online: enable-{MAINTENANCE} {node}"
+    else:
+        manager.requests.setdefault(node, {})["maintenance"] = 1

@@ -26,6 +26,8 @@ class Daemon:
         self.ha = ha
         self.node = node
         self.state = self.first_state
+        self.ended = False  # its process has ended in an orderly way
+        self.stalled = False  # its process is there and does nothing
 
     @property
     def world(self) -> "World":
@@ -60,7 +62,7 @@ class Daemon:
                 self.died()
                 await self.ha.cluster.sleep(DEAD_ROUND)
                 continue
-            await self._sleep_to_grid(phase, await self.round())
+            await self._sleep_to_grid(phase, GRID if self.ended or self.stalled else await self.round())
 
     async def _sleep_to_grid(self, phase: float, length: float) -> None:
         """Until the next full round."""
@@ -76,7 +78,8 @@ class Daemon:
         self.forget()
 
     def forget(self) -> None:
-        """What a daemon kept in memory is gone."""
+        """What a daemon kept in memory is gone: the next one is a new process."""
+        self.ended = self.stalled = False
 
     async def round(self) -> float:
         """One round; returns the length of rounds from now on."""

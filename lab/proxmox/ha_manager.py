@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lab.proxmox import ha_rules
 from lab.proxmox.cfslocks import agent
 from lab.proxmox.ha_commands import take_commands
-from lab.proxmox.ha_state import ERROR, MOVING, SUCCESS, WRONG_NODE, LrmStatus, Manager, Service, requested
+from lab.proxmox.ha_state import BUSY, ERROR, MOVING, SUCCESS, WRONG_NODE, LrmStatus, Manager, Service, requested
 from lab.proxmox.placement import Choice
 
 if TYPE_CHECKING:
@@ -23,6 +23,10 @@ GONE_KEPT = 3600.0  # a node that was removed from the cluster is remembered for
 REMOVED_LOCKS = (
     "backup", "mounted", "migrate", "clone", "rollback", "snapshot", "snapshot-delete", "suspending", "suspended",
 )  # fmt: skip
+
+
+# What disarming freezes.
+_FREEZES = ("started", "stopped", "request_stop", "request_start", "request_start_balance")
 
 
 @dataclass(frozen=True)
@@ -54,15 +58,31 @@ class Pass:
         if self.manager.nodes.get(self.node) not in ("online", "maintenance"):
             return False
         self._rules = ha_rules.active(self.ha.files.rules, self._world.nodes)
-        self._follow_configuration()
+        if self.manager.disarm is None:
+            self._follow_configuration()
         for note in take_commands(self.ha, self.manager, self._rules):
             self.ha.log(self.node, note)
-        if not self._disarmed():
-            changing = True
-            while changing:
-                turned = [self._turn(sid) for sid in sorted(self.manager.services)]
-                changing = self._fence() or any(turned)
+        turning = self._to_turn()
+        while turning is not None:
+            turned = [self._turn(sid) for sid in sorted(self.manager.services) if not turning or sid in turning]
+            if not (self._fence() or any(turned)):
+                break
         return True
+
+    def _to_turn(self) -> frozenset[str] | None:
+        """The services that take steps in this round, all of them where it is empty; None while HA is disarmed.
+
+        What is under way when HA is to be disarmed comes to its end first, and only that goes on.
+        """
+        if self.manager.disarm is None:
+            return frozenset()
+        busy = {sid: one.state for sid, one in sorted(self.manager.services.items()) if one.state in BUSY}
+        for sid, state in busy.items():
+            self.ha.log(self.node, f"deferring disarm - service '{sid}' is in '{state}' state")
+        if busy:
+            return frozenset(busy)
+        self._disarm(self.manager.disarm)
+        return None
 
     # --- nodes ---------------------------------------------------------------------------------------------------
 
@@ -77,7 +97,7 @@ class Pass:
                     state = "maintenance" if maintained and state == "online" else "online"
                 elif state == "maintenance" and not maintained:
                     state = "online"
-            elif state == "online":
+            elif state == "online" or (state == "maintenance" and not maintained):
                 state = "unknown"
             nodes[name] = state
 
@@ -135,19 +155,22 @@ class Pass:
                 del services[sid]
                 self.ha.ends(sid)
 
-    def _disarmed(self) -> bool:
-        """Follow a request to disarm; True while services are left alone."""
-        disarm, services = self.manager.disarm, self.manager.services
-        if disarm is None:
-            return False
-        if disarm["mode"] == "freeze":
-            for sid, service in services.items():
-                if service.state in ("started", "stopped", "request_stop", "request_start"):
-                    self._change(sid, "freeze")
-        online = [node for node, state in self.manager.nodes.items() if state in ("online", "maintenance")]
+    def _disarm(self, disarm: dict[str, str]) -> None:
+        """Freeze services, or leave them alone; what they carried is forgotten, but for where they live."""
+        for sid, service in self.manager.services.items():
+            freezes = disarm["mode"] == "freeze" and service.state in _FREEZES
+            if freezes:
+                self.ha.log(self.node, f"disarm: freezing service '{sid}' (was '{service.state}')")
+                self.ha.ends(sid)
+            self.manager.services[sid] = Service(
+                service.node,
+                "freeze" if freezes else service.state,
+                self.ha.uid() if freezes else service.uid,
+                maintenance_node=service.maintenance_node,
+            )
+        online = [node for node, state in self.manager.nodes.items() if state == "online"]
         if all(self._lrms[node].mode == "disarm" for node in online):
             disarm["state"] = "disarmed"
-        return True
 
     # --- services ------------------------------------------------------------------------------------------------
 
@@ -194,9 +217,12 @@ class Pass:
         wanted = self._wanted(sid)
         if command is not None and command[0] in MOVING and self._online(command[1]) and command[1] != service.node:
             self._change(sid, command[0], target=command[1])
-        elif wanted == "disabled":
             return
-        elif self._lost(service.node) and self.manager.nodes.get(service.node) != "maintenance":
+        if command is not None:
+            self.ha.ends(sid)
+        if wanted == "disabled":
+            return
+        if self._lost(service.node) and self.manager.nodes.get(service.node) != "maintenance":
             self._change(sid, "fence")
         elif wanted == "started":
             self._change(sid, "request_start")
@@ -205,21 +231,28 @@ class Pass:
         if not self._online(service.node):
             if self._lost(service.node):
                 self._change(sid, "fence")
-                return
+                service = self.manager.services[sid]
             if self.manager.nodes.get(service.node) != "maintenance":
                 return
             service.maintenance_node = service.node
         if self._wanted(sid) != "started":
-            timeout = int(service.command[1]) if service.command and service.command[0] == "stop" else None
-            self._change(sid, "request_stop", timeout=timeout)
+            self._change(sid, "request_stop")
         elif service.command is not None:
-            (kind, target), service.command = service.command, None
-            if self._online(target) and target != service.node:
-                self._change(sid, kind, target=target)
-            else:
-                self.ha.ends(sid)
+            self._obey(sid, service, service.command)
         else:
             self._keep_started(sid, service, code)
+
+    def _obey(self, sid: str, service: Service, command: tuple[str, str]) -> None:
+        """Move, or stop and be stopped from now on."""
+        service.command = None
+        kind, argument = command
+        if kind == "stop":
+            self._change(sid, "request_stop", timeout=int(argument))
+            self.ha.update_resource(sid, {"state": "stopped"})
+        elif self._online(argument) and argument != service.node:
+            self._change(sid, kind, target=argument)
+        else:
+            self.ha.ends(sid)
 
     def _keep_started(self, sid: str, service: Service, code: int | None) -> None:
         """Judge the last start, and move the service if its rules or its failed start say so."""
@@ -229,7 +262,7 @@ class Pass:
             self.ha.ends(sid)
         elif code is not None:
             service.running = False
-            service.failed_nodes = [*dict.fromkeys([*service.failed_nodes, service.node])]
+            service.failed_nodes = [*service.failed_nodes, service.node]  # each time it fails, also on the same node
             left = int(self._resources[sid].get("max_relocate", 1)) - len(service.failed_nodes)
             if code not in (ERROR, WRONG_NODE) or left < 0:
                 self._change(sid, "error")
@@ -239,6 +272,8 @@ class Pass:
         failback = bool(int(self._resources[sid].get("failback", 1)))
         node = self._choice().select(sid, failback=failback, preference=preference)
         if node is None or node == service.node:
+            if service.maintenance_node == service.node and self._online(service.node):
+                service.maintenance_node = None  # it never left, as when all nodes went down together
             if code is not None:
                 service.uid = self.ha.uid()  # a new order: the LRM looks after the guest again
             return
@@ -249,11 +284,13 @@ class Pass:
     def _from_moving(self, sid: str, service: Service, code: int | None) -> None:
         if code == SUCCESS and service.target is not None:
             self._change(sid, self._wanted_state(sid), node=service.target)
-        elif code == WRONG_NODE:
+            return
+        if code == WRONG_NODE:
             self._change(sid, "error")
         elif code is not None:
             self._change(sid, self._wanted_state(sid))
-        elif self._lost(service.node):
+            return
+        if self._lost(service.node):
             self._change(sid, "fence")
 
     def _from_recovery(self, sid: str, service: Service, _: int | None) -> None:

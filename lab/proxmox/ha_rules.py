@@ -4,7 +4,7 @@ Pure functions over the entries of rules.cfg (reference: pve-ha §§8 and 12).
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,41 @@ def node_list(rule: Rule) -> str:
 def active(rules: Rules, nodes: Iterable[str]) -> dict[str, Rule]:
     """The rules the scheduler follows: neither disabled nor infeasible."""
     wrong = problems(rules, nodes)
-    return {name: rule for name, rule in rules.items() if not rule.get("disable") and name not in wrong}
+    return _whole({name: rule for name, rule in rules.items() if not rule.get("disable") and name not in wrong})
+
+
+def _whole(rules: Rules) -> dict[str, Rule]:
+    """Rules with all that follows from them (source: HA/Rules/ResourceAffinity.pm).
+
+    Positive rules that share a service are one group; what one of a group must not meet, none of it must meet.
+    """
+    found = {name: rule for name, rule in rules.items() if rule.get("affinity") != "positive"}
+    apart = [set(resources(rule)) for rule in found.values() if rule.get("affinity") == "negative"]
+    for names, group in groups(rules):
+        name = names[0] if len(names) == 1 else f"_merged-{'-'.join(names)}"
+        found[name] = _affinity("positive", group)
+        for other in sorted(set().union(*(rule - group for rule in apart if rule & group))):
+            kept = {sid for sid in group if any({sid, other} <= rule for rule in apart)}
+            for sid in sorted(group - kept):
+                found[f"_implicit-negative-{name}-{sid}-{other}"] = _affinity("negative", {sid, other})
+    return found
+
+
+def _affinity(affinity: str, sids: Iterable[str]) -> Rule:
+    return {"type": "resource-affinity", "affinity": affinity, "resources": ",".join(sorted(sids))}
+
+
+def groups(rules: Rules) -> list[tuple[list[str], set[str]]]:
+    """The positive rules, those that share a service together: their names, and the services of each group."""
+    found: list[tuple[list[str], set[str]]] = []
+    for name in sorted(rules):
+        if rules[name].get("affinity") == "positive":
+            mine = set(resources(rules[name]))
+            linked = [one for one in found if one[1] & mine]
+            found = [one for one in found if one not in linked]
+            names = sorted({name}.union(*(one[0] for one in linked)))
+            found.append((names, mine.union(*(one[1] for one in linked))))
+    return found
 
 
 def problems(rules: Rules, nodes: Iterable[str]) -> dict[str, dict[str, list[str]]]:
@@ -67,7 +101,20 @@ def problems(rules: Rules, nodes: Iterable[str]) -> dict[str, dict[str, list[str
                 text = "resources are in a node affinity rule with multiple priorities"
                 say(name, "resources", text)
                 say(other, "resources", text)
+    for name, text in _contradictions(enabled):
+        say(name, "resources", text)
     return found
+
+
+def _contradictions(rules: Rules) -> Iterator[tuple[str, str]]:
+    """Rules by which the same two services must be together and must not meet."""
+    for names, group in groups(rules):
+        negative = (name for name, rule in rules.items() if rule.get("affinity") == "negative")
+        against = [name for name in negative if len(group & set(resources(rules[name]))) > 1]
+        for name in against:
+            yield name, "rule shares two or more resources with a positive resource affinity rule"
+        for name in names if against else ():
+            yield name, "rule shares two or more resources with a negative resource affinity rule"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What the HA daemons share below /etc/pve: services as the manager knows them, LRM reports, requested states."""
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,10 +9,10 @@ from typing import Any
 MOVING = ("migrate", "relocate", "request_start_balance")
 
 # Services in these states put off disarming.
-BUSY = ("fence", "recovery", *MOVING)
+BUSY = ("fence", "recovery", "migrate", "relocate")
 
 # Exit codes of the LRM's workers.
-SUCCESS, ERROR, AGAIN, WRONG_NODE = 0, 1, 2, 3
+SUCCESS, ERROR, AGAIN, WRONG_NODE, IGNORED = 0, 1, 2, 3, 8
 
 
 class RoundFailed(Exception):
@@ -99,3 +100,9 @@ def requested(resource: dict[str, Any]) -> str:
     """The requested state of a resource; `enabled` is an old word for started."""
     state = str(resource.get("state", "started"))
     return "started" if state == "enabled" else state
+
+
+def active_services(services: Mapping[str, Service], node: str) -> int:
+    """How many services need a node's LRM: those on it or on their way to it (source: HA/Tools.pm)."""
+    quiet = ("stopped", "freeze", "error", "request_start")
+    return sum(node in (one.node, one.target) and one.state not in quiet for one in services.values())

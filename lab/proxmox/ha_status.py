@@ -7,7 +7,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-from lab.proxmox.ha_state import HaFiles, Service
+from lab.proxmox.ha_state import HaFiles, Service, active_services
 
 if TYPE_CHECKING:
     from lab.ha import Ha
@@ -81,19 +81,20 @@ def _master(ha: "Ha", node: str, files: HaFiles) -> list[dict[str, Any]]:
     manager = files.manager
     if manager is None:
         return []
-    idle = not files.resources and not manager.services
-    word = _age_word(ha, node, manager.timestamp) or ("idle" if idle else "active")
+    word = _age_word(ha, node, manager.timestamp)
+    if word and not files.resources and ha.cluster.world.votes(node).quorate:
+        word = "idle"
     suffix = ""
     if manager.disarm is not None:
         suffix = f" - {manager.disarm['state']}, resource mode: {manager.disarm['mode']}"
-    elif crs := _scheduler(ha):
-        suffix = f" - {crs} load CRS"
+    if crs := _scheduler(ha):
+        suffix += f" - {crs} load CRS"
     return [
         {
             "id": "master",
             "type": "master",
             "node": manager.master,
-            "status": f"{manager.master} ({word}, {_date(manager.timestamp)}{suffix})",
+            "status": f"{manager.master} ({word or 'active'}, {_date(manager.timestamp)}){suffix}",
             "timestamp": manager.timestamp,
         }
     ]
@@ -108,7 +109,7 @@ def _scheduler(ha: "Ha") -> str:
 def _fencing(ha: "Ha", node: str, files: HaFiles) -> dict[str, Any]:
     """Armed while the master's CRM holds its watchdog, which it does as long as its rounds go on."""
     manager = files.manager
-    entry: dict[str, Any] = {"id": "fencing", "type": "fencing", "node": node}
+    entry: dict[str, Any] = {"id": "fencing", "type": "fencing", "node": manager.master if manager else node}
     if manager is not None and manager.disarm is not None:
         state, mode = manager.disarm["state"], manager.disarm["mode"]
         watchdog = "released" if state == "disarmed" else "active"
@@ -119,36 +120,25 @@ def _fencing(ha: "Ha", node: str, files: HaFiles) -> dict[str, Any]:
     return entry | {"armed-state": word, "status": f"{word} (CRM watchdog {watchdog})"}
 
 
-_MODES = {
-    "disarm": "disarm mode",
-    "maintenance": "maintenance mode",
-    "restart": "restart mode",
-    "shutdown": "shutdown mode",
-}
-
-
 def _lrm(ha: "Ha", node: str, files: HaFiles, name: str) -> dict[str, Any]:
     lrm = files.lrms[name]
-    old = _age_word(ha, node, lrm.timestamp)
-    idle = lrm.state == "wait_for_agent_lock" and not _needed(files, name)
-    word = old or _MODES.get(lrm.mode) or ("idle" if idle else lrm.state)
-    watchdog = "active" if not old and lrm.state in ("active", "maintenance") else "standby"
-    if lrm.mode == "disarm":
+    entry: dict[str, Any] = {"id": f"lrm:{name}", "type": "lrm", "node": name}
+    if not lrm.timestamp:
+        return entry | {"status": f"{name} (unable to read lrm status)"}
+    word = old = _age_word(ha, node, lrm.timestamp)
+    if lrm.mode in ("maintenance", "disarm") or (not old and lrm.mode != "active"):
+        word = f"{lrm.mode} mode"
+    elif not old:
+        services = files.manager.services if files.manager else {}
+        idle = lrm.state == "wait_for_agent_lock" and not active_services(services, name)
+        word = "idle" if idle else lrm.state
+    watchdog = "standby"
+    if not old and lrm.state in ("active", "maintenance"):
+        watchdog = "active"
+    elif lrm.mode == "disarm":
         watchdog = "released"
-    return {
-        "id": f"lrm:{name}",
-        "type": "lrm",
-        "node": name,
-        "status": f"{name} ({word}, watchdog {watchdog}, {_date(lrm.timestamp)})",
-        "timestamp": lrm.timestamp,
-    }
-
-
-def _needed(files: HaFiles, node: str) -> bool:
-    """A service wants that node's LRM."""
-    quiet = ("stopped", "freeze", "error", "request_start")
-    services = files.manager.services.values() if files.manager else ()
-    return any(node in (service.node, service.target) and service.state not in quiet for service in services)
+    status = f"{name} ({word}, watchdog {watchdog}, {_date(lrm.timestamp)})"
+    return entry | {"status": status, "timestamp": lrm.timestamp}
 
 
 def _service(ha: "Ha", files: HaFiles, sid: str, service: Service | None) -> dict[str, Any]:

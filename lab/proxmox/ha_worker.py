@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from lab.proxmox import workers
 from lab.proxmox.access import ROOT
-from lab.proxmox.ha_state import AGAIN, ERROR, MOVING, SUCCESS, WRONG_NODE, Service
+from lab.proxmox.ha_state import AGAIN, ERROR, IGNORED, MOVING, SUCCESS, WRONG_NODE, Service
 from lab.proxmox.tasks import Task, Work
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ async def carry_out(lrm: "Lrm", sid: str, order: Service) -> int:
         return await _start(lrm, sid, guest)
     if order.state in ("request_stop", "stopped"):
         return await _stop(lrm, guest, graceful=order.timeout != 0)
+    if order.state == "request_start_balance" and guest.running:
+        return IGNORED
     if order.state in MOVING:
         return await _move(lrm, guest, order)
     return ERROR

@@ -1,6 +1,6 @@
 """The local resource manager of each node: it carries out what the master ordered, and reports.
 
-States, modes and exit codes follow the reference pve-ha, sections 1, 4, 6, 9 and 11.
+States, modes and what is done in each follow the reference pve-ha, sections 1, 4, 6, 9 and 11, and LRM.pm.
 """
 
 from dataclasses import replace
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.proxmox.cfslocks import agent
 from lab.proxmox.ha_daemon import Daemon
-from lab.proxmox.ha_state import AGAIN, LrmStatus, Service
+from lab.proxmox.ha_state import AGAIN, SUCCESS, LrmStatus, Manager, Service, active_services
 from lab.proxmox.ha_worker import carry_out
 
 if TYPE_CHECKING:
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 ACTIVE_ROUND = 10.0
 IDLE_ROUND = 5.0
-WORKER_WINDOW = 8.0  # an active LRM waits so long for its workers before it writes its status
+WORKER_WINDOW = 8.0  # an LRM waits so long for its workers before it writes its status
 IDLE_ROUNDS = 60  # ten minutes without a service: the LRM gives up lock and watchdog
 MAX_WORKERS = 4  # datacenter.cfg's default
+GIVES_UP_AFTER = 90.0  # an LRM that is to restart and has lost its lock ends after so long all the same
 
 
 class Lrm(Daemon):
@@ -29,150 +30,201 @@ class Lrm(Daemon):
 
     def __init__(self, ha: "Ha", node: str) -> None:
         super().__init__(ha, node)
-        self.mode = "active"
         self.results: dict[str, dict[str, Any]] = {}
         self.tries: dict[str, int] = {}  # failed starts in a row, by sid
-        self.shutting_down = False
-        self.leaving = False  # the node goes down and its services are moved away first
         self._queue: dict[str, Service] = {}  # orders that wait for a free worker, by sid
         self._under_way: dict[str, str] = {}  # sid -> the order's uid
-        self._idle_rounds = 0
-        self._holds = False  # lock and watchdog
+        self.forget()
 
     def forget(self) -> None:
         """A new process knows nothing of the last one's orders."""
+        super().forget()
         self.mode = "active"
         for memory in (self.results, self.tries, self._queue, self._under_way):
             memory.clear()
-        self._idle_rounds = 0
-        self._holds = self.shutting_down = self.leaving = False
+        self._idle_rounds = self._stop_errors = 0
+        self._ends = False  # it was asked to end, as the node goes down
+        self._wrote = False  # its file; before that, it does nothing
+        self._lost_since = 0.0
 
     async def round(self) -> float:
-        """Wait idle, or hold the agent lock and work through the orders."""
+        """Change the state if there is reason to, then do that state's work."""
+        self._wrote = self._wrote or self._write_status()
+        if not self._wrote:
+            self.ended = self._ends
+            return IDLE_ROUND
         self._read_mode()
-        began = self.now
-        if self.state == "active":
-            await self._stay_active()
-        elif self.state == "maintenance":
-            await self._stay_in_maintenance()
-        elif self._wants_lock() and await self.protected(agent(self.node)):
-            self.state, self._holds, self._idle_rounds = "active", True, 0
+        before = self.state
+        await getattr(self, f"_from_{before}")()
         if not self.powered:
             return IDLE_ROUND
-        if self.state in ("active", "maintenance") and self._holds:
-            await self._work(began)
-        if self.powered:
+        if self.state == "lost_agent_lock" != before:
+            self._lost_since = self.now
+        work = {"active": self._active, "maintenance": self._maintenance, "lost_agent_lock": self._without_lock}
+        if self.state in work:
+            await work[self.state]()
+        elif self._ends:
+            self.ended = True
+        else:
             self._write_status()
         return ACTIVE_ROUND if self.state == "active" else IDLE_ROUND
 
-    def _wants_lock(self) -> bool:
-        """There is work to do, and nobody is about to fence this node."""
-        work = (self._holds or self._needed()) and self.mode != "disarm"
-        return work and self.quorate and not self._to_be_fenced()
-
-    # --- states --------------------------------------------------------------------------------------------------
-
-    async def _stay_active(self) -> None:
-        if self._to_be_fenced() or not await self.protected(agent(self.node)):
-            self.state = "lost_agent_lock"
-        elif self.mode == "maintenance":
-            self.state = "maintenance"
-        elif self.mode == "disarm":
-            self.give_up()
-        elif not self.shutting_down:
-            self._idle_rounds = 0 if self._needed() or self._busy else self._idle_rounds + 1
-            if self._idle_rounds > IDLE_ROUNDS:
-                self.give_up()
-
-    async def _stay_in_maintenance(self) -> None:
-        """Hold the lock until the last service has left; back to the beginning when it is over."""
-        needed = self._needed() or self._busy
-        if (needed or self._holds) and not await self.protected(agent(self.node)):
-            self.state = "lost_agent_lock" if self._holds else "maintenance"
-        elif needed and not self._holds:
-            self._holds = True
-        elif self.mode != "maintenance":
-            self.state = "active" if self._holds else "wait_for_agent_lock"
-        elif not needed and self._holds:
-            self.ha.locks.release(agent(self.node), self.kind, self.node)
-            self.ha.watchdogs[self.node].close(self.kind)
-            self._holds = False
-
-    def give_up(self) -> None:
-        """Lock and watchdog are no longer needed: nothing runs here that could be lost."""
-        self.ha.locks.release(agent(self.node), self.kind, self.node)
-        self.ha.watchdogs[self.node].close(self.kind)
-        self.state, self._holds = "wait_for_agent_lock", False
+    # --- what the master says ------------------------------------------------------------------------------------
 
     def _read_mode(self) -> None:
-        """What the master asks of this node: maintenance, or to disarm."""
-        manager = self.ha.seen_by(self.node).manager
-        if manager is None or self.shutting_down or not self.quorate:
+        """What the master asks of this node: a request for maintenance comes before one to disarm."""
+        manager = self._manager
+        if self._ends or manager is None:
             return
-        if self.leaving:
+        if manager.requests.get(self.node, {}).get("maintenance"):
             self.mode = "maintenance"
-        elif manager.disarm is not None and self._may_disarm(manager.disarm["mode"]):
+        elif manager.disarm is not None:
             self.mode = "disarm"
-        elif manager.requests.get(self.node, {}).get("maintenance"):
-            self.mode = "maintenance"
-            if self.state == "wait_for_agent_lock":
-                self.state = "maintenance"
-        else:
+        elif self.mode in ("maintenance", "disarm"):
             self.mode = "active"
 
-    def _may_disarm(self, mode: str) -> bool:
-        mine = [service for service in self._services().values() if service.node == self.node]
-        frozen = all(service.state in ("freeze", "error", "stopped") for service in mine)
-        return not self._busy and (frozen if mode == "freeze" else True)
+    @property
+    def _manager(self) -> Manager | None:
+        return self.ha.seen_by(self.node).manager
 
     def _services(self) -> dict[str, Service]:
-        manager = self.ha.seen_by(self.node).manager
-        return manager.services if manager else {}
+        return self._manager.services if self._manager else {}
 
-    def _needed(self) -> bool:
-        """A service that needs this LRM is assigned here, or is on its way."""
-        quiet = ("stopped", "freeze", "error", "request_start")
-        return any(self.node in (s.node, s.target) and s.state not in quiet for s in self._services().values())
+    def _needed(self) -> int:
+        """How many services need this LRM: assigned here, or on their way."""
+        return active_services(self._services(), self.node)
 
     def _to_be_fenced(self) -> bool:
-        return any(s.node == self.node and s.state == "fence" for s in self._services().values())
+        manager = self._manager
+        fenced = any(one.node == self.node and one.state == "fence" for one in self._services().values())
+        return fenced or (manager is not None and manager.nodes.get(self.node) == "fence")
 
     @property
     def _busy(self) -> bool:
         return bool(self._under_way or self._queue)
 
+    # --- states --------------------------------------------------------------------------------------------------
+
+    async def _lock(self) -> bool:
+        return await self.protected(agent(self.node))
+
+    async def _from_wait_for_agent_lock(self) -> None:
+        wanted = self.mode != "disarm" and not self._to_be_fenced() and self._needed() and self.quorate
+        if wanted and await self._lock():
+            self.state = "active"
+
+    async def _from_lost_agent_lock(self) -> None:
+        if not self._to_be_fenced() and self.quorate and await self._lock():
+            self.state = "active"
+
+    async def _from_active(self) -> None:
+        if self._to_be_fenced() or not await self._lock():
+            self.state = "lost_agent_lock"
+        elif self.mode == "maintenance":
+            self.state = "maintenance"
+        elif self.mode == "disarm" and not await self._workers():
+            self._go_idle()
+        elif any(service.node == self.node for service in self._services().values()) or await self._workers():
+            self._idle_rounds = 0  # whatever is configured here counts, be it stopped, frozen or in error
+        else:
+            self._idle_rounds += 1
+            if self._idle_rounds > IDLE_ROUNDS:
+                self._go_idle()
+                self._idle_rounds = 0
+
+    async def _from_maintenance(self) -> None:
+        """Hold the lock until the last service has left; active again, with lock and watchdog, when it is over."""
+        if self._to_be_fenced():
+            self.state = "lost_agent_lock"
+        elif self.mode == "disarm" and not self._needed() and not await self._workers():
+            self._go_idle()
+        elif self._needed() or await self._workers():
+            if not await self._lock():
+                self.state = "lost_agent_lock"
+        elif self.mode != "maintenance":
+            self.state = "active" if await self._lock() else "lost_agent_lock"
+
+    def _go_idle(self) -> None:
+        self._close_watchdog()
+        self._release()
+        self.state = "wait_for_agent_lock"
+
+    def _release(self) -> None:
+        self.ha.locks.release(agent(self.node), self.kind, self.node)
+
+    def _close_watchdog(self) -> None:
+        """Nothing runs here that could be lost."""
+        self.ha.watchdogs[self.node].close(self.kind)
+
     # --- work ----------------------------------------------------------------------------------------------------
 
-    async def _work(self, began: float) -> None:
-        """Take the orders, and wait for the workers, at most for the window; slower ones report in a later round."""
+    async def _active(self) -> None:
+        if not self._ends:
+            await self._manage()
+        elif not await self._workers():
+            if self.mode != "restart":
+                self.ended = True  # with a stop that has failed, lock and watchdog stay
+            elif not self._needed():
+                self.ended = True
+            if self.ended and (self.mode == "restart" or not self._stop_errors):
+                self._close_watchdog()
+                self._release()
+        self._write_status()
+
+    async def _maintenance(self) -> None:
+        if not self._needed() and not await self._workers():
+            self._close_watchdog()
+            self.ended = self._ends
+            self._release()
+        if not self.ended:
+            await self._manage()
+        self._write_status()
+
+    async def _without_lock(self) -> None:
+        """Nothing is done and nothing written; the watchdog triggers soon."""
+        if not self._ends:
+            return
+        if not self._needed():
+            self._close_watchdog()
+            self.ended = True
+        elif self.mode == "restart" and self.now - self._lost_since > GIVES_UP_AFTER:
+            self.ended = True
+
+    async def _manage(self) -> None:
+        """Take the orders, and wait for the workers; slower ones report in a later round."""
         if not self.world.membership.writable(self.node):
             return  # an order that is not known to be the last one is not begun
         services = self._services()
-        known = {service.uid for service in services.values()}
-        self.results = {uid: result for uid, result in self.results.items() if uid in known}
-        if not self.shutting_down:
-            self._queue.clear()
-            for sid, service in sorted(services.items()):
-                ordered = service.state not in ("recovery", "freeze", "fence", "request_start")
-                if service.node == self.node and ordered and not self._taken(sid, service):
-                    self._queue.setdefault(sid, replace(service))
-        while self.powered:
-            self._begin_workers()
-            if not self._busy or self.now - began >= WORKER_WINDOW:
-                return
-            await self.ha.cluster.sleep(1.0)
+        for sid in self.tries.keys() - services.keys():
+            del self.tries[sid]
+        for sid, service in sorted(services.items()):
+            ordered = service.state not in ("recovery", "freeze", "request_start")
+            if service.node == self.node and ordered and not self._taken(sid, service):
+                self._queue[sid] = replace(service)
+        await self._workers()
 
     def _taken(self, sid: str, service: Service) -> bool:
         """Nothing to queue: the order has been carried out, or a worker of this service runs, be it of an older order.
 
-        Source: LRM.pm, queue_resource_command. A newer order is queued in the first round after that worker's end.
+        What is stopped is looked at in each round, as nobody reads that result (source: LRM.pm,
+        queue_resource_command). A newer order is queued in the first round after that worker's end.
         """
-        return service.uid in self.results or sid in self._under_way
+        return (service.state != "stopped" and service.uid in self.results) or sid in self._under_way
+
+    async def _workers(self) -> bool:
+        """Begin what is queued as places become free, and wait within the window; true while some are left."""
+        began = self.now
+        while self.powered:
+            self._begin_workers()
+            if not self._under_way or self.now - began > WORKER_WINDOW:
+                break
+            await self.ha.cluster.sleep(1.0)
+        return self._busy
 
     def _begin_workers(self) -> None:
         """Orders wait for a free place, and an order to stop, when the node goes down, for its service's worker."""
         limit = int(self.ha.cluster.options.get("max_workers", MAX_WORKERS))
-        for sid in list(self._queue):
+        for sid in sorted(self._queue):
             if len(self._under_way) >= limit:
                 return
             if sid in self._under_way:
@@ -187,35 +239,31 @@ class Lrm(Daemon):
         if not self.powered or self.world.nodes[self.node].up_since != up_since:
             return  # the worker died with its node
         self._under_way.pop(sid, None)
-        if code != AGAIN and service.uid:
+        if not service.uid:
+            self._stop_errors += code != SUCCESS
+        elif code != AGAIN:
+            known = {one.uid for one in self._services().values()}
             self.results[service.uid] = {"sid": sid, "state": service.state, "exit_code": code}
+            self.results = {uid: result for uid, result in self.results.items() if uid in known}
 
-    def _write_status(self) -> None:
-        if self.world.membership.writable(self.node):
-            self.ha.files.lrms[self.node] = LrmStatus(self.state, self.mode, int(self.wall), dict(self.results))
+    def _write_status(self) -> bool:
+        if not self.world.membership.writable(self.node):
+            return False
+        self.ha.files.lrms[self.node] = LrmStatus(self.state, self.mode, int(self.wall), dict(self.results))
+        return True
 
     # --- shutting down -------------------------------------------------------------------------------------------
 
-    def shut_down(self, mode: str) -> None:
-        """The node goes down: ``shutdown``, ``restart`` (freeze) or ``maintenance`` (move away first)."""
-        self.mode = mode
-        self.leaving, self.shutting_down = mode == "maintenance", mode != "maintenance"
-        if self.leaving:
+    def shut_down(self, policy: str, *, reboot: bool) -> None:
+        """The node goes down: what is done with its services is the policy's to say, unless it is in maintenance."""
+        if self._ends:
             return
-        self._queue = {
-            sid: Service(self.node, "request_stop", "")
-            for sid, service in self._services().items()
-            if service.node == self.node and service.state in ("started", "stopped", "request_stop")
-        }
-
-    @property
-    def done(self) -> bool:
-        """Nothing is left to stop, to freeze or to move."""
-        if self._busy or self.state == "lost_agent_lock":
-            return False
-        if self.mode == "shutdown":
-            return True
-        return not self._needed() and not (self.leaving and self._mine())
-
-    def _mine(self) -> bool:
-        return any(service.node == self.node and service.state != "error" for service in self._services().values())
+        if policy != "migrate":
+            for sid, service in self._services().items():
+                if service.node == self.node and sid not in self._under_way:
+                    self._queue[sid] = Service(self.node, "request_stop", "")
+        freezes = {"freeze": True, "failover": False}.get(policy, reboot)
+        if self.mode != "maintenance":
+            self.mode = "maintenance" if policy == "migrate" else "restart" if freezes else "shutdown"
+        self._ends = True
+        self._write_status()

@@ -19,12 +19,9 @@ class Choice:
     def load(self) -> dict[str, int]:
         """Services on each online node; one that is moving counts on both of its nodes."""
         load = {node: self.others.get(node, 0) for node in self.online}
-        for service in self.services.values():
-            if service.state in ("stopped", "request_start"):
-                continue
-            for node in {service.node, service.target if service.state in MOVING else service.node}:
-                if node in load:
-                    load[node] += 1
+        for sid in self.services:
+            for node in self._used(sid):
+                load[node] += 1
         return load
 
     def select(self, sid: str, *, failback: bool, preference: str = "none") -> str | None:
@@ -34,42 +31,47 @@ class Choice:
         """
         service = self.services[sid]
         by_rules = candidates(self.rules, sid, self.online)
-        apart = self._apart(sid)
-        if preference == "none" and not failback and service.node in by_rules.allowed - apart:
-            together = self._together(sid, by_rules.allowed)
-            if not together or service.node in together:
-                return service.node
-        nodes = by_rules.best - frozenset(service.failed_nodes)
-        if not nodes:
+        if not by_rules.best:
             return None
-        if together := self._together(sid, nodes):
-            nodes = together
-        nodes -= apart
-        if not nodes:
-            return None
-        if preference != "next" and service.maintenance_node in nodes:
+        apart, together = self._apart(sid), self._together(sid)
+        stays = service.node in together or service.node not in apart
+        if preference == "none" and not failback and service.node in by_rules.allowed and stays:
+            return service.node
+        nodes = by_rules.best - apart
+        if preference == "next":
+            nodes -= frozenset(service.failed_nodes)
+        if there := {node: count for node, count in together.items() if node in nodes}:
+            nodes = frozenset((min(there, key=lambda node: (-there[node], node)),))
+        if service.maintenance_node in nodes:
             return service.maintenance_node
         if preference == "none" and service.node in nodes:
             return service.node
         load = self.load()
-        return min(nodes, key=lambda node: (load[node], node))
+        return min(nodes, key=lambda node: (load[node], node), default=None)
 
     def _apart(self, sid: str) -> frozenset[str]:
-        """Nodes on which, or on the way to which, are services that this one must not meet."""
+        """Online nodes on which, or on the way to which, are services that this one must not meet."""
         found: set[str] = set()
         for other in companions(self.rules, sid, "negative"):
-            if (service := self.services.get(other)) is not None and service.state != "stopped":
-                found |= {service.node, service.target or service.node}
+            found |= self._used(other)
         return frozenset(found)
 
-    def _together(self, sid: str, nodes: frozenset[str]) -> frozenset[str]:
-        """Of some nodes, the one where most of this service's companions are; empty when none is anywhere."""
+    def _together(self, sid: str) -> dict[str, int]:
+        """Online nodes where companions of this service are, or are going, and how many."""
         counts: dict[str, int] = {}
         for other in companions(self.rules, sid, "positive"):
-            if (service := self.services.get(other)) is not None and service.state != "stopped":
-                node = service.target or service.node
-                if node in nodes:
-                    counts[node] = counts.get(node, 0) + 1
-        if not counts:
-            return frozenset()
-        return frozenset((min(counts, key=lambda node: (-counts[node], node)),))
+            service = self.services.get(other)
+            used = self._used(other)
+            going = used & {service.target} if service is not None and service.target else used
+            for node in going or used:
+                counts[node] = counts.get(node, 0) + 1
+        return counts
+
+    def _used(self, sid: str) -> set[str]:
+        """The online nodes that a service puts load on (source: HA/Usage.pm, get_used_service_nodes)."""
+        service = self.services.get(sid)
+        if service is None or service.state in ("stopped", "request_start"):
+            return set()
+        here = set() if service.state == "request_start_balance" else {service.node}
+        there = {service.target} if service.state in MOVING and service.target else set()
+        return (here | there) & self.online

@@ -1,7 +1,8 @@
 """/etc/pve as each node has it: one database, which only a quorate partition can change.
 
-A node that is cut off goes on reading what it had. Where nodes meet, the database of the highest version counts, as it
-has been written longest; a partition that becomes quorate alone goes on from the best that it has.
+What one node writes all members of its membership have, quorate or not. A node that is cut off from whoever may write
+goes on reading what it had. Where nodes meet, the database of the highest version counts, as it has been written
+longest; a partition that becomes quorate alone goes on from the best that it has.
 """
 
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ class Copy:
 class Pmxcfs:
     """Who has the database that counts now, and the copies of the others.
 
-    The version is the time for which it could be written, in lab seconds: every round of HA writes into it.
+    The version is the time for which it could be written, in lab seconds: every round of HA writes into it. Nobody can
+    write while the membership changes, so the nodes of one ring part with one version, however late each notices.
     """
 
     def __init__(self, cluster: "Cluster") -> None:
@@ -35,6 +37,7 @@ class Pmxcfs:
         self._version = 0.0
         self._written_since: float | None = cluster.world.clock.now()
         cluster.world.membership.on_settled(self._settled)
+        cluster.world.links.on_change(self._changed)
 
     def ha(self, node: str) -> HaFiles:
         """HA's files as a node has them."""
@@ -60,6 +63,17 @@ class Pmxcfs:
             self._version += now - self._written_since
             self._written_since = now
 
+    def _changed(self) -> None:
+        """Links, or the power of nodes: while a membership is under way, nothing is written."""
+        if self._cluster.world.cluster is self._cluster:
+            self._count_on()
+
+    def _count_on(self) -> None:
+        self._count()
+        world = self._cluster.world
+        writable = any(world.membership.writable(name) for name in world.nodes)
+        self._written_since = world.clock.now() if writable else None
+
     def _settled(self, nodes: frozenset[str]) -> None:
         """A membership or its votes have changed."""
         world = self._cluster.world
@@ -68,12 +82,20 @@ class Pmxcfs:
         self._count()
         for name in sorted(nodes):
             if world.nodes[name].powered:
-                if world.votes(name).quorate:
-                    self._meet(world.membership.members(name))
+                ring = self._ring(name)
+                if any(world.votes(member).quorate for member in ring):
+                    self._meet(ring)
                 else:
-                    self.cut_off(name)
-        quorate = any(host.powered and world.votes(host.name).quorate for host in world.nodes.values())
-        self._written_since = world.clock.now() if quorate else None
+                    for member in sorted(ring):
+                        self.cut_off(member)
+                    self._share(ring)
+        self._count_on()
+
+    def _ring(self, node: str) -> frozenset[str]:
+        """The members of a node's membership that are in it, whether each has announced it yet or not."""
+        membership = self._cluster.world.membership
+        ring = membership.ring(node)
+        return frozenset(name for name in ring if membership.ring(name) == ring)
 
     def _meet(self, partition: frozenset[str]) -> None:
         """The nodes of a quorate partition take over the best database that one of them has."""
@@ -83,8 +105,17 @@ class Pmxcfs:
         if best is not None and (not here or copies[best].version > self._version):
             self._revert(copies[best], partition)
         self._holders = set(partition)
-        for member in partition:
-            if self._copies.pop(member, None) is not None:
+        for member in sorted(partition):
+            copy = self._copies.pop(member, None)
+            if copy is not None and copy.version < self._version:
+                self._cluster.ha.locks.joined(member)
+
+    def _share(self, ring: frozenset[str]) -> None:
+        """Without quorum nobody writes, but who comes to a ring takes over the freshest database in it all the same."""
+        best = max((self._copies[name] for name in sorted(ring)), key=lambda copy: copy.version)
+        for member in sorted(ring):
+            if self._copies[member].version < best.version:
+                self._copies[member] = best
                 self._cluster.ha.locks.joined(member)
 
     def _revert(self, copy: Copy, partition: frozenset[str]) -> None:

@@ -40,6 +40,9 @@ async def _begin(task: Task, guest: "Guest") -> None:
     cluster = task.cluster
     volumes = activate(task, guest, task.node)
     await task.pause(START_SECONDS[guest.kind])
+    if guest.fails("start"):
+        _deactivate(task, guest, task.node)
+        raise PveError("start failed: QEMU exited with code 1" if guest.kind == "qemu" else "startup failed")
     if guest.node != task.node:
         raise PveError(f"Configuration file '{guest.file(task.node)}' does not exist")
     for lv in volumes:
@@ -124,7 +127,7 @@ async def migrate(task: Task, guest: "Guest", target: str, *, restarting: bool =
 
 async def _move_file(task: Task, guest: "Guest", target: str) -> None:
     await task.pause(MIGRATE_SECONDS[False])
-    _reach(task, target)
+    _arrive(task, guest, target)
     guest.node = target
 
 
@@ -140,7 +143,7 @@ async def _move_live(task: Task, guest: "Guest", target: str) -> None:
     guest.incoming = target
     try:
         await task.pause(MIGRATE_SECONDS[True])
-        _reach(task, target)
+        _arrive(task, guest, target)
     except BaseException as error:
         guest.incoming = None
         if target not in guest.runs_on:
@@ -181,6 +184,13 @@ def _reach(task: Task, target: str) -> None:
         raise PveError("migration aborted")
     if not task.cluster.world.membership.writable(task.node):
         raise PveError("migration aborted")
+
+
+def _arrive(task: Task, guest: "Guest", target: str) -> None:
+    """The last step of a migration."""
+    if guest.fails("migrate"):
+        raise PveError("migration aborted")
+    _reach(task, target)
 
 
 async def destroy(task: Task, guest: "Guest") -> None:

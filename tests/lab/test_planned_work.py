@@ -119,7 +119,7 @@ def test_maintenance_is_refused_for_a_node_that_is_away():
         ask(stage, "node-maintenance", NODE, "enable")
         await stage.sleep(15)
         log = stage.world.nodes["pxmx02-01"].journal["pve-ha-crm"]
-        assert f"crm command error - node not online: node-maintenance enable {NODE}" in log
+        assert f"crm command error - node not online: enable-node-maintenance {NODE}" in log
         assert stage.ha.manager.requests == {}
         return stage
 
@@ -173,18 +173,79 @@ def test_a_site_that_dies_while_disarmed(mode: str, recovers: bool):
 
 
 def test_disarming_waits_for_what_is_under_way():
-    """A migration is finished first."""
+    """A migration is finished first; meanwhile HA tells that it disarms, and LRMs with nothing to do leave at once."""
+
+    async def story() -> Stage:
+        stage = await healthy(master="pxmx02-01")
+        ha = stage.ha
+        ask(stage, "migrate", "vm:300", "pxmx02-03")
+        await stage.until("moving", lambda: stage.service(300).state == "migrate", 20)
+        ask(stage, "disarm-ha", "", "freeze")
+        await stage.until("disarming", lambda: ha.manager.disarm == {"mode": "freeze", "state": "disarming"}, 12)
+        await stage.until("left", lambda: not ha.watchdogs["pxmx01-02"].clients, 12)
+        assert (stage.service(300).state, stage.service(301).state) == ("migrate", "started")
+        await stage.until("disarmed", lambda: ha.manager.disarm["state"] == "disarmed", 90)
+        assert (stage.service(300).node, {s.state for s in stage.services()}) == ("pxmx02-03", {"freeze"})
+        ask(stage, "arm-ha")
+        await stage.until("armed", lambda: {s.state for s in stage.services()} == {"started"}, 60)
+        return stage
+
+    play(story())
+
+
+def test_disarming_drops_what_was_only_asked_for():
+    """A command of the same round is not begun: the service is frozen where it is, and stays there afterwards."""
 
     async def story() -> Stage:
         stage = await healthy(master="pxmx02-01")
         ask(stage, "migrate", "vm:300", "pxmx02-03")
         ask(stage, "disarm-ha", "", "freeze")
-        await stage.until("moving", lambda: stage.service(300).state == "migrate", 20)
-        assert (stage.service(301).state, stage.ha.manager.disarm) == ("started", None)
         await stage.until("disarmed", lambda: (stage.ha.manager.disarm or {}).get("state") == "disarmed", 90)
-        assert stage.service(300).node == "pxmx02-03"
+        assert (stage.service(300).state, stage.service(300).node) == ("freeze", NODE)
         ask(stage, "arm-ha")
         await stage.until("armed", lambda: {s.state for s in stage.services()} == {"started"}, 60)
+        await stage.sleep(30)
+        assert stage.service(300).node == NODE
+        return stage
+
+    play(story())
+
+
+def test_what_was_moved_by_hand_while_ha_did_not_look_stays_there():
+    """`arm-ha` takes over the places it finds (mode ignore), and orders nothing."""
+
+    async def story() -> Stage:
+        stage = await healthy(master="pxmx02-01")
+        ask(stage, "disarm-ha", "", "ignore")
+        await stage.until("disarmed", lambda: (stage.ha.manager.disarm or {}).get("state") == "disarmed", 90)
+        stage.guests[300].node = "pxmx02-03"
+        ask(stage, "arm-ha")
+        await stage.until("armed", lambda: stage.ha.manager.disarm is None, 15)
+        await stage.sleep(60)
+        assert (stage.service(300).state, stage.service(300).node) == ("started", "pxmx02-03")
+        assert stage.guests[300].runs_on == {"pxmx02-03"}
+        log = stage.world.nodes["pxmx02-01"].journal["pve-ha-crm"]
+        assert f"service 'vm:300': updating node '{NODE}' => 'pxmx02-03' (changed while disarmed)" in log
+        return stage
+
+    play(story())
+
+
+def test_maintenance_comes_before_disarming():
+    """A node in maintenance stays so while the others disarm, and no other may go into it then."""
+
+    async def story() -> Stage:
+        stage = await healthy(master="pxmx02-01")
+        ha = stage.ha
+        ask(stage, "node-maintenance", NODE, "enable")
+        await stage.until("empty", lambda: stage.service(300).node != NODE, 90)
+        await stage.until("settled", lambda: stage.service(300).state == "started", 30)
+        ask(stage, "disarm-ha", "", "freeze")
+        await stage.until("disarmed", lambda: (ha.manager.disarm or {}).get("state") == "disarmed", 90)
+        ask(stage, "node-maintenance", "pxmx02-02", "enable")
+        await stage.sleep(15)
+        assert (ha.lrms[NODE].mode, ha.manager.nodes[NODE]) == ("maintenance", "maintenance")
+        assert (ha.lrms["pxmx02-02"].mode, ha.manager.requests) == ("disarm", {NODE: {"maintenance": 1}})
         return stage
 
     play(story())
