@@ -151,11 +151,6 @@ _ALL = (
         "volume-beside", (ARRAY, Argument("LUN", "count")),
         "An array offers the nodes one more volume, in no pod, at that LUN.", ("I-14", "I-16"), around.volume_beside,
     ),
-    Drill(
-        "guest-paused", (Argument("GUEST", "machine"), Argument("STATE", "qmp", optional=True, amount=True)),
-        "A virtual machine's process is there and does not work; the cluster shows its state in place of running.",
-        ("I-08",), drill_guests.guest_paused,
-    ),
 )  # fmt: skip
 
 DRILLS: dict[str, Drill] = {drill.name: drill for drill in _ALL}

@@ -44,7 +44,7 @@ PLACES = {
     "watchdog": [NODE],
     "watchdog-stopped": [NODE],
     "lrm-stalled": [NODE],
-    "crm-stopped": [NODE],
+    "crm-stopped": ["pxmx02-02"],
     "start-fails": ["101", "2"],
     "migration-fails": ["101"],
     "vg-hidden": [NODE],
@@ -101,6 +101,7 @@ def settled(twin: TwinThread) -> dict[str, Any]:
     until(lambda: not requests.get(control_url(twin.inventory) + "/picture", timeout=10).text.count('"booting": true'))
     engine = Identity(*twin.inventory.api.token_id.split("!"))
     hosts = {host.name: host for host in (*world.nodes.values(), world.witness)}
+    guests = world.cluster.guests.values()
     return {
         "cut": set(world.links.cut_now),
         "power": {name: host.powered for name, host in hosts.items()}
@@ -117,7 +118,9 @@ def settled(twin: TwinThread) -> dict[str, Any]:
         "rights": sorted(map(str, world.cluster.access.privileges(engine, "/vms/300"))),
         "neighbours": dict(world.neighbours),
         "maps": {name: (host.friendly_names, list(host.local_maps)) for name, host in hosts.items()},
-        "machines": {guest.vmid: guest.qmp for guest in world.cluster.guests.values()},
+        "machines": {guest.vmid: guest.qmp for guest in guests},
+        "failing": {guest.vmid: {deed: n for deed, n in guest.failing.items() if n} for guest in guests},
+        "stalled": {name: lrm.stalled for name, lrm in world.cluster.ha.lrms.items()},
         "planted": [fault.service for fault in world.faults.planted],
     }
 

@@ -30,12 +30,13 @@ def test_a_guest_is_restarted_in_place(call: str, seconds: float):
     """The process stays, the uptime begins anew, and HA has nothing to do."""
 
     async def story(stage: Stage, api: Api) -> None:
-        before = stage.service(300).uid
+        begun = len(stage.world.cluster.tasks.all)
         upid = await api.call("POST", "/nodes/{node}/qemu/{vmid}/status/" + call, via="pxmx01-01", vmid=300)
         assert upid.split(":")[5] == f"qm{call}"
         await stage.sleep(seconds + 2)
         assert stage.now - stage.guests[300].since < 3
-        assert (stage.guests[300].running, stage.service(300).uid == before) == (True, True)
+        assert (stage.guests[300].running, stage.service(300).state) == (True, "started")
+        assert [task.upid for task in stage.world.cluster.tasks.all[begun:]] == [upid]
 
     play(story)
 
