@@ -184,7 +184,7 @@ async def test_refusals_are_logged_without_a_secret(gate: Running, caplog: pytes
 
     told = caplog.text + json.dumps([answer.body for answer in answers])
     assert "source pve: 401 the request does not prove" in caplog.text
-    assert "source pve: 422 severity: is missing" in caplog.text
+    assert "source pve: 422 timestamp: is missing" in caplog.text
     assert SECRET not in told
     assert "a-guess" not in told
 

@@ -60,6 +60,11 @@ def _said(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _fields(value: object) -> object:
+    """What a notification tells beside its text; a sender may have nothing to tell."""
+    return value if isinstance(value, dict | PveFields) else {}
+
+
 def _labels(value: object) -> object:
     """Labels with any scalar as value; none at all where they are null."""
     return {name: _said(each) for name, each in value.items()} if isinstance(value, dict) else value or {}
@@ -95,11 +100,11 @@ class PveBody(Body):
     """A notification of Proxmox VE, by the body template of docs/events.md."""
 
     source: Literal["pve"]
-    title: str
+    title: NotEmpty
     message: Said = ""
-    severity: Said
+    severity: Said = ""
     timestamp: float = Field(ge=0, le=LATEST, description="seconds since 1970")
-    fields: PveFields
+    fields: Annotated[PveFields, BeforeValidator(_fields, json_schema_input_type=Any)] = PveFields()
 
     def events(self, source: str) -> tuple[Event, ...]:
         """One event. A fencing is the same one when it is announced again within minutes."""
@@ -134,10 +139,7 @@ class Alert(Body):
     @property
     def began(self) -> datetime | None:
         """When, if that can be read."""
-        try:
-            return _AWARE.validate_python(self.startsAt)
-        except ValidationError:
-            return None
+        return _moment(self.startsAt)
 
 
 class AlertmanagerBody(Body):
@@ -175,7 +177,7 @@ class PurityBody(Body):
     component_name: Said = ""
     component_type: Said = ""
     summary: Said = ""
-    created: float | None = Field(default=None, ge=0, le=LATEST * 1000, description="milliseconds since 1970")
+    created: Said = Field(default="", description="milliseconds since 1970")
 
     def events(self, source: str) -> tuple[Event, ...]:
         """One event an alert and state; a number that two arrays give is told apart by what the alert is about."""
@@ -183,15 +185,24 @@ class PurityBody(Body):
         facts = (self.id, self.name, self.code, *about, self.created, self.state)
         return (
             Event(
-                id=identity(*("" if fact is None else str(fact) for fact in facts)),
+                id=identity(*facts),
                 source=source,
                 kind=line(f"alert {self.code}" if self.code else "alert"),
                 subject=line(self.component_name),
                 severity=line(self.severity),
                 text=line(": ".join(part for part in (self.state, self.summary) if part)),
-                at=None if self.created is None else datetime.fromtimestamp(self.created / 1000, UTC),
+                at=self._told_at,
             ),
         )
+
+    @property
+    def _told_at(self) -> datetime | None:
+        """When, if that can be read."""
+        try:
+            told = float(self.created) / 1000
+        except ValueError:
+            return None
+        return datetime.fromtimestamp(told, UTC) if 0 <= told <= LATEST else None
 
 
 class CloudEvent(Body):
@@ -202,7 +213,7 @@ class CloudEvent(Body):
     source: str = Field(min_length=1)
     type: str = Field(min_length=1)
     subject: Said = ""
-    time: AwareDatetime | None = None
+    time: Said = Field(default="", description="RFC 3339")
     severity: Said = Field(default="", description="an extension attribute, where the sender has one")
 
     def events(self, source: str) -> tuple[Event, ...]:
@@ -214,7 +225,7 @@ class CloudEvent(Body):
                 kind=line(self.type),
                 subject=line(self.subject or self.source),
                 severity=line(self.severity),
-                at=_sensible(self.time) if self.time else None,
+                at=_sensible(began) if (began := _moment(self.time)) else None,
             ),
         )
 
@@ -287,6 +298,14 @@ def identity(*parts: str) -> str:
     if shown == whole:
         return whole
     return f"{shown[:200]}~{hashlib.sha256(whole.encode(errors='surrogatepass')).hexdigest()[:32]}"
+
+
+def _moment(text: str) -> datetime | None:
+    """The time that a text tells in RFC 3339; None where it tells none."""
+    try:
+        return _AWARE.validate_python(text)
+    except ValidationError:
+        return None
 
 
 def _sensible(at: datetime) -> datetime | None:
