@@ -24,6 +24,8 @@ RUNBOOKS = ("Failback", "EvacuateSite", "ReturnSite")
 NOTICED = 4.0
 # A change may be on its way while its yes is taken back or its condition begins to fail.
 ON_ITS_WAY = 1.5
+# Between two questions to the runs, in seconds of the wall: the world is looked at more often.
+ASKED_EVERY = 0.8
 # Lab seconds by which a told T0 may differ from the loss: a slow round of everybody on a busy machine.
 T0_DIFFERS = 150.0
 NEEDED = 2
@@ -54,6 +56,7 @@ class Judge:
         self.broken: list[str] = []
         self.met: Counter[str] = Counter()
         self._read = 0
+        self._asked = 0.0
         self._since: dict[str, float] = {}  # fault to the wall second of its beginning
         # site to lab second, HA's guests there, and those that were on their way
         self._losses: dict[str, tuple[float, dict[str, str], set[str]]] = {}
@@ -150,7 +153,9 @@ class Judge:
         self._read += len(changes)
         for change in changes:
             self._change(change)
-        await self._incidents()
+        if time.monotonic() - self._asked >= ASKED_EVERY:
+            self._asked = time.monotonic()
+            await self._incidents()
 
     def _break(self, sentence: str) -> None:
         if sentence not in self._told:
