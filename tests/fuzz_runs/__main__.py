@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz_runs`: many schedules, some of them at a time; prints what was met, and every seed that broke a law.
+"""`python -m tests.fuzz_runs`: many schedules at a time; prints what was met, and every seed that broke a law.
 
 A seed that has failed once is kept in ``seeds.txt`` and played first.
 """
