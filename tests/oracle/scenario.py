@@ -71,23 +71,23 @@ def draw(seed: int, nodes: tuple[str, ...]) -> Scenario:
 
 
 def _rules(lots: random.Random, nodes: tuple[str, ...], sids: list[str]) -> list[Rule]:
+    """None, or some of each kind; such as contradict each other, too."""
     found = []
-    if lots.random() < 0.5:
-        chosen = lots.sample(nodes, k=lots.choice((1, 2, 3)))
-        listed = ",".join(f"{node}:{lots.choice((1, 2))}" if lots.random() < 0.4 else node for node in sorted(chosen))
-        some = ",".join(sorted(lots.sample(sids, k=lots.randint(1, len(sids)))))
-        found.append(
-            Rule(
-                "home",
-                "node-affinity",
-                (("nodes", listed), ("resources", some), ("strict", lots.choice(("0", "0", "1")))),
-            )
-        )
-    if len(sids) > 1 and lots.random() < 0.3:
-        some = ",".join(sorted(lots.sample(sids, k=lots.randint(2, min(3, len(sids))))))
+    for number in range(lots.choice((0, 0, 1, 1, 2))):
+        chosen = sorted(lots.sample(nodes, k=lots.choice((1, 2, 3))))
+        listed = ",".join(f"{node}:{lots.choice((1, 2))}" if lots.random() < 0.3 else node for node in chosen)
+        strict = lots.choice(("0", "0", "1"))
+        properties = (("nodes", listed), ("resources", _some(lots, sids, 1)), ("strict", strict))
+        found.append(Rule(f"home-{number}", "node-affinity", properties))
+    for number in range(lots.choice((0, 0, 1, 2)) if len(sids) > 1 else 0):
         affinity = lots.choice(("positive", "negative"))
-        found.append(Rule("together", "resource-affinity", (("affinity", affinity), ("resources", some))))
+        properties = (("affinity", affinity), ("resources", _some(lots, sids, 2)))
+        found.append(Rule(f"affinity-{number}", "resource-affinity", properties))
     return found
+
+
+def _some(lots: random.Random, sids: list[str], least: int) -> str:
+    return ",".join(sorted(lots.sample(sids, k=lots.randint(least, min(len(sids), 3)))))
 
 
 def _steps(lots: random.Random, nodes: tuple[str, ...], services: tuple[Service, ...]) -> list[tuple[Act, ...]]:
@@ -99,39 +99,39 @@ def _steps(lots: random.Random, nodes: tuple[str, ...], services: tuple[Service,
             steps.append(tuple(back))
             back = []
             continue
-        node, other, service = lots.choice(nodes), lots.choice(nodes), lots.choice(services)
-        kind = lots.choice(
-            ("off", "off", "network", "two off", "shutdown", "maintenance", "migrate", "relocate", "state", "stop",
-             "disarm", "crm", "many")
-        )  # fmt: skip
-        if kind == "off":
-            steps.append((Act("power-off", node),))
-            back.append(Act("power-on", node))
-        elif kind == "network":
-            steps.append((Act("network-off", node),))
-            back.append(Act("power-on", node))
-        elif kind == "two off":
-            pair = tuple(sorted({node, other}))
-            steps.append(tuple(Act("power-off", one) for one in pair))
-            back += [Act("power-on", one) for one in pair]
-        elif kind == "shutdown":
-            steps.append((Act("shutdown", node),))
-            back.append(Act("power-on", node))
-        elif kind == "maintenance":
-            steps.append((Act("maintenance", node, "enable"),))
-            back.append(Act("maintenance", node, "disable"))
-        elif kind in ("migrate", "relocate"):
-            steps.append((Act(kind, service.sid, node),))
-        elif kind == "state":
-            steps.append((Act("state", service.sid, lots.choice(("started", "stopped", "disabled"))),))
-        elif kind == "stop":
-            steps.append((Act("stop", service.sid, "0"),))
-        elif kind == "disarm":
-            steps.append((Act("disarm", word=lots.choice(("freeze", "ignore"))),))
-            back.append(Act("arm"))
-        elif kind == "crm":
-            steps.append((Act("crm-stop", nodes[0]),))
-            back.append(Act("crm-start", nodes[0]))
-        else:
-            steps.append(tuple(Act("migrate", one.sid, lots.choice(nodes)) for one in services))
+        done, undone = lots.choice((_node, _node, _node, _service, _service, _whole))(lots, nodes, services)
+        steps.append(done)
+        back += undone
     return steps
+
+
+Step = tuple[tuple[Act, ...], list[Act]]
+
+
+def _node(lots: random.Random, nodes: tuple[str, ...], _: tuple[Service, ...]) -> Step:
+    """Something happens to a node, or to two."""
+    node = lots.choice(nodes)
+    verb = lots.choice(("power-off", "power-off", "network-off", "shutdown", "maintenance", "two"))
+    if verb == "maintenance":
+        return (Act(verb, node, "enable"),), [Act(verb, node, "disable")]
+    if verb == "two":
+        pair = sorted(lots.sample(nodes, k=2))
+        return tuple(Act("power-off", one) for one in pair), [Act("power-on", one) for one in pair]
+    return (Act(verb, node),), [Act("power-on", node)]
+
+
+def _service(lots: random.Random, nodes: tuple[str, ...], services: tuple[Service, ...]) -> Step:
+    """People command something of one service, or of all at once."""
+    sid, node = lots.choice(services).sid, lots.choice(nodes)
+    verb = lots.choice(("migrate", "relocate", "stop", "state", "all"))
+    if verb == "all":
+        return tuple(Act("migrate", one.sid, lots.choice(nodes)) for one in services), []
+    words = {"stop": "0", "state": lots.choice(("started", "stopped", "disabled"))}
+    return (Act(verb, sid, words.get(verb, node)),), []
+
+
+def _whole(lots: random.Random, nodes: tuple[str, ...], _: tuple[Service, ...]) -> Step:
+    """Something happens to all of HA."""
+    if lots.random() < 0.5:
+        return (Act("disarm", word=lots.choice(("freeze", "ignore"))),), [Act("arm")]
+    return (Act("crm-stop", nodes[0]),), [Act("crm-start", nodes[0])]
