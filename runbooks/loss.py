@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from cluster.conditions import lost_site
 from cluster.facts import Memory
+from cluster.fencing import PRESENT
 from cluster.forecast import Forecast
 from cluster.guests import numbers
 from cluster.incidents import conditions
@@ -71,6 +72,10 @@ class Loss:
     def listed(self, view: HaView, *, early: bool) -> "Loss":
         """With HA's own list. `early`: HA cannot have moved anybody yet, so what it lists elsewhere ran elsewhere."""
         here = {sid: one.node for sid, one in view.services.items() if one.node in self.nodes}
+        if not early:
+            # what HA calls online may be back: others may be there by now than those who lived there
+            known = self.guests.keys() | self.memory.services.keys()
+            here = {sid: at for sid, at in here.items() if view.nodes.get(at) not in PRESENT or sid not in known}
         guests = here if early else {**self.guests, **here}
         # one that ran when the nodes were lost and is stopped now was set down since
         ran = self.memory.services.keys() - set(self.stopped)

@@ -134,8 +134,8 @@ def _between_kinds(rules: Rules) -> Iterator[tuple[str, str]]:
                 yield (
                     one,
                     (
-                        "at least one resource is in a negative resource affinity rule and this rule would restrict these "
-                        "to less nodes than available to the resources"
+                        "at least one resource is in a negative resource affinity rule and this rule would restrict "
+                        "these to less nodes than available to the resources"
                     ),
                 )
     for names, group in groups(rules):
@@ -146,8 +146,8 @@ def _between_kinds(rules: Rules) -> Iterator[tuple[str, str]]:
                 yield (
                     one,
                     (
-                        "at least one resource is in a positive resource affinity rule and there are other resources in at "
-                        "least one other node affinity rule already"
+                        "at least one resource is in a positive resource affinity rule and there are other resources "
+                        "in at least one other node affinity rule already"
                     ),
                 )
 

@@ -29,6 +29,7 @@ ASKED_EVERY = 0.8
 # Lab seconds by which a told T0 may differ from the loss: a slow round of everybody on a busy machine.
 T0_DIFFERS = 150.0
 NEEDED = 2
+MOVED = ("bring home", "move away")
 # What stops every change of planned work while it lasts.
 STOPS = ("site-power", "node", "witness", "inter-site", "replication", "array")
 COMMANDS = ("ha.command.migrate", "ha.command.relocate", "ha.command.node-maintenance")
@@ -65,6 +66,7 @@ class Judge:
         self._leaving: dict[str, str] = {}
         self._noticed: set[str] = set()  # nodes whose loss an incident is, or was, about
         self._first: dict[str, int] = {}
+        self._whole_since = 0.0  # wall second since which all nodes have been one membership
         self._hands: set[str] = set()
         self._frozen: set[str] = set()
         self._proven: set[tuple[str, str]] = set()
@@ -79,6 +81,7 @@ class Judge:
         """The world as it is before the schedule."""
         world = self._stage.world
         self._read = len(world.changes)
+        self._whole_since = time.monotonic() - NOTICED  # the watch has called it healthy
         self._homes = {f"vm:{guest.vmid}": guest.node for guest in world.cluster.guests.values()}
         self._first = {sid: int(one.get("failback", 1)) for sid, one in world.cluster.ha.resources.items()}
 
@@ -101,10 +104,8 @@ class Judge:
         site, world = act.words[1], self._stage.world
         nodes = [node.name for node in self._stage.inventory.site(site).nodes]
         self._losses.pop(site, None)
-        if not all(host.powered for host in world.nodes.values()) or not world.membership.members(nodes[0]) >= set(
-            world.nodes
-        ):
-            return  # it was not whole before: which moment was its loss is a matter of words
+        if not self._whole_since or time.monotonic() - self._whole_since < NOTICED:
+            return  # it was not whole before, or not for long enough: which moment was its loss is a matter of words
         services = world.cluster.ha.files.manager.services
         there = {sid: service.node for sid, service in services.items() if service.node in nodes}
         moving = {sid for sid, service in services.items() if service.state != "started"}
@@ -145,6 +146,8 @@ class Judge:
     async def look(self) -> None:
         """All laws that hold at every moment."""
         world = self._stage.world
+        whole = all(world.membership.members(name) >= set(world.nodes) for name in world.nodes)
+        self._whole_since = (self._whole_since or time.monotonic()) if whole else 0.0
         changes = world.changes[self._read :]
         self._reverted |= any(change.what == "pmxcfs.revert" for change in changes)
         for sentence in () if self._reverted else _v1_and_v2(world):
@@ -198,7 +201,7 @@ class Judge:
             fits = [
                 gate
                 for gate in self._gates.values()
-                if any(self._is(one, "bring home", change.target) for one in gate.planned)
+                if any(self._is(one, what, change.target) for one in gate.planned for what in MOVED)
             ]
         if not any(gate.stood(now) for gate in fits):
             said = [(gate.at.keys(), {name: round(now - at, 1) for name, at in gate.back.items()}) for gate in fits]
