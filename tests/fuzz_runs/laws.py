@@ -64,6 +64,7 @@ class Judge:
         self._gates: dict[str, Yes] = {}
         self._homes: dict[str, str] = {}
         self._leaving: dict[str, str] = {}
+        self._sent: dict[str, str] = {}  # guests that a person has sent to another home
         self._noticed: set[str] = set()  # nodes whose loss an incident is, or was, about
         self._first: dict[str, int] = {}
         self._whole_since = 0.0  # wall second since which all nodes have been one membership
@@ -129,13 +130,14 @@ class Judge:
         self._homes[sid] = node
 
     def sent_home(self, site: str) -> dict[str, str]:
-        """Guests of the other site that a person calls at home at this one: a node for each, in turn."""
+        """Guests of the other site that a person calls at home at this one: a node for each, in turn.
+
+        They live there as soon as they are commanded to it; a run that comes to nothing gives nobody another home.
+        """
         nodes = [node.name for node in self._stage.inventory.site(site).nodes]
         away = sorted(sid for sid, home in self._homes.items() if home not in nodes and sid in self._first)
-        sent = {sid: nodes[number % len(nodes)] for number, sid in enumerate(away[:2])}
-        for sid, node in sent.items():
-            self.moved_by_hand(sid, node)
-        return sent
+        self._sent = {sid: nodes[number % len(nodes)] for number, sid in enumerate(away[:2])}
+        return self._sent
 
     def quiet_world(self) -> bool:
         """No fault holds."""
@@ -176,6 +178,8 @@ class Judge:
     def _change(self, change: Any) -> None:
         if change.what in COMMANDS:
             self.met["commands"] += 1
+            if change.detail.get("node") == self._sent.get(change.target, ""):
+                self.moved_by_hand(change.target, self._sent[change.target])
             self._v3(change)
             self._conditions(change)
         if change.what == "ha.resource.update" and "failback" in change.detail:
@@ -236,7 +240,8 @@ class Judge:
         away = {
             sid: home
             for sid, home in self._homes.items()
-            if home in self._noticed and self._runs_on(sid) not in (home, self._leaving.get(sid, home), "")
+            if home in self._noticed
+            and self._runs_on(sid) not in (home, self._leaving.get(sid, home), self._sent.get(sid, home), "")
         }
         hurts = away if name == "crs" else {sid: away[sid] for sid in away if sid == name}
         if hurts:
