@@ -42,6 +42,15 @@ SWITCHES = ("vm:300 failback 1", "vm:301 failback 1", "crs ha-auto-rebalance 1",
 class Switched(Site):
     """A twin on which everything is on that moves guests by itself."""
 
+    async def taken_up(self) -> None:
+        """Until HA's master has its guests in its list: when its first round comes is chance."""
+        ha = self.world.cluster.ha
+        for _ in range(60):
+            if ha.manager is not None and ha.manager.services.keys() >= ha.resources.keys():
+                return
+            await self.world.clock.sleep(1)
+        raise AssertionError("HA has not taken up its guests within a lab minute")
+
     def switch_on(self) -> None:
         for sid in ("vm:300", "vm:301"):
             self.world.cluster.ha.resources[sid]["failback"] = 1
@@ -174,6 +183,7 @@ def site(running_switched: Switched) -> Switched:
     """A healthy, built cluster with every switch on, and a token that may turn them off."""
     running_switched.rebuild()
     running_switched.switch_on()
+    running_switched.call(running_switched.taken_up())
     return running_switched
 
 
