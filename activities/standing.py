@@ -12,7 +12,7 @@ from cluster.guests import GuestId
 from cluster.memory import ON_ITS_WAY
 from cluster.move import MOVES
 from cluster.outages import UP, GuestsWish, Standing
-from cluster.recovery import HaView, Service, hopeless, waits_for
+from cluster.recovery import PRESENT, STOPPED, HaView, Service, hopeless, waits_for
 from cluster.volumes import holders
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ LVS_LIMIT = 10.0
 # What was lost and is the API's business, not HA's: a guest is looked for on its node whatever HA believes of it.
 BY_HAND = ("error", "stopped", "")
 # A person has asked for that: HA brings back neither one that is stopped by request nor one that was taken from it.
-SET_DOWN = ("stopped", "request_stop", "")
+SET_DOWN = (*STOPPED, "")
 
 
 class Proofs:
@@ -76,7 +76,7 @@ class Proofs:
             return await self._by_hand(sid, service, why)
         if known.set_down and service.state in ON_ITS_WAY:
             return known  # HA fences a node for its stopped guests as well, and gives them another place
-        lost = frozenset(node for node, state in view.nodes.items() if state not in ("online", "maintenance"))
+        lost = frozenset(node for node, state in view.nodes.items() if state not in PRESENT)
         waits = Standing(state="down", node=service.node, text=waits_for(sid, view, lost))
         if service.state in MOVES and known.state in UP:
             return known  # on its way: judged again where it arrives

@@ -33,7 +33,7 @@ from cluster.facts import (
     WitnessLook,
 )
 from cluster.inventory import Bmc, Inventory
-from cluster.memory import MASTER
+from cluster.memory import MASTER, OLD
 
 if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
@@ -49,8 +49,6 @@ LIMIT = 3.0
 LINKS_EVERY = timedelta(minutes=1)
 # What is down may be back in a moment.
 LINKS_AGAIN = timedelta(seconds=5)
-# HA's own measure: an entry that is older is `old timestamp - dead?` (reference: pve-ha §12).
-OLD = 30
 CALLED_OLD, CALLED_AHEAD = "old timestamp - dead?", "detected time drift!"
 # Modes and states of an LRM that sees to its guests, or has none (reference: pve-ha §6).
 ACTS = ("active", "maintenance", "disarm")
@@ -323,8 +321,8 @@ def _ages(known: dict[str, Any], lrms: dict[str, Any]) -> dict[str, Any]:
         return {"stamps": {name: stamp for name, stamp in told.items() if stamp}}
     # the median of the newest five: the master's clock gives two of them, and most LRMs may be dead
     now = statistics.median_high(sorted([written, *stamps.values()])[-5:])
-    silent = [node for node in known.get("node_status") or {} if now - stamps.get(node, 0) > OLD]
-    return {"lrms_old": tuple(sorted(silent)), "master_old": now - written > OLD, "stamps": told}
+    silent = [node for node in known.get("node_status") or {} if now - stamps.get(node, 0) > OLD.total_seconds()]
+    return {"lrms_old": tuple(sorted(silent)), "master_old": now - written > OLD.total_seconds(), "stamps": told}
 
 
 def ha_words(current: list[dict[str, Any]]) -> dict[str, Any]:

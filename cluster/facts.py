@@ -23,7 +23,7 @@ from cluster.looks import (
     fresh,
     lasts,
 )
-from cluster.memory import GUESTS, MASTER, ON_ITS_WAY, ROUNDS, SERVICES, Memory, Written, rounds
+from cluster.memory import GUESTS, MASTER, OLD, ON_ITS_WAY, ROUNDS, SERVICES, Memory, Written, rounds
 
 __all__ = [
     "ENGINE",
@@ -47,8 +47,6 @@ __all__ = [
 
 # Two answers of the same round.
 TOGETHER = timedelta(milliseconds=200)
-# Seconds by which the stamps of a node that stands still are behind the others': HA's own measure of what is old.
-STANDS_STILL = 30
 
 
 def remember(memory: Memory, facts: Facts, nodes: tuple[str, ...], between: timedelta = ROUNDS) -> Memory:
@@ -161,7 +159,7 @@ def _written(memory: Memory, facts: Facts, between: timedelta) -> dict[str, Writ
     newer = [(median_high(look.stamps.values()), look) for look in told if memory.looked is None or look.at >= last]
     leads = max((stamp for stamp, _ in newer), default=0)
     for stamp_of_all, look in sorted(newer, key=lambda one: (one[1].at, one[1].by)):
-        if leads - stamp_of_all > STANDS_STILL:
+        if leads - stamp_of_all > OLD.total_seconds():
             continue
         for name, stamp in look.stamps.items():
             if name not in known or known[name].stamp != stamp:

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from cluster.nouns import Value
 from cluster.plan import Finding
-from cluster.recovery import Frozen, Switch
+from cluster.recovery import PRESENT, STOPPED, Frozen, Switch
 from cluster.units import shortly
 
 # Runs of these types are incidents: while one is open, nothing goes back.
@@ -23,7 +23,7 @@ INCIDENTS = ("SiteLoss", "NodeLoss", "ClusterIncident")
 # one it is on its way, or its place is in doubt (reference: pve-ha §7).
 SETTLED = ("started", "stopped", "error")
 # Of those, the ones that HA leaves where they are whatever failback says; all others end in ``started`` by themselves.
-STAYS = ("stopped", "request_stop", "error")
+STAYS = (*STOPPED, "error")
 # Newest lines of what has happened that are kept.
 KEPT = 20
 
@@ -349,7 +349,7 @@ def guests_away(book: Book, world: World) -> tuple[str, ...]:
 def _is_home(home: Home, service: Placed | None, node: str) -> bool:
     """`node`: HA's word for the home. One that HA calls lost still bears its guests in HA's list, and runs none."""
     here = service is not None and service.node == home.node and service.state in SETTLED
-    return here and node in ("online", "maintenance")
+    return here and node in PRESENT
 
 
 def settled_homes(book: Book, world: World) -> tuple[str, ...]:

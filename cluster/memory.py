@@ -19,6 +19,8 @@ from cluster.nouns import Value
 HANDED_OVER = timedelta(seconds=15)
 # How far apart two looks of one series may be where no rhythm is said; a watch says its own (`rounds`).
 ROUNDS = timedelta(minutes=15)
+# HA calls what was written longer ago `old timestamp - dead?` (reference: pve-ha §12); its daemons write every 10 s.
+OLD = timedelta(seconds=30)
 # Names in `Memory.as_of`, beside guests (``300``) and services (``vm:300``).
 MASTER, SERVICES, GUESTS = "master", "services", "guests"
 # While HA fences and recovers, its own view of a service's place says where it is not any more.

@@ -7,6 +7,11 @@ from cluster.approval import Approval
 from cluster.nouns import Value
 from cluster.plan import Finding, Intent, Wish
 
+# A node that HA may use: it is a member, and at work or resting by a request of people.
+PRESENT = ("online", "maintenance")
+# A service that is not to run: somebody has asked for that.
+STOPPED = ("stopped", "request_stop")
+
 
 class Service(Value):
     """One HA service as the master keeps it."""
@@ -134,7 +139,7 @@ def hopeless(sid: str, view: HaView) -> str:
         )
     if service.state == "freeze":
         return f"is frozen with {service.node}: HA will not move it until that node is back"
-    if service.state in ("stopped", "request_stop"):
+    if service.state in STOPPED:
         return "is stopped by request"
     return ""
 

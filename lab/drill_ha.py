@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Literal
 
-from lab.drill_parts import Boots, Part, Parts
+from lab.drill_parts import Boots, Part, Parts, turned
 from lab.places import Unfit
 
 if TYPE_CHECKING:
@@ -12,15 +12,7 @@ if TYPE_CHECKING:
 
 def lrm_stalled(world: "World", where: tuple[str, ...], _: Boots) -> list[Part]:
     """The daemon's process hangs: it feeds no watchdog, and a reset of the node ends it."""
-    lrm = world.cluster.ha.lrms[where[0]]
-    return [
-        Part(
-            f"pve-ha-lrm of {where[0]}",
-            gone=lambda: lrm.stalled,
-            take=lambda: setattr(lrm, "stalled", True),
-            give=lambda: setattr(lrm, "stalled", False),
-        )
-    ]
+    return [turned(f"pve-ha-lrm of {where[0]}", world.cluster.ha.lrms[where[0]], "stalled", off=True)]
 
 
 def crm_stopped(world: "World", where: tuple[str, ...], _: Boots) -> list[Part]:

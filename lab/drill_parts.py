@@ -100,6 +100,16 @@ def _array(world: "World", name: str) -> Part:
     )
 
 
+def turned(name: str, owner: object, attribute: str, *, off: bool) -> Part:
+    """What is one attribute of its owner; `off` is its value while it is gone."""
+    return Part(
+        name,
+        gone=lambda: getattr(owner, attribute) is off,
+        take=lambda: setattr(owner, attribute, off),
+        give=lambda: setattr(owner, attribute, not off),
+    )
+
+
 def site_power(world: "World", where: tuple[str, ...], boots: Boots) -> list[Part]:
     """The array first, so that it is there again when the nodes log in."""
     site = next(site for site in world.inventory.sites if site.name == where[0])
@@ -111,13 +121,7 @@ def site_power(world: "World", where: tuple[str, ...], boots: Boots) -> list[Par
 
 
 def _controller_of_node(world: "World", name: str) -> Part:
-    host = world.nodes[name]
-    return Part(
-        f"management controller of {name}",
-        gone=lambda: not host.bmc_powered,
-        take=lambda: setattr(host, "bmc_powered", False),
-        give=lambda: setattr(host, "bmc_powered", True),
-    )
+    return turned(f"management controller of {name}", world.nodes[name], "bmc_powered", off=False)
 
 
 def node_power(world: "World", where: tuple[str, ...], boots: Boots) -> list[Part]:

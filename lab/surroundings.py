@@ -7,7 +7,7 @@ knows from elsewhere, a right that somebody took back, a backup that runs just n
 from typing import TYPE_CHECKING, Any
 
 from lab.disks import LOCAL_MAPS
-from lab.drill_parts import Boots, Part
+from lab.drill_parts import Boots, Part, turned
 from lab.places import Unfit
 from lab.proxmox import backups
 from lab.purity import responses
@@ -75,12 +75,7 @@ def friendly_names(world: "World", where: tuple[str, ...], _: Boots) -> list[Par
 
 
 def _friendly(host: "Host") -> Part:
-    return Part(
-        f"WWIDs as names on {host.name}",
-        gone=lambda: host.friendly_names,
-        take=lambda: setattr(host, "friendly_names", True),
-        give=lambda: setattr(host, "friendly_names", False),
-    )
+    return turned(f"WWIDs as names on {host.name}", host, "friendly_names", off=True)
 
 
 def alias(world: "World", where: tuple[str, ...], _: Boots) -> list[Part]:

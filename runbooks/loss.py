@@ -8,19 +8,17 @@ from pydantic import BaseModel, Field, model_validator
 
 from cluster.conditions import lost_site
 from cluster.facts import Memory
-from cluster.fencing import PRESENT
 from cluster.forecast import Forecast
 from cluster.guests import numbers
 from cluster.incidents import conditions
 from cluster.inventory import Inventory
 from cluster.memory import ON_ITS_WAY
 from cluster.outages import Outage, Standing
-from cluster.recovery import Back, Frozen, HaView
+from cluster.recovery import PRESENT, STOPPED, Back, Frozen, HaView
 from cluster.watching import Opening
 from workflows.catalogue import RunbookReport, RunbookRequest
 
-# HA's words for a guest that is not to run.
-STOPPED = ("stopped", "request_stop")
+# Of a guest that was stopped before the loss, whatever HA does with its node.
 NOT_TO_RUN = (*STOPPED, *ON_ITS_WAY)
 
 

@@ -33,18 +33,14 @@ class Controllers:
 
     def _system(self, bmc: Bmc) -> dict[str, Any]:
         """The controller's account of its machine, whose path is asked for once and again when it is gone."""
-        if known := self._systems.pop(bmc.address, ""):
+        if known := self._systems.get(bmc.address):
             with contextlib.suppress(Rejected):
-                found = self._get(bmc, known)
-                self._systems[bmc.address] = known
-                return found
+                return self._get(bmc, known)
         members = self._get(bmc, SYSTEMS).get("Members") or []
         if not members:
             raise Rejected(f"{bmc.address} knows of no system")
-        path = str(members[0]["@odata.id"])
-        found = self._get(bmc, path)
-        self._systems[bmc.address] = path
-        return found
+        path = self._systems[bmc.address] = str(members[0]["@odata.id"])
+        return self._get(bmc, path)
 
     def _get(self, bmc: Bmc, path: str) -> dict[str, Any]:
         try:

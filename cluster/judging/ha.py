@@ -9,9 +9,8 @@ from cluster.inventory import Inventory
 from cluster.judging.pulse import GOING_DOWN, behind, clocks, goes_down, masters, newest, silent
 from cluster.looks import ClusterLook, Facts
 from cluster.memory import MASTER, Memory
+from cluster.recovery import PRESENT, STOPPED
 
-# What a node that is a member may be for HA; maintenance is a request of people.
-USABLE = ("online", "maintenance")
 WAITS = {
     "fence": "waits until {node} is fenced",
     "recovery": "waits for a node: HA finds none that may take it",
@@ -31,12 +30,13 @@ def ha_conditions(
     told = newest(facts, inventory)
     if told is None:
         return
-    yield from _guests(told, goes_down(told, memory, inventory), losing=losing)
+    going = goes_down(told, memory, inventory)
+    yield from _guests(told, going, losing=losing)
     if not bare:
         yield from _left(told, memory, inventory)
     if told.disarmed:
         yield _disarmed(told)
-    yield from _nodes(_Case(told, facts, memory, inventory, alive, losing))
+    yield from _nodes(_Case(told, facts, memory, inventory, alive, losing, going))
 
 
 def by_request(told: ClusterLook) -> tuple[str, ...]:
@@ -80,7 +80,7 @@ def _guests(told: ClusterLook, going: set[str], *, losing: bool) -> Iterator[Con
     waiting |= {
         sid: f"{sid} is {state} on {node}, and requested is started"
         for sid, (state, node) in told.services.items()
-        if state in ("stopped", "request_stop") and told.requests.get(sid) in ("started", "enabled")
+        if state in STOPPED and told.requests.get(sid) in ("started", "enabled")
     }
     waiting |= {
         sid: f"HA has not taken {sid} up yet, and requested is {request}"
@@ -124,23 +124,24 @@ class _Case:
     inventory: Inventory
     alive: frozenset[str]
     losing: bool
+    going: set[str]
 
 
 def _nodes(case: _Case) -> Iterator[Condition]:
     told, alive, memory = case.told, case.alive, case.memory
     old = silent(told, alive, memory, case.inventory)
-    master, going = old.pop(MASTER, ""), goes_down(told, memory, case.inventory)
+    master = old.pop(MASTER, "")
     bad = clocks(told, alive, memory, case.inventory) | behind(case.facts, alive, case.inventory)
     bad |= {
         node: f"{node} is a member and HA calls it {told.node_states.get(node) or 'unknown'}"
         for node in sorted(alive)
         # without services there is no master for long, and what it wrote last may be of any time
-        if told.services and told.node_states and told.node_states.get(node, "") not in USABLE
+        if told.services and told.node_states and told.node_states.get(node, "") not in PRESENT
     }
     bad |= {
         node: f"the LRM of {node} is in {mode}: HA does nothing there"
         for node, mode in told.modes.items()
-        if node in alive and node not in going
+        if node in alive and node not in case.going
     }
     bad |= {node: f"the LRM of {node} {said}" for node, said in old.items()}
     reasons = [*(bad[node] for node in sorted(bad)), *_leads(case, master)]

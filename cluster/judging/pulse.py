@@ -10,10 +10,8 @@ from statistics import median_high
 
 from cluster.inventory import Inventory
 from cluster.looks import ClusterLook, Facts
-from cluster.memory import MASTER, Memory
+from cluster.memory import MASTER, OLD, Memory
 
-# HA's own measure of what is dead (reference: pve-ha §12); an active LRM and the master write every 10 s.
-OLD = timedelta(seconds=30)
 # A clock is wrong by HA's measure where stamps differ by more than it and a round with its work.
 SKEW = OLD + timedelta(seconds=15)
 # An LRM that has guests stopped, frozen or moved away first; one that stands still meanwhile does not write.
