@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-# Temporal servers are short of time here, not of memory: they collect their garbage less often.
-os.environ.setdefault("GOGC", "400")
+from tests.thrift import spare_servers
 
 if __name__ == "__main__":
+    spare_servers()
     status = pytest.main(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,7 +1,6 @@
 """Real servers for every test: the twin over HTTPS and SSH, and a Temporal server."""
 
 import contextlib
-import gc
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from cluster.inventory import Inventory
 from cluster.plan import Mode
 from runbooks.deploy import DeployReport, DeployStretchedCluster
 from tests.ledgers import erase
+from tests.thrift import keep_imports
 from tests.twin import TwinThread, inventory_file
 from workers.connect import connect
 from workers.embedded import TemporalServer, free_port
@@ -42,10 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported stays: collecting garbage among it again and again is a twelfth of the whole time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
+    """All tests and what they import are there now."""
+    keep_imports()
 
 
 @pytest.fixture(scope="session")

@@ -51,6 +51,12 @@ def inventory_file(folder: Path, which: str = "", example: str = "lab", **replac
     return path
 
 
+def with_policy(path: Path, policy: str) -> Path:
+    """The inventory with another policy in place of what the example says at its end of who may agree."""
+    path.write_text(path.read_text().partition("\n# Who may agree")[0] + policy)
+    return path
+
+
 class Names:
     """The article's names said of another cluster: what stands in the same place there."""
 

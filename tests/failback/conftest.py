@@ -17,7 +17,7 @@ from tests.failback.desk import Desk, opened
 from tests.failback.people import Person, list_of
 from tests.incidents.conftest import Site
 from tests.ledgers import erase
-from tests.twin import CHOSEN, inventory_file
+from tests.twin import CHOSEN, inventory_file, with_policy
 from workers.inventory_file import load
 from workers.run import worker
 from workers.settings import Settings
@@ -36,9 +36,7 @@ Begin = Callable[..., Awaitable[WorkflowHandle[Any, Any]]]
 
 def far_site(folder: Path) -> Site:
     """A twin whose inventory says who may agree."""
-    path = inventory_file(folder, "failback", CHOSEN)
-    path.write_text(path.read_text().partition("\n# Who may agree")[0] + POLICY)
-    return Site(path, 40.0)
+    return Site(with_policy(inventory_file(folder, "failback", CHOSEN), POLICY), 40.0)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from cluster.approval import Audit, Said, statement
 from cluster.inventory import Inventory
 from tests.failback.asking import Asking
 from tests.failback.people import Person, Run, list_of
-from tests.twin import inventory_file
+from tests.twin import inventory_file, with_policy
 from workers.bootstrap import bootstrap
 from workers.inventory_file import load
 from workers.run import FAILURES, SANDBOX, activities
@@ -102,9 +102,7 @@ class Desk:
 @asynccontextmanager
 async def opened(client: Client, folder: Path, policy: str = POLICY) -> AsyncIterator[Desk]:
     """A worker for the asking runbook; no twin is needed."""
-    path = inventory_file(folder)
-    plain = path.read_text().partition("\n# Who may agree")[0]
-    path.write_text(f"{plain}\napprovals:\n{policy}")
+    path = with_policy(inventory_file(folder), f"\napprovals:\n{policy}")
     (folder / "revoked").write_text("")
     await bootstrap(client)
     queue, inventory = f"test-{uuid.uuid4()}", load(path)

@@ -14,7 +14,7 @@ from tests.failback.lasting_stops import asked, runs_once
 from tests.failback.people import Person
 from tests.incidents.conftest import Site, ended
 from tests.runs import said, steps, until
-from tests.twin import inventory_file, only_lab
+from tests.twin import inventory_file, only_lab, with_policy
 from workflows.page import SIGNS, StepRecord
 
 
@@ -35,8 +35,7 @@ def finding(found: list[StepRecord], title: str) -> str:
 @pytest.fixture(scope="module")
 def running_metro(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     path = inventory_file(tmp_path_factory.mktemp("resting"), "resting", "metro")
-    path.write_text(path.read_text().partition("\n# Who may agree")[0] + POLICY)
-    twin = Site(path, 40.0)
+    twin = Site(with_policy(path, POLICY), 40.0)
     yield twin
     twin.stop()
 

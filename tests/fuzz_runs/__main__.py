@@ -17,9 +17,7 @@ from pathlib import Path
 from tests.fuzz_runs.planted import PLANTED
 from tests.fuzz_runs.play import Outcome
 from tests.fuzz_runs.share import played
-
-# Temporal servers are short of time here, not of memory: they collect their garbage less often.
-os.environ.setdefault("GOGC", "400")
+from tests.thrift import spare_servers
 
 KEPT = Path(__file__).with_name("seeds.txt")
 
@@ -114,6 +112,7 @@ def _tell(outcome: Outcome) -> None:
 
 
 if __name__ == "__main__":
+    spare_servers()
     status = main()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -13,12 +13,12 @@ from typing import Any
 from temporalio.client import WorkflowQueryFailedError
 from temporalio.service import RPCError
 
+from cluster.ledger import INCIDENTS
 from tests.fuzz.laws import _v1_and_v2
 from tests.fuzz_runs.ledger import listed
 from tests.fuzz_runs.schedule import Act
 from tests.fuzz_runs.stage import Stage
 
-INCIDENTS = ("SiteLoss", "NodeLoss", "ClusterIncident")
 RUNBOOKS = ("Failback", "EvacuateSite", "ReturnSite")
 # What an engine has to have noticed after so many seconds of the wall on a busy machine: a look, a verdict, a question.
 NOTICED = 4.0

@@ -17,6 +17,7 @@ from temporalio.client import (
 from temporalio.service import RPCError
 
 from cluster.events import Event, EventBatch
+from cluster.ledger import INCIDENTS
 from cluster.watching import watch_id
 from lab.faults import Fault
 from lab.places import Unfit
@@ -27,7 +28,6 @@ from tests.fuzz_runs.stage import ANSWERED_WITHIN, Stage
 from tests.runs import steps
 
 KINDS = {"failback": "Failback", "home": "Failback", "evacuate": "EvacuateSite", "return": "ReturnSite"}
-INCIDENTS = ("SiteLoss", "NodeLoss", "ClusterIncident")
 # Seconds of the wall in which everything has to come to rest, after all faults were ended and people have answered.
 RESTS_WITHIN = 25.0
 # What does not come back by itself is mended by people, after so many seconds of the wall.

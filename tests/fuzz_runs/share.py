@@ -1,7 +1,6 @@
 """One process of a fuzz: a stage, and its share of the seeds."""
 
 import asyncio
-import gc
 import os
 import tempfile
 from multiprocessing.queues import Queue
@@ -9,12 +8,12 @@ from pathlib import Path
 
 from tests.fuzz_runs.play import Outcome, Play
 from tests.fuzz_runs.stage import Stage
+from tests.thrift import keep_imports
 
 
 def played(seeds: list[int], planted: str, logs: Path | None, told: "Queue[Outcome]") -> None:
     """One process: a stage, and its share of the seeds."""
-    gc.freeze()
-    gc.set_threshold(10_000, 20, 50)
+    keep_imports()
     asyncio.run(_all(seeds, planted, logs, told))
 
 

@@ -22,7 +22,7 @@ from lab.scenery import beside
 from tests.failback.conftest import POLICY
 from tests.failback.people import Person, list_of
 from tests.incidents.conftest import Site
-from tests.twin import inventory_file
+from tests.twin import inventory_file, with_policy
 from workers.bootstrap import bootstrap
 from workers.embedded import TemporalServer, free_port
 from workflows.watch import ClusterWatch
@@ -44,8 +44,7 @@ class Stage:
 
     def __init__(self, folder: Path, planted: str = "") -> None:
         self.folder, self._planted = folder, planted
-        path = inventory_file(folder, f"fuzz-{os.getpid()}")
-        path.write_text(path.read_text().partition("\n# Who may agree")[0] + POLICY + RHYTHM)
+        path = with_policy(inventory_file(folder, f"fuzz-{os.getpid()}"), POLICY + RHYTHM)
         beside(path).write_text(NEIGHBOURS)
         self.site = Site(path, SPEED)
         self.inventory = self.site.inventory

@@ -5,7 +5,6 @@ A process that has everything imported reads orders from its standard input, a l
 """
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -15,6 +14,7 @@ from pypureclient.flasharray.FA_2_44 import api
 
 from tests.endurance.hasty import hurry
 from tests.fuzz_runs.planted import PLANTED
+from tests.thrift import keep_imports
 from workers.connect import connect
 from workers.inventory_file import load
 from workers.run import worker
@@ -35,8 +35,7 @@ def main(path: Path, planted: str) -> None:
     hurry()
     for name in USED:
         getattr(api, f"{name}Api")
-    gc.freeze()  # what is imported stays, and need not be looked through by every worker
-    gc.set_threshold(10_000, 20, 50)
+    keep_imports()
     if planted:
         PLANTED[planted]()
     child = 0
