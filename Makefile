@@ -42,7 +42,7 @@ test-browser: setup  ## a deployment started, answered and read in Temporal's UI
 	@.venv/bin/python -m tests -o python_files='seen_*.py' tests/browser
 	@echo "what was to be seen: var/browser"
 
-test-kills: setup  ## workers killed before and after every change, the Temporal server again and again (five minutes)
+test-kills: setup  ## workers killed before and after every change, the Temporal server again and again (eight minutes)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 2 -o python_files='lasting_kills.py' tests/endurance -rP
 
@@ -54,11 +54,11 @@ test-steering: setup  ## pauses and aborts at two hundred random instants (six m
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 2 -o python_files='lasting_steering.py' tests/endurance -rP
 
-test-failback: setup  ## what stops a failback: broken homes, people who change their mind, other plans, killed workers (four minutes)
+test-failback: setup  ## what stops a failback: broken homes, people who change their mind, other plans, killed workers (eight minutes)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -o python_files='lasting_*.py' tests/failback -rP
 
-test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (ten minutes)
+test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (twenty minutes)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 2 -o python_files='lasting_*.py' tests/incidents -rP
 	@QUORATE_EXAMPLE=metro .venv/bin/python -m tests -n 2 -o python_files='lasting_*.py' tests/incidents/lasting_scenarios.py

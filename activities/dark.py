@@ -10,9 +10,10 @@ from temporalio.exceptions import ApplicationError
 from activities.attempt import look_again, paced
 from activities.errors import Refuted
 from activities.maintenance import Maintenance
+from activities.parsing.looks import array_view
 from activities.parsing.votes import VoteCount, parse_votes
 from activities.quarantine import QuarantineWard
-from activities.vantage import LIMIT, array_view
+from activities.vantage import LIMIT
 from cluster.dark import about
 from cluster.evacuation import DarkFinding, DarkWish
 from cluster.inventory import Inventory

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.events import Event, EventBatch
-from workers.gateway_bodies import BATCHED, STRUCTURED, identity, line, read
+from workers.gateway_bodies import BATCHED, STRUCTURED, read
+from workers.gateway_fields import identity, line
 from workers.gateway_refusals import Refused
 
 PVE = {

@@ -5,27 +5,35 @@ is sent again. Its prose is cut to a line or left alone; nothing in it is truste
 Fields that are not known are ignored: a sender's next version must not be refused while a site is burning.
 """
 
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     RootModel,
-    TypeAdapter,
     ValidationError,
 )
 
 from cluster.events import Event
+from workers.gateway_fields import (
+    Identifier,
+    Labels,
+    NotEmpty,
+    Notes,
+    Said,
+    as_object,
+    identity,
+    line,
+    moment,
+    sensible,
+)
 from workers.gateway_refusals import Refused, from_validation
 
-LINE = 300
 STRUCTURED, BATCHED = "application/cloudevents+json", "application/cloudevents-batch+json"
 # The two announcements of a fencing begin with these words (reference: proxmox-api §6).
 FENCING = {"Trying": "Trying to fence", "Successfully": "Successfully fenced"}
@@ -36,51 +44,7 @@ ANNOUNCED_AGAIN = 300
 MACHINE_LABELS = ("node", "nodename", "hostname", "host", "array", "instance")
 # The year 2100: what is later is no time in seconds, or no clock.
 LATEST = 4_102_444_800
-_AWARE: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
 CE_HEADERS = ("specversion", "id", "source", "type", "subject", "time", "severity")
-
-
-# The largest number that every sender of JSON can write exactly.
-LARGEST = 2**53
-
-
-def _as_text(value: object) -> object:
-    """A number that names something is a name, 7.0 as 7; what is no such number is left to be refused."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST:
-        return value
-    return str(int(value)) if value == int(value) else value
-
-
-def _said(value: object) -> str:
-    """Whatever a sender says in a field that is only shown: a scalar as text, nothing for everything else."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        return str(_as_text(value)) if abs(value) <= LARGEST else ""
-    return value if isinstance(value, str) else ""
-
-
-def _fields(value: object) -> object:
-    """What a notification tells beside its text; a sender may have nothing to tell."""
-    return value if isinstance(value, dict | PveFields) else {}
-
-
-def _labels(value: object) -> object:
-    """Labels with any scalar as value; none at all where they are null."""
-    return {name: _said(each) for name, each in value.items()} if isinstance(value, dict) else value or {}
-
-
-def _notes(value: object) -> object:
-    """Annotations, which nobody has to have."""
-    return _labels(value) if isinstance(value, dict) else {}
-
-
-NotEmpty = Annotated[str, Field(min_length=1)]
-Number = Annotated[int, Field(ge=0, le=LARGEST)]
-Identifier = Annotated[NotEmpty, BeforeValidator(_as_text, json_schema_input_type=NotEmpty | Number)]
-Said = Annotated[str, BeforeValidator(_said, json_schema_input_type=Any)]
-Labels = Annotated[dict[str, str], BeforeValidator(_labels, json_schema_input_type=dict[str, Any] | None)]
-Notes = Annotated[dict[str, str], BeforeValidator(_notes, json_schema_input_type=Any)]
 
 
 class Body(BaseModel):
@@ -104,7 +68,7 @@ class PveBody(Body):
     message: Said = ""
     severity: Said = ""
     timestamp: float = Field(ge=0, le=LATEST, description="seconds since 1970")
-    fields: Annotated[PveFields, BeforeValidator(_fields, json_schema_input_type=Any)] = PveFields()
+    fields: Annotated[PveFields, BeforeValidator(as_object, json_schema_input_type=Any)] = PveFields()
 
     def events(self, source: str) -> tuple[Event, ...]:
         """One event. A fencing is the same one when it is announced again within minutes."""
@@ -139,7 +103,7 @@ class Alert(Body):
     @property
     def began(self) -> datetime | None:
         """When, if that can be read."""
-        return _moment(self.startsAt)
+        return moment(self.startsAt)
 
 
 class AlertmanagerBody(Body):
@@ -162,7 +126,7 @@ def _alert(alert: Alert, source: str) -> Event:
         subject=line(next((alert.labels[name] for name in MACHINE_LABELS if alert.labels.get(name)), "")),
         severity=line(alert.labels.get("severity", "")),
         text=line(f"{alert.status}: {said}" if said else alert.status),
-        at=_sensible(began) if began else None,
+        at=sensible(began) if began else None,
     )
 
 
@@ -225,7 +189,7 @@ class CloudEvent(Body):
                 kind=line(self.type),
                 subject=line(self.subject or self.source),
                 severity=line(self.severity),
-                at=_sensible(began) if (began := _moment(self.time)) else None,
+                at=sensible(began) if (began := moment(self.time)) else None,
             ),
         )
 
@@ -283,31 +247,3 @@ def _from_headers(headers: Mapping[str, str]) -> CloudEvent:
         return CloudEvent.model_validate_strings(found)
     except ValidationError as error:
         raise from_validation(error, prefix="ce-") from None
-
-
-def line(text: str) -> str:
-    """A text as one line that can be shown and logged: no control characters, not too long."""
-    seen = "".join(letter if letter.isprintable() else " " for letter in text[: 4 * LINE])
-    return " ".join(seen.split())[:LINE].strip()
-
-
-def identity(*parts: str) -> str:
-    """What names an event, readable; with a digest where a line cannot say all of it."""
-    whole = "/".join(parts)
-    shown = line(whole)
-    if shown == whole:
-        return whole
-    return f"{shown[:200]}~{hashlib.sha256(whole.encode(errors='surrogatepass')).hexdigest()[:32]}"
-
-
-def _moment(text: str) -> datetime | None:
-    """The time that a text tells in RFC 3339; None where it tells none."""
-    try:
-        return _AWARE.validate_python(text)
-    except ValidationError:
-        return None
-
-
-def _sensible(at: datetime) -> datetime | None:
-    """None for what stands for no time (the year 1) and for what cannot be told in another zone."""
-    return at if 1970 <= at.year <= 9998 else None

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from cluster.conditions import Condition, lost_site, serves
 from cluster.evidence import UP
 from cluster.inventory import Inventory
+from cluster.judging.mediator import mediator
 from cluster.judging.pulse import newest
 from cluster.looks import ArrayLook, CopyLook, Facts
 
 BOTH = ("both copies are online",)
-MEDIATOR_WELL, MEDIATOR_LOST = "online", ("unreachable", "flummoxed")
 # What Purity calls a copy that does not serve (reference: flasharray-rest §5.3).
 NOT_SERVING = ("offline", "suspended", "resyncing", "unknown")
 
@@ -46,7 +46,7 @@ def storage_conditions(case: Storage) -> Iterator[Condition]:
         elif own is not None and f"pod {array.name}" not in case.absent:
             yield from _copy(array.name, own, peer, inventory)
     yield from _link(answering)
-    yield from _mediator(answering)
+    yield from mediator(answering)
     yield from _paths(case)
     yield from _inactive(case)
 
@@ -226,39 +226,6 @@ def _link(answering: dict[str, ArrayLook]) -> Iterator[Condition]:
             reasons=(*(said[name] for name in weak), "data is still mirrored, over fewer or uneven links"),
             unless=("both arrays call the link connected",),
         )
-
-
-def _mediator(answering: dict[str, ArrayLook]) -> Iterator[Condition]:
-    """The mediator as each array sees it; of an array that is silent its peer tells. Without a word it is not known."""
-    words: dict[str, tuple[str, str]] = {}
-    elected = ""
-    for name, look in answering.items():
-        elected = next((n for n, copy in look.copies.items() if copy.pre_elected), elected)
-        for owner, copy in look.copies.items():
-            if copy.mediator == MEDIATOR_WELL or (owner != name and owner in answering):
-                continue
-            # of a copy that does not serve, nothing else than a loss is worth telling
-            serving = serves(look) and copy.status == "online"
-            if serving or (owner == name and copy.mediator in MEDIATOR_LOST):
-                words[owner] = (name, copy.mediator)
-    if words:
-        pre = (f"{elected} is pre-elected: it alone survives a break of the replication",) if elected else ()
-        untold = all(word not in (*MEDIATOR_LOST, "unknown") for _, word in words.values())
-        yield Condition(
-            kind="mediator-lost",
-            where=tuple(sorted(words)),
-            case="not known" if untold else "",
-            reasons=(*(_mediator_said(owner, *said) for owner, said in sorted(words.items())), *pre),
-            unless=("both arrays call the mediator online",),
-        )
-
-
-def _mediator_said(owner: str, by: str, word: str) -> str:
-    of = "" if owner == by else f" of {owner}"
-    if not word:
-        return f"{by} does not tell the state of the mediator{of}"
-    known = "" if word in (*MEDIATOR_LOST, "unknown") else ", a word that is not known here"
-    return f"{by} calls the mediator{of} {word}{known}"
 
 
 def _paths(case: Storage) -> Iterator[Condition]:

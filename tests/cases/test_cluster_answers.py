@@ -14,9 +14,9 @@ from activities.ha import Ha
 from activities.maintenance import Maintenance
 from activities.migration import Migration
 from activities.parsing.guests import parse_guests
+from activities.parsing.looks import cluster_view
 from activities.placement import Placements
 from activities.survivor import SiteName, Survivor
-from activities.vantage import cluster_view
 from cluster.causes import Circumstances, cause
 from cluster.evacuation import SiteNodes
 from cluster.facts import Memory

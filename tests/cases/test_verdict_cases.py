@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 
+from activities.parsing.looks import votes_view
 from activities.parsing.votes import parse_votes
 from activities.parsing.witness import parse_clients
-from activities.vantage import votes_view
 from cluster.advice import advice
 from cluster.verdict import Verdict
 from tests.verdict.world import ARRAY_A, ARRAY_B, NODES, QDEVICE, A, World, healthy

@@ -11,7 +11,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.errors import Unauthorized, Unreachable
 from activities.facts import Watching
-from activities.vantage import Clients, Vantage, array_view, cluster_view
+from activities.parsing.looks import array_view, cluster_view
+from activities.vantage import Clients, Vantage
 from cluster.facts import ClusterLook
 from cluster.memory import Memory
 from cluster.watching import WatchWish
