@@ -78,7 +78,7 @@ fuzz-runs: setup  ## three hundred random lives of a cluster: losses, people, wo
 	@$(QUORATE) server
 	@.venv/bin/python -m tests.fuzz_runs --count 300
 
-fuzz-runs-fast: setup  ## ten of them, always the same
+fuzz-runs-fast: setup  ## ten of them, always the same, after those that have failed once (three minutes)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests.fuzz_runs --count 10
 
