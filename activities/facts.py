@@ -19,6 +19,7 @@ from activities.vantage import Clients, Vantage, Vantages
 from cluster.conditions import GRAVITY, SITE_GONE, Condition, Kind, lost_site
 from cluster.facts import ArrayLook, ClusterLook, Facts, Memory, PowerLook, VotesLook, WitnessLook, remember, rounds
 from cluster.inventory import Inventory
+from cluster.memory import NOBODY_MOVED
 from cluster.verdict import Verdict, judge, turned
 from cluster.watching import CALM, Awaited, Beat, Reach, Seen, Suspected, WatchWish
 
@@ -182,7 +183,7 @@ class _Watcher:
         self._looked = facts.at
         await self._read_totem(facts)
         nodes = tuple(node.name for node in self._inventory.nodes)
-        self.memory = remember(self.memory, facts, nodes, rounds(self._inventory))
+        self.memory = remember(self.memory, facts, nodes, rounds(self._inventory), NOBODY_MOVED / self._inventory.speed)
         verdict = judge(facts, self.memory, self._inventory)
         self.memory = turned(self.memory, verdict, facts.at)
         self._count(verdict, facts.at)

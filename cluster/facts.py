@@ -23,7 +23,20 @@ from cluster.looks import (
     fresh,
     lasts,
 )
-from cluster.memory import GUESTS, MASTER, OLD, ON_ITS_WAY, ROUNDS, SERVICES, Memory, Written, rounds
+from cluster.memory import (
+    GUESTS,
+    MASTER,
+    NOBODY_MOVED,
+    OLD,
+    ON_ITS_WAY,
+    ROUNDS,
+    SERVICES,
+    Before,
+    Memory,
+    Written,
+    rounds,
+)
+from cluster.recovery import PRESENT
 
 __all__ = [
     "ENGINE",
@@ -49,8 +62,17 @@ __all__ = [
 TOGETHER = timedelta(milliseconds=200)
 
 
-def remember(memory: Memory, facts: Facts, nodes: tuple[str, ...], between: timedelta = ROUNDS) -> Memory:
-    """What is known after this look; `between` is how far apart two looks of one series may be."""
+def remember(
+    memory: Memory,
+    facts: Facts,
+    nodes: tuple[str, ...],
+    between: timedelta = ROUNDS,
+    early: timedelta = NOBODY_MOVED,
+) -> Memory:
+    """What is known after this look.
+
+    `between` is how far apart two looks of one series may be; so `early` after a loss HA has moved nobody yet.
+    """
     facts = facts.in_order
     ids = _names(memory, facts, nodes)
     alive = dict(memory.alive)
@@ -73,7 +95,7 @@ def remember(memory: Memory, facts: Facts, nodes: tuple[str, ...], between: time
             "rounds": between,
         }
     )
-    return _learn(known, facts)
+    return _learn(known, facts, early)
 
 
 def _names(memory: Memory, facts: Facts, nodes: tuple[str, ...]) -> dict[int, str]:
@@ -167,13 +189,14 @@ def _written(memory: Memory, facts: Facts, between: timedelta) -> dict[str, Writ
     return dict(sorted(known.items()))
 
 
-def _learn(memory: Memory, facts: Facts) -> Memory:
+def _learn(memory: Memory, facts: Facts, early: timedelta) -> Memory:
     """Master, services and guests: the newest word of the quorate part, whoever has said it."""
     views = [look for look in facts.cluster.values() if look.answered and look.quorate and _counts_too(look, facts)]
     told = max(views, key=lambda look: (look.at, look.by), default=None)
     if told is None or (SERVICES in memory.as_of and told.at <= memory.as_of[SERVICES]):
         return memory
     as_of = memory.as_of | {SERVICES: told.at, GUESTS: told.at}
+    before = _brought(memory, told, early)
     services, states = dict(memory.services), dict(memory.states)
     for sid in services.keys() - told.services.keys():  # no longer under HA
         del services[sid]
@@ -194,8 +217,33 @@ def _learn(memory: Memory, facts: Facts) -> Memory:
     if told.master:
         as_of[MASTER] = told.at
     return memory.model_copy(
-        update={"master": master, "services": services, "states": states, "placement": placement, "as_of": as_of}
+        update={
+            "master": master,
+            "services": services,
+            "states": states,
+            "before": before,
+            "placement": placement,
+            "as_of": as_of,
+        }
     )
+
+
+def _brought(memory: Memory, told: ClusterLook, early: timedelta) -> dict[str, Before]:
+    """Guests that HA has brought from nodes that it calls lost: where each was before the first loss.
+
+    One that is elsewhere so early after its node was seen last had left it before.
+    """
+    found = {}
+    for sid, (state, node) in told.services.items():
+        was = memory.services.get(sid, node)
+        last = memory.alive.get(was)
+        lost = told.node_states.get(was, "") not in PRESENT and (last is None or told.at - last >= early)
+        if one := memory.before.get(sid):
+            if told.node_states.get(one.node, "") not in PRESENT and node != one.node:
+                found[sid] = one
+        elif state not in ON_ITS_WAY and node != was and lost and sid in memory.as_of:
+            found[sid] = Before(node=was, as_of=memory.as_of[sid])
+    return found
 
 
 def _counts_too(look: ClusterLook, facts: Facts) -> bool:

@@ -19,6 +19,8 @@ from cluster.nouns import Value
 HANDED_OVER = timedelta(seconds=15)
 # How far apart two looks of one series may be where no rhythm is said; a watch says its own (`rounds`).
 ROUNDS = timedelta(minutes=15)
+# HA moves nothing earlier than this after a node was seen last, in the cluster's time (reference: pve-ha §1).
+NOBODY_MOVED = timedelta(seconds=60)
 # HA calls what was written longer ago `old timestamp - dead?` (reference: pve-ha §12); its daemons write every 10 s.
 OLD = timedelta(seconds=30)
 # Names in `Memory.as_of`, beside guests (``300``) and services (``vm:300``).
@@ -38,6 +40,13 @@ class Written(Value):
     moved: bool = False
 
 
+class Before(Value):
+    """Where a guest ran before HA brought it from a node that is lost, and when it was seen there last."""
+
+    node: str
+    as_of: datetime
+
+
 class Memory(Value):
     """What is worth knowing later.
 
@@ -47,7 +56,8 @@ class Memory(Value):
 
     `master`, `placement` (running guests) and `services` (HA's, with their `states`) are the newest word of the quorate
     part, and `as_of` says of when: of each, and of ``services`` and ``guests`` as a whole. A guest of a lost node keeps
-    the place it had. `layers` are parts of the design that were seen, so that their absence is a loss.
+    the place it had; one that HA has brought elsewhere has its earlier place in `before` until the node is back.
+    `layers` are parts of the design that were seen, so that their absence is a loss.
     `written` are the stamps of HA's master and LRMs, each with the first look that has seen it: one that stays is old
     by our own clock.
 
@@ -67,6 +77,7 @@ class Memory(Value):
     placement: dict[int, str] = Field(default_factory=dict)
     services: dict[str, str] = Field(default_factory=dict)
     states: dict[str, str] = Field(default_factory=dict)
+    before: dict[str, Before] = Field(default_factory=dict)
     as_of: dict[str, datetime] = Field(default_factory=dict)
     layers: dict[str, datetime] = Field(default_factory=dict)
     written: dict[str, Written] = Field(default_factory=dict)
@@ -88,11 +99,22 @@ class Memory(Value):
         return last if last is not None and self._is_known(last) else None
 
     def homes(self, nodes: Collection[str]) -> dict[str, str] | None:
-        """HA's services that ran on these nodes, with the node; None when HA's list is not known."""
+        """HA's services that ran on these nodes, with the node; None when HA's list is not known.
+
+        However late anybody looked: one that HA has brought elsewhere meanwhile is among them.
+        """
         told = self.as_of.get(SERVICES)
         if told is None or not self._is_known(told):
             return None
-        return {sid: node for sid, node in sorted(self.services.items()) if node in nodes}
+        brought = {sid: one.node for sid, one in self.before.items() if self._is_known(one.as_of)}
+        lived = {sid: node for sid, node in self.services.items() if node in nodes}
+        return dict(sorted((lived | {sid: node for sid, node in brought.items() if node in nodes}).items()))
+
+    def perhaps(self, nodes: Collection[str]) -> dict[str, Before]:
+        """HA's services that HA has brought from these nodes, and that nobody had looked at for a long time before."""
+        return {
+            sid: one for sid, one in sorted(self.before.items()) if one.node in nodes and not self._is_known(one.as_of)
+        }
 
     def unmanaged(self, nodes: Collection[str]) -> dict[int, str] | None:
         """Guests that HA does not know and that were seen running on these nodes; None when that is not known.
@@ -165,6 +187,7 @@ class Memory(Value):
             "master": side(MASTER).master,
             "services": {sid: known.services[sid] for sid in sids if sid in (known := side(sid)).services},
             "states": {sid: known.states[sid] for sid in sids if sid in (known := side(sid)).states},
+            "before": {sid: known.before[sid] for sid in sids if sid in (known := side(sid)).before},
             "placement": {v: known.placement[v] for v in vmids if v in (known := side(str(v))).placement},
         }
 

@@ -47,8 +47,8 @@ class Hands:
         if loss.whole:
             wish = NoteWish(cluster=cluster, lost=loss.site)
             await run.step(f"{loss.site} is noted as lost", LedgerBook.note, wish, skip=skip, waiting=waiting)
-        if loss.guests:
-            homes, title = HomesWish(cluster=cluster, homes=loss.guests), "Homes are recorded in the ledger"
+        if loss.homes:
+            homes, title = HomesWish(cluster=cluster, homes=loss.homes), "Homes are recorded in the ledger"
             await run.step(title, LedgerBook.record_homes, homes, skip=skip, waiting=waiting)
 
     async def _confirmed(self, loss: Loss, opening: Opening | None, kinds: tuple[Kind, ...]) -> None:

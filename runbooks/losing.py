@@ -36,8 +36,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.operator import Answer
 
 LISTED_WITHIN = timedelta(seconds=30)
-# HA moves nothing earlier than this after a node was seen last (reference: pve-ha §1), in the cluster's time.
-NOBODY_MOVED = timedelta(seconds=60)
 Report = TypeVar("Report", bound=LossReport)
 
 
@@ -146,9 +144,7 @@ class Losing(Incident):
         self.section("Fencing and recovery", folds=False)
         view, workers = await self._services(loss)
         if view is not None:
-            known = self._times is not None and not self._times.assumed
-            early = known and (workflow.now() - self.record.began) * self._speed < NOBODY_MOVED
-            loss = loss.listed(view, early=early)
+            loss = loss.listed(view, early=loss.is_early(workflow.now()))
         self._loss = loss
         expected = self._expected(loss, workers)
         others = loss.others(view) if view else {}
@@ -160,6 +156,7 @@ class Losing(Incident):
             self._unlisted = True
             self.looks_on(self._listed_late())
         self._note_unmanaged(loss)
+        self._note_doubts(loss)
         if self._inheritance is not None:
             self.inherited(self._inheritance)
         if opening is not None:
@@ -227,6 +224,18 @@ class Losing(Incident):
         elif loss.unmanaged:
             said = ", ".join(f"{vmid} on {node}" for vmid, node in sorted(loss.unmanaged.items()))
             self.note_once(f"not under HA, lost or possibly alive, not touched: {said}")
+
+    def _note_doubts(self, loss: Loss) -> None:
+        """Guests that HA has moved while nobody looked: where they were seen last is perhaps their home."""
+        if loss.perhaps:
+            said = ", ".join(
+                f"{sid} on {one.node} at {one.as_of:%Y-%m-%d %H:%M} UTC" for sid, one in loss.perhaps.items()
+            )
+            self.note_once(
+                f"HA has moved guests of {loss.site} while nobody looked, and they were seen last: {said}; "
+                "that counts as their home until they are there again, or until a person forgets it "
+                "(`quorate switches --forget-home`)"
+            )
 
     def _explained(self, condition: Condition) -> None:
         """What the array does and whether hosts are alive: the second dimension of the same loss."""

@@ -12,7 +12,7 @@ from cluster.forecast import Forecast
 from cluster.guests import numbers
 from cluster.incidents import conditions
 from cluster.inventory import Inventory
-from cluster.memory import ON_ITS_WAY
+from cluster.memory import NOBODY_MOVED, ON_ITS_WAY, Before
 from cluster.outages import Outage, Standing
 from cluster.recovery import PRESENT, STOPPED, Back, Frozen, HaView
 from cluster.watching import Opening
@@ -66,6 +66,24 @@ class Loss:
         found = self.memory.unmanaged(self.nodes)
         known = numbers(self.guests)
         return None if found is None else {vmid: node for vmid, node in found.items() if vmid not in known}
+
+    @property
+    def perhaps(self) -> dict[str, Before]:
+        """Guests that HA has brought from the lost nodes while nobody looked: where they were seen last."""
+        found = self.memory.perhaps(self.nodes)
+        return {sid: one for sid, one in found.items() if sid not in self.guests}
+
+    @property
+    def homes(self) -> dict[str, str]:
+        """Where guests of the lost nodes belong, as far as it is known or likely: guest to node."""
+        return {sid: one.node for sid, one in self.perhaps.items()} | self.guests
+
+    def is_early(self, now: datetime) -> bool:
+        """HA cannot have moved anybody yet, also not from the node that was lost first."""
+        if self.memory.t0(self.nodes) is None or not self.memory.alive.keys() >= set(self.nodes):
+            return False
+        first = min(self.memory.alive[node] for node in self.nodes)
+        return (now - first) * self.inventory.speed < NOBODY_MOVED
 
     def listed(self, view: HaView, *, early: bool) -> "Loss":
         """With HA's own list. `early`: HA cannot have moved anybody yet, so what it lists elsewhere ran elsewhere."""

@@ -1,10 +1,10 @@
 """Which guests were lost with their nodes, by what the watch remembers and by HA's own list."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cluster.memory import Memory
+from cluster.memory import Before, Memory
 from cluster.recovery import HaView, Service
 from runbooks.loss import Loss
 from tests.twin import EXAMPLE
@@ -62,6 +62,41 @@ def test_what_ha_lists_before_it_can_have_moved_anybody_is_the_truth():
     seen = view({}, vm_300=("started", OTHER), vm_301=("started", B))
 
     assert loss(vm_300=A, vm_301=B).listed(seen, early=True).guests == {"vm:301": B}
+
+
+@pytest.mark.parametrize(
+    ("seen", "early"),
+    [
+        ({A: 40, B: 40, C: 40}, True),
+        ({A: 61, B: 61, C: 61}, False),
+        ({A: 61, B: 30, C: 2}, False),  # node by node: HA may have moved guests of the first one
+        ({B: 30, C: 2}, False),  # one of them was never seen
+        ({}, False),
+    ],
+)
+def test_it_is_early_by_the_node_that_was_lost_first(seen: dict[str, float], early: bool):
+    """HA moves nobody within a minute."""
+    alive = {node: NOW - timedelta(seconds=ago) for node, ago in seen.items()}
+    known = Loss(INVENTORY, "site-a", LOST, Memory(alive=alive, unbroken=NOW - timedelta(hours=1)), {})
+
+    assert known.is_early(NOW) is early
+
+
+def test_a_home_that_is_a_guess_is_put_on_record_and_not_told_as_known():
+    """Nobody had looked for long when HA moved the guest: whoever forgets its home loses it for good."""
+    last = NOW - timedelta(hours=2)
+    memory = Memory(
+        services={"vm:300": OTHER, "vm:301": B},
+        states=dict.fromkeys(("vm:300", "vm:301"), "started"),
+        before={"vm:300": Before(node=A, as_of=last)},
+        as_of=dict.fromkeys(("vm:300", "vm:301", "services"), NOW),
+        unbroken=NOW,
+    )
+    known = Loss.of(INVENTORY, "site-a", LOST, memory)
+
+    assert known.guests == {"vm:301": B}
+    assert known.homes == {"vm:300": A, "vm:301": B}
+    assert known.perhaps["vm:300"].as_of == last
 
 
 @pytest.mark.parametrize("state", ["stopped", "request_stop", "fence", "recovery"])

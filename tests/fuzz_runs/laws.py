@@ -112,6 +112,10 @@ class Judge:
         moving = {sid for sid, service in services.items() if service.state != "started"}
         self._losses[site] = (self._stage.now(), there, moving)
 
+    def nobody_looked(self, seconds: float) -> None:
+        """The engine could notice nothing in the last seconds of the wall."""
+        self._since = {title: since + seconds for title, since in self._since.items()}
+
     def voted(self, run: str, name: str, decision: str, view: dict[str, Any], said: str) -> None:
         """A vote that the run has taken."""
         gate = self._gates.setdefault(f"{run} {view['digest']}", Yes(view["planned"]))

@@ -145,6 +145,12 @@ class Play:
     async def _kill_worker(self) -> None:
         self._stage.kill_worker()
 
+    async def _stall_worker(self, seconds: str) -> None:
+        """Nobody looks for so many lab seconds: whatever begins meanwhile cannot be noticed before."""
+        still = float(seconds) / self._stage.world.clock.speed
+        await self._stage.stall_worker(still)
+        self._judge.nobody_looked(still)
+
     async def _list_away(self) -> None:
         """Somebody edits the list: for two seconds it is not there."""
         self._stage.signers.unlink(missing_ok=True)

@@ -33,7 +33,19 @@ def draw(seed: int, inventory: Inventory) -> list[Act]:
         acts += story(lots, inventory, lots.choice(sites), lots.uniform(5, 120))
     for _ in range(0 if stories == [_home_in_calm] and lots.random() < 0.6 else lots.choice((1, 2, 4, 6))):
         acts.append(_between(lots, inventory, lots.uniform(5, SPAN)))
+    acts += _nobody_looks(random.Random(f"nobody looks {seed}"), acts)
     return sorted(acts, key=lambda act: act.at)
+
+
+def _nobody_looks(lots: random.Random, acts: list[Act]) -> list[Act]:
+    """Sometimes the worker stands still when something is lost, until HA has moved guests, or nearly so.
+
+    By a lot of its own: the other acts of a seed are the same with it and without.
+    """
+    lost = [act.at for act in acts if act.verb == "fail" and act.words[0] in ("site-power", "node")]
+    if not lost or lots.random() > 0.25:
+        return []
+    return [Act(lots.choice(lost) + lots.uniform(0.1, 12), "stall-worker", (str(lots.choice((60, 120, 180, 240))),))]
 
 
 # --- stories: what ordinarily happens in this order ------------------------------------------------------------------

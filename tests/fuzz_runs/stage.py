@@ -86,6 +86,12 @@ class Stage:
         """Kill it, and begin another one at once."""
         self._order("start")
 
+    async def stall_worker(self, seconds: float) -> None:
+        """It stands still for so many seconds of the wall, as where a machine swaps or its network is away."""
+        self._order("stop")
+        await asyncio.sleep(seconds)
+        self._order("go")
+
     @property
     def world(self) -> Any:
         """The twin's world, to be read."""

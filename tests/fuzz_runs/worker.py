@@ -1,7 +1,8 @@
 """Workers that can be killed in an instant: `python -m tests.fuzz_runs.worker INVENTORY [PLANTED]`.
 
 A process that has everything imported reads orders from its standard input, a line each: ``start`` forks a worker,
-``kill`` ends it with SIGKILL, ``end`` ends both. A `PLANTED` fault bends the engine in the worker alone.
+``kill`` ends it with SIGKILL, ``stop`` and ``go`` make it stand still and go on, ``end`` ends both. A `PLANTED` fault
+bends the engine in the worker alone.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from workers.settings import Settings
 
 # What the vendor's SDK imports at the first use takes seconds, and would be imported by every worker anew.
 USED = ("Arrays", "ArrayConnections", "Pods", "Ports", "Volumes", "Hosts", "HostGroups", "Connections")
+STILL = {"stop": signal.SIGSTOP, "go": signal.SIGCONT}
 
 
 async def work(path: Path) -> None:
@@ -40,6 +42,10 @@ def main(path: Path, planted: str) -> None:
         PLANTED[planted]()
     child = 0
     for order in (line.strip() for line in sys.stdin):
+        if order in STILL:
+            if child:
+                os.kill(child, STILL[order])
+            continue
         child = _ended(child)
         if order == "end":
             break

@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.facts import Memory, remember, rounds
+from cluster.memory import Before
 from cluster.verdict import Verdict, judge, turned
 from cluster.watching import Seen
 from tests.verdict.test_laws import Situation, many, situations
@@ -16,6 +18,8 @@ from tests.verdict.world import ARRAY_B, INVENTORY, NODES, OF, QDEVICE, SITE_OF,
 ONE_A, TWO_A, THREE_A = OF[A]
 FULL = INVENTORY.watch.full
 BETWEEN = rounds(INVENTORY)
+# Late, and still in one series of looks.
+LATE = BETWEEN.total_seconds() - 1
 
 
 def look(world: World, memory: Memory) -> tuple[Memory, Verdict]:
@@ -61,6 +65,73 @@ def test_a_guest_on_its_way_keeps_the_home_that_it_had(state: str):
     assert world.memory.homes(OF[A]) == {"vm:300": ONE_A}
     assert world.memory.states == {"vm:300": "started"}
     assert world.memory.as_of["vm:300"] < world.now
+
+
+def _recovered(world: World, after: float) -> World:
+    """Nobody has looked for so long since site A was lost; meanwhile HA has moved its guest."""
+    world.dead(A, after=after).api(
+        OF[B],
+        services={"vm:300": ("started", "pxmx02-01")},
+        guests={300: "pxmx02-01"},
+        node_states=dict.fromkeys(OF[A], "unknown") | dict.fromkeys(OF[B], "online"),
+    )
+    return world
+
+
+def test_the_home_is_known_however_late_anybody_looks():
+    """The site was lost right after a look, and HA had moved everybody before the next one."""
+    world = healthy()
+    memory = watched(0.1, Memory(totem=world.memory.totem), world)
+    memory, verdict = look(_recovered(world, LATE), memory)
+
+    assert memory.services == {"vm:300": "pxmx02-01"}
+    assert memory.homes(OF[A]) == {"vm:300": ONE_A}
+    for _ in range(5):
+        memory, verdict = look(world.after(20), handed_on(memory).merge(memory))
+    assert verdict.main.key == f"site-lost {A}"
+    assert memory.homes(OF[A]) == {"vm:300": ONE_A}
+    assert memory.perhaps(OF[A]) == {}
+
+
+def test_of_a_guest_that_nobody_had_seen_for_long_the_home_is_a_guess_with_its_time():
+    """An hour has passed between two looks: people may have moved it in between."""
+    world = healthy()
+    memory = watched(0.1, Memory(totem=world.memory.totem), world)
+    last = world.now
+    memory, _ = look(_recovered(world, 3600), memory)
+
+    assert memory.homes(OF[A]) == {}
+    assert memory.perhaps(OF[A]) == {"vm:300": Before(node=ONE_A, as_of=last)}
+
+
+def test_a_guest_that_left_right_before_the_loss_lives_where_it_is():
+    """HA moves nobody so early: it had arrived between two looks."""
+    world = healthy()
+    memory = watched(0.1, Memory(totem=world.memory.totem), world)
+    memory, _ = look(_recovered(world, 50), memory)
+
+    assert memory.homes(OF[A]) == {}
+    assert memory.perhaps(OF[A]) == {}
+    assert memory.homes(OF[B]) == {"vm:300": "pxmx02-01"}
+
+
+@pytest.mark.parametrize(
+    ("later", "homes"),
+    [
+        ({"services": {"vm:300": ("started", "pxmx02-02")}}, {"vm:300": ONE_A}),  # moved on at the other site
+        ({"services": {"vm:300": ("fence", "pxmx02-01")}}, {"vm:300": ONE_A}),  # its next node is lost as well
+        ({"node_states": dict.fromkeys(NODES, "online")}, {}),  # people leave it there: that is its home now
+        ({"services": {}}, {}),  # no longer under HA
+    ],
+)
+def test_the_earlier_home_stands_until_its_node_is_back(later: dict[str, Any], homes: dict[str, str]):
+    """The incident that is open by then has written it down."""
+    world = healthy()
+    memory = watched(0.1, Memory(totem=world.memory.totem), world)
+    memory, _ = look(_recovered(world, LATE), memory)
+    memory, _ = look(world.api(OF[B], **later).after(20), memory)
+
+    assert memory.homes(OF[A]) == homes
 
 
 def test_a_guest_of_a_lost_node_is_not_forgotten_with_it():
