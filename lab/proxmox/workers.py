@@ -30,7 +30,7 @@ _DEAF = ("io-error", "internal-error")
 async def start(task: Task, guest: "Guest") -> None:
     """Activate the volumes on this node, then start QEMU, or mount them and start the container's init."""
     async with guest.flock:
-        if guest.running:
+        if task.node in guest.runs_on:
             raise PveError(f"{guest.word} {guest.vmid} already running")
         _unlocked(guest)
         await _begin(task, guest)
@@ -58,7 +58,7 @@ async def stop(task: Task, guest: "Guest", *, graceful: bool = False, force: boo
     `force` ends what does not shut down by itself: HA asks so, and a node that goes down.
     """
     async with guest.flock:
-        if not guest.running:
+        if task.node not in guest.runs_on:
             if graceful:
                 raise PveError(f"{guest.word} {guest.vmid} not running")
             return
@@ -67,7 +67,7 @@ async def stop(task: Task, guest: "Guest", *, graceful: bool = False, force: boo
 
 async def _end(task: Task, guest: "Guest", *, graceful: bool, force: bool) -> None:
     cluster = task.cluster
-    state = cluster.qmp_status(guest)
+    state = cluster.qmp_status(guest, task.node)
     if not graceful or state in PAUSED:
         await task.pause(STOP_SECONDS)
     elif state in _DEAF:
@@ -77,8 +77,9 @@ async def _end(task: Task, guest: "Guest", *, graceful: bool, force: bool) -> No
     else:
         await task.pause(SHUTDOWN_SECONDS[guest.kind])
     _deactivate(task, guest, task.node)
-    guest.running, guest.pid, guest.qmp = False, 0, ""
-    guest.config, guest.pending = guest.effective(), {}
+    guest.ends_on(task.node)
+    if guest.node == task.node:
+        guest.config, guest.pending = guest.effective(), {}
     cluster.world.record(task.node, "guest.stop", str(guest.vmid))
 
 
