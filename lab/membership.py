@@ -102,6 +102,10 @@ class Membership:
         """The membership that a node's corosync announces."""
         return self._seats[node].settled
 
+    def reaches(self, node: str, other: str) -> bool:
+        """Whether anything that a node says arrives at another one, directly or over others, whatever both believe."""
+        return other in self._reach(node)
+
     def ring(self, node: str) -> Nodes:
         """The membership that totem has formed, be it announced or not: all its nodes took it over together."""
         return self._seats[node].ring

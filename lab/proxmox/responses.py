@@ -167,12 +167,12 @@ async def next_id(call: Call) -> str:
 async def cluster_log(call: Call) -> list[dict[str, Any]]:
     """The ring of recent events, newest first: the beginnings and ends of tasks."""
     found: list[dict[str, Any]] = []
-    for task in call.cluster.tasks.all:
+    for task, as_of in call.cluster.broadcasts.tasks(call.node):
         if call.identity.name != task.identity.name and not call.may("/", "Sys.Syslog"):
             continue
         common = {"pri": 6, "user": task.identity.name, "node": task.node, "tag": "pvedaemon", "pid": task.pid}
         found.append({**common, "time": task.starttime, "msg": f"starting task {task.upid}"})
-        if task.endtime is not None:
+        if task.over(as_of) and not task.died:
             found.append({**common, "time": task.endtime, "msg": f"end task {task.upid} {task.exitstatus}"})
     numbered = [{**entry, "uid": n, "id": f"{n}:{entry['node']}"} for n, entry in enumerate(found, start=1)]
     return list(reversed(numbered))[: call.get("max", 50)]

@@ -5,6 +5,7 @@ A node that loses power takes its tasks along at once, without their last line: 
 """
 
 import asyncio
+import math
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class Task:
     lines: list[str] = field(default_factory=list)
     exitstatus: str | None = None
     endtime: int | None = None
+    ended_at: float | None = None
     done: asyncio.Event = field(default_factory=asyncio.Event)
     worker: "asyncio.Task[None] | None" = None
     died: bool = False  # with its node
@@ -72,7 +74,8 @@ class Task:
         if last_line is not None:
             self.lines.append(last_line)
         self.exitstatus = exitstatus
-        self.endtime = int(self.cluster.world.clock.now())
+        self.ended_at = self.cluster.world.clock.now()
+        self.endtime = int(self.ended_at)
         self.done.set()
 
     def header(self) -> dict[str, Any]:
@@ -97,11 +100,15 @@ class Task:
             return {**self.header(), "status": "running"}
         return {**self.header(), "status": "stopped", "exitstatus": self.exitstatus}
 
-    def entry(self) -> dict[str, Any]:
-        """The task as lists show it once it has ended; a running one has neither end nor status."""
-        if self.exitstatus is None:
+    def entry(self, as_of: float = math.inf) -> dict[str, Any]:
+        """The task as lists show it once it has ended; one that ran when it was last heard of has neither."""
+        if not self.over(as_of):
             return self.header()
         return {**self.header(), "endtime": self.endtime, "status": self.exitstatus}
+
+    def over(self, as_of: float = math.inf) -> bool:
+        """Whether it had ended by then. That its node died, the node tells when it has booted, and nobody before."""
+        return self.ended_at is not None and (self.ended_at < as_of or (self.ended_at == as_of and not self.died))
 
 
 Work = Callable[[Task], Awaitable[None]]
