@@ -77,6 +77,7 @@ class Membership:
         self._waiting: set[str] = set()  # the clients that told something new and have no answer yet
         self._granted: Nodes = frozenset()  # the clients that have the vote
         self._listeners: list[Callable[[Nodes], None]] = []
+        self._formed: list[Callable[[Nodes], None]] = []
         self._known_reach: dict[str, Nodes] = {}
         world.links.on_change(self.look)
 
@@ -128,6 +129,10 @@ class Membership:
     def on_settled(self, listener: Callable[[Nodes], None]) -> None:
         """Call this with the nodes of each membership that was settled or whose votes have changed."""
         self._listeners.append(listener)
+
+    def on_formed(self, listener: Callable[[Nodes], None]) -> None:
+        """Call this with the nodes of each ring that totem has formed, before anybody announces it."""
+        self._formed.append(listener)
 
     def forsaken(self, node: str) -> bool:
         """True while a node has not noticed yet that qnetd has dropped it."""
@@ -249,6 +254,8 @@ class Membership:
             seat.stop("form")
             seat.ring, seat.target, seat.sequence = ring, None, sequence
             seat.counts_device = known
+        for listener in list(self._formed):
+            listener(ring)
         for name in ring:
             seat = self._seats[name]
             if name in self._clients and seat.connected and self._reaches_witness(name):

@@ -35,9 +35,10 @@ class Pmxcfs:
         self._cluster = cluster
         self._holders: set[str] = set(cluster.world.nodes)
         self._copies: dict[str, Copy] = {}
-        self._latest: tuple[tuple[float, int], Files] | None = None
+        self._latest: tuple[tuple[float, int], Copy] | None = None
         self._version = 0.0
         self._written_since: float | None = cluster.world.clock.now()
+        cluster.world.membership.on_formed(self._formed)
         cluster.world.membership.on_settled(self._settled)
         cluster.world.links.on_change(self._changed)
 
@@ -63,15 +64,17 @@ class Pmxcfs:
         if node in self._copies:
             return
         self._count()
-        self._copies[node] = Copy(self._version, self._cluster.ha.files.copy(), self._files())
-
-    def _files(self) -> Files:
-        """The files of now: nodes that are cut off by one blow share one copy, which nobody writes into."""
         world = self._cluster.world
         moment = (world.clock.now(), len(world.changes))
         if self._latest is None or self._latest[0] != moment:
-            self._latest = (moment, Files.now(self._cluster))
-        return self._latest[1]
+            self._latest = (moment, Copy(self._version, self._cluster.ha.files.copy(), Files.now(self._cluster)))
+        self._copies[node] = self._latest[1]  # nodes that are cut off by one blow share it: nobody writes into it
+
+    def _formed(self, ring: frozenset[str]) -> None:
+        """Whoever is in a new ring has what was written until then, and learns no more before it is settled."""
+        if self._cluster.world.cluster is self._cluster:
+            for name in sorted(ring):
+                self.cut_off(name)
 
     def _count(self) -> None:
         now = self._cluster.world.clock.now()

@@ -69,6 +69,14 @@ class Task:
                 raise NodeDied from None
             raise
 
+    async def may_write(self, file: str) -> None:
+        """Wait while a membership is under way, as pmxcfs does; PveError when its node may not write a file then."""
+        membership = self.cluster.world.membership
+        while membership.stalled(self.node):
+            await self.pause(_BLOCKED)
+        if not membership.writable(self.node):
+            raise PveError(f"unable to open file '/etc/pve/{file}.tmp.{self.pid}' - Permission denied")
+
     def end(self, exitstatus: str, last_line: str | None) -> None:
         """Close the log and let everyone who waits go on."""
         if last_line is not None:
@@ -112,6 +120,8 @@ class Task:
 
 
 Work = Callable[[Task], Awaitable[None]]
+# How often a write that blocks is looked at, lab seconds.
+_BLOCKED = 0.5
 # The process ids of a node that was booted long ago, and of the first worker after a boot.
 _OLD_PID, _YOUNG_PID = 0x3A7F2, 0x5DC
 

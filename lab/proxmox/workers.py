@@ -116,7 +116,8 @@ async def migrate(task: Task, guest: "Guest", target: str, *, restarting: bool =
         except NodeDied:
             raise
         except BaseException:
-            guest.lock = None
+            if task.cluster.world.membership.writable(task.node):
+                guest.lock = None  # else it cannot write so
             raise
         guest.lock = None
         task.log("migration finished successfully (duration 00:00:15)")
@@ -199,6 +200,7 @@ async def destroy(task: Task, guest: "Guest") -> None:
     cluster = task.cluster
     async with guest.flock:
         await task.pause(DESTROY_SECONDS)
+        await task.may_write(guest.file(task.node))
         free(task, [volid for volid in guest.disks.values() if f"vm-{guest.vmid}-" in volid])
         cluster.guests.pop(guest.vmid, None)
         cluster.world.record(task.node, "guest.delete", str(guest.vmid))

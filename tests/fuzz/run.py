@@ -9,6 +9,7 @@ from lab.drills import Drills
 from lab.places import Unfit
 from lab.proxmox.guest import Kind
 from lab.world import World
+from tests.fuzz.knowledge import Memory
 from tests.fuzz.laws import broken
 from tests.fuzz.schedule import Act, draw
 from tests.fuzz.views import ask
@@ -61,18 +62,19 @@ async def _play(seed: int) -> Outcome:
         add_guest(world, vmid, node, kind)
     await world.clock.sleep(60)
     drills = Drills(world)
+    memory = Memory(world)
     began = world.clock.now()
     for act in outcome.acts:
-        await _watch(world, outcome, began + act.at)
+        await _watch(world, memory, outcome, began + act.at)
         _do(world, drills, outcome, act)
-    await _watch(world, outcome, world.clock.now() + 60)
+    await _watch(world, memory, outcome, world.clock.now() + 60)
     drills.restore_all(by="fuzz")
-    await _watch(world, outcome, world.clock.now() + RETURNS_WITHIN)
+    await _watch(world, memory, outcome, world.clock.now() + RETURNS_WITHIN)
     # not before all are back: what a partition wrote that then died may be lost with it
     world.cluster.ha.commands.append(("arm-ha", "", ""))
     world.cluster.ha.commands.extend(("node-maintenance", node, "disable") for node in world.nodes)
-    await _let_go_and_taken_back(world, outcome)
-    await _watch(world, outcome, world.clock.now() + CALMS_WITHIN, CALM_LOOK_EVERY)
+    await _let_go_and_taken_back(world, memory, outcome)
+    await _watch(world, memory, outcome, world.clock.now() + CALMS_WITHIN, CALM_LOOK_EVERY)
     if not outcome.contradictions:
         outcome.contradictions += [f"at the end: {said}" for said in _calm(world, outcome)]
     outcome.resets = sum(change.what == "watchdog.reset" for change in world.changes)
@@ -99,13 +101,14 @@ def _do(world: World, drills: Drills, outcome: Outcome, act: Act) -> None:
         outcome.contradictions.append(f"{act}: {error}")
 
 
-async def _watch(world: World, outcome: Outcome, until: float, every: float = LOOK_EVERY) -> None:
+async def _watch(world: World, memory: Memory, outcome: Outcome, until: float, every: float = LOOK_EVERY) -> None:
     """Let time pass, and look."""
     while True:
         outcome.looks += 1
         if any(change.what == "pmxcfs.revert" for change in world.changes):
             outcome.excused.add("/etc/pve")
-        said = broken(world, await ask(world), outcome.excused)
+        seen = await ask(world)
+        said = [*broken(world, seen, outcome.excused), *memory.broken(seen)]
         at = world.clock.now()
         outcome.contradictions += [f"{at % 100_000:9.1f}  {sentence}" for sentence in said]
         outcome.doubles += any(len(guest.runs_on) > 1 for guest in world.cluster.guests.values())
@@ -114,7 +117,7 @@ async def _watch(world: World, outcome: Outcome, until: float, every: float = LO
         await world.clock.sleep(min(every, until - at))
 
 
-async def _let_go_and_taken_back(world: World, outcome: Outcome) -> None:
+async def _let_go_and_taken_back(world: World, memory: Memory, outcome: Outcome) -> None:
     """What a person does about guests whose node died right after they had left it: HA looks for them in vain."""
     ha, now = world.cluster.ha, world.clock.now
     known = ha.manager.services if ha.manager else {}
@@ -122,7 +125,7 @@ async def _let_go_and_taken_back(world: World, outcome: Outcome) -> None:
     for sid in lost:
         del ha.resources[sid]
     if lost:
-        await _watch(world, outcome, now() + 30)
+        await _watch(world, memory, outcome, now() + 30)
     ha.resources.update(lost)
 
 
