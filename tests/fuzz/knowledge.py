@@ -187,7 +187,7 @@ class Memory:
     def _young(self, name: str, view: NodeView, now: float, booted: float) -> Iterator[str]:
         for machine in view.machines:
             if machine["status"] == "running" and machine["uptime"] > now - booted + 1:
-                yield f"{name} was booted {now - booted:.0f} s ago, and its {machine['vmid']} runs for {machine['uptime']}"
+                yield f"{name} was booted {now - booted:.0f} s ago, its {machine['vmid']} runs for {machine['uptime']}"
         for task in view.tasks:
             if task["starttime"] < int(booted) and task.get("endtime") is None:
                 yield f"{name} was booted since {task['upid']} began, and it goes on"

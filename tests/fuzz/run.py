@@ -1,18 +1,24 @@
 """One schedule from its beginning to its end, with a look at everything every few seconds."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
+from typing import Any
 
 from lab import jump
 from lab.built import add_guest, build
 from lab.drills import Drills
 from lab.places import Unfit
+from lab.proxmox import backups
+from lab.proxmox.access import ROOT
+from lab.proxmox.calls import Call
+from lab.proxmox.errors import PveError
 from lab.proxmox.guest import Kind
 from lab.world import World
 from tests.fuzz.knowledge import Memory
 from tests.fuzz.laws import broken
 from tests.fuzz.schedule import Act, draw
-from tests.fuzz.views import ask
+from tests.fuzz.views import ROUTES, ask
 from tests.lab.stage import INVENTORY
 
 LOOK_EVERY, CALM_LOOK_EVERY = 10.0, 40.0
@@ -60,13 +66,17 @@ async def _play(seed: int) -> Outcome:
         add_guest(world, vmid, node, kind, running=state == "started", ha=state)
     for vmid, (node, kind) in UNMANAGED.items():
         add_guest(world, vmid, node, kind)
+    world.cluster.jobs["nightly"] = {"enabled": 1, "vmid": ",".join(map(str, UNMANAGED)), "storage": "local"}
     await world.clock.sleep(60)
     drills = Drills(world)
     memory = Memory(world)
     began = world.clock.now()
     for act in outcome.acts:
         await _watch(world, memory, outcome, began + act.at)
-        _do(world, drills, outcome, act)
+        if act.verb == "deed":
+            await _deed(world, act.words[0], int(act.words[1]), int(act.words[2]))
+        else:
+            _do(world, drills, outcome, act)
     await _watch(world, memory, outcome, world.clock.now() + 60)
     drills.restore_all(by="fuzz")
     await _watch(world, memory, outcome, world.clock.now() + RETURNS_WITHIN)
@@ -85,6 +95,30 @@ async def _play(seed: int) -> Outcome:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
     return outcome
+
+
+async def _deed(world: World, deed: str, vmid: int, number: int) -> None:
+    """A person's call to the node that has the guest; whatever is refused is not done."""
+    guest, nodes = world.cluster.guests[vmid], list(world.nodes)
+    target = nodes[nodes.index(guest.node) - 3]
+    calls: dict[str, tuple[str, str, dict[str, Any]]] = {
+        "clone": ("POST", "/clone", {"newid": number}),
+        "move": ("POST", "/migrate", {"target": target, "online": 1, "restart": 1}),
+        "describe": ("PUT", "/config", {"description": f"{world.clock.now():.0f}"}),
+        "start": ("POST", "/status/start", {}),
+        "shutdown": ("POST", "/status/shutdown", {}),
+    }
+    if deed == "backup":
+        backups.run(world.cluster, "nightly")
+    elif deed == "options":
+        if world.membership.writable(guest.node):
+            world.cluster.options["description"] = f"{world.clock.now():.0f}"
+    elif world.nodes[guest.node].powered:
+        verb, path, given = calls[deed]
+        template = f"/nodes/{{node}}/{guest.kind}/{{vmid}}{path}"
+        if handler := ROUTES.get((verb, template)):
+            with contextlib.suppress(PveError):
+                await handler(Call(world.cluster, guest.node, ROOT, {"node": guest.node, "vmid": vmid, **given}))
 
 
 def _do(world: World, drills: Drills, outcome: Outcome, act: Act) -> None:
