@@ -71,9 +71,11 @@ class Pmxcfs:
         self._copies[node] = self._latest[1]  # nodes that are cut off by one blow share it: nobody writes into it
 
     def _formed(self, ring: frozenset[str]) -> None:
-        """Whoever is in a new ring has what was written until then, and learns no more before it is settled."""
-        if self._cluster.world.cluster is self._cluster:
-            for name in sorted(ring):
+        """Whoever is in a new ring, or was left behind by it, has what was written until then, and no more for now."""
+        world = self._cluster.world
+        if world.cluster is self._cluster:
+            left = {name for name, host in world.nodes.items() if host.powered and world.membership.ring(name) & ring}
+            for name in sorted(ring | left):
                 self.cut_off(name)
 
     def _count(self) -> None:
@@ -102,7 +104,7 @@ class Pmxcfs:
         for name in sorted(nodes):
             if world.nodes[name].powered:
                 ring = self._ring(name)
-                if any(world.votes(member).quorate for member in ring):
+                if any(world.membership.writable(member) for member in ring):
                     self._meet(ring)
                 else:
                     for member in sorted(ring):

@@ -3,6 +3,7 @@
 Durations are lab seconds. A change is written into the world's log when it is accomplished, not when it was asked for.
 """
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from lab.proxmox.access import ROOT
@@ -116,8 +117,7 @@ async def migrate(task: Task, guest: "Guest", target: str, *, restarting: bool =
         except NodeDied:
             raise
         except BaseException:
-            if task.cluster.world.membership.writable(task.node):
-                guest.lock = None  # else it cannot write so
+            await _unlock(task, guest)
             raise
         guest.lock = None
         task.log("migration finished successfully (duration 00:00:15)")
@@ -129,7 +129,7 @@ async def migrate(task: Task, guest: "Guest", target: str, *, restarting: bool =
 
 async def _move_file(task: Task, guest: "Guest", target: str) -> None:
     await task.pause(MIGRATE_SECONDS[False])
-    _arrive(task, guest, target)
+    await _arrive(task, guest, target)
     guest.node = target
 
 
@@ -145,7 +145,7 @@ async def _move_live(task: Task, guest: "Guest", target: str) -> None:
     guest.incoming = target
     try:
         await task.pause(MIGRATE_SECONDS[True])
-        _arrive(task, guest, target)
+        await _arrive(task, guest, target)
     except BaseException as error:
         guest.incoming = None
         if target not in guest.runs_on:
@@ -188,8 +188,16 @@ def _reach(task: Task, target: str) -> None:
         raise PveError("migration aborted")
 
 
-def _arrive(task: Task, guest: "Guest", target: str) -> None:
-    """The last step of a migration."""
+async def _unlock(task: Task, guest: "Guest") -> None:
+    """Take the lock out of the file; without a quorum it stays there."""
+    with contextlib.suppress(PveError):
+        await task.may_write(guest.file(task.node))
+        guest.lock = None
+
+
+async def _arrive(task: Task, guest: "Guest", target: str) -> None:
+    """The last step of a migration: the file is moved, for which both wait as long as a membership is under way."""
+    await task.may_write(guest.file(task.node))
     if guest.fails("migrate"):
         raise PveError("migration aborted")
     _reach(task, target)

@@ -119,9 +119,12 @@ class Memory:
     def _files(self, before: Look, now: Look, name: str, old: NodeView, view: NodeView) -> Iterator[str]:
         """Who is cut off from everybody who may write reads what was there: places, locks, HA's state, options."""
         mine = {other for other in self._world.nodes if (name, other) in self._together}
-        settled = all(self._together[name, other] <= before.at for other in mine)
+        settled = all(self._together[name, other] < before.at for other in mine)
         if not settled or mine & (before.writers | now.writers):
             return
+        minority, quiet = 2 * len(mine) < len(self._world.nodes), self._touched < before.at - QUIET
+        if not (minority or quiet):
+            return  # with the device's vote they might have written in between
         if self._touched > before.at and any(self._apart.get((name, b), 0) > before.at for b in self._world.nodes):
             return  # something was under way between the looks
         if old.options != view.options:
