@@ -47,6 +47,8 @@ __all__ = [
 
 # Two answers of the same round.
 TOGETHER = timedelta(milliseconds=200)
+# Seconds by which the stamps of a node that stands still are behind the others': HA's own measure of what is old.
+STANDS_STILL = 30
 
 
 def remember(memory: Memory, facts: Facts, nodes: tuple[str, ...], between: timedelta = ROUNDS) -> Memory:
@@ -67,7 +69,7 @@ def remember(memory: Memory, facts: Facts, nodes: tuple[str, ...], between: time
             "quiet": quiet,
             "woke": woke,
             "layers": _layers(memory, facts, nodes),
-            "written": _written(memory, facts),
+            "written": _written(memory, facts, between),
             "unbroken": facts.at if broken else memory.unbroken,
             "looked": max(facts.at, memory.looked or facts.at),
             "rounds": between,
@@ -147,20 +149,23 @@ def _seen(facts: Facts, nodes: tuple[str, ...]) -> Iterator[tuple[str, datetime]
             yield "device", votes.at
 
 
-def _written(memory: Memory, facts: Facts) -> dict[str, Written]:
+def _written(memory: Memory, facts: Facts, between: timedelta) -> dict[str, Written]:
     """HA's stamps, each with the first look that has seen it.
 
-    A node whose cluster file system stands still tells stamps of the past: they are passed over as a whole. A single
-    one that goes back is that of a clock that was set.
+    A node whose cluster file system stands still tells stamps of the past beside others: they are passed over as a
+    whole. Stamps that go back at all nodes, or a single one, are those of clocks that were set. After a gap it is not
+    known whether a stamp has moved lately.
     """
-    known = dict(memory.written)
-    looks = (look for look in facts.cluster.values() if look.answered and look.quorate and look.stamps)
-    for look in sorted(looks, key=lambda look: (look.at, look.by)):
-        if known and median_high(look.stamps.values()) < median_high(one.stamp for one in known.values()):
+    known, last = dict(memory.written), memory.looked or facts.at
+    told = [look for look in facts.cluster.values() if look.answered and look.quorate and look.stamps]
+    newer = [(median_high(look.stamps.values()), look) for look in told if memory.looked is None or look.at >= last]
+    leads = max((stamp for stamp, _ in newer), default=0)
+    for stamp_of_all, look in sorted(newer, key=lambda one: (one[1].at, one[1].by)):
+        if leads - stamp_of_all > STANDS_STILL:
             continue
         for name, stamp in look.stamps.items():
             if name not in known or known[name].stamp != stamp:
-                known[name] = Written(stamp=stamp, since=look.at, moved=name in known)
+                known[name] = Written(stamp=stamp, since=look.at, moved=name in known and look.at - last <= between)
     return dict(sorted(known.items()))
 
 

@@ -105,7 +105,7 @@ def _beside(found: list[Condition], facts: Facts, memory: Memory, inventory: Inv
         *storage_elsewhere(losses, facts, inventory),
         *(() if doubtful else votes_conditions(views, facts, memory, inventory, absent)),
         *(one for one in storage if not explained(one, found, facts, inventory)),
-        *ha_conditions(facts, memory, inventory, alive, losing=bool(gone)),
+        *ha_conditions(facts, memory, inventory, alive, losing=bool(gone), bare=bool(undeployed)),
         *undeployed,
     ]
     if any(look.answered for look in facts.votes.values()):

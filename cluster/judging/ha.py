@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cluster.conditions import Condition
+from cluster.guests import numbers
 from cluster.inventory import Inventory
-from cluster.judging.pulse import behind, clocks, masters, newest, silent
+from cluster.judging.pulse import GOING_DOWN, behind, clocks, goes_down, masters, newest, silent
 from cluster.looks import ClusterLook, Facts
 from cluster.memory import MASTER, Memory
 
@@ -24,14 +25,17 @@ KNOWN = (
 
 
 def ha_conditions(
-    facts: Facts, memory: Memory, inventory: Inventory, alive: frozenset[str], *, losing: bool
+    facts: Facts, memory: Memory, inventory: Inventory, alive: frozenset[str], *, losing: bool, bare: bool
 ) -> Iterator[Condition]:
-    """`losing`: nodes are lost, so that fencing and recovery are what HA shall do."""
+    """`losing`: nodes are lost, so that fencing and recovery are what HA shall do. `bare`: nothing is deployed."""
     told = newest(facts, inventory)
     if told is None:
         return
-    yield from _guests(told, losing=losing)
-    yield from _left(told, memory, inventory)
+    yield from _guests(told, goes_down(told, memory, inventory), losing=losing)
+    if not bare:
+        yield from _left(told, memory, inventory)
+    if told.disarmed:
+        yield _disarmed(told)
     yield from _nodes(_Case(told, facts, memory, inventory, alive, losing))
 
 
@@ -40,13 +44,15 @@ def by_request(told: ClusterLook) -> tuple[str, ...]:
     resting = sorted(node for node, state in told.node_states.items() if state == "maintenance")
     stopped = sorted(sid for sid, (state, _) in told.services.items() if state == "stopped")
     words = {sid: told.requests.get(sid) or "stopped" for sid in stopped}
+    going = sorted(node for node, word in told.modes.items() if word in GOING_DOWN)
     return (
+        *((f"going down or restarting: {', '.join(going)}",) if going else ()),
         *((f"in maintenance: {', '.join(resting)}",) if resting else ()),
         *((f"by request: {', '.join(f'{sid} {word}' for sid, word in words.items())}",) if words else ()),
     )
 
 
-def _guests(told: ClusterLook, *, losing: bool) -> Iterator[Condition]:
+def _guests(told: ClusterLook, going: set[str], *, losing: bool) -> Iterator[Condition]:
     errors = {
         sid: f"HA has given up {sid} on {node}: error"
         for sid, (state, node) in told.services.items()
@@ -54,10 +60,12 @@ def _guests(told: ClusterLook, *, losing: bool) -> Iterator[Condition]:
     }
     if errors:
         yield _error(errors, case="")
-    if losing:
+    if losing or told.disarmed:  # a disarmed HA freezes or forgets them all: that is told by itself
         return
     waiting = {
-        sid: f"{sid} {WAITS[state].format(node=node)}" for sid, (state, node) in told.services.items() if state in WAITS
+        sid: f"{sid} {WAITS[state].format(node=node)}"
+        for sid, (state, node) in told.services.items()
+        if state in WAITS and not (state == "freeze" and node in going)
     }
     waiting |= {
         sid: f"{sid} shall run on {told.services[sid][1]} and does not run"
@@ -84,14 +92,13 @@ def _guests(told: ClusterLook, *, losing: bool) -> Iterator[Condition]:
 
 
 def _left(told: ClusterLook, memory: Memory, inventory: Inventory) -> Iterator[Condition]:
-    """Guests of the inventory that HA kept and does not keep any more; an empty HA is told elsewhere."""
-    mine = {f"{kind}:{guest.vmid}" for guest in inventory.guests for kind in ("vm", "ct")}
-    if not told.services and not told.requests:
-        return
+    """Guests of the inventory that HA kept and does not keep any more, as machine or as container."""
+    kept = numbers(told.services)
     left = {
         sid: f"HA does not keep {sid} any more: {'it is to be ignored' if told.requests.get(sid) else 'it was removed'}"
-        for sid in sorted(mine & memory.as_of.keys() - told.services.keys())
-        if told.requests.get(sid, "ignored") == "ignored"
+        for guest in inventory.guests
+        for sid in (f"vm:{guest.vmid}", f"ct:{guest.vmid}")
+        if sid in memory.as_of and guest.vmid not in kept and told.requests.get(sid, "ignored") == "ignored"
     }
     if left:
         yield _error(left, case="unmanaged")
@@ -122,31 +129,38 @@ class _Case:
 def _nodes(case: _Case) -> Iterator[Condition]:
     told, alive, memory = case.told, case.alive, case.memory
     old = silent(told, alive, memory, case.inventory)
-    master = old.pop(MASTER, "")
+    master, going = old.pop(MASTER, ""), goes_down(told, memory, case.inventory)
     bad = clocks(told, alive, memory, case.inventory) | behind(case.facts, alive, case.inventory)
     bad |= {
         node: f"{node} is a member and HA calls it {told.node_states.get(node) or 'unknown'}"
         for node in sorted(alive)
-        if told.node_states and told.node_states.get(node, "") not in USABLE
+        # without services there is no master for long, and what it wrote last may be of any time
+        if told.services and told.node_states and told.node_states.get(node, "") not in USABLE
     }
     bad |= {
         node: f"the LRM of {node} is in {mode}: HA does nothing there"
         for node, mode in told.modes.items()
-        if node in alive
+        if node in alive and node not in going
     }
     bad |= {node: f"the LRM of {node} {said}" for node, said in old.items()}
-    reasons = [bad[node] for node in sorted(bad)]
-    if told.disarmed:
-        reasons.insert(0, f"HA is disarmed ({told.disarmed}): it neither fences nor restarts anything")
-    reasons += _leads(case, master)
+    reasons = [*(bad[node] for node in sorted(bad)), *_leads(case, master)]
     if reasons:
         yield Condition(
             kind="ha-impaired",
             where=tuple(sorted(bad)),
-            case="disarmed" if told.disarmed else "",
             reasons=tuple(reasons),
             unless=("HA calls every member online, and every LRM and the master write",),
         )
+
+
+def _disarmed(told: ClusterLook) -> Condition:
+    return Condition(
+        kind="ha-impaired",
+        where=("HA",),
+        case="disarmed",
+        reasons=(f"HA is disarmed ({told.disarmed}): it neither fences nor restarts anything",),
+        unless=("HA is armed",),
+    )
 
 
 def _leads(case: _Case, silent_master: str) -> Iterator[str]:
@@ -164,5 +178,6 @@ def _leads(case: _Case, silent_master: str) -> Iterator[str]:
         yield "HA has no master"
     elif silent_master:
         yield f"HA's master {told.master} {silent_master}"
-    elif told.armed not in ("", "armed") and not told.disarmed:
+    elif told.armed not in ("", "armed") and not told.disarmed and MASTER not in (*told.called_old, *told.called_ahead):
+        # where the node that answers calls the master's stamp old or of the future, it says so because of its own clock
         yield f"HA's fencing is {told.armed}: a node that is cut off is not fenced"

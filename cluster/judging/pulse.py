@@ -14,6 +14,10 @@ from cluster.memory import MASTER, Memory
 
 # HA's own measure of what is dead (reference: pve-ha §12); an active LRM and the master write every 10 s.
 OLD = timedelta(seconds=30)
+# A clock is wrong by HA's measure where stamps differ by more than it and a round with its work.
+SKEW = OLD + timedelta(seconds=15)
+# An LRM that has guests stopped, frozen or moved away first; one that stands still meanwhile does not write.
+GOING_DOWN = ("restart mode", "shutdown mode", "reboot mode")
 # Looks of one round: the nodes tell the same state of HA.
 TOGETHER = timedelta(seconds=1)
 
@@ -59,17 +63,22 @@ def silent(told: ClusterLook, alive: frozenset[str], memory: Memory, inventory: 
 
 
 def clocks(told: ClusterLook, alive: frozenset[str], memory: Memory, inventory: Inventory) -> dict[str, str]:
-    """Members whose clocks are wrong by more than HA's own measure; fencing counts on clocks (incidents, facts 3)."""
+    """Members whose clocks are wrong by more than HA's measure allows for: fencing counts on clocks."""
     found, moving = {}, _moving(told, memory, inventory)
-    now = median_high(told.stamps.values()) if len(told.stamps) > 2 else 0
-    for node, stamp in sorted(told.stamps.items()):
-        if node in alive and now and stamp - now > OLD.total_seconds():
-            found[node] = f"the clock of {node} is {stamp - now} s ahead of HA's other stamps"
-        elif node in alive and node in told.lrms_old and node in moving:
-            found[node] = f"the clock of {node} is {now - stamp} s behind HA's other stamps"
-    if told.by in alive and moving and _all_old(told):
-        found.setdefault(told.by, f"the clock of {told.by} is ahead: it calls stamps old that are new")
+    # what the dead wrote last is no clock, and the master's stamp is that of its node once more
+    live = {node: stamp for node, stamp in sorted(told.stamps.items()) if node in alive and node in moving}
+    now = median_high(live.values()) if len(live) > 2 else None
+    for node, stamp in live.items():
+        if now is not None and abs(stamp - now) > SKEW.total_seconds():
+            side = "ahead of" if stamp > now else "behind"
+            found[node] = f"the clock of {node} is {abs(stamp - now)} s {side} HA's other stamps"
     return found
+
+
+def goes_down(told: ClusterLook, memory: Memory, inventory: Inventory) -> set[str]:
+    """Nodes whose LRM sees to their guests before it restarts or the node goes down: planned, and under way."""
+    going = {node for node, word in told.modes.items() if word in GOING_DOWN}
+    return going & _moving(told, memory, inventory)
 
 
 def _quorate(facts: Facts) -> Iterator[ClusterLook]:

@@ -48,7 +48,8 @@ def unknown(facts: Facts, inventory: Inventory) -> Condition | None:
     if newest(facts, inventory) is None:
         unheard += facts.cluster.values()
     said = {look.source: (look.by, look.silent or "it has no quorum, and HA's state is not known") for look in unheard}
-    return next(_blind("", said, ()), None)
+    refused = bool(said) and all(why.startswith(REFUSED) for _, why in said.values())
+    return next(_blind("refused" if refused else "", said, ()), None)
 
 
 def _blind(case: str, silent: dict[str, tuple[str, str]], hidden: tuple[str, ...]) -> Iterator[Condition]:
