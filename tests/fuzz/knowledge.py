@@ -241,7 +241,7 @@ class Memory:
             if guest is None or guest.lock != "clone":
                 yield f"the clone {change.target} on {change.where} neither ended nor is it there: {guest}"
         for task in self._world.cluster.tasks.all:
-            fresh = task.exitstatus == DIED and task.ended_at is not None and task.ended_at > before.at
+            fresh = task.exitstatus == DIED and task.ended_at is not None and task.ended_at >= before.at
             if not fresh or task.kind not in _LOCKS:
                 continue
             for vmid in _about(before, task.node, task.target, _LOCKS[task.kind]):

@@ -81,15 +81,15 @@ def tidy_death(patch: Patch) -> None:
 
 # Each fault with a seed that finds it, and a word of what it says.
 PLANTED = {
-    "one truth for all nodes": (one_truth, 0, "runs on"),
-    "news without a way": (at_once, 0, "from where nothing comes"),
-    "one database for all": (one_database, 0, "is cut off and reads"),
-    "one ring for all": (one_ring, 0, "rings"),
-    "a vote for all": (a_vote_for_all, 0, "the witness"),
-    "no boot": (no_boot, 0, "was booted"),
-    "no time": (no_time, 0, "seconds have passed"),
-    "tasks without a node": (immortal_tasks, 0, "outlived its node"),
-    "a tidy death": (tidy_death, 0, "has left no lock"),
+    "one truth for all nodes": (one_truth, 8695, "which runs on"),
+    "news without a way": (at_once, 24, "from where nothing comes"),
+    "one database for all": (one_database, 24, "is cut off and reads"),
+    "one ring for all": (one_ring, 24, "rings"),
+    "a vote for all": (a_vote_for_all, 137, "the witness"),
+    "no boot": (no_boot, 24, "was booted"),
+    "no time": (no_time, 137, "seconds have passed"),
+    "tasks without a node": (immortal_tasks, 154, "outlived its node"),
+    "a tidy death": (tidy_death, 154, "has left no lock"),
 }
 
 
