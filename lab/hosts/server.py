@@ -88,6 +88,7 @@ async def _answer(world: World, name: str, registry: Registry, channel: asyncssh
         await world.latency()
         if fault is not None and fault.action == "delay":
             await world.clock.sleep(fault.seconds)
+        output: Output | None
         if fault is not None and fault.action == "fail":
             output = Output(stderr=f"{fault.message}\n", status=fault.status if fault.status < 256 else 1)
         elif fault is not None and fault.action == "garbage":

@@ -71,7 +71,7 @@ async def journal(call: Call) -> list[str]:
     for task in call.cluster.tasks.all:
         if task.node == call.node:
             lines.append(_line(task.starttime, task, f"starting task {task.upid}"))
-            if task.over() and not task.died:
+            if task.endtime is not None and not task.died:
                 lines.append(_line(task.endtime, task, f"end task {task.upid} {task.exitstatus}"))
     last = call.get("lastentries")
     shown = lines[-last:] if last else lines

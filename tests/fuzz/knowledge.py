@@ -242,7 +242,7 @@ class Memory:
                 yield f"the clone {change.target} on {change.where} neither ended nor is it there: {guest}"
         for task in self._world.cluster.tasks.all:
             fresh = task.exitstatus == DIED and task.ended_at is not None and task.ended_at >= before.at
-            if not fresh or task.kind not in _LOCKS:
+            if not fresh or task.kind not in _LOCKS or task.ended_at is None:
                 continue
             for vmid in _about(before, task.node, task.target, _LOCKS[task.kind]):
                 taken = any(

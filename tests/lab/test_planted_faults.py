@@ -87,7 +87,7 @@ PLANTED = {
     "one ring for all": (one_ring, 24, "rings"),
     "a vote for all": (a_vote_for_all, 137, "the witness"),
     "no boot": (no_boot, 24, "was booted"),
-    "no time": (no_time, 137, "seconds have passed"),
+    "no time": (no_time, 137, "s have passed"),
     "tasks without a node": (immortal_tasks, 154, "outlived its node"),
     "a tidy death": (tidy_death, 154, "has left no lock"),
 }
