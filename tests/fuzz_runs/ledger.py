@@ -17,3 +17,17 @@ async def listed(stage: Stage) -> list[str]:
     except RPCError:
         return []
     return [str(entry.switch) for entry in book.switches]
+
+
+async def account(stage: Stage) -> str:
+    """What the ledger knows of homes and holders, and what has happened last, in a line: for a law that was broken."""
+    handle = stage.client.get_workflow_handle(ledger_id(stage.inventory.name))
+    try:
+        book = await asyncio.wait_for(handle.query(ClusterLedger.book), ANSWERED_WITHIN)
+    except (RPCError, TimeoutError) as error:
+        return f"the ledger says nothing: {type(error).__name__}"
+    homes = ", ".join(f"{sid} {home.node} {home.recovered}".strip() for sid, home in book.homes.items())
+    held = ", ".join(str(entry.switch) for entry in book.switches)
+    return f"the ledger has homes: {homes or 'none'}; switches off: {held or 'none'}; " + "; ".join(
+        one.text for one in book.happened[-12:]
+    )

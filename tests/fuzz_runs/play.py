@@ -21,6 +21,7 @@ from cluster.watching import watch_id
 from lab.faults import Fault
 from lab.places import Unfit
 from tests.fuzz_runs.laws import NOTICED, Judge
+from tests.fuzz_runs.ledger import account
 from tests.fuzz_runs.schedule import Act, draw
 from tests.fuzz_runs.stage import ANSWERED_WITHIN, Stage
 from tests.runs import steps
@@ -95,6 +96,8 @@ class Play:
         for task in list(self._doing):
             task.cancel()
         self.outcome.broken, self.outcome.met = self._judge.broken, dict(self._judge.met)
+        if self.outcome.broken:
+            self.outcome.broken.append(await account(self._stage))
         self.outcome.seconds = time.monotonic() - began
         return self.outcome
 
