@@ -38,6 +38,8 @@ class Seat:
     vote: bool = False  # the device's vote is cast here
     connected: bool = False  # its daemon holds a connection to qnetd, as far as it knows
     target: Nodes | None = None  # the membership that is being formed
+    sequence: int = 0  # of the ring; corosync keeps it on the node's disk
+    counts_device: bool = False  # votequorum has met the device's vote since the daemon's start
     timers: "dict[str, asyncio.Task[None]]" = field(default_factory=dict)
 
     def stop(self, *names: str) -> None:
@@ -69,12 +71,14 @@ class Membership:
     def __init__(self, world: "World") -> None:
         self._world = world
         everyone = frozenset(name for name, host in world.nodes.items() if host.powered)
-        self._seats = {name: Seat(everyone, everyone) for name in world.nodes}
+        self._seats = {name: Seat(everyone, everyone, sequence=world.corosync.ring) for name in world.nodes}
         self._clients: dict[str, Nodes] = {}  # qnetd's view: connected client -> the membership it told
+        self._client_rings: dict[str, str] = {}  # the ring of that membership
+        self._waiting: set[str] = set()  # the clients that told something new and have no answer yet
         self._granted: Nodes = frozenset()  # the clients that have the vote
         self._listeners: list[Callable[[Nodes], None]] = []
+        self._formed: list[Callable[[Nodes], None]] = []
         self._known_reach: dict[str, Nodes] = {}
-        self.sequence = world.corosync.ring
         world.links.on_change(self.look)
 
     # --- what a node sees ----------------------------------------------------------------------------------------
@@ -85,7 +89,8 @@ class Membership:
         device = "none"
         if world.corosync.qdevice:
             device = "voting" if seat.vote else "refused" if seat.connected else "connecting"
-        expected = len(world.nodes) + (1 if world.corosync.qdevice else 0)
+        with_device = world.corosync.qdevice and seat.counts_device
+        expected = len(world.nodes) + int(with_device)
         return Votes(
             members=tuple(name for name in world.nodes if name in seat.settled),
             expected=expected,
@@ -98,9 +103,18 @@ class Membership:
         """The membership that a node's corosync announces."""
         return self._seats[node].settled
 
+    def reaches(self, node: str, other: str) -> bool:
+        """Whether anything that a node says arrives at another one, directly or over others, whatever both believe."""
+        return other in self._reach(node)
+
     def ring(self, node: str) -> Nodes:
         """The membership that totem has formed, be it announced or not: all its nodes took it over together."""
         return self._seats[node].ring
+
+    def ring_id(self, node: str) -> str:
+        """The name of the ring that a node is in: its lowest member and the sequence, as this node has it."""
+        seat = self._seats[node]
+        return f"{min(self._world.nodes[name].node_id for name in seat.ring)}.{seat.sequence:x}"
 
     def stalled(self, node: str) -> bool:
         """True while a change of the membership is under way at a node: what it sends is delivered to nobody."""
@@ -116,6 +130,10 @@ class Membership:
         """Call this with the nodes of each membership that was settled or whose votes have changed."""
         self._listeners.append(listener)
 
+    def on_formed(self, listener: Callable[[Nodes], None]) -> None:
+        """Call this with the nodes of each ring that totem has formed, before anybody announces it."""
+        self._formed.append(listener)
+
     def forsaken(self, node: str) -> bool:
         """True while a node has not noticed yet that qnetd has dropped it."""
         return self._seats[node].connected and node not in self._clients
@@ -124,14 +142,17 @@ class Membership:
         """The clients that qnetd believes connected, with the membership that each told."""
         return dict(self._clients)
 
+    def client_ring(self, name: str) -> str:
+        """The ring that a client told with its membership."""
+        return self._client_rings[name]
+
+    def waits(self, name: str) -> bool:
+        """True while a client has told something new and qnetd has not answered: the others tell another story."""
+        return name in self._waiting
+
     def granted(self) -> Nodes:
         """The clients to whom qnetd has given its vote."""
         return self._granted
-
-    @property
-    def undecided(self) -> bool:
-        """True while qnetd's clients tell different stories, so that nobody has an answer yet."""
-        return self._winner() is None
 
     # --- changes of the world ------------------------------------------------------------------------------------
 
@@ -140,8 +161,9 @@ class Membership:
         self._world.corosync.qdevice = True
         if settled:
             for name in self._up():
-                self._seats[name].connected = True
-                self._clients[name] = self._seats[name].ring
+                self._seats[name].connected = self._seats[name].counts_device = True
+                self._tell(name)
+            self._waiting.clear()
             self._granted = self._winner() or frozenset()
             for name in self._granted:
                 self._seats[name].vote = True
@@ -153,11 +175,10 @@ class Membership:
     def remove_device(self) -> None:
         """The quorum device is no more."""
         self._world.corosync.qdevice = False
-        self._clients.clear()
-        self._granted = frozenset()
+        self._forget_clients()
         for seat in self._seats.values():
             seat.stop("connect", "give up", "answer", "drop")
-            seat.vote = seat.connected = False
+            seat.vote = seat.connected = seat.counts_device = False
             seat.settled = seat.ring
         self._told(self._up())
 
@@ -167,7 +188,7 @@ class Membership:
         seat = self._seats[node]
         seat.stop()
         seat.ring = seat.settled = frozenset()
-        seat.vote = seat.connected = False
+        seat.vote = seat.connected = seat.counts_device = False
         seat.target = None
 
     def booted(self, node: str) -> None:
@@ -175,7 +196,9 @@ class Membership:
         self._known_reach.clear()
         seat = self._seats[node]
         seat.ring = seat.settled = frozenset((node,))
+        seat.sequence += 4
         self._clients.pop(node, None)
+        self._waiting.discard(node)
         if self._world.corosync.qdevice:
             self._later(node, "connect", RECONNECTS[0], self._connect)
         self._told([node])
@@ -224,15 +247,19 @@ class Membership:
     def _form(self, node: str) -> None:
         """A new membership has formed; all nodes of it take it over together."""
         ring = self._reach(node)
-        self.sequence += 4  # as corosync counts
+        sequence = max(self._seats[name].sequence for name in ring) + 4  # as corosync counts
+        known = any(self._seats[name].counts_device for name in ring)
         for name in ring:
             seat = self._seats[name]
             seat.stop("form")
-            seat.ring, seat.target = ring, None
+            seat.ring, seat.target, seat.sequence = ring, None, sequence
+            seat.counts_device = known
+        for listener in list(self._formed):
+            listener(ring)
         for name in ring:
             seat = self._seats[name]
             if name in self._clients and seat.connected and self._reaches_witness(name):
-                self._clients[name] = ring
+                self._tell(name)
             if not (self._world.corosync.qdevice and seat.connected):
                 self._settle([name])
             else:
@@ -265,14 +292,13 @@ class Membership:
         if not self._world.corosync.qdevice:
             return
         if not (self._world.witness.powered and self._world.corosync.qnetd):
-            self._clients.clear()
-            self._granted = frozenset()
+            self._forget_clients()
         if self._reaches_witness(name):
             seat.stop("drop", "give up")
             if seat.connected and name not in self._clients:
                 self._give_up(name)  # qnetd does not know this connection any more
             elif seat.connected and self._clients[name] != seat.ring:
-                self._clients[name] = seat.ring  # what could not be told meanwhile
+                self._tell(name)  # what could not be told meanwhile
                 self._decide()
             if not seat.connected and "connect" not in seat.timers:
                 self._later(name, "connect", self._draw(RECONNECTS), self._connect)
@@ -289,12 +315,23 @@ class Membership:
         if not self._reaches_witness(name):
             return
         seat.connected = True
-        self._clients[name] = seat.ring
+        self._tell(name)
         self._decide()
+
+    def _tell(self, name: str) -> None:
+        """A client tells qnetd of its membership."""
+        self._clients[name], self._client_rings[name] = self._seats[name].ring, self.ring_id(name)
+        self._waiting.add(name)
+
+    def _forget_clients(self) -> None:
+        self._clients.clear()
+        self._waiting.clear()
+        self._granted = frozenset()
 
     def _drop(self, name: str) -> None:
         """Qnetd gives up a client."""
         self._clients.pop(name, None)
+        self._waiting.discard(name)
         self._granted -= {name}
         self._decide()
 
@@ -319,9 +356,13 @@ class Membership:
                 answer = self._granted_at if granted else self._refused_at
                 self._later(name, "answer", wait, answer)
         self._granted = frozenset(winner)
+        self._waiting.clear()
 
     def _granted_at(self, name: str) -> None:
-        self._seats[name].vote = self._seats[name].connected
+        seat = self._seats[name]
+        seat.vote = seat.connected
+        for member in seat.ring if seat.vote else ():
+            self._seats[member].counts_device = True
         self._settle([name])
 
     def _refused_at(self, name: str) -> None:

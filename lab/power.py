@@ -14,7 +14,7 @@ def switch_off(world: "World", nodes: list[str], *, why: str = "power.off") -> N
         host.powered = False
         host.sessions.clear()
         host.scanned.clear()
-        host.units.clear()
+        _end_processes(host)
         world.membership.lost_power(host.name)
         world.cluster.node_died(host.name)
         for disk in world.disks.values():
@@ -63,8 +63,20 @@ def switch_witness(world: "World", *, on: bool) -> None:
     if world.witness.powered == on:
         return
     world.witness.powered = on
+    if on:
+        world.witness.up_since = world.clock.now()
+    else:
+        _end_processes(world.witness)
     world.record(world.witness.name, "power.on" if on else "power.off", world.witness.name)
     world.links.changed()
+
+
+def _end_processes(host: "Host") -> None:
+    """What somebody had started there, by ssh or as a transient unit, ends where it stands."""
+    for process in list(host.processes):
+        process.cancel()
+    host.processes.clear()
+    host.units.clear()
 
 
 def _boot(world: "World", host: "Host") -> None:

@@ -28,6 +28,8 @@ LATENCY = (0.020, 0.080)
 # What Debian and Proxmox VE bring along on a node that was prepared for this design.
 NODE_PACKAGES = ("corosync", "corosync-qdevice", "lvm2", "multipath-tools", "open-iscsi", "pve-manager")
 WITNESS_PACKAGES = ("corosync-qnetd",)
+# For how long every host has been up when the world begins, seconds: the article's node had so much.
+UP_BEFORE = 866201
 
 
 @dataclass
@@ -53,7 +55,10 @@ class Host:
     local_groups: dict[str, VolumeGroup] = field(default_factory=dict)  # device path -> group on a disk of its own
     units: set[str] = field(default_factory=set)  # transient systemd units that run now
     journal: dict[str, list[str]] = field(default_factory=dict)  # unit -> its lines
-    up_since: float = float("-inf")  # lab time at which it was up again
+    up_since: float = 0.0  # lab time at which it was up; another one is another boot
+    processes: "set[asyncio.Future[Any]]" = field(
+        default_factory=set
+    )  # what runs here on request and dies with its power
     certificates: bool = False  # the quorum device's certificate store is initialised
     clock_offset: float = 0.0  # seconds this host's clock was ahead of lab time at `clock_since`
     clock_drift: float = 0.0  # seconds it gains in a lab second
@@ -150,6 +155,7 @@ class World:
         for task in list(self.background):
             task.cancel()
         self.background.clear()
+        up_since = self.clock.now() - UP_BEFORE
         self.nodes = {
             node.name: Host(
                 name=node.name,
@@ -157,6 +163,7 @@ class World:
                 site=inventory.site_of(node.name).name,
                 node_id=number,
                 iqn=node.iqn,
+                up_since=up_since,
                 packages=set(NODE_PACKAGES),
                 root_keys={other.name for other in inventory.nodes},
             )
@@ -166,6 +173,7 @@ class World:
             name=inventory.witness.name,
             address=inventory.witness.address,
             site="third",
+            up_since=up_since,
             packages=set(WITNESS_PACKAGES),
             root_keys={node.name for node in inventory.nodes},
         )
@@ -206,6 +214,10 @@ class World:
         self.background.add(task)
         task.add_done_callback(self.background.discard)
         return task
+
+    def uptime(self, host: Host) -> int:
+        """Seconds since a host was booted; whoever tells an uptime tells this one."""
+        return int(self.clock.now() - host.up_since)
 
     def time_at(self, host: Host) -> float:
         """What a host's own clock shows, seconds since the epoch: lab time with its offset and drift."""

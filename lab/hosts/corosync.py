@@ -23,14 +23,13 @@ def _quorum_part(call: Call, *, hexadecimal: bool) -> tuple[str, Votes]:
     world, votes = call.world, call.world.votes(call.host.name)
     number = (lambda n: f"0x{n:08x}") if hexadecimal else str
     flags = ("Quorate " if votes.quorate else "") + ("Qdevice " if votes.device != "none" else "")
-    lowest = min(world.nodes[name].node_id for name in votes.members)
     text = (
         "Quorum information\n------------------\n"
         f"Date:             {_date(call)}\n"
         "Quorum provider:  corosync_votequorum\n"
         f"Nodes:            {len(votes.members)}\n"
         f"Node ID:          {number(call.host.node_id)}\n"
-        f"Ring ID:          {lowest}.{world.membership.sequence:x}\n"
+        f"Ring ID:          {world.membership.ring_id(call.host.name)}\n"
         f"Quorate:          {'Yes' if votes.quorate else 'No'}\n\n"
         "Votequorum information\n----------------------\n"
         f"Expected votes:   {votes.expected}\n"

@@ -102,7 +102,6 @@ def _more(call: Call, label: str, line: str) -> tuple[list[str], list[str]]:
     votes = call.world.votes(call.host.name)
     voting = votes.device == "voting"
     cast = " (cast vote)" if voting else ""
-    lowest = min(call.world.nodes[name].node_id for name in votes.members)
     after = {
         "Node ID": ["HB interval:\t\t10000ms", "Sync HB interval:\t30000ms"],
         "Membership node list": [
@@ -125,7 +124,7 @@ def _more(call: Call, label: str, line: str) -> tuple[list[str], list[str]]:
             "TLS active:\t\tYes (client certificate sent)",
             f"Echo reply received:\t{_moment(call, _HEARTBEAT)}",
         ]
-    ring = [f"Ring ID:\t\t{lowest}.{call.world.membership.sequence:x}"]
+    ring = [f"Ring ID:\t\t{call.world.membership.ring_id(call.host.name)}"]
     return ["Heuristics:\t\tDisabled", *ring] if label == "Membership node list" else [], after.get(label, [])
 
 

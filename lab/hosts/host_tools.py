@@ -18,8 +18,6 @@ FILES = Registry()
 
 # What chrony keeps a clock within, seconds.
 _SYNCHRONISED = 0.05
-# A host that has been up since before the world began, seconds; the API tells the same.
-_LONG_UP = 866201
 
 
 # --- time ------------------------------------------------------------------------------------------------------------
@@ -96,7 +94,7 @@ def _properties(call: Call, moment: str, good: bool) -> Output:
 async def uptime(call: Call) -> Output:
     """`uptime`, and `uptime -s`: since when the host is up."""
     now = call.world.time_at(call.host)
-    up = int(min(_LONG_UP, call.world.clock.now() - call.host.up_since))
+    up = call.world.uptime(call.host)
     if call.has("-s", "--since"):
         return Output(time.strftime("%Y-%m-%d %H:%M:%S\n", time.gmtime(now - up)))
     days, hours, minutes = up // 86400, up // 3600 % 24, up // 60 % 60
@@ -178,14 +176,14 @@ async def _storages(call: Call) -> str:
 
 
 async def _datacenter(call: Call) -> str:
-    options = call.world.cluster.options
+    options = call.world.cluster.read_by(call.host.name).options
     return "".join(f"{name}: {options[name]}\n" for name in sorted(options))
 
 
 def _guest_file(call: Call, path: str) -> Callable[[Call], Awaitable[str]] | None:
     """A guest of this node, if the path is its file."""
     found = re.fullmatch(r"/etc/pve/(?:nodes/([^/]+)/)?(?:qemu-server|lxc)/(\d+)\.conf", path)
-    guest = call.world.cluster.guests.get(int(found[2])) if found else None
+    guest = call.world.cluster.read_by(call.host.name).guests.get(int(found[2])) if found else None
     if found is None or guest is None:
         return None
     node = found[1] or call.host.name

@@ -34,13 +34,21 @@ async def systemd_run(call: Call) -> Output:
             call.host.journal[unit] = [*output.stdout.splitlines(), *output.stderr.splitlines()]
             return output
         finally:
-            call.host.units.discard(unit)
+            if asyncio.current_task() in call.host.processes:
+                call.host.units.discard(unit)  # else its host has died, and a new unit may have that name
 
     call.host.units.add(unit)
     task = asyncio.create_task(run())
     call.world.background.add(task)
     task.add_done_callback(call.world.background.discard)
-    output = await asyncio.shield(task)
+    call.host.processes.add(task)
+    task.add_done_callback(call.host.processes.discard)
+    try:
+        output = await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            raise  # the caller is gone; the unit goes on
+        return Output(status=143)
     return Output(status=1 if output.status else 0)
 
 

@@ -1,5 +1,6 @@
 """An sshd for each host: root by public key, one registry of commands, and the faults that are planted on it."""
 
+import asyncio
 import contextlib
 import re
 import socket
@@ -87,13 +88,19 @@ async def _answer(world: World, name: str, registry: Registry, channel: asyncssh
         await world.latency()
         if fault is not None and fault.action == "delay":
             await world.clock.sleep(fault.seconds)
+        output: Output | None
         if fault is not None and fault.action == "fail":
             output = Output(stderr=f"{fault.message}\n", status=fault.status if fault.status < 256 else 1)
         elif fault is not None and fault.action == "garbage":
             output = Output(f"{fault.message}\n")
         else:
             seen = fault.frozen if fault is not None and fault.frozen is not None and READS.match(line) else world
-            output = await registry.run(seen, host_of(seen, name), line)
+            running = asyncio.ensure_future(registry.run(seen, host_of(seen, name), line))
+            output = await _or_dead(host_of(world, name), running)
+    if output is None:
+        await lost(world, name)
+        _cut(channel)
+        return
     if fault is not None and fault.action == "drop":
         _cut(channel)
         return
@@ -101,6 +108,20 @@ async def _answer(world: World, name: str, registry: Registry, channel: asyncssh
         channel.stdout.write(output.stdout)
         channel.stderr.write(output.stderr)
         channel.exit(output.status)
+
+
+async def _or_dead(host: Host, running: "asyncio.Future[Output]") -> Output | None:
+    """What a command prints; None when its host has lost its power over it, and the command ended where it stood."""
+    host.processes.add(running)
+    try:
+        return await running
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        return None
+    finally:
+        host.processes.discard(running)
 
 
 def _cut(channel: asyncssh.SSHServerProcess[str]) -> None:

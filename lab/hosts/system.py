@@ -3,19 +3,13 @@
 import re
 
 from lab.hosts.shell import Call, Output, Registry
+from lab.units import active
 
 SYSTEM = Registry()
 
 _VERSIONS = {
     "corosync": "3.1.9-pve2", "corosync-qdevice": "3.0.3-1", "corosync-qnetd": "3.0.3-1", "lvm2": "2.03.31-2",
     "multipath-tools": "0.11.1-2", "open-iscsi": "2.1.11-1", "pve-manager": "9.1.9",
-}  # fmt: skip
-
-# Units that run because their package is there; the quorum device's daemon also needs a configured device.
-_UNITS = {
-    "corosync": "corosync", "corosync-qnetd": "corosync-qnetd", "multipathd": "multipath-tools",
-    "iscsid": "open-iscsi", "pve-cluster": "pve-manager", "watchdog-mux": "pve-manager", "pveproxy": "pve-manager",
-    "pve-ha-crm": "pve-manager", "pve-ha-lrm": "pve-manager",
 }  # fmt: skip
 
 
@@ -74,11 +68,7 @@ async def systemctl(call: Call) -> Output:
 
 
 def _active(call: Call, unit: str) -> bool:
-    if unit in call.host.stopped:
-        return False
-    if unit == "corosync-qdevice":
-        return call.world.corosync.qdevice and unit in call.host.packages
-    return unit in call.host.units or _UNITS.get(unit) in call.host.packages
+    return active(call.world, call.host, unit)
 
 
 @SYSTEM.program("ping")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from lab.hosts.host_tools import CLOCKS
 from lab.hosts.shell import Call, Output, Registry
 from lab.hosts.system import SYSTEM
+from lab.membership import RECONNECTS
 
 WITNESS = Registry(SYSTEM, CLOCKS)
 
@@ -23,7 +24,7 @@ class Client:
     version: int
     configured: str
     told: tuple[int, ...]
-    ring: int
+    ring: str
     vote: str
 
 
@@ -53,7 +54,8 @@ async def qnetd_tool(call: Call) -> Output:
 
 def _clusters(call: Call) -> dict[str, list[Client]]:
     """The clusters with their clients, in the order in which they came; one without clients is forgotten."""
-    found = {name: _neighbours(number, nodes) for number, (name, nodes) in enumerate(call.world.neighbours.items())}
+    others = call.world.neighbours if call.world.uptime(call.host) >= RECONNECTS[1] else {}  # they come back by then
+    found = {name: _neighbours(number, nodes) for number, (name, nodes) in enumerate(others.items())}
     if ours := _ours(call):
         found[call.world.inventory.name] = ours
     return found
@@ -63,7 +65,6 @@ def _ours(call: Call) -> list[Client]:
     """Each client with the membership that it told last, and the vote that it was given for it."""
     world = call.world
     clients, granted = world.membership.clients(), world.membership.granted()
-    asked = "Wait for reply" if world.membership.undecided else "No change"
     configured = ", ".join(str(host.node_id) for host in world.nodes.values())
     return [
         Client(
@@ -72,8 +73,9 @@ def _ours(call: Call) -> list[Client]:
             world.corosync.config_version,
             configured,
             tuple(sorted(world.nodes[other].node_id for other in clients[name])),
-            world.membership.sequence,
-            f"{asked} ({'ACK' if name in granted else 'NACK'})",
+            world.membership.client_ring(name),
+            f"{'Wait for reply' if world.membership.waits(name) else 'No change'} "
+            f"({'ACK' if name in granted else 'NACK'})",
         )
         for name, host in world.nodes.items()
         if name in clients
@@ -85,7 +87,13 @@ def _neighbours(number: int, nodes: int) -> list[Client]:
     told = tuple(range(1, nodes + 1))
     return [
         Client(
-            one, f"10.40.{number + 7}.{one}:{40000 + one}", 7, ", ".join(map(str, told)), told, 0x16, "No change (ACK)"
+            one,
+            f"10.40.{number + 7}.{one}:{40000 + one}",
+            7,
+            ", ".join(map(str, told)),
+            told,
+            "1.16",
+            "No change (ACK)",
         )
         for one in told
     ]
@@ -105,7 +113,7 @@ def _client(client: Client, *, verbose: bool) -> str:
         ("HB interval:\t\t", "8000ms", True),
         ("Configuration version:\t", str(client.version), False),
         ("Configured node list:\t", client.configured, False),
-        ("Ring ID:\t\t", f"{min(client.told)}.{client.ring:x}", True),
+        ("Ring ID:\t\t", client.ring, True),
         ("Membership node list:\t", ", ".join(map(str, client.told)), False),
         ("Heuristics:\t\t", "Undefined (membership: Undefined, regular: Undefined)", True),
         ("TLS active:\t\t", "Yes (client certificate verified)", True),

@@ -292,9 +292,14 @@ async def _backed_up(task: Task, guest: Guest) -> bool:
     task.cluster.world.record(task.node, "guest.backup", str(guest.vmid))
     try:
         await task.pause(TAKES)
+        await task.may_write(guest.file(task.node))
     except asyncio.CancelledError:  # a worker that is stopped tidies up; one whose node dies leaves the lock behind
-        guest.lock = None
+        if task.cluster.world.membership.writable(task.node):
+            guest.lock = None
         raise
+    except PveError as error:  # nor can one take it away that may not write
+        task.log(f"ERROR: Backup of VM {guest.vmid} failed - {error.message}")
+        return False
     guest.lock = None
     task.log(f"INFO: Finished Backup of VM {guest.vmid} (00:01:00)")
     return True

@@ -1,7 +1,8 @@
 """What a handler gets, and the table it is entered in."""
 
+import functools
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lab.proxmox.access import Identity
@@ -46,6 +47,16 @@ class Page:
 Handler = Callable[[Call], Awaitable[Any]]
 
 
+def _reading(handler: Handler) -> Handler:
+    """The handler, asked about the cluster as its node reads it: not as the world knows it."""
+
+    @functools.wraps(handler)
+    async def read(call: Call) -> Any:
+        return await handler(replace(call, cluster=call.cluster.read_by(call.node)))
+
+    return read
+
+
 class Routes:
     """Verb and path template to handler."""
 
@@ -53,12 +64,12 @@ class Routes:
         self.table: dict[tuple[str, str], Handler] = {}
 
     def on(self, *keys: str) -> Callable[[Handler], Handler]:
-        """Enter a handler: ``@routes.on("GET /version")``."""
+        """Enter a handler: ``@routes.on("GET /version")``. Who reads gets what is in the node's own files."""
 
         def enter(handler: Handler) -> Handler:
             for key in keys:
                 verb, _, template = key.partition(" ")
-                self.table[verb, template] = handler
+                self.table[verb, template] = _reading(handler) if verb == "GET" else handler
             return handler
 
         return enter

@@ -40,6 +40,7 @@ async def clone(task: Task, plan: ClonePlan) -> None:
     made: list[str] = []
     try:
         await _copy(task, plan, guest, made)
+        await task.may_write(guest.file(task.node))
     except PveError as error:
         _give_up(task, guest, made)
         raise PveError(f"clone failed: {error.message}") from None
@@ -99,7 +100,8 @@ async def _copy(task: Task, plan: ClonePlan, guest: Guest, made: list[str]) -> N
 
 def _give_up(task: Task, guest: Guest, made: list[str]) -> None:
     free(task, made)
-    if task.cluster.world.cluster is task.cluster and task.cluster.guests.get(guest.vmid) is guest:
+    mine = task.cluster.world.cluster is task.cluster and task.cluster.guests.get(guest.vmid) is guest
+    if mine and task.cluster.world.membership.writable(task.node):  # without a quorum nothing takes the file away
         del task.cluster.guests[guest.vmid]
         task.cluster.world.record(task.node, "guest.clone_failed", str(guest.vmid))
 

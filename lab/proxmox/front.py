@@ -72,7 +72,7 @@ class Front:
             raise PveError(text, status=403)
         parameters = merge(in_path, given)
         if identity is not None and not method.public:
-            self._world.cluster.access.check(identity, method.permissions, parameters)
+            self._world.cluster.read_by(self._node).access.check(identity, method.permissions, parameters)
         handler = self._handler(method, path)
         who = identity or Identity("")
         node = str(in_path["node"]) if method.forwarded else self._node
@@ -93,7 +93,7 @@ class Front:
 
     def _authenticate(self, request: web.Request, path: str) -> Identity | None:
         """Who calls; None where nobody needs to say. A cookie wins over a token."""
-        access = self._world.cluster.access
+        access = self._world.cluster.read_by(self._node).access
         now = self._world.clock.now()
         authorization = request.headers.get("Authorization", "")
         cookie = _COOKIE.search(request.headers.get("Cookie", ""))

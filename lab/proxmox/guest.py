@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Kind = Literal["qemu", "lxc"]
@@ -35,6 +35,7 @@ class Guest:
     lock: str | None = None
     running: bool = False  # its process runs on `node`
     elsewhere: set[str] = field(default_factory=set)  # nodes on which an older process of it still runs
+    older: dict[str, tuple[float, int]] = field(default_factory=dict)  # its start and pid there
     since: float = 0.0  # lab time of the start
     pid: int = 0
     flock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one worker at a time, as /var/lock/qemu-server
@@ -83,6 +84,30 @@ class Guest:
         """Every node on which a process of it runs."""
         return {*self.elsewhere, *([self.node] if self.running else [])}
 
+    def process(self, node: str) -> tuple[float, int]:
+        """When its process on a node began, and its pid."""
+        return self.older.get(node, (self.since, self.pid)) if node in self.elsewhere else (self.since, self.pid)
+
+    def ends_on(self, node: str) -> None:
+        """Its process on a node is no more, whichever of them it was."""
+        self.elsewhere.discard(node)
+        self.older.pop(node, None)
+        if self.node == node:
+            self.running, self.pid, self.qmp = False, 0, ""
+
+    def as_filed(self, kept: "Guest") -> "Guest":
+        """Its processes with another copy of its file: what a node that is cut off knows of it."""
+        runs = self.runs_on
+        own = self.process(kept.node)
+        return replace(
+            kept, running=kept.node in runs, elsewhere=runs - {kept.node}, older=self.older, since=own[0], pid=own[1],
+            qmp=self.qmp if kept.node == self.node else "",
+        )  # fmt: skip
+
+    def file_copy(self) -> "Guest":
+        """Its file as it is now; whoever goes on writing does not change this one."""
+        return replace(self, config=dict(self.config), pending=dict(self.pending))
+
     def fails(self, deed: str) -> bool:
         """Whether this attempt at a deed is one of those that fail; it is counted."""
         left = self.failing.get(deed, 0)
@@ -101,8 +126,11 @@ class Guest:
         """Its file goes to another node, whatever runs on the old one; what runs on the new one is its process now."""
         if self.running and self.node != target:
             self.elsewhere.add(self.node)
+            self.older[self.node] = (self.since, self.pid)
         self.running = target in self.elsewhere or (self.running and self.node == target)
+        self.since, self.pid = self.process(target)
         self.elsewhere.discard(target)
+        self.older.pop(target, None)
         self.node = target
 
     def effective(self) -> dict[str, Any]:

@@ -138,6 +138,7 @@ async def resize(call: Call) -> str:
 
     async def work(task: Task) -> None:
         await task.pause(_RESIZE_SECONDS)
+        await task.may_write(guest.file(task.node))
         for volume in _volume(call, volid):
             volume.size = math.ceil(size / EXTENT) * EXTENT
         if volid in call.cluster.files:
@@ -168,6 +169,7 @@ async def move(call: Call) -> str:
             try:
                 task.log(f"create full clone of drive {call['disk']} ({volid})")
                 await task.pause(_MOVE_SECONDS)
+                await task.may_write(guest.file(task.node))
             except (PveError, asyncio.CancelledError):
                 release(call, new)
                 raise

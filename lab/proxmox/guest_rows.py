@@ -23,16 +23,17 @@ _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 def vmstatus(cluster: "Cluster", guest: Guest, node: str) -> dict[str, Any]:
     """A guest as a node finds it in its own processes and in the configuration; bytes, seconds."""
     runs = node in guest.runs_on
+    since, pid = guest.process(node)
     found: dict[str, Any] = {
         "vmid": guest.vmid,
         "name": guest.name,
         "status": "running" if runs else "stopped",
-        "uptime": max(0, int(cluster.world.clock.now() - guest.since)) if runs else 0,
+        "uptime": max(0, int(cluster.world.clock.now() - since)) if runs else 0,
         "cpus": cpus(guest),
         "cpu": 0.01 if runs else 0,
         "maxmem": (maxmem := memory(guest)),
         "mem": maxmem * 3 // 8 if runs else 0,
-        "maxdisk": _maxdisk(cluster, guest),
+        "maxdisk": _maxdisk(cluster, guest, node),
         "disk": 0,
         "netin": 0,
         "netout": 0,
@@ -40,7 +41,7 @@ def vmstatus(cluster: "Cluster", guest: Guest, node: str) -> dict[str, Any]:
         "diskwrite": 1048576 if runs else 0,
     }
     if runs:
-        found["pid"] = guest.pid
+        found["pid"] = pid
     if guest.kind == "lxc":
         found |= {"type": "lxc", "swap": 0, "maxswap": int(str(guest.effective().get("swap", 0))) * 2**20}
         found["disk"] = found["maxdisk"] // 4 if runs else 0
@@ -61,10 +62,10 @@ def memory(guest: Guest) -> int:
     return int(str(guest.effective().get("memory", 512))) * 2**20
 
 
-def _maxdisk(cluster: "Cluster", guest: Guest) -> int:
+def _maxdisk(cluster: "Cluster", guest: Guest, node: str) -> int:
     """The largest disk of a machine, the root file system of a container."""
     if guest.kind == "qemu":
-        return max((cluster.volume_size(guest.node, volid) for volid in guest.disks.values()), default=0)
+        return max((cluster.volume_size(node, volid) for volid in guest.disks.values()), default=0)
     said = str(guest.config.get("rootfs", "")).partition("size=")[2].partition(",")[0]
     return int(said.rstrip("KMGT")) * _UNITS[said.lstrip("0123456789")] if said else _ROOT_SIZE
 

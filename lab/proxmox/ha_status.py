@@ -26,8 +26,8 @@ def status_current(ha: "Ha", node: str) -> list[dict[str, Any]]:
     if manager is not None:
         entries += [_lrm(ha, node, files, name) for name in sorted(manager.nodes)]
     known = manager.services if manager else {}
-    entries += [_service(ha, files, sid, known[sid]) for sid in sorted(known)]
-    entries += [_service(ha, files, sid, None) for sid in sorted(files.resources) if sid not in known]
+    entries += [_service(ha, node, files, sid, known[sid]) for sid in sorted(known)]
+    entries += [_service(ha, node, files, sid, None) for sid in sorted(files.resources) if sid not in known]
     return entries
 
 
@@ -141,9 +141,9 @@ def _lrm(ha: "Ha", node: str, files: HaFiles, name: str) -> dict[str, Any]:
     return entry | {"status": status, "timestamp": lrm.timestamp}
 
 
-def _service(ha: "Ha", files: HaFiles, sid: str, service: Service | None) -> dict[str, Any]:
+def _service(ha: "Ha", seen_by: str, files: HaFiles, sid: str, service: Service | None) -> dict[str, Any]:
     resource = files.resources.get(sid)
-    node = service.node if service else ha.guest_node(sid)
+    node = service.node if service else ha.cluster.pmxcfs.place(int(sid.partition(":")[2]), seen_by)
     disarm = files.manager.disarm if files.manager else None
     state = "ignore" if disarm and disarm["mode"] == "ignore" else verbose_state(resource, service)
     entry: dict[str, Any] = {

@@ -118,9 +118,8 @@ class Cluster:
     def node_died(self, node: str) -> None:
         """What ran on a node without power runs no more; the cluster goes on showing it for some minutes."""
         for guest in self.guests.values():
-            guest.elsewhere.discard(node)
-            if guest.node == node:
-                guest.running, guest.pid, guest.qmp = False, 0, ""
+            guest.ends_on(node)
+        self.tasks.node_died(node)
         self.ha.node_died(node)
         self.pmxcfs.cut_off(node)
 
@@ -141,6 +140,14 @@ class Cluster:
     def node_booted(self, node: str) -> None:
         """A node's daemons run again; what its file system knows of locks begins now."""
         self.ha.locks.joined(node)
+
+    def read_by(self, node: str) -> "Cluster":
+        """The cluster as a node reads it: with its own copy of /etc/pve while it is cut off, and live otherwise.
+
+        For reads alone. What is done is done to the live one, or refused for the lack of a quorum.
+        """
+        files = self.pmxcfs.files(node)
+        return self if files is None else files.of(self)
 
     def seen_by(self, node: str) -> list[Guest]:
         """The guests whose files lie under that node, as the node itself has them."""

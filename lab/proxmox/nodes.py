@@ -5,10 +5,11 @@ from typing import Any
 
 from lab.proxmox.calls import Call, Routes
 from lab.proxmox.errors import PveError
-from lab.proxmox.responses import VERSION, uptime
+from lab.proxmox.responses import VERSION
 from lab.proxmox.schema import schema
 from lab.proxmox.shutdown import shut_down
 from lab.proxmox.tasks import Task
+from lab.units import active
 
 routes = Routes()
 
@@ -16,6 +17,8 @@ KERNEL, KERNEL_BUILD = "6.17.2-1-pve", "#1 SMP PREEMPT_DYNAMIC PMX 6.17.2-1 (202
 _SERVICE = "/nodes/{node}/services/{service}"
 # What a node does not have or does not run in this design; everything else runs.
 _ABSENT = ("postfix", "syslog", "systemd-timesyncd")
+# Those that the twin plays: they run as `systemctl is-active` says.
+_PLAYED = ("corosync", "pve-cluster", "pve-ha-crm", "pve-ha-lrm", "pveproxy")
 # The API would cut off its own branch (reference: proxmox-api §5.3).
 _VITAL = ("pve-cluster", "pvedaemon", "pveproxy")
 _NAMES = {"pve-ha-crm": "PVE Cluster HA Resource Manager Daemon", "pve-ha-lrm": "PVE Local HA Resource Manager Daemon"}
@@ -26,7 +29,7 @@ _SERVICE_SECONDS = 1.0
 async def status(call: Call) -> dict[str, Any]:
     """Load and sizes of the node; numbers that the twin does not simulate stand still."""
     return {
-        "uptime": uptime(call.cluster.world, call.node),
+        "uptime": call.cluster.world.uptime(call.cluster.world.nodes[call.node]),
         "loadavg": ["0.42", "0.37", "0.31"],
         "cpu": 0.03,
         "wait": 0,
@@ -68,7 +71,7 @@ async def journal(call: Call) -> list[str]:
     for task in call.cluster.tasks.all:
         if task.node == call.node:
             lines.append(_line(task.starttime, task, f"starting task {task.upid}"))
-            if task.endtime is not None:
+            if task.endtime is not None and not task.died:
                 lines.append(_line(task.endtime, task, f"end task {task.upid} {task.exitstatus}"))
     last = call.get("lastentries")
     shown = lines[-last:] if last else lines
@@ -93,14 +96,16 @@ async def service_state(call: Call) -> dict[str, str]:
     return _service(call, call["service"])
 
 
-def _service(_: Call, name: str) -> dict[str, str]:
-    absent = name in _ABSENT
+def _service(call: Call, name: str) -> dict[str, str]:
+    world = call.cluster.world
+    host, absent = world.nodes[call.node], name in _ABSENT
+    runs = not absent and name not in host.stopped and (name not in _PLAYED or active(world, host, name))
     return {
         "service": name,
         "name": name,
         "desc": _NAMES.get(name, name),
-        "state": "dead" if absent else "running",
-        "active-state": "inactive" if absent else "active",
+        "state": "running" if runs else "dead",
+        "active-state": "active" if runs else "inactive",
         "unit-state": "not-found" if absent else "enabled",
     }
 

@@ -8,6 +8,7 @@ longest; a partition that becomes quorate alone goes on from the best that it ha
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lab.proxmox.files import Files
 from lab.proxmox.ha_state import HaFiles
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class Copy:
 
     version: float
     ha: HaFiles
-    places: dict[int, str]  # guest -> the node under which its file lies
+    files: Files
 
 
 class Pmxcfs:
@@ -34,8 +35,10 @@ class Pmxcfs:
         self._cluster = cluster
         self._holders: set[str] = set(cluster.world.nodes)
         self._copies: dict[str, Copy] = {}
+        self._latest: tuple[tuple[float, int], Copy] | None = None
         self._version = 0.0
         self._written_since: float | None = cluster.world.clock.now()
+        cluster.world.membership.on_formed(self._formed)
         cluster.world.membership.on_settled(self._settled)
         cluster.world.links.on_change(self._changed)
 
@@ -47,15 +50,33 @@ class Pmxcfs:
     def place(self, vmid: int, node: str) -> str:
         """Under which node a guest's file lies, as that node has it; blank where it knows of none."""
         copy, guest = self._copies.get(node), self._cluster.guests.get(vmid)
-        return copy.places.get(vmid, "") if copy else guest.node if guest else ""
+        if copy is not None:
+            guest = copy.files.guests.get(vmid)
+        return guest.node if guest else ""
+
+    def files(self, node: str) -> Files | None:
+        """All other files as a node has them; None while it has those that count."""
+        copy = self._copies.get(node)
+        return copy.files if copy else None
 
     def cut_off(self, node: str) -> None:
         """From now on a node learns no more of what is written."""
         if node in self._copies:
             return
         self._count()
-        places = {vmid: guest.node for vmid, guest in self._cluster.guests.items()}
-        self._copies[node] = Copy(self._version, self._cluster.ha.files.copy(), places)
+        world = self._cluster.world
+        moment = (world.clock.now(), len(world.changes))
+        if self._latest is None or self._latest[0] != moment:
+            self._latest = (moment, Copy(self._version, self._cluster.ha.files.copy(), Files.now(self._cluster)))
+        self._copies[node] = self._latest[1]  # nodes that are cut off by one blow share it: nobody writes into it
+
+    def _formed(self, ring: frozenset[str]) -> None:
+        """Whoever is in a new ring, or was left behind by it, has what was written until then, and no more for now."""
+        world = self._cluster.world
+        if world.cluster is self._cluster:
+            left = {name for name, host in world.nodes.items() if host.powered and world.membership.ring(name) & ring}
+            for name in sorted(ring | left):
+                self.cut_off(name)
 
     def _count(self) -> None:
         now = self._cluster.world.clock.now()
@@ -83,7 +104,7 @@ class Pmxcfs:
         for name in sorted(nodes):
             if world.nodes[name].powered:
                 ring = self._ring(name)
-                if any(world.votes(member).quorate for member in ring):
+                if any(world.membership.writable(member) for member in ring):
                     self._meet(ring)
                 else:
                     for member in sorted(ring):
@@ -124,7 +145,5 @@ class Pmxcfs:
             self.cut_off(name)
         self._cluster.ha.files = copy.ha.copy()
         self._version = copy.version
-        for vmid, node in copy.places.items():
-            if (guest := self._cluster.guests.get(vmid)) is not None and guest.node != node:
-                guest.moved_away(node)
+        copy.files.come_back(self._cluster)
         self._cluster.world.record("pve", "pmxcfs.revert", "/etc/pve", nodes=",".join(sorted(partition)))

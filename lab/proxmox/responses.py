@@ -9,7 +9,6 @@ from lab.proxmox.guest_rows import NODE_CPUS, cluster_rows
 
 if TYPE_CHECKING:
     from lab.proxmox.access import Identity
-    from lab.world import World
 
 routes = Routes()
 
@@ -17,7 +16,6 @@ VERSION = {"version": "9.1.9", "release": "9.1", "repoid": "7cdf4b2a9e6f0c31"}
 # A node of the article's class; the twin does not simulate load.
 _NODE_MEMORY, _NODE_MEMORY_USED = 540842557440, 41200000000
 _NODE_DISK, _NODE_DISK_USED = 100861726720, 12641939456
-_UPTIME = 866201
 
 _EMPTY_LISTS = (
     "GET /nodes/{node}/replication",
@@ -41,7 +39,7 @@ async def version(_: Call) -> dict[str, str]:
 async def login(call: Call) -> dict[str, Any]:
     """A ticket for a password."""
     user = call["username"] if "@" in call["username"] else f"{call['username']}@{call.get('realm', 'pam')}"
-    access = call.cluster.access
+    access = call.cluster.read_by(call.node).access
     ticket, csrf = access.login(user, call["password"], call.cluster.world.clock.now())
     identity = type(call.identity)(user)
     found = {"username": user, "ticket": ticket, "CSRFPreventionToken": csrf, "cap": _capabilities(call, identity)}
@@ -104,12 +102,6 @@ async def resources(call: Call) -> list[dict[str, Any]]:
     return found
 
 
-def uptime(world: "World", node: str) -> int:
-    """Seconds since a node was booted; one that never was is as old as the article's."""
-    since = world.nodes[node].up_since
-    return int(world.clock.now() - since) if since > float("-inf") else _UPTIME
-
-
 def _node_resource(call: Call, name: str) -> dict[str, Any]:
     """A node as the asked one sees it; of one that is away only its sizes are told, and after five minutes nothing.
 
@@ -128,8 +120,8 @@ def _node_resource(call: Call, name: str) -> dict[str, Any]:
         if call.may(f"/nodes/{name}", "Sys.Audit"):
             entry |= {"maxcpu": NODE_CPUS, "maxmem": _NODE_MEMORY, "maxdisk": _NODE_DISK}
             if online:
-                now = uptime(call.cluster.world, name)
-                entry |= {"cpu": 0.03, "mem": _NODE_MEMORY_USED, "disk": _NODE_DISK_USED, "uptime": now}
+                up = call.cluster.world.uptime(call.cluster.world.nodes[name])
+                entry |= {"cpu": 0.03, "mem": _NODE_MEMORY_USED, "disk": _NODE_DISK_USED, "uptime": up}
     manager = call.cluster.ha.seen_by(call.node).manager
     return entry | {"hastate": manager.nodes[name]} if manager and name in manager.nodes else entry
 
@@ -175,12 +167,12 @@ async def next_id(call: Call) -> str:
 async def cluster_log(call: Call) -> list[dict[str, Any]]:
     """The ring of recent events, newest first: the beginnings and ends of tasks."""
     found: list[dict[str, Any]] = []
-    for task in call.cluster.tasks.all:
+    for task, as_of in call.cluster.broadcasts.tasks(call.node):
         if call.identity.name != task.identity.name and not call.may("/", "Sys.Syslog"):
             continue
         common = {"pri": 6, "user": task.identity.name, "node": task.node, "tag": "pvedaemon", "pid": task.pid}
         found.append({**common, "time": task.starttime, "msg": f"starting task {task.upid}"})
-        if task.endtime is not None:
+        if task.over(as_of) and not task.died:
             found.append({**common, "time": task.endtime, "msg": f"end task {task.upid} {task.exitstatus}"})
     numbered = [{**entry, "uid": n, "id": f"{n}:{entry['node']}"} for n, entry in enumerate(found, start=1)]
     return list(reversed(numbered))[: call.get("max", 50)]

@@ -29,19 +29,27 @@ async def shut_down(cluster: "Cluster", node: str, *, reboot: bool) -> None:
     """Shut a node down; returns when it is off, or up again after a reboot."""
     world, ha = cluster.world, cluster.ha
     world.record(node, "node.reboot" if reboot else "node.shutdown", node)
-    lrm = ha.lrms[node]
+    lrm, host = ha.lrms[node], world.nodes[node]
+    life = host.up_since
+
+    def over() -> bool:
+        """A watchdog or a lost supply was faster: there is nothing left to shut down, nor anybody who does."""
+        return not host.powered or host.up_since != life
+
     lrm.shut_down(policy(cluster), reboot=reboot)
-    while not lrm.ended and world.nodes[node].powered:
+    while not lrm.ended and not over():
         await cluster.sleep(1.0)  # without a limit, as systemd does
-    if not world.nodes[node].powered:
-        return  # a watchdog was faster
     for guest in [guest for guest in cluster.guests.values() if guest.node == node and guest.running]:
-        if not ha.manages(guest.vmid):
+        if not ha.manages(guest.vmid) and not over():
             work = functools.partial(workers.stop, guest=guest, graceful=True, force=True)
             task = cluster.tasks.begin(node, guest.task("shutdown"), str(guest.vmid), ROOT, work)
             await task.done.wait()
+    if over():
+        return
     ha.crms[node].end()
     await cluster.sleep(GOES_DOWN_IN)
+    if over():
+        return
     switch_off(world, [node])
     if reboot:
         await switch_on(world, [node])

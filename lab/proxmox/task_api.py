@@ -16,8 +16,9 @@ async def recent(call: Call) -> list[dict[str, Any]]:
     Without Sys.Audit on / only one's own: PVE compares with the task's user, so that a token has none.
     """
     everything = call.may("/", "Sys.Audit")
-    seen = [task for task in call.cluster.tasks.all if everything or task.identity.user == call.identity.name]
-    return [{**task.entry(), "saved": str(int(task.endtime is not None))} for task in reversed(seen[-100:])]
+    heard = call.cluster.broadcasts.tasks(call.node)
+    seen = [(task, as_of) for task, as_of in heard if everything or task.identity.user == call.identity.name]
+    return [{**task.entry(as_of), "saved": str(int(task.over(as_of)))} for task, as_of in reversed(seen[-100:])]
 
 
 @routes.on("GET /nodes/{node}/tasks")

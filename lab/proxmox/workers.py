@@ -3,6 +3,7 @@
 Durations are lab seconds. A change is written into the world's log when it is accomplished, not when it was asked for.
 """
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from lab.proxmox.access import ROOT
@@ -30,7 +31,7 @@ _DEAF = ("io-error", "internal-error")
 async def start(task: Task, guest: "Guest") -> None:
     """Activate the volumes on this node, then start QEMU, or mount them and start the container's init."""
     async with guest.flock:
-        if guest.running:
+        if task.node in guest.runs_on:
             raise PveError(f"{guest.word} {guest.vmid} already running")
         _unlocked(guest)
         await _begin(task, guest)
@@ -58,7 +59,7 @@ async def stop(task: Task, guest: "Guest", *, graceful: bool = False, force: boo
     `force` ends what does not shut down by itself: HA asks so, and a node that goes down.
     """
     async with guest.flock:
-        if not guest.running:
+        if task.node not in guest.runs_on:
             if graceful:
                 raise PveError(f"{guest.word} {guest.vmid} not running")
             return
@@ -67,7 +68,7 @@ async def stop(task: Task, guest: "Guest", *, graceful: bool = False, force: boo
 
 async def _end(task: Task, guest: "Guest", *, graceful: bool, force: bool) -> None:
     cluster = task.cluster
-    state = cluster.qmp_status(guest)
+    state = cluster.qmp_status(guest, task.node)
     if not graceful or state in PAUSED:
         await task.pause(STOP_SECONDS)
     elif state in _DEAF:
@@ -77,8 +78,9 @@ async def _end(task: Task, guest: "Guest", *, graceful: bool, force: bool) -> No
     else:
         await task.pause(SHUTDOWN_SECONDS[guest.kind])
     _deactivate(task, guest, task.node)
-    guest.running, guest.pid, guest.qmp = False, 0, ""
-    guest.config, guest.pending = guest.effective(), {}
+    guest.ends_on(task.node)
+    if guest.node == task.node:
+        guest.config, guest.pending = guest.effective(), {}
     cluster.world.record(task.node, "guest.stop", str(guest.vmid))
 
 
@@ -115,7 +117,7 @@ async def migrate(task: Task, guest: "Guest", target: str, *, restarting: bool =
         except NodeDied:
             raise
         except BaseException:
-            guest.lock = None
+            await _unlock(task, guest)
             raise
         guest.lock = None
         task.log("migration finished successfully (duration 00:00:15)")
@@ -127,7 +129,7 @@ async def migrate(task: Task, guest: "Guest", target: str, *, restarting: bool =
 
 async def _move_file(task: Task, guest: "Guest", target: str) -> None:
     await task.pause(MIGRATE_SECONDS[False])
-    _arrive(task, guest, target)
+    await _arrive(task, guest, target)
     guest.node = target
 
 
@@ -143,7 +145,7 @@ async def _move_live(task: Task, guest: "Guest", target: str) -> None:
     guest.incoming = target
     try:
         await task.pause(MIGRATE_SECONDS[True])
-        _arrive(task, guest, target)
+        await _arrive(task, guest, target)
     except BaseException as error:
         guest.incoming = None
         if target not in guest.runs_on:
@@ -186,8 +188,16 @@ def _reach(task: Task, target: str) -> None:
         raise PveError("migration aborted")
 
 
-def _arrive(task: Task, guest: "Guest", target: str) -> None:
-    """The last step of a migration."""
+async def _unlock(task: Task, guest: "Guest") -> None:
+    """Take the lock out of the file; without a quorum it stays there."""
+    with contextlib.suppress(PveError):
+        await task.may_write(guest.file(task.node))
+        guest.lock = None
+
+
+async def _arrive(task: Task, guest: "Guest", target: str) -> None:
+    """The last step of a migration: the file is moved, for which both wait as long as a membership is under way."""
+    await task.may_write(guest.file(task.node))
     if guest.fails("migrate"):
         raise PveError("migration aborted")
     _reach(task, target)
@@ -198,6 +208,7 @@ async def destroy(task: Task, guest: "Guest") -> None:
     cluster = task.cluster
     async with guest.flock:
         await task.pause(DESTROY_SECONDS)
+        await task.may_write(guest.file(task.node))
         free(task, [volid for volid in guest.disks.values() if f"vm-{guest.vmid}-" in volid])
         cluster.guests.pop(guest.vmid, None)
         cluster.world.record(task.node, "guest.delete", str(guest.vmid))

@@ -1,17 +1,24 @@
 """One schedule from its beginning to its end, with a look at everything every few seconds."""
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
+from typing import Any
 
 from lab import jump
 from lab.built import add_guest, build
 from lab.drills import Drills
 from lab.places import Unfit
+from lab.proxmox import backups
+from lab.proxmox.access import ROOT
+from lab.proxmox.calls import Call
+from lab.proxmox.errors import PveError
 from lab.proxmox.guest import Kind
 from lab.world import World
+from tests.fuzz.knowledge import Memory
 from tests.fuzz.laws import broken
 from tests.fuzz.schedule import Act, draw
-from tests.fuzz.views import ask
+from tests.fuzz.views import ROUTES, ask
 from tests.lab.stage import INVENTORY
 
 LOOK_EVERY, CALM_LOOK_EVERY = 10.0, 40.0
@@ -59,20 +66,25 @@ async def _play(seed: int) -> Outcome:
         add_guest(world, vmid, node, kind, running=state == "started", ha=state)
     for vmid, (node, kind) in UNMANAGED.items():
         add_guest(world, vmid, node, kind)
+    world.cluster.jobs["nightly"] = {"enabled": 1, "vmid": ",".join(map(str, UNMANAGED)), "storage": "local"}
     await world.clock.sleep(60)
     drills = Drills(world)
+    memory = Memory(world)
     began = world.clock.now()
     for act in outcome.acts:
-        await _watch(world, outcome, began + act.at)
-        _do(world, drills, outcome, act)
-    await _watch(world, outcome, world.clock.now() + 60)
+        await _watch(world, memory, outcome, began + act.at)
+        if act.verb == "deed":
+            await _deed(world, act.words[0], int(act.words[1]), int(act.words[2]))
+        else:
+            _do(world, drills, outcome, act)
+    await _watch(world, memory, outcome, world.clock.now() + 60)
     drills.restore_all(by="fuzz")
-    await _watch(world, outcome, world.clock.now() + RETURNS_WITHIN)
+    await _watch(world, memory, outcome, world.clock.now() + RETURNS_WITHIN)
     # not before all are back: what a partition wrote that then died may be lost with it
     world.cluster.ha.commands.append(("arm-ha", "", ""))
     world.cluster.ha.commands.extend(("node-maintenance", node, "disable") for node in world.nodes)
-    await _let_go_and_taken_back(world, outcome)
-    await _watch(world, outcome, world.clock.now() + CALMS_WITHIN, CALM_LOOK_EVERY)
+    await _let_go_and_taken_back(world, memory, outcome)
+    await _watch(world, memory, outcome, world.clock.now() + CALMS_WITHIN, CALM_LOOK_EVERY)
     if not outcome.contradictions:
         outcome.contradictions += [f"at the end: {said}" for said in _calm(world, outcome)]
     outcome.resets = sum(change.what == "watchdog.reset" for change in world.changes)
@@ -83,6 +95,30 @@ async def _play(seed: int) -> Outcome:
         task.cancel()
     await asyncio.gather(*left, return_exceptions=True)
     return outcome
+
+
+async def _deed(world: World, deed: str, vmid: int, number: int) -> None:
+    """A person's call to the node that has the guest; whatever is refused is not done."""
+    guest, nodes = world.cluster.guests[vmid], list(world.nodes)
+    target = nodes[nodes.index(guest.node) - 3]
+    calls: dict[str, tuple[str, str, dict[str, Any]]] = {
+        "clone": ("POST", "/clone", {"newid": number}),
+        "move": ("POST", "/migrate", {"target": target, "online": 1, "restart": 1}),
+        "describe": ("PUT", "/config", {"description": f"{world.clock.now():.0f}"}),
+        "start": ("POST", "/status/start", {}),
+        "shutdown": ("POST", "/status/shutdown", {}),
+    }
+    if deed == "backup":
+        backups.run(world.cluster, "nightly")
+    elif deed == "options":
+        if world.membership.writable(guest.node):
+            world.cluster.options["description"] = f"{world.clock.now():.0f}"
+    elif world.nodes[guest.node].powered:
+        verb, path, given = calls[deed]
+        template = f"/nodes/{{node}}/{guest.kind}/{{vmid}}{path}"
+        if handler := ROUTES.get((verb, template)):
+            with contextlib.suppress(PveError):
+                await handler(Call(world.cluster, guest.node, ROOT, {"node": guest.node, "vmid": vmid, **given}))
 
 
 def _do(world: World, drills: Drills, outcome: Outcome, act: Act) -> None:
@@ -99,13 +135,14 @@ def _do(world: World, drills: Drills, outcome: Outcome, act: Act) -> None:
         outcome.contradictions.append(f"{act}: {error}")
 
 
-async def _watch(world: World, outcome: Outcome, until: float, every: float = LOOK_EVERY) -> None:
+async def _watch(world: World, memory: Memory, outcome: Outcome, until: float, every: float = LOOK_EVERY) -> None:
     """Let time pass, and look."""
     while True:
         outcome.looks += 1
         if any(change.what == "pmxcfs.revert" for change in world.changes):
             outcome.excused.add("/etc/pve")
-        said = broken(world, await ask(world), outcome.excused)
+        seen = await ask(world)
+        said = [*broken(world, seen, outcome.excused), *memory.broken(seen)]
         at = world.clock.now()
         outcome.contradictions += [f"{at % 100_000:9.1f}  {sentence}" for sentence in said]
         outcome.doubles += any(len(guest.runs_on) > 1 for guest in world.cluster.guests.values())
@@ -114,7 +151,7 @@ async def _watch(world: World, outcome: Outcome, until: float, every: float = LO
         await world.clock.sleep(min(every, until - at))
 
 
-async def _let_go_and_taken_back(world: World, outcome: Outcome) -> None:
+async def _let_go_and_taken_back(world: World, memory: Memory, outcome: Outcome) -> None:
     """What a person does about guests whose node died right after they had left it: HA looks for them in vain."""
     ha, now = world.cluster.ha, world.clock.now
     known = ha.manager.services if ha.manager else {}
@@ -122,7 +159,7 @@ async def _let_go_and_taken_back(world: World, outcome: Outcome) -> None:
     for sid in lost:
         del ha.resources[sid]
     if lost:
-        await _watch(world, outcome, now() + 30)
+        await _watch(world, memory, outcome, now() + 30)
     ha.resources.update(lost)
 
 

@@ -12,13 +12,16 @@ PHYSICAL = (
     "site-power", "site-network", "inter-site", "storage-network", "replication", "mediator", "witness", "witness-link",
     "array", "controller", "portal", "node", "node-network", "ring", "watchdog", "clock", "clock-drift",
 )  # fmt: skip
+# What people do with the guests that HA does not know; the number that a new guest would get comes last.
+DEEDS = ("backup", "clone", "move", "describe", "start", "shutdown", "options")
+BY_HAND = (400, 401)
 SPAN = 420.0  # lab seconds in which things are done
 RARE = {"watchdog": 0.4, "clock": 0.4, "clock-drift": 0.3}  # how often they come, measured by the others
 
 
 @dataclass(frozen=True)
 class Act:
-    """One thing that is done: ``fail``, ``restore``, or a ``command`` to HA."""
+    """One thing that is done: ``fail``, ``restore``, a ``command`` to HA, or a person's ``deed`` with a guest."""
 
     at: float
     verb: str
@@ -42,7 +45,19 @@ def draw(seed: int, inventory: Inventory) -> list[Act]:
             acts.append(Act(min(began + lasts, SPAN), "restore", (name, *where)))
     for _ in range(lots.choice((0, 0, 1, 2, 4))):
         acts.append(Act(lots.uniform(0, SPAN), "command", _command(lots, inventory)))
-    return sorted(acts, key=lambda act: act.at)
+    return sorted([*acts, *_deeds(seed, acts)], key=lambda act: act.at)
+
+
+def _deeds(seed: int, acts: list[Act]) -> list[Act]:
+    """What people do meanwhile, of lots of its own; half of it right before a fault, which then meets it under way."""
+    lots = random.Random(f"deeds of {seed}")
+    faults = [act.at for act in acts if act.verb == "fail"]
+    found = []
+    for number in range(lots.choice((0, 1, 2, 3))):
+        at = lots.choice(faults) - lots.uniform(0.5, 12) if lots.random() < 0.5 else lots.uniform(0, SPAN)
+        words = (lots.choice(DEEDS), str(lots.choice(BY_HAND)), str(500 + number))
+        found.append(Act(max(0.0, at), "deed", words))
+    return found
 
 
 def _kinds(name: str, lots: random.Random) -> Iterable[str]:

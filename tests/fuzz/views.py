@@ -4,18 +4,21 @@ PVE's handlers, the arrays' items and the hosts' commands: the same code that an
 the parsers of the engine.
 """
 
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from activities.parsing.multipath import Map, parse_maps
 from activities.parsing.votes import VoteCount, parse_votes
 from lab.hosts.node import NODE
+from lab.hosts.shell import Registry
 from lab.hosts.witness import WITNESS
 from lab.proxmox.access import ROOT
 from lab.proxmox.calls import Call
 from lab.proxmox.urls import routes
 from lab.purity import hostviews, views
-from lab.world import World
+from lab.world import Host, World
 
 ROUTES = routes().table
 
@@ -31,6 +34,18 @@ class NodeView:
     votes: VoteCount
     maps: list[Map]
     volumes: str
+    uptime: int
+    shell_uptime: float
+    ring: str
+    options: dict[str, Any]
+    machines: list[dict[str, Any]]
+    tasks: list[dict[str, Any]]
+    cluster_tasks: list[dict[str, Any]]
+
+    @property
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """The guests in the cluster's list, by their ids."""
+        return {entry["id"]: entry for entry in self.resources if entry["type"] in ("qemu", "lxc")}
 
     @property
     def online(self) -> set[str]:
@@ -57,6 +72,7 @@ class Views:
     nodes: dict[str, NodeView]
     arrays: dict[str, ArrayView]
     clients: str  # qnetd's list; empty while the witness has no power
+    witness_uptime: float | None = None
 
 
 async def ask(world: World) -> Views:
@@ -69,7 +85,14 @@ async def ask(world: World) -> Views:
     }
     witness = world.witness
     clients = (await WITNESS.run(world, witness, "corosync-qnetd-tool -l")).stdout if witness.powered else ""
-    return Views(nodes, arrays, clients)
+    return Views(nodes, arrays, clients, await _shell_uptime(world, WITNESS, witness) if witness.powered else None)
+
+
+async def _shell_uptime(world: World, registry: Registry, host: Host) -> float:
+    """Seconds, from the moment of the boot and the host's own clock."""
+    now = float((await registry.run(world, host, "date +%s.%N")).stdout)
+    since = (await registry.run(world, host, "uptime -s")).stdout.strip()
+    return now - datetime.strptime(since, "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
 
 
 async def _node(world: World, name: str) -> NodeView:
@@ -79,12 +102,24 @@ async def _node(world: World, name: str) -> NodeView:
     async def run(line: str) -> str:
         return (await NODE.run(world, world.nodes[name], line)).stdout
 
+    tasks = await ROUTES["GET", "/nodes/{node}/tasks"](
+        Call(world.cluster, name, ROOT, {"node": name, "source": "all", "limit": 1000})
+    )
+    votes = await run("pvecm status")
+    ring = re.search(r"Ring ID: +(\S+)", votes)
     return NodeView(
         status=await get("/cluster/status"),
         resources=await get("/cluster/resources"),
         ha=await get("/cluster/ha/status/current"),
         manager=await get("/cluster/ha/status/manager_status"),
-        votes=parse_votes(await run("pvecm status")),
+        votes=parse_votes(votes),
         maps=parse_maps(await run("multipath -ll")),
         volumes=await run("lvs"),
+        uptime=(await get("/nodes/{node}/status"))["uptime"],
+        shell_uptime=await _shell_uptime(world, NODE, world.nodes[name]),
+        ring=ring[1] if ring else "",
+        options=await get("/cluster/options"),
+        machines=await get("/nodes/{node}/qemu"),
+        tasks=tasks.data,
+        cluster_tasks=await get("/cluster/tasks"),
     )
