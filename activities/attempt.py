@@ -18,6 +18,8 @@ from cluster.plan import Intent, Ledger, Made
 
 # How soon an activity learns that it shall stop: the server tells it in the answer to a beat.
 OFTEN = timedelta(seconds=1)
+# However fast a rehearsal's time goes, nobody is asked more often, seconds; in real time every pause is longer.
+SHORTEST = 0.1
 
 
 class Attempt:
@@ -83,6 +85,11 @@ def stop_here() -> None:
     """A place where nothing is half done: CancelledError when the attempt was asked to stop."""
     if activity.is_cancelled():
         raise CancelledError("asked to stop")
+
+
+def paced(pause: float, speed: float) -> float:
+    """Seconds of the wall for a pause in seconds of the cluster's time."""
+    return max(pause / speed, SHORTEST)
 
 
 def look_again_in(pause: timedelta | float, saying: Any) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.attempt import look_again
+from activities.attempt import look_again, paced
 from activities.errors import Refuted
 from activities.maintenance import Maintenance
 from activities.parsing.votes import VoteCount, parse_votes
@@ -42,7 +42,7 @@ class Dark:
             found = await self._looked(wish)
             if wish.known is None or not found.on or found.key != wish.known:
                 return found
-            await look_again(EVERY / self._inventory.speed, found.finding)
+            await look_again(paced(EVERY, self._inventory.speed), found.finding)
 
     async def _looked(self, wish: DarkWish) -> DarkFinding:
         at = wish.at

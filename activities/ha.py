@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.attempt import was_cancelled_by_its_run
+from activities.attempt import paced, was_cancelled_by_its_run
 from activities.errors import Refuted, Unreachable
 from activities.quorate import told_by_quorum
 from activities.standing import Proofs
@@ -66,7 +66,7 @@ class Ha:
                 if wish.limit is not None and time.monotonic() - began > wish.limit:
                     return not_known(seen)
                 activity.heartbeat(seen)
-                await asyncio.sleep(POLL / self._speed)
+                await asyncio.sleep(paced(POLL, self._speed))
         except asyncio.CancelledError:
             if not was_cancelled_by_its_run():
                 raise
@@ -90,7 +90,7 @@ class Ha:
                 return _told(standing, fresh)
             news = fresh
             activity.heartbeat([f"{sid} {one.text}" for sid, one in standing.items() if one.state == "down"][:3])
-            await asyncio.sleep((TOGETHER if news else POLL) / self._speed)
+            await asyncio.sleep(paced(TOGETHER if news else POLL, self._speed))
 
     @activity.defn(name="ha.watch_return")
     async def watch_return(self, wish: ReturnWish) -> ReturnFinding:
@@ -111,7 +111,7 @@ class Ha:
                     raise Refuted(wish.partly(missing))
                 return ReturnFinding.of(wish, missing)
             activity.heartbeat(f"{len(back)} of {len(wish.nodes)} are members")
-            await asyncio.sleep(POLL / self._speed)
+            await asyncio.sleep(paced(POLL, self._speed))
 
     async def _members(self, via: tuple[str, ...]) -> frozenset[str]:
         """The members of the quorate part, as a node of it tells them; none where nobody quorate answers."""

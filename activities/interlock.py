@@ -22,7 +22,7 @@ from temporalio.client import (
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.attempt import look_again
+from activities.attempt import look_again, paced
 from activities.errors import Unreachable
 from activities.ledger import LedgerBook
 from cluster.inventory import Inventory
@@ -63,7 +63,7 @@ class Interlock:
             spent = (time.monotonic() - began) * self._speed
             if wish.known is None or wish.known != found.holds or spent >= wish.until:
                 return found
-            await look_again(EVERY / self._speed, found.finding)
+            await look_again(paced(EVERY, self._speed), found.finding)
 
     async def before_a_change(self, client: Client, kind: str) -> None:
         """Held, with the reason, when a run of that type may change nothing now; asked before every attempt."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.attempt import Changes, look_again
+from activities.attempt import Changes, look_again, paced
 from activities.clients.proxmox_answers import refused
 from activities.errors import NotYet, Refuted, Unreachable
 from activities.ha import ha_view
@@ -82,7 +82,7 @@ class Maintenance:
             master = str(manager.get("master_node") or "")
             if master and (master != before or manager.get("timestamp", 0) > began + 15):
                 return master
-            await look_again(POLL / self._speed, "a new master is awaited")
+            await look_again(paced(POLL, self._speed), "a new master is awaited")
         return before
 
     @activity.defn(name="ha.maintenance")
@@ -147,7 +147,7 @@ class Maintenance:
             if state != ("maintenance" if wish.on else "online") and time.monotonic() > until:
                 raise Refuted(f"{wish.node} is {state} to HA {SEEN_WITHIN:.0f} s after the request")
             left = f", HA still has {shortly(there)} there" if there and wish.on else ""
-            await look_again(POLL / self._speed, f"{wish.node} is {state} to HA{left}")
+            await look_again(paced(POLL, self._speed), f"{wish.node} is {state} to HA{left}")
 
     @activity.defn(name="ha.empty")
     async def empty(self, at: SiteNodes) -> Finding:

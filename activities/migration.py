@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.attempt import Changes, look_again, told_before
+from activities.attempt import Changes, look_again, paced, told_before
 from activities.errors import Conflict, Refuted, Rejected
 from activities.ha import ha_view
 from activities.paths import usable_paths, volume_wwid
@@ -89,7 +89,7 @@ class Migration:
             still = [move for move, one in services.items() if one and _goes_on(move, one, early=early)]
             if not still or waited > SETTLED_WITHIN:
                 return _settled(services, still)
-            await look_again(POLL / self._speed, f"HA moves {', '.join(move.sid for move in still)}")
+            await look_again(paced(POLL, self._speed), f"HA moves {', '.join(move.sid for move in still)}")
 
     async def _must_prove(self, wish: MoveWish) -> None:
         """Refuted when one of the two nodes cannot tell its volumes: where the guest runs could not be proven then."""
@@ -116,7 +116,7 @@ class Migration:
             if service.node == move.home and service.state == "started":
                 return
             watched.judge(service, view)
-            await look_again(POLL / self._speed, ["sent", f"{move.sid} is {service.state} on {service.node}"])
+            await look_again(paced(POLL, self._speed), ["sent", f"{move.sid} is {service.state} on {service.node}"])
 
     async def _proven(self, wish: MoveWish, watched: "_Watched") -> str:
         """It runs at home, its volumes are open there alone, and its path is the local one."""
@@ -125,7 +125,7 @@ class Migration:
             if time.monotonic() > until:
                 raise Refuted(f"{wish.move.sid}: {lacking}")
             await watched.look(self)
-            await look_again(POLL / self._speed, ["sent", lacking])
+            await look_again(paced(POLL, self._speed), ["sent", lacking])
         home, down = wish.move.home, watched.down
         how = "moved" if wish.move.guest.live else "restarted there"
         seen = f"{down:g} s seen down" if down >= 1 else "less than 1 s seen down"

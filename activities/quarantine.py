@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.attempt import paced
 from activities.errors import Refuted
 from activities.ha import ha_view
 from activities.parsing.guests import parse_guests
@@ -70,7 +71,7 @@ class QuarantineWard:
             if found.holds or wish.known not in (None, found.key) or spent >= wish.until:
                 return found
             activity.heartbeat(found.finding)
-            await asyncio.sleep(EVERY / speed)
+            await asyncio.sleep(paced(EVERY, speed))
 
     # --- the checks --------------------------------------------------------------------------------------------
 

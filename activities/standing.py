@@ -9,6 +9,7 @@ from temporalio.exceptions import ApplicationError
 from activities.errors import Unauthorized
 from activities.storage import volumes_told
 from cluster.guests import GuestId
+from cluster.memory import ON_ITS_WAY
 from cluster.move import MOVES
 from cluster.outages import UP, GuestsWish, Standing
 from cluster.recovery import HaView, Service, hopeless, waits_for
@@ -73,6 +74,8 @@ class Proofs:
             return await self._still(sid, known, view)
         if why := hopeless(sid, view):
             return await self._by_hand(sid, service, why)
+        if known.set_down and service.state in ON_ITS_WAY:
+            return known  # HA fences a node for its stopped guests as well, and gives them another place
         lost = frozenset(node for node, state in view.nodes.items() if state not in ("online", "maintenance"))
         waits = Standing(state="down", node=service.node, text=waits_for(sid, view, lost))
         if service.state in MOVES and known.state in UP:

@@ -8,10 +8,12 @@ from pydantic import BaseModel, Field, model_validator
 
 from cluster.conditions import lost_site
 from cluster.facts import Memory
+from cluster.fencing import PRESENT
 from cluster.forecast import Forecast
 from cluster.guests import numbers
 from cluster.incidents import conditions
 from cluster.inventory import Inventory
+from cluster.memory import ON_ITS_WAY
 from cluster.outages import Outage, Standing
 from cluster.recovery import Back, Frozen, HaView
 from cluster.watching import Opening
@@ -19,6 +21,7 @@ from workflows.catalogue import RunbookReport, RunbookRequest
 
 # HA's words for a guest that is not to run.
 STOPPED = ("stopped", "request_stop")
+NOT_TO_RUN = (*STOPPED, *ON_ITS_WAY)
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,17 @@ class Loss:
     def listed(self, view: HaView, *, early: bool) -> "Loss":
         """With HA's own list. `early`: HA cannot have moved anybody yet, so what it lists elsewhere ran elsewhere."""
         here = {sid: one.node for sid, one in view.services.items() if one.node in self.nodes}
+        if not early:
+            # what HA calls online may be back: others may be there by now than those who lived there
+            known = self.guests.keys() | self.memory.services.keys()
+            here = {sid: at for sid, at in here.items() if view.nodes.get(at) not in PRESENT or sid not in known}
         guests = here if early else {**self.guests, **here}
         # one that ran when the nodes were lost and is stopped now was set down since
         ran = self.memory.services.keys() - set(self.stopped)
         idle = {sid for sid in here if view.services[sid].state in STOPPED and sid not in ran}
-        gone = {sid for sid in self.stopped if sid not in view.services}
-        return replace(self, guests=guests, stopped=tuple(sorted(idle | gone)))
+        # HA fences a node for its stopped guests as well, and gives them another place
+        kept = {sid for sid in self.stopped if sid not in view.services or view.services[sid].state in NOT_TO_RUN}
+        return replace(self, guests=guests, stopped=tuple(sorted(idle | kept)))
 
     def others(self, view: HaView) -> dict[str, str]:
         """Guests under HA that run where nothing was lost: guest to node."""

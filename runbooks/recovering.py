@@ -26,6 +26,7 @@ EXPLAINED_WITHIN = timedelta(minutes=1)
 # A look without a limit is begun anew after this time.
 LOOK = timedelta(hours=6)
 NOT_LOST, WAS_STOPPED = "was not lost", "is stopped by request, as it was before the loss"
+SET_DOWN = "set down by a person, so HA does not bring it back"
 
 
 class Recovery:
@@ -259,10 +260,10 @@ class Recovery:
         run = self._run
         run.done_with(f"guest {sid}")
         self.running.pop(sid, None)
-        cause = f"{now.text}: set down by a person, so HA does not bring it back"
-        if self._causes.get(sid) == cause:  # an earlier incident may have known it, too
+        known = self._causes.get(sid, "").endswith(SET_DOWN)  # an earlier incident may have told it, too
+        self._causes[sid] = f"{now.text}: {SET_DOWN}"
+        if known:
             return
-        self._causes[sid] = cause
         run.line_again(f"{sid} was set down", "told", f"T+{run.now:.0f} s: {sid} {now.text}")
         run.tell_people("changed", f"{sid} was set down by a person", f"{sid} {self._causes[sid]}.")
 

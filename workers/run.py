@@ -22,9 +22,9 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.access import Access
 from activities.approvals import Approvals
 from activities.attempt import OFTEN
-from activities.clients import redfish
 from activities.clients.proxmox import PveApi
 from activities.clients.purity import Arrays
+from activities.clients.redfish import Controllers
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts as SshHosts
 from activities.comparison import Comparison
@@ -156,7 +156,7 @@ def _quick(inventory: Inventory, secrets: Secrets) -> Clients:
         ssh=SshHosts(inventory, secrets, keepalive=timedelta(minutes=1)),
         api=PveApi(inventory, secrets, timeout=LIMIT),
         arrays=Arrays(inventory.arrays, secrets, read_timeout=LIMIT),
-        power=lambda bmc: redfish.power(bmc, secrets),
+        power=Controllers(secrets).power,
         threads=ThreadPoolExecutor(WATCHERS_EACH * len(inventory.nodes) + WATCHERS_BESIDE, thread_name_prefix="watch"),
     )
 

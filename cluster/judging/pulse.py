@@ -14,6 +14,8 @@ from cluster.memory import MASTER, Memory
 
 # HA's own measure of what is dead (reference: pve-ha §12); an active LRM and the master write every 10 s.
 OLD = timedelta(seconds=30)
+# A clock is wrong by HA's measure where stamps differ by more than it and a round with its work.
+SKEW = OLD + timedelta(seconds=15)
 # Looks of one round: the nodes tell the same state of HA.
 TOGETHER = timedelta(seconds=1)
 
@@ -59,13 +61,15 @@ def silent(told: ClusterLook, alive: frozenset[str], memory: Memory, inventory: 
 
 
 def clocks(told: ClusterLook, alive: frozenset[str], memory: Memory, inventory: Inventory) -> dict[str, str]:
-    """Members whose clocks are wrong by more than HA's own measure; fencing counts on clocks (incidents, facts 3)."""
+    """Members whose clocks are wrong by more than HA's measure allows for: fencing counts on clocks."""
     found, moving = {}, _moving(told, memory, inventory)
     now = median_high(told.stamps.values()) if len(told.stamps) > 2 else 0
     for node, stamp in sorted(told.stamps.items()):
-        if node in alive and now and stamp - now > OLD.total_seconds():
+        if node not in alive or not now or abs(stamp - now) <= SKEW.total_seconds():
+            continue
+        if stamp > now:
             found[node] = f"the clock of {node} is {stamp - now} s ahead of HA's other stamps"
-        elif node in alive and node in told.lrms_old and node in moving:
+        elif node in moving:
             found[node] = f"the clock of {node} is {now - stamp} s behind HA's other stamps"
     if told.by in alive and moving and _all_old(told):
         found.setdefault(told.by, f"the clock of {told.by} is ahead: it calls stamps old that are new")

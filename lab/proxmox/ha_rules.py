@@ -50,6 +50,9 @@ def _whole(rules: Rules) -> dict[str, Rule]:
     for names, group in groups(rules):
         name = names[0] if len(names) == 1 else f"_merged-{'-'.join(names)}"
         found[name] = _affinity("positive", group)
+        for node_rule in _paired(rules, group):  # where one of them lives, all of them live
+            also = {**found[node_rule], "resources": ",".join(sorted(group | set(resources(found[node_rule]))))}
+            found[node_rule] = also
         for other in sorted(set().union(*(rule - group for rule in apart if rule & group))):
             kept = {sid for sid in group if any({sid, other} <= rule for rule in apart)}
             for sid in sorted(group - kept):
@@ -96,14 +99,57 @@ def problems(rules: Rules, nodes: Iterable[str]) -> dict[str, dict[str, list[str
             say(name, "resources", "rule is ineffective as there are less than two resources")
         if rule.get("affinity") == "negative" and len(mine) > count:
             say(name, "resources", "rule defines more resources than available nodes")
-        for other, node_rule in affine.items():
-            if set(mine) & set(resources(node_rule)) and len(set(priorities(node_rule).values())) > 1:
-                text = "resources are in a node affinity rule with multiple priorities"
-                say(name, "resources", text)
-                say(other, "resources", text)
-    for name, text in _contradictions(enabled):
+    for name, text in (*_contradictions(enabled), *_between_kinds(enabled)):
         say(name, "resources", text)
     return found
+
+
+def _paired(rules: Rules, sids: Iterable[str]) -> list[str]:
+    """The node affinity rules that are about some of these services."""
+    some = set(sids)
+    return [name for name, rule in rules.items() if rule["type"] == "node-affinity" and some & set(resources(rule))]
+
+
+def _between_kinds(rules: Rules) -> Iterator[tuple[str, str]]:
+    """Rules about nodes and rules about services that cannot be followed together (source: HA/Rules.pm)."""
+    for name, rule in rules.items():
+        if rule["type"] != "resource-affinity":
+            continue
+        paired = _paired(rules, resources(rule))
+        if any(len(set(priorities(rules[one]).values())) > 1 for one in paired):
+            yield name, "resources are in node affinity rules with multiple priorities"
+            for one in paired:
+                yield (
+                    one,
+                    (
+                        "resources are in a resource affinity rule and cannot be in a node affinity rule with multiple "
+                        "priorities"
+                    ),
+                )
+        located = {sid for one in paired for sid in resources(rules[one])} & set(resources(rule))
+        allowed = {node for one in paired for node in priorities(rules[one])}
+        if rule.get("affinity") == "negative" and len(allowed) < len(located):
+            yield name, "two or more resources are restricted to less nodes than available to the resources"
+            for one in paired:
+                yield (
+                    one,
+                    (
+                        "at least one resource is in a negative resource affinity rule and this rule would restrict "
+                        "these to less nodes than available to the resources"
+                    ),
+                )
+    for names, group in groups(rules):
+        if len(paired := _paired(rules, group)) > 1:
+            for name in names:
+                yield name, "resources are in multiple node affinity rules"
+            for one in paired:
+                yield (
+                    one,
+                    (
+                        "at least one resource is in a positive resource affinity rule and there are other resources "
+                        "in at least one other node affinity rule already"
+                    ),
+                )
 
 
 def _contradictions(rules: Rules) -> Iterator[tuple[str, str]]:

@@ -24,9 +24,12 @@ RUNBOOKS = ("Failback", "EvacuateSite", "ReturnSite")
 NOTICED = 4.0
 # A change may be on its way while its yes is taken back or its condition begins to fail.
 ON_ITS_WAY = 1.5
+# Between two questions to the runs, in seconds of the wall: the world is looked at more often.
+ASKED_EVERY = 0.8
 # Lab seconds by which a told T0 may differ from the loss: a slow round of everybody on a busy machine.
 T0_DIFFERS = 150.0
 NEEDED = 2
+MOVED = ("bring home", "move away")
 # What stops every change of planned work while it lasts.
 STOPS = ("site-power", "node", "witness", "inter-site", "replication", "array")
 COMMANDS = ("ha.command.migrate", "ha.command.relocate", "ha.command.node-maintenance")
@@ -54,14 +57,17 @@ class Judge:
         self.broken: list[str] = []
         self.met: Counter[str] = Counter()
         self._read = 0
+        self._asked = 0.0
         self._since: dict[str, float] = {}  # fault to the wall second of its beginning
         # site to lab second, HA's guests there, and those that were on their way
         self._losses: dict[str, tuple[float, dict[str, str], set[str]]] = {}
         self._gates: dict[str, Yes] = {}
         self._homes: dict[str, str] = {}
         self._leaving: dict[str, str] = {}
+        self._sent: dict[str, str] = {}  # guests that a person has sent to another home
         self._noticed: set[str] = set()  # nodes whose loss an incident is, or was, about
         self._first: dict[str, int] = {}
+        self._whole_since = 0.0  # wall second since which all nodes have been one membership
         self._hands: set[str] = set()
         self._frozen: set[str] = set()
         self._proven: set[tuple[str, str]] = set()
@@ -76,6 +82,7 @@ class Judge:
         """The world as it is before the schedule."""
         world = self._stage.world
         self._read = len(world.changes)
+        self._whole_since = time.monotonic() - NOTICED  # the watch has called it healthy
         self._homes = {f"vm:{guest.vmid}": guest.node for guest in world.cluster.guests.values()}
         self._first = {sid: int(one.get("failback", 1)) for sid, one in world.cluster.ha.resources.items()}
 
@@ -98,10 +105,8 @@ class Judge:
         site, world = act.words[1], self._stage.world
         nodes = [node.name for node in self._stage.inventory.site(site).nodes]
         self._losses.pop(site, None)
-        if not all(host.powered for host in world.nodes.values()) or not world.membership.members(nodes[0]) >= set(
-            world.nodes
-        ):
-            return  # it was not whole before: which moment was its loss is a matter of words
+        if not self._whole_since or time.monotonic() - self._whole_since < NOTICED:
+            return  # it was not whole before, or not for long enough: which moment was its loss is a matter of words
         services = world.cluster.ha.files.manager.services
         there = {sid: service.node for sid, service in services.items() if service.node in nodes}
         moving = {sid for sid, service in services.items() if service.state != "started"}
@@ -125,13 +130,14 @@ class Judge:
         self._homes[sid] = node
 
     def sent_home(self, site: str) -> dict[str, str]:
-        """Guests of the other site that a person calls at home at this one: a node for each, in turn."""
+        """Guests of the other site that a person calls at home at this one: a node for each, in turn.
+
+        They live there as soon as they are commanded to it; a run that comes to nothing gives nobody another home.
+        """
         nodes = [node.name for node in self._stage.inventory.site(site).nodes]
         away = sorted(sid for sid, home in self._homes.items() if home not in nodes and sid in self._first)
-        sent = {sid: nodes[number % len(nodes)] for number, sid in enumerate(away[:2])}
-        for sid, node in sent.items():
-            self.moved_by_hand(sid, node)
-        return sent
+        self._sent = {sid: nodes[number % len(nodes)] for number, sid in enumerate(away[:2])}
+        return self._sent
 
     def quiet_world(self) -> bool:
         """No fault holds."""
@@ -142,6 +148,8 @@ class Judge:
     async def look(self) -> None:
         """All laws that hold at every moment."""
         world = self._stage.world
+        whole = all(world.membership.members(name) >= set(world.nodes) for name in world.nodes)
+        self._whole_since = (self._whole_since or time.monotonic()) if whole else 0.0
         changes = world.changes[self._read :]
         self._reverted |= any(change.what == "pmxcfs.revert" for change in changes)
         for sentence in () if self._reverted else _v1_and_v2(world):
@@ -150,7 +158,9 @@ class Judge:
         self._read += len(changes)
         for change in changes:
             self._change(change)
-        await self._incidents()
+        if time.monotonic() - self._asked >= ASKED_EVERY:
+            self._asked = time.monotonic()
+            await self._incidents()
 
     def _break(self, sentence: str) -> None:
         if sentence not in self._told:
@@ -168,6 +178,8 @@ class Judge:
     def _change(self, change: Any) -> None:
         if change.what in COMMANDS:
             self.met["commands"] += 1
+            if change.detail.get("node") == self._sent.get(change.target, ""):
+                self.moved_by_hand(change.target, self._sent[change.target])
             self._v3(change)
             self._conditions(change)
         if change.what == "ha.resource.update" and "failback" in change.detail:
@@ -193,7 +205,7 @@ class Judge:
             fits = [
                 gate
                 for gate in self._gates.values()
-                if any(self._is(one, "bring home", change.target) for one in gate.planned)
+                if any(self._is(one, what, change.target) for one in gate.planned for what in MOVED)
             ]
         if not any(gate.stood(now) for gate in fits):
             said = [(gate.at.keys(), {name: round(now - at, 1) for name, at in gate.back.items()}) for gate in fits]
@@ -228,7 +240,8 @@ class Judge:
         away = {
             sid: home
             for sid, home in self._homes.items()
-            if home in self._noticed and self._runs_on(sid) not in (home, self._leaving.get(sid, home), "")
+            if home in self._noticed
+            and self._runs_on(sid) not in (home, self._leaving.get(sid, home), self._sent.get(sid, home), "")
         }
         hurts = away if name == "crs" else {sid: away[sid] for sid in away if sid == name}
         if hurts:

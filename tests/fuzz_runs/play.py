@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,11 +30,11 @@ INCIDENTS = ("SiteLoss", "NodeLoss", "ClusterIncident")
 # Seconds of the wall in which everything has to come to rest, after all faults were ended and people have answered.
 RESTS_WITHIN = 25.0
 # What does not come back by itself is mended by people, after so many seconds of the wall.
-MENDED_AFTER = 3.0
-# Runs that people wait for have so long to come to their end before they are aborted.
-ENDED_AFTER = 4.0
+MENDED_AFTER = 2.0
+# Runs that people wait for have so long to come to their end before they are aborted; then people ask every second.
+ENDED_AFTER, ENDED_EVERY = 1.5, 1.0
 # A gate opens when quarantine and plan are through, in seconds of the wall; voters wait for it.
-OPENS_WITHIN = 15.0
+OPENS_WITHIN = 8.0
 # Between two looks at the laws, in seconds of the wall.
 LOOK = 0.25
 UNANSWERED = (
@@ -83,9 +84,7 @@ class Play:
         for act in self.outcome.acts:
             await self._looking(start + act.at)
             self._judge.acts(act)
-            task = asyncio.create_task(self._do(act))
-            self._doing.add(task)
-            task.add_done_callback(self._doing.discard)
+            task = self._begin(self._do(act))
             if act.verb == "calm":
                 self._stories.append(task)
         await self._looking(self._stage.now() + 20)
@@ -98,6 +97,13 @@ class Play:
         self.outcome.broken, self.outcome.met = self._judge.broken, dict(self._judge.met)
         self.outcome.seconds = time.monotonic() - began
         return self.outcome
+
+    def _begin(self, doing: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Something that people do beside what is looked at."""
+        task = asyncio.create_task(doing)
+        self._doing.add(task)
+        task.add_done_callback(self._doing.discard)
+        return task
 
     async def _looking(self, until: float) -> None:
         """Look at the laws until that lab second."""
@@ -190,15 +196,15 @@ class Play:
     async def _withdraw(self, kind: str, name: str) -> None:
         await self._votes(kind, name, "reject")
 
-    async def _votes(self, kind: str, name: str, decision: Any) -> None:
-        """That person votes as soon as the run asks, waiving what can be waived."""
+    async def _votes(self, kind: str, name: str, decision: Any) -> bool:
+        """That person votes as soon as the run asks, waiving what can be waived; false when it does not ask in time."""
         run = await self._run(kind)
         if run is None:
-            return
+            return False
         deadline = time.monotonic() + OPENS_WITHIN
         while (view := await asyncio.wait_for(run.query("gate"), ANSWERED_WITHIN)) is None:
             if time.monotonic() > deadline:
-                return
+                return False
             await asyncio.sleep(0.1)
         waives = tuple(veto["name"] for veto in view["terms"]["vetoes"] if not veto["safety"])
         person = self._stage.people[name]
@@ -206,6 +212,7 @@ class Play:
             person.says(run, decision, waives if decision == "approve" else ()), ANSWERED_WITHIN
         )
         self._judge.voted(run.id, name, decision, view, said)
+        return True
 
     async def _run(self, kind: str) -> WorkflowHandle[Any, Any] | None:
         if kind != "incident":
@@ -228,7 +235,8 @@ class Play:
         if begins == "refuse":
             await self._refuse(sid)
         for name in voters.split(","):
-            await self._approve("home", name)
+            if not await self._votes("home", name, "approve"):
+                return
         await self._moves("home", sid, stands=begins == "refuse")
         what, *words = ceases
         if what == "withdraw":
@@ -238,8 +246,8 @@ class Play:
         else:
             self._judge.acts(Act(self._stage.now(), "fail", tuple(words)))
             await self._fail(words[0], *words[1:])
-        for _ in range(2):
-            await asyncio.sleep(NOTICED + 0.5)
+        for pause in (NOTICED + 0.5, 1.0):
+            await asyncio.sleep(pause)
             with contextlib.suppress(*UNANSWERED):
                 await self._retry("home")
 
@@ -283,10 +291,12 @@ class Play:
         self._stage.write_list()
         began = time.monotonic()
         rested = mended = False
+        asked = began + ENDED_AFTER
         while time.monotonic() < began + RESTS_WITHIN and not rested:
             await self._judge.look()
-            if time.monotonic() > began + ENDED_AFTER:
-                await self._people_end_it()
+            if time.monotonic() > asked:
+                asked = time.monotonic() + ENDED_EVERY
+                self._begin(self._people_end_it())
             if not mended and time.monotonic() > began + MENDED_AFTER:
                 self._stage.mend()
                 mended = True

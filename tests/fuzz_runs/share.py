@@ -1,6 +1,7 @@
 """One process of a fuzz: a stage, and its share of the seeds."""
 
 import asyncio
+import gc
 import os
 import tempfile
 from multiprocessing.queues import Queue
@@ -12,6 +13,8 @@ from tests.fuzz_runs.stage import Stage
 
 def played(seeds: list[int], planted: str, logs: Path | None, told: "Queue[Outcome]") -> None:
     """One process: a stage, and its share of the seeds."""
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
     asyncio.run(_all(seeds, planted, logs, told))
 
 

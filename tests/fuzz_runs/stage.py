@@ -29,7 +29,7 @@ from workflows.watch import ClusterWatch
 
 SPEED = 60.0
 # In lab seconds. A real second of a watch is a sixtieth of one here, and a machine would do nothing but look.
-RHYTHM = "\nwatch: {alert: 6s, quick: 8s}\n"
+RHYTHM = "\nwatch: {alert: 15s, quick: 20s}\n"
 # Another cluster on the same witness, with node ids that are also ours.
 NEIGHBOURS = "neighbours: {depot-east: 4}\n"
 # Guests besides the two of the example, each under HA.

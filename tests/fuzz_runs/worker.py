@@ -5,12 +5,13 @@ A process that has everything imported reads orders from its standard input, a l
 """
 
 import asyncio
+import gc
 import os
 import signal
 import sys
 from pathlib import Path
 
-import pypureclient.flasharray  # noqa: F401  # takes seconds, and is else imported by every worker anew
+from pypureclient.flasharray.FA_2_44 import api
 
 from tests.endurance.hasty import hurry
 from tests.fuzz_runs.planted import PLANTED
@@ -18,6 +19,9 @@ from workers.connect import connect
 from workers.inventory_file import load
 from workers.run import worker
 from workers.settings import Settings
+
+# What the vendor's SDK imports at the first use takes seconds, and would be imported by every worker anew.
+USED = ("Arrays", "ArrayConnections", "Pods", "Ports", "Volumes", "Hosts", "HostGroups", "Connections")
 
 
 async def work(path: Path) -> None:
@@ -29,6 +33,10 @@ async def work(path: Path) -> None:
 def main(path: Path, planted: str) -> None:
     """Fork and kill as ordered."""
     hurry()
+    for name in USED:
+        getattr(api, f"{name}Api")
+    gc.freeze()  # what is imported stays, and need not be looked through by every worker
+    gc.set_threshold(10_000, 20, 50)
     if planted:
         PLANTED[planted]()
     child = 0

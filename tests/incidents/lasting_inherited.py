@@ -32,7 +32,7 @@ async def test_a_guest_that_a_person_has_set_down_is_told_and_not_waited_for(sit
     assert "No action needed" in await first_line(first)
 
     run = await grown(site, watched)
-    assert [one.title for one in await steps(run)].count("vm:300 was set down") == 1
+    assert len(said := [one.finding for one in await steps(run) if one.title == "vm:300 was set down"]) == 1, said
     assert "No action needed" in await first_line(run)
     for node in ("pxmx01-01", "pxmx01-02", "pxmx01-03"):
         site.restore("node", node)

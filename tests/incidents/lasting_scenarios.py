@@ -74,7 +74,7 @@ async def test_what_is_no_incident_opens_none(scenario: Scenario, site: Site, wa
     while site.world.clock.now() < until:
         state = await watched.state()
         assert state.verdict is not None
-        assert (state.verdict.kind, state.open) == ("healthy", None)
+        assert (state.verdict.kind, state.open) == ("healthy", None), state.verdict.main.reasons
         await asyncio.sleep(0.2)
 
 
@@ -97,5 +97,7 @@ def _told(found: list[StepRecord], *, loss: bool) -> str:
         lines = lines[: next(n for n, line in enumerate(lines) if " Forecast:" in line) + 1]
     text = "\n".join(lines)
     text = re.sub(r"127\.\d+\.", "127.N.", text)
+    # whose watchdog has expired by now is a matter of its daemons' phases
+    text = re.sub(r"(has|call) pxmx01-0\d(, pxmx01-0\d)* (logged in|on)", r"\1 N \3", text)
     text = re.sub(r"X90R3-Site[AB] is pre-elected", "X90R3-SiteN is pre-elected", text)
     return re.sub(r"does not answer[^\n;]*", "does not answer", text) + "\n"
