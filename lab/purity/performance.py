@@ -143,7 +143,9 @@ def balance(array: Array) -> list[Item]:
 def pods(array: Array) -> list[Item]:
     """A row a pod."""
     return [
-        {"id": pod.id, "name": pod.name} | _sum(array, [volume.serial for volume in pod.volumes]).counters(array) | _OTHERS
+        {"id": pod.id, "name": pod.name}
+        | _sum(array, [volume.serial for volume in pod.volumes]).counters(array)
+        | _OTHERS
         for pod in array.pods
     ]
 
