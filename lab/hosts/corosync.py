@@ -4,6 +4,7 @@ import time
 
 from lab.hosts.shell import Call, Output, Registry
 from lab.membership import Votes
+from lab.world import Host
 
 COROSYNC = Registry()
 
@@ -77,7 +78,7 @@ async def pvecm(call: Call) -> Output:
     return Output(stderr=f"ERROR: unknown command 'pvecm {' '.join(call.words)}'\n", status=255)
 
 
-@COROSYNC.program("corosync-quorumtool")
+@COROSYNC.program("corosync-quorumtool", "-s -i -H -l")
 async def quorumtool(call: Call) -> Output:
     """`corosync-quorumtool -s`, `-siH`, `-l`."""
     letters = "".join(word.lstrip("-") for word in call.words)
@@ -170,8 +171,10 @@ async def qdevice_tool(call: Call) -> Output:
 
 @COROSYNC.program("test")
 async def test(call: Call) -> Output:
-    """`test -e PATH`, for the one path that is asked about."""
-    return Output(status=0 if call.words[-1] == CERTIFICATES and call.host.certificates else 1)
+    """`test -e PATH`, for the one path that is asked about; 1 would say of another that it is not there."""
+    if call.words != ("-e", CERTIFICATES):
+        return Output(stderr=f"bash: line 1: test: the twin knows only -e {CERTIFICATES}\n", status=2)
+    return Output(status=0 if call.host.certificates else 1)
 
 
 @COROSYNC.program("ssh")
@@ -183,4 +186,13 @@ async def ssh(call: Call) -> Output:
         return Output(stderr=f"ssh: connect to host {address} port 22: Connection timed out\n", status=255)
     if call.host.name not in target.root_keys:
         return Output(stderr=f"root@{address}: Permission denied (publickey,password).\n", status=255)
-    return Output()
+    at = next(index for index, word in enumerate(call.words) if word.startswith("root@"))
+    return await _registry(call, target).run(call.world, target, " ".join(call.words[at + 1 :]))
+
+
+def _registry(call: Call, host: Host) -> Registry:
+    """What that host plays. Imported late: a node's registry holds this room's commands."""
+    from lab.hosts.node import NODE
+    from lab.hosts.witness import WITNESS
+
+    return WITNESS if host.name == call.world.witness.name else NODE

@@ -18,7 +18,7 @@ _MTU = 1397
 _HEARTBEAT = 8
 
 
-@TOOLS.program("corosync-cfgtool")
+@TOOLS.program("corosync-cfgtool", "-s -n -R")
 async def cfgtool(call: Call) -> Output:
     """`corosync-cfgtool -s` by link, `-n` by node: the state of links, which is not membership."""
     head = f"Local node ID {call.host.node_id}, transport knet\n"
@@ -61,7 +61,7 @@ def _neighbour(call: Call, host: Host) -> str:
     return f"nodeid: {host.node_id} reachable\n{''.join(lines)}\n"
 
 
-@TOOLS.program("corosync-cmapctl")
+@TOOLS.program("corosync-cmapctl", "-g=")
 async def cmapctl(call: Call) -> Output:
     """`corosync-cmapctl -g KEY` for the effective times and the configuration's version."""
     corosync, nodes = call.world.corosync, len(call.world.nodes)
@@ -79,7 +79,7 @@ async def cmapctl(call: Call) -> Output:
     return Output(f"{key} ({kind}) = {value}\n")
 
 
-@TOOLS.program("corosync-qdevice-tool")
+@TOOLS.program("corosync-qdevice-tool", "-s -v")
 async def qdevice_tool(call: Call) -> Output:
     """`corosync-qdevice-tool -s`, and with `-v` what the daemon knows beyond that.
 

@@ -29,7 +29,7 @@ def synchronised(call: Call) -> bool:
     return abs(error) < _SYNCHRONISED and call.host.clock_drift == 0
 
 
-@CLOCKS.program("chronyc")
+@CLOCKS.program("chronyc", "-n")
 async def chronyc(call: Call) -> Output:
     """`chronyc tracking`."""
     if call.words[-1:] != ("tracking",):
@@ -54,10 +54,17 @@ async def chronyc(call: Call) -> Output:
     return Output("".join(f"{name:<16}: {value}\n" for name, value in rows.items()))
 
 
-@CLOCKS.program("timedatectl")
+_OTHERS = (
+    "set-time", "set-timezone", "list-timezones", "set-local-rtc", "set-ntp", "timesync-status", "show-timesync",
+)  # fmt: skip
+
+
+@CLOCKS.program("timedatectl", "-p= --property= --value")
 async def timedatectl(call: Call) -> Output:
     """`timedatectl`, and `timedatectl show [-p NAME] [--value]`."""
     now, good = time.gmtime(call.world.time_at(call.host)), synchronised(call)
+    if any(word in call.words for word in _OTHERS):
+        return Output(stderr="timedatectl: the twin knows only status and show\n", status=1)
     if call.has("show"):
         return _properties(call, time.strftime("%a %Y-%m-%d %H:%M:%S UTC", now), good)
     moment = time.strftime("%a %Y-%m-%d %H:%M:%S", now)
@@ -90,7 +97,7 @@ def _properties(call: Call, moment: str, good: bool) -> Output:
     )
 
 
-@CLOCKS.program("uptime")
+@CLOCKS.program("uptime", "-s --since")
 async def uptime(call: Call) -> Output:
     """`uptime`, and `uptime -s`: since when the host is up."""
     now = call.world.time_at(call.host)

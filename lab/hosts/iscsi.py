@@ -15,7 +15,12 @@ async def cat(call: Call) -> Output:
     return Output(stderr=f"cat: {' '.join(call.words)}: No such file or directory\n", status=1)
 
 
-@ISCSI.program("iscsiadm")
+_OPTIONS = (
+    "-m= --mode= -t= --type= -p= --portal= -T= --targetname= -l --login -R --rescan -o= --op= -n= --name= -v= --value="
+)
+
+
+@ISCSI.program("iscsiadm", _OPTIONS)
 async def iscsiadm(call: Call) -> Output:
     """`iscsiadm -m discovery|node|session`."""
     mode = call.option("-m", "--mode")

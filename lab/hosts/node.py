@@ -52,8 +52,12 @@ async def systemd_run(call: Call) -> Output:
     return Output(status=1 if output.status else 0)
 
 
-@NODE.program("journalctl")
+@NODE.program("journalctl", "-u= --unit= -o= --output= -n= --lines= --no-pager -q")
 async def journalctl(call: Call) -> Output:
     """`journalctl -u UNIT -o cat`: what the unit printed."""
-    unit = (call.option("-u") or "").removesuffix(".service")
-    return Output("".join(f"{line}\n" for line in call.host.journal.get(unit, [])))
+    unit = (call.option("-u", "--unit") or "").removesuffix(".service")
+    if not unit or call.option("-o", "--output") not in (None, "cat"):
+        return Output(stderr="journalctl: the twin knows only -u UNIT [-o cat]\n", status=1)
+    lines, last = call.host.journal.get(unit, []), call.option("-n", "--lines") or "all"
+    shown = lines if last == "all" else lines[-int(last) :] if last.isdigit() and int(last) else []
+    return Output("".join(f"{line}\n" for line in shown))

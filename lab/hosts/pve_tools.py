@@ -12,6 +12,8 @@ from lab.hosts.corosync import COROSYNC
 from lab.hosts.pve_cli import CliError, Command, ask, follow, parse, refusal, run
 from lab.hosts.shell import Call, Output, Registry
 from lab.proxmox.errors import PveError
+from lab.proxmox.nodes import KERNEL
+from lab.proxmox.responses import VERSION
 from lab.proxmox.schema import schema
 
 PVE = Registry()
@@ -225,6 +227,12 @@ def _printed(answer: Any, form: str) -> Output:
     if isinstance(answer, dict | list):
         raise CliError("the twin draws no tables: ask with --output-format json", 1)
     return Output(f"{answer}\n")
+
+
+@PVE.program("pveversion", "")
+async def pveversion(_: Call) -> Output:
+    """`pveversion`: one line."""
+    return Output(f"pve-manager/{VERSION['version']}/{VERSION['repoid']} (running kernel: {KERNEL})\n")
 
 
 # --- pvecm -----------------------------------------------------------------------------------------------------------

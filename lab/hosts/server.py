@@ -7,6 +7,7 @@ import socket
 
 import asyncssh
 
+from lab.hosts.lines import Unplayed, split
 from lab.hosts.node import NODE
 from lab.hosts.shell import Output, Registry
 from lab.hosts.witness import WITNESS
@@ -16,11 +17,20 @@ from lab.world import Host, World
 # The commands that only look, which a lying host answers from its memory; everything else is done in earnest.
 READS = re.compile(
     r"(?:\w+=\S* )*(?:cat|hostname|dpkg-query|ping|test|true|vgs|pvs|lvs|dmsetup|journalctl|chronyc|corosync-quorumtool"
+    r"|echo|uname|false|pveversion|date$"
     r"|corosync-qdevice-tool|corosync-qnetd-tool|corosync-cfgtool|pvecm (?:status|nodes)|ha-manager (?:status|config)"
     r"|qm (?:list|status|config)|pvesm (?:status|list)|pvesh get|systemctl is-"
     r"|(?:qm|pct) (?:status|config|list)|pvesm (?:status|list)|pvesh get|ha-manager config|corosync-cmapctl|timedatectl"
     r"|uptime|multipath -ll|wipefs --no-act|date \+|iscsiadm -m (?:session|node)$)"
 )
+
+
+def _looks(line: str) -> bool:
+    """Whether a line does nothing but look; one that is refused changes nothing either."""
+    try:
+        return all(READS.match(part.text) for part in split(line))
+    except (ValueError, Unplayed):
+        return True
 
 
 class _Server(asyncssh.SSHServer):
@@ -94,7 +104,7 @@ async def _answer(world: World, name: str, registry: Registry, channel: asyncssh
         elif fault is not None and fault.action == "garbage":
             output = Output(f"{fault.message}\n")
         else:
-            seen = fault.frozen if fault is not None and fault.frozen is not None and READS.match(line) else world
+            seen = fault.frozen if fault is not None and fault.frozen is not None and _looks(line) else world
             running = asyncio.ensure_future(registry.run(seen, host_of(seen, name), line))
             output = await _or_dead(host_of(world, name), running)
     if output is None:

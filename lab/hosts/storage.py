@@ -1,10 +1,10 @@
 """multipath and LVM on a node: maps from the world's paths, groups from what is written on its disks."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from lab.disks import EXTENT, Disk, LocalMap, ScsiPath, VolumeGroup, letters
+from lab.hosts import lvm
 from lab.hosts.shell import Call, Output, Registry
 
 STORAGE = Registry()
@@ -49,7 +49,7 @@ def _names(call: Call, disk: Disk) -> tuple[str, ...]:
     return f"/dev/mapper/{name}", f"{by_id}/dm-uuid-mpath-{disk.wwid}", f"{by_id}/wwn-0x{disk.wwid[1:]}"
 
 
-@STORAGE.program("multipath")
+@STORAGE.program("multipath", "-l -a= -r -v=")
 async def multipath(call: Call) -> Output:
     """`multipath -ll [WWID|NAME]`, `-a WWID`, `-r`."""
     if call.has("-a"):
@@ -122,13 +122,15 @@ def _topology(call: Call, one: Map, first: int) -> str:
     return text
 
 
-@STORAGE.program("pvscan")
+@STORAGE.program("pvscan", "--cache")
 async def pvscan(call: Call) -> Output:
     """`pvscan --cache`: the device list is read again; nothing is activated."""
+    if call.words != ("--cache",):
+        return Output(stderr="pvscan: the twin plays only --cache\n", status=1)
     return Output()
 
 
-@STORAGE.program("wipefs")
+@STORAGE.program("wipefs", "-n --no-act")
 async def wipefs(call: Call) -> Output:
     """`wipefs --no-act DEVICE`: a table of signatures, nothing for a blank device."""
     path = call.words[-1]
@@ -144,7 +146,7 @@ async def wipefs(call: Call) -> Output:
     return Output(f"DEVICE OFFSET TYPE UUID LABEL\ndm-0   0x218  {disk.signature} 7Qv3aX \n")
 
 
-@STORAGE.program("pvcreate")
+@STORAGE.program("pvcreate", "")
 async def pvcreate(call: Call) -> Output:
     """`pvcreate DEVICE`, never forced."""
     path = call.words[-1]
@@ -161,7 +163,7 @@ async def pvcreate(call: Call) -> Output:
     return Output(f'  Physical volume "{path}" successfully created.\n')
 
 
-@STORAGE.program("vgcreate")
+@STORAGE.program("vgcreate", "")
 async def vgcreate(call: Call) -> Output:
     """`vgcreate NAME DEVICE`."""
     name, path = call.words[-2:]
@@ -185,50 +187,101 @@ def _groups(call: Call) -> list[tuple[VolumeGroup, str]]:
     return [*seen, *((group, path) for path, group in call.host.local_groups.items())]
 
 
-def _report(call: Call, kind: str, rows: list[dict[str, str]], plain: Callable[[dict[str, str]], str]) -> Output:
-    columns = (call.option("-o") or ",".join(rows[0] if rows else [])).split(",")
-    if call.option("--reportformat") == "json":
-        chosen = [{name: row.get(name, "") for name in columns} for row in rows]
-        return Output(json.dumps({"report": [{kind: chosen}]}, indent=2) + "\n")
-    return Output("".join(plain(row) for row in rows))
-
-
-@STORAGE.program("vgs")
+@STORAGE.program("vgs", lvm.OPTIONS)
 async def vgs(call: Call) -> Output:
-    """`vgs`, plain or as JSON in bytes."""
-    rows = [
-        {"vg_name": group.name, "pv_name": path, "vg_size": str(group.size), "vg_free": str(group.free)}
+    """`vgs [NAME…]`: a table, or JSON."""
+    rows: list[lvm.Row] = [
+        {
+            "vg_name": group.name,
+            "pv_count": 1,
+            "lv_count": len(group.lvs),
+            "snap_count": 0,
+            "vg_attr": "wz--n-",
+            "vg_size": group.size,
+            "vg_free": group.free,
+            "pv_name": path,
+            "pv_size": group.size,
+        }
         for group, path in _groups(call)
     ]
-    return _report(
-        call,
-        "vg",
-        rows,
-        lambda row: f"  {row['vg_name']} wz--n- {_short(int(row['vg_size']))} {_short(int(row['vg_free']))}\n",
-    )
+    return _reported(call, lvm.VG, rows, lambda row: {str(row["vg_name"])})
 
 
-@STORAGE.program("pvs")
+@STORAGE.program("pvs", lvm.OPTIONS)
 async def pvs(call: Call) -> Output:
-    """`pvs`, plain or as JSON in bytes."""
-    rows = [{"pv_name": path, "vg_name": group.name, "pv_size": str(group.size)} for group, path in _groups(call)]
-    return _report(call, "pv", rows, lambda row: f"  {row['pv_name']} {row['vg_name']} lvm2 a--\n")
+    """`pvs [DEVICE…]`: a table, or JSON; a device that was made ready and is in no group is there, too."""
+    rows: list[lvm.Row] = [
+        {
+            "pv_name": path,
+            "vg_name": group.name,
+            "pv_fmt": "lvm2",
+            "pv_attr": "a--",
+            "pv_size": group.size,
+            "pv_free": group.free,
+            "vg_size": group.size,
+            "vg_free": group.free,
+        }
+        for group, path in _groups(call)
+    ]
+    rows += [
+        {"pv_name": path, "vg_name": "", "pv_fmt": "lvm2", "pv_attr": "---", "pv_size": size, "pv_free": size}
+        for path, size in _unused(call)
+    ]
+    return _reported(call, lvm.PV, rows, lambda row: {str(row["pv_name"])})
 
 
-@STORAGE.program("lvs")
+@STORAGE.program("lvs", lvm.OPTIONS)
 async def lvs(call: Call) -> Output:
-    """`lvs`, plain or as JSON in bytes; attribute 5 says active on this host, 6 open."""
+    """`lvs [VG|VG/LV…]`: a table, or JSON; attribute 5 says active on this host, 6 open."""
     name = call.host.name
-    rows = [
+    rows: list[lvm.Row] = [
         {
             "lv_name": lv.name,
             "vg_name": group.name,
             "lv_attr": lv.attributes(name),
-            "lv_size": str(lv.size),
+            "lv_size": lv.size,
+            "lv_active": "active" if name in lv.active_on else "",
+            "lv_path": f"/dev/{group.name}/{lv.name}",
         }
         for group, _ in _groups(call)
         for lv in group.lvs.values()
     ]
-    return _report(
-        call, "lv", rows, lambda row: f"  {row['lv_name']} {row['vg_name']} {row['lv_attr']} {row['lv_size']}\n"
-    )
+    empty: list[lvm.Row] = [{"vg_name": group.name} for group, _ in _groups(call) if not group.lvs]
+    return _reported(call, lvm.LV, [*rows, *empty], _lv_names)
+
+
+def _lv_names(row: lvm.Row) -> set[str]:
+    return {str(row["vg_name"]), f"{row['vg_name']}/{row.get('lv_name', '')}", str(row.get("lv_path", ""))}
+
+
+def _reported(call: Call, what: lvm.Report, rows: list[lvm.Row], known: Callable[[lvm.Row], set[str]]) -> Output:
+    """The rows that were named; status 5 and LVM's words for each that is not there."""
+    found, refused = lvm.chosen(call, rows, known, what.kind)
+    output = lvm.report(call, what, [row for row in found if what.fields[0] in row])
+    return Output(output.stdout, output.stderr + refused, output.status or (5 if refused else 0))
+
+
+def _unused(call: Call) -> list[tuple[str, int]]:
+    """Devices that LVM owns and that are in no group yet, with their sizes."""
+    return [
+        (_names(call, one.disk)[0], one.disk.size)
+        for one in maps(call)
+        if one.paths and one.disk.vg is None and one.disk.signature == "LVM2_member"
+    ]
+
+
+@STORAGE.program("vgremove", "-y --yes")
+async def vgremove(call: Call) -> Output:
+    """`vgremove NAME`: a group without logical volumes; its device stays ready."""
+    names = [word for word in call.words if not word.startswith("-")]
+    if len(names) != 1:
+        return Output(stderr="  Command requires one VG name: vgremove NAME\n", status=3)
+    disk = next((one.disk for one in maps(call) if one.paths and one.disk.vg and one.disk.vg.name == names[0]), None)
+    if disk is None or disk.vg is None or names[0] in call.host.hidden_groups:
+        return Output(stderr=lvm.refusal("vg", names[0]), status=5)
+    if disk.vg.lvs:
+        said = f'  Volume group "{names[0]}" still contains {len(disk.vg.lvs)} logical volume(s): remove them first\n'
+        return Output(stderr=said, status=5)
+    disk.vg = None
+    call.world.record(call.host.name, "lvm.vgremove", names[0])
+    return Output(f'  Volume group "{names[0]}" successfully removed\n')

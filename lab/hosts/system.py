@@ -1,6 +1,7 @@
 """What every Debian host has: clock, packages, services, ping."""
 
 import re
+import time
 
 from lab.hosts.shell import Call, Output, Registry
 from lab.units import active
@@ -12,6 +13,8 @@ _VERSIONS = {
     "multipath-tools": "0.11.1-2", "open-iscsi": "2.1.11-1", "pve-manager": "9.1.9",
 }  # fmt: skip
 
+_KERNEL = "6.17.2-1-pve"
+
 
 @SYSTEM.program("true")
 async def true(call: Call) -> Output:
@@ -19,25 +22,55 @@ async def true(call: Call) -> Output:
     return Output()
 
 
-@SYSTEM.program("hostname")
+@SYSTEM.program("false")
+async def false(call: Call) -> Output:
+    """Nothing, in vain."""
+    return Output(status=1)
+
+
+@SYSTEM.program("hostname", "-s --short")
 async def hostname(call: Call) -> Output:
-    """The host's name."""
+    """The host's name; it cannot be changed."""
+    if any(not word.startswith("-") for word in call.words):
+        return Output(stderr="hostname: the twin gives no host another name\n", status=1)
     return Output(f"{call.host.name}\n")
 
 
-@SYSTEM.program("date")
+@SYSTEM.program("date", "-u --utc --universal")
 async def date(call: Call) -> Output:
-    """`date +%s.%N`: lab time, with this host's own error."""
-    if call.words != ("+%s.%N",):
-        return Output(stderr="date: the twin knows only +%s.%N\n", status=1)
-    return Output(f"{call.world.time_at(call.host):.9f}\n")
+    """`date [-u] [+FORMAT]`: lab time, with this host's own error; the zone is UTC."""
+    plain = [word for word in call.words if not word.startswith("-")] or ["+%a %b %e %H:%M:%S UTC %Y"]
+    if len(plain) > 1 or not plain[0].startswith("+"):
+        return Output(stderr=f"date: invalid date ‘{plain[0]}’\n", status=1)
+    now = call.world.time_at(call.host)
+    seconds, _, nanoseconds = f"{now:.9f}".partition(".")
+    form = plain[0][1:].replace("%s", seconds).replace("%N", nanoseconds).replace("%3N", nanoseconds[:3])
+    return Output(time.strftime(form.replace("%Z", "UTC").replace("%z", "+0000"), time.gmtime(now)) + "\n")
 
 
-@SYSTEM.program("dpkg-query")
+@SYSTEM.program("echo")
+async def echo(call: Call) -> Output:
+    """`echo [-n] WORD…`."""
+    words = call.words[1:] if call.words[:1] == ("-n",) else call.words
+    if words[:1] in (("-e",), ("-E",)):
+        return Output(stderr="echo: the twin knows only -n\n", status=1)
+    return Output(" ".join(words) + ("" if words is not call.words else "\n"))
+
+
+@SYSTEM.program("uname", "-a -s -n -r -m")
+async def uname(call: Call) -> Output:
+    """`uname [-snrm]`, and `-a` for all of it."""
+    parts = {"s": "Linux", "n": call.host.name, "r": _KERNEL, "m": "x86_64"}
+    letters = "".join(word.lstrip("-") for word in call.words) or "s"
+    shown = [value for letter, value in parts.items() if letter in letters or "a" in letters]
+    return Output(" ".join(shown) + "\n")
+
+
+@SYSTEM.program("dpkg-query", "-W --show -f= --showformat=")
 async def dpkg_query(call: Call) -> Output:
     """`dpkg-query -W -f FORMAT PACKAGE…`."""
     form = call.option("-f", "--showformat") or "${Package}\t${Version}\n"
-    names = [word for word in call.words if word not in ("-W", "-f", form)]
+    names = [word for word in call.words if not word.startswith("-") and word != form]
     out = "".join(_package(form, name) for name in sorted(names) if name in call.host.packages)
     missing = [name for name in names if name not in call.host.packages]
     errors = "".join(f"dpkg-query: no packages found matching {name}\n" for name in missing)
@@ -51,7 +84,7 @@ def _package(form: str, name: str) -> str:
     return form.replace("\\n", "\n").replace("\\t", "\t")
 
 
-@SYSTEM.program("systemctl")
+@SYSTEM.program("systemctl", "-q --quiet")
 async def systemctl(call: Call) -> Output:
     """`systemctl is-active UNIT…` and `is-enabled`: the status is 0 when all are; and `restart pve-ha-crm`."""
     if call.words == ("restart", "pve-ha-crm") and _active(call, "pve-ha-crm"):
@@ -71,7 +104,7 @@ def _active(call: Call, unit: str) -> bool:
     return active(call.world, call.host, unit)
 
 
-@SYSTEM.program("ping")
+@SYSTEM.program("ping", "-n -q -c= -i= -W=")
 async def ping(call: Call) -> Output:
     """`ping -n -q -c N -i I ADDRESS`: the round trip between the two places."""
     address, count = call.words[-1], int(call.option("-c") or 1)

@@ -92,6 +92,7 @@ def _interface(name: str, address: str, services: list[str], gigabits: int, subt
             "subnet": {"name": None},
         },
         "fc": {"wwn": None},
+        "attached_servers": [],
     }
 
 

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 
 from lab.purity import equipment, hostviews, views
 from lab.purity.filters import Item
-from lab.purity.hosts import Host
+from lab.purity.hosts import Host, members
 from lab.purity.mirror import COPY_RATE
 from lab.purity.models import Array
 
 # Operations a second for each logical volume in use: an idle guest's.
 READS, WRITES, BLOCK = 40, 60, 4096
+# How long an operation takes, microseconds: in the array, on the network, and waiting for its turn.
+_USEC = {"read": (250, 35, 1), "write": (180, 78, 2), "mirrored_write": (1400, 33, 3)}
+# What rows of pods and of the array have beside the others': operations that neither read nor write.
+_OTHERS = {"others_per_sec": 0, "usec_per_other_op": 0}
 
 
 @dataclass(frozen=True)
@@ -27,23 +31,37 @@ class Load:
         return Load(self.mirrored + other.mirrored, self.plain + other.plain)
 
     def counters(self, array: Array) -> Item:
-        """The sample of now."""
-        reads = READS * (self.mirrored + self.plain)
-        writes, mirrored = WRITES * self.plain, WRITES * self.mirrored
-        return {
-            "reads_per_sec": reads,
-            "writes_per_sec": writes,
-            "mirrored_writes_per_sec": mirrored,
-            "others_per_sec": 0,
-            "read_bytes_per_sec": reads * BLOCK,
-            "write_bytes_per_sec": writes * BLOCK,
-            "mirrored_write_bytes_per_sec": mirrored * BLOCK,
-            "usec_per_read_op": 250 if reads else 0,
-            "usec_per_write_op": 180 if writes else 0,
-            "usec_per_mirrored_write_op": 1400 if mirrored else 0,
-            "bytes_per_op": BLOCK if reads or writes or mirrored else 0,
+        """The sample of now: the fields of all performance rows; times and sizes are means, 0 where nothing was done.
+
+        Names and nulls are those of a captured array: the cache's share is null.
+        """
+        rates = {
+            "read": READS * (self.mirrored + self.plain),
+            "write": WRITES * self.plain,
+            "mirrored_write": WRITES * self.mirrored,
+        }
+        found: Item = {}
+        for kind, rate in rates.items():
+            found |= {f"{kind}s_per_sec": rate, f"{kind}_bytes_per_sec": rate * BLOCK}
+            found |= {f"bytes_per_{kind}": BLOCK if rate else 0, **_times(kind, bool(rate))}
+        busy = any(rates.values())
+        return found | {
+            "bytes_per_op": BLOCK if busy else 0,
+            "service_usec_per_read_op_cache_reduction": None,
             "time": views.now(array),
         }
+
+
+def _times(kind: str, busy: bool) -> Item:
+    """Microseconds per operation: served, transferred, queued and held back by limits, which nobody has set here."""
+    served, transferred, queued = _USEC[kind] if busy else (0, 0, 0)
+    return {
+        f"usec_per_{kind}_op": served,
+        f"service_usec_per_{kind}_op": served,
+        f"san_usec_per_{kind}_op": transferred,
+        f"queue_usec_per_{kind}_op": queued,
+        f"qos_rate_limit_usec_per_{kind}_op": 0,
+    }
 
 
 def _loads(array: Array, host: Host) -> dict[str, Load]:
@@ -80,6 +98,10 @@ def _sum(array: Array, serials: Iterable[str] | None = None) -> Load:
     return total
 
 
+def _load_of(array: Array, some: Iterable[Host]) -> Load:
+    return sum((load for host in some for load in _loads(array, host).values()), Load())
+
+
 def hosts(array: Array) -> list[Item]:
     """A row a host, and the peer's hosts as the peer counts them."""
     return [row for row, _ in _host_rows(array)]
@@ -92,7 +114,7 @@ def hosts_by_array(array: Array) -> list[Item]:
 
 def _host_rows(array: Array) -> list[tuple[Item, Array]]:
     return [
-        ({"name": prefix + host.name} | sum(_loads(owner, host).values(), Load()).counters(array), owner)
+        ({"name": prefix + host.name} | _load_of(owner, [host]).counters(array), owner)
         for owner, prefix in hostviews.owners(array)
         for host in owner.hosts
     ]
@@ -103,24 +125,27 @@ def balance(array: Array) -> list[Item]:
     rows = []
     nobody: Item = {"iqn": None, "nqn": None, "portal": None, "wwn": None}
     for host in array.hosts:
-        load = sum(_loads(array, host).values(), Load())
+        load = _load_of(array, [host])
         total = READS * (load.mirrored + load.plain) + WRITES * (load.mirrored + load.plain)
         paths = hostviews.logins(array, host)
         common = {"name": host.name, "time": views.now(array)}
         for iqn, portal in paths:
             target = {**nobody, "name": equipment.port_name(array, portal), "iqn": array.target_iqn, "portal": portal}
+            target["failover"] = None
             counts = {"op_count": total // len(paths), "fraction_relative_to_max": 1.0 if total else 0.0}
             rows.append({**common, **counts, "initiator": {**nobody, "iqn": iqn}, "target": target})
         if not paths:
             none = {"op_count": None, "fraction_relative_to_max": None}
-            rows.append({**common, **none, "initiator": nobody, "target": {**nobody, "name": None}})
+            rows.append({**common, **none, "initiator": nobody, "target": {**nobody, "name": None, "failover": None}})
     return rows
 
 
 def pods(array: Array) -> list[Item]:
     """A row a pod."""
     return [
-        {"id": pod.id, "name": pod.name} | _sum(array, [volume.serial for volume in pod.volumes]).counters(array)
+        {"id": pod.id, "name": pod.name}
+        | _sum(array, [volume.serial for volume in pod.volumes]).counters(array)
+        | _OTHERS
         for pod in array.pods
     ]
 
@@ -138,9 +163,33 @@ def volumes(array: Array) -> list[Item]:
     ]
 
 
+def volumes_by_array(array: Array) -> list[Item]:
+    """The same rows, each with the array."""
+    return [row | {"array": views.ref(array)} for row in volumes(array)]
+
+
+def groups(array: Array) -> list[Item]:
+    """A row a host group: the sum of its hosts."""
+    return [row for row, _ in _group_rows(array)]
+
+
+def groups_by_array(array: Array) -> list[Item]:
+    """The same rows, each with the array that carries it."""
+    return [row | {"array": views.ref(owner)} for row, owner in _group_rows(array)]
+
+
+def _group_rows(array: Array) -> list[tuple[Item, Array]]:
+    return [
+        ({"name": prefix + group.name} | _load_of(owner, members(owner, group)).counters(array), owner)
+        for owner, prefix in hostviews.owners(array)
+        for group in owner.groups
+    ]
+
+
 def arrays(array: Array) -> list[Item]:
-    """The array's totals."""
-    return [views.ref(array) | _sum(array).counters(array) | {"queue_depth": 0, "local_queue_usec_per_op": 0}]
+    """The array's totals; the depth of its queue is no longer told."""
+    totals = _sum(array).counters(array) | _OTHERS
+    return [views.ref(array) | totals | {"queue_depth": None, "local_queue_usec_per_op": 0}]
 
 
 def replication(array: Array) -> list[Item]:
@@ -163,6 +212,11 @@ def replication(array: Array) -> list[Item]:
             }
         )
     return rows
+
+
+def replication_by_array(array: Array) -> list[Item]:
+    """The same rows, each with the array."""
+    return [row | {"array": views.ref(array)} for row in replication(array)]
 
 
 def _directions(out: int, into: int) -> Item:

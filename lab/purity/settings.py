@@ -4,6 +4,8 @@ Nothing here can be changed.
 Clients that make an inventory of arrays read all of it; runbooks of a stretched cluster need none.
 """
 
+import uuid
+
 from lab.purity import equipment, views
 from lab.purity.filters import Item
 from lab.purity.models import Array
@@ -17,6 +19,8 @@ NONE_OF = {
     "/apps": "App",
     "/apps/nodes": "App",
     "/directories": "Directory",
+    "/directories/performance": "Directory",
+    "/directories/space": "Directory",
     "/directory-exports": "Directory export",
     "/directory-services/roles": "Directory service role",
     "/directory-snapshots": "Directory snapshot",
@@ -31,13 +35,18 @@ NONE_OF = {
     "/network-interfaces/port-details": "Network interface",
     "/offloads": "Offload",
     "/pod-replica-links": "Pod replica link",
+    "/pod-replica-links/performance/replication": "Pod replica link",
     "/pods/tags": "Tag",
     "/presets/workload": "Preset",
     "/protection-group-snapshots": "Protection group snapshot",
     "/protection-groups": "Protection group",
+    "/protection-groups/performance/replication": "Protection group",
+    "/protection-groups/performance/replication/by-array": "Protection group",
+    "/protection-groups/space": "Protection group",
     "/protection-groups/tags": "Tag",
     "/realms": "Realm",
     "/realms/performance": "Realm",
+    "/realms/space": "Realm",
     "/realms/tags": "Tag",
     "/snmp-managers": "SNMP manager",
     "/sso/saml2/idps": "Identity provider",
@@ -48,6 +57,7 @@ NONE_OF = {
     "/virtual-machines": "Virtual machine",
     "/volume-groups": "Volume group",
     "/volume-groups/performance": "Volume group",
+    "/volume-groups/space": "Volume group",
     "/volume-groups/tags": "Tag",
     "/volume-groups/volumes": "Volume group",
     "/volume-snapshots": "Snapshot",
@@ -63,7 +73,7 @@ def admins(array: Array) -> list[Item]:
     return [
         {
             "name": user,
-            "role": {"id": role, "name": role},
+            "role": {"name": role},
             "is_local": True,
             "locked": False,
             "lockout_remaining": None,
@@ -86,6 +96,7 @@ def admin_settings(_: Array) -> list[Item]:
             "lockout_duration": 600_000,
             "max_login_attempts": 10,
             "min_password_length": 1,
+            "required_authentication_methods": {"ssh": ["default"], "web_ui": ["default"]},
             "single_sign_on_enabled": False,
         }
     ]
@@ -101,15 +112,22 @@ def certificates(array: Array) -> list[Item]:
     began = views.now(array) // _DAY * _DAY - 30 * _DAY
     return [
         {
+            "id": str(uuid.uuid5(uuid.UUID(array.id), "certificate")),
             "name": "management",
+            "certificate": "",
             "certificate_type": "array",
             "common_name": array.management_address.partition(":")[0],
+            "country": None,
+            "email": None,
+            "intermediate_certificate": None,
             "issued_by": "",
             "issued_to": "",
             "key_algorithm": "rsa",
             "key_size": 2048,
+            "locality": None,
             "organization": "Pure Storage, Inc.",
             "organizational_unit": "Pure Storage, Inc.",
+            "state": None,
             "status": "self-signed",
             "subject_alternative_names": [],
             "valid_from": began,
@@ -118,16 +136,25 @@ def certificates(array: Array) -> list[Item]:
     ]
 
 
-def directory_services(_: Array) -> list[Item]:
+def directory_services(array: Array) -> list[Item]:
     """The two that every array has, both switched off."""
     return [
         {
+            "id": str(uuid.uuid5(uuid.UUID(array.id), name)),
             "name": name,
             "base_dn": "",
             "bind_user": "",
+            "ca_certificate": None,
+            "ca_certificate_ref": {**views.NOTHING, "resource_type": None},
             "check_peer": False,
             "enabled": False,
+            "management": {
+                "ssh_public_key_attribute": None,
+                "user_login_attribute": None,
+                "user_object_class": None,
+            },
             "services": [name],
+            "sources": [],
             "uris": [],
         }
         for name in ("management", "data")
@@ -139,26 +166,43 @@ def dns(_: Array) -> list[Item]:
     return [
         {
             "name": "management",
+            "ca_certificate": {**views.NOTHING, "resource_type": None},
+            "ca_certificate_group": {**views.NOTHING, "resource_type": None},
             "domain": "lab",
             "nameservers": ["127.0.0.1"],
             "services": ["management"],
-            "source": views.NOTHING,
+            "source": {"name": None},
         }
     ]
 
 
+# The counters of a network interface, by its type; whatever does not count on an interface is null.
+_ETH = (
+    "flow_control_received_congestion_packets_per_sec", "flow_control_received_discarded_packets_per_sec",
+    "flow_control_received_lossless_bytes_per_sec", "flow_control_received_pause_frames_per_sec",
+    "flow_control_transmitted_congestion_packets_per_sec", "flow_control_transmitted_discarded_packets_per_sec",
+    "flow_control_transmitted_lossless_bytes_per_sec", "flow_control_transmitted_pause_frames_per_sec",
+    "rdma_received_req_cqe_errors_per_sec", "rdma_received_sequence_errors_per_sec",
+    "rdma_transmitted_local_ack_timeout_errors_per_sec", "received_bytes_per_sec", "received_crc_errors_per_sec",
+    "received_frame_errors_per_sec", "received_packets_per_sec", "total_errors_per_sec", "transmitted_bytes_per_sec",
+    "transmitted_carrier_errors_per_sec", "transmitted_dropped_errors_per_sec", "transmitted_packets_per_sec",
+)  # fmt: skip
+_FC = (
+    "received_bytes_per_sec", "received_crc_errors_per_sec", "received_frames_per_sec",
+    "received_link_failures_per_sec", "received_loss_of_signal_per_sec", "received_loss_of_sync_per_sec",
+    "total_errors_per_sec", "transmitted_bytes_per_sec", "transmitted_frames_per_sec",
+    "transmitted_invalid_words_per_sec",
+)  # fmt: skip
+
+
 def network_performance(array: Array) -> list[Item]:
     """Interfaces stand still."""
-    counters = (
-        "received_bytes_per_sec", "received_crc_errors_per_sec", "received_frame_errors_per_sec",
-        "received_packets_per_sec", "total_errors_per_sec", "transmitted_bytes_per_sec",
-        "transmitted_carrier_errors_per_sec", "transmitted_dropped_errors_per_sec", "transmitted_packets_per_sec",
-    )  # fmt: skip
     return [
         {
             "name": interface["name"],
             "interface_type": "eth",
-            "eth": dict.fromkeys(counters, 0),
+            "eth": {**dict.fromkeys(_ETH, 0), "other_errors_per_sec": None},
+            "fc": dict.fromkeys(_FC),
             "time": views.now(array),
         }
         for interface in equipment.network_interfaces(array)
@@ -167,12 +211,23 @@ def network_performance(array: Array) -> list[Item]:
 
 def smi_s(_: Array) -> list[Item]:
     """Both of its services are off."""
-    return [{"name": "smi-s", "slp_enabled": False, "wbem_https_enabled": False}]
+    return [{"slp_enabled": False, "wbem_https_enabled": False}]
 
 
 def smtp_servers(_: Array) -> list[Item]:
     """No relay."""
-    return [{"name": "smtp", "encryption_mode": None, "relay_host": "", "sender_domain": "lab", "user_name": ""}]
+    return [
+        {
+            "name": "smtp",
+            "body_prefix": None,
+            "encryption_mode": None,
+            "relay_host": "",
+            "sender_domain": "lab",
+            "sender_username": None,
+            "subject_prefix": None,
+            "user_name": "",
+        }
+    ]
 
 
 def snmp_agents(array: Array) -> list[Item]:
@@ -181,10 +236,9 @@ def snmp_agents(array: Array) -> list[Item]:
         {
             "name": "localhost",
             "engine_id": f"80000b6a{array.id.replace('-', '')[:16]}",
-            "notification": None,
             "version": "v2c",
             "v2c": {"community": None},
-            "v3": {},
+            "v3": dict.fromkeys(("auth_passphrase", "auth_protocol", "privacy_passphrase", "privacy_protocol", "user")),
         }
     ]
 

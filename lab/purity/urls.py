@@ -69,12 +69,16 @@ READS: dict[str, Read] = {
     "/drives": _named(equipment.drives, "Drive"),
     "/hardware": _named(equipment.hardware, "Hardware component"),
     "/host-groups": _named(hostviews.groups, "Host group"),
+    "/host-groups/performance": _named(performance.groups, "Host group"),
+    "/host-groups/performance/by-array": _named(performance.groups_by_array, "Host group"),
+    "/host-groups/space": _named(views.spaces_of(hostviews.groups), "Host group"),
     "/host-groups/hosts": Read(hostviews.memberships, _MEMBERSHIP),
     "/hosts": _named(hostviews.all_hosts, "Host"),
     "/hosts/host-groups": Read(hostviews.memberships, _MEMBERSHIP),
     "/hosts/performance": _named(performance.hosts, "Host"),
     "/hosts/performance/balance": _named(performance.balance, "Host"),
     "/hosts/performance/by-array": _named(performance.hosts_by_array, "Host"),
+    "/hosts/space": _named(views.spaces_of(hostviews.all_hosts), "Host"),
     "/network-interfaces": _named(equipment.network_interfaces, "Network interface"),
     "/network-interfaces/performance": _named(settings.network_performance, "Network interface"),
     "/pods": Read(views.pods, _POD),
@@ -93,6 +97,10 @@ READS: dict[str, Read] = {
     "/pods/performance": Read(performance.pods, _POD),
     "/pods/performance/by-array": Read(performance.pods_by_array, _POD),
     "/pods/performance/replication": Read(performance.replication, (By("names", "pod.name", "Pod", views.pods),)),
+    "/pods/performance/replication/by-array": Read(
+        performance.replication_by_array, (By("names", "pod.name", "Pod", views.pods),)
+    ),
+    "/pods/space": Read(views.spaces_of(views.pods), _POD),
     "/ports": _named(equipment.ports, "Port"),
     "/ports/initiators": Read(equipment.initiators),
     "/remote-arrays": _named(views.remote_arrays, "Remote array"),
@@ -105,6 +113,8 @@ READS: dict[str, Read] = {
     "/support": Read(settings.support),
     "/volumes": Read(views.volumes, _VOLUME),
     "/volumes/performance": Read(performance.volumes, _VOLUME),
+    "/volumes/performance/by-array": Read(performance.volumes_by_array, _VOLUME),
+    "/volumes/space": Read(views.spaces_of(views.volumes), _VOLUME),
 }
 
 READS |= {path: _named(_empty, kind) for path, kind in settings.NONE_OF.items()}
@@ -149,12 +159,19 @@ SINCE = {
     "/fleets": 36,
     "/realms": 36,
     "/realms/performance": 36,
+    "/realms/space": 36,
     "/realms/tags": 36,
     "/workloads": 40,
     "/presets/workload": 40,
 }
-# Items name the array that answers from this minor version on.
+# Items name the array that answers from this minor version on, but for those of the machine itself.
 CONTEXT_SINCE = 38
+WITHOUT_CONTEXT = (
+    "/admins", "/admins/settings", "/alert-watchers", "/array-connections/connection-key", "/array-connections/path",
+    "/arrays/performance", "/certificates", "/controllers", "/dns", "/drives", "/hardware", "/network-interfaces",
+    "/network-interfaces/performance", "/remote-arrays", "/sessions", "/smi-s", "/smtp-servers", "/snmp-agents",
+    "/subscriptions", "/support",
+)  # fmt: skip
 
 # Parameters that say which objects a call is about, in the order in which they stand in its name.
 _ABOUT = ("names", "volume_names", "pod_names", "group_names", "host_group_names", "host_names", "member_names")
@@ -235,7 +252,7 @@ class _Server:
         session = sessions.current(array, token)
         call = Call(array, _query(array, request), await _body(request))
         if read is not None:
-            return _read(call, read, minor)
+            return _read(call, read, 0 if path in WITHOUT_CONTEXT else minor)
         if session.role == "readonly" or (session.role != "array_admin" and path in ARRAY_ADMIN_ONLY):
             raise errors.forbidden()
         return self._write(call, write, minor, session.user, request.method)

@@ -3,6 +3,8 @@
 References are objects and never null themselves, lists are never null, times are milliseconds.
 """
 
+from collections.abc import Callable
+
 from lab.purity import links, models
 from lab.purity.filters import Item
 from lab.purity.models import Array
@@ -29,12 +31,14 @@ def typed_ref(array: Array, kind: str = "arrays") -> Item:
     return {**ref(array), "resource_type": kind}
 
 
-def space(provisioned: int, used: int) -> Item:
-    """Space figures of an object that nothing was deduplicated in."""
+def space(provisioned: int, used: int, **more: int) -> Item:
+    """Space figures of an object that nothing was deduplicated in: a host's, and what others have beside it.
+
+    Null in what is not counted for that kind of object, as captured arrays have it.
+    """
     return {
         "data_reduction": 1.0,
         "footprint": None,
-        "replication": 0,
         "shared": None,
         "snapshots": 0,
         "system": None,
@@ -46,6 +50,7 @@ def space(provisioned: int, used: int) -> Item:
         "unique": used,
         "used_provisioned": provisioned,
         "virtual": used,
+        **more,
     }
 
 
@@ -57,6 +62,7 @@ def arrays(array: Array) -> list[Item]:
         {
             **ref(array),
             **array.settings,
+            "ntp_symmetric_key": None,
             "os": "Purity//FA",
             "version": models.PURITY,
             "capacity": CAPACITY,
@@ -71,7 +77,9 @@ def arrays(array: Array) -> list[Item]:
                 "disabled_delay": delay,
                 "manual_eradication": array.manual_eradication,
             },
-            "space": space(sum(volume.provisioned for volume in volumes), array.written(volumes)),
+            "space": space(
+                sum(volume.provisioned for volume in volumes), array.written(volumes), shared=0, system=0, replication=0
+            ),
         }
     ]
 
@@ -79,7 +87,18 @@ def arrays(array: Array) -> list[Item]:
 def array_space(array: Array) -> list[Item]:
     """Capacity alone."""
     whole = arrays(array)[0]
-    return [{key: whole[key] for key in ("id", "name", "capacity", "parity", "space")} | {"time": now(array)}]
+    kept = {key: whole[key] for key in ("id", "name", "capacity", "parity", "space")}
+    return [{**kept, "capacity_installed": CAPACITY, "time": now(array)}]
+
+
+def spaces_of(view: Callable[[Array], list[Item]]) -> Callable[[Array], list[Item]]:
+    """The space of each item of a view, and nothing else of it."""
+
+    def spaces(array: Array) -> list[Item]:
+        kept = ("id", "name", "space")
+        return [{key: item[key] for key in kept if key in item} | {"time": now(array)} for item in view(array)]
+
+    return spaces
 
 
 def now(array: Array) -> int:
@@ -97,7 +116,7 @@ def remote_arrays(array: Array) -> list[Item]:
             "model": models.MODEL,
             "os": "Purity//FA",
             "version": models.PURITY,
-            "fleet": NOTHING,
+            "fleet": {**NOTHING, "is_local": None},
         }
         for one in known
     ]
@@ -201,7 +220,14 @@ def _pod(array: Array, pod: Pod) -> Item:
         "quota_limit": pod.quota_limit,
         "footprint": written,
         "eradication_config": {"manual_eradication": array.manual_eradication},
-        "space": space(sum(volume.provisioned for volume in pod.volumes), written),
+        "space": space(
+            sum(volume.provisioned for volume in pod.volumes),
+            written,
+            shared=0,
+            shared_effective=0,
+            replication=0,
+            replication_effective=0,
+        ),
     }
 
 
@@ -266,7 +292,7 @@ def _volume(array: Array, volume: Volume) -> Item:
     destroyed_at = volume.destroyed_at
     if destroyed_at is None and volume.pod is not None:
         destroyed_at = volume.pod.destroyed_at
-    promotion = volume.pod.promotion if volume.pod else "promoted"
+    promotion, used = volume.pod.promotion if volume.pod else "promoted", array.written([volume])
     return {
         "id": volume.id,
         "name": volume.full_name,
@@ -286,5 +312,7 @@ def _volume(array: Array, volume: Volume) -> Item:
         "promotion_status": promotion,
         "requested_promotion_state": promotion,
         "host_encryption_key_status": "none",
-        "space": space(volume.provisioned, array.written([volume])),
+        "space": space(volume.provisioned, used, snapshots_effective=0, total_effective=used, unique_effective=used),
+        "protocol_endpoint": {"container_version": None},
+        "workload": {**NOTHING, "configuration": None, "resource_type": None},
     }

@@ -146,9 +146,9 @@ async def test_an_alias_is_found_by_either_name(site: Site, shell: Shell):
     assert by_name == by_wwid
     assert by_name.startswith(f"pure-ac-01 ({wwid(site)}) dm-0 PURE,FlashArray\n")
     assert await shell.says("multipath -ll mpathz") == ""
-    assert (await shell.reads("vgs --reportformat json"))["pv_name"] == "/dev/mapper/pure-ac-01"
+    assert (await shell.reads("vgs --reportformat json -o pv_name"))["pv_name"] == "/dev/mapper/pure-ac-01"
     site.restore("alias", "pure-ac-01")
-    assert (await shell.reads("vgs --reportformat json"))["pv_name"] == f"/dev/mapper/{wwid(site)}"
+    assert (await shell.reads("vgs --reportformat json -o pv_name"))["pv_name"] == f"/dev/mapper/{wwid(site)}"
 
 
 async def test_foreign_maps_stand_before_ours(site: Site, shell: Shell):
