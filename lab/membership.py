@@ -37,6 +37,7 @@ class Seat:
     settled: Nodes  # the membership that is announced: the device has been asked, or there is none to ask
     vote: bool = False  # the device's vote is cast here
     connected: bool = False  # its daemon holds a connection to qnetd, as far as it knows
+    since: float = 0.0  # lab time of that connection's beginning
     target: Nodes | None = None  # the membership that is being formed
     sequence: int = 0  # of the ring; corosync keeps it on the node's disk
     counts_device: bool = False  # votequorum has met the device's vote since the daemon's start
@@ -134,6 +135,16 @@ class Membership:
         """Call this with the nodes of each ring that totem has formed, before anybody announces it."""
         self._formed.append(listener)
 
+    def device_state(self, node: str) -> str:
+        """What a node's qdevice says of its connection; it tries again while it has none."""
+        if self._seats[node].connected:
+            return "Connected"
+        return "Connecting" if self._reaches_witness(node) else "Connect failed"
+
+    def connected_since(self, node: str) -> float:
+        """The lab time at which that connection began."""
+        return self._seats[node].since
+
     def forsaken(self, node: str) -> bool:
         """True while a node has not noticed yet that qnetd has dropped it."""
         return self._seats[node].connected and node not in self._clients
@@ -161,7 +172,9 @@ class Membership:
         self._world.corosync.qdevice = True
         if settled:
             for name in self._up():
-                self._seats[name].connected = self._seats[name].counts_device = True
+                seat = self._seats[name]
+                seat.connected = seat.counts_device = True
+                seat.since = self._world.clock.now()
                 self._tell(name)
             self._waiting.clear()
             self._granted = self._winner() or frozenset()
@@ -314,7 +327,7 @@ class Membership:
         seat = self._seats[name]
         if not self._reaches_witness(name):
             return
-        seat.connected = True
+        seat.connected, seat.since = True, self._world.clock.now()
         self._tell(name)
         self._decide()
 

@@ -44,9 +44,9 @@ def _quorum_part(call: Call, *, hexadecimal: bool) -> tuple[str, Votes]:
 
 def _membership(call: Call, votes: Votes, *, hexadecimal: bool) -> str:
     with_device = votes.device != "none"
-    column = f"{'Qdevice':>10} " if with_device else " "
+    column = f"{'Qdevice':>10} " if with_device else ""
     text = f"Membership information\n----------------------\n{'Nodeid':>10}{'Votes':>11} {column}Name\n"
-    cast = f"{_VOTE if votes.device == 'voting' else _NO_VOTE:>10} " if with_device else " "
+    cast = f"{_VOTE if votes.device == 'voting' else _NO_VOTE:>10} " if with_device else ""
     for name in votes.members:
         host = call.world.nodes[name]
         shown = f"0x{host.node_id:08x}" if hexadecimal else str(host.node_id)
@@ -152,7 +152,9 @@ async def qdevice_tool(call: Call) -> Output:
     world = call.world
     if not world.corosync.qdevice:
         return Output(
-            stderr="Can't connect to QDevice socket (is QDevice running?): No such file or directory\n", status=3
+            stderr="corosync-qdevice-tool: "
+            "Can't connect to QDevice socket (is QDevice running?): No such file or directory\n",
+            status=3,
         )
     votes = world.votes(call.host.name)
     ids = [host.node_id for host in world.nodes.values()]
@@ -165,7 +167,7 @@ async def qdevice_tool(call: Call) -> Output:
         "Qdevice-net information\n----------------------\n"
         f"Cluster name:\t\t{world.inventory.name}\nQNetd host:\t\t{world.witness.address}:5403\n"
         "Algorithm:\t\tFifty-Fifty split\nTie-breaker:\t\tNode with lowest node ID\n"
-        f"State:\t\t\t{'Connecting' if votes.device == 'connecting' else 'Connected'}\n"
+        f"State:\t\t\t{world.membership.device_state(call.host.name)}\n"
     )
 
 

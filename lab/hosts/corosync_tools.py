@@ -81,10 +81,7 @@ async def cmapctl(call: Call) -> Output:
 
 @TOOLS.program("corosync-qdevice-tool", "-s -v")
 async def qdevice_tool(call: Call) -> Output:
-    """`corosync-qdevice-tool -s`, and with `-v` what the daemon knows beyond that.
-
-    Since when it is connected, the world does not know, so that line is not there.
-    """
+    """`corosync-qdevice-tool -s`, and with `-v` what the daemon knows beyond that."""
     short = await COROSYNC.programs["corosync-qdevice-tool"](call)
     letters = "".join(word.lstrip("-") for word in call.words)
     if short.status or "v" not in letters:
@@ -119,9 +116,11 @@ def _more(call: Call, label: str, line: str) -> tuple[list[str], list[str]]:
         ],
         "Tie-breaker": ["KAP Tie-breaker:\tEnabled", f"Poll timer running:\tYes{cast}"],
     }
+    error = call.world.time_at(call.host) - call.world.clock.now()
     if line.startswith("State:") and line.endswith("Connected"):
         return [], [
             "TLS active:\t\tYes (client certificate sent)",
+            f"Connected since:\t{_told(call.world.membership.connected_since(call.host.name) + error)}",
             f"Echo reply received:\t{_moment(call, _HEARTBEAT)}",
         ]
     ring = [f"Ring ID:\t\t{call.world.membership.ring_id(call.host.name)}"]
@@ -138,4 +137,8 @@ def _quorum_nodes(call: Call, members: tuple[str, ...]) -> list[str]:
 def _moment(call: Call, step: int) -> str:
     """The time of the host, or the last whole step of it."""
     now = call.world.time_at(call.host)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now - now % step if step else now))
+    return _told(now - now % step if step else now)
+
+
+def _told(moment: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment))

@@ -118,7 +118,8 @@ async def ask(call: Call, verb: str, path: str, parameters: Mapping[str, Any]) -
     checked = check(method, merge(in_path, parameters))
     node = call.host.name
     if method.forwarded:
-        node = in_path["node"] if in_path["node"] != "localhost" else node
+        asked = str({**parameters, **in_path}.get("node", node))
+        node = asked if asked != "localhost" else node
         await _reach(call, node)
     handler = table().table.get((method.verb, method.template))
     if handler is None:

@@ -76,8 +76,8 @@ async def config_qdevice(call: Call) -> dict[str, str]:
         "QNetd host": f"{world.witness.address}:5403",
         "Algorithm": "Fifty-Fifty split",
         "Tie-breaker": "Node with lowest node ID",
-        "Last poll call": f"{polled} (cast vote)",
-        "State": "Connecting" if device == "connecting" else "Connected",
+        "Last poll call": f"{polled} (cast vote)" if device == "voting" else polled,
+        "State": world.membership.device_state(call.node),
     }
 
 

@@ -20,11 +20,20 @@ class PveError(Exception):
         self.status = status
         self.errors = errors or {}
 
+    def shown(self) -> dict[str, str]:
+        """`errors` as they are sent: what died in the check of a format ends with a newline, the others do not.
+
+        Source: PVE::JSONSchema, add_error, where ``$@`` is part of the text.
+        """
+        return {
+            name: f"{text}\n" if text.startswith("invalid format - ") else text for name, text in self.errors.items()
+        }
+
     def response(self) -> web.Response:
-        """The refusal on the wire; `message` and every entry of `errors` end with a newline."""
+        """The refusal on the wire; `message` ends with a newline."""
         body: dict[str, object] = {"data": None, "message": f"{self.message}\n"}
         if self.errors:
-            body["errors"] = {name: f"{text}\n" for name, text in self.errors.items()}
+            body["errors"] = self.shown()
         return web.Response(
             status=self.status,
             reason=first_line(self.message),

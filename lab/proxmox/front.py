@@ -6,6 +6,7 @@ So a caller without rights never learns that a parameter was wrong.
 
 import json
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote
 
@@ -13,7 +14,7 @@ from aiohttp import web
 
 from lab.proxmox.access import Identity
 from lab.proxmox.calls import Call, Handler, Page, Routes
-from lab.proxmox.errors import JSON, PveError, WireError
+from lab.proxmox.errors import JSON, PveError, WireError, rejected
 from lab.proxmox.forwarding import forwarded
 from lab.proxmox.schema import Method, check, merge, schema
 
@@ -75,7 +76,7 @@ class Front:
             self._world.cluster.read_by(self._node).access.check(identity, method.permissions, parameters)
         handler = self._handler(method, path)
         who = identity or Identity("")
-        node = str(in_path["node"]) if method.forwarded else self._node
+        node = str(_answering(parameters)) if method.forwarded else self._node
         if node in (self._node, "localhost"):
             return await handler(Call(self._world.cluster, self._node, who, check(method, parameters)))
         if "PVEDisableProxy" in request.headers:
@@ -111,6 +112,13 @@ class Front:
         if token:
             return access.by_token(token[1])
         raise WireError(401, "No ticket")
+
+
+def _answering(parameters: Mapping[str, Any]) -> Any:
+    """The node that shall answer, be it part of the path or a parameter."""
+    if not parameters.get("node"):
+        raise rejected(node="proxyto parameter does not exist")
+    return parameters["node"]
 
 
 def _public(verb: str, path: str) -> bool:

@@ -109,12 +109,11 @@ def _feasible(call: Call, name: str, properties: dict[str, Any], prefix: str) ->
 
 
 def _entry(call: Call, name: str) -> dict[str, Any]:
-    """A rule as lists show it; switches that are off and problems that there are none of are left out."""
+    """A rule as lists show it; a `disable` that is off is left out, a `strict` that was sent is told as it was sent."""
     found = _file(call)
     entry: dict[str, Any] = {"rule": name, "digest": digest(found), **found[name]}
-    for switch in ("disable", "strict"):
-        if not entry.get(switch):
-            entry.pop(switch, None)
+    if not entry.get("disable"):
+        entry.pop("disable", None)
     if wrong := ha_rules.problems(found, call.cluster.world.nodes).get(name):
         entry["errors"] = wrong
     return entry | {"order": list(found).index(name) + 1}

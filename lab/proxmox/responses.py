@@ -188,4 +188,4 @@ def fingerprint(node: str) -> str:
 async def nodes(call: Call) -> list[dict[str, Any]]:
     """The nodes as resources, with the fingerprints of their certificates."""
     names = call.cluster.world.nodes
-    return [{**_node_resource(call, name), "sslfingerprint": fingerprint(name)} for name in names]
+    return [{**_node_resource(call, name), "ssl_fingerprint": fingerprint(name)} for name in names]

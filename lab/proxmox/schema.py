@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from lab.proxmox.errors import PveError, rejected
-from lab.proxmox.formats import Wrong, check_format, split_list
+from lab.proxmox.formats import Wrong, check_format
 
 SOURCE = Path(__file__).with_name("pve-apidoc.json.gz")
 _INTEGER = re.compile(r"[+-]?\d+")
@@ -207,22 +207,61 @@ def _check_format(name: str, text: str, format_: str | Mapping[str, Mapping[str,
 
 
 def _check_property_string(name: str, text: str, parts: Mapping[str, Mapping[str, Any]]) -> None:
-    """``virtio=AA:BB:..,bridge=vmbr0``: the first part may stand without its key when it is the default one."""
-    default = next((key for key, rule in parts.items() if rule.get("default_key")), None)
-    for part in filter(None, split_list(text, separators=",")):
+    """``virtio=AA:BB:..,bridge=vmbr0``: the first part may stand without its key when it is the default one.
+
+    Source: PVE::JSONSchema, parse_property_string.
+    """
+    found: dict[str, str] = {}
+    for part in text.split(","):
         key, equals, value = part.partition("=")
-        if not equals and default is not None:
-            key, value = default, part
-        rule = parts.get(key)
-        if rule is None:
-            known = "property is not defined in schema and the schema does not allow additional properties"
-            raise Wrong(f"format error\n{name}.{key}: {known}")
-        if "alias" in rule:
+        if not part.strip():
             continue
-        try:
-            _value(key, _plain_boolean(value, rule), rule)
-        except Wrong as wrong:
-            raise Wrong(f"format error\n{name}.{key}: {wrong}") from None
+        if not equals:
+            key, value = _default_key(parts), part
+        elif not key or not value:
+            raise Wrong("missing key in comma-separated list property")
+        if key in found:
+            raise Wrong(f"duplicate key in comma-separated list property: {key}")
+        if key not in parts:
+            raise Wrong(f"invalid key in comma-separated list property: {key}")
+        key = _without_alias(key, parts, found)
+        found[key] = _plain_boolean(value, parts[key])
+    wrong = [f"\n{name}.{key}: {said}" for key, rule in parts.items() if (said := _wrong_part(key, rule, found))]
+    if wrong:
+        raise Wrong(f"format error{''.join(wrong)}")
+
+
+def _default_key(parts: Mapping[str, Mapping[str, Any]]) -> str:
+    for key, rule in parts.items():
+        if rule.get("default_key"):
+            return key
+    raise Wrong("value without key, but schema does not define a default key")
+
+
+def _without_alias(key: str, parts: Mapping[str, Mapping[str, Any]], found: dict[str, str]) -> str:
+    """The key that an alias stands for; ``virtio=MAC`` says the model, too."""
+    rule = parts[key]
+    if "alias" not in rule:
+        return key
+    if told := rule.get("keyAlias"):
+        if told in found:
+            raise Wrong(f"key alias '{told}' is already defined")
+        found[told] = key
+    if rule["alias"] in found:
+        raise Wrong(f"key '{rule['alias']}' is already defined (via alias)")
+    return str(rule["alias"])
+
+
+def _wrong_part(key: str, rule: Mapping[str, Any], found: Mapping[str, str]) -> str:
+    """What is wrong with one part of a property string; nothing when it is left out and may be."""
+    if key not in found:
+        needed = not rule.get("optional") and "alias" not in rule
+        return "property is missing and it is not optional" if needed else ""
+    try:
+        _value(key, found[key], rule)
+    except Wrong as wrong:
+        return str(wrong)
+    return ""
 
 
 def _plain_boolean(value: str, rule: Mapping[str, Any]) -> str:

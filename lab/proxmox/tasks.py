@@ -182,7 +182,7 @@ class Tasks:
     def find(self, node: str, upid: str) -> Task:
         """The task of that UPID on that node."""
         if not _UPID.fullmatch(upid):
-            raise PveError(f"unable to parse worker upid '{upid}'")
+            raise rejected(upid="unable to parse worker upid")
         for task in self.all:
             if task.upid == upid and task.node == node:
                 return task
