@@ -127,7 +127,7 @@ def test_what_is_not_there_is_refused_in_three_ways(nodes: Nodes):
         said[verb] = (answer.status_code, answer.json()["message"], answer.json().get("errors"))
 
     assert said == {
-        "GET": (400, "Parameter verification failed.\n", {"id": "No such job 'none'\n"}),
+        "GET": (400, "Parameter verification failed.\n", {"id": "No such job 'none'"}),
         "PUT": (500, "no such vzdump job\n", None),
         "DELETE": (500, "400 Parameter verification failed.\nid: No such job 'none'\n\n", None),
     }

@@ -24,14 +24,14 @@ HOME = {"rule": "home", "type": "node-affinity", "resources": "vm:300", "nodes":
 
 
 def test_a_rule_is_kept_in_its_canonical_form():
-    """Nodes sorted, a priority of 0 not written, the order from 1; changed by PUT, gone after DELETE."""
+    """Nodes sorted, a priority of 0 not written, `strict` as it was sent, the order from 1; changed by PUT, gone after DELETE."""
 
     async def story(_: Stage, api: Api) -> None:
         await api.call("POST", "/cluster/ha/rules", **HOME, strict=0)
         (rule,) = await api.call("GET", "/cluster/ha/rules")
         assert {key: value for key, value in rule.items() if key != "digest"} == {
             "rule": "home", "type": "node-affinity", "resources": "vm:300", "order": 1,
-            "nodes": "pxmx01-01:2,pxmx01-02",
+            "nodes": "pxmx01-01:2,pxmx01-02", "strict": 0,
         }  # fmt: skip
 
         await api.call("PUT", "/cluster/ha/rules/{rule}", rule="home", type="node-affinity", comment="x", strict=1)
