@@ -236,7 +236,7 @@ def _brought(memory: Memory, told: ClusterLook, early: timedelta) -> dict[str, B
     found = {}
     for sid, (state, node) in told.services.items():
         was = memory.services.get(sid, node)
-        last = memory.alive.get(was)
+        last = memory.seen(was)
         lost = told.node_states.get(was, "") not in PRESENT and (last is None or told.at - last >= early)
         if one := memory.before.get(sid):
             if told.node_states.get(one.node, "") not in PRESENT and node != one.node:

@@ -94,9 +94,17 @@ class Memory(Value):
         return self.looked is not None and now - self.looked <= rounds(inventory)
 
     def t0(self, nodes: Collection[str]) -> datetime | None:
-        """The last proof of life of these nodes; None when it is not known, and nothing may be counted from it."""
-        last = max((self.alive[node] for node in nodes if node in self.alive), default=None)
+        """When one of these nodes was a living member last; None when it is not known, and nothing may be counted.
+
+        From then on HA counts, also of hosts that go on answering without a quorum, or that have booted since.
+        """
+        last = max((when for node in nodes if (when := self.seen(node))), default=None)
         return last if last is not None and self._is_known(last) else None
+
+    def seen(self, node: str) -> datetime | None:
+        """When a node was alive and counted as a member last; None where it has never been alive."""
+        alive = self.alive.get(node)
+        return alive and min(alive, self.counted.get(node, alive))
 
     def homes(self, nodes: Collection[str]) -> dict[str, str] | None:
         """HA's services that ran on these nodes, with the node; None when HA's list is not known.

@@ -80,10 +80,10 @@ class Loss:
 
     def is_early(self, now: datetime) -> bool:
         """HA cannot have moved anybody yet, also not from the node that was lost first."""
-        if self.memory.t0(self.nodes) is None or not self.memory.alive.keys() >= set(self.nodes):
+        seen = [self.memory.seen(node) for node in self.nodes]
+        if self.memory.t0(self.nodes) is None or not all(seen):
             return False
-        first = min(self.memory.alive[node] for node in self.nodes)
-        return (now - first) * self.inventory.speed < NOBODY_MOVED
+        return all((now - when) * self.inventory.speed < NOBODY_MOVED for when in seen if when)
 
     def listed(self, view: HaView, *, early: bool) -> "Loss":
         """With HA's own list. `early`: HA cannot have moved anybody yet, so what it lists elsewhere ran elsewhere."""

@@ -65,19 +65,24 @@ def test_what_ha_lists_before_it_can_have_moved_anybody_is_the_truth():
 
 
 @pytest.mark.parametrize(
-    ("seen", "early"),
+    ("alive", "counted", "early"),
     [
-        ({A: 40, B: 40, C: 40}, True),
-        ({A: 61, B: 61, C: 61}, False),
-        ({A: 61, B: 30, C: 2}, False),  # node by node: HA may have moved guests of the first one
-        ({B: 30, C: 2}, False),  # one of them was never seen
-        ({}, False),
+        ({A: 40, B: 40, C: 40}, {A: 35, B: 35, C: 35}, True),
+        ({A: 61, B: 61, C: 61}, {}, False),
+        ({A: 61, B: 30, C: 2}, {}, False),  # node by node: HA may have moved guests of the first one
+        ({B: 30, C: 2}, {}, False),  # one of them was never seen
+        ({A: 2, B: 2, C: 2}, {A: 61, B: 30, C: 30}, False),  # they go on answering without a quorum
+        ({}, {}, False),
     ],
 )
-def test_it_is_early_by_the_node_that_was_lost_first(seen: dict[str, float], early: bool):
+def test_it_is_early_by_the_node_that_was_lost_first(alive: dict[str, float], counted: dict[str, float], early: bool):
     """HA moves nobody within a minute."""
-    alive = {node: NOW - timedelta(seconds=ago) for node, ago in seen.items()}
-    known = Loss(INVENTORY, "site-a", LOST, Memory(alive=alive, unbroken=NOW - timedelta(hours=1)), {})
+
+    def times(ago: dict[str, float]) -> dict[str, datetime]:
+        return {node: NOW - timedelta(seconds=seconds) for node, seconds in ago.items()}
+
+    memory = Memory(alive=times(alive), counted=times(counted), unbroken=NOW - timedelta(hours=1))
+    known = Loss(INVENTORY, "site-a", LOST, memory, {})
 
     assert known.is_early(NOW) is early
 

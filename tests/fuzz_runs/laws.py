@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio.client import WorkflowQueryFailedError
@@ -26,7 +26,7 @@ NOTICED = 4.0
 ON_ITS_WAY = 1.5
 # Between two questions to the runs, in seconds of the wall: the world is looked at more often.
 ASKED_EVERY = 0.8
-# Lab seconds by which a told T0 may differ from the loss: a slow round of everybody on a busy machine.
+# Lab seconds by which the loss may be outside of what a told T0 leaves open: a slow round on a busy machine.
 T0_DIFFERS = 150.0
 NEEDED = 2
 MOVED = ("bring home", "move away")
@@ -59,8 +59,8 @@ class Judge:
         self._read = 0
         self._asked = 0.0
         self._since: dict[str, float] = {}  # fault to the wall second of its beginning
-        # site to lab second, HA's guests there, and those that were on their way
-        self._losses: dict[str, tuple[float, dict[str, str], set[str]]] = {}
+        # site to the moment (UTC), HA's guests there, and those that were on their way
+        self._losses: dict[str, tuple[datetime, dict[str, str], set[str]]] = {}
         self._gates: dict[str, Yes] = {}
         self._homes: dict[str, str] = {}
         self._leaving: dict[str, str] = {}
@@ -110,7 +110,7 @@ class Judge:
         services = world.cluster.ha.files.manager.services
         there = {sid: service.node for sid, service in services.items() if service.node in nodes}
         moving = {sid for sid, service in services.items() if service.state != "started"}
-        self._losses[site] = (self._stage.now(), there, moving)
+        self._losses[site] = (datetime.now(UTC), there, moving)
 
     def nobody_looked(self, seconds: float) -> None:
         """The engine could notice nothing in the last seconds of the wall."""
@@ -318,11 +318,13 @@ class Judge:
         timeline = progress["timeline"]
         told = timeline["t0"] if timeline and not timeline["assumed"] else None
         if told is not None:
-            differs = datetime.fromisoformat(told).timestamp()
-            off = (time.time() - differs) * self._stage.world.clock.speed - (self._stage.now() - lost_at)
+            speed = self._stage.world.clock.speed
+            late = (lost_at - datetime.fromisoformat(told)).total_seconds() * speed
             self.met["t0 told"] += 1
-            if abs(off) > T0_DIFFERS:
-                self._break(f"B: {run} has T0 {off:.0f} lab s before the loss of {site}")
+            if not -T0_DIFFERS < late < timeline["uncertain"] + T0_DIFFERS:
+                self._break(
+                    f"B: {site} was lost {late:.0f} lab s after the T0 of {run}, {timeline['uncertain']:.0f} at most"
+                )
         told_homes = {sid: node for sid, node in progress["guests"].items() if sid not in moving}
         homes = {sid: node for sid, node in there.items() if sid not in moving}
         if told_homes and told_homes != homes:

@@ -1,11 +1,9 @@
 """What the cluster's ledger lists as switched off."""
 
-import asyncio
-
 from temporalio.service import RPCError
 
 from cluster.ledger import ledger_id
-from tests.fuzz_runs.stage import ANSWERED_WITHIN, Stage
+from tests.fuzz_runs.stage import Stage, answered
 from workflows.ledger import ClusterLedger
 
 
@@ -13,7 +11,7 @@ async def listed(stage: Stage) -> list[str]:
     """The switches that are off by its account, in words; nothing where there is no ledger."""
     handle = stage.client.get_workflow_handle(ledger_id(stage.inventory.name))
     try:
-        book = await asyncio.wait_for(handle.query(ClusterLedger.book), ANSWERED_WITHIN)
+        book = await answered(handle.query(ClusterLedger.book))
     except RPCError:
         return []
     return [str(entry.switch) for entry in book.switches]
@@ -23,7 +21,7 @@ async def account(stage: Stage) -> str:
     """What the ledger knows of homes and holders, and what has happened last, in a line: for a law that was broken."""
     handle = stage.client.get_workflow_handle(ledger_id(stage.inventory.name))
     try:
-        book = await asyncio.wait_for(handle.query(ClusterLedger.book), ANSWERED_WITHIN)
+        book = await answered(handle.query(ClusterLedger.book))
     except (RPCError, TimeoutError) as error:
         return f"the ledger says nothing: {type(error).__name__}"
     homes = ", ".join(f"{sid} {home.node} {home.recovered}".strip() for sid, home in book.homes.items())

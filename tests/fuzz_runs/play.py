@@ -24,7 +24,7 @@ from lab.places import Unfit
 from tests.fuzz_runs.laws import NOTICED, Judge
 from tests.fuzz_runs.ledger import account
 from tests.fuzz_runs.schedule import Act, draw
-from tests.fuzz_runs.stage import ANSWERED_WITHIN, Stage
+from tests.fuzz_runs.stage import Stage, answered
 from tests.runs import steps
 
 KINDS = {"failback": "Failback", "home": "Failback", "evacuate": "EvacuateSite", "return": "ReturnSite"}
@@ -119,7 +119,7 @@ class Play:
     async def _do(self, act: Act) -> None:
         doing = getattr(self, f"_{act.verb.replace('-', '_')}")
         with contextlib.suppress(*UNANSWERED):
-            await asyncio.wait_for(doing(*act.words), 40)
+            await answered(doing(*act.words), 40)
 
     async def _fail(self, name: str, *where: str) -> None:
         with contextlib.suppress(Unfit):
@@ -211,15 +211,13 @@ class Play:
         if run is None:
             return False
         deadline = time.monotonic() + OPENS_WITHIN
-        while (view := await asyncio.wait_for(run.query("gate"), ANSWERED_WITHIN)) is None:
+        while (view := await answered(run.query("gate"))) is None:
             if time.monotonic() > deadline:
                 return False
             await asyncio.sleep(0.1)
         waives = tuple(veto["name"] for veto in view["terms"]["vetoes"] if not veto["safety"])
         person = self._stage.people[name]
-        said = await asyncio.wait_for(
-            person.says(run, decision, waives if decision == "approve" else ()), ANSWERED_WITHIN
-        )
+        said = await answered(person.says(run, decision, waives if decision == "approve" else ()))
         self._judge.voted(run.id, name, decision, view, said)
         return True
 
@@ -233,7 +231,7 @@ class Play:
         run = await self._run(kind)
         if run is not None:
             arguments = [] if message is None else [message]
-            await asyncio.wait_for(run.execute_update(update, args=arguments), ANSWERED_WITHIN)
+            await answered(run.execute_update(update, args=arguments))
 
     async def _calm(self, site: str, sid: str, voters: str, begins: str, *ceases: str) -> None:
         """Guests are sent home with two yeses; a move is under way or was refused, and then something ceases to hold.
@@ -317,8 +315,8 @@ class Play:
         """Whoever waits for an answer gets one: runs of planned work are aborted, incidents are told to look again."""
         for run in await self._stage.running(*KINDS.values()):
             with contextlib.suppress(*UNANSWERED):
-                await asyncio.wait_for(run.execute_update("abort", args=[{"by": "dora"}]), ANSWERED_WITHIN)
+                await answered(run.execute_update("abort", args=[{"by": "dora"}]))
         for run in await self._stage.running(*INCIDENTS):
             for update, message in (("resume", {"by": "dora"}), ("answer", {"answer": "retry", "by": "dora"})):
                 with contextlib.suppress(*UNANSWERED):
-                    await asyncio.wait_for(run.execute_update(update, args=[message]), ANSWERED_WITHIN)
+                    await answered(run.execute_update(update, args=[message]))

@@ -1,6 +1,7 @@
 """One process of a fuzz: a stage, and its share of the seeds."""
 
 import asyncio
+import logging
 import os
 import tempfile
 from multiprocessing.queues import Queue
@@ -14,6 +15,8 @@ from tests.thrift import keep_imports
 def played(seeds: list[int], planted: str, logs: Path | None, told: "Queue[Outcome]") -> None:
     """One process: a stage, and its share of the seeds."""
     keep_imports()
+    # what is still written to a worker that has just been killed
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
     asyncio.run(_all(seeds, planted, logs, told))
 
 

@@ -9,8 +9,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
@@ -37,6 +38,13 @@ MORE = {302: "pxmx02-01", 303: "pxmx01-03"}
 NAMES = ("ana", "ben", "cleo", "dora")
 # A worker that is killed answers no question; nobody waits longer than this.
 ANSWERED_WITHIN = 4.0
+Answer = TypeVar("Answer")
+
+
+async def answered(asking: Awaitable[Answer], within: float = ANSWERED_WITHIN) -> Answer:
+    """The answer; TimeoutError after so many seconds. No task is made of it, whose end nobody would look at."""
+    async with asyncio.timeout(within):
+        return await asking
 
 
 class Stage:
@@ -176,7 +184,7 @@ class Stage:
         """What the watch knows; None while nobody answers."""
         handle = self.client.get_workflow_handle(watch_id(self.inventory.name))
         with contextlib.suppress(RPCError, TimeoutError):
-            return await asyncio.wait_for(handle.query(ClusterWatch.state), ANSWERED_WITHIN)
+            return await answered(handle.query(ClusterWatch.state))
         return None
 
     async def until_healthy(self, within: float) -> bool:

@@ -93,6 +93,28 @@ def test_the_home_is_known_however_late_anybody_looks():
     assert memory.perhaps(OF[A]) == {}
 
 
+def test_hosts_that_answer_without_a_quorum_were_lost_when_they_were_counted_last():
+    """Cut off, or booted and not a member yet: HA counts from the membership, and has moved their guests by now."""
+    world = healthy()
+    memory = watched(0.1, Memory(totem=world.memory.totem), world)
+    last = world.now
+    for later in (5, 20, 20, 20):
+        world.cut(B, pod=B).after(later)
+        memory, _ = look(world, memory)
+    world.api(
+        OF[B],
+        services={"vm:300": ("started", "pxmx02-01")},
+        guests={300: "pxmx02-01"},
+        node_states=dict.fromkeys(OF[A], "unknown") | dict.fromkeys(OF[B], "online"),
+    )
+    memory, verdict = look(world.after(20), memory)
+
+    assert set(OF[A]) <= {node for node, when in memory.alive.items() if when == world.now}
+    assert verdict.main.where[-1] == A
+    assert memory.t0(OF[A]) == last
+    assert memory.homes(OF[A]) == {"vm:300": ONE_A}
+
+
 def test_of_a_guest_that_nobody_had_seen_for_long_the_home_is_a_guess_with_its_time():
     """An hour has passed between two looks: people may have moved it in between."""
     world = healthy()
