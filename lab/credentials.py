@@ -27,6 +27,7 @@ class Credentials:
     authority: trustme.CA
     array_tokens: dict[str, str]
     api_secret: str
+    password: str  # of root@pam, and of the user whose token the engine has
     host_keys: dict[str, asyncssh.SSHKey]
     client_key: asyncssh.SSHKey
     bmc_passwords: dict[str, str]  # by the reference that leads to it: several controllers may share one
@@ -48,8 +49,17 @@ def port_of(address: str, default: int = 443) -> int:
     return int(address.rsplit(":", 1)[1]) if ":" in address else default
 
 
-def prepare(inventory: Inventory, base: Path) -> Credentials:
-    """Make them new and write the client's side; `base` is the folder that relative references count from."""
+def password_file(inventory: Inventory, base: Path) -> Path | None:
+    """Where the cluster's password is written: beside the token, ``pve.password``; None where that is no file."""
+    kind, _, name = inventory.api.token.partition(":")
+    return (base / name).with_suffix(".password") if kind == "file" else None
+
+
+def prepare(inventory: Inventory, base: Path, *, password: str | None = None) -> Credentials:
+    """Make them new and write the client's side; `base` is the folder that relative references count from.
+
+    `password` is chosen by a person; without one it is random.
+    """
     hosts = {node.name: node.address for node in inventory.nodes}
     hosts[inventory.witness.name] = inventory.witness.address
     _only_loopback(inventory)
@@ -57,6 +67,7 @@ def prepare(inventory: Inventory, base: Path) -> Credentials:
         authority=trustme.CA(organization_name="Quorate twin"),
         array_tokens={array.name: str(uuid.uuid4()) for array in inventory.arrays},
         api_secret=str(uuid.uuid4()),
+        password=password or secrets.token_urlsafe(12),
         host_keys={name: asyncssh.generate_private_key("ssh-ed25519") for name in hosts},
         client_key=asyncssh.generate_private_key("ssh-ed25519"),
         bmc_passwords={node.bmc.password: secrets.token_urlsafe(12) for node in inventory.nodes if node.bmc},
@@ -68,8 +79,10 @@ def prepare(inventory: Inventory, base: Path) -> Credentials:
     for array in inventory.arrays:
         _secret(base, array.api_token, credentials.array_tokens[array.name].encode())
     _secret(base, inventory.api.token, credentials.api_secret.encode())
-    for reference, password in credentials.bmc_passwords.items():
-        _secret(base, reference, password.encode())
+    if path := password_file(inventory, base):
+        _write(path, credentials.password.encode())
+    for reference, secret in credentials.bmc_passwords.items():
+        _secret(base, reference, secret.encode())
     _secret(base, inventory.ssh.key, credentials.client_key.export_private_key())
     known = "".join(
         f"[{address}]:{inventory.ssh.port} {credentials.host_keys[name].export_public_key().decode().strip()}\n"

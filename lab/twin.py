@@ -44,20 +44,22 @@ class Twin:
         speed: float = 1.0,
         seed: int | None = None,
         scenery: Scenery | None = None,
+        password: str | None = None,
     ) -> None:
+        """`password` is that of root@pam and of the engine's user; without one it is random."""
         self.inventory = inventory
         self._scenery = scenery or Scenery()
         # what is chance in the world is drawn from it, the phases of HA's daemons among the rest
         self.seed = random.randrange(1_000_000) if seed is None else seed
         self.world = World(inventory, clock=Clock(speed), seed=self.seed)
-        self._base = base
+        self._base, self._password = base, password
         self._credentials: Credentials | None = None
         self._runners: list[web.AppRunner] = []
         self._listeners: list[Listener] = []
 
     async def start(self, *, built: bool = False) -> None:
         """Write the credentials, start all servers, arm the cluster's own loops; `built` as after the deployment."""
-        credentials = self._credentials = prepare(self.inventory, self._base)
+        credentials = self._credentials = prepare(self.inventory, self._base, password=self._password)
         self._grant()
         surround(self.world, self._scenery)
         await self.world.cluster.start()
@@ -116,6 +118,8 @@ class Twin:
         rights = {SOURCE_BRIDGE: ("SDN.Use",), **granted(self.inventory)}
         privileges = {path: dict.fromkeys(names, True) for path, names in rights.items()}
         self.world.cluster.add_token(self.inventory.api.token_id, self._credentials.api_secret, privileges)
+        for user in ("root@pam", self.inventory.api.token_id.partition("!")[0]):
+            self.world.cluster.access.users[user].password = self._credentials.password
         authority = self._credentials.authority.cert_pem.bytes().decode()
         self.world.cluster.notifications.authorities.append(authority)  # as if it were in the nodes' trust store
 

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from proxmoxer import ProxmoxAPI
 
 from lab.proxmox.models import Guest
 from lab.twin import control_url
 from tests.test_cli import ROOT, quorate
 from tests.twin import TwinThread
 from workers import cli
+from workers.inventory_file import load
 from workers.lab_client import Control
 from workers.options import out
 
@@ -267,6 +269,34 @@ def test_a_twin_in_the_background_lives_until_it_is_told_to_end(tmp_path: Path):
     down = quorate("lab", "down", "-i", str(path), **state)
     assert (down.returncode, down.stdout) == (0, "the twin has ended\n")
     assert quorate("lab", "status", "-i", str(path), **state).returncode == 2
+
+
+def test_anybody_can_log_in_with_a_password(tmp_path: Path):
+    """Clients that take no token, and browsers: the password is written down, or chosen, and not to be seen in `ps`."""
+    path, state = tmp_path / "inventory.yaml", {"QUORATE_STATE": str(tmp_path / "state")}
+    path.write_text(
+        (ROOT / "examples" / "lab.yaml").read_text().replace("127.21.", "127.253.").replace("../var/lab/", "")
+    )
+
+    def logged_in(user: str, password: str) -> int:
+        first = load(path).nodes[0].address
+        api = ProxmoxAPI(first, user=user, password=password, verify_ssl=str(tmp_path / "ca.pem"))
+        return len(api.cluster.status.get())
+
+    for chosen in (("--password", "moon-and-stars"), ()):
+        up = quorate("lab", "up", "--detach", *chosen, "-i", str(path), **state)
+        try:
+            told = re.search(r"log in as root@pam or engine@pve with the password in (.+)", up.stdout)
+            assert told, up.stdout + up.stderr
+            password = Path(told[1]).read_text()
+            process = re.search(r"process (\d+)", up.stdout)
+            assert process
+            assert password not in Path(f"/proc/{process[1]}/cmdline").read_text()
+            assert (password == "moon-and-stars") is bool(chosen)
+            assert Path(told[1]).stat().st_mode & 0o077 == 0
+            assert [logged_in(user, password) for user in ("root@pam", "engine@pve")] == [7, 7]
+        finally:
+            quorate("lab", "down", "-i", str(path), **state)
 
 
 def test_the_log_can_be_followed(twin: TwinThread, lab: Lab):

@@ -5,6 +5,7 @@ All but `up` speak to a twin that runs already, over its control plane.
 
 import asyncio
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -37,6 +38,14 @@ BuiltOption = Annotated[
     bool, typer.Option("--built", help="Begin with the cluster built and its guests running, as after a deployment.")
 ]
 SeedOption = Annotated[int | None, typer.Option(help="What chance is drawn from; random by default.", min=0)]
+PasswordOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="QUORATE_LAB_PASSWORD",
+        help="What root@pam and the engine's user log in with, for clients that take no token; random by default.",
+        show_envvar=True,
+    ),
+]
 SpeedOption = Annotated[float, typer.Option(help="Lab seconds per second; 1 is real time.", min=0.1)]
 
 # Frames of `watch` in a second; the twin is on the same machine and has other things to do.
@@ -54,19 +63,21 @@ def lab_up(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Start it in the background and return.")] = False,
     built: BuiltOption = False,
     seed: SeedOption = None,
+    password: PasswordOption = None,
 ) -> None:
     """Start the twin of an inventory whose addresses are loopback, and stay until Ctrl-C or `quorate lab down`.
 
-    Its tokens, keys and certificates are written where the inventory refers to them.
+    Its tokens, keys and certificates are written where the inventory refers to them, and the cluster's password beside
+    its token.
 
     Example: quorate lab up --detach --speed 20
     """
     path = inventory or EXAMPLE
     if detach:
-        _start_in_background(path, speed, built=built, seed=seed)
+        _start_in_background(path, speed, built=built, seed=seed, password=password)
         return
     from lab.control import on_stop
-    from lab.credentials import NotLoopback
+    from lab.credentials import NotLoopback, password_file
     from lab.scenery import BadScenery, read
     from lab.twin import Twin, control_url
 
@@ -77,7 +88,7 @@ def lab_up(
         raise Unusable(str(error), "correct the file, or put it away") from None
 
     async def stay() -> None:
-        twin = Twin(known, path.parent, speed=speed, seed=seed, scenery=scenery)
+        twin = Twin(known, path.parent, speed=speed, seed=seed, scenery=scenery, password=password)
         stop = asyncio.Event()
         on_stop(twin, stop.set)
         try:
@@ -89,6 +100,9 @@ def lab_up(
                 f"the twin cannot listen: {error.strerror or error}", "does another twin run already?"
             ) from None
         said = f"twin of {known.name} is up at speed {speed:g}; control plane at {control_url(known)}; seed {twin.seed}"
+        if place := password_file(known, path.parent):
+            user = known.api.token_id.partition("!")[0]
+            said += f"\nlog in as root@pam or {user} with the password in {_near(place)}"
         out.print(said, soft_wrap=True)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -98,7 +112,13 @@ def lab_up(
     asyncio.run(stay())
 
 
-def _start_in_background(path: Path, speed: float, *, built: bool, seed: int | None) -> None:
+def _near(path: Path) -> str:
+    """The path as one would type it here."""
+    found = path.resolve()
+    return str(found.relative_to(Path.cwd()) if found.is_relative_to(Path.cwd()) else found)
+
+
+def _start_in_background(path: Path, speed: float, *, built: bool, seed: int | None, password: str | None) -> None:
     control = Control(path)
     if control.answers():
         raise Unusable(f"a twin answers at {control.url} already", "use it, or end it with `quorate lab down`")
@@ -112,6 +132,8 @@ def _start_in_background(path: Path, speed: float, *, built: bool, seed: int | N
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            # not among the arguments: `ps` shows those to all
+            env={**os.environ, **({"QUORATE_LAB_PASSWORD": password} if password else {})},
             start_new_session=True,  # a closed terminal does not end it
         )
     deadline = time.monotonic() + STARTS_WITHIN

@@ -14,8 +14,9 @@ routes = Routes()
 
 VERSION = {"version": "9.1.9", "release": "9.1", "repoid": "7cdf4b2a9e6f0c31"}
 # A node of the article's class; the twin does not simulate load.
-_NODE_MEMORY, _NODE_MEMORY_USED = 540842557440, 41200000000
-_NODE_DISK, _NODE_DISK_USED = 100861726720, 12641939456
+NODE_MEMORY, NODE_MEMORY_USED = 540842557440, 41200000000
+NODE_DISK, NODE_DISK_USED = 100861726720, 12641939456
+NODE_LOAD = 0.03
 
 _EMPTY_LISTS = (
     "GET /nodes/{node}/replication",
@@ -118,10 +119,10 @@ def _node_resource(call: Call, name: str) -> dict[str, Any]:
     if call.cluster.broadcasts.knows(call.node, name):
         entry["level"] = ""
         if call.may(f"/nodes/{name}", "Sys.Audit"):
-            entry |= {"maxcpu": NODE_CPUS, "maxmem": _NODE_MEMORY, "maxdisk": _NODE_DISK}
+            entry |= {"maxcpu": NODE_CPUS, "maxmem": NODE_MEMORY, "maxdisk": NODE_DISK}
             if online:
                 up = call.cluster.world.uptime(call.cluster.world.nodes[name])
-                entry |= {"cpu": 0.03, "mem": _NODE_MEMORY_USED, "disk": _NODE_DISK_USED, "uptime": up}
+                entry |= {"cpu": NODE_LOAD, "mem": NODE_MEMORY_USED, "disk": NODE_DISK_USED, "uptime": up}
     manager = call.cluster.ha.seen_by(call.node).manager
     return entry | {"hastate": manager.nodes[name]} if manager and name in manager.nodes else entry
 

@@ -24,6 +24,7 @@ from lab.proxmox import (
     notifications,
     pools,
     responses,
+    rrd,
     storage,
     task_api,
     users,
@@ -42,7 +43,7 @@ def routes() -> Routes:
     table = Routes()
     rooms = (
         responses, configuration, nodes, task_api, guests, containers, guest_config, storage, ha_api, ha_rules_api,
-        indexes, notifications, users, acl_api, pools, node_info, guest_reads, guest_disks, backups,
+        indexes, notifications, users, acl_api, pools, node_info, guest_reads, guest_disks, backups, rrd,
     )  # fmt: skip
     for room in rooms:
         table.table |= room.routes.table

@@ -113,7 +113,7 @@ def test_proxmoxer_tells_refusals_apart(cluster: Any, built: TwinThread) -> None
 
 def test_proxmoxer_logs_in_with_a_password(cluster: Any, built: TwinThread) -> None:
     """A ticket in a cookie, and the token against forged requests on every write."""
-    password = built.world.cluster.access.users["root@pam"].password
+    password = (built.path.parent / "pve.password").read_text()
     root = ProxmoxAPI(built.inventory.nodes[5].address, user="root@pam", password=password)
 
     root.pools.post(poolid="metro", comment="both sites")

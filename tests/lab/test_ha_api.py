@@ -24,7 +24,7 @@ HOME = {"rule": "home", "type": "node-affinity", "resources": "vm:300", "nodes":
 
 
 def test_a_rule_is_kept_in_its_canonical_form():
-    """Nodes sorted, a priority of 0 not written, `strict` as it was sent, the order from 1; changed by PUT, gone after DELETE."""
+    """Nodes sorted, a priority of 0 not written, `strict` as it was sent, the order from 1; PUT and DELETE."""
 
     async def story(_: Stage, api: Api) -> None:
         await api.call("POST", "/cluster/ha/rules", **HOME, strict=0)
