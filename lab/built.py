@@ -72,7 +72,9 @@ def add_guest(
         raise LookupError(f"{node} does not see {inventory.storage.vg}")
     volume = f"vm-{vmid}-disk-0"
     there = {node} if running else set[str]()
-    group.lvs[volume] = LogicalVolume(volume, GUEST_DISK, active_on=set(there), open_on=set(there))
+    group.lvs[volume] = LogicalVolume(
+        volume, GUEST_DISK, active_on=set(there), open_on=set(there), created=world.clock.now()
+    )
     disk = f"{inventory.storage.id}:{volume},size=8G"
     config = _machine(name or f"vm-{vmid}", disk) if kind == "qemu" else _container(name or f"ct-{vmid}", disk)
     config["memory"] = str(memory) if kind == "qemu" else memory

@@ -79,8 +79,8 @@ def prepare(inventory: Inventory, base: Path, *, password: str | None = None) ->
     for array in inventory.arrays:
         _secret(base, array.api_token, credentials.array_tokens[array.name].encode())
     _secret(base, inventory.api.token, credentials.api_secret.encode())
-    if path := password_file(inventory, base):
-        _write(path, credentials.password.encode())
+    if place := password_file(inventory, base):
+        _write(place, credentials.password.encode())
     for reference, secret in credentials.bmc_passwords.items():
         _secret(base, reference, secret.encode())
     _secret(base, inventory.ssh.key, credentials.client_key.export_private_key())

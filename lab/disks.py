@@ -20,6 +20,7 @@ class LogicalVolume:
     active_on: set[str] = field(default_factory=set)
     open_on: set[str] = field(default_factory=set)
     suspended_on: set[str] = field(default_factory=set)  # nodes where device-mapper holds its input and output back
+    created: float = 0.0  # lab time
 
     def attributes(self, node: str) -> str:
         """As lvs shows it on a node: the fifth letter says active or suspended, the sixth open."""

@@ -32,7 +32,7 @@ class Part:
 
 
 class Boots:
-    """The nodes that were given their power back and are booting."""
+    """The machines that were given their power back and are booting."""
 
     def __init__(self, world: "World") -> None:
         self._world = world
@@ -47,18 +47,26 @@ class Boots:
         """The world was reset, and with it every boot."""
         self._tasks.clear()
 
-    def begin(self, node: str) -> None:
-        """Give a node its power; it is up when it has booted."""
-        task = asyncio.get_running_loop().create_task(switch_on(self._world, [node]))
-        self._tasks[node] = task
+    def begin(self, host: str) -> None:
+        """Give a node or the witness its power; it is up when it has booted."""
+        booting = switch_on(self._world, [host]) if host in self._world.nodes else self._witness_boots()
+        task = asyncio.get_running_loop().create_task(booting)
+        self._tasks[host] = task
         self._world.background.add(task)
         task.add_done_callback(self._world.background.discard)
 
-    def end(self, node: str) -> None:
+    async def _witness_boots(self) -> None:
+        await self._world.clock.sleep(self._world.BOOTS_IN)
+        switch_witness(self._world, on=True)
+
+    def end(self, host: str) -> None:
         """Take it again, also in the middle of its boot."""
-        if (task := self._tasks.pop(node, None)) is not None:
+        if (task := self._tasks.pop(host, None)) is not None:
             task.cancel()
-        switch_off(self._world, [node])
+        if host in self._world.nodes:
+            switch_off(self._world, [host])
+        else:
+            switch_witness(self._world, on=False)
 
 
 Parts = Callable[["World", tuple[str, ...], Boots], list[Part]]
@@ -134,14 +142,15 @@ def array_power(world: "World", where: tuple[str, ...], _: Boots) -> list[Part]:
     return [_array(world, where[0])]
 
 
-def witness_power(world: "World", _: tuple[str, ...], __: Boots) -> list[Part]:
-    """The witness."""
+def witness_power(world: "World", _: tuple[str, ...], boots: Boots) -> list[Part]:
+    """The witness; it boots as long as a node does."""
+    name = world.witness.name
     return [
         Part(
-            f"power of {world.witness.name}",
-            gone=lambda: not world.witness.powered,
-            take=lambda: switch_witness(world, on=False),
-            give=lambda: switch_witness(world, on=True),
+            f"power of {name}",
+            gone=lambda: not world.witness.powered and name not in boots.under_way,
+            take=lambda: boots.end(name),
+            give=lambda: boots.begin(name),
         )
     ]
 

@@ -30,7 +30,7 @@ def picture(world: "World", drills: Drills) -> dict[str, Any]:
         "faults": [active.shown() for active in drills.active],
         "planted": [fault.shown() for fault in world.faults.planted if fault.by != "drill"],
         "sites": [_site(world, drills, name, ha) for name in sites(world)],
-        "witness": _witness(world),
+        "witness": _witness(world, drills),
         "ha": ha,
         "guests": guests(world, ha),
         "pods": pods(world),
@@ -82,13 +82,17 @@ def node(world: "World", name: str, ha: dict[str, Any], *, booting: bool = False
     return found
 
 
-def _witness(world: "World") -> dict[str, Any]:
+def _witness(world: "World", drills: "Drills") -> dict[str, Any]:
     name = world.witness.name
     reached_by = [
         node for node, host in world.nodes.items() if host.powered and world.links.reaches(node, name)
     ] if world.witness.powered else []  # fmt: skip
     offset = round(world.time_at(host_of(world, name)) - world.clock.now(), 3)
-    return {"name": name, "powered": world.witness.powered, "reached_by": reached_by, "clock_offset": offset}
+    powered, boots = world.witness.powered, name in drills.booting
+    return {
+        "name": name, "powered": powered, "booting": boots and not powered, "reached_by": reached_by,
+        "clock_offset": offset,
+    }  # fmt: skip
 
 
 def _ha(world: "World") -> dict[str, Any]:

@@ -149,7 +149,7 @@ def _witness(now: Picture) -> Text:
     text = Text(f"witness {witness['name']} ")
     powered = [node for site in now["sites"] for node in site["nodes"] if node["powered"]]
     if not witness["powered"]:
-        return text.append("OFF", style=BAD)
+        return text.append("boots", style=WARN) if witness["booting"] else text.append("OFF", style=BAD)
     reached = len(witness["reached_by"])
     text.append("on", style=GOOD)
     text.append(

@@ -119,7 +119,7 @@ def _allocate(task: Task, plan: ClonePlan, volid: str, size: int) -> str:
     if storage.type != "lvm":
         name = _free_name(plan.newid, {volume.partition("/")[2] for volume in task.cluster.files}, ".raw")
         new = f"{storage.id}:{plan.newid}/{name}"
-        task.cluster.files[new] = size
+        task.cluster.write_file(new, size)
         return new
     group = _group(task, storage)
     needed = math.ceil(size / EXTENT) * EXTENT

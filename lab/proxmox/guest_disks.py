@@ -48,7 +48,7 @@ def allocate(call: Call, guest: Guest, storage: Storage, size: int) -> str:
     if storage.type != "lvm":
         taken = {volid.partition("/")[2] for volid in cluster.files}
         volid = f"{storage.id}:{vmid}/{_free_name(vmid, taken, '.raw')}"
-        cluster.files[volid] = size
+        cluster.write_file(volid, size)
         return volid
     group = cluster.world.volume_group(call.node, storage.vg)
     if group is None:
@@ -57,7 +57,7 @@ def allocate(call: Call, guest: Guest, storage: Storage, size: int) -> str:
     if group.free < needed:
         raise PveError(f"not enough free space ({group.free} < {needed})")
     name = _free_name(vmid, set(group.lvs), "")
-    group.lvs[name] = LogicalVolume(name, needed)
+    group.lvs[name] = LogicalVolume(name, needed, created=cluster.world.clock.now())
     opened(call, guest, volid := f"{storage.id}:{name}")
     return volid
 
@@ -142,7 +142,7 @@ async def resize(call: Call) -> str:
         for volume in _volume(call, volid):
             volume.size = math.ceil(size / EXTENT) * EXTENT
         if volid in call.cluster.files:
-            call.cluster.files[volid] = size
+            call.cluster.write_file(volid, size)
         parts = [part for part in str(guest.config[call["disk"]]).split(",") if not part.startswith("size=")]
         guest.config[call["disk"]] = ",".join([*parts, f"size={_short(size)}"])
         call.cluster.world.record(call.node, "guest.resize", str(guest.vmid), disk=call["disk"], size=size)

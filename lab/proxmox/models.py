@@ -95,7 +95,9 @@ class Cluster:
             ),
         }
         disk = f"{TEMPLATE_STORAGE}:{TEMPLATE_VMID}/vm-{TEMPLATE_VMID}-disk-0.raw"
-        self.files: dict[str, int] = {disk: TEMPLATE_DISK}  # volumes on storages that are not LVM, with their sizes
+        self.files: dict[str, int] = {}  # volumes on storages that are not LVM, with their sizes
+        self.changed: dict[str, float] = {}  # lab time of the last change of such a volume
+        self.write_file(disk, TEMPLATE_DISK)
         self.guests = {TEMPLATE_VMID: Guest(TEMPLATE_VMID, first, _template_config(disk))}
         self.tasks = Tasks(self)
         self.ha = Ha(self)
@@ -224,6 +226,10 @@ class Cluster:
         storage = self.storages[storage_id] = Storage(storage_id, kind, {"content": "images", **properties})
         self.world.record("pve", "storage.create", storage_id, type=kind, **storage.properties)
         return storage
+
+    def write_file(self, volid: str, size: int) -> None:
+        """A volume on a storage that is not LVM has that size from now on."""
+        self.files[volid], self.changed[volid] = size, self.world.clock.now()
 
     def storage_status(self, node: str, storage_id: str) -> dict[str, Any]:
         """A storage as one node sees it; bytes. `active` on LVM means that this node's vgs lists the group."""

@@ -116,9 +116,9 @@ async def content(call: Call) -> list[dict[str, Any]]:
             "format": "raw",
             "content": _content_of(call, vmid),
             "size": size,
-            "ctime": int(call.cluster.world.clock.now()),
+            "ctime": int(since),
         }
-        for volid, vmid, size in _volumes(call, storage)
+        for volid, vmid, size, since in _volumes(call, storage)
     ]
     wanted = {name: call.get(name) for name in ("content", "vmid") if call.get(name) is not None}
     return [entry for entry in found if wanted.items() <= entry.items()]
@@ -130,14 +130,17 @@ def _content_of(call: Call, vmid: int) -> str:
     return "rootdir" if owner is not None and owner.kind == "lxc" else "images"
 
 
-def _volumes(call: Call, storage: Storage) -> list[tuple[str, int, int]]:
+def _volumes(call: Call, storage: Storage) -> list[tuple[str, int, int, float]]:
+    """Volume, owner, bytes, and when it was made; of a file when it was changed."""
+    cluster = call.cluster
     if storage.type == "lvm":
-        group = call.cluster.world.volume_group(call.node, storage.vg)
-        sizes = {f"{storage.id}:{name}": lv.size for name, lv in group.lvs.items()} if group else {}
+        group = cluster.world.volume_group(call.node, storage.vg)
+        found = {f"{storage.id}:{name}": (lv.size, lv.created) for name, lv in group.lvs.items()} if group else {}
     else:
-        sizes = {v: size for v, size in call.cluster.files.items() if v.startswith(f"{storage.id}:")}
-    owned = ((re.search(r"vm-(\d+)-disk-", volid), volid, size) for volid, size in sorted(sizes.items()))
-    return [(volid, int(owner[1]), size) for owner, volid, size in owned if owner]
+        here = (volid for volid in cluster.files if volid.startswith(f"{storage.id}:"))
+        found = {volid: (cluster.files[volid], cluster.changed[volid]) for volid in here}
+    owned = ((re.search(r"vm-(\d+)-disk-", volid), volid, *found[volid]) for volid in sorted(found))
+    return [(volid, int(owner[1]), size, since) for owner, volid, size, since in owned if owner]
 
 
 @routes.on("GET /nodes/{node}/disks/lvm")

@@ -137,7 +137,7 @@ def test_every_fault_of_the_table_is_tried_here():
     assert set(PLACES) == set(DRILLS) - ELSEWHERE
 
 
-@pytest.mark.parametrize("name", [name for name in PLACES if name not in ("site-power", "node")])
+@pytest.mark.parametrize("name", [name for name in PLACES if name not in ("site-power", "node", "witness")])
 def test_a_fault_takes_something_and_gives_exactly_that_back(lab: TwinThread, name: str):
     """Begun twice it is one fault; ended, the world is as before."""
     before = settled(lab)
@@ -163,6 +163,22 @@ def test_a_site_without_power_comes_back_when_it_has_booted(lab: TwinThread):
     back = restore(lab, "site-power", "site-a")
     assert back["booting"] == ["pxmx01-01", "pxmx01-02", "pxmx01-03"]
     assert all(settled(lab)["power"].values())
+    assert 17 <= lab.world.clock.now() - began < 40
+
+
+def test_a_witness_comes_back_when_it_has_booted(lab: TwinThread):
+    """As a node does; failed again meanwhile, it stays down."""
+    before = settled(lab)
+    fail(lab, "witness")
+    assert settled(lab)["power"]["qdevice"] is False
+    assert restore(lab, "witness")["booting"] == ["qdevice"]
+    fail(lab, "witness")
+    lab.call(lab.world.clock.sleep(25))
+    assert settled(lab)["power"]["qdevice"] is False
+
+    began = lab.world.clock.now()
+    restore(lab, "witness")
+    assert settled(lab) == before
     assert 17 <= lab.world.clock.now() - began < 40
 
 

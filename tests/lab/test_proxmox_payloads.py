@@ -137,6 +137,10 @@ WANTED: dict[str, dict[str, Any]] = {
     "/nodes/{node}/qemu/{vmid}/feature": {"feature": "copy"},
     "/nodes/{node}/lxc/{vmid}/feature": {"feature": "copy"},
     "/nodes/{node}/scan/lvmthin": {"vg": "pxmx-ac-vg"},
+    "/nodes/{node}/rrddata": {"timeframe": "hour"},
+    "/nodes/{node}/qemu/{vmid}/rrddata": {"timeframe": "hour"},
+    "/nodes/{node}/lxc/{vmid}/rrddata": {"timeframe": "hour"},
+    "/nodes/{node}/storage/{storage}/rrddata": {"timeframe": "hour"},
 }
 # Calls that a real cluster refuses, too.
 REFUSED: dict[str, object] = {"/cluster/ha/groups": "cannot index groups: ha groups have been migrated to rules"}
