@@ -5,15 +5,14 @@ Only for an inventory whose addresses are all loopback: nothing of a real cluste
 
 import ipaddress
 import secrets
-import ssl
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
-import trustme
 
 from cluster.inventory import Inventory
+from lab.certificates import Certificates, Kind, Style, certificates
 
 
 class NotLoopback(Exception):
@@ -24,19 +23,13 @@ class NotLoopback(Exception):
 class Credentials:
     """Everything the twin's servers show and accept."""
 
-    authority: trustme.CA
+    certificates: Certificates
     array_tokens: dict[str, str]
     api_secret: str
     password: str  # of root@pam, and of the user whose token the engine has
     host_keys: dict[str, asyncssh.SSHKey]
     client_key: asyncssh.SSHKey
     bmc_passwords: dict[str, str]  # by the reference that leads to it: several controllers may share one
-
-    def tls(self, address: str) -> ssl.SSLContext:
-        """A server context with a certificate for that address."""
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        self.authority.issue_cert(address).configure_cert(context)
-        return context
 
 
 def host_of(address: str) -> str:
@@ -55,16 +48,16 @@ def password_file(inventory: Inventory, base: Path) -> Path | None:
     return (base / name).with_suffix(".password") if kind == "file" else None
 
 
-def prepare(inventory: Inventory, base: Path, *, password: str | None = None) -> Credentials:
+def prepare(inventory: Inventory, base: Path, *, password: str | None = None, style: Style = "made") -> Credentials:
     """Make them new and write the client's side; `base` is the folder that relative references count from.
 
-    `password` is chosen by a person; without one it is random.
+    `password` is chosen by a person; without one it is random. `style` says which certificates the servers show.
     """
     hosts = {node.name: node.address for node in inventory.nodes}
     hosts[inventory.witness.name] = inventory.witness.address
     _only_loopback(inventory)
     credentials = Credentials(
-        authority=trustme.CA(organization_name="Quorate twin"),
+        certificates=certificates(style, _servers(inventory)),
         array_tokens={array.name: str(uuid.uuid4()) for array in inventory.arrays},
         api_secret=str(uuid.uuid4()),
         password=password or secrets.token_urlsafe(12),
@@ -72,10 +65,10 @@ def prepare(inventory: Inventory, base: Path, *, password: str | None = None) ->
         client_key=asyncssh.generate_private_key("ssh-ed25519"),
         bmc_passwords={node.bmc.password: secrets.token_urlsafe(12) for node in inventory.nodes if node.bmc},
     )
-    certificate = credentials.authority.cert_pem.bytes()
-    for path in {array.ca for array in inventory.arrays} | {inventory.api.ca}:
+    trusted = {array.ca for array in inventory.arrays} | {node.bmc.ca for node in inventory.nodes if node.bmc}
+    for path in trusted | {inventory.api.ca}:
         if path:
-            _write(base / path, certificate)
+            _write(base / path, credentials.certificates.bundle)
     for array in inventory.arrays:
         _secret(base, array.api_token, credentials.array_tokens[array.name].encode())
     _secret(base, inventory.api.token, credentials.api_secret.encode())
@@ -90,6 +83,13 @@ def prepare(inventory: Inventory, base: Path, *, password: str | None = None) ->
     )
     _write(base / inventory.ssh.known_hosts, known.encode())
     return credentials
+
+
+def _servers(inventory: Inventory) -> list[tuple[Kind, str, str]]:
+    found: list[tuple[Kind, str, str]] = [("node", node.name, node.address) for node in inventory.nodes]
+    found += [("array", array.name, host_of(array.address)) for array in inventory.arrays]
+    found += [("controller", node.name, host_of(node.bmc.address)) for node in inventory.nodes if node.bmc]
+    return found
 
 
 def _only_loopback(inventory: Inventory) -> None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from lab import surroundings
 from lab.built import add_guest
+from lab.certificates import Style
 from lab.disks import EXTENT, LOCAL_MAPS, VolumeGroup
 from lab.proxmox.ha_commands import MAINTENANCE
 from lab.proxmox.models import Storage
@@ -74,6 +75,7 @@ class Scenery(_Part):
     multipath: Multipath = Multipath()
     beside: tuple[Beside, ...] = ()
     guests: tuple[SceneryGuest, ...] = ()
+    certificates: Style = "made"  # or `delivered`: as PVE, arrays and controllers come
     maintenance: tuple[str, ...] = ()  # nodes that rest since before the world begins
 
 

@@ -4,7 +4,6 @@ import asyncio
 import random
 import socket
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
@@ -12,6 +11,7 @@ from cluster.inventory import Inventory
 from cluster.privileges import granted
 from lab.bmc import application as bmc_application
 from lab.built import build
+from lab.certificates import Kind
 from lab.clock import Clock
 from lab.control import control
 from lab.credentials import Credentials, host_of, port_of, prepare
@@ -59,19 +59,21 @@ class Twin:
 
     async def start(self, *, built: bool = False) -> None:
         """Write the credentials, start all servers, arm the cluster's own loops; `built` as after the deployment."""
-        credentials = self._credentials = prepare(self.inventory, self._base, password=self._password)
+        credentials = self._credentials = prepare(
+            self.inventory, self._base, password=self._password, style=self._scenery.certificates
+        )
         self._grant()
         surround(self.world, self._scenery)
         await self.world.cluster.start()
         for array in self.inventory.arrays:
             served = purity_application(self.world, self.world.arrays[array.name])
-            await self._serve_place(array.name, served, array.address, port_of(array.address))
+            await self._serve_place("array", array.name, served, array.address, port_of(array.address))
         for node in self.inventory.nodes:
             api = proxmox_application(self.world, node.name)
-            await self._serve_place(node.name, api, node.address, self.inventory.api.port)
+            await self._serve_place("node", node.name, api, node.address, self.inventory.api.port)
             if bmc := node.bmc:
                 controller = bmc_application(self.world, node.name, bmc.user, credentials.bmc_passwords[bmc.password])
-                await self._serve_place(f"bmc:{node.name}", controller, bmc.address, port_of(bmc.address))
+                await self._serve_place("controller", node.name, controller, bmc.address, port_of(bmc.address))
         for host in (*self.world.nodes.values(), self.world.witness):
             self._listeners.append(
                 serve(
@@ -83,7 +85,7 @@ class Twin:
                     authorized_keys=[credentials.client_key],
                 )
             )
-        await self._serve(control(self), self.inventory.witness.address, CONTROL_PORT, tls=False)
+        await self._serve(control(self), self.inventory.witness.address, CONTROL_PORT)
         if built:
             await build(self.world)
             await furnish(self.world, self._scenery)
@@ -120,29 +122,30 @@ class Twin:
         self.world.cluster.add_token(self.inventory.api.token_id, self._credentials.api_secret, privileges)
         for user in ("root@pam", self.inventory.api.token_id.partition("!")[0]):
             self.world.cluster.access.users[user].password = self._credentials.password
-        authority = self._credentials.authority.cert_pem.bytes().decode()
-        self.world.cluster.notifications.authorities.append(authority)  # as if it were in the nodes' trust store
+        bundle = self._credentials.certificates.bundle.decode()
+        self.world.cluster.notifications.authorities.append(bundle)  # as if it were in the nodes' trust store
 
-    async def _serve_place(self, place: str, application: web.Application, address: str, port: int) -> None:
+    async def _serve_place(self, kind: Kind, name: str, application: web.Application, address: str, port: int) -> None:
         """Serve as a place of the world, which can be out of reach."""
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
+        if self._credentials is None:
+            raise RuntimeError("the twin has no credentials before it was started")
         host = host_of(address)
-        context = self._credentials.tls(host) if self._credentials else None
+        context, fingerprint = self._credentials.certificates.context(kind, name, host)
+        if kind == "node":
+            self.world.fingerprints[name] = fingerprint
 
         async def meet(connection: socket.socket) -> None:
             if runner.server is not None:
                 await keepalive.meet(connection, runner.server, context)
 
+        place = f"bmc:{name}" if kind == "controller" else name
         self._listeners.append(Listener(self.world, place, host, port, meet))
         self._runners.append(runner)
 
-    async def _serve(self, application: web.Application, address: str, port: int, *, tls: bool = True) -> None:
+    async def _serve(self, application: web.Application, address: str, port: int) -> None:
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
         await runner.setup()
-        host = host_of(address)
-        arguments: dict[str, Any] = {}
-        if tls and self._credentials is not None:
-            arguments["ssl_context"] = self._credentials.tls(host)
-        await web.TCPSite(runner, host, port, **arguments).start()
+        await web.TCPSite(runner, host_of(address), port).start()
         self._runners.append(runner)

@@ -141,6 +141,7 @@ class World:
         self.busy: list[tuple[float, float, str]] = []  # wall seconds (monotonic) in which a device worked
         self.rtt_ms: dict[frozenset[str], float] = {}  # round trips between places that differ from the usual
         self.neighbours: dict[str, int] = {}  # other clusters that the witness serves: name -> number of nodes
+        self.fingerprints: dict[str, str] = {}  # of the certificates that nodes show, where they are served
         self.background: set[asyncio.Task[Any]] = set()  # what goes on without a caller
         self.reset()
 

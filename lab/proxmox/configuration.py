@@ -49,7 +49,7 @@ async def config_join(call: Call) -> dict[str, Any]:
     """What a new node would need."""
     hosts = call.cluster.world.nodes
     nodes = [
-        {**node, "pve_addr": hosts[node["name"]].address, "pve_fp": fingerprint(node["name"])}
+        {**node, "pve_addr": hosts[node["name"]].address, "pve_fp": fingerprint(call.cluster.world, node["name"])}
         for node in await config_nodes(call)
     ]
     totem = await config_totem(call)

@@ -1,5 +1,6 @@
 """What a node tells of itself beyond its status: network, names, disks, packages, certificates, devices, a report."""
 
+import hashlib
 import json
 import time
 from typing import Any
@@ -104,7 +105,7 @@ async def hosts(call: Call) -> dict[str, str]:
 
 
 def _digest(text: str) -> str:
-    return fingerprint(text).replace(":", "").lower()[:40]
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
 
 @routes.on(f"GET {_NODE}/config")
@@ -120,7 +121,7 @@ async def certificates(call: Call) -> list[dict[str, Any]]:
     return [
         {
             "filename": "pve-ssl.pem",
-            "fingerprint": fingerprint(call.node),
+            "fingerprint": fingerprint(call.cluster.world, call.node),
             "issuer": "/CN=Proxmox Virtual Environment/O=PVE Cluster Manager CA",
             "subject": f"/OU=PVE Cluster Node/O=Proxmox Virtual Environment/CN={call.node}",
             "san": ["127.0.0.1", "localhost", address, call.node],

@@ -9,6 +9,7 @@ from lab.proxmox.guest_rows import NODE_CPUS, cluster_rows
 
 if TYPE_CHECKING:
     from lab.proxmox.access import Identity
+    from lab.world import World
 
 routes = Routes()
 
@@ -179,14 +180,14 @@ async def cluster_log(call: Call) -> list[dict[str, Any]]:
     return list(reversed(numbered))[: call.get("max", 50)]
 
 
-def fingerprint(node: str) -> str:
-    """The SHA-256 of a node's certificate, made up from its name."""
+def fingerprint(world: "World", node: str) -> str:
+    """The SHA-256 of the certificate that a node shows; made up from its name where nothing is served."""
     digest = hashlib.sha256(node.encode()).hexdigest().upper()
-    return ":".join(digest[i : i + 2] for i in range(0, 64, 2))
+    return world.fingerprints.get(node) or ":".join(digest[i : i + 2] for i in range(0, 64, 2))
 
 
 @routes.on("GET /nodes")
 async def nodes(call: Call) -> list[dict[str, Any]]:
     """The nodes as resources, with the fingerprints of their certificates."""
     names = call.cluster.world.nodes
-    return [{**_node_resource(call, name), "ssl_fingerprint": fingerprint(name)} for name in names]
+    return [{**_node_resource(call, name), "ssl_fingerprint": fingerprint(call.cluster.world, name)} for name in names]

@@ -10,6 +10,7 @@ from pypureclient import flasharray
 from pypureclient.configuration import Configuration
 from pypureclient.responses import ErrorResponse, ValidResponse
 
+from lab.credentials import password_file
 from tests.clients.conftest import secret
 from tests.twin import TwinThread
 
@@ -113,8 +114,9 @@ def test_proxmoxer_tells_refusals_apart(cluster: Any, built: TwinThread) -> None
 
 def test_proxmoxer_logs_in_with_a_password(cluster: Any, built: TwinThread) -> None:
     """A ticket in a cookie, and the token against forged requests on every write."""
-    password = (built.path.parent / "pve.password").read_text()
-    root = ProxmoxAPI(built.inventory.nodes[5].address, user="root@pam", password=password)
+    place = password_file(built.inventory, built.path.parent)
+    assert place is not None
+    root = ProxmoxAPI(built.inventory.nodes[5].address, user="root@pam", password=place.read_text())
 
     root.pools.post(poolid="metro", comment="both sites")
 
