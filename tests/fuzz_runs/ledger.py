@@ -24,7 +24,7 @@ async def account(stage: Stage) -> str:
         book = await answered(handle.query(ClusterLedger.book))
     except (RPCError, TimeoutError) as error:
         return f"the ledger says nothing: {type(error).__name__}"
-    homes = ", ".join(f"{sid} {home.node} {home.recovered}".strip() for sid, home in book.homes.items())
+    homes = ", ".join(f"{sid} {home.node} by {home.by.run}" for sid, home in book.homes.items())
     held = ", ".join(str(entry.switch) for entry in book.switches)
     return f"the ledger has homes: {homes or 'none'}; switches off: {held or 'none'}; " + "; ".join(
         one.text for one in book.happened[-12:]

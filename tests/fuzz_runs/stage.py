@@ -23,6 +23,7 @@ from lab.scenery import beside
 from tests.failback.conftest import POLICY
 from tests.failback.people import Person, list_of
 from tests.incidents.conftest import Site
+from tests.ledgers import erase
 from tests.twin import inventory_file, with_policy
 from workers.bootstrap import bootstrap
 from workers.embedded import TemporalServer, free_port
@@ -113,6 +114,7 @@ class Stage:
         """A healthy cluster with Proxmox VE's defaults, no run under way, and a watch that has seen it healthy."""
         self._order("kill")
         await self._everything_ends()
+        await erase(self.client, self.inventory.name)  # homes of an earlier schedule are those of another world
         self.site.rebuild()
         self.site.call(self._furnish(rule=rule))
         self.write_list()
