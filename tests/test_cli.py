@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,24 @@ def test_check_names_the_line_and_ends_with_one(tmp_path: Path):
 
     as_json = json.loads(quorate("check", str(path), "--json").stdout)
     assert as_json["errors"][0]["line"] == 65
+
+
+def test_the_version_is_told():
+    """Of the package that is installed, which a report of a fault begins with."""
+    done = spawned("--version")
+
+    assert (done.returncode, done.stdout) == (0, f"quorate {version('quorate')}\n")
+
+
+def test_a_shell_can_complete_the_commands():
+    """What `--install-completion` puts into the shell's files."""
+    installed = Path(sys.executable).with_name("quorate")
+    done = subprocess.run(
+        [installed, "--show-completion", "bash"], capture_output=True, text=True, timeout=60, env=_terminal({})
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "complete -o default -F _quorate_completion quorate" in done.stdout
 
 
 def test_help_teaches():

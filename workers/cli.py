@@ -10,6 +10,7 @@ import asyncio
 import os
 import sys
 import traceback
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,7 +39,6 @@ from workers.watch_commands import ensure_watch, watch_app
 app = typer.Typer(
     name="quorate",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Build and run a stretched Proxmox VE cluster on FlashArray ActiveCluster, as durable Temporal workflows.\n\n"
     "Start with [bold]quorate demo[/bold]: it builds the example cluster on an emulated world, here on this machine.",
@@ -48,6 +48,21 @@ app.add_typer(lab, name="lab")
 app.add_typer(watch_app, name="watch")
 app.add_typer(incident_app, name="incident")
 app.add_typer(connect_app, name="connect")
+
+
+def _told_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"quorate {version('quorate')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _all(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_told_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """What every command has in common."""
 
 
 for command in (
