@@ -12,7 +12,7 @@ define CHROMIUM
 	|| { echo "chromium is not installed and cannot be: install it as root, for example with apt-get, and run this again"; exit 1; }
 endef
 
-.PHONY: help demo test check test-clients test-realtime test-browser test-kills test-faults test-steering test-incidents test-failback test-old-watch test-oracle fuzz-lab fuzz-runs fuzz-runs-fast fuzz-runs-planted coverage bench setup clean
+.PHONY: help demo test check test-clients test-realtime test-browser test-kills test-faults test-steering test-incidents test-failback test-wheel test-old-watch test-oracle fuzz-lab fuzz-runs fuzz-runs-fast fuzz-runs-planted coverage bench setup clean
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
 
@@ -63,6 +63,9 @@ test-incidents: setup  ## every incident of the catalogue that a verdict can tel
 	@.venv/bin/python -m tests -n 2 -o python_files='lasting_*.py' tests/incidents -rP
 	@QUORATE_EXAMPLE=metro .venv/bin/python -m tests -n 2 -o python_files='lasting_*.py' tests/incidents/lasting_scenarios.py
 	@QUORATE_THOROUGH=10 .venv/bin/python -m tests -n 2 tests/verdict
+
+test-wheel: setup | $(UV)  ## the wheel, installed in a fresh environment and used in an empty folder (one minute)
+	@.venv/bin/python -m tests -o python_files='installed_*.py' tests/wheel
 
 test-old-watch: setup  ## a watch that is 26 hours old judges and times a loss as a fresh one (half an hour)
 	@$(QUORATE) server

@@ -27,8 +27,8 @@ from bench.figures import SMALL, resident, told
 from cluster.events import EventBatch
 from workers.connect import connect
 from workers.embedded import TemporalServer, free_port
+from workers.examples import example_file
 from workers.inventory_file import load
-from workers.options import EXAMPLE
 
 QUEUE = "bench"
 EVENTS, AT_ONCE = (200, 8) if SMALL else (10_000, 64)
@@ -84,7 +84,7 @@ async def child(environment: dict[str, str], *words: str) -> AsyncIterator[async
 
 def inventory_file(folder: Path, cluster: str) -> Path:
     """The example, under another name, with a sender."""
-    document = yaml.safe_load(EXAMPLE.read_text())
+    document = yaml.safe_load(example_file().read_text())
     document |= {"name": cluster}
     document["events"] = [{"name": "storm", "kind": "cloudevents", "secret": "env:BENCH_SECRET"}]
     path = folder / f"{cluster}.yaml"

@@ -15,8 +15,8 @@ from cluster.inventory import Inventory
 from lab.twin import CONTROL_PORT
 from workers.children import TWIN_READY, WORKER_READY, Child
 from workers.embedded import TemporalServer, free_port
+from workers.examples import example_file
 from workers.inventory_file import load
-from workers.options import EXAMPLE
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Stage:
 def example(folder: Path) -> Path:
     """The shipped example in `folder`, on loopback addresses where no other twin answers, its secrets beside it."""
     path = folder / "inventory.yaml"
-    text = EXAMPLE.read_text().replace("127.21.", f"127.{_free_net()}.").replace("../var/lab/", "secrets/")
+    text = example_file().read_text().replace("127.21.", f"127.{_free_net()}.").replace("../var/lab/", "secrets/")
     if SMALL:  # so fast, seven clocks cannot be read at one moment
         text = text.replace("clock_offset: 1s", "clock_offset: 60s")
     path.write_text(text)

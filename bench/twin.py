@@ -17,8 +17,8 @@ from bench.sizes import grown
 from bench.stage import example
 from lab.twin import control_url
 from workers.children import TWIN_READY, Child
+from workers.examples import example_file
 from workers.inventory_file import load
-from workers.options import EXAMPLE
 
 # HA takes its guests over in the first of these; seconds.
 SETTLES_IN, IDLE_FOR = (1.0, 1.0) if SMALL else (30.0, 30.0)
@@ -56,7 +56,7 @@ async def measure() -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
         found = {"goals": GOALS, "small": await one(example(base), base / "small.log")}
-        data = grown(yaml.safe_load(EXAMPLE.read_text().replace("../var/lab/", "")), nodes=32, guests=200)
+        data = grown(yaml.safe_load(example_file().read_text().replace("../var/lab/", "")), nodes=32, guests=200)
         big = base / "big.yaml"
         big.write_text(yaml.safe_dump(data))
         return found | {"big": await one(big, base / "big.log")}

@@ -24,10 +24,10 @@ from cluster.around import EventSource
 from cluster.events import Event, EventBatch
 from cluster.inventory import Inventory
 from tests.test_gateway_bodies import CLOUD
+from tests.twin import EXAMPLE
 from workers.gateway import Gateway, Server, listener, server
 from workers.gateway_delivery import Delivery
 from workers.inventory_file import load
-from workers.options import EXAMPLE
 from workers.settings import Settings
 
 SECRET = "a-secret-of-the-sender"

@@ -21,13 +21,13 @@ from activities.clients.secrets import Secrets
 from cluster.around import EventSource
 from tests.gateways import BEARER, SECRET, SOURCES
 from tests.test_gateway_bodies import PVE
+from tests.twin import EXAMPLE
 from workers.embedded import TemporalServer
 from workers.errors import Unusable
 from workers.gateway import Gateway, listener, server
 from workers.gateway_commands import gateway
 from workers.gateway_delivery import Delivery
 from workers.inventory_file import load
-from workers.options import EXAMPLE
 from workers.settings import Settings
 
 

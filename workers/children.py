@@ -24,7 +24,7 @@ class Child:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "workers.cli", *arguments],
+                [sys.executable, "-P", "-m", "workers.cli", *arguments],  # never a `workers` of the current folder
                 stdout=out,
                 stderr=out,
                 env={**os.environ, **(environment or {})},

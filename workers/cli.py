@@ -25,11 +25,12 @@ from workers.connect import connect
 from workers.connect_commands import connect_app
 from workers.embedded import TemporalServer
 from workers.errors import Unusable
+from workers.examples import example_file
 from workers.freshness import known_cluster
 from workers.incident_commands import incident_app
 from workers.inventory_file import InventoryError, load
 from workers.lab_commands import lab
-from workers.options import EXAMPLE, InventoryOption, JsonOption, err, inventory_path, out
+from workers.options import InventoryOption, JsonOption, err, inventory_path, out
 from workers.settings import Settings
 from workers.status import show_status
 from workers.story import Story
@@ -122,7 +123,7 @@ def demo(
     state = Settings().state / "demo"
     console = err if as_json else out
     summary = asyncio.run(
-        run_demo(inventory or EXAMPLE, state, speed=speed, loss_speed=loss_speed, story=Story(console))
+        run_demo(inventory or example_file(), state, speed=speed, loss_speed=loss_speed, story=Story(console))
     )
     if as_json:
         out.print_json(data=summary)

@@ -11,12 +11,13 @@ from urllib.parse import urlencode
 import typer
 
 from workers.errors import Unusable
+from workers.examples import example_file
 from workers.inventory_file import load
-from workers.options import EXAMPLE, out
+from workers.options import out
 
 InventoryOption = Annotated[
     Path | None,
-    typer.Option("--inventory", "-i", help=f"The twin's inventory file. Default: examples/{EXAMPLE.name}."),
+    typer.Option("--inventory", "-i", help="The twin's inventory file. Default: examples/lab.yaml."),
 ]
 # The control plane is on loopback: what takes longer than this is no answer.
 PATIENCE = 10.0
@@ -27,7 +28,7 @@ class Control:
 
     def __init__(self, inventory: Path | None) -> None:
         # lab.twin says the same of a twin it starts; importing it would bring all servers along
-        self.inventory = inventory or EXAMPLE
+        self.inventory = inventory or example_file()
         self.host, self.port = load(self.inventory).witness.address, 8901
 
     @property
@@ -73,7 +74,7 @@ class Control:
             answer = connection.getresponse()
             return answer.status, answer.read().decode()
         except (OSError, http.client.HTTPException):
-            which = "" if self.inventory == EXAMPLE else f" -i {self.inventory}"
+            which = "" if self.inventory == example_file() else f" -i {self.inventory}"
             raise Unusable(
                 f"no twin answers at {self.url}", f"start one with `quorate lab up --detach{which}`"
             ) from None

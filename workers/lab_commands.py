@@ -21,9 +21,10 @@ from cluster.units import parse_duration
 from workers import lab_orders, lab_watch
 from workers.children import TWIN_READY
 from workers.errors import Unusable
+from workers.examples import example_file
 from workers.inventory_file import load
 from workers.lab_client import Control, InventoryOption, me, say
-from workers.options import EXAMPLE, JsonOption, out
+from workers.options import JsonOption, out
 from workers.settings import Settings
 
 lab = typer.Typer(
@@ -72,7 +73,7 @@ def lab_up(
 
     Example: quorate lab up --detach --speed 20
     """
-    path = inventory or EXAMPLE
+    path = inventory or example_file()
     if detach:
         _start_in_background(path, speed, built=built, seed=seed, password=password)
         return
@@ -128,7 +129,7 @@ def _start_in_background(path: Path, speed: float, *, built: bool, seed: int | N
     arguments += ["--seed", str(seed)] if seed is not None else []
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "workers.cli", *arguments],
+            [sys.executable, "-P", "-m", "workers.cli", *arguments],  # never a `workers` of the current folder
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

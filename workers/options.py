@@ -7,10 +7,9 @@ import typer
 
 from workers.console import PlainConsole
 from workers.errors import Unusable
+from workers.examples import FOLDER, example_file
 from workers.inventory_file import load
 from workers.settings import Settings
-
-EXAMPLE = Path(__file__).parents[1] / "examples" / "lab.yaml"
 
 out = PlainConsole()
 err = PlainConsole(stderr=True)
@@ -28,7 +27,7 @@ def inventory_path(option: Path | None) -> Path:
     if not path.exists():
         raise Unusable(
             f"there is no inventory file {path}",
-            f"name one with --inventory or QUORATE_INVENTORY; {EXAMPLE.parent.name}/{EXAMPLE.name} is an example",
+            f"name one with --inventory or QUORATE_INVENTORY; {FOLDER}/{example_file().name} is an example",
         )
     return path
 
