@@ -66,7 +66,11 @@ def main() -> int:
     tally, spawn = Tally(verbose=chosen.verbose), multiprocessing.get_context("spawn")
     with spawn.Manager() as manager, concurrent.futures.ProcessPoolExecutor(chosen.processes, spawn) as pool:
         told = manager.Queue()
-        doing = [pool.submit(played, share, chosen.planted, chosen.logs, told) for share in shares if share]
+        doing = [
+            pool.submit(played, number, share, chosen.planted, chosen.logs, told)
+            for number, share in enumerate(shares)
+            if share
+        ]
         while tally.done < len(seeds) and not (chosen.planted and tally.bad):
             try:
                 tally.take(told.get(timeout=5))

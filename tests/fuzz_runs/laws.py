@@ -6,6 +6,7 @@ The engine's own word is never the proof of a law; it is what the laws are about
 import contextlib
 import time
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -66,6 +67,9 @@ class Judge:
         self._leaving: dict[str, str] = {}
         self._sent: dict[str, str] = {}  # guests that a person has sent to another home
         self._noticed: set[str] = set()  # nodes whose loss an incident is, or was, about
+        self._ended: set[str] = set()  # incidents that a person has terminated
+        self._unwritten: set[str] = set()  # guests whose homes such an incident had not put on record yet
+        self._dark = self._planned = False  # nobody had a quorum for a while; guests are moved by planned work
         self._first: dict[str, int] = {}
         self._whole_since = 0.0  # wall second since which all nodes have been one membership
         self._hands: set[str] = set()
@@ -90,13 +94,29 @@ class Judge:
         """An act is about to be done."""
         self.met[act.verb] += 1
         title, wall = " ".join(act.words), time.monotonic()
+        self._planned |= act.verb == "calm" or (act.verb == "start" and act.words[0] != "failback")
         if act.verb == "fail":
             self._since.setdefault(title, wall)
+            self._settle(act)
             self._note_loss(act)
         elif act.verb == "restore":
             self._since.pop(title, None)
         elif act.verb == "restore-all":
             self._since.clear()
+
+    def _settle(self, act: Act) -> None:
+        """A node is about to be lost: where HA has started a guest after the dark, unnoticed by any loss, it lives."""
+        if act.words[0] not in ("site-power", "node") or not self._dark or self._planned:
+            return
+        for sid, home in self._homes.items():
+            if home not in self._noticed and (place := self._runs_on(sid)):
+                self._homes[sid] = place
+
+    def terminated(self, run: str, written: Collection[str]) -> None:
+        """A person ends an incident by force; `written` are the guests whose homes are on record."""
+        self._ended.add(run)
+        nodes = self._nodes_of(run)
+        self._unwritten |= {sid for sid, home in self._homes.items() if home in nodes and sid not in written}
 
     def _note_loss(self, act: Act) -> None:
         """Who ran where at the very moment in which a whole site loses its power."""
@@ -152,6 +172,7 @@ class Judge:
     async def look(self) -> None:
         """All laws that hold at every moment."""
         world = self._stage.world
+        self._dark |= not any(world.membership.votes(name).quorate for name in world.nodes if world.nodes[name].powered)
         whole = all(world.membership.members(name) >= set(world.nodes) for name in world.nodes)
         self._whole_since = (self._whole_since or time.monotonic()) if whole else 0.0
         changes = world.changes[self._read :]
@@ -245,6 +266,7 @@ class Judge:
             sid: home
             for sid, home in self._homes.items()
             if home in self._noticed
+            and sid not in self._unwritten
             and self._runs_on(sid) not in (home, self._leaving.get(sid, home), self._sent.get(sid, home), "")
         }
         hurts = away if name == "crs" else {sid: away[sid] for sid in away if sid == name}
@@ -274,10 +296,19 @@ class Judge:
 
     def _notices(self, run: str) -> None:
         """Who has not been looking while a worker was away cannot know where guests had been."""
+        nodes = self._nodes_of(run)
+        self._noticed |= nodes
+        if run not in self._ended:
+            self._unwritten -= {sid for sid, home in self._homes.items() if home in nodes}
+
+    def _nodes_of(self, run: str) -> set[str]:
+        """The nodes that an incident is about, as its id says."""
+        found: set[str] = set()
+        parts = set(run.replace("+", "/").split("/"))
         for site in self._stage.inventory.sites:
             names = {node.name for node in site.nodes}
-            parts = set(run.replace("+", "/").split("/"))
-            self._noticed |= names if site.name in parts else names & parts
+            found |= names if site.name in parts else names & parts
+        return found
 
     async def _claims(self, run: Any) -> None:
         """*Fenced* only where HA has fenced; T0 and homes as they were, or not told."""

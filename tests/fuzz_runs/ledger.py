@@ -17,6 +17,15 @@ async def listed(stage: Stage) -> list[str]:
     return [str(entry.switch) for entry in book.switches]
 
 
+async def homes(stage: Stage) -> list[str]:
+    """The guests whose homes it has on record."""
+    handle = stage.client.get_workflow_handle(ledger_id(stage.inventory.name))
+    try:
+        return list((await answered(handle.query(ClusterLedger.book))).homes)
+    except (RPCError, TimeoutError):
+        return []
+
+
 async def account(stage: Stage) -> str:
     """What the ledger knows of homes and holders, and what has happened last, in a line: for a law that was broken."""
     handle = stage.client.get_workflow_handle(ledger_id(stage.inventory.name))

@@ -22,7 +22,7 @@ from cluster.watching import watch_id
 from lab.faults import Fault
 from lab.places import Unfit
 from tests.fuzz_runs.laws import NOTICED, Judge
-from tests.fuzz_runs.ledger import account
+from tests.fuzz_runs.ledger import account, homes
 from tests.fuzz_runs.schedule import Act, draw
 from tests.fuzz_runs.stage import Stage, answered
 from tests.runs import steps
@@ -287,6 +287,8 @@ class Play:
 
     async def _terminate(self, kind: str) -> None:
         if (run := await self._run(kind)) is not None:
+            if kind == "incident":
+                self._judge.terminated(run.id, await homes(self._stage))
             await run.terminate("by a person")
 
     # --- the end -----------------------------------------------------------------------------------------------

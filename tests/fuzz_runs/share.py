@@ -12,8 +12,9 @@ from tests.fuzz_runs.stage import Stage
 from tests.thrift import keep_imports
 
 
-def played(seeds: list[int], planted: str, logs: Path | None, told: "Queue[Outcome]") -> None:
-    """One process: a stage, and its share of the seeds."""
+def played(number: int, seeds: list[int], planted: str, logs: Path | None, told: "Queue[Outcome]") -> None:
+    """One process, and which one it is: a stage, and its share of the seeds."""
+    os.environ["PYTEST_XDIST_WORKER"] = f"gw{number}"  # by that its twin has a net of its own
     keep_imports()
     # what is still written to a worker that has just been killed
     logging.getLogger("asyncio").setLevel(logging.ERROR)
