@@ -93,9 +93,10 @@ def remember(
             "unbroken": facts.at if broken else memory.unbroken,
             "looked": max(facts.at, memory.looked or facts.at),
             "rounds": between,
+            "early": early,
         }
     )
-    return _learn(known, facts, early)
+    return _learn(known, facts)
 
 
 def _names(memory: Memory, facts: Facts, nodes: tuple[str, ...]) -> dict[int, str]:
@@ -189,14 +190,14 @@ def _written(memory: Memory, facts: Facts, between: timedelta) -> dict[str, Writ
     return dict(sorted(known.items()))
 
 
-def _learn(memory: Memory, facts: Facts, early: timedelta) -> Memory:
+def _learn(memory: Memory, facts: Facts) -> Memory:
     """Master, services and guests: the newest word of the quorate part, whoever has said it."""
     views = [look for look in facts.cluster.values() if look.answered and look.quorate and _counts_too(look, facts)]
     told = max(views, key=lambda look: (look.at, look.by), default=None)
     if told is None or (SERVICES in memory.as_of and told.at <= memory.as_of[SERVICES]):
         return memory
     as_of = memory.as_of | {SERVICES: told.at, GUESTS: told.at}
-    before = _brought(memory, told, early)
+    before = _brought(memory, told)
     services, states = dict(memory.services), dict(memory.states)
     for sid in services.keys() - told.services.keys():  # no longer under HA
         del services[sid]
@@ -228,7 +229,7 @@ def _learn(memory: Memory, facts: Facts, early: timedelta) -> Memory:
     )
 
 
-def _brought(memory: Memory, told: ClusterLook, early: timedelta) -> dict[str, Before]:
+def _brought(memory: Memory, told: ClusterLook) -> dict[str, Before]:
     """Guests that HA has brought from nodes that it calls lost: where each was before the first loss.
 
     One that is elsewhere so early after its node was seen last had left it before.
@@ -237,12 +238,12 @@ def _brought(memory: Memory, told: ClusterLook, early: timedelta) -> dict[str, B
     for sid, (state, node) in told.services.items():
         was = memory.services.get(sid, node)
         last = memory.seen(was)
-        lost = told.node_states.get(was, "") not in PRESENT and (last is None or told.at - last >= early)
+        lost = told.node_states.get(was, "") not in PRESENT and (last is None or told.at - last >= memory.early)
         if one := memory.before.get(sid):
             if told.node_states.get(one.node, "") not in PRESENT and node != one.node:
                 found[sid] = one
         elif state not in ON_ITS_WAY and node != was and lost and sid in memory.as_of:
-            found[sid] = Before(node=was, as_of=memory.as_of[sid])
+            found[sid] = Before(node=was, as_of=memory.as_of[sid], moved=told.at)
     return found
 
 

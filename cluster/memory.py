@@ -41,10 +41,14 @@ class Written(Value):
 
 
 class Before(Value):
-    """Where a guest ran before HA brought it from a node that is lost, and when it was seen there last."""
+    """Where a guest ran before HA brought it from a node that is lost, and when it was seen there last.
+
+    `moved` is when it was first seen elsewhere.
+    """
 
     node: str
     as_of: datetime
+    moved: datetime
 
 
 class Memory(Value):
@@ -61,7 +65,8 @@ class Memory(Value):
     `written` are the stamps of HA's master and LRMs, each with the first look that has seen it: one that stays is old
     by our own clock.
 
-    `looked` is when the last look was, `unbroken` since when no look was missed.
+    `looked` is when the last look was, `unbroken` since when no look was missed. So `early` after a loss HA has moved
+    nobody yet, by the worker's clock.
     `steady` is since when the main judgement has been the same; `standing` are the conditions of the last settled
     judgement, and `changes` when each came or went.
     """
@@ -84,6 +89,7 @@ class Memory(Value):
     looked: datetime | None = None
     unbroken: datetime | None = None
     rounds: timedelta = ROUNDS
+    early: timedelta = NOBODY_MOVED
     judged: str = ""
     steady: datetime | None = None
     standing: tuple[str, ...] = ()
@@ -109,19 +115,27 @@ class Memory(Value):
     def homes(self, nodes: Collection[str]) -> dict[str, str] | None:
         """HA's services that ran on these nodes, with the node; None when HA's list is not known.
 
-        However late anybody looked: one that HA has brought elsewhere meanwhile is among them.
+        However late anybody looked: one that HA has brought elsewhere meanwhile is among them. One that was elsewhere
+        before HA can have moved it was lost with an earlier loss.
         """
         told = self.as_of.get(SERVICES)
         if told is None or not self._is_known(told):
             return None
-        brought = {sid: one.node for sid, one in self.before.items() if self._is_known(one.as_of)}
+        brought = {sid: one.node for sid, one in self._brought(nodes).items() if self._is_known(one.as_of)}
         lived = {sid: node for sid, node in self.services.items() if node in nodes}
-        return dict(sorted((lived | {sid: node for sid, node in brought.items() if node in nodes}).items()))
+        return dict(sorted((lived | brought).items()))
 
     def perhaps(self, nodes: Collection[str]) -> dict[str, Before]:
         """HA's services that HA has brought from these nodes, and that nobody had looked at for a long time before."""
+        return {sid: one for sid, one in self._brought(nodes).items() if not self._is_known(one.as_of)}
+
+    def _brought(self, nodes: Collection[str]) -> dict[str, Before]:
+        """Services that HA has brought from these nodes by this loss: it moves nobody so early after it."""
+        t0 = self.t0(nodes)
         return {
-            sid: one for sid, one in sorted(self.before.items()) if one.node in nodes and not self._is_known(one.as_of)
+            sid: one
+            for sid, one in sorted(self.before.items())
+            if one.node in nodes and (t0 is None or one.moved - t0 >= self.early)
         }
 
     def unmanaged(self, nodes: Collection[str]) -> dict[int, str] | None:

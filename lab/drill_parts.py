@@ -119,12 +119,12 @@ def turned(name: str, owner: object, attribute: str, *, off: bool) -> Part:
 
 
 def site_power(world: "World", where: tuple[str, ...], boots: Boots) -> list[Part]:
-    """The array first, so that it is there again when the nodes log in."""
+    """The array last: no node tells that it is gone, and it is there again first when the nodes log in."""
     site = next(site for site in world.inventory.sites if site.name == where[0])
     return [
-        _array(world, site.array),
         *(_node(world, boots, node.name) for node in site.nodes),
         *(_controller_of_node(world, node.name) for node in site.nodes),
+        _array(world, site.array),
     ]
 
 

@@ -149,7 +149,7 @@ class Drills:
         key = self._key(active.drill, active.where)
         del self._active[key]
         self._world.record("drill", "fault.end", active.title, by=by)
-        for part in active.taken:
+        for part in reversed(active.taken):
             if part.name not in self._held:
                 continue  # it was away before
             first, holders = self._held[part.name]

@@ -241,7 +241,12 @@ class Membership:
         return [name for name, host in self._world.nodes.items() if host.powered]
 
     def _reach(self, node: str) -> Nodes:
-        """All nodes that can be met over at least one ring, directly or over others; known until something changes."""
+        """All nodes that can be met over at least one ring, directly or over others; known until something changes.
+
+        Nobody for a node without power, whoever asks for it: what a dead node would meet is nobody's ring.
+        """
+        if not self._world.nodes[node].powered:
+            return frozenset()
         if node not in self._known_reach:
             group = self._find_reach(node)
             self._known_reach |= dict.fromkeys(group, group)

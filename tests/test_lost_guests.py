@@ -93,7 +93,7 @@ def test_a_home_that_is_a_guess_is_put_on_record_and_not_told_as_known():
     memory = Memory(
         services={"vm:300": OTHER, "vm:301": B},
         states=dict.fromkeys(("vm:300", "vm:301"), "started"),
-        before={"vm:300": Before(node=A, as_of=last)},
+        before={"vm:300": Before(node=A, as_of=last, moved=NOW)},
         as_of=dict.fromkeys(("vm:300", "vm:301", "services"), NOW),
         unbroken=NOW,
     )

@@ -58,6 +58,18 @@ class Site(TwinThread):
         self.call(play())
 
 
+def _known(state: WatchState) -> str:
+    """Who was alive, and counted, so many seconds before the last look; since when sources are silent."""
+    memory = state.memory
+    if memory is None or memory.looked is None:
+        return "it remembers nothing"
+    ages = {
+        what: {name: round((memory.looked - when).total_seconds(), 1) for name, when in times.items()}
+        for what, times in (("alive", memory.alive), ("counted", memory.counted), ("quiet", memory.quiet))
+    }
+    return f"{ages}, looked {round(time.time() - memory.looked.timestamp(), 1)} s ago, {memory.judged}"
+
+
 class Watched:
     """A watch that looks at the twin, and the incidents it opens."""
 
@@ -71,7 +83,8 @@ class Watched:
         deadline = time.monotonic() + within
         while not true(state := await self.state()):
             told = state.verdict.main if state.verdict else None
-            assert time.monotonic() < deadline, f"waited for {what}: {told}, open {state.open}, {state.trouble}"
+            said = f"waited for {what}: {told}, open {state.open}, {state.trouble}, {_known(state)}"
+            assert time.monotonic() < deadline, said
             await a_while(deadline, within)
         return state
 

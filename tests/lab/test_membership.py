@@ -225,3 +225,16 @@ def test_a_blip_shorter_than_the_token_is_not_noticed():
         assert (cluster.world.membership.ring_id("pxmx01-01"), cluster.settled("pxmx01-01", 6, 7)) == (before, True)
 
     jump.run(play())
+
+
+def test_a_dead_node_is_in_no_ring_whoever_asks_for_it():
+    """A call that it was answering when it lost its power still asks whom it reaches."""
+
+    async def story() -> frozenset[str]:
+        cluster = Cluster(NEW, device=True, seed=1)
+        switch_off(cluster.world, SITE_A[:1])
+        assert not cluster.world.membership.reaches(SITE_A[0], SITE_B[0])
+        await cluster.world.clock.sleep(60)
+        return frozenset(cluster.votes(SITE_B[0]).members)
+
+    assert jump.run(story()) == frozenset((*SITE_A[1:], *SITE_B))

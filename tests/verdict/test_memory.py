@@ -123,7 +123,30 @@ def test_of_a_guest_that_nobody_had_seen_for_long_the_home_is_a_guess_with_its_t
     memory, _ = look(_recovered(world, 3600), memory)
 
     assert memory.homes(OF[A]) == {}
-    assert memory.perhaps(OF[A]) == {"vm:300": Before(node=ONE_A, as_of=last)}
+    assert memory.perhaps(OF[A]) == {"vm:300": Before(node=ONE_A, as_of=last, moved=world.now)}
+
+
+def test_a_guest_that_an_earlier_loss_has_moved_is_not_lost_once_more():
+    """One node was lost and HA had brought its guest away; an hour later the rest of the site follows."""
+    world = healthy()
+    memory = watched(0.1, Memory(totem=world.memory.totem), world)
+    left = [node for node in NODES if node != ONE_A]
+    world.silent(ONE_A).parts(left, device=0).after(20)
+    memory, _ = look(world, memory)
+    world.api(
+        left,
+        services={"vm:300": ("started", "pxmx02-01")},
+        guests={300: "pxmx02-01"},
+        node_states=dict.fromkeys(NODES, "online") | {ONE_A: "unknown"},
+    ).after(60)
+    memory, _ = look(world, memory)
+    assert memory.homes([ONE_A]) == {"vm:300": ONE_A}
+    memory = watched(1, memory, world)
+    world.dead(A).api(OF[B], node_states=dict.fromkeys(OF[A], "unknown") | dict.fromkeys(OF[B], "online"))
+    memory, _ = look(world.after(20), memory)
+
+    assert memory.homes(OF[A]) == {}
+    assert memory.homes(OF[B]) == {"vm:300": "pxmx02-01"}
 
 
 def test_a_guest_that_left_right_before_the_loss_lives_where_it_is():
