@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
     from activities.vantage import Clients
 
-# Seconds of the cluster's time. The master reads commands each 10 s, an LRM each 5 s (reference: pve-ha §3): a command
-# that shows nothing after four rounds was refused.
+# Seconds of the cluster's time. The master reads commands each 10 s, an LRM each 5 or 10 s (reference: pve-ha §§1, 10):
+# a command that shows nothing after four rounds was refused.
 POLL, REFUSED_AFTER, PROVEN_WITHIN = 1.0, 45.0, 60.0
 # Seconds of our time: a fast rehearsal's HA needs its machine's time all the same.
 AT_LEAST = 5.0

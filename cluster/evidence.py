@@ -7,8 +7,8 @@ from cluster.inventory import Inventory, Site
 from cluster.looks import WITNESS, ArrayLook, Facts, Look
 from cluster.memory import Memory
 
-# qnetd forgets a silent client after 12 s, an array a silent initiator after two unanswered NOPs of 5 s
-# (reference: proxmox-api §10, host-outputs): what they say of a dead node is worth nothing earlier.
+# qnetd forgets a silent client after 12 s (reference: proxmox-api §10), and an array is taken to forget a silent
+# initiator about as soon: what they say of a dead node is worth nothing earlier.
 FORGETS = timedelta(seconds=14)
 # What an array calls a link to its peer that carries data (reference: flasharray-rest §5.2).
 UP = ("connected", "partially_connected", "unbalanced")

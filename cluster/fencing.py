@@ -23,7 +23,7 @@ Outcome = Literal["fenced", "nothing", "back", "unknown"]
 # The node takes part in these itself: a service that leaves it so was moved and not recovered.
 MOVING = ("migrate", "relocate", "request_start_balance")
 # Of the cluster's own time. A node that comes back, hands a guest over and is lost again takes HA longer: some rounds
-# of 10 s for the move, and the time until its membership settles twice (reference: pve-ha §1, §5).
+# of 10 s for the move, and the time until its membership settles twice (reference: pve-ha §§1, 2).
 REMEMBERED = timedelta(seconds=60)
 
 

@@ -166,7 +166,7 @@ class Timeouts(Noun):
 class FailbackPolicy(Noun):
     """How guests come home: after how long a quarantine, in which order, how many at a time."""
 
-    # A returned node may wait 121 s for its own agent lock (reference: pve-ha §§3, 9); a guest moved there earlier
+    # A returned node may wait 121 s for its own agent lock (reference: pve-ha §§3, 11); a guest moved there earlier
     # would run without a watchdog.
     soak: Duration = Field(default=timedelta(minutes=5), ge=timedelta(seconds=121))
     first: tuple[Vmid, ...] = ()

@@ -21,7 +21,8 @@ HANDED_OVER = timedelta(seconds=15)
 ROUNDS = timedelta(minutes=15)
 # HA moves nothing earlier than this after a node was seen last, in the cluster's time (reference: pve-ha §1).
 NOBODY_MOVED = timedelta(seconds=60)
-# HA calls what was written longer ago `old timestamp - dead?` (reference: pve-ha §12); its daemons write every 10 s.
+# HA calls what was written longer ago `old timestamp - dead?`; its daemons write every 5 or 10 s
+# (reference: pve-ha §§1, 12).
 OLD = timedelta(seconds=30)
 # Names in `Memory.as_of`, beside guests (``300``) and services (``vm:300``).
 MASTER, SERVICES, GUESTS = "master", "services", "guests"

@@ -11,9 +11,7 @@ BOOKS = {path.stem: path for path in sorted((ROOT / "docs" / "reference").glob("
 ROOMS = ("cluster", "activities", "workflows", "runbooks", "workers", "lab", "tests", "bench", "docs", "examples")
 NUMBER = r"\d+(?:\.\d+)*"
 # ``pve-ha §1``, ``pve-ha §§5, 7, 15.1``, ``host-outputs 1.1, 1.6 and 1.8``
-CITATION = re.compile(
-    rf"\b({'|'.join(BOOKS)})\s+§*\s*({NUMBER}(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+)§*\s*{NUMBER})*)"
-)
+CITATION = re.compile(rf"\b({'|'.join(BOOKS)})\s+§*\s*({NUMBER}(?:(?:\s*,\s*(?:and\s+)?|\s+and\s+)§*\s*{NUMBER})*)")
 HEADING = re.compile(rf"^#+\s+({NUMBER})(?:\s|$)", re.MULTILINE)
 SUFFIXES = (".py", ".md", ".yaml")
 

@@ -7,7 +7,8 @@ import json
 
 from aiohttp import web
 
-# npm's proxmox-api compares this literally, so aiohttp's usual "; charset=utf-8" would break it (reference §1).
+# npm's proxmox-api compares this literally, so aiohttp's usual "; charset=utf-8" would break it
+# (reference: proxmox-api §1).
 JSON = "application/json;charset=UTF-8"
 
 

@@ -19,7 +19,8 @@ SUSPENDED = 2.0
 HEAD_START, RACE = 6.0, 1.0
 # With the mediator out of reach the arrays agree on one that would survive; assumption.
 PRE_ELECTED_AFTER = 10.0
-# A returning copy shakes hands, and then gets at least the little that was under way; seconds (reference §6.1).
+# A returning copy shakes hands, and then gets at least the little that was under way; seconds, an assumption
+# (reference: flasharray-rest §6.1).
 HANDSHAKE, SMALLEST_COPY = 2.0, 6.0
 # Bytes a lab second: four replication ports of 25 Gbit/s, less what the protocol takes.
 COPY_RATE = 10 * 2**30

@@ -56,7 +56,8 @@ def two(stage: Stage):
     return [stage.guests[vmid] for vmid in (300, 301)]
 
 
-# §15.1, column C. The lock's range is that of one node and two (§15.5): its two steps may meet in one round or not.
+# pve-ha §15.1, column C. The lock's range is that of one node and two (pve-ha §15.5): its two steps may meet in one
+# round or not.
 SITE_OFF = {
     "b": {
         "votes fall": (7.6, 8.0), "settled": (7.6, 13.5), "unknown": (7.6, 22),
@@ -95,7 +96,7 @@ async def site_cut(master: str, seed: int) -> Stage:
     return stage
 
 
-# §15.3; what A's nodes notice waits for corosync and for the witness that they no longer reach.
+# pve-ha §15.3; what A's nodes notice waits for corosync and for the witness that they no longer reach.
 A_NOTICES = {
     "no quorum": (7.6, 16), "CRMs wait": (7.6, 21), "LRMs lost": (7.6, 21),
     "reset pxmx01-01": (59, 72), "reset pxmx01-02": (59, 72),
@@ -153,7 +154,7 @@ async def site_returns(rule: dict[str, str] | None, failback: int, seed: int) ->
     return stage
 
 
-# §15.4, counted from the start of the daemons; corosync joins 3.3 s later, and the master looks every 10 s.
+# pve-ha §15.4, counted from the start of the daemons; corosync joins 3.3 s later, and the master looks every 10 s.
 RETURNS = {"slaves": (3, 16), "online": (3, 15)}
 MOVES_BACK = {**RETURNS, "migrate": (3, 15), "started": (23, 50), "lock again": (115, 130)}
 
@@ -205,7 +206,7 @@ async def node_off(master: str, seed: int) -> Stage:
     return stage
 
 
-# §15.5, column C.
+# pve-ha §15.5, column C.
 NODE_OFF = {
     "b": {"unknown": (7.6, 22), "fence": (50, 63), "lock": (120, 140), "running": (129, 148)},
     "a": {"unknown": (110, 122), "fence": (170, 189), "lock": (170, 189), "running": (178, 204)},
@@ -234,7 +235,7 @@ async def by_hand(command: str, seed: int) -> Stage:
     return stage
 
 
-# §15.6, column C, whose runs had the command read after 5 to 10 s; here it is read after 0 to 10 s.
+# pve-ha §15.6, column C, whose runs had the command read after 5 to 10 s; here it is read after 0 to 10 s.
 BY_HAND = {
     "migrate": {"ordered": (0, 11), "targets active": (2, 16), "started": (20, 46), "running": (20, 46)},
     "relocate": {"ordered": (0, 11), "targets active": (2, 16), "started": (20, 40), "running": (33, 48)},

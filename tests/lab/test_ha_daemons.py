@@ -1,4 +1,4 @@
-"""CRM and LRM by the rules of CRM.pm and LRM.pm: locks, watchdogs, modes, and how they end (pve-ha §§1-6, 11)."""
+"""CRM and LRM by the rules of their modules: locks, watchdogs, modes, and ends (pve-ha §§1, 2, 3, 4, 5, 6, 11)."""
 
 import asyncio
 
