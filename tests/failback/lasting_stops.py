@@ -74,11 +74,13 @@ async def test_a_site_that_is_broken_in_one_way_is_held_back_for_exactly_that(
 
     await held_back(run, title, words)
 
-    # What follows from it is named as well: HA judges an LRM by its clock, the witness is one of the clocks.
+    # What follows from it is named as well: HA judges an LRM by its clock, the witness is one of the clocks, and who
+    # does not see the group cannot tell which volumes are open.
     named = {
         "clock": f"{title}, HA is armed, every LRM is well",
         "witness": "Clocks agree, All votes are back",
         "replication": f"{title}, Paths are complete",
+        "vg-hidden": f"{title}, No volume is open on two nodes",
     }
     exactly = f"held back by: {named.get(fault[0], title)}"
     await until(run, lambda found: exactly in [one.finding for one in found], exactly, 20)
