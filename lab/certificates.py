@@ -56,7 +56,8 @@ class _Made:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         leaf = self._authority.issue_cert(address)
         leaf.configure_cert(context)
-        return context, _fingerprint(x509.load_pem_x509_certificate(leaf.cert_chain_pems[0].bytes()))
+        shown = x509.load_pem_x509_certificate(leaf.cert_chain_pems[0].bytes())
+        return context, fingerprint(shown.public_bytes(Encoding.DER))
 
 
 class _Delivered:
@@ -102,7 +103,7 @@ class _Delivered:
             path.touch(mode=0o600)
             path.write_bytes(private + _pem(certificate))
             context.load_cert_chain(path)
-        return context, _fingerprint(certificate)
+        return context, fingerprint(certificate.public_bytes(Encoding.DER))
 
 
 def _named(parts: dict[x509.ObjectIdentifier, str]) -> x509.Name:
@@ -119,6 +120,7 @@ def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(Encoding.PEM)
 
 
-def _fingerprint(certificate: x509.Certificate) -> str:
-    text = hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest().upper()
+def fingerprint(data: bytes) -> str:
+    """The SHA-256 as PVE writes it, ``AB:CD:…``."""
+    text = hashlib.sha256(data).hexdigest().upper()
     return ":".join(text[at : at + 2] for at in range(0, len(text), 2))

@@ -44,8 +44,8 @@ def port_of(address: str, default: int = 443) -> int:
 
 def password_file(inventory: Inventory, base: Path) -> Path | None:
     """Where the cluster's password is written: beside the token, ``pve.password``; None where that is no file."""
-    kind, _, name = inventory.api.token.partition(":")
-    return (base / name).with_suffix(".password") if kind == "file" else None
+    token = _file(base, inventory.api.token)
+    return token and token.with_suffix(".password")
 
 
 def prepare(inventory: Inventory, base: Path, *, password: str | None = None, style: Style = "made") -> Credentials:
@@ -107,9 +107,14 @@ def _only_loopback(inventory: Inventory) -> None:
 
 
 def _secret(base: Path, reference: str, secret: bytes) -> None:
+    if path := _file(base, reference):
+        _write(path, secret)
+
+
+def _file(base: Path, reference: str) -> Path | None:
+    """The file that a reference leads to; None for another kind."""
     kind, _, name = reference.partition(":")
-    if kind == "file":
-        _write(base / name, secret)
+    return base / name if kind == "file" else None
 
 
 def _write(path: Path, content: bytes) -> None:

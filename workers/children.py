@@ -14,6 +14,11 @@ from workers.errors import Unusable
 TWIN_READY, WORKER_READY = "is up at speed", "works on"
 
 
+def quorate(*arguments: str) -> list[str]:
+    """The command line of a process of our own: of this installation, never of a `workers` in the current folder."""
+    return [sys.executable, "-P", "-m", "workers.cli", *arguments]
+
+
 class Child:
     """One `quorate` process. Its output goes to a log file; it ends with the command that started it."""
 
@@ -24,7 +29,7 @@ class Child:
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "workers.cli", *arguments],  # never a `workers` of the current folder
+                quorate(*arguments),
                 stdout=out,
                 stderr=out,
                 env={**os.environ, **(environment or {})},

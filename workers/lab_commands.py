@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +18,7 @@ from rich.live import Live
 
 from cluster.units import parse_duration
 from workers import lab_orders, lab_watch
-from workers.children import TWIN_READY
+from workers.children import TWIN_READY, quorate
 from workers.errors import Unusable
 from workers.examples import example_file
 from workers.inventory_file import load
@@ -129,7 +128,7 @@ def _start_in_background(path: Path, speed: float, *, built: bool, seed: int | N
     arguments += ["--seed", str(seed)] if seed is not None else []
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "workers.cli", *arguments],  # never a `workers` of the current folder
+            quorate(*arguments),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -1,8 +1,8 @@
 """The cluster as a whole: status, resources, log, login and the caller's own rights."""
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
+from lab import certificates
 from lab.proxmox.calls import Call, Routes
 from lab.proxmox.errors import rejected
 from lab.proxmox.guest_rows import NODE_CPUS, cluster_rows
@@ -182,8 +182,7 @@ async def cluster_log(call: Call) -> list[dict[str, Any]]:
 
 def fingerprint(world: "World", node: str) -> str:
     """The SHA-256 of the certificate that a node shows; made up from its name where nothing is served."""
-    digest = hashlib.sha256(node.encode()).hexdigest().upper()
-    return world.fingerprints.get(node) or ":".join(digest[i : i + 2] for i in range(0, 64, 2))
+    return world.fingerprints.get(node) or certificates.fingerprint(node.encode())
 
 
 @routes.on("GET /nodes")

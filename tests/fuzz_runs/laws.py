@@ -6,7 +6,6 @@ The engine's own word is never the proof of a law; it is what the laws are about
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +15,7 @@ from temporalio.service import RPCError
 
 from cluster.ledger import INCIDENTS
 from tests.fuzz.laws import _v1_and_v2
+from tests.fuzz_runs.homes import Homes
 from tests.fuzz_runs.ledger import listed
 from tests.fuzz_runs.schedule import Act
 from tests.fuzz_runs.stage import Stage
@@ -55,6 +55,7 @@ class Judge:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
+        self.homes = Homes(stage)
         self.broken: list[str] = []
         self.met: Counter[str] = Counter()
         self._read = 0
@@ -63,16 +64,8 @@ class Judge:
         # site to the moment (UTC), HA's guests there, and those that were on their way
         self._losses: dict[str, tuple[datetime, dict[str, str], set[str]]] = {}
         self._gates: dict[str, Yes] = {}
-        self._homes: dict[str, str] = {}
-        self._leaving: dict[str, str] = {}
-        self._sent: dict[str, str] = {}  # guests that a person has sent to another home
-        self._noticed: set[str] = set()  # nodes whose loss an incident is, or was, about
-        self._ended: set[str] = set()  # incidents that a person has terminated
-        self._unwritten: set[str] = set()  # guests whose homes such an incident had not put on record yet
-        self._dark = self._planned = False  # nobody had a quorum for a while; guests are moved by planned work
         self._first: dict[str, int] = {}
         self._whole_since = 0.0  # wall second since which all nodes have been one membership
-        self._hands: set[str] = set()
         self._frozen: set[str] = set()
         self._proven: set[tuple[str, str]] = set()
         self._told: set[str] = set()
@@ -87,36 +80,21 @@ class Judge:
         world = self._stage.world
         self._read = len(world.changes)
         self._whole_since = time.monotonic() - NOTICED  # the watch has called it healthy
-        self._homes = {f"vm:{guest.vmid}": guest.node for guest in world.cluster.guests.values()}
+        self.homes.begin()
         self._first = {sid: int(one.get("failback", 1)) for sid, one in world.cluster.ha.resources.items()}
 
     def acts(self, act: Act) -> None:
         """An act is about to be done."""
         self.met[act.verb] += 1
         title, wall = " ".join(act.words), time.monotonic()
-        self._planned |= act.verb == "calm" or (act.verb == "start" and act.words[0] != "failback")
+        self.homes.acts(act)
         if act.verb == "fail":
             self._since.setdefault(title, wall)
-            self._settle(act)
             self._note_loss(act)
         elif act.verb == "restore":
             self._since.pop(title, None)
         elif act.verb == "restore-all":
             self._since.clear()
-
-    def _settle(self, act: Act) -> None:
-        """A node is about to be lost: where HA has started a guest after the dark, unnoticed by any loss, it lives."""
-        if act.words[0] not in ("site-power", "node") or not self._dark or self._planned:
-            return
-        for sid, home in self._homes.items():
-            if home not in self._noticed and (place := self._runs_on(sid)):
-                self._homes[sid] = place
-
-    def terminated(self, run: str, written: Collection[str]) -> None:
-        """A person ends an incident by force; `written` are the guests whose homes are on record."""
-        self._ended.add(run)
-        nodes = self._nodes_of(run)
-        self._unwritten |= {sid for sid, home in self._homes.items() if home in nodes and sid not in written}
 
     def _note_loss(self, act: Act) -> None:
         """Who ran where at the very moment in which a whole site loses its power."""
@@ -144,25 +122,6 @@ class Judge:
         if decision == "reject" and not said.startswith("Approval withdrawn"):
             gate.at.clear()
 
-    def by_hand(self, sid: str) -> None:
-        """A person has set that switch."""
-        self._hands.add(sid)
-
-    def moved_by_hand(self, sid: str, node: str) -> None:
-        """A person has moved that guest: it lives there now, or here still until it has arrived."""
-        self._leaving[sid] = self._runs_on(sid)
-        self._homes[sid] = node
-
-    def sent_home(self, site: str) -> dict[str, str]:
-        """Guests of the other site that a person calls at home at this one: a node for each, in turn.
-
-        They live there as soon as they are commanded to it; a run that comes to nothing gives nobody another home.
-        """
-        nodes = [node.name for node in self._stage.inventory.site(site).nodes]
-        away = sorted(sid for sid, home in self._homes.items() if home not in nodes and sid in self._first)
-        self._sent = {sid: nodes[number % len(nodes)] for number, sid in enumerate(away[:2])}
-        return self._sent
-
     def quiet_world(self) -> bool:
         """No fault holds."""
         return not self._since
@@ -172,7 +131,7 @@ class Judge:
     async def look(self) -> None:
         """All laws that hold at every moment."""
         world = self._stage.world
-        self._dark |= not any(world.membership.votes(name).quorate for name in world.nodes if world.nodes[name].powered)
+        self.homes.look()
         whole = all(world.membership.members(name) >= set(world.nodes) for name in world.nodes)
         self._whole_since = (self._whole_since or time.monotonic()) if whole else 0.0
         changes = world.changes[self._read :]
@@ -203,8 +162,7 @@ class Judge:
     def _change(self, change: Any) -> None:
         if change.what in COMMANDS:
             self.met["commands"] += 1
-            if change.detail.get("node") == self._sent.get(change.target, ""):
-                self.moved_by_hand(change.target, self._sent[change.target])
+            self.homes.commanded(change.target, change.detail.get("node"))
             self._v3(change)
             self._conditions(change)
         if change.what == "ha.resource.update" and "failback" in change.detail:
@@ -262,21 +220,10 @@ class Judge:
         for title, since in self._since.items():
             if title.split(" ")[0] in ("site-power", "node") and now - since > NOTICED:
                 self._break(f"thaw: {name} is on again while {title} has been failing for {now - since:.1f} s")
-        away = {
-            sid: home
-            for sid, home in self._homes.items()
-            if home in self._noticed
-            and sid not in self._unwritten
-            and self._runs_on(sid) not in (home, self._leaving.get(sid, home), self._sent.get(sid, home), "")
-        }
+        away = self.homes.away()
         hurts = away if name == "crs" else {sid: away[sid] for sid in away if sid == name}
         if hurts:
-            where = {sid: (home, self._runs_on(sid)) for sid, home in hurts.items()}
-            self._break(f"thaw: {name} is on again while guests are away from home: {where}")
-
-    def _runs_on(self, sid: str) -> str:
-        guest = self._stage.world.cluster.guests.get(int(sid[3:]))
-        return str(guest.node) if guest is not None and guest.running else ""
+            self._break(f"thaw: {name} is on again while guests are away from home: {hurts}")
 
     # --- incidents ---------------------------------------------------------------------------------------------
 
@@ -290,25 +237,9 @@ class Judge:
                     self._break(f"V7: {count} incidents of {place} are open: {[run.id for run in running]}")
             for run in running:
                 self.met[run.id.split("/")[0]] += 1
-                self._notices(run.id)
+                self.homes.notices(run.id)
                 if run.id.startswith(("site-loss/", "node-loss/")):
                     await self._claims(run)
-
-    def _notices(self, run: str) -> None:
-        """Who has not been looking while a worker was away cannot know where guests had been."""
-        nodes = self._nodes_of(run)
-        self._noticed |= nodes
-        if run not in self._ended:
-            self._unwritten -= {sid for sid, home in self._homes.items() if home in nodes}
-
-    def _nodes_of(self, run: str) -> set[str]:
-        """The nodes that an incident is about, as its id says."""
-        found: set[str] = set()
-        parts = set(run.replace("+", "/").split("/"))
-        for site in self._stage.inventory.sites:
-            names = {node.name for node in site.nodes}
-            found |= names if site.name in parts else names & parts
-        return found
 
     async def _claims(self, run: Any) -> None:
         """*Fenced* only where HA has fenced; T0 and homes as they were, or not told."""

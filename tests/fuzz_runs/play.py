@@ -178,13 +178,12 @@ class Play:
 
     async def _switch_on(self, sid: str) -> None:
         """A person sets `failback` by hand, whatever was there."""
-        self._judge.by_hand(sid)
         self._stage.world.cluster.ha.resources[sid]["failback"] = 1
 
     async def _move(self, sid: str, node: str) -> None:
         """A person moves a guest by HA's own command, while nothing else is wrong."""
         if self._judge.quiet_world():
-            self._judge.moved_by_hand(sid, node)
+            self._judge.homes.moved(sid, node)
             self._stage.site.call(self._migrated(sid, node))
 
     async def _migrated(self, sid: str, node: str) -> None:
@@ -195,7 +194,7 @@ class Play:
     async def _start(self, kind: str, site: str) -> None:
         wish: dict[str, Any] = {"site": site, "by": "ana", "mode": "apply"}
         if kind == "home":
-            wish["homes"] = self._judge.sent_home(site)
+            wish["homes"] = self._judge.homes.send(site)
         name = f"{kind}/{self._seed}-{len(self._runs)}-{time.monotonic_ns()}"
         self._runs[kind] = await self._stage.client.start_workflow(KINDS[kind], wish, id=name, task_queue="runbooks")
 
@@ -288,7 +287,7 @@ class Play:
     async def _terminate(self, kind: str) -> None:
         if (run := await self._run(kind)) is not None:
             if kind == "incident":
-                self._judge.terminated(run.id, await homes(self._stage))
+                self._judge.homes.terminated(run.id, await homes(self._stage))
             await run.terminate("by a person")
 
     # --- the end -----------------------------------------------------------------------------------------------
