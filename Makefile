@@ -44,7 +44,7 @@ test-browser: setup  ## a deployment started, answered and read in Temporal's UI
 
 test-kills: setup  ## workers killed before and after every change, the Temporal server again and again (eight minutes)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -n 2 -o python_files='lasting_kills.py' tests/endurance -rP
+	@.venv/bin/python -m tests -n 4 -o python_files='lasting_kills.py' tests/endurance -rP
 
 test-faults: setup  ## every call of a deployment meets every kind of trouble (half an hour)
 	@$(QUORATE) server
