@@ -71,9 +71,3 @@ class NotYet(Word):
 
 
 WORDS: tuple[type[Word], ...] = (Unauthorized, NotFound, Rejected, Conflict, Refuted, Unreachable, NotYet)
-
-# An error of our own making is no matter of waiting: fail and show it.
-NEVER_RETRIED = [
-    "AssertionError", "AttributeError", "IndexError", "KeyError", "NotImplementedError", "TypeError",
-    "UnicodeDecodeError", "ValidationError", "ValueError",
-]  # fmt: skip

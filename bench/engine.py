@@ -15,7 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from temporalio import activity, workflow
+from temporalio import workflow
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
@@ -23,6 +23,8 @@ from bench.figures import SMALL, resident, told
 
 with workflow.unsafe.imports_passed_through():
     from activities.attempt import OFTEN
+    from activities.serving import serves
+    from cluster.contracts.reference import Activity
     from cluster.plan import Finding, Mode
     from workers.connect import connect
     from workers.embedded import TemporalServer, free_port
@@ -46,10 +48,13 @@ class IdleRequest(RunbookRequest):
     wait: bool = False
 
 
+NOTHING = Activity("bench.nothing", RunbookRequest, Finding)
+
+
 class Nothing:
     """An activity that does nothing."""
 
-    @activity.defn(name="bench.nothing")
+    @serves(NOTHING)
     async def nothing(self, _: RunbookRequest) -> Finding:
         """Say so."""
         return Finding(finding="nothing was done")
@@ -69,7 +74,7 @@ class Idle(Runbook):
             await self.begin(f"{request.steps} steps", str(request.cluster))
             self.section("Steps")
             for number in range(request.steps):
-                await self.step(f"Step {number} does nothing", Nothing.nothing, RunbookRequest())
+                await self.step(f"Step {number} does nothing", NOTHING, RunbookRequest())
             if request.wait:
                 await workflow.wait_condition(lambda: False)
         return self.report(RunbookReport, mode=Mode.PLAN, planned=())
@@ -86,7 +91,7 @@ class Bare:
         for _ in range(steps):
             began.append(workflow.time() * 1000)
             await workflow.execute_activity(
-                Nothing.nothing, args=[RunbookRequest()], start_to_close_timeout=timedelta(minutes=1)
+                NOTHING.name, args=[RunbookRequest()], start_to_close_timeout=timedelta(minutes=1)
             )
         return [after - before for before, after in itertools.pairwise(began)]
 

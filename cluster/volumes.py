@@ -11,6 +11,15 @@ from cluster.nouns import Value
 Held = Mapping[str, Mapping[str, bool | None]]
 
 
+# The NAA prefix of every FlashArray volume, before its serial number (reference: flasharray-rest §6.3).
+VENDOR = "3624a9370"
+
+
+def wwid_of(serial: str) -> str:
+    """What hosts call the volume of that serial number."""
+    return f"{VENDOR}{serial.lower()}"
+
+
 class Holders(Value):
     """The nodes that hold a volume, or any of a guest's volumes."""
 

@@ -11,17 +11,14 @@ from pydantic import BaseModel
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.access import Access
-    from activities.guests import Guests
-    from activities.hosts import HostName, Hosts, PathsFinding
-    from activities.inventory import ClusterName, InventoryReader
-    from activities.proxmox import HaFinding, Proxmox
-    from activities.purity import ArrayFinding, Purity
-    from activities.quorum import Quorum, VotesFinding
-    from activities.storage import Lvm
-    from activities.wishes import Wishes
+    from cluster.contracts import hosts, proxmox, purity, records
+    from cluster.contracts.hosts import HostName, PathsFinding, VotesFinding
+    from cluster.contracts.proxmox import HaFinding
+    from cluster.contracts.purity import ArrayFinding
+    from cluster.contracts.records import ClusterName
     from cluster.inventory import Guest, Inventory
     from cluster.plan import Intent, Mode
+    from cluster.wishes import Wishes
     from workflows.catalogue import About, RunbookReport, RunbookRequest
     from workflows.runbook import Runbook
 
@@ -92,7 +89,7 @@ class DeployStretchedCluster(Runbook):
         request, proof = request or RunbookRequest(), None
         async with self.conclusion():
             which = ClusterName(cluster=request.cluster)
-            known = await self.step("Inventory is read", InventoryReader.read, which, parks=False)
+            known = await self.step("Inventory is read", records.inventory, which, parks=False)
             inventory = self._inventory = known.inventory
             hooks = inventory.hooks if request.mode is Mode.APPLY else ()
             await self.begin(f"Deploy the stretched cluster {inventory.name} ({request.mode})", inventory.name, hooks)
@@ -111,9 +108,7 @@ class DeployStretchedCluster(Runbook):
         if self._inventory is None or not self.record.changes:
             return ""
         self.section("Landing")
-        votes = await self.step(
-            "Nodes agree about the votes", Quorum.votes, Wishes(self._inventory, Mode.PLAN).device()
-        )
+        votes = await self.step("Nodes agree about the votes", hosts.votes, Wishes(self._inventory, Mode.PLAN).device())
         return f"The cluster has {votes.finding}; started again, this runbook goes on from here."
 
     async def preflight(self, wishes: Wishes) -> None:
@@ -123,19 +118,19 @@ class DeployStretchedCluster(Runbook):
         limit = wishes.inventory.timeouts.preflight
         ready = await self.together(
             *(
-                self.step(f"Array {name} is ready", Purity.preflight, wishes.array_pair(name), within=limit)
+                self.step(f"Array {name} is ready", purity.preflight, wishes.array_pair(name), within=limit)
                 for name in names
             )
         )
         self._arrays = dict(zip(names, ready, strict=True))
         witness = wishes.inventory.witness.name
         await self.together(
-            self.step("Cluster is quorate and complete", Proxmox.preflight, wishes.cluster(), within=limit),
-            self.step("Nodes agree about the votes", Quorum.votes, wishes.device(), within=limit),
-            self.step("Clocks agree", Hosts.clocks, wishes.clocks(), within=limit),
-            self.step(f"Witness {witness} is ready", Hosts.witness_preflight, HostName(host=witness), within=limit),
+            self.step("Cluster is quorate and complete", proxmox.preflight, wishes.cluster(), within=limit),
+            self.step("Nodes agree about the votes", hosts.votes, wishes.device(), within=limit),
+            self.step("Clocks agree", hosts.clocks, wishes.clocks(), within=limit),
+            self.step(f"Witness {witness} is ready", hosts.witness_preflight, HostName(host=witness), within=limit),
             *(
-                self.step(f"Node {name} is ready", Hosts.preflight, wishes.node(name, self._arrays), within=limit)
+                self.step(f"Node {name} is ready", hosts.preflight, wishes.node(name, self._arrays), within=limit)
                 for name in wishes.nodes
             ),
         )
@@ -145,29 +140,29 @@ class DeployStretchedCluster(Runbook):
         inventory, limits = wishes.inventory, wishes.inventory.timeouts
         planning = wishes.mode is Mode.PLAN
         section = self.section("Plan" if planning else "Apply", rehearsal=planning)
-        pod = await self.step(f"Pod {inventory.pod.name} holds the volume", Purity.ensure_pod, wishes.pod())
+        pod = await self.step(f"Pod {inventory.pod.name} holds the volume", purity.ensure_pod, wishes.pod())
         self._wwid = pod.wwid
         await self.step(
             "Pod is online on both arrays",
-            Purity.ensure_stretched,
+            purity.ensure_stretched,
             wishes.stretch(),
             within=limits.stretch,
             attempt=limits.stretch,
         )
         await self.together(
             *(
-                self.step(f"Hosts see the volume on {array.name}", Access.ensure_access, wishes.access(array.name))
+                self.step(f"Hosts see the volume on {array.name}", purity.ensure_access, wishes.access(array.name))
                 for array in inventory.arrays
             )
         )
         # Votes need no storage and storage needs no votes: two lines of work, side by side.
         await self.together(
-            self.step("Quorum device votes", Quorum.ensure_quorum_device, wishes.device(), attempt=limits.step),
+            self.step("Quorum device votes", hosts.ensure_quorum_device, wishes.device(), attempt=limits.step),
             self.storage_and_guests(wishes),
         )
         await self.step(
             "HA keeps the guests started",
-            Proxmox.ensure_ha,
+            proxmox.ensure_ha,
             wishes.ha(self._kept(inventory)),
             within=limits.ha * 2,
             attempt=limits.ha * 2,
@@ -179,17 +174,17 @@ class DeployStretchedCluster(Runbook):
         inventory = wishes.inventory
         await self.together(
             *(
-                self.step(f"Paths of {node}", Hosts.ensure_paths, wishes.paths(node, self._arrays, self._wwid))
+                self.step(f"Paths of {node}", hosts.ensure_paths, wishes.paths(node, self._arrays, self._wwid))
                 for node in wishes.nodes
             )
         )
         await self.step(
             f"Volume group {inventory.storage.vg} is seen by all nodes",
-            Lvm.ensure_volume_group,
+            hosts.ensure_volume_group,
             wishes.volume_group(self._wwid),
         )
         await self.step(
-            f"Storage {inventory.storage.id} is active on all nodes", Proxmox.ensure_storage, wishes.storage()
+            f"Storage {inventory.storage.id} is active on all nodes", proxmox.ensure_storage, wishes.storage()
         )
         await self.together(*(self.guest(guest, wishes) for guest in self._kept(inventory)))
 
@@ -198,7 +193,7 @@ class DeployStretchedCluster(Runbook):
         limit = wishes.inventory.timeouts.clone
         found = await self.step(
             f"Guest {guest.name} runs on {guest.node}",
-            Guests.ensure_guest,
+            proxmox.ensure_guest,
             wishes.guest(guest),
             within=limit,
             attempt=limit,
@@ -215,13 +210,13 @@ class DeployStretchedCluster(Runbook):
         """One last reading of every layer, all of them at once."""
         self.section("Proof")
         inventory = wishes.inventory
-        votes = asyncio.ensure_future(self.step("Quorum device votes on every node", Quorum.votes, wishes.device()))
+        votes = asyncio.ensure_future(self.step("Quorum device votes on every node", hosts.votes, wishes.device()))
         ha = asyncio.ensure_future(
-            self.step("HA is armed, guests started", Proxmox.ha_state, wishes.ha(self._kept(inventory)))
+            self.step("HA is armed, guests started", proxmox.ha_state, wishes.ha(self._kept(inventory)))
         )
         paths = {
             node: asyncio.ensure_future(
-                self.step(f"Paths of {node}", Hosts.paths, wishes.paths(node, self._arrays, self._wwid))
+                self.step(f"Paths of {node}", hosts.paths, wishes.paths(node, self._arrays, self._wwid))
             )
             for node in wishes.nodes
         }
@@ -229,10 +224,10 @@ class DeployStretchedCluster(Runbook):
             votes,
             ha,
             *paths.values(),
-            self.step("Pod serves on both arrays", Purity.pod_state, wishes.pod_at()),
-            self.step("Storage is active on all nodes", Proxmox.storage_state, wishes.storage()),
+            self.step("Pod serves on both arrays", purity.pod_state, wishes.pod_at()),
+            self.step("Storage is active on all nodes", proxmox.storage_state, wishes.storage()),
             *(
-                self.step(f"Guest {guest.name} runs", Guests.guest_state, wishes.guest(guest))
+                self.step(f"Guest {guest.name} runs", proxmox.guest_state, wishes.guest(guest))
                 for guest in self._kept(inventory)
             ),
         )

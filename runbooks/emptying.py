@@ -6,10 +6,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.dark import Dark
-    from activities.ledger import LedgerBook
-    from activities.maintenance import Maintenance
-    from activities.placement import Placements
+    from cluster.contracts import ha, records, watch
     from cluster.dark import plug
     from cluster.evacuation import (
         DarkFinding,
@@ -63,9 +60,9 @@ class Emptying:
         await self._quarantine.held(timedelta())
         run.section("Plan", rehearsal=True)
         placement = await run.step(
-            "Guests are found", Placements.placement, PlacementWish(guests=()), waiting="Looking for the guests"
+            "Guests are found", ha.placement, PlacementWish(guests=()), waiting="Looking for the guests"
         )
-        view = await run.step("HA's master is known", Maintenance.view, self.at, waiting="Asking for HA's master")
+        view = await run.step("HA's master is known", ha.view, self.at, waiting="Asking for HA's master")
         plan = self.plan = self._planned(placement, view.master)
         now = run.record.elapsed
         for veto in plan.vetoes:
@@ -120,7 +117,7 @@ class Emptying:
     async def _differs(self) -> str:
         if self.plan is None:
             return "nothing is planned"
-        placement: Placement = await self._run.learn(Placements.placement, PlacementWish(guests=()))
+        placement: Placement = await self._run.learn(ha.placement, PlacementWish(guests=()))
         now = self._planned(placement, "")
         return self.plan.differs(now, placement, self._moves.done, self._switches.kept)
 
@@ -135,14 +132,14 @@ class Emptying:
         run, at, approval = self._run, self.at, agreement.approval
         run.section("Before the first guest", folds=False)
         homes = HomesWish(cluster=self._inventory.name, homes=plan.homes, rested=plan.rested, emptied=plan.order)
-        await run.step("Homes are recorded in the ledger", LedgerBook.record_homes, homes, waiting="Recording homes")
+        await run.step("Homes are recorded in the ledger", records.record_homes, homes, waiting="Recording homes")
         await self._switches.freeze(
             Mode.APPLY, self._inventory.name, plan.switches, approval=approval, given=self.why_not
         )
         run.section(f"{at.site} is emptied", folds=False)
         leads = await run.step(
             f"HA's master is not at {at.site}",
-            Maintenance.move_master,
+            ha.move_master,
             MasterWish(mode=Mode.APPLY, at=at, approval=approval),
             skip="a new master takes two minutes when the site goes dark",
             given=self.why_not,
@@ -153,7 +150,7 @@ class Emptying:
             await self._emptied(node, plan)
             await run.step(
                 f"{node} is in maintenance",
-                Maintenance.maintenance,
+                ha.maintenance,
                 MaintenanceWish(mode=Mode.APPLY, node=node, on=True, turn=turn, via=at.others, approval=approval),
                 within=EMPTIED_WITHIN,
                 attempt=EMPTIED_WITHIN,
@@ -161,7 +158,7 @@ class Emptying:
                 waiting=f"Waiting until {node} is in maintenance and empty",
             )
         await run.step(
-            f"{at.site} is empty", Maintenance.empty, at, given=self.why_not, waiting=f"Proving that {at.site} is empty"
+            f"{at.site} is empty", ha.empty, at, given=self.why_not, waiting=f"Proving that {at.site} is empty"
         )
 
     async def _emptied(self, node: str, plan: Evacuation) -> None:
@@ -187,7 +184,7 @@ class Emptying:
             while True:
                 wish = DarkWish(at=at, survivor=self.survivor, known=known)
                 try:
-                    found = await run.learn(Dark.dark, wish, within=DARK_WITHIN, attempt=DARK_WITHIN)
+                    found = await run.learn(watch.dark, wish, within=DARK_WITHIN, attempt=DARK_WITHIN)
                 except (ActivityError, Undecodable) as error:
                     run.stop_if_asked()
                     word, message = reason(error) if isinstance(error, ActivityError) else ("Undecodable", str(error))
@@ -230,7 +227,7 @@ class Emptying:
         if self._agreement is None or self._agreement.approval is None:
             return "No guest was moved."
         said = [*await self._moves.ended()]
-        view = await self._run.step("Nodes in maintenance are known", Maintenance.view, self.at)
+        view = await self._run.step("Nodes in maintenance are known", ha.view, self.at)
         resting = [node for node in self.at.nodes if view.states.get(node) == "maintenance"]
         said.append(f"In maintenance: {', '.join(resting)}." if resting else "No node is in maintenance.")
         if self.moved:

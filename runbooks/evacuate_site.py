@@ -8,8 +8,9 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.inventory import ClusterName, InventoryReader
-    from activities.rights import RIGHTS, Rights, RightsWish
+    from cluster.contracts import proxmox, records
+    from cluster.contracts.proxmox import RIGHTS, RightsWish
+    from cluster.contracts.records import ClusterName
     from cluster.plan import Mode
     from cluster.recovery import Back
     from runbooks.emptying import Emptying
@@ -48,14 +49,14 @@ class EvacuateSite(Runbook):
         agreement = None
         async with self.conclusion():
             which = ClusterName(cluster=request.cluster)
-            inventory = (await self.step("Inventory is read", InventoryReader.read, which, parks=False)).inventory
+            inventory = (await self.step("Inventory is read", records.inventory, which, parks=False)).inventory
             if wrong := request.wrong_site(inventory):
                 raise ApplicationError(wrong, type="Rejected", non_retryable=True)
             site = str(request.site)
             hooks = inventory.hooks if request.mode is Mode.APPLY else ()
             await self.begin(f"{site} is emptied for work ({request.mode})", inventory.name, hooks)
             rights = RightsWish(runbook=self.about.name, must=True)
-            await self.step(RIGHTS, Rights.rights, rights, waiting="Asking what the token may do")
+            await self.step(RIGHTS, proxmox.rights, rights, waiting="Asking what the token may do")
             await self.enter(request.mode, site)
             emptying = self._emptying = Emptying(self, inventory, site)
             if request.mode is Mode.APPLY:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.ha import Ha
+    from cluster.contracts import ha
     from cluster.fencing import FencingFinding, FencingSeen, FencingWish
     from cluster.forecast import Forecast
     from cluster.units import shortly
@@ -100,9 +100,7 @@ class Fencing:
                 limit=max(1.0, left) if left is not None else None,
             )
             title = self._lines[node].title
-            found = await self._run.seen_until(
-                title, Ha.watch_fencing, wish, FencingFinding, lambda: self._rests, tells=True
-            )
+            found = await self._run.seen_until(title, ha.watch_fencing, wish, lambda: self._rests, tells=True)
             if found is not None:
                 self._seen[node] = found.seen
             if node in self.fenced:

@@ -8,9 +8,8 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.facts import Watching
-    from activities.ledger import LedgerBook
     from cluster.conditions import Kind
+    from cluster.contracts import records, watch
     from cluster.ledger_calls import HomesWish, NoteWish, PresentWish
     from cluster.plan import Mode
     from cluster.watching import Opening, Suspected
@@ -42,14 +41,14 @@ class Hands:
         waiting = "Recording the loss in the ledger"
         skip = "other runs and the failback learn of it only while this run is on record"
         here = PresentWish(cluster=cluster, site=loss.site, mode=mode)
-        await run.step("This incident is in the ledger", LedgerBook.present, here, skip=skip, waiting=waiting)
+        await run.step("This incident is in the ledger", records.present, here, skip=skip, waiting=waiting)
         run.is_on_record()
         if loss.whole:
             wish = NoteWish(cluster=cluster, lost=loss.site)
-            await run.step(f"{loss.site} is noted as lost", LedgerBook.note, wish, skip=skip, waiting=waiting)
+            await run.step(f"{loss.site} is noted as lost", records.note, wish, skip=skip, waiting=waiting)
         if loss.homes:
             homes, title = HomesWish(cluster=cluster, homes=loss.homes), "Homes are recorded in the ledger"
-            await run.step(title, LedgerBook.record_homes, homes, skip=skip, waiting=waiting)
+            await run.step(title, records.record_homes, homes, skip=skip, waiting=waiting)
 
     async def _confirmed(self, loss: Loss, opening: Opening | None, kinds: tuple[Kind, ...]) -> None:
         """By the watch that has opened this run; where that is long ago, or nobody watched, everybody is asked."""
@@ -60,7 +59,7 @@ class Hands:
             return
         await run.step(
             title,
-            Watching.confirm,
+            watch.confirm,
             Suspected(kinds=kinds, where=loss.site if loss.whole else loss.nodes[0], memory=loss.memory),
             within=CONFIRMED_WITHIN,
             attempt=CONFIRMED_WITHIN,
@@ -73,7 +72,7 @@ class Hands:
         title = f"{loss.site} is noted as back"
         await self._run.step(
             title,
-            LedgerBook.note,
+            records.note,
             NoteWish(cluster=loss.inventory.name, released=loss.site),
             skip="the ledger keeps what was disabled until a failback has held the quarantine",
             waiting="Recording the return in the ledger",

@@ -7,10 +7,9 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.inventory import ClusterName, InventoryReader
-    from activities.ledger import LedgerBook
-    from activities.losses import Losses
-    from activities.rights import RIGHTS, Rights, RightsWish
+    from cluster.contracts import proxmox, records
+    from cluster.contracts.proxmox import RIGHTS, RightsWish
+    from cluster.contracts.records import ClusterName
     from cluster.failback import LossRecord, LossRef
     from cluster.inventory import Inventory
     from cluster.ledger_calls import HomesFinding, SiteWish
@@ -43,13 +42,13 @@ class Homeward(Runbook):
             known = LossRecord(run="", site=site, homes=request.homes)
             if workflow.patched("rests-in-the-ledger"):
                 look = SiteWish(cluster=inventory.name, site=site)
-                return await self._with_rests(known, await self.learn(LedgerBook.homes, look), request)
+                return await self._with_rests(known, await self.learn(records.homes, look), request)
             return known.model_copy(update={"rested": (await self._left_by(request)).rested})
         if request.incident is not None:
             ref = LossRef(site=site, run=request.incident, kinds=self.after)
-            return (await self.step("Incident is read", Losses.find, ref)).record
+            return (await self.step("Incident is read", records.find_loss, ref)).record
         wish = SiteWish(cluster=inventory.name, site=site)
-        found = await self.step("Homes are read from the ledger", LedgerBook.homes, wish, waiting="Reading the ledger")
+        found = await self.step("Homes are read from the ledger", records.homes, wish, waiting="Reading the ledger")
         run = found.runs[-1] if found.runs else ""
         known = LossRecord(run=run, site=site, homes=found.homes, brought=found.recovered)
         return await self._with_rests(known, found, request)
@@ -67,7 +66,7 @@ class Homeward(Runbook):
         """What the last run has left that emptied the site, for what the ledger does not know."""
         site = str(request.site)
         try:
-            found = await self.learn(Losses.find, LossRef(site=site, kinds=self.after), within=LOOKED_UP_WITHIN)
+            found = await self.learn(records.find_loss, LossRef(site=site, kinds=self.after), within=LOOKED_UP_WITHIN)
         except ActivityError as error:
             why = "{}: {}".format(*reason(error))
             workflow.logger.info("no earlier run is known: %s", why)
@@ -82,14 +81,14 @@ class Homeward(Runbook):
         """The whole procedure; mode `plan` lists quarantine and plan, and ends there."""
         async with self.conclusion():
             which = ClusterName(cluster=request.cluster)
-            inventory = (await self.step("Inventory is read", InventoryReader.read, which, parks=False)).inventory
+            inventory = (await self.step("Inventory is read", records.inventory, which, parks=False)).inventory
             if wrong := request.wrong_homes(inventory):
                 raise ApplicationError(wrong, type="Rejected", non_retryable=True)
             site = str(request.site)
             hooks = inventory.hooks if request.mode is Mode.APPLY else ()
             await self.begin(f"{headline.format(site)} ({request.mode})", inventory.name, hooks)
             rights = RightsWish(runbook=self.about.name, must=True)
-            await self.step(RIGHTS, Rights.rights, rights, waiting="Asking what the token may do")
+            await self.step(RIGHTS, proxmox.rights, rights, waiting="Asking what the token may do")
             await self.enter(request.mode, site)
             if request.mode is Mode.APPLY:
                 await self.signers_ready(inventory.approvals, request.by)

@@ -9,8 +9,8 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.facts import Watching
-    from activities.inventory import ClusterName, InventoryReader
+    from cluster.contracts import records, watch
+    from cluster.contracts.records import ClusterName
     from cluster.incidents import asked_of_people, conditions, taken_over_by
     from cluster.verdict import Verdict
     from cluster.watching import CALM, Change, Opening, WatchWish
@@ -92,7 +92,7 @@ class ClusterIncident(Incident):
     async def _opens(self, request: IncidentRequest) -> None:
         """What is wrong, as the watch has said it, or as it is found."""
         which = ClusterName(cluster=request.cluster)
-        known = await self.step("Inventory is read", InventoryReader.read, which, parks=False)
+        known = await self.step("Inventory is read", records.inventory, which, parks=False)
         inventory, opening = known.inventory, request.opening
         if opening is not None:
             self.starts_at(opening.odd_since, opening.at, inventory.speed)
@@ -136,7 +136,7 @@ class ClusterIncident(Incident):
         wish = WatchWish(cluster=which.cluster, urgent=True)
         waiting = "Waiting for every vantage point to answer"
         seen = await self.step(
-            "Everybody is asked", Watching.watch, wish, within=LOOKS_FOR, attempt=LOOKS_FOR, waiting=waiting
+            "Everybody is asked", watch.look, wish, within=LOOKS_FOR, attempt=LOOKS_FOR, waiting=waiting
         )
         self._memory = seen.memory
         return seen.verdict

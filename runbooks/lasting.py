@@ -14,13 +14,12 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.ha import Ha
-    from activities.ledger import LedgerBook
     from cluster.conditions import Kind
+    from cluster.contracts import ha, records
     from cluster.incidents import conditions
-    from cluster.ledger_calls import BookFinding, PresentWish
+    from cluster.ledger_calls import PresentWish
     from cluster.plan import Mode
-    from cluster.recovery import Asking, HaFinding
+    from cluster.recovery import Asking
     from cluster.returning import ReturnFinding, ReturnWish
     from cluster.units import shortly
     from runbooks.carried import LossState, Phase
@@ -111,7 +110,7 @@ class Lasting(Losing):
         if found is None:
             self._phase = "some"
             some = ReturnWish(nodes=self._awaited, via=self.loss.survivors, some=True)
-            found = await self.seen_by("Nodes that are back", Ha.watch_return, some, ReturnFinding)
+            found = await self.seen_by("Nodes that are back", ha.watch_return, some)
         self._missing, self._told_when_back = found.missing, self._changes
         self._note_time(rejoined=self.now)
         self._tell()
@@ -126,7 +125,7 @@ class Lasting(Losing):
             self.section("Until they return")
         found = await self.step(
             self._returning,
-            Ha.watch_return,
+            ha.watch_return,
             ReturnWish(nodes=self._awaited, via=self.loss.survivors),
             within=RETURNS_WITHIN,
             attempt=RETURNS_WITHIN,
@@ -158,7 +157,7 @@ class Lasting(Losing):
     async def _listed_further(self, further: tuple[str, ...], at: datetime) -> None:
         """Homes, fencing and guests of nodes that have followed."""
         loss = self.loss
-        found = await self.seen_by("HA's list of services", Ha.listed, Asking(via=loss.survivors), HaFinding)
+        found = await self.seen_by("HA's list of services", ha.listed, Asking(via=loss.survivors))
         wider = loss.listed(found.view, early=False)
         # a guest that HA had brought to one of these belongs where it ran before the first loss
         wider = replace(wider, nodes=self.loss.nodes, guests={**wider.guests, **self.loss.guests})
@@ -280,4 +279,4 @@ class Lasting(Losing):
     async def _recorded_again(self, mode: Mode, known: LossState) -> None:
         """The ledger counts what the earlier run has said as said by this one."""
         wish = PresentWish(cluster=self.loss.inventory.name, site=self.loss.site, mode=mode, was=known.run_id)
-        await self.seen_by("This incident is in the ledger", LedgerBook.present, wish, BookFinding)
+        await self.seen_by("This incident is in the ledger", records.present, wish)

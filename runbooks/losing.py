@@ -14,16 +14,16 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.ha import Ha
-    from activities.ledger import LedgerBook
-    from activities.survivor import SiteName, Survivor
     from cluster.conditions import Condition, Kind, lost_site
+    from cluster.contracts import ha, records, watch
+    from cluster.contracts.reference import Activity
+    from cluster.contracts.watch import SiteName
     from cluster.forecast import WORKERS, Forecast, forecast, rejoined
     from cluster.incidents import conditions, taken_over_by
-    from cluster.ledger_calls import BookFinding, HomesWish
+    from cluster.ledger_calls import HomesWish
     from cluster.plan import Mode
     from cluster.recovery import Asking, HaFinding, HaView
-    from cluster.returning import ReturnFinding, ReturnWish
+    from cluster.returning import ReturnWish
     from cluster.units import counted
     from cluster.watching import Change, Opening
     from runbooks.fencing import Fencing
@@ -172,7 +172,7 @@ class Losing(Incident):
         await self._call_hooks("before", title)
         found = await self._step(
             title,
-            Ha.listed,
+            ha.listed,
             Asking(via=loss.survivors),
             within=LISTED_WITHIN,
             failing="warn",
@@ -187,7 +187,7 @@ class Losing(Incident):
     async def _listed_late(self) -> None:
         """What could not be read when the incident began."""
         wish = Asking(via=self.loss.survivors)
-        found = await self.seen_by("HA's list of services", Ha.listed, wish, HaFinding)
+        found = await self.seen_by("HA's list of services", ha.listed, wish)
         before, self._unlisted = self.loss.guests, False
         self.widened(self.loss.listed(found.view, early=False), found.view)
         if new := {sid: node for sid, node in self.loss.guests.items() if sid not in before}:
@@ -196,7 +196,7 @@ class Losing(Incident):
     async def homes_recorded(self, homes: dict[str, str]) -> None:
         """Of guests that were learned of after the first ones had been put on record."""
         wish = HomesWish(cluster=self.loss.inventory.name, homes=homes)
-        await self.seen_by("Homes are recorded in the ledger", LedgerBook.record_homes, wish, BookFinding)
+        await self.seen_by("Homes are recorded in the ledger", records.record_homes, wish)
 
     def must_know(self, known: bool, said: str) -> None:
         """ApplicationError for a request that names what is not there: nothing has begun."""
@@ -260,26 +260,28 @@ class Losing(Incident):
         here = SiteName(site=self.loss.survivor)
         skip = "the incident goes on; HA cannot restart guests without it"
         await self.part("votes", lambda: self._votes(here, skip))
-        pod = f"Pod is served at {here.site}", Survivor.pod, f"Waiting for {here.site} to serve the pod"
-        paths = f"Nodes of {here.site} have paths", Survivor.paths, f"Waiting for the paths of {here.site}"
+        pod = f"Pod is served at {here.site}", watch.survivor_pod, f"Waiting for {here.site} to serve the pod"
+        paths = f"Nodes of {here.site} have paths", watch.survivor_paths, f"Waiting for the paths of {here.site}"
         for title, activity, waiting in (pod, paths):
             await self.part(title, partial(self._look_at, title, activity, here, skip, waiting))
 
     async def _votes(self, here: SiteName, skip: str) -> None:
         title, waiting = f"{here.site} is quorate", f"Waiting for the votes of {here.site}"
-        votes = await self.step(title, Survivor.votes, here, skip=skip, waiting=waiting)
+        votes = await self.step(title, watch.survivor_votes, here, skip=skip, waiting=waiting)
         if votes is not None:
             if self._times is not None and self._times.quorum is None:
                 self._note_time(quorum=self.now)
             self.tell_people("quorum", f"{here.site} is quorate", votes.finding)
 
-    async def _look_at(self, title: str, activity: Any, here: SiteName, skip: str, waiting: str) -> None:
+    async def _look_at(
+        self, title: str, activity: Activity[SiteName, Any], here: SiteName, skip: str, waiting: str
+    ) -> None:
         await self.step(title, activity, here, skip=skip, waiting=waiting)
 
     async def _first_return(self) -> None:
         """A node that comes back before the locks are free makes them count anew: the forecast is another one."""
         wish = ReturnWish(nodes=self.loss.nodes, via=self.loss.survivors, some=True)
-        await self.seen_by("A node is back", Ha.watch_return, wish, ReturnFinding)
+        await self.seen_by("A node is back", ha.watch_return, wish)
         self._any_back = True
         if self._forecast is not None and self._recovery.pending:
             self._forecast = rejoined(self._forecast, self.now)

@@ -7,8 +7,8 @@ from functools import partial
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.migration import Migration
     from cluster.approval import Approval
+    from cluster.contracts import ha
     from cluster.inventory import Inventory
     from cluster.move import Move, MoveWish, SettledWish
     from cluster.plan import Mode
@@ -48,7 +48,7 @@ class Moves:
         )
         found = await self._run.step(
             title,
-            Migration.bring_home,
+            ha.bring_home,
             wish,
             within=MOVED_WITHIN,
             attempt=MOVED_WITHIN,
@@ -90,7 +90,7 @@ class Moves:
             return ()
         found = await self._run.step(
             "Moves that were begun have ended",
-            Migration.settled,
+            ha.settled,
             SettledWish(moves=tuple(self.moving.values())),
             within=SETTLED_WITHIN,
             attempt=SETTLED_WITHIN,

@@ -10,7 +10,8 @@ from datetime import datetime
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.inventory import ClusterName, InventoryReader
+    from cluster.contracts import records
+    from cluster.contracts.records import ClusterName
     from cluster.facts import Memory
     from cluster.incidents import conditions
     from cluster.units import shortly
@@ -50,7 +51,7 @@ class NodeLoss(Lasting):
     async def _opens(self, request: NodeLossRequest) -> None:
         """Who is lost, since when, and everything is watched."""
         which = ClusterName(cluster=request.cluster)
-        known = await self.step("Inventory is read", InventoryReader.read, which, parks=False)
+        known = await self.step("Inventory is read", records.inventory, which, parks=False)
         sites = [site for site in known.inventory.sites if set(request.nodes) <= {node.name for node in site.nodes}]
         self.must_know(bool(sites), f"nodes: no site has them all: {', '.join(request.nodes)}")
         site, opening = known.inventory.site_of(request.nodes[0]).name, request.opening

@@ -8,7 +8,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.quarantine import QuarantineWard
+    from cluster.contracts import watch
     from cluster.quarantine import QuarantineFinding, QuarantineWish
     from workflows.record import Line
     from workflows.runbook import Runbook
@@ -66,7 +66,7 @@ class Quarantine:
     async def failing(self, without: tuple[str, ...] = ()) -> str:
         """One look, right before something changes; what speaks against it, or nothing. No line on the page."""
         wish = self._wish(soak=timedelta(), known=NOT_LOOKED, without=without)
-        found = await self._run.learn(QuarantineWard.watch, wish, within=LOOKED_WITHIN)
+        found = await self._run.learn(watch.quarantine, wish, within=LOOKED_WITHIN)
         return found.finding if found.key else ""
 
     async def held(self, soak: timedelta) -> QuarantineFinding:
@@ -89,7 +89,7 @@ class _Sheet:
 
     async def look(self, wish: QuarantineWish) -> QuarantineFinding:
         """One look, written on its lines."""
-        found = await self._run.look(self._whole, QuarantineWard.watch, wish, LOOK)
+        found = await self._run.look(self._whole, watch.quarantine, wish, LOOK)
         now = self._run.record.elapsed
         for check in found.checks:
             line = self._lines[check.title] = self._lines.get(check.title) or self._run.record.line(check.title)

@@ -7,15 +7,15 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.ha import Ha
-    from activities.placement import Placements
-    from cluster.causes import CausesFinding, CausesWish
+    from cluster.causes import CausesWish
+    from cluster.contracts import ha
     from cluster.forecast import Forecast
     from cluster.outages import UP, GuestsFinding, GuestsWish, Outage, Outages, Standing, Waits
     from cluster.recovery import Back
     from cluster.units import counted, shortly
     from runbooks.carried import RecoveryState
     from runbooks.loss import Loss
+    from workflows.answers import ask
     from workflows.incident import Incident
     from workflows.page import clock
     from workflows.record import Line
@@ -209,7 +209,7 @@ class Recovery:
                 vg=loss.inventory.storage.vg,
                 limit=max(1.0, left) if left is not None else LOOK.total_seconds(),
             )
-            found = await self._run.seen_until(TITLE, Ha.watch_guests, wish, GuestsFinding, lambda: self._more)
+            found = await self._run.seen_until(TITLE, ha.watch_guests, wish, lambda: self._more)
             if found is not None:
                 await self._learn(found)
             self._waits, late = self._waits.judged(workflow.now())
@@ -349,9 +349,9 @@ class Recovery:
             return
         wish = CausesWish(guests=tuple(sids), survivors=self._loss.survivors, storage=self._loss.inventory.storage.id)
         try:
-            found: CausesFinding = await workflow.execute_activity(
-                Placements.causes,
-                args=[wish],
+            found = await ask(
+                ha.causes,
+                wish,
                 summary="why guests are not back",
                 start_to_close_timeout=EXPLAINED_WITHIN,
                 schedule_to_close_timeout=EXPLAINED_WITHIN,

@@ -8,7 +8,8 @@ nothing moves there: bringing the guests home is the failback's, when people and
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.inventory import ClusterName, InventoryReader
+    from cluster.contracts import records
+    from cluster.contracts.records import ClusterName
     from cluster.facts import Memory
     from cluster.watching import SITE_GONE
     from runbooks.lasting import Lasting
@@ -47,7 +48,7 @@ class SiteLoss(Lasting):
     async def _opens(self, request: SiteLossRequest) -> None:
         """Who is lost, since when, and everything is watched."""
         which = ClusterName(cluster=request.cluster)
-        known = await self.step("Inventory is read", InventoryReader.read, which, parks=False)
+        known = await self.step("Inventory is read", records.inventory, which, parks=False)
         site, opening = request.lost, request.opening
         self.must_know(site in {one.name for one in known.inventory.sites}, f"site: there is no {site}")
         nodes = tuple(node.name for node in known.inventory.site(site).nodes)

@@ -10,10 +10,9 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.freeze import Freeze
-    from activities.inventory import ClusterName
-    from activities.ledger import LedgerBook
     from cluster.approval import Approval
+    from cluster.contracts import ha, records
+    from cluster.contracts.records import ClusterName
     from cluster.ledger_calls import GiveBackWish, HomesWish, TakeWish
     from cluster.plan import Mode
     from cluster.recovery import FreezeWish, Frozen, SwitchesState, SwitchOutcome
@@ -59,7 +58,7 @@ class Switches:
         self._cluster, run = cluster, self._run
         found = await run.step(
             "Automatic moves are listed",
-            Freeze.known,
+            ha.switches,
             ClusterName(cluster=cluster),
             skip=skip,
             waiting="Listing automatic moves",
@@ -69,7 +68,7 @@ class Switches:
             # before the first change: a run or a worker that dies between two changes leaves nothing unknown
             taken = await run.step(
                 "Switches are recorded in the ledger",
-                LedgerBook.take,
+                records.take,
                 TakeWish(cluster=cluster, why=run.about.name, switches=ours),
                 skip=skip,
                 waiting="Recording switches in the ledger",
@@ -80,7 +79,7 @@ class Switches:
         if ours:
             frozen = await run.step(
                 "Automatic moves are disabled",
-                Freeze.freeze,
+                ha.freeze,
                 FreezeWish(mode=mode, switches=ours, approval=approval),
                 skip=skip,
                 given=given,
@@ -120,10 +119,10 @@ class Switches:
         if homes:
             wish = HomesWish(cluster=self._cluster, homes=dict(homes))
             skip = "no home is on record"
-            await self._run.step("Homes are recorded in the ledger", LedgerBook.record_homes, wish, skip=skip)
+            await self._run.step("Homes are recorded in the ledger", records.record_homes, wish, skip=skip)
         found = await self._run.step(
             "What this run disabled is re-enabled",
-            LedgerBook.give_back,
+            records.give_back,
             GiveBackWish(cluster=self._cluster),
             within=SET_BACK_WITHIN,
             skip=LATER,

@@ -8,11 +8,8 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.comparison import Comparison
-    from activities.ledger import LedgerBook
-    from activities.maintenance import Maintenance
-    from activities.placement import Placements
     from cluster.approval import Approval, Veto
+    from cluster.contracts import ha, records
     from cluster.evacuation import MaintenanceWish
     from cluster.failback import HomePlan, plan_home
     from cluster.guests import numbers
@@ -101,7 +98,7 @@ class WayHome:
         run = self._run
         run.section("Plan", rehearsal=True)
         wish = PlacementWish(guests=tuple(self._homes.record.homes))
-        await run.step("Guests are found", Placements.placement, wish, waiting="Looking for the guests")
+        await run.step("Guests are found", ha.placement, wish, waiting="Looking for the guests")
         plan, now = await self._found(), run.record.elapsed
         for node in plan.released:
             run.record.line(f"{node} is released").end("done", "out of maintenance, planned", now)
@@ -125,7 +122,7 @@ class WayHome:
 
     async def _say_who_is_away(self, now: timedelta) -> None:
         """No home is on record: whoever might be meant is named, and how to say where they belong."""
-        placement = await self._run.learn(Placements.placement, PlacementWish(guests=()))
+        placement = await self._run.learn(ha.placement, PlacementWish(guests=()))
         ours = site_nodes(self._homes.inventory, self._homes.site).nodes
         away = [f"{sid} on {one.node}" for sid, one in sorted(placement.services.items()) if one.node not in ours]
         said = (
@@ -137,7 +134,7 @@ class WayHome:
 
     async def _found(self) -> HomePlan:
         homes = {sid: home for sid, home in self._homes.record.homes.items() if sid not in self._moves.left}
-        placement = await self._run.learn(Placements.placement, PlacementWish(guests=tuple(homes)))
+        placement = await self._run.learn(ha.placement, PlacementWish(guests=tuple(homes)))
         first = tuple(sid for vmid in self._policy.first for sid in homes if vmid in numbers((sid,)))
         recovered = {**self._homes.record.recovered, **{sid: moved.home for sid, moved in self._moves.moved.items()}}
         ours = site_nodes(self._homes.inventory, self._homes.site).nodes
@@ -154,7 +151,7 @@ class WayHome:
     async def _drawn(self, released: tuple[str, ...]) -> dict[str, str]:
         """Guests that HA would move by itself once these nodes are released: it remembers where it took them from."""
         wish = LookWish(book=Book(cluster=self._homes.inventory.name), must=True)
-        world = await self._run.learn(Comparison.look, wish)
+        world = await self._run.learn(records.compare, wish)
         return moves_by_itself(world, released)
 
     async def _agreed(self) -> None:
@@ -209,9 +206,7 @@ class WayHome:
         """
         homes = {move.sid: move.home for move in self._plan.moves}
         wish = HomesWish(cluster=self._homes.inventory.name, homes=homes)
-        await self._run.step(
-            "Homes are recorded in the ledger", LedgerBook.record_homes, wish, waiting="Recording homes"
-        )
+        await self._run.step("Homes are recorded in the ledger", records.record_homes, wish, waiting="Recording homes")
         await self._switches.freeze(
             Mode.APPLY,
             self._homes.inventory.name,
@@ -228,7 +223,7 @@ class WayHome:
         for turn, node in enumerate(self._plan.released, start=1):
             await self._run.step(
                 f"{node} takes guests again",
-                Maintenance.maintenance,
+                ha.maintenance,
                 MaintenanceWish(mode=Mode.APPLY, node=node, on=False, turn=turn, via=others, approval=self._approval),
                 given=self.why_not,
                 waiting=f"Waiting until {node} takes guests again",
@@ -245,12 +240,12 @@ class WayHome:
         title, waiting = f"{site} is noted as through its quarantine", "Recording the quarantine in the ledger"
         skip = "what an incident has disabled stays off until another failback has held the quarantine"
         wish = NoteWish(cluster=cluster, released=site)
-        await self._run.step(title, LedgerBook.note, wish, skip=skip, waiting=waiting)
+        await self._run.step(title, records.note, wish, skip=skip, waiting=waiting)
 
     async def _note_home(self, *sids: str) -> None:
         """The ledger needs no record of them any more; what it is not told it finds out by itself."""
         with contextlib.suppress(ActivityError):
-            await self._run.learn(LedgerBook.at_home, AtHomeWish(cluster=self._homes.inventory.name, sids=sids))
+            await self._run.learn(records.at_home, AtHomeWish(cluster=self._homes.inventory.name, sids=sids))
 
     # --- the end -----------------------------------------------------------------------------------------------
 
@@ -261,7 +256,7 @@ class WayHome:
             return
         self._run.record.line("Switches").end("done", "none was turned off", self._run.record.elapsed)
         with contextlib.suppress(ActivityError):  # it holds none off; the ledger notices its end by itself
-            await self._run.learn(LedgerBook.give_back, GiveBackWish(cluster=self._homes.inventory.name))
+            await self._run.learn(records.give_back, GiveBackWish(cluster=self._homes.inventory.name))
 
     @property
     def beyond(self) -> str:

@@ -4,6 +4,8 @@ from temporalio import activity, workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.errors import Refuted, Unreachable
+    from activities.serving import serves
+    from cluster.contracts.reference import Activity
     from cluster.plan import Finding, Intent, Mode, Wish
     from workflows.catalogue import About, RunbookReport, RunbookRequest
     from workflows.runbook import Runbook
@@ -29,6 +31,12 @@ class Counted(Finding):
     count: int
 
 
+CHANGE_IT = Activity("tries.change", Change, Finding)
+OTHER_SHAPE = Activity("tries.other_shape", Change, Counted)
+AGAIN = Activity("tries.again", Change, Finding)
+REFUTED = Activity("tries.refuted", Change, Finding)
+
+
 class Tries:
     """Activities of these tests: what was tried, and with what each attempt was handed."""
 
@@ -36,12 +44,12 @@ class Tries:
         self.handed: list[tuple[int, object]] = []
         self.open_again = 2
 
-    @activity.defn(name="tries.change")
+    @serves(CHANGE_IT)
     async def change(self, wish: Change) -> Finding:
         """A change that is made."""
         return Finding(finding="changed", changed=True, changes=(CHANGE,))
 
-    @activity.defn(name="tries.other_shape")
+    @serves(OTHER_SHAPE)
     async def other_shape(self, wish: Change) -> Counted:
         """An answer that an older build sends: it has no count."""
         self.handed.append((wish.earlier.attempts, wish.earlier.told))
@@ -49,7 +57,7 @@ class Tries:
             return Finding(finding="counted")  # type: ignore[return-value]
         return Counted(finding="counted", count=1)
 
-    @activity.defn(name="tries.again")
+    @serves(AGAIN)
     async def again(self, wish: Change) -> Finding:
         """Not at once: the answer of the first two attempts is lost, after they have said how far they came."""
         self.handed.append((wish.earlier.attempts, wish.earlier.told))
@@ -58,7 +66,7 @@ class Tries:
             raise Unreachable("no answer")
         return Finding(finding="done")
 
-    @activity.defn(name="tries.refuted")
+    @serves(REFUTED)
     async def refuted(self, wish: Change) -> Finding:
         """It is not so."""
         raise Refuted("it is not so")
@@ -94,7 +102,7 @@ class Stumbling(Runbook):
         self._lands = request.lands
         async with self.conclusion():
             await self.begin("Stumbling", request.cluster)
-            await self.step("It is changed", Tries.change, Change(mode=Mode.APPLY))
+            await self.step("It is changed", CHANGE_IT, Change(mode=Mode.APPLY))
             await self._stumble(request.how)
         return self.report(RunbookReport, mode=Mode.APPLY, planned=())
 
@@ -102,11 +110,11 @@ class Stumbling(Runbook):
         if how == "our model":
             Counted.model_validate({"finding": "no count"})
         elif how == "final":
-            await self.step("It is so", Tries.refuted, Change(mode=Mode.PLAN), parks=False)
+            await self.step("It is so", REFUTED, Change(mode=Mode.PLAN), parks=False)
         elif how == "other shape":
-            await self.step("It is counted", Tries.other_shape, Change(mode=Mode.APPLY))
+            await self.step("It is counted", OTHER_SHAPE, Change(mode=Mode.APPLY))
         elif how == "again":
-            await self.step("It is done", Tries.again, Change(mode=Mode.APPLY), given=self._given)
+            await self.step("It is done", AGAIN, Change(mode=Mode.APPLY), given=self._given)
         else:
             await workflow.wait_condition(lambda: False)
 
@@ -116,7 +124,7 @@ class Stumbling(Runbook):
     async def landing(self) -> str:
         """Whatever came."""
         if not self._lands:
-            await self.step("It is so", Tries.refuted, Change(mode=Mode.PLAN))
+            await self.step("It is so", REFUTED, Change(mode=Mode.PLAN))
         return "One switch is off: vm:300 failback."
 
     @property

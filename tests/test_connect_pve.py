@@ -7,7 +7,7 @@ import pytest
 
 from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
-from activities.pve_notifications import MATCHER, TARGET, GatewayWish, PveNotifications
+from activities.proxmox.notifications import MATCHER, TARGET, GatewayWish, PveNotifications
 from cluster.plan import Mode
 from tests.test_cli import quorate
 from tests.twin import TwinThread

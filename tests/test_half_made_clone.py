@@ -6,7 +6,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
-from activities.guests import Guests, GuestWish
+from activities.proxmox.guests import Guests
+from cluster.contracts.proxmox import GuestWish
 from cluster.inventory import Inventory
 from cluster.plan import Mode
 from lab.built import build

@@ -7,10 +7,10 @@ import pytest
 import pytest_asyncio
 from temporalio.testing import ActivityEnvironment
 
-from activities import hosts
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts as SshHosts
 from activities.errors import Unreachable
+from activities.hosts import nodes as hosts
 from lab.faults import Fault
 from tests.twin import TwinThread
 

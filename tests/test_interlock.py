@@ -14,9 +14,9 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from activities import interlock
-from activities.interlock import Interlock
-from activities.ledger import LedgerBook
+from activities.records import interlock
+from activities.records.interlock import Interlock
+from activities.records.ledger import LedgerBook
 from cluster.inventory import Inventory
 from cluster.ledger import INCIDENTS
 from cluster.memory import rounds
@@ -42,7 +42,7 @@ class Told:
         """Until it is terminated."""
         self._state = state
         await workflow.execute_activity(
-            "facts.watch", state.get("beats"), start_to_close_timeout=timedelta(hours=1),
+            "watch.look", state.get("beats"), start_to_close_timeout=timedelta(hours=1),
             heartbeat_timeout=timedelta(minutes=5),
         )  # fmt: skip
 
@@ -52,7 +52,7 @@ class Told:
         return self._state
 
 
-@activity.defn(name="facts.watch")
+@activity.defn(name="watch.look")
 async def looks(beats: str | None) -> None:
     """Tell once when the newest look was made, and go on looking."""
     activity.heartbeat({"looked_at": beats} if beats else None)

@@ -12,7 +12,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.clients.secrets import Secrets
 from activities.errors import Unreachable
-from activities.notices import Notices
+from activities.people.notices import Notices
 from cluster.around import Notify
 from cluster.notices import Notice, NoticeWish, rendered
 from tests.receivers import Receiver

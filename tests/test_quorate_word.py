@@ -9,14 +9,14 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.clients.proxmox_answers import refused
+from activities.clients.quick import Clients
 from activities.clients.ssh import Answer
 from activities.errors import NotYet, Refuted, Rejected, Unauthorized, Unreachable, Word
-from activities.maintenance import Maintenance
-from activities.migration import Migration
-from activities.placement import Placements
-from activities.quorate import MANAGER, is_quorate, told_by_quorum
-from activities.standing import Proofs
-from activities.vantage import Clients
+from activities.ha.maintenance import Maintenance
+from activities.ha.manager import MANAGER, is_quorate, told_by_quorum
+from activities.ha.moves import Migration
+from activities.ha.placement import Placements
+from activities.ha.standing import Proofs
 from cluster.evacuation import MaintenanceWish
 from cluster.move import Move, MoveWish
 from cluster.outages import GuestsWish, Standing

@@ -11,10 +11,11 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.clients.secrets import Secrets
 from activities.clients.webhook import post_text, where
-from activities.hooks import Hooks
-from activities.inventory import ClusterName, InventoryReader
-from activities.notices import Notices
+from activities.people.hooks import Hooks
+from activities.people.notices import Notices
+from activities.records.inventory import InventoryReader
 from cluster.around import Hook, Notify
+from cluster.contracts.records import ClusterName
 from cluster.hooks import HookCall
 from cluster.notices import Notice, NoticeWish
 from cluster.plan import Mode

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from asyncssh import SSHKey
 from rich.markup import escape
 from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
-from activities.clients.signatures import private_key, signed
+from activities.clients.signatures import SSHKey, private_key, signed
 from cluster.approval import NAMESPACE, Audit, Decision, Said, short, statement
 from cluster.units import counted, seconds
 from cluster.visible import visible

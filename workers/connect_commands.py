@@ -8,7 +8,7 @@ from rich.markup import escape
 from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
 from activities.errors import Word
-from activities.pve_notifications import GatewayWish, PveNotifications
+from activities.proxmox.notifications import GatewayWish, PveNotifications
 from cluster.around import EventSource
 from cluster.inventory import Inventory
 from cluster.plan import Mode

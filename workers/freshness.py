@@ -13,6 +13,7 @@ from rich.text import Text
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from cluster.contracts import watch
 from cluster.watching import Beat, WatchState, watch_id
 from workers.follow import PATIENCE
 from workers.incident_phases import BAD, FAINT, WARN, span
@@ -20,7 +21,6 @@ from workers.inventory_file import load
 from workers.settings import Settings
 from workflows.attributes import VERDICT
 
-LOOK = "facts.watch"
 # Two looks are a few seconds apart, and a worker that dies is noticed after ten.
 WARN_AFTER, OLD_AFTER = timedelta(seconds=30), timedelta(seconds=60)
 RUNNING = "WorkflowType = 'ClusterWatch' AND ExecutionStatus = 'Running'"
@@ -81,7 +81,7 @@ async def all_of_them(client: Client) -> list[Freshness]:
 async def _of(client: Client, cluster: str, found: WorkflowExecutionDescription) -> Freshness:
     if found.close_time is not None:
         return Freshness(cluster, watched=False)
-    looks = [one for one in found.raw_description.pending_activities if one.activity_type.name == LOOK]
+    looks = [one for one in found.raw_description.pending_activities if one.activity_type.name == watch.look.name]
     verdict = found.typed_search_attributes.get(VERDICT) or ""
     if not looks:  # between two looks, or no worker has taken the watch's last step
         return await _between(client, cluster)

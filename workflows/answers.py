@@ -1,49 +1,58 @@
-"""An activity's answer is read in the runbook itself, so that one of another shape parks a step and ends no run.
+"""An activity is asked by its reference, and its answer is read in the runbook itself.
 
-The SDK reads a typed result before any line of the runbook runs: what does not fit would end the run right there,
-without a landing. That happens with workers of two versions on one queue.
+The SDK reads a typed result before any line of the runbook runs: an answer of another shape would end the run right
+there, without a landing. That happens with workers of two versions on one queue. Read here, it parks a step.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.common import RawValue
+
+from cluster.contracts.reference import Activity
+
+Takes = TypeVar("Takes")
+Answers = TypeVar("Answers")
 
 
 class Undecodable(Exception):
     """An answer of a shape that this build does not know."""
 
 
-@dataclass(frozen=True)
-class Call:
-    """An activity by its name, and what it answers with."""
+def name_of(activity: Activity[Any, Any]) -> str:
+    """Its name on the wire; the former one where a history of before it was renamed is replayed."""
+    if activity.formerly and not workflow.patched("activities-by-system"):
+        return activity.formerly
+    return activity.name
 
-    name: str
-    answers: Any
 
-    @classmethod
-    def of(cls, activity: Callable[..., Any] | str, result: Any = None) -> "Call":
-        """That of an activity's own definition, or of a name and a type."""
-        if isinstance(activity, str):
-            return cls(activity, result)
-        definition = getattr(activity, "__temporal_activity_definition")  # there is no public name for it
-        return cls(definition.name, definition.ret_type)
+def begun(activity: Activity[Takes, Answers], wish: Takes, **options: Any) -> workflow.ActivityHandle[Answers]:
+    """Begin it, and read its answer as the SDK does; `options` are those of ``workflow.start_activity``."""
+    handle: workflow.ActivityHandle[Answers] = workflow.start_activity(
+        name_of(activity), wish, result_type=activity.answers, **options
+    )
+    return handle
 
-    def read(self, raw: RawValue | None) -> Any:
-        """The answer as its type; Undecodable with the first field that does not fit."""
-        if raw is None:
-            return None
-        try:
-            return workflow.payload_converter().from_payload(raw.payload, self.answers)
-        except (ValidationError, RuntimeError, ValueError) as error:
-            where = _first(error)
-            raise Undecodable(
-                f"{self.name} answered in a form that this build cannot read{where}: are workers of another version "
-                "at work on this queue? Stop them, then answer retry"
-            ) from error
+
+async def ask(activity: Activity[Takes, Answers], wish: Takes, **options: Any) -> Answers:
+    """The same, waited for."""
+    return await begun(activity, wish, **options)
+
+
+def read(activity: Activity[Any, Answers], raw: RawValue | None) -> Answers:
+    """The answer as its type; Undecodable with the first field that does not fit."""
+    if raw is None:
+        raise Undecodable(f"{activity.name} answered nothing")
+    try:
+        found: Answers = workflow.payload_converter().from_payload(raw.payload, activity.answers)
+    except (ValidationError, RuntimeError, ValueError) as error:
+        where = _first(error)
+        raise Undecodable(
+            f"{activity.name} answered in a form that this build cannot read{where}: are workers of another version "
+            "at work on this queue? Stop them, then answer retry"
+        ) from error
+    return found
 
 
 def _first(error: Exception) -> str:

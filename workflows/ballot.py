@@ -5,10 +5,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cluster.approval import Proof, Terms, is_digest
+from cluster.approval import Terms, is_digest
 from cluster.gate import Gate
-from cluster.plan import Finding, Intent
-from cluster.signers import Signer
+from cluster.plan import Intent
 
 WHY = 200  # letters of a reason
 
@@ -27,14 +26,6 @@ class Ballot(BaseModel):
     plan: str | None = None
     waives: tuple[str, ...] = ()
     why: str = Field(default="", max_length=WHY)
-
-
-class Checked(Finding):
-    """What the activity answers: a proof for each vote, the names on the list, and the keys that may sign."""
-
-    proofs: tuple[Proof, ...] = ()
-    listed: tuple[str, ...] = ()
-    signers: tuple[Signer, ...] = ()
 
 
 class GateView(BaseModel):

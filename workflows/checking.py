@@ -15,17 +15,17 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from cluster.approval import ApprovalPolicy, Vote
+    from cluster.contracts import people
+    from cluster.contracts.people import VerifyFinding, VerifyWish
     from cluster.signers import persons, too_few
     from cluster.units import counted
-    from workflows.answers import Call, Undecodable
-    from workflows.ballot import Checked
+    from workflows.answers import Undecodable, name_of, read
     from workflows.failures import reason
     from workflows.operator import Parked
     from workflows.page import Question
     from workflows.record import Line
     from workflows.steps import RETRY, Steps
 
-VERIFY = Call("approvals.verify", Checked)
 CHECKED_WITHIN = timedelta(minutes=1)
 # What cannot be checked is looked at again by itself: soon at first, then each five minutes, for days if it must be.
 AGAIN_IN, AGAIN_AT_MOST, LONGER = timedelta(seconds=2), timedelta(minutes=5), 1.7
@@ -52,12 +52,12 @@ class Checking(Steps):
 
     # --- one look ----------------------------------------------------------------------------------------------
 
-    async def _checked(self, votes: tuple[Vote, ...]) -> Checked:
+    async def _checked(self, votes: tuple[Vote, ...]) -> VerifyFinding:
         """A proof for each; ApplicationError when they cannot be checked at all."""
         try:
             raw = await workflow.execute_activity(
-                VERIFY.name,
-                {"votes": [vote.model_dump(mode="json") for vote in votes]},
+                name_of(people.verify),
+                VerifyWish(votes=votes),
                 result_type=RawValue,
                 summary=f"check {counted(len(votes), 'vote')}" if votes else "read the list of approvers",
                 start_to_close_timeout=timedelta(seconds=20),
@@ -68,21 +68,20 @@ class Checking(Steps):
             word, message = reason(error)
             raise ApplicationError(message, type=word, non_retryable=True) from error
         try:
-            checked: Checked = VERIFY.read(raw)
+            return read(people.verify, raw)
         except Undecodable as error:
             raise ApplicationError(str(error), type="Undecodable", non_retryable=True) from error
-        return checked
 
     # --- what cannot be checked now ----------------------------------------------------------------------------
 
-    async def _listed(self, policy: ApprovalPolicy, requester: str, line: Line) -> Checked:
+    async def _listed(self, policy: ApprovalPolicy, requester: str, line: Line) -> VerifyFinding:
         """The list, once it can be read and has enough people on it."""
         if not requester:
             why = 'by: who asks for it? That person cannot approve it; add "by": "ana"'
             line.end("failed", why, self.record.elapsed)
             raise ApplicationError(why, type="Rejected", non_retryable=True)
 
-        async def look() -> Checked:
+        async def look() -> VerifyFinding:
             checked = await self._checked(())
             if lacks := too_few(policy, checked.signers, requester):
                 raise ApplicationError(lacks, type="TooFew", non_retryable=True)

@@ -9,20 +9,20 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NoReturn
 
-from pydantic import TypeAdapter
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.contracts.reference import Activity
     from cluster.hooks import When
     from cluster.plan import Finding
-    from workflows.answers import Call
     from workflows.carried import RunState
     from workflows.claim import Claim, taken_over
     from workflows.lasting import is_long
     from workflows.page import Question
     from workflows.record import Line
     from workflows.runbook import Runbook
+    from workflows.steps import Found
 
 
 async def ended(work: "asyncio.Future[Any]") -> None:
@@ -167,12 +167,12 @@ class Continuing(Runbook):
         finally:
             self._claiming = False
 
-    async def _step(self, title: str, activity: Any, wish: Any, **more: Any) -> Finding | None:
+    async def _step(self, title: str, activity: Activity[Any, Found], wish: Any, **more: Any) -> Found | None:
         """As every step; one of an earlier run is not done twice."""
         if more.get("line") is not None:
             return await super()._step(title, activity, wish, **more)
         if title in self._known:
-            return _read(activity, more.get("result"), self._known[title])
+            return _read(activity, self._known[title])
         if (line := self._left_open.pop(title, None)) is not None:
             more["line"] = line
             if (question := self._unanswered.pop(title, None)) and not await self._retried(line, question):
@@ -204,9 +204,8 @@ class Continuing(Runbook):
         await super()._call_hooks(when, title, finding)
 
 
-def _read(activity: Any, result: Any, known: Any) -> Finding | None:
+def _read(activity: Activity[Any, Found], known: Any) -> Found | None:
     """A finding as its type; None of a step that was skipped."""
     if known is None:
         return None
-    found: Finding = TypeAdapter(Call.of(activity, result).answers).validate_python(known)
-    return found
+    return activity.answers.model_validate(known)

@@ -15,17 +15,16 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.contracts import people
     from cluster.notices import Notice, NoticeWish
-    from cluster.plan import Finding
     from cluster.units import counted
     from workflows import attributes
-    from workflows.answers import Undecodable
+    from workflows.answers import Undecodable, ask
     from workflows.claim import Held, released
     from workflows.failures import reason
     from workflows.steps import RETRY, Withheld
     from workflows.together import Together
 
-TELL = "notices.send"
 # Nobody waits longer for a receiver that is away: the page says the same.
 TOLD_WITHIN = timedelta(seconds=30)
 # What stops a procedure. Everything else is a bug of ours, and Temporal tries that task again until it is mended.
@@ -66,10 +65,9 @@ class Ending(Together):
             at=workflow.now(),
         )
         try:
-            await workflow.execute_activity(
-                TELL,
+            await ask(
+                people.tell,
                 NoticeWish(notice=notice),
-                result_type=Finding,
                 summary=f"tell people: {state}",
                 schedule_to_close_timeout=TOLD_WITHIN,
                 retry_policy=RETRY,

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.exceptions import TimeoutError as StepTimeout
 
-from activities.errors import NEVER_RETRIED
+from cluster.contracts.words import NEVER_RETRIED
 from cluster.plan import Made
 
 

@@ -18,13 +18,16 @@ with workflow.unsafe.imports_passed_through():
     from cluster.advice import advice
     from cluster.around import Hook, Occasion
     from cluster.conditions import Condition
+    from cluster.contracts import watch
+    from cluster.contracts.reference import Activity
     from cluster.incidents import StockWish
     from cluster.memory import Memory
     from cluster.notices import Notice
     from cluster.plan import Finding
     from cluster.verdict import Verdict
-    from cluster.watching import Change, Open, Seen, WatchWish, watch_id
+    from cluster.watching import Change, Open, WatchWish, watch_id
     from workflows import attributes
+    from workflows.answers import begun
     from workflows.carried import IncidentState, Repeated
     from workflows.continuing import Continuing
     from workflows.failures import reason
@@ -34,7 +37,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.steps import HEARTBEAT
     from workflows.telling import deliver
 
-LOOK, UNWATCHED = "facts.watch", "incidents.unwatched"
 # What looks for as long as the incident lasts begins anew after this time.
 LOOKS_FOR = timedelta(hours=12)
 AGAIN = RetryPolicy(maximum_interval=timedelta(seconds=5))
@@ -45,6 +47,7 @@ REFUSED_AT_MOST = timedelta(minutes=15)
 # What comes again and again has so many lines of its own; then its newest line says how often it came.
 REPEATED = 5
 
+Takes = TypeVar("Takes")
 Result = TypeVar("Result", bound=Finding)
 
 
@@ -152,21 +155,20 @@ class Incident(Continuing):
         self._eyes[task] = None
         task.add_done_callback(lambda over: self._eyes.pop(over, None))
 
-    async def seen_by(self, title: str, activity: Any, wish: Any, kind: type[Result] | None = None) -> Result:
+    async def seen_by(self, title: str, activity: Activity[Takes, Result], wish: Takes) -> Result:
         """What a long look has found. It is begun anew whatever it dies of; what was refused is told and asked again.
 
         `title` is what the line is called, and the UI's name for the activity.
         """
-        found: Result | None = await self.seen_until(title, activity, wish, kind)
+        found = await self.seen_until(title, activity, wish)
         assert found is not None  # noqa: S101  # nothing cuts it short
         return found
 
     async def seen_until(
         self,
         title: str,
-        activity: Any,
-        wish: Any,
-        kind: type[Result] | None = None,
+        activity: Activity[Takes, Result],
+        wish: Takes,
         cut: Callable[[], bool] | None = None,
         *,
         tells: bool = False,
@@ -175,10 +177,9 @@ class Incident(Continuing):
         pause = REFUSED_FOR
         while True:
             self._activities += 1
-            looking = workflow.start_activity(
+            looking = begun(
                 activity,
                 wish,
-                result_type=kind,
                 activity_id=f"{self._activities} {title}"[:200],
                 summary=title[:100],
                 start_to_close_timeout=LOOKS_FOR,
@@ -191,7 +192,7 @@ class Incident(Continuing):
             try:
                 if cut is not None and await self._cut_short(looking, cut):
                     return await looking if tells else None
-                found: Result = await looking
+                found = await looking
             except ActivityError as error:
                 if cut is not None and cut():
                     return None
@@ -220,7 +221,7 @@ class Incident(Continuing):
         """No watch runs: look at the cluster until one has told something."""
         while True:
             heard = self._from_watch
-            await self.seen_by("Waiting for the watch to be gone", UNWATCHED, StockWish(cluster=self._cluster), Finding)
+            await self.seen_by("Waiting for the watch to be gone", watch.unwatched, StockWish(cluster=self._cluster))
             self.note_once(f"no watch of {self._cluster} runs: this incident looks for itself")
             known = ""
             while self._from_watch == heard:
@@ -229,10 +230,9 @@ class Incident(Continuing):
 
     async def _looked(self, known: str, heard: int) -> str:
         """One look of its own; the key of what was found. It is cut short by the first word of a watch."""
-        looking = workflow.start_activity(
-            LOOK,
+        looking = begun(
+            watch.look,
             WatchWish(cluster=self._cluster, memory=self._memory, known=known, urgent=not known),
-            result_type=Seen,
             summary="until there is something new",
             start_to_close_timeout=LOOKS_FOR,
             heartbeat_timeout=HEARTBEAT,
@@ -244,7 +244,7 @@ class Incident(Continuing):
             if not looking.done():
                 looking.cancel()
         try:
-            seen: Seen = await looking
+            seen = await looking
         except ActivityError as error:
             if is_cancelled_exception(error) and self._from_watch == heard:
                 raise asyncio.CancelledError from None

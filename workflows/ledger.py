@@ -1,8 +1,8 @@
 """ClusterLedger: one entity per cluster that remembers what was turned off, and turns it on when that is safe.
 
 It never ends by itself and keeps all it knows in its own state. Runs talk to it through the activities of
-`activities.ledger`; people read its page, or `quorate switches`. It compares itself with the world whenever a run
-gives something back and every ten minutes while anything is kept: a run that was terminated holds nothing.
+`activities.records.ledger`; people read its page, or `quorate switches`. It compares itself with the world whenever a
+run gives something back and every ten minutes while anything is kept: a run that was terminated holds nothing.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from cluster import ledger
+    from cluster.contracts import records
     from cluster.ledger import Book, Happened, Holder, Present, World
     from cluster.ledger_calls import (
         BookFinding,
@@ -25,19 +26,18 @@ with workflow.unsafe.imports_passed_through():
         LookWish,
         Noting,
         Recording,
-        RestoreFinding,
         RestoreWish,
         Taking,
     )
     from cluster.plan import Mark
     from cluster.units import counted, shortly
     from workflows import attributes
+    from workflows.answers import ask
     from workflows.failures import reason
     from workflows.lasting import is_long
     from workflows.ledger_page import render_ledger
     from workflows.steps import HEARTBEAT
 
-LOOK, RESTORE = "ledger.look", "ledger.restore"
 # Of the cluster's own time, between two comparisons while anything is kept.
 EVERY = timedelta(minutes=10)
 LOOKED_WITHIN, RESTORED_WITHIN = timedelta(minutes=1), timedelta(minutes=2)
@@ -197,17 +197,15 @@ class ClusterLedger:
             self._tell()
 
     async def _world(self) -> World:
-        found: World = await workflow.execute_activity(
-            LOOK,
+        return await ask(
+            records.compare,
             LookWish(book=self._book),
-            result_type=World,
             summary="how things stand",
             start_to_close_timeout=LOOKED_WITHIN,
             schedule_to_close_timeout=LOOKED_WITHIN,
             heartbeat_timeout=HEARTBEAT,
             retry_policy=RetryPolicy(maximum_interval=timedelta(seconds=10)),
         )
-        return found
 
     def _learn(self, world: World) -> None:
         """Runs that are over hold nothing; guests that are at home and nodes that take guests need no record."""
@@ -225,10 +223,9 @@ class ClusterLedger:
             return
         self._restoring = True
         try:
-            found = await workflow.execute_activity(
-                RESTORE,
+            found = await ask(
+                records.restore,
                 RestoreWish(book=self._book, keys=due),
-                result_type=RestoreFinding,
                 summary=f"turn on {shortly(due)}"[:100],
                 start_to_close_timeout=RESTORED_WITHIN,
                 schedule_to_close_timeout=RESTORED_WITHIN,

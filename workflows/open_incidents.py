@@ -16,13 +16,14 @@ from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadySt
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from cluster.incidents import Ended, Followed, FollowWish, Stock, StockWish, Wanted, wanted
+    from cluster.contracts import watch
+    from cluster.incidents import Ended, FollowWish, StockWish, Wanted, wanted
     from cluster.notices import Notice
     from cluster.watching import Change, Open, Opening, Seen, WatchRequest
+    from workflows.answers import ask, begun
     from workflows.steps import HEARTBEAT
     from workflows.telling import deliver
 
-STOCK, FOLLOW = "incidents.open", "incidents.follow"
 # One that could not go on is not begun again at once: its reason may last.
 REOPENED_AFTER = timedelta(seconds=20)
 FOLLOWED_FOR = timedelta(days=1)
@@ -74,10 +75,9 @@ class OpenIncidents:
 
     async def take_stock(self, cluster: str | None) -> None:
         """Take over what is open, whoever has opened it; an earlier watch may have been stopped."""
-        found: Stock = await workflow.execute_activity(
-            STOCK,
+        found = await ask(
+            watch.open_incidents,
             StockWish(cluster=cluster),
-            result_type=Stock,
             summary="which incidents are open",
             start_to_close_timeout=timedelta(minutes=1),
             heartbeat_timeout=HEARTBEAT,
@@ -157,10 +157,9 @@ class OpenIncidents:
         while True:
             await workflow.wait_condition(lambda: bool(self.open))
             runs = tuple(one.run for one in self.open)
-            following = workflow.start_activity(
-                FOLLOW,
+            following = begun(
+                watch.follow,
                 FollowWish(runs=runs),
-                result_type=Followed,
                 summary=f"until one of {len(runs)} incidents has ended",
                 start_to_close_timeout=FOLLOWED_FOR,
                 heartbeat_timeout=HEARTBEAT,

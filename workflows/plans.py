@@ -5,9 +5,10 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
-from cluster.plan import Intent, PlanFound, PlanRef, difference
+from cluster.contracts import records
+from cluster.plan import Intent, PlanRef, difference
+from workflows.answers import ask
 
-FIND = "plans.find"
 # A look for the sake of a message must not hold anything up.
 LOOKUP = timedelta(seconds=15)
 SHOWN = 12
@@ -17,10 +18,9 @@ async def differences(agreed: str, planned: tuple[Intent, ...]) -> list[str]:
     """What is planned otherwise than agreed; only what is planned now when nobody knows the agreed plan any more."""
     known: tuple[Intent, ...] | None = None
     try:
-        found = await workflow.execute_activity(
-            FIND,
+        found = await ask(
+            records.find_plan,
             PlanRef(digest=agreed),
-            result_type=PlanFound,
             start_to_close_timeout=LOOKUP,
             schedule_to_close_timeout=LOOKUP,
             summary=f"look up plan {agreed}",

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio import workflow
 
 from cluster.plan import Finding, Intent, Made
 from workflows.carried import LineState, Place, RecordState
 from workflows.page import OPEN, Section, State, StepRecord
+
+Found = TypeVar("Found", bound=Finding)
 
 
 class Line:
@@ -61,7 +63,7 @@ class Line:
         changes = tuple(dict.fromkeys((*self._earlier.changes, *made.changes)))
         self._earlier = Made(changes=changes, doubtful=made.doubtful)
 
-    def found(self, found: Finding, at: timedelta) -> Finding:
+    def found(self, found: Found, at: timedelta) -> Found:
         """It is done. What earlier attempts changed belongs to it."""
         if self._earlier != Made() and (found.changed or not found.changes):
             changes = self._earlier.and_then(found.changes)

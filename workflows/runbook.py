@@ -6,7 +6,7 @@ retries, timers and resumption are Temporal's.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Any, TypeVar, overload
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from cluster.around import Hook
+    from cluster.contracts.reference import Activity
     from cluster.plan import Finding, Intent, Mode, digest
     from workflows import attributes
     from workflows.catalogue import RunbookReport, RunbookRequest
@@ -31,7 +32,6 @@ Asked = TypeVar("Asked")
 Found = TypeVar("Found", bound=Finding)
 Result = TypeVar("Result")
 Report = TypeVar("Report", bound=RunbookReport)
-Does = Callable[[Any, Asked], Awaitable[Found]] | Callable[[Any, Asked], Found]
 
 ENDED = ("done", "failed", "aborted")
 
@@ -90,7 +90,7 @@ class Runbook(Ending):
     async def step(
         self,
         title: str,
-        activity: Does[Asked, Found],
+        activity: Activity[Asked, Found],
         wish: Asked,
         *,
         within: timedelta = ...,
@@ -104,7 +104,7 @@ class Runbook(Ending):
     async def step(
         self,
         title: str,
-        activity: Does[Asked, Found],
+        activity: Activity[Asked, Found],
         wish: Asked,
         *,
         within: timedelta = ...,
@@ -117,7 +117,7 @@ class Runbook(Ending):
     async def step(
         self,
         title: str,
-        activity: Callable[[Any, Any], Any],
+        activity: Activity[Any, Any],
         wish: Any,
         *,
         within: timedelta = timedelta(minutes=10),
@@ -154,11 +154,11 @@ class Runbook(Ending):
             await self._call_hooks("after", title, found.finding)
         return found
 
-    async def look(self, line: Line, activity: Does[Asked, Found], wish: Asked, within: timedelta) -> Found:
+    async def look(self, line: Line, activity: Activity[Asked, Found], wish: Asked, within: timedelta) -> Found:
         """A reading step whose line stands on the page already and is written anew each time."""
         found = await self._step(line.title, activity, wish, within=within, attempt=within, failing="park", line=line)
         assert found is not None  # noqa: S101  # it cannot be skipped
-        return found  # type: ignore[return-value]
+        return found
 
     async def together(self, *steps: Awaitable[Result]) -> list[Result]:
         """Steps that do not wait for each other; when one fails, the others come to their end first.

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 from opentelemetry import trace
 from temporalio import workflow
@@ -13,11 +13,13 @@ from temporalio.exceptions import TimeoutError as StepTimeout
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
-    from activities.errors import NEVER_RETRIED
     from cluster.around import Hook
-    from cluster.hooks import HookCall, HookFinding, HooksCheck, When, due
+    from cluster.contracts import people
+    from cluster.contracts.reference import Activity
+    from cluster.contracts.words import NEVER_RETRIED
+    from cluster.hooks import HookCall, HooksCheck, When, due
     from cluster.plan import Earlier, Finding, Made, Mode, Wish
-    from workflows.answers import Call, Undecodable
+    from workflows.answers import Undecodable, name_of, read
     from workflows.catalogue import About
     from workflows.failures import again_in, made_by, may_pass, reason, told_by
     from workflows.operator import Operated, Parked, Running
@@ -44,8 +46,10 @@ ASKED_WITHIN = timedelta(minutes=2)
 # What has waited longer for a worker is not begun on what its preconditions said then: they are asked again.
 STARTED_WITHIN = timedelta(minutes=2)
 
-CHECK_HOOKS, CALL_HOOK = "hooks.check", "hooks.call"
 Failing = Literal["park", "fail", "warn"]
+Found = TypeVar("Found", bound=Finding)
+Takes = TypeVar("Takes")
+Answers = TypeVar("Answers")
 # Why a step may not be begun now, in words; empty when it may. Asked before every attempt of the step.
 Given = Callable[[], Awaitable[str]]
 
@@ -90,24 +94,23 @@ class Steps(Operated):
         ours = tuple(hook for hook in hooks if hook.runbook in (None, self.about.name))
         if ours:
             check = HooksCheck(mode=Mode.PLAN, hooks=ours)
-            await self._step("Hooks may be called", CHECK_HOOKS, check, result=Finding, failing="park")
+            await self._step("Hooks may be called", people.check_hooks, check, failing="park")
         self._hooks = ours
 
     async def _step(
         self,
         title: str,
-        activity: Callable[[Any, Any], Any] | str,
+        activity: Activity[Any, Found],
         wish: Any,
         *,
         within: timedelta = timedelta(minutes=10),
         attempt: timedelta | None = None,
         skip: str | None = None,
         failing: Failing,
-        result: type[Finding] | None = None,
         line: Line | None = None,
         given: Given | None = None,
         waiting: str = "",
-    ) -> Finding | None:
+    ) -> Found | None:
         """The step without its hooks. None when it was skipped, or failed and only a warning is due.
 
         `line` is one that stands on the page already: what is looked at again and again needs no more than one.
@@ -124,7 +127,6 @@ class Steps(Operated):
             "schedule_to_start_timeout": STARTED_WITHIN if given else None,
             "heartbeat_timeout": HEARTBEAT,
             "retry_policy": ONCE if given else RETRY,
-            "result_type": result,
         }
         with _tracer.start_as_current_span(title):
             while True:
@@ -173,23 +175,22 @@ class Steps(Operated):
             limit = hook.timeout + HEARTBEAT
             await self._step(
                 f"Hook {hook.name} {when} {title}",
-                CALL_HOOK,
+                people.call_hook,
                 call,
                 within=limit * 3,
                 attempt=limit,
                 skip="the step goes on without this hook",
                 failing=hook.on_failure,
-                result=HookFinding,
             )
 
     async def _attempted(
         self,
         line: Line,
-        activity: Callable[[Any, Any], Any] | str,
+        activity: Activity[Any, Found],
         wish: Any,
         options: dict[str, Any],
         given: Given | None,
-    ) -> Finding:
+    ) -> Found:
         """One activity; begun again when a pause stopped it. Withheld when a precondition fails.
 
         A step with preconditions is tried again here and not by Temporal, so that they are asked before each attempt.
@@ -204,20 +205,18 @@ class Steps(Operated):
             self._activities += 1
             # The id is what the UI and the command line show of an activity that is tried again.
             name = f"{self._activities} {line.title}"[:200]
-            call = Call.of(activity, options["result_type"])
             limits = {
                 "schedule_to_close_timeout": left,
                 "start_to_close_timeout": min(options["start_to_close_timeout"], left),
                 "result_type": RawValue,
             }
             handle = workflow.start_activity(
-                call.name, args=[wish], activity_id=name, cancellation_type=kind, **(options | limits)
+                name_of(activity), args=[wish], activity_id=name, cancellation_type=kind, **(options | limits)
             )
             running = Running(handle, changing, line.title)
             self._running.append(running)
             try:
-                found: Finding = call.read(await running.handle)
-                return found
+                return read(activity, await running.handle)
             except ActivityError as error:
                 wish = _carried(wish, error)
                 if running.stopped and not self._ending:
@@ -260,26 +259,24 @@ class Steps(Operated):
 
     async def learn(
         self,
-        activity: Callable[[Any, Any], Any] | str,
-        wish: Any,
+        activity: Activity[Takes, Answers],
+        wish: Takes,
         *,
         within: timedelta = ASKED_WITHIN,
         attempt: timedelta = ATTEMPT,
-        result: type[Finding] | None = None,
-    ) -> Any:
+    ) -> Answers:
         """A look that has no line on the page: what a precondition reads. ActivityError when nothing can be learned."""
-        call = Call.of(activity, result)
         raw = await workflow.execute_activity(
-            call.name,
+            name_of(activity),
             wish,
             result_type=RawValue,
-            summary=call.name,
+            summary=activity.name,
             start_to_close_timeout=min(attempt, within),
             schedule_to_close_timeout=within,
             heartbeat_timeout=HEARTBEAT,
             retry_policy=RETRY,
         )
-        return call.read(raw)
+        return read(activity, raw)
 
     async def answered(self, line: Line, question: Question) -> bool:
         """Park a line of its own until a person has answered: true to try again, false to go on without it."""

@@ -6,8 +6,9 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.contracts import people
     from cluster.notices import Notice, NoticeWish
-    from cluster.plan import Finding
+    from workflows.answers import ask
 
 # Who cannot be told within this time reads it on the page.
 TOLD_WITHIN = timedelta(minutes=10)
@@ -17,10 +18,9 @@ LAST_TRY = timedelta(minutes=1)
 
 async def deliver(notice: Notice, summary: str) -> None:
     """Send it; ActivityError when nobody has taken it within ten minutes of its time."""
-    await workflow.execute_activity(
-        "notices.send",
+    await ask(
+        people.tell,
         NoticeWish(notice=notice),
-        result_type=Finding,
         summary=summary[:100],
         start_to_close_timeout=timedelta(minutes=1),
         schedule_to_close_timeout=max(TOLD_WITHIN - (workflow.now() - notice.at), LAST_TRY),

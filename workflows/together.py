@@ -7,23 +7,23 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from cluster.approval import Approval, ApprovalPolicy, Decision, Veto
+    from cluster.contracts import records
     from cluster.ledger import INCIDENTS
+    from cluster.ledger_calls import BookWish
     from cluster.plan import Finding, Intent, Mode
     from cluster.together import TogetherFinding, TogetherWish
-    from workflows.answers import Undecodable
+    from workflows.answers import Undecodable, ask
     from workflows.ballot import Ballot, GateView
     from workflows.failures import reason
     from workflows.gate import Gated
     from workflows.page import Question
 
-LOOK, LEFT = "together.look", "ledger.left"
 # Long enough for the ledger to be started and to answer.
 ENTERED_WITHIN, LEFT_WITHIN, ASKED_WITHIN = timedelta(minutes=2), timedelta(seconds=20), timedelta(seconds=20)
 # One look goes on for ten minutes of the cluster's time.
@@ -123,9 +123,7 @@ class Together(Gated):
         while True:
             wish = TogetherWish(cluster=self._cluster, known=known)
             try:
-                found = await self.learn(
-                    LOOK, wish, result=TogetherFinding, within=WATCHED_WITHIN, attempt=WATCHED_WITHIN
-                )
+                found = await self.learn(records.together, wish, within=WATCHED_WITHIN, attempt=WATCHED_WITHIN)
             except (ActivityError, Undecodable) as error:
                 # our own end, not a failure; runs that are older told it, and looked on
                 if is_cancelled_exception(error) and workflow.patched("a-look-that-is-over"):
@@ -157,10 +155,10 @@ class Together(Gated):
         """Why the run would have to hold at this very moment."""
         try:
             wish = TogetherWish(cluster=self._cluster)
-            found = await self.learn(LOOK, wish, result=TogetherFinding, within=ASKED_WITHIN)
+            found = await self.learn(records.together, wish, within=ASKED_WITHIN)
         except (ActivityError, Undecodable) as error:
             return _unknown(error)
-        return str(found.holds)
+        return found.holds
 
     # --- what it stands on -------------------------------------------------------------------------------------
 
@@ -169,9 +167,7 @@ class Together(Gated):
         within = ENTERED_WITHIN if wish.known is None else WATCHED_WITHIN
         while True:
             try:
-                found: TogetherFinding = await self.learn(
-                    LOOK, wish, result=TogetherFinding, within=within, attempt=within
-                )
+                found = await self.learn(records.together, wish, within=within, attempt=within)
             except (ActivityError, Undecodable) as error:
                 self._stop_if_asked()
                 word, message = _why(error)
@@ -187,10 +183,9 @@ class Together(Gated):
             return
         self._entered = False
         try:
-            await workflow.execute_activity(
-                LEFT,
-                {"cluster": self._cluster},
-                result_type=Any,
+            await ask(
+                records.left,
+                BookWish(cluster=self._cluster),
                 summary="no longer at work",
                 schedule_to_close_timeout=LEFT_WITHIN,
             )

@@ -21,27 +21,27 @@ from temporalio.exceptions import TimeoutError as LookTimeout
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.contracts import proxmox, watch
+    from cluster.contracts.proxmox import RightsWish
     from cluster.events import Event, EventBatch
     from cluster.memory import Memory
-    from cluster.plan import Finding
     from cluster.watching import (
         Awaited,
         Beat,
         Open,
-        Reach,
         Seen,
         WatchRequest,
         WatchState,
         WatchWish,
     )
     from workflows import attributes
+    from workflows.answers import ask, begun
     from workflows.failures import reason
     from workflows.lasting import is_long
     from workflows.open_incidents import OpenIncidents
     from workflows.steps import HEARTBEAT
     from workflows.watch_page import WatchSheet, render_watch
 
-LOOK, REACH, RIGHTS = "facts.watch", "facts.reach", "proxmox.rights"
 # A right that was taken away is found on the day, not in the incident that needs it.
 RIGHTS_EVERY = timedelta(days=1)
 RIGHTS_WITHIN = timedelta(minutes=10)
@@ -197,10 +197,9 @@ class ClusterWatch:
             urgent=self._urgent or self._owed,
         )
         self._urgent = self._anew = False
-        return workflow.start_activity(
-            LOOK,
+        return begun(
+            watch.look,
             wish,
-            result_type=Seen,
             summary="until there is something new",
             start_to_close_timeout=wish.until + timedelta(minutes=1),
             heartbeat_timeout=HEARTBEAT,
@@ -239,10 +238,9 @@ class ClusterWatch:
             return seen
         site = main.where[0]
         try:
-            found = await workflow.execute_activity(
-                REACH,
+            found = await ask(
+                watch.reach,
                 Awaited(site=site),
-                result_type=Reach,
                 task_queue=f"{workflow.info().task_queue}@{site}",
                 summary=f"the worker at {site}",
                 schedule_to_close_timeout=ASKED_THERE,
@@ -262,10 +260,9 @@ class ClusterWatch:
             await asyncio.sleep(max(0.0, (self._rights_asked + RIGHTS_EVERY - workflow.now()).total_seconds()))
         while True:
             try:
-                found = await workflow.execute_activity(
-                    RIGHTS,
-                    {},
-                    result_type=Finding,
+                found = await ask(
+                    proxmox.rights,
+                    RightsWish(),
                     summary="whether the token may do all that runbooks ask for",
                     start_to_close_timeout=RIGHTS_WITHIN,
                     schedule_to_close_timeout=RIGHTS_WITHIN,

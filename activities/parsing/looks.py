@@ -2,15 +2,15 @@
 
 import statistics
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from activities.parsing.guests import parse_guests
 from activities.parsing.votes import VoteCount
 from cluster.facts import CopyLook
 from cluster.memory import MASTER, OLD
 
-if TYPE_CHECKING:
-    from activities.clients.purity import Item
+# One row of a FlashArray answer.
+Item = dict[str, Any]
 
 CALLED_OLD, CALLED_AHEAD = "old timestamp - dead?", "detected time drift!"
 # Modes and states of an LRM that sees to its guests, or has none (reference: pve-ha §6).
@@ -115,10 +115,10 @@ def _modes(lrms: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def array_view(
-    pod: "Item | None",
-    link: "Item | None",
-    initiators: "list[Item]",
-    portals: "list[Item]",
+    pod: Item | None,
+    link: Item | None,
+    initiators: list[Item],
+    portals: list[Item],
     iqns: dict[str, str],
 ) -> dict[str, Any]:
     """What one array says, as the fields of an `ArrayLook`. `iqns` are the nodes by their initiator names."""
@@ -137,7 +137,7 @@ def array_view(
     }
 
 
-def _copy(row: "Item") -> CopyLook:
+def _copy(row: Item) -> CopyLook:
     frozen = row.get("frozen_at")
     return CopyLook(
         status=str(row.get("status")),

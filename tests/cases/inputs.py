@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
+from activities.clients.quick import Clients
 from activities.clients.ssh import Answer
 from activities.errors import NotFound, Unreachable
-from activities.vantage import Clients
 
 HERE = Path(__file__).parent
 WWID = "3624a93701f2e3d4c5b6a798800011a01"

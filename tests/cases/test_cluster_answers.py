@@ -10,14 +10,15 @@ from temporalio.testing import ActivityEnvironment
 from activities.clients.proxmox import PveApi, refusal
 from activities.clients.secrets import Secrets
 from activities.errors import Conflict, NotFound, NotYet, Refuted, Rejected, Unreachable, Word
-from activities.ha import Ha
-from activities.maintenance import Maintenance
-from activities.migration import Migration
+from activities.ha.maintenance import Maintenance
+from activities.ha.moves import Migration
+from activities.ha.placement import Placements
+from activities.ha.recovery import Ha
 from activities.parsing.guests import parse_guests
 from activities.parsing.looks import cluster_view
-from activities.placement import Placements
-from activities.survivor import SiteName, Survivor
+from activities.watch.survivor import Survivor
 from cluster.causes import Circumstances, cause
+from cluster.contracts.watch import SiteName
 from cluster.evacuation import SiteNodes
 from cluster.facts import Memory
 from cluster.failback import Move

@@ -7,12 +7,13 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.errors import Conflict, NotFound, Refuted, Unreachable
+from activities.hosts.lvm import Lvm
+from activities.hosts.maps import usable_paths, volume_wwid
 from activities.parsing.lvm import parse_active
 from activities.parsing.multipath import parse_maps
 from activities.parsing.votes import parse_votes
 from activities.parsing.witness import parse_clients
-from activities.paths import usable_paths, volume_wwid
-from activities.storage import GroupFinding, GroupWish, Lvm
+from cluster.contracts.hosts import GroupFinding, GroupWish
 from cluster.plan import Mode
 from cluster.volumes import holders
 from tests.cases.inputs import WWID, Arrays, Hosts, data, text

@@ -3,8 +3,9 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.inventory import ClusterName, InventoryReader
     from cluster.approval import Approval, Veto
+    from cluster.contracts import records
+    from cluster.contracts.records import ClusterName
     from cluster.plan import Intent, Mode
     from workflows.catalogue import About, RunbookReport, RunbookRequest
     from workflows.runbook import Runbook
@@ -59,7 +60,7 @@ class Asking(Runbook):
     async def run(self, request: AskingRequest) -> AskingReport:
         """One line for the gate."""
         async with self.conclusion():
-            known = await self.step("Inventory is read", InventoryReader.read, ClusterName(), parks=False)
+            known = await self.step("Inventory is read", records.inventory, ClusterName(), parks=False)
             inventory = known.inventory
             await self.begin("Asking", workflow.info().workflow_id)  # so that several may ask side by side
             planned = tuple(

@@ -15,9 +15,10 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from activities.approvals import Approvals, VerifyFinding, VerifyWish
 from activities.clients.secrets import Secrets
+from activities.people.approvals import Approvals
 from cluster.approval import Audit, Said, statement
+from cluster.contracts.people import VerifyFinding, VerifyWish
 from cluster.inventory import Inventory
 from tests.failback.asking import Asking
 from tests.failback.people import Person, Run, list_of
@@ -38,7 +39,7 @@ class Checks:
         self._approvals = approvals
         self.then: Callable[[], object] | None = None
 
-    @activity.defn(name="approvals.verify")
+    @activity.defn(name="people.verify")
     async def verify(self, wish: VerifyWish) -> VerifyFinding:
         found = await self._approvals.verify(wish)
         then, self.then = self.then, None

@@ -8,8 +8,8 @@ import pytest
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.approvals import Approvals
 from activities.clients.secrets import Secrets
+from activities.people.approvals import Approvals
 from cluster.approval import Approval, ApprovalPolicy, Terms, Vote, statement
 from cluster.evacuation import MaintenanceWish, MasterWish, maintenance, master_away
 from cluster.failback import Move, MoveWish

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.approvals import Approvals, VerifyFinding, VerifyWish
 from activities.clients.secrets import Secrets
+from activities.people.approvals import Approvals
 from cluster.approval import Approval, ApprovalPolicy, Said, Terms, Veto, Vote, statement
+from cluster.contracts.people import VerifyFinding, VerifyWish
 from cluster.evacuation import maintenance
 from cluster.gate import Gate
 from cluster.plan import Intent, whole_digest

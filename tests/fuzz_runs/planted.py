@@ -6,7 +6,7 @@ Each bends one function in the process that workers are forked from. The laws ha
 from collections.abc import Callable
 from typing import Any
 
-from activities.interlock import Interlock
+from activities.records.interlock import Interlock
 from cluster import fencing, ledger
 from cluster.gate import Gate
 from cluster.memory import Memory

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from activities.comparison import is_over
-from activities.interlock import _is_running
+from activities.records.comparison import is_over
+from activities.records.interlock import _is_running
 from cluster.ledger import RunRef
 from cluster.together import Beside
 from lab.faults import Fault

@@ -50,7 +50,7 @@ async def test_a_worker_that_reaches_nothing_there_changes_nothing(
         await watched_with_workers.says("site-lost")
 
 
-@activity.defn(name="facts.reach")
+@activity.defn(name="watch.reach")
 async def reaches_two(where: Awaited) -> Reach:
     """What a worker inside a cut-off site finds: on loopback everybody stands at the same place."""
     return Reach(finding="2 of 3 nodes answer", nodes=("pxmx01-01", "pxmx01-02"))

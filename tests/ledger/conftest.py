@@ -16,10 +16,10 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from activities.approvals import Approvals
 from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
-from activities.freeze import Freeze
+from activities.ha.switches import Freeze
+from activities.people.approvals import Approvals
 from cluster.inventory import Inventory
 from cluster.ledger import INCIDENTS, Book, ledger_id
 from cluster.privileges import granted

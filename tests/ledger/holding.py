@@ -4,7 +4,7 @@ from pydantic import Field
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.ledger import LedgerBook
+    from cluster.contracts import records
     from cluster.ledger_calls import AtHomeWish, HomesWish, NoteWish, PresentWish
     from cluster.plan import Mode
     from cluster.recovery import Frozen
@@ -65,21 +65,21 @@ class Holding(Runbook):
         cluster, skip = request.cluster, "goes on"
         async with self.conclusion():
             await self.begin("Holding", workflow.info().workflow_id)  # so that several may hold side by side
-            await self.step("Present", LedgerBook.present, PresentWish(cluster=cluster, mode=request.mode))
+            await self.step("Present", records.present, PresentWish(cluster=cluster, mode=request.mode))
             if request.homes:
                 wish = HomesWish(cluster=cluster, homes=request.homes)
-                await self.step("Record homes", LedgerBook.record_homes, wish)
+                await self.step("Record homes", records.record_homes, wish)
             if request.lost:
-                await self.step("Lost", LedgerBook.note, NoteWish(cluster=cluster, lost=request.lost))
+                await self.step("Lost", records.note, NoteWish(cluster=cluster, lost=request.lost))
             if request.freezes:
                 await self._switches.freeze(request.mode, cluster, skip=skip)
             self.record.line("Holds").end("done", "until it is let go", self.record.elapsed)
             self._tell()
             await workflow.wait_condition(lambda: self._let_go or request.goes_on)
             if request.released:
-                await self.step("Released", LedgerBook.note, NoteWish(cluster=cluster, released=request.released))
+                await self.step("Released", records.note, NoteWish(cluster=cluster, released=request.released))
             if request.home_again:
-                await self.step("At home", LedgerBook.at_home, AtHomeWish(cluster=cluster, sids=request.home_again))
+                await self.step("At home", records.at_home, AtHomeWish(cluster=cluster, sids=request.home_again))
             await self._switches.set_back(request.mode)
         return self.report(
             HoldingReport,

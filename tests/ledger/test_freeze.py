@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.approvals import Approvals
 from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
 from activities.errors import Unauthorized
-from activities.freeze import Freeze, Switchboard
-from activities.inventory import ClusterName
+from activities.ha.switches import Freeze, Switchboard
+from activities.people.approvals import Approvals
 from cluster.approval import Approval, ApprovalPolicy, Terms
+from cluster.contracts.records import ClusterName
 from cluster.ledger import INCIDENTS
 from cluster.plan import Ledger, Mode
 from cluster.recovery import FreezeWish, Frozen

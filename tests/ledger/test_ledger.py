@@ -11,11 +11,11 @@ from temporalio.client import WorkflowFailureError
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.testing import ActivityEnvironment
 
-from activities import ledger as ledger_activities
 from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
 from activities.errors import Unreachable
-from activities.ledger import LedgerBook
+from activities.records import ledger as ledger_activities
+from activities.records.ledger import LedgerBook
 from cluster.ledger import Book, RunRef, ledger_id
 from cluster.ledger_calls import BookWish, Forgetting, LedgerRequest, Noting, PresentWish, Taking
 from cluster.recovery import Frozen

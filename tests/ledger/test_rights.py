@@ -11,7 +11,8 @@ from temporalio.testing import ActivityEnvironment
 from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
 from activities.errors import Unauthorized
-from activities.rights import Rights, RightsFinding, RightsWish, must_see_all_guests
+from activities.proxmox.rights import Rights, must_see_all_guests
+from cluster.contracts.proxmox import RightsFinding, RightsWish
 from cluster.inventory import Inventory
 from cluster.privileges import PROCEDURES, Procedure, effective, granted, missing, needed, paths
 from tests.ledger.conftest import Switched

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from activities.dark import _votes
 from activities.parsing.votes import parse_votes
+from activities.watch.dark import _votes
 from cluster.dark import about, plug
 from cluster.evacuation import DarkFinding, DarkWish, SiteNodes
 from tests.verdict.world import ARRAY_A, ARRAY_B, NODES, OF, QDEVICE, A, B

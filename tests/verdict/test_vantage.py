@@ -9,10 +9,11 @@ import pytest
 from temporalio import activity
 from temporalio.testing import ActivityEnvironment
 
+from activities.clients.quick import Clients
 from activities.errors import Unauthorized, Unreachable
-from activities.facts import Watching
 from activities.parsing.looks import array_view, cluster_view
-from activities.vantage import Clients, Vantage
+from activities.watch.vantage import Vantage
+from activities.watch.watcher import Watching
 from cluster.facts import ClusterLook
 from cluster.memory import Memory
 from cluster.watching import WatchWish

@@ -1,0 +1,127 @@
+"""Shared LVM on the stretched volume: one volume group, made once, seen by every node.
+
+`vgchange -ay` is not run anywhere: Proxmox VE activates single volumes where a guest starts, and activating them
+on every node would open the disks of foreign guests.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from temporalio.exceptions import ApplicationError
+
+from activities.attempt import Changes
+from activities.errors import Conflict, NotFound, Refuted
+from activities.hosts.maps import map_of
+from activities.hosts.volume_group import GroupView
+from activities.parsing.lvm import parse_active, parse_signatures, parse_volume_groups
+from activities.serving import serves
+from cluster.contracts import hosts
+from cluster.contracts.hosts import GroupFinding, GroupWish
+from cluster.plan import Ledger
+from cluster.units import size
+
+if TYPE_CHECKING:
+    from activities.clients.ssh import Hosts as SshHosts
+
+_REPORT = ("--reportformat", "json", "--units", "b", "--nosuffix")
+_VGS = ("vgs", *_REPORT, "-o", "vg_name,pv_name,vg_size,vg_free")
+
+
+async def active_volumes(
+    ssh: "SshHosts", nodes: Sequence[str], vg: str, *, limit: float
+) -> dict[str, dict[str, bool | None]]:
+    """Node to the group's volumes that are active there: true where one is open as well, None where LVM does not know.
+
+    `limit` in seconds for each node; one that fails is an error.
+    """
+    return dict(zip(nodes, await asyncio.gather(*(_active(ssh, node, vg, limit) for node in nodes)), strict=True))
+
+
+async def volumes_told(
+    ssh: "SshHosts", nodes: Sequence[str], vg: str, *, limit: float
+) -> tuple[dict[str, dict[str, bool | None]], dict[str, str]]:
+    """The same of each node that tells it, and why the others do not: what one node lacks is its own matter."""
+
+    async def told(node: str) -> dict[str, bool | None] | str:
+        try:
+            return await _active(ssh, node, vg, limit)
+        except ApplicationError as error:
+            return error.message
+
+    found = dict(zip(nodes, await asyncio.gather(*map(told, nodes)), strict=True))
+    held = {node: one for node, one in found.items() if not isinstance(one, str)}
+    return held, {node: one for node, one in found.items() if isinstance(one, str)}
+
+
+async def _active(ssh: "SshHosts", node: str, vg: str, limit: float) -> dict[str, bool | None]:
+    return parse_active(await ssh.read(node, "lvs", "--reportformat", "json", "-o", "lv_name,lv_attr", vg, limit=limit))
+
+
+class Lvm:
+    """Activities on LVM, through the nodes."""
+
+    def __init__(self, ssh: "SshHosts") -> None:
+        self._ssh = ssh
+
+    @serves(hosts.ensure_volume_group)
+    async def ensure_volume_group(self, wish: GroupWish) -> GroupFinding:
+        """PV and VG exist on the multipath device, and every node sees the group there.
+
+        Conflict when the name is in use on another device of any node, or the device holds something else.
+        """
+        ledger = Changes(wish.mode)
+        seen = await self._nodes(wish)
+        for view in seen.values():
+            if conflict := view.conflict():
+                raise Conflict(conflict)
+        if not seen[wish.nodes[0]].group:
+            await self._create(ledger, wish, seen[wish.nodes[0]])
+        if not ledger.only_planned:
+            seen = await self._nodes(wish, refresh=ledger.changed) if ledger.changed else seen
+            if wrong := [said for view in seen.values() if (said := view.lacking())]:
+                raise Refuted("; ".join(wrong))
+        group = seen[wish.nodes[0]].group
+        return GroupFinding(
+            finding=f"{wish.vg}, {size(group.size)}, seen by {len(wish.nodes)} nodes" if group else "planned",
+            changed=ledger.changed,
+            changes=ledger.changes,
+            nodes=len(wish.nodes) if group else 0,
+        )
+
+    async def _nodes(self, wish: GroupWish, *, refresh: bool = False) -> dict[str, GroupView]:
+        async def read(node: str) -> GroupView:
+            if refresh:
+                await self._ssh.read(node, "pvscan", "--cache")
+            groups = tuple(parse_volume_groups(await self._ssh.read(node, *_VGS)))
+            found = await map_of(self._ssh, node, wish.wwid) if wish.wwid else None
+            return GroupView(node=node, vg=wish.vg, wwid=wish.wwid, groups=groups, map=found)
+
+        return dict(zip(wish.nodes, await asyncio.gather(*map(read, wish.nodes)), strict=True))
+
+    async def _create(self, ledger: Ledger, wish: GroupWish, view: GroupView) -> None:
+        node, device = view.node, view.map.device if view.map else None
+        if device is None and ledger.applying:
+            raise NotFound(f"{view.unmapped}; `multipath -a {wish.wwid}` and `multipath -r` make it")
+        signatures = await self._signatures(node, device) if device else []
+        strange = [signature for signature in signatures if signature != "LVM2_member"]
+        if strange:
+            raise Conflict(
+                f"{node}: {device} is not blank, it holds {', '.join(strange)}; "
+                "find out whose it is before anything else"
+            )
+        # the WWID is the same on every node and on every day; what multipath calls the device may not be
+        target = wish.wwid or "the new device"
+        if "LVM2_member" not in signatures and ledger.intend(node, "create physical volume", target):
+            await self._ssh.read(node, "pvcreate", str(device))
+        if ledger.intend(node, "create volume group", wish.vg, f"on {target}"):
+            await self._ssh.read(node, "vgcreate", wish.vg, str(device))
+
+    async def _signatures(self, node: str, device: str) -> list[str]:
+        """What is written on the device; a device that is not there is only a plan's business."""
+        answer = await self._ssh.run(node, "wipefs", "--no-act", device)
+        if not answer.ok:
+            if "No such file" in answer.stderr or "no such file" in answer.stderr:
+                return []
+            raise NotFound(f"{node}: {device} cannot be read: {answer.stderr.strip()[:200]}")
+        return parse_signatures(answer.stdout)

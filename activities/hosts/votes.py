@@ -1,0 +1,173 @@
+"""The quorum device: set up once, guarded, and proven on every node.
+
+`pvecm qdevice setup` is not idempotent and has no rollback, so its preconditions are checked first and it runs as a
+systemd unit of its own on one node: it outlives a lost connection, and a second attempt finds it instead of
+starting another one.
+"""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from activities.attempt import Changes, look_again
+from activities.errors import Conflict, NotYet, Refuted, Rejected, Unauthorized, Unreachable
+from activities.parsing.votes import VoteCount, parse_votes
+from activities.serving import serves
+from cluster.contracts import hosts
+from cluster.contracts.hosts import DeviceWish, VotesFinding
+from cluster.plan import Ledger, Mode
+
+if TYPE_CHECKING:
+    from activities.clients.ssh import Answer
+    from activities.clients.ssh import Hosts as SshHosts
+
+UNIT = "quorate-qdevice-setup"
+# Certificates travel to six nodes and six daemons start: a minute is ample.
+SETUP_LIMIT = 300.0
+# Every node reads its new configuration within a second or two.
+KNOWN_WITHIN = 45.0
+CERTIFICATES = "/etc/corosync/qdevice/net/nssdb"
+VOTING = "A,V,NMW"
+
+
+class Quorum:
+    """Activities on votes."""
+
+    def __init__(self, ssh: "SshHosts") -> None:
+        self._ssh = ssh
+
+    @serves(hosts.votes)
+    async def votes(self, wish: DeviceWish) -> VotesFinding:
+        """All nodes are members, quorate and of one opinion, with the device or before it. Reads only."""
+        views = await self._views(wish.nodes)
+        first = views[wish.nodes[0]]
+        for node, view in views.items():
+            if not view.quorate:
+                raise Refuted(f"{node}: not quorate, {view.total} of {view.expected} votes, {view.quorum} are needed")
+            if len(view.members) != len(wish.nodes):
+                raise Refuted(
+                    f"{node}: {len(view.members)} of {len(wish.nodes)} nodes are members; bring all online first"
+                )
+        if first.has_device and (wrong := _unlike(wish, views)):
+            raise Refuted(wrong)
+        return _votes(f"{first.total} of {first.expected} votes, quorum {first.quorum}", first, Ledger(Mode.PLAN))
+
+    @serves(hosts.ensure_quorum_device)
+    async def ensure_quorum_device(self, wish: DeviceWish) -> VotesFinding:
+        """The device votes, and every node shows it: all votes, settled, ``A,V,NMW`` on each row."""
+        ledger = Changes(wish.mode)
+        node = wish.nodes[0]
+        views = await self._views(wish.nodes)
+        if views[node].has_device:
+            await self._ours(wish, node)
+        else:
+            running = await self._running(node)
+            if not running:
+                await self._may_set_up(wish, node)
+            if ledger.intend(node, "set up quorum device", wish.witness, "ffsplit, 1 vote") and not running:
+                await self._set_up(wish, node)
+            elif running:
+                raise NotYet(f"{node}: an earlier `pvecm qdevice setup` still runs as {UNIT}")
+        if ledger.only_planned:
+            view = views[node]
+            return _votes(f"{view.total} of {view.expected} votes, would be {wish.expected}", view, ledger)
+        view = await self._proven(wish)
+        return _votes(f"{view.total} of {view.expected} votes, quorum {view.quorum}, device votes", view, ledger)
+
+    async def _views(self, nodes: tuple[str, ...]) -> dict[str, VoteCount]:
+        async def read(node: str) -> VoteCount:
+            answer = await self._ssh.run(node, "pvecm", "status")
+            if not answer.ok and "Quorum information" not in answer.stdout:  # without quorum it also ends with 2
+                raise Refuted(f"{node}: no votes to read: {_last_words(answer)}")
+            return parse_votes(answer.stdout)
+
+        return dict(zip(nodes, await asyncio.gather(*map(read, nodes)), strict=True))
+
+    async def _ours(self, wish: DeviceWish, node: str) -> None:
+        answer = await self._ssh.run(node, "corosync-qdevice-tool", "-s")
+        host = next(
+            (line.split(":", 1)[1].strip() for line in answer.stdout.splitlines() if "QNetd host" in line), None
+        )
+        if host is not None and host.rsplit(":", 1)[0] != wish.witness:
+            raise Conflict(
+                f"{node}: the quorum device is at {host}, wished is {wish.witness}; "
+                "correct witness.address, or remove the device by hand first: pvecm qdevice remove"
+            )
+
+    async def _running(self, node: str) -> bool:
+        answer = await self._ssh.run(node, "systemctl", "is-active", UNIT)
+        return answer.stdout.strip() in ("active", "activating")
+
+    async def _may_set_up(self, wish: DeviceWish, node: str) -> None:
+        """What `pvecm qdevice setup` would stumble over, some of it only after a change."""
+        found = await self._ssh.run(node, "test", "-e", CERTIFICATES)
+        if found.stdout.strip():  # it says nothing when it is itself
+            raise Unreachable(f"{node}: `{found.command}` says something that cannot be read")
+        if found.ok:
+            raise Conflict(
+                f"{node}: {CERTIFICATES} is left over from an earlier set-up although no device is configured; "
+                "look into it, then remove it by hand"
+            )
+        options = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=5")
+        login = await self._ssh.run(node, "ssh", *options, f"root@{wish.witness}", "true")
+        if not login.ok:
+            raise Unauthorized(
+                f"{node}: root cannot log in to the witness at {wish.witness}: {_last_words(login)}; "
+                f"run there once: ssh-copy-id root@{wish.witness}"
+            )
+
+    async def _set_up(self, wish: DeviceWish, node: str) -> None:
+        # --collect removes the ended unit, so that its name is free again; HOME because ssh-copy-id wants one
+        unit = ("systemd-run", "--quiet", "--wait", "--collect", f"--unit={UNIT}", "--setenv=HOME=/root")
+        answer = await self._ssh.run(node, *unit, "pvecm", "qdevice", "setup", wish.witness, limit=SETUP_LIMIT)
+        if answer.ok:
+            return
+        if "already" in answer.stderr and UNIT in answer.stderr:
+            raise NotYet(f"{node}: an earlier `pvecm qdevice setup` still runs as {UNIT}")
+        journal = await self._ssh.run(node, "journalctl", "-u", UNIT, "-o", "cat", "-n", "20", "--no-pager")
+        raise Rejected(f"{node}: pvecm qdevice setup {wish.witness} failed: {_last_words(journal)}")
+
+    async def _proven(self, wish: DeviceWish) -> VoteCount:
+        """Wait for corosync's own settling; the step's limit bounds it.
+
+        Refuted when no node knows of a device long after it was set up: then it was not, whatever was said.
+        """
+        pause, began = 0.3, time.monotonic()
+        while True:
+            views = await self._views(wish.nodes)
+            if not (wrong := _unlike(wish, views)):
+                return views[wish.nodes[0]]
+            if time.monotonic() - began > KNOWN_WITHIN and not any(view.has_device for view in views.values()):
+                raise Refuted(f"no node knows of a quorum device {KNOWN_WITHIN:.0f} s after its set-up: {wrong}")
+            await look_again(pause, wrong)
+            pause = min(pause * 1.5, 3.0)
+
+
+def _unlike(wish: DeviceWish, views: dict[str, VoteCount]) -> str:
+    """The first node whose view differs from the wished votes, in words; empty when none does."""
+    for node, view in views.items():
+        if (view.expected, view.total, view.quorum) != (wish.expected, wish.expected, wish.quorum) or not view.settled:
+            return (
+                f"{node}: {view.total} of {view.expected} votes, quorum {view.quorum}; wished {wish.expected} of them"
+            )
+        if silent := [member.name for member in view.members if member.device != VOTING]:
+            return f"{node}: the quorum device gives no vote to {', '.join(silent)}"
+    return ""
+
+
+def _votes(finding: str, view: VoteCount, ledger: Ledger) -> VotesFinding:
+    return VotesFinding(
+        finding=finding,
+        changed=ledger.changed,
+        changes=ledger.changes,
+        expected=view.expected,
+        total=view.total,
+        quorum=view.quorum,
+        device=view.has_device,
+    )
+
+
+def _last_words(answer: "Answer") -> str:
+    lines = (answer.stderr.strip() or answer.stdout.strip()).splitlines()
+    said = [line.strip() for line in lines if line.strip() and not line.startswith("Finished with result")]
+    return said[-1][:300] if said else f"status {answer.status} without a word"

@@ -1,0 +1,1 @@
+"""Approvals, notices, and programs of the operator's own."""

@@ -1,0 +1,71 @@
+"""Telling people how an incident goes on: one webhook each, and nobody has to wait for another.
+
+Who has been told is kept with the heartbeat, so that a new attempt tells only the others. Should the worker die in
+between, somebody is told twice, with the same key both times.
+"""
+
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+from temporalio import activity
+
+from activities.clients.webhook import post, post_text
+from activities.errors import NotFound, Rejected, Unauthorized, Unreachable
+from activities.serving import serves
+from cluster.around import Notify
+from cluster.contracts import people
+from cluster.notices import Notice, NoticeWish, Told, rendered
+from cluster.plan import Finding
+
+if TYPE_CHECKING:
+    from activities.clients.secrets import Secrets
+
+TIMEOUT = 10.0
+
+
+class Notices:
+    """Activities that tell people. `targets` are the inventory's."""
+
+    def __init__(self, targets: tuple[Notify, ...], secrets: "Secrets") -> None:
+        self._targets, self._secrets = targets, secrets
+
+    @serves(people.tell, no_thread_cancel_exception=True)
+    def send(self, wish: NoticeWish) -> Finding:
+        """Send the notice to everybody who wants it; Unreachable names those who could not be told yet.
+
+        Who refuses it is named in the finding, and not asked again.
+        """
+        told = _earlier()
+        silent: list[str] = []
+        for target in self._targets:
+            if wish.notice.occasion not in target.occasions or target.name in told.told or target.name in told.refused:
+                continue
+            try:
+                self._post(target, wish.notice)
+            except Unreachable as error:
+                silent.append(f"{target.name}: {error.message}")
+            except (Rejected, Unauthorized, NotFound) as error:
+                told = told.model_copy(update={"refused": {**told.refused, target.name: error.message}})
+            else:
+                told = told.model_copy(update={"told": (*told.told, target.name)})
+            activity.heartbeat(told)
+        if silent:
+            raise Unreachable("; ".join(silent))
+        return Finding(finding=told.finding)
+
+    def _post(self, target: Notify, notice: Notice) -> None:
+        headers = {name: self._secrets.outgoing(reference) for name, reference in target.headers.items()}
+        headers["Idempotency-Key"] = notice.key
+        address = self._secrets.address(target.webhook)
+        if target.template is None:
+            post(address, notice.model_dump(mode="json"), headers, TIMEOUT)
+        else:
+            post_text(address, rendered(target.template, notice), headers, TIMEOUT)
+
+
+def _earlier() -> Told:
+    details = activity.info().heartbeat_details[:1]
+    try:
+        return Told.model_validate(details[0]) if details and details[0] else Told()
+    except ValidationError:
+        return Told()

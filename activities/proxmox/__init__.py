@@ -1,0 +1,1 @@
+"""What is asked of the Proxmox VE API, and changed through it."""

@@ -1,0 +1,198 @@
+"""What Quorate asks of the Proxmox VE API: the cluster's state, shared storage and HA.
+
+Guests are in `activities.proxmox.guests`. HA fences, places and restarts; it is told what to keep, nothing more.
+"""
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from temporalio import activity
+
+from activities.attempt import Changes, look_again_in
+from activities.errors import Conflict, NotYet, Refuted, Unauthorized
+from activities.proxmox.rights import GRANT, rights_at
+from activities.serving import serves
+from cluster.contracts import proxmox
+from cluster.contracts.proxmox import ClusterCheck, HaFinding, HaWish, StorageFinding, StorageWish
+from cluster.plan import Finding, Ledger, Mode
+from cluster.units import size
+
+if TYPE_CHECKING:
+    from activities.clients.proxmox import PveApi
+
+POLL = timedelta(seconds=1)
+
+
+class Proxmox:
+    """Activities on the cluster."""
+
+    def __init__(self, api: "PveApi") -> None:
+        self._api = api
+
+    @serves(proxmox.preflight, no_thread_cancel_exception=True)
+    def preflight(self, check: ClusterCheck) -> Finding:
+        """The API answers, the token may do what the runbook will do, and every node is online in a quorate cluster."""
+        version = self._api.get("version")["version"]
+        lacks = [
+            f"{privilege} at {path}"
+            for path, wanted in check.privileges.items()
+            for privilege in sorted(set(wanted) - set(rights_at(self._api, path)))
+        ]
+        if lacks:
+            raise Unauthorized(f"the token lacks {', '.join(lacks)}; {GRANT}")
+        entries = self._api.get("cluster/status")
+        cluster = next((entry for entry in entries if entry["type"] == "cluster"), None)
+        if cluster is None or cluster["name"] != check.name:
+            called = repr(cluster["name"]) if cluster else "no cluster at all"
+            raise Refuted(f"the nodes say they are {called}, the inventory says {check.name!r}; correct name")
+        online = {entry["name"]: bool(entry.get("online")) for entry in entries if entry["type"] == "node"}
+        if differing := set(online) ^ set(check.nodes):
+            raise Refuted(f"cluster and inventory differ in the nodes {', '.join(sorted(differing))}; correct sites")
+        if offline := [name for name, is_online in online.items() if not is_online]:
+            raise Refuted(f"{', '.join(offline)} offline; all nodes must be online to build the cluster")
+        if not cluster.get("quorate"):
+            raise Refuted(f"cluster {check.name} is not quorate")
+        return Finding(finding=f"Proxmox VE {version}, quorate, {len(online)} nodes online, privileges complete")
+
+    @serves(proxmox.ensure_storage, no_thread_cancel_exception=True)
+    def ensure_storage(self, wish: StorageWish) -> StorageFinding:
+        """The storage is defined once, shared, and active on every node.
+
+        Proxmox VE accepts a storage whose volume group is missing, so only the nodes' own word counts.
+        """
+        ledger = Changes(wish.mode)
+        defined = {entry["storage"]: entry for entry in self._api.get("storage")}
+        existing = defined.get(wish.storage)
+        if existing is None:
+            if ledger.intend("cluster", "add storage", wish.storage, f"shared lvm on {wish.vg}"):
+                self._api.post(
+                    "storage", storage=wish.storage, type="lvm", vgname=wish.vg, shared=1, content="images,rootdir"
+                )
+        elif (existing.get("type"), existing.get("vgname"), bool(existing.get("shared"))) != ("lvm", wish.vg, True):
+            raise Conflict(
+                f"storage {wish.storage} is {existing.get('type')} on {existing.get('vgname')}, "
+                f"shared {existing.get('shared', 0)}; wished is shared lvm on {wish.vg}: choose another storage.id"
+            )
+        if ledger.only_planned:
+            return StorageFinding(finding="planned", changes=ledger.changes)
+        if inactive := [node for node in wish.nodes if not self._active(node, wish.storage)]:
+            raise NotYet(f"storage {wish.storage} is not active on {', '.join(inactive)}")
+        return StorageFinding(
+            finding=f"{wish.storage} active on {len(wish.nodes)} nodes",
+            changed=ledger.changed,
+            changes=ledger.changes,
+            active=len(wish.nodes),
+        )
+
+    def _active(self, node: str, storage: str) -> bool:
+        entries = self._api.get(f"nodes/{node}/storage", storage=storage)
+        return any(entry["storage"] == storage and entry.get("active") for entry in entries)
+
+    @serves(proxmox.ensure_ha, no_thread_cancel_exception=True)
+    def ensure_ha(self, wish: HaWish) -> HaFinding:
+        """The guests are HA resources, requested and really started; HA is armed and every LRM is well."""
+        ledger = Changes(wish.mode)
+        existing = {entry["sid"]: entry for entry in self._api.get("cluster/ha/resources")}
+        for vmid in wish.guests:
+            self._register(ledger, wish, f"vm:{vmid}", existing.get(f"vm:{vmid}"))
+        if ledger.only_planned:
+            return HaFinding(finding=f"{len(ledger.changes)} changes planned", changes=ledger.changes)
+        # counted from the schedule: a second attempt must not wait all over again
+        deadline = time.time() + (wish.within - _since_scheduled()).total_seconds()
+        while lacking := _lacking(status := self._api.get("cluster/ha/status/current"), wish):
+            if time.time() > deadline:
+                raise Refuted(f"HA after {wish.within.total_seconds():.0f} s: {'; '.join(lacking)}")
+            look_again_in(POLL, lacking)
+        return _ha(ledger, status, wish)
+
+    def _register(self, ledger: Ledger, wish: HaWish, sid: str, existing: dict[str, Any] | None) -> None:
+        settings = {"max_restart": wish.policy.max_restart, "max_relocate": wish.policy.max_relocate}
+        settings["failback"] = int(wish.policy.failback)
+        if existing is None:
+            if ledger.intend("HA", "register", sid, "state started"):
+                self._api.post("cluster/ha/resources", sid=sid, state="started", **settings)
+            return
+        if existing.get("state", "started") not in ("started", "enabled"):
+            raise Conflict(
+                f"{sid} is registered with HA as {existing['state']!r}; someone wants it so: set it to started by hand"
+            )
+        due = {name: value for name, value in settings.items() if int(existing.get(name, 1)) != value}
+        changes = ", ".join(f"{name} {value}" for name, value in due.items())
+        if due and ledger.intend("HA", "set", sid, changes):
+            self._api.put(f"cluster/ha/resources/{sid}", **due)
+
+    @serves(proxmox.ha_state, no_thread_cancel_exception=True)
+    def ha_state(self, wish: HaWish) -> HaFinding:
+        """What HA says now; Refuted when it lacks anything. Reads only."""
+        status = self._api.get("cluster/ha/status/current")
+        if lacking := _lacking(status, wish):
+            raise Refuted("HA: " + "; ".join(lacking))
+        return _ha(Ledger(Mode.PLAN), status, wish)
+
+    @serves(proxmox.storage_state, no_thread_cancel_exception=True)
+    def storage_state(self, wish: StorageWish) -> StorageFinding:
+        """On which nodes the storage is active. Reads only."""
+        active = [node for node in wish.nodes if self._active(node, wish.storage)]
+        if inactive := sorted(set(wish.nodes) - set(active)):
+            raise Refuted(f"storage {wish.storage} is not active on {', '.join(inactive)}")
+        free = self._api.get(f"nodes/{wish.nodes[0]}/storage", storage=wish.storage)[0].get("avail", 0)
+        return StorageFinding(
+            finding=f"{wish.storage} active on {len(active)} nodes, {size(free)} free", active=len(active)
+        )
+
+
+def _since_scheduled() -> timedelta:
+    return timedelta(seconds=time.time() - activity.info().scheduled_time.timestamp())
+
+
+def _lacking(status: list[dict[str, Any]], wish: HaWish) -> list[str]:
+    """What is not yet as wished, in words."""
+    lacking = []
+    if not any(entry["type"] == "quorum" and int(entry.get("quorate") or 0) for entry in status):
+        lacking.append("no quorum")
+    if wish.guests and _armed(status) is False:
+        lacking.append("fencing is not armed")
+    # An LRM's first word: idle and active are well, anything else (old timestamp - dead?, lost lock) is not.
+    well = {entry["node"] for entry in status if entry["type"] == "lrm" and _first_word(entry) in _fine(wish)}
+    if sick := [node for node in wish.nodes if node not in well]:
+        lacking.append(f"LRM of {', '.join(sick)} is not well")
+    services = {entry["sid"]: entry for entry in status if entry["type"] == "service"}
+    for vmid in wish.guests:
+        state = services.get(f"vm:{vmid}", {}).get("state", "unknown")
+        if state != "started":
+            lacking.append(f"vm:{vmid} is {state}")
+    return lacking
+
+
+def _armed(status: list[dict[str, Any]]) -> bool | None:
+    """None where the cluster is older than the ``fencing`` entry (before pve-ha-manager 5.1.3)."""
+    entry = next((entry for entry in status if entry["type"] == "fencing"), None)
+    return None if entry is None else entry.get("armed-state") == "armed"
+
+
+def _fine(wish: HaWish) -> tuple[str, ...]:
+    return ("idle", "active", "maintenance mode") if wish.resting else ("idle", "active")
+
+
+def _first_word(entry: dict[str, Any]) -> str:
+    """``pxmx01-01 (idle, watchdog standby, …)`` to ``idle``."""
+    return str(entry["status"]).partition("(")[2].partition(",")[0]
+
+
+def _ha(ledger: Ledger, status: list[dict[str, Any]], wish: HaWish) -> HaFinding:
+    started = tuple(f"vm:{vmid}" for vmid in sorted(wish.guests))
+    lrms = sum(
+        entry["type"] == "lrm" and entry["node"] in wish.nodes and _first_word(entry) in _fine(wish) for entry in status
+    )
+    armed = _armed(status) is not False and bool(started)
+    word = "armed" if armed else "standby"
+    said = f"{word}, {lrms} LRMs well, started: {', '.join(started)}" if started else f"{lrms} LRMs well"
+    return HaFinding(
+        finding=said,
+        changed=ledger.changed,
+        changes=ledger.changes,
+        armed=armed,
+        lrms=lrms,
+        started=started,
+    )

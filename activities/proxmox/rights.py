@@ -1,0 +1,70 @@
+"""What the token may do, asked of the cluster itself: for a runbook before it begins, for all of them once a day.
+
+A list that a missing right may have filtered is no evidence: what is to be called empty, gone or at home is asked for
+only after `must_see_all_guests` has not refused.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from activities.errors import Unauthorized
+from activities.serving import serves
+from cluster.contracts import proxmox
+from cluster.contracts.proxmox import RightsFinding, RightsWish
+from cluster.inventory import Inventory
+from cluster.privileges import PROCEDURES, Missing, Procedure, missing, paths
+
+if TYPE_CHECKING:
+    from activities.clients.proxmox import PveApi
+
+SEES = "VM.Audit"
+GRANT = "grant it to the token and to its user, see docs/prepare.md"
+
+
+class Rights:
+    """Activities on the token's rights."""
+
+    def __init__(self, inventory: Inventory, api: "PveApi") -> None:
+        self._inventory, self._api = inventory, api
+
+    @serves(proxmox.rights)
+    async def rights(self, wish: RightsWish) -> RightsFinding:
+        """What the token lacks. Unauthorized with all of it where the wish says that nothing may be missing."""
+        named = tuple(one for one in PROCEDURES if one == wish.runbook) or ("watch",)
+        runbooks: tuple[Procedure, ...] = named if wish.runbook else PROCEDURES
+        lacks = await asyncio.to_thread(self._missing, runbooks)
+        if lacks and wish.must:
+            raise Unauthorized(f"the token lacks {', '.join(map(str, lacks))}; {GRANT}")
+        if lacks:
+            said = f"the token lacks {', '.join(map(str, lacks))}; {GRANT}"
+            return RightsFinding(finding=said, mark="warned", missing=tuple(lacks))
+        return RightsFinding(finding=f"the token may do all that {wish.runbook or 'any runbook'} asks for")
+
+    def _missing(self, runbooks: tuple[Procedure, ...]) -> list[Missing]:
+        has = {path: rights_at(self._api, path) for path in paths(self._inventory, runbooks)}
+        return missing(self._inventory, runbooks, has)
+
+
+def rights_at(api: "PveApi", path: str, node: str | None = None) -> dict[str, bool]:
+    """The token's privileges on a path, each with whether it reaches the paths below."""
+    answer = api.get("access/permissions", path=path, node=node)
+    return {name: bool(reaches) for rights in answer.values() for name, reaches in rights.items()}
+
+
+def must_see_all_guests(api: "PveApi", node: str | None = None) -> None:
+    """Unauthorized unless the token sees every guest: `/cluster/resources` leaves out those without VM.Audit.
+
+    The privilege has to reach from /vms to each guest; an entry on a guest of its own replaces it there.
+    """
+    if not rights_at(api, "/vms", node).get(SEES):
+        raise Unauthorized(
+            f"the token lacks {SEES} at /vms, with propagation: guests may be missing from every list, so nothing is "
+            f"called empty, back or gone; {GRANT}"
+        )
+    deeper = api.get("access/permissions", node=node)
+    hidden = [path for path, rights in deeper.items() if path.startswith("/vms/") and SEES not in rights]
+    if hidden:
+        raise Unauthorized(
+            f"the token lacks {SEES} at {', '.join(sorted(hidden))}: what stands there replaces the grant at /vms, and "
+            f"nothing is called empty, back or gone; {GRANT}"
+        )

@@ -1,0 +1,116 @@
+"""Who may see the volume: hosts, preferred arrays, host groups and connections of one array.
+
+Each array knows its hosts by itself; only the volume is replicated. So both arrays are told the same of every node,
+each with its own group and its own LUN.
+"""
+
+from typing import TYPE_CHECKING
+
+from activities.attempt import Changes
+from activities.errors import Conflict, Refuted
+from activities.serving import serves
+from cluster.contracts import purity
+from cluster.contracts.purity import AccessFinding, AccessWish, HostWish
+from cluster.plan import Ledger
+
+if TYPE_CHECKING:
+    from activities.clients.purity import Arrays, FlashArray, Item
+
+
+class Access:
+    """Activities on hosts and connections."""
+
+    def __init__(self, arrays: "Arrays") -> None:
+        self._arrays = arrays
+
+    @serves(purity.ensure_access, no_thread_cancel_exception=True)
+    def ensure_access(self, wish: AccessWish) -> AccessFinding:
+        """Every node has a host object that prefers its own site's array; the group sees the volume at its LUN."""
+        client, ledger = self._arrays[wish.array], Changes(wish.mode)
+        hosts = {host["name"]: host for host in client.hosts()}
+        rows = client.connections()
+        _lun_is_free(wish, rows)
+        for host in wish.hosts:
+            self._ensure_host(client, ledger, host, hosts)
+        if client.host_group(wish.group) is None and ledger.intend(wish.array, "create host group", wish.group):
+            client.create_host_group(wish.group)
+        for host in wish.hosts:
+            group = ((hosts.get(host.name) or {}).get("host_group") or {}).get("name")
+            if group not in (None, wish.group):
+                raise Conflict(f"{wish.array}: host {host.name} is in the host group {group}, wished is {wish.group}")
+            if group is None and ledger.intend(wish.array, "add host", host.name, f"to {wish.group}"):
+                client.join(wish.group, host.name)
+        if not any(row["volume"]["name"] == wish.volume for row in rows) and ledger.intend(
+            wish.array, "connect volume", wish.volume, f"to {wish.group} at LUN {wish.lun}"
+        ):
+            client.connect(wish.group, wish.volume, wish.lun)
+        if not ledger.only_planned:
+            _prove_access(wish, client)
+        return AccessFinding(
+            finding=f"{len(wish.hosts)} hosts in {wish.group}, LUN {wish.lun}"
+            + (" (planned)" if ledger.only_planned else ""),
+            changed=ledger.changed,
+            changes=ledger.changes,
+            hosts=len(wish.hosts),
+            lun=wish.lun,
+        )
+
+    def _ensure_host(self, client: "FlashArray", ledger: Ledger, wish: HostWish, hosts: dict[str, "Item"]) -> None:
+        owner = next((name for name, host in hosts.items() if wish.iqn in _iqns(host) and name != wish.name), None)
+        if owner:
+            raise Conflict(f"{client.name}: initiator {wish.iqn} of {wish.name} belongs to the host {owner}")
+        host = hosts.get(wish.name)
+        if host is None:
+            if ledger.intend(client.name, "create host", wish.name, f"{wish.iqn}, prefers {wish.preferred}"):
+                client.create_host(wish.name, wish.iqn, wish.preferred)
+            return
+        if strangers := _iqns(host) - {wish.iqn}:
+            raise Conflict(
+                f"{client.name}: host {wish.name} has the initiator {', '.join(sorted(strangers))}, "
+                f"wished is {wish.iqn}"
+            )
+        if not _iqns(host) and ledger.intend(client.name, "add initiator", wish.iqn, f"to host {wish.name}"):
+            client.add_initiator(wish.name, wish.iqn)
+        preferred = [array["name"] for array in host.get("preferred_arrays") or []]
+        if preferred != [wish.preferred] and ledger.intend(
+            client.name, "set preferred array", wish.name, f"{wish.preferred}, was {', '.join(preferred) or 'none'}"
+        ):
+            client.prefer(wish.name, wish.preferred)
+
+
+def _iqns(host: "Item") -> set[str]:
+    return {iqn.lower() for iqn in host.get("iqns") or []}
+
+
+def _lun_is_free(wish: AccessWish, rows: list["Item"]) -> None:
+    ours = {host.name for host in wish.hosts}
+    for row in rows:
+        volume, lun = row["volume"]["name"], row.get("lun")
+        if row["host_group"].get("name") != wish.group and row["host"].get("name") not in ours:
+            continue
+        if volume == wish.volume and lun != wish.lun:
+            raise Conflict(
+                f"{wish.array}: {volume} is connected at LUN {lun}, wished is LUN {wish.lun}; "
+                "change pod.volumes.luns or disconnect the volume by hand"
+            )
+        if volume != wish.volume and lun == wish.lun:
+            who = row["host_group"].get("name") or row["host"].get("name")
+            raise Conflict(
+                f"{wish.array}: LUN {lun} of {who} is taken by the volume {volume}; "
+                "choose another LUN in pod.volumes.luns"
+            )
+
+
+def _prove_access(wish: AccessWish, client: "FlashArray") -> None:
+    """Read back: each host is in the group, prefers the right array and has the LUN."""
+    hosts = {host["name"]: host for host in client.hosts()}
+    seen = {row["host"].get("name") for row in client.connections() if row["volume"]["name"] == wish.volume}
+    for host in wish.hosts:
+        now = hosts.get(host.name, {})
+        preferred = [array["name"] for array in now.get("preferred_arrays") or []]
+        if host.name not in seen or preferred != [host.preferred]:
+            raise Refuted(
+                f"{wish.array}: host {host.name} prefers {preferred or 'no array'} and "
+                f"{'sees' if host.name in seen else 'does not see'} {wish.volume}; "
+                f"wished: prefers {host.preferred} and sees it"
+            )

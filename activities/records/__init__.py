@@ -1,0 +1,1 @@
+"""What outlives a run: inventory, plans, reports of earlier runs, and the cluster's ledger."""

@@ -1,0 +1,23 @@
+"""The inventory as the worker has it: what a run is about, fixed in its history at the start."""
+
+from activities.errors import NotFound
+from activities.serving import serves
+from cluster.contracts import records
+from cluster.contracts.records import ClusterName, InventoryFinding
+from cluster.inventory import Inventory
+
+
+class InventoryReader:
+    """Knows the one inventory that this worker was started with."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._inventory = inventory
+
+    @serves(records.inventory)
+    async def read(self, which: ClusterName) -> InventoryFinding:
+        """The inventory of that cluster; NotFound when this worker serves another one."""
+        inventory = self._inventory
+        if which.cluster not in (None, inventory.name):
+            raise NotFound(f"cluster {which.cluster!r} is unknown here: this worker serves {inventory.name!r}")
+        sites = " and ".join(f"{len(site.nodes)} nodes at {site.name}" for site in inventory.sites)
+        return InventoryFinding(finding=f"{inventory.name}: {sites}, {inventory.votes} votes", inventory=inventory)

@@ -1,0 +1,224 @@
+"""The vantage points of a cluster, each asked on its own: one that hangs, fails or lies harms nobody else.
+
+A node is asked twice, over SSH for what its corosync counts and over HTTPS for what its API says: two daemons, two
+ways. The witness, both arrays and the management controllers are asked for their own view. Nothing is changed here.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from temporalio.exceptions import ApplicationError
+
+from activities.clients.quick import LIMIT, Clients
+from activities.parsing.links import parse_links
+from activities.parsing.looks import array_view, cluster_view, votes_view
+from activities.parsing.totem import parse_milliseconds
+from activities.parsing.votes import parse_votes
+from activities.parsing.witness import parse_clients
+from cluster.facts import (
+    WITNESS,
+    ArrayLook,
+    ClusterLook,
+    Facts,
+    Links,
+    Look,
+    PowerLook,
+    Totem,
+    VotesLook,
+    WitnessLook,
+)
+from cluster.inventory import Bmc, Inventory
+
+if TYPE_CHECKING:
+    from activities.clients.purity import Item
+
+# Corosync's links are asked for so seldom while the members stay the same: they tell nothing that is urgent.
+LINKS_EVERY = timedelta(minutes=1)
+# What is down may be back in a moment.
+LINKS_AGAIN = timedelta(seconds=5)
+
+
+class Vantage:
+    """One vantage point: how it is asked, and what it said last."""
+
+    def __init__(self, empty: Look, limit: float, ask: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        self._empty, self._limit, self._ask = empty, limit, ask
+        self._task: asyncio.Task[None] | None = None
+        self.asked: datetime | None = None
+        self.latest: Look | None = None
+        self._silent_since: datetime | None = None
+
+    @property
+    def kind(self) -> type[Look]:
+        """Which of the views it gives."""
+        return type(self._empty)
+
+    @property
+    def name(self) -> str:
+        """Whose view it is."""
+        return self._empty.by
+
+    def ask(self) -> asyncio.Task[None]:
+        """Begin to ask, unless an answer is still awaited."""
+        if self._task is None or self._task.done():
+            self.asked = datetime.now(UTC)
+            self._task = asyncio.create_task(self._answered())
+        return self._task
+
+    def due(self, every: timedelta, now: datetime) -> bool:
+        """It was asked longer ago than this."""
+        return self.asked is None or now - self.asked >= every
+
+    def silent_for(self, now: datetime) -> timedelta:
+        """How long it has said nothing; zero while it answers."""
+        return now - self._silent_since if self._silent_since else timedelta()
+
+    def drop(self) -> None:
+        """Nobody waits for it any more."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _answered(self) -> None:
+        started = datetime.now(UTC)
+        silent = ""
+        try:
+            # the first answer needs a login, and in a young process the vendor's library
+            async with asyncio.timeout(self._limit if self.latest else LIMIT):
+                found = self._made(started, await self._ask())
+        except TimeoutError:
+            silent = f"no answer in {self._limit:g} s"
+        except ApplicationError as error:
+            silent = f"{error.type}: {error.message}"
+        except Exception as error:  # whatever shape it has: yesterday's answer would be worse
+            silent = f"an answer that cannot be read: {type(error).__name__}: {error}"
+        if silent:
+            found = self._made(started, {"silent": " ".join(silent.split())[:200]})
+        self.latest = found
+        self._silent_since = (self._silent_since or started) if silent else None
+
+    def _made(self, started: datetime, said: dict[str, Any]) -> Look:
+        """The look, at the time when it was asked: what it says was true at some time since then."""
+        base = {"by": self._empty.by, "how": self._empty.how, "domain": self._empty.domain}
+        return self.kind.model_validate({**base, "at": started, "took": datetime.now(UTC) - started, **said})
+
+
+class Vantages:
+    """All vantage points of one cluster, as they are asked from `place`."""
+
+    def __init__(self, inventory: Inventory, clients: Clients, place: str = "") -> None:
+        self._inventory, self._clients, self._place = inventory, clients, place
+        # a rehearsal's time runs faster, but no machine answers faster for that
+        self._limit = max(0.5, LIMIT / inventory.speed)
+        self._portals: dict[str, list[Item]] = {}
+        self._links: dict[str, tuple[datetime, set[int], Links | None]] = {}
+        epoch = datetime.now(UTC)
+        self.all: list[Vantage] = []
+        for site in inventory.sites:
+            for node in site.nodes:
+                base = {"by": node.name, "domain": site.name, "at": epoch}
+                self._add(VotesLook(how="ssh", **base), self._votes(node.name))
+                self._add(ClusterLook(how="api", **base), self._cluster(node.name))
+                if node.bmc is not None:
+                    self._add(PowerLook(how="bmc", **base), self._power(node.bmc))
+            base = {"by": site.array, "domain": site.name, "at": epoch}
+            self._add(ArrayLook(how="api", **base), self._array(site.array))
+        witness = inventory.witness.name
+        self._add(WitnessLook(by=witness, how="ssh", domain=WITNESS, at=epoch), self._witness(witness))
+
+    def _add(self, empty: Look, ask: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        self.all.append(Vantage(empty, self._limit, ask))
+
+    def of(self, kind: type[Look], *names: str) -> list[Vantage]:
+        """Those of one kind, all or by name."""
+        return [one for one in self.all if one.kind is kind and (not names or one.name in names)]
+
+    def facts(self) -> Facts:
+        """The newest look of each."""
+        newest = [one.latest for one in self.all if one.latest is not None]
+        return Facts(
+            at=datetime.now(UTC),
+            place=self._place,
+            votes={look.by: look for look in newest if isinstance(look, VotesLook)},
+            cluster={look.by: look for look in newest if isinstance(look, ClusterLook)},
+            witness=next((look for look in newest if isinstance(look, WitnessLook)), None),
+            arrays={look.by: look for look in newest if isinstance(look, ArrayLook)},
+            power={look.by: look for look in newest if isinstance(look, PowerLook)},
+        )
+
+    async def totem(self, node: str) -> Totem:
+        """Corosync's own times, from one node."""
+        keys = ("runtime.config.totem.token", "runtime.config.totem.consensus")
+        texts = [await self._clients.ssh.read(node, "corosync-cmapctl", "-g", key, limit=self._limit) for key in keys]
+        token, consensus = (parse_milliseconds(text) for text in texts)
+        return Totem(token=token, consensus=consensus)
+
+    # --- how each is asked -------------------------------------------------------------------------------------
+
+    def _votes(self, node: str) -> Callable[[], Awaitable[dict[str, Any]]]:
+        async def ask() -> dict[str, Any]:
+            # the command gives up first, and with it the connection that may be dead
+            answer = await self._clients.ssh.run(node, "pvecm", "status", limit=self._limit * 0.9)
+            found = parse_votes(answer.stdout)  # without quorum the command ends with 2 and says all the same
+            members = {member.node_id for member in found.members}
+            return votes_view(found) | {"links": await self._links_of(node, members)}
+
+        return ask
+
+    async def _links_of(self, node: str, members: set[int]) -> Links | None:
+        """Corosync's own links, as they were told lately; what cannot be told makes no silence of the votes."""
+        now = datetime.now(UTC)
+        asked, known, links = self._links.get(node, (None, set(), None))
+        every = LINKS_AGAIN if links and links.down else LINKS_EVERY
+        if asked is not None and known == members and (now - asked) * self._inventory.speed < every:
+            return links
+        try:
+            text = await self._clients.ssh.read(node, "corosync-cfgtool", "-s", limit=self._limit * 0.5)
+            found = parse_links(text)
+            links = Links(links=found.links, ways=found.total, down=found.disconnected)
+        except ApplicationError:
+            links = None
+        self._links[node] = (now, members, links)
+        return links
+
+    def _cluster(self, node: str) -> Callable[[], Awaitable[dict[str, Any]]]:
+        def ask() -> dict[str, Any]:
+            api = self._clients.api
+            return cluster_view(
+                api.get("cluster/status", node=node),
+                api.get("cluster/ha/status/manager_status", node=node),
+                api.get("cluster/resources", node=node),
+                self._inventory.storage.id,
+                api.get("cluster/ha/status/current", node=node),
+            )
+
+        return lambda: self._clients.threaded(ask)
+
+    def _witness(self, host: str) -> Callable[[], Awaitable[dict[str, Any]]]:
+        cluster = self._inventory.name
+
+        async def ask() -> dict[str, Any]:
+            command = ("corosync-qnetd-tool", "-l", "-c", cluster)
+            text = await self._clients.ssh.read(host, *command, limit=self._limit * 0.9)
+            return {"clients": parse_clients(text, cluster)}
+
+        return ask
+
+    def _array(self, name: str) -> Callable[[], Awaitable[dict[str, Any]]]:
+        def ask() -> dict[str, Any]:
+            array = self._clients.arrays[name]
+            link = array.connection(self._inventory.peer(name).name)
+            iqns = {node.iqn: node.name for node in self._inventory.nodes}
+            if not self._portals.get(name):  # nobody adds a port while a watch looks
+                self._portals[name] = array.portals()
+            pod = array.pod(self._inventory.pod.name)
+            return array_view(pod, link, array.initiators(), self._portals[name], iqns)
+
+        return lambda: self._clients.threaded(ask)
+
+    def _power(self, bmc: Bmc) -> Callable[[], Awaitable[dict[str, Any]]]:
+        async def ask() -> dict[str, Any]:
+            return {"on": await self._clients.threaded(lambda: self._clients.power(bmc))}
+
+        return ask

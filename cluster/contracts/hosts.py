@@ -1,0 +1,112 @@
+"""What is asked of hosts, and what it answers: pure models, and a typed reference for each activity."""
+
+from datetime import timedelta
+
+from cluster.contracts.reference import Activity
+from cluster.nouns import Value
+from cluster.plan import Finding, Wish
+
+# multipath's priorities of what the arrays advertise through ALUA (reference: flasharray-rest §6.3).
+OPTIMIZED, NON_OPTIMIZED = 50, 10
+
+
+class GroupWish(Wish):
+    """A volume group on the multipath device; `nodes` are asked, the first one acts. `wwid` is None while planned."""
+
+    vg: str
+    wwid: str | None
+    nodes: tuple[str, ...]
+
+
+class GroupFinding(Finding):
+    """How many nodes see the group."""
+
+    nodes: int = 0
+
+
+class RoundTrip(Value):
+    """An address to be reached within `limit`; `what` says which limit of the inventory it is."""
+
+    what: str
+    address: str
+    limit: timedelta
+
+
+class NodeCheck(Value):
+    """What a node must have. `iqn` is the initiator name that the inventory states."""
+
+    node: str
+    iqn: str
+    round_trips: tuple[RoundTrip, ...]
+
+
+class HostNames(Value):
+    """Hosts whose clocks are compared, and the largest allowed difference."""
+
+    hosts: tuple[str, ...]
+    limit: timedelta
+
+
+class HostName(Value):
+    """One host."""
+
+    host: str
+
+
+class ArrayPaths(Value):
+    """The paths a node shall have through one array."""
+
+    array: str
+    iqn: str
+    portals: tuple[str, ...]
+    lun: int
+    optimized: bool
+
+    @property
+    def priority(self) -> int:
+        """The priority multipath shows for them."""
+        return OPTIMIZED if self.optimized else NON_OPTIMIZED
+
+
+class PathsWish(Wish):
+    """A node's paths to one volume; `wwid` is None while the volume is only planned."""
+
+    node: str
+    wwid: str | None
+    arrays: tuple[ArrayPaths, ...]
+
+
+class PathsFinding(Finding):
+    """Usable paths by kind."""
+
+    node: str
+    optimized: int = 0
+    non_optimized: int = 0
+
+
+class DeviceWish(Wish):
+    """The device at `witness` as the seventh vote of `nodes`; the first node acts."""
+
+    witness: str
+    nodes: tuple[str, ...]
+    expected: int
+    quorum: int
+
+
+class VotesFinding(Finding):
+    """The votes that all nodes agree on."""
+
+    expected: int
+    total: int
+    quorum: int
+    device: bool
+
+
+ensure_volume_group = Activity("hosts.ensure_volume_group", GroupWish, GroupFinding)
+preflight = Activity("hosts.preflight", NodeCheck, Finding)
+witness_preflight = Activity("hosts.witness_preflight", HostName, Finding)
+clocks = Activity("hosts.clocks", HostNames, Finding)
+ensure_paths = Activity("hosts.ensure_paths", PathsWish, PathsFinding)
+paths = Activity("hosts.paths", PathsWish, PathsFinding)
+votes = Activity("hosts.votes", DeviceWish, VotesFinding)
+ensure_quorum_device = Activity("hosts.ensure_quorum_device", DeviceWish, VotesFinding)

@@ -1,0 +1,96 @@
+"""What is asked of proxmox, and what it answers: pure models, and a typed reference for each activity."""
+
+from datetime import timedelta
+
+from cluster.contracts.reference import Activity
+from cluster.inventory import HaPolicy
+from cluster.nouns import Value
+from cluster.plan import Finding, Wish
+from cluster.privileges import Missing
+
+# The step that asks for them.
+RIGHTS = "The token has the rights that this needs"
+
+
+class ClusterCheck(Value):
+    """What the cluster must be and what the token must be allowed: path to privileges."""
+
+    name: str
+    nodes: tuple[str, ...]
+    privileges: dict[str, tuple[str, ...]]
+
+
+class StorageWish(Wish):
+    """Shared LVM as a storage of the whole cluster."""
+
+    storage: str
+    vg: str
+    nodes: tuple[str, ...]
+
+
+class HaWish(Wish):
+    """Guests that HA shall keep started, and the LRMs that must be well. Only `mode=apply` registers."""
+
+    guests: tuple[int, ...]
+    nodes: tuple[str, ...]
+    policy: HaPolicy
+    within: timedelta
+    resting: bool = False  # nodes in maintenance are well, too
+
+
+class StorageFinding(Finding):
+    """On how many nodes the storage is active."""
+
+    active: int = 0
+
+
+class HaFinding(Finding):
+    """What ``/cluster/ha/status/current`` says."""
+
+    armed: bool = False
+    lrms: int = 0
+    started: tuple[str, ...] = ()
+
+
+class GuestWish(Wish):
+    """A full clone of `template` on the shared storage, running on `node`. `memory` in bytes."""
+
+    vmid: int
+    name: str
+    template: int
+    node: str
+    storage: str
+    cores: int
+    memory: int
+
+
+class GuestFinding(Finding):
+    """Where the guest runs."""
+
+    node: str = ""
+
+
+class RightsWish(Value):
+    """The runbook whose rights are asked for, by its name; those of all without one.
+
+    A runbook of your own is taken to look like a watch. `must`: a missing right is an error.
+    """
+
+    runbook: str | None = None
+    must: bool = False
+
+
+class RightsFinding(Finding):
+    """Every privilege that is missing, where, and which runbooks need it."""
+
+    missing: tuple[Missing, ...] = ()
+
+
+preflight = Activity("proxmox.preflight", ClusterCheck, Finding)
+ensure_storage = Activity("proxmox.ensure_storage", StorageWish, StorageFinding)
+ensure_ha = Activity("proxmox.ensure_ha", HaWish, HaFinding)
+ha_state = Activity("proxmox.ha_state", HaWish, HaFinding)
+storage_state = Activity("proxmox.storage_state", StorageWish, StorageFinding)
+ensure_guest = Activity("proxmox.ensure_guest", GuestWish, GuestFinding)
+guest_state = Activity("proxmox.guest_state", GuestWish, GuestFinding)
+rights = Activity("proxmox.rights", RightsWish, RightsFinding)

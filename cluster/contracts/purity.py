@@ -1,0 +1,92 @@
+"""What is asked of purity, and what it answers: pure models, and a typed reference for each activity."""
+
+from pydantic import Field
+
+from cluster.contracts.reference import Activity
+from cluster.nouns import Value
+from cluster.plan import Finding, Wish
+
+
+class HostWish(Value):
+    """A host object: its initiator and the array whose paths it prefers."""
+
+    name: str
+    iqn: str
+    preferred: str
+
+
+class AccessWish(Wish):
+    """A host group on one array and the volume it sees at that LUN."""
+
+    array: str
+    group: str
+    volume: str
+    lun: int
+    hosts: tuple[HostWish, ...]
+
+
+class AccessFinding(Finding):
+    """How many hosts see the volume through this array, and at which LUN."""
+
+    hosts: int
+    lun: int
+
+
+class ArrayPair(Value):
+    """An array and the one it must replicate with."""
+
+    array: str
+    peer: str
+
+
+class PodWish(Wish):
+    """A pod with one volume on an array. `groups`: the host group per array that may see the volume."""
+
+    array: str
+    pod: str
+    volume: str
+    size: int
+    groups: dict[str, str]
+
+
+class StretchWish(Wish):
+    """A pod on `array` that shall also be on `to`."""
+
+    pod: str
+    array: str
+    to: str
+
+
+class PodAt(Value):
+    """A stretched pod and the arrays whose views are compared."""
+
+    pod: str
+    volume: str
+    arrays: tuple[str, str]
+
+
+class ArrayFinding(Finding):
+    """What an array is and where its iSCSI portals are."""
+
+    version: str
+    target_iqn: str
+    portals: tuple[str, ...]
+
+
+class PodFinding(Finding):
+    """`wwid` is the volume's name on every host; None while the volume is only planned."""
+
+    wwid: str | None = None
+
+
+class StretchFinding(Finding):
+    """The status of each array's copy, in the words of Purity."""
+
+    status: dict[str, str] = Field(default_factory=dict)
+
+
+ensure_access = Activity("purity.ensure_access", AccessWish, AccessFinding)
+preflight = Activity("purity.preflight", ArrayPair, ArrayFinding)
+ensure_pod = Activity("purity.ensure_pod", PodWish, PodFinding)
+ensure_stretched = Activity("purity.ensure_stretched", StretchWish, StretchFinding)
+pod_state = Activity("purity.pod_state", PodAt, StretchFinding)

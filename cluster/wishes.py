@@ -1,0 +1,154 @@
+"""From the inventory to what each activity is asked for. Pure."""
+
+from dataclasses import dataclass
+
+from cluster.contracts.hosts import ArrayPaths, DeviceWish, GroupWish, HostNames, NodeCheck, PathsWish, RoundTrip
+from cluster.contracts.proxmox import ClusterCheck, GuestWish, HaWish, StorageWish
+from cluster.contracts.purity import AccessWish, ArrayFinding, ArrayPair, HostWish, PodAt, PodWish, StretchWish
+from cluster.inventory import Guest, Inventory
+from cluster.plan import Mode
+from cluster.privileges import needed
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the inventory asks of each layer, to be planned or applied."""
+
+    inventory: Inventory
+    mode: Mode
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """All nodes by name."""
+        return tuple(node.name for node in self.inventory.nodes)
+
+    def array_pair(self, array: str) -> ArrayPair:
+        """An array and its peer."""
+        return ArrayPair(array=array, peer=self.inventory.peer(array).name)
+
+    def cluster(self) -> ClusterCheck:
+        """What the cluster must be before anything is changed."""
+        return ClusterCheck(name=self.inventory.name, nodes=self.nodes, privileges=needed(self.inventory))
+
+    def clocks(self) -> HostNames:
+        """All hosts that take part in quorum."""
+        return HostNames(hosts=(*self.nodes, self.inventory.witness.name), limit=self.inventory.limits.clock_offset)
+
+    def node(self, name: str, arrays: dict[str, ArrayFinding]) -> NodeCheck:
+        """Packages, initiator, and the round trips that matter to a node.
+
+        An array's REST tells no replication round trip, so the way from a node to the other site's array stands in.
+        """
+        inventory, node = self.inventory, self.inventory.node(name)
+        other = next(site for site in inventory.sites if node not in site.nodes)
+        limits = inventory.limits
+        portal = arrays[other.array].portals[0].rsplit(":", 1)[0].strip("[]")
+        return NodeCheck(
+            node=name,
+            iqn=node.iqn,
+            round_trips=(
+                RoundTrip(what="corosync_rtt", address=other.nodes[0].address, limit=limits.corosync_rtt),
+                RoundTrip(what="witness_rtt", address=inventory.witness.address, limit=limits.witness_rtt),
+                RoundTrip(what="array_rtt", address=portal, limit=limits.array_rtt),
+            ),
+        )
+
+    def pod(self) -> PodWish:
+        """The pod and its volume on the first array."""
+        pod = self.inventory.pod
+        return PodWish(
+            mode=self.mode,
+            array=pod.first,
+            pod=pod.name,
+            volume=pod.volume.name,
+            size=pod.volume.size,
+            groups={array.name: array.host_group for array in self.inventory.arrays},
+        )
+
+    def stretch(self) -> StretchWish:
+        """The pod on the second array too."""
+        pod = self.inventory.pod
+        return StretchWish(mode=self.mode, pod=pod.name, array=pod.first, to=self.inventory.peer(pod.first).name)
+
+    def pod_at(self) -> PodAt:
+        """The pod as both arrays must see it."""
+        pod, (one, two) = self.inventory.pod, self.inventory.arrays
+        return PodAt(pod=pod.name, volume=pod.volume.name, arrays=(one.name, two.name))
+
+    def access(self, array: str) -> AccessWish:
+        """All nodes on one array; each prefers its own site's array, whichever array is asked."""
+        inventory = self.inventory
+        return AccessWish(
+            mode=self.mode,
+            array=array,
+            group=inventory.array(array).host_group,
+            volume=inventory.volume_name,
+            lun=inventory.pod.volume.luns[array],
+            hosts=tuple(
+                HostWish(name=node.name, iqn=node.iqn, preferred=site.array)
+                for site in inventory.sites
+                for node in site.nodes
+            ),
+        )
+
+    def paths(self, node: str, arrays: dict[str, ArrayFinding], wwid: str | None) -> PathsWish:
+        """A node's paths through both arrays, its own site's array first and optimized."""
+        inventory = self.inventory
+        local = inventory.site_of(node).array
+        return PathsWish(
+            mode=self.mode,
+            node=node,
+            wwid=wwid,
+            arrays=tuple(
+                ArrayPaths(
+                    array=name,
+                    iqn=arrays[name].target_iqn,
+                    portals=arrays[name].portals,
+                    lun=inventory.pod.volume.luns[name],
+                    optimized=name == local,
+                )
+                for name in (local, inventory.peer(local).name)
+            ),
+        )
+
+    def volume_group(self, wwid: str | None) -> GroupWish:
+        """The volume group on the multipath device."""
+        return GroupWish(mode=self.mode, vg=self.inventory.storage.vg, wwid=wwid, nodes=self.nodes)
+
+    def storage(self) -> StorageWish:
+        """The group as a storage of the cluster."""
+        storage = self.inventory.storage
+        return StorageWish(mode=self.mode, storage=storage.id, vg=storage.vg, nodes=self.nodes)
+
+    def device(self) -> DeviceWish:
+        """The quorum device."""
+        return DeviceWish(
+            mode=self.mode,
+            witness=self.inventory.witness.address,
+            nodes=self.nodes,
+            expected=self.inventory.votes,
+            quorum=self.inventory.quorum,
+        )
+
+    def guest(self, guest: Guest) -> GuestWish:
+        """One test guest."""
+        return GuestWish(
+            mode=self.mode,
+            vmid=guest.vmid,
+            name=guest.name,
+            template=guest.template,
+            node=guest.node,
+            storage=self.inventory.storage.id,
+            cores=guest.cores,
+            memory=guest.memory,
+        )
+
+    def ha(self, guests: tuple[Guest, ...]) -> HaWish:
+        """These guests under HA."""
+        return HaWish(
+            mode=self.mode,
+            guests=tuple(guest.vmid for guest in guests),
+            nodes=self.nodes,
+            policy=self.inventory.ha,
+            within=self.inventory.timeouts.ha,
+        )
