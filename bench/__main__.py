@@ -18,8 +18,8 @@ from bench.stage import staged
 from cluster.plan import Mode
 from lab.twin import control_url
 from runbooks.deploy import DeployReport, DeployStretchedCluster
-from workers import follow
 from workers.children import Child
+from workers.cli import follow
 from workflows.catalogue import RunbookRequest
 
 GOAL = 1.5

@@ -26,11 +26,11 @@ with workflow.unsafe.imports_passed_through():
     from activities.serving import serves
     from cluster.contracts.reference import Activity
     from cluster.plan import Finding, Mode
-    from workers.connect import connect
-    from workers.embedded import TemporalServer, free_port
-    from workers.pulse import Pulse
-    from workers.run import FAILURES, SANDBOX
     from workers.settings import Settings
+    from workers.temporal.connect import connect
+    from workers.temporal.embedded import TemporalServer, free_port
+    from workers.worker.pulse import Pulse
+    from workers.worker.run import FAILURES, SANDBOX
     from workflows.catalogue import About, RunbookReport, RunbookRequest
     from workflows.claim import Claim
     from workflows.runbook import Runbook

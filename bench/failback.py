@@ -13,9 +13,9 @@ from bench.figures import told
 from bench.stage import staged
 from runbooks.failback import Failback
 from runbooks.homecoming import FailbackReport, FailbackRequest
-from workers import follow
-from workers.approve_commands import agree
-from workers.lab_client import Control
+from workers.cli import follow
+from workers.cli.approve import agree
+from workers.cli.lab.client import Control
 
 GOAL = 1.3
 

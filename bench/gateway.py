@@ -25,16 +25,16 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from bench.figures import SMALL, resident, told
 from cluster.events import EventBatch
-from workers.connect import connect
-from workers.embedded import TemporalServer, free_port
 from workers.examples import example_file
 from workers.inventory_file import load
+from workers.temporal.connect import connect
+from workers.temporal.embedded import TemporalServer, free_port
 
 QUEUE = "bench"
 EVENTS, AT_ONCE = (200, 8) if SMALL else (10_000, 64)
 MINUTE = 60.0
 SECRET = "of-the-bench"  # noqa: S105  # for a gateway on loopback that lives as long as the bench
-GATEWAY = "import typer; from workers.gateway_commands import gateway; typer.run(gateway)"
+GATEWAY = "import typer; from workers.cli.gateway import gateway; typer.run(gateway)"
 
 
 @workflow.defn(name="ClusterWatch")

@@ -14,9 +14,9 @@ from bench.figures import SMALL, SPEED
 from cluster.inventory import Inventory
 from lab.twin import CONTROL_PORT
 from workers.children import TWIN_READY, WORKER_READY, Child
-from workers.embedded import TemporalServer, free_port
 from workers.examples import example_file
 from workers.inventory_file import load
+from workers.temporal.embedded import TemporalServer, free_port
 
 
 @dataclass(frozen=True)

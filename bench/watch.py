@@ -10,7 +10,7 @@ from typing import Any
 from bench.figures import SMALL, cpu_seconds, told
 from bench.stage import staged
 from cluster.watching import watch_id
-from workers.watch_commands import ensure_watch
+from workers.cli.watch import ensure_watch
 from workflows.watch import ClusterWatch
 
 IDLE, WARM, MEASURED = (1.0, 2.0, 2.0) if SMALL else (20.0, 30.0, 90.0)

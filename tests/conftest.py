@@ -19,11 +19,11 @@ from runbooks.deploy import DeployReport, DeployStretchedCluster
 from tests.ledgers import erase
 from tests.thrift import keep_imports
 from tests.twin import TwinThread, inventory_file
-from workers.connect import connect
-from workers.embedded import TemporalServer, free_port
 from workers.inventory_file import load
-from workers.run import worker
 from workers.settings import Settings
+from workers.temporal.connect import connect
+from workers.temporal.embedded import TemporalServer, free_port
+from workers.worker.run import worker
 from workflows.catalogue import RunbookRequest
 
 Deployment = WorkflowHandle[DeployStretchedCluster, DeployReport]

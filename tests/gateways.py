@@ -25,8 +25,8 @@ from cluster.events import Event, EventBatch
 from cluster.inventory import Inventory
 from tests.test_gateway_bodies import CLOUD
 from tests.twin import EXAMPLE
-from workers.gateway import Gateway, Server, listener, server
-from workers.gateway_delivery import Delivery
+from workers.gateway.app import Gateway, Server, listener, server
+from workers.gateway.delivery import Delivery
 from workers.inventory_file import load
 from workers.settings import Settings
 

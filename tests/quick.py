@@ -19,11 +19,11 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 ROOT = Path(__file__).parents[1]
-# With them comes everything below; `workers.options` and the modules of commands are imported by the fork.
+# With them comes everything below; `workers.cli.options` and the modules of commands are imported by the fork.
 IMPORTED = (
     "pypureclient.flasharray", "rich.live", "rich.markdown", "rich.pretty", "rich.progress", "rich.table",
-    "typer.rich_utils", "workers.check", "workers.embedded", "workers.follow", "workers.incident_runs", "workers.run",
-    "workers.status",
+    "typer.rich_utils", "workers.cli.check", "workers.cli.follow", "workers.cli.incident.runs", "workers.cli.status",
+    "workers.temporal.embedded", "workers.worker.run",
 )  # fmt: skip
 
 _one_at_a_time = threading.Lock()
@@ -58,7 +58,7 @@ def main() -> None:
     """Fork as ordered, a line each, until whoever gives the orders is gone; the answer is the exit status."""
     for name in IMPORTED:
         importlib.import_module(name)
-    assert "workers.options" not in sys.modules, "its consoles belong to the fork"
+    assert "workers.cli.options" not in sys.modules, "its consoles belong to the fork"
     for order in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -21,7 +21,7 @@ from tests.failback.lasting_stops import asked
 from tests.incidents.conftest import Site, watching
 from tests.runs import parked, until
 from tests.twin import TwinThread, inventory_file
-from workers.embedded import TemporalServer, free_port
+from workers.temporal.embedded import TemporalServer, free_port
 from workflows.catalogue import RunbookRequest
 
 FOLDER = Path(__file__).parent / "histories"

@@ -12,7 +12,7 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, Wor
 from temporalio.exceptions import ApplicationError
 
 from tests.conftest import Deployment
-from workers.follow import why
+from workers.cli.follow import why
 from workflows.page import Section, StepRecord
 
 

@@ -15,7 +15,7 @@ from lab.built import build
 from tests.test_cli import ROOT, spawned
 from tests.twin import TwinThread
 from workers.children import WORKER_READY, Child
-from workers.embedded import TemporalServer
+from workers.temporal.embedded import TemporalServer
 
 PAGE = ROOT / "docs" / "add-a-runbook.md"
 STORAGE = "pxmx-ac-shared"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.failback.people import Person, list_of
 from tests.test_cli import EXAMPLE, quorate
-from workers.check import checked
+from workers.cli.check import checked
 
 Change = Callable[[Path], object]
 REAL = re.compile(r"\b127\.21\.")

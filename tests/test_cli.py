@@ -12,7 +12,7 @@ import pytest
 from tests import quick
 from tests.twin import TwinThread
 from workers.children import WORKER_READY, Child
-from workers.embedded import TemporalServer
+from workers.temporal.embedded import TemporalServer
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "lab.yaml"

@@ -21,10 +21,11 @@ from tests.runs import parked
 from tests.test_cli import quorate
 from tests.test_operator import FULL, PARKED, plant
 from tests.twin import TwinThread
-from workers import cli, follow
 from workers.children import WORKER_READY, Child
-from workers.embedded import TemporalServer
-from workers.options import err, out
+from workers.cli import follow
+from workers.cli.main import main as cli
+from workers.cli.options import err, out
+from workers.temporal.embedded import TemporalServer
 
 RUN, QUEUE = "deploy/pxmx-cluster", "cli-runs"
 DIGEST = r"digest ([0-9a-f]{16})"

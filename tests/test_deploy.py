@@ -15,9 +15,9 @@ from runbooks.deploy import DeployReport, DeployStretchedCluster
 from tests.conftest import Start, working
 from tests.runs import everything_written
 from tests.twin import TwinThread
+from workers.cli.follow import start_run, why
+from workers.cli.replay import replayer
 from workers.errors import Unusable
-from workers.follow import start_run, why
-from workers.replay import replayer
 from workflows.catalogue import RunbookRequest
 
 WWID = "3624a9370730d187406c1477500a7aa92"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from workers import temporal_binary
-from workers.bootstrap import KEPT, kept_warning, retention
-from workers.embedded import TemporalServer, free_port
 from workers.errors import Unusable
+from workers.temporal import binary as temporal_binary
+from workers.temporal.bootstrap import KEPT, kept_warning, retention
+from workers.temporal.embedded import TemporalServer, free_port
 from workflows import attributes
 
 

@@ -12,9 +12,9 @@ from temporalio.worker import Worker
 
 from tests.runs import aborted, parked, said, steps, until
 from tests.stumbling import Stumbling, Tries
-from workers.bootstrap import bootstrap
-from workers.pulse import Pulse
-from workers.run import FAILURES, SANDBOX
+from workers.temporal.bootstrap import bootstrap
+from workers.worker.pulse import Pulse
+from workers.worker.run import FAILURES, SANDBOX
 from workflows.attributes import STATE
 from workflows.claim import Claim
 

@@ -13,8 +13,8 @@ from temporalio.client import Client
 
 from tests.gateways import BEARER, SECRET, SOURCES, STRUCTURED, Running, cloud, running, signed, until
 from tests.test_gateway_bodies import CLOUD, PURITY, PVE
-from workers.gateway_door import Door
-from workers.gateway_refusals import Refused
+from workers.gateway.door import Door
+from workers.gateway.refusals import Refused
 
 
 @pytest_asyncio.fixture(scope="module")

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cluster.events import Event, EventBatch
-from workers.gateway_bodies import BATCHED, STRUCTURED, read
-from workers.gateway_fields import identity, line
-from workers.gateway_refusals import Refused
+from workers.gateway.bodies import BATCHED, STRUCTURED, read
+from workers.gateway.fields import identity, line
+from workers.gateway.refusals import Refused
 
 PVE = {
     "source": "pve",

@@ -22,13 +22,13 @@ from cluster.around import EventSource
 from tests.gateways import BEARER, SECRET, SOURCES
 from tests.test_gateway_bodies import PVE
 from tests.twin import EXAMPLE
-from workers.embedded import TemporalServer
+from workers.cli.gateway import gateway
 from workers.errors import Unusable
-from workers.gateway import Gateway, listener, server
-from workers.gateway_commands import gateway
-from workers.gateway_delivery import Delivery
+from workers.gateway.app import Gateway, listener, server
+from workers.gateway.delivery import Delivery
 from workers.inventory_file import load
 from workers.settings import Settings
+from workers.temporal.embedded import TemporalServer
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ async def test_the_command_serves_tls_and_ends_well_on_sigterm(
     certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "gateway.pem")
     words = ["-i", inventory_path(), "--port", "0", "--tls-cert", tmp_path / "gateway.pem"]
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", "import typer; from workers.gateway_commands import gateway; typer.run(gateway)"),
+        *(sys.executable, "-c", "import typer; from workers.cli.gateway import gateway; typer.run(gateway)"),
         *map(str, [*words, "--tls-key", tmp_path / "gateway.pem"]),
         stdout=subprocess.PIPE,
         env={**os.environ, "TEMPORAL_ADDRESS": temporal.address, "QUORATE_TASK_QUEUE": "nobody-works-here"},

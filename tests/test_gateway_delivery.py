@@ -13,7 +13,7 @@ from temporalio.client import Client
 
 from tests.gateways import BEARER, STRUCTURED, Running, cloud, running, signed, until
 from tests.test_gateway_bodies import ALERTMANAGER, CLOUD, PURITY, PVE
-from workers.embedded import TemporalServer, free_port
+from workers.temporal.embedded import TemporalServer, free_port
 
 
 @pytest_asyncio.fixture

@@ -17,11 +17,11 @@ from cluster.forecast import forecast
 from cluster.recovery import Back
 from runbooks.loss import Progress, Timeline
 from tests.test_cli import EXAMPLE, ROOT
-from workers.incident_commands import incident_app
-from workers.incident_phases import gist
-from workers.incident_view import Picture, frame, line, news, plain, read_head
+from workers.cli.incident.commands import incident_app
+from workers.cli.incident.phases import gist
+from workers.cli.incident.view import Picture, frame, line, news, plain, read_head
+from workers.cli.watch import watch_app
 from workers.inventory_file import load
-from workers.watch_commands import watch_app
 from workflows.page import Question, Section, Sheet, StepRecord, render
 
 T0 = datetime(2026, 3, 1, 3, 12, 28, tzinfo=UTC)

@@ -24,8 +24,8 @@ from cluster.together import CHANGING
 from cluster.watching import watch_id
 from tests.standins import standing
 from tests.twin import inventory_file
-from workers.bootstrap import bootstrap
 from workers.inventory_file import load
+from workers.temporal.bootstrap import bootstrap
 
 HEALTHY = {"main": {"kind": "healthy", "where": []}, "also": []}
 

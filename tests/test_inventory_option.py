@@ -6,7 +6,7 @@ import pytest
 
 from tests.test_cli import quorate
 from tests.twin import inventory_file
-from workers.options import cluster_of, run_of
+from workers.cli.options import cluster_of, run_of
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from lab.proxmox.models import Guest
 from lab.twin import control_url
 from tests.test_cli import ROOT, quorate
 from tests.twin import TwinThread
-from workers import cli
+from workers.cli.lab.client import Control
+from workers.cli.main import main as cli
+from workers.cli.options import out
 from workers.inventory_file import load
-from workers.lab_client import Control
-from workers.options import out
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import WorkflowHistory
 
-from workers.replay import replayer
+from workers.cli.replay import replayer
 
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json.gz"))
 

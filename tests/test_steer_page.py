@@ -14,7 +14,7 @@ from cluster.around import Hook
 from cluster.hooks import HookCall
 from cluster.plan import Mode
 from tests.test_cli import EXAMPLE, ROOT
-from workers.cli import app
+from workers.cli.main import app
 from workers.inventory_file import load
 from workers.settings import Settings
 from workflows.catalogue import RunbookRequest

@@ -16,7 +16,7 @@ from runbooks.deploy import DeployStretchedCluster
 from tests.conftest import Start
 from tests.twin import SPEED, TwinThread
 from workers.children import Child
-from workers.embedded import TemporalServer
+from workers.temporal.embedded import TemporalServer
 from workflows.catalogue import RunbookRequest
 
 KILLS = 1  # `make test-kills` kills at every change

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cluster.visible import visible, visible_json
-from workers.console import PlainConsole
+from workers.cli.console import PlainConsole
 from workflows.page import Question, Section, Sheet, StepRecord, plain, render, safe, sentence
 
 CALM = settings(deadline=None)  # a busy machine is no finding

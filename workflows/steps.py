@@ -28,7 +28,7 @@ with workflow.unsafe.imports_passed_through():
 
 # One attempt of an ordinary step: above every limit inside it (an API call 40 s, a host command 60 s).
 ATTEMPT = timedelta(seconds=90)
-# The worker beats for every activity it runs (workers.pulse), so this is how soon a dead worker is noticed.
+# The worker beats for every activity it runs (workers.worker.pulse), so this is how soon a dead worker is noticed.
 HEARTBEAT = timedelta(seconds=10)
 
 RETRY = RetryPolicy(

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import asyncssh
-from asyncssh import SSHKey
 from asyncssh.sshsig import SSHAllowedSignersEntry
 
 from cluster.approval import NAMESPACE, Bad, Good, Proof
 from cluster.signers import Entry, Signer, entries, listed_as
 
+Key = asyncssh.SSHKey
 _MAGIC = b"SSHSIG"
 _BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
 
@@ -21,27 +21,27 @@ _BEGIN, _END = "-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----"
 EXAMPLE = f'a line for each approver: NAME namespaces="{NAMESPACE}" ssh-ed25519 AAAA…'
 
 
-def new_key() -> SSHKey:
+def new_key() -> Key:
     """A fresh ed25519 key."""
     return asyncssh.generate_private_key("ssh-ed25519")
 
 
-def public(key: SSHKey) -> str:
+def public(key: Key) -> str:
     """Its public half as it stands in a list of signers: type and key."""
     return " ".join(key.export_public_key().decode().split()[:2])
 
 
-def line(name: str, key: SSHKey) -> str:
+def line(name: str, key: Key) -> str:
     """What stands for that person in a list of signers."""
     return f'{name} namespaces="{NAMESPACE}" {public(key)}'
 
 
-def signed(text: str, key: SSHKey) -> str:
+def signed(text: str, key: Key) -> str:
     """The armored signature of that text, in our namespace."""
     return asyncssh.create_sshsig(key, text.encode(), namespace=NAMESPACE).decode()
 
 
-def private_key(path: Path, passphrase: Callable[[], str]) -> SSHKey:
+def private_key(path: Path, passphrase: Callable[[], str]) -> Key:
     """The key in that file; `passphrase` is asked for when it has one.
 
     OSError when it cannot be read, ValueError when it is no private key or the passphrase is wrong.
@@ -57,7 +57,7 @@ def private_key(path: Path, passphrase: Callable[[], str]) -> SSHKey:
         raise ValueError(str(error)) from None
 
 
-def fingerprint(key: SSHKey) -> str:
+def fingerprint(key: Key) -> str:
     """``SHA256:…``, as `ssh-keygen -l` shows it."""
     return str(key.get_fingerprint())
 
@@ -122,7 +122,7 @@ def _why(person: str, print_: str, blob: str, signers: str) -> Bad:
 _ANYONE = "anyone"
 
 
-def _allowed(entry: Entry) -> SSHKey | None:
+def _allowed(entry: Entry) -> Key | None:
     """The key of that line, if it may sign for us now: options and validity are looked at, names are not.
 
     A certificate authority signs nothing itself, and certificates are not taken.

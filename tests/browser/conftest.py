@@ -18,10 +18,10 @@ from temporalio.service import RPCError
 from tests.failback.conftest import begin, people, running_far_site, site, start
 from tests.test_operator import FULL, plant
 from tests.twin import TwinThread
-from workers.embedded import TemporalServer, free_port
 from workers.inventory_file import load
-from workers.run import worker
 from workers.settings import Settings
+from workers.temporal.embedded import TemporalServer, free_port
+from workers.worker.run import worker
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page

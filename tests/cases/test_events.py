@@ -8,7 +8,7 @@ import pytest
 from cluster.events import Event
 from tests.cases.inputs import data
 from tests.test_gateway_bodies import ALERTMANAGER, CLOUD, JSON, PURITY, PVE
-from workers.gateway_bodies import read
+from workers.gateway.bodies import read
 
 
 def taken(kind: str, body: Any) -> tuple[Event, ...]:

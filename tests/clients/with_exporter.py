@@ -13,7 +13,7 @@ import yaml
 
 from tests.clients.conftest import CLIENTS, secret
 from tests.twin import TwinThread
-from workers.embedded import free_port
+from workers.temporal.embedded import free_port
 
 STARTS_WITHIN = 60
 Metrics = dict[str, dict[frozenset[tuple[str, str]], float]]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from workers.embedded import TemporalServer
+from workers.temporal.embedded import TemporalServer
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from runbooks.deploy import DeployReport, DeployStretchedCluster
 from tests.conftest import Deployment, working
 from tests.endurance.deaths import dying
 from tests.twin import TwinThread
-from workers.embedded import TemporalServer, free_port
+from workers.temporal.embedded import TemporalServer, free_port
 from workflows.catalogue import RunbookRequest
 
 LIMIT = 20 * 60.0

@@ -17,11 +17,11 @@ from activities.attempt import CURRENT, Attempt
 from activities.errors import NotYet
 from cluster.plan import Intent
 from tests.endurance.hasty import hurry
-from workers.connect import connect
 from workers.inventory_file import load
-from workers.pulse import _Inbound
-from workers.run import worker
 from workers.settings import Settings
+from workers.temporal.connect import connect
+from workers.worker.pulse import _Inbound
+from workers.worker.run import worker
 
 
 class Fate:

@@ -19,8 +19,8 @@ from tests.incidents.conftest import Site
 from tests.ledgers import erase
 from tests.twin import CHOSEN, inventory_file, with_policy
 from workers.inventory_file import load
-from workers.run import worker
 from workers.settings import Settings
+from workers.worker.run import worker
 
 HOMES = {"vm:300": "pxmx02-01", "vm:301": "pxmx02-02"}
 POLICY = """

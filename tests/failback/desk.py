@@ -23,9 +23,10 @@ from cluster.inventory import Inventory
 from tests.failback.asking import Asking
 from tests.failback.people import Person, Run, list_of
 from tests.twin import inventory_file, with_policy
-from workers.bootstrap import bootstrap
 from workers.inventory_file import load
-from workers.run import FAILURES, SANDBOX, activities
+from workers.temporal.bootstrap import bootstrap
+from workers.worker.run import FAILURES, SANDBOX
+from workers.worker.wiring import activities
 from workflows.ballot import GateView
 from workflows.claim import Claim
 

@@ -14,7 +14,7 @@ from tests.failback.lasting_stops import asked, runs_once, touched
 from tests.failback.people import Person
 from tests.incidents.conftest import Site, ended
 from tests.ledgers import erase
-from workers.embedded import TemporalServer
+from workers.temporal.embedded import TemporalServer
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -17,11 +17,11 @@ from cluster.gate import Gate
 from cluster.plan import Intent, whole_digest
 from tests.failback.desk import Desk
 from tests.test_cli_runs import here, said
-from workers import approve_commands
-from workers.approve_commands import sheet
-from workers.embedded import TemporalServer
+from workers.cli import approve as approve_commands
+from workers.cli.approve import sheet
+from workers.cli.status import Open, _wanted
 from workers.errors import Unusable
-from workers.status import Open, _wanted
+from workers.temporal.embedded import TemporalServer
 from workflows.ballot import GateView
 from workflows.page import Section, StepRecord
 

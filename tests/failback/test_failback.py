@@ -8,7 +8,7 @@ from tests.failback.lasting_stops import asked
 from tests.failback.people import Person
 from tests.incidents.conftest import Site, ended
 from tests.runs import steps
-from workers.follow import looks
+from workers.cli.follow import looks
 from workflows.page import SIGNS
 
 

@@ -18,7 +18,7 @@ from runbooks.site_work import site_nodes
 from tests.failback.people import Person, list_of
 from tests.incidents.conftest import Site
 from workers.inventory_file import load
-from workers.run import activities
+from workers.worker.wiring import activities
 
 MOVE = Move(sid="vm:300", name="", source="pxmx01-01", home="pxmx02-01")
 PLANNED = (MOVE.intent(1), maintenance("pxmx01-01", on=True, turn=1), master_away("site-a"))

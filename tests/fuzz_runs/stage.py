@@ -25,8 +25,8 @@ from tests.failback.people import Person, list_of
 from tests.incidents.conftest import Site
 from tests.ledgers import erase
 from tests.twin import inventory_file, with_policy
-from workers.bootstrap import bootstrap
-from workers.embedded import TemporalServer, free_port
+from workers.temporal.bootstrap import bootstrap
+from workers.temporal.embedded import TemporalServer, free_port
 from workflows.watch import ClusterWatch
 
 SPEED = 60.0

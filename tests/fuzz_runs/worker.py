@@ -16,10 +16,10 @@ from pypureclient.flasharray.FA_2_44 import api
 from tests.endurance.hasty import hurry
 from tests.fuzz_runs.planted import PLANTED
 from tests.thrift import keep_imports
-from workers.connect import connect
 from workers.inventory_file import load
-from workers.run import worker
 from workers.settings import Settings
+from workers.temporal.connect import connect
+from workers.worker.run import worker
 
 # What the vendor's SDK imports at the first use takes seconds, and would be imported by every worker anew.
 USED = ("Arrays", "ArrayConnections", "Pods", "Ports", "Volumes", "Hosts", "HostGroups", "Connections")

@@ -18,8 +18,8 @@ from tests.incidents.conftest import Site, Watched, ended, nothing_runs
 from tests.incidents.lasting_levels import waits_for
 from tests.twin import inventory_file
 from workers.inventory_file import load
-from workers.run import worker
 from workers.settings import Settings
+from workers.worker.run import worker
 from workflows import lasting
 from workflows.watch import ClusterWatch
 

@@ -22,8 +22,8 @@ from tests.ledgers import erase
 from tests.runs import a_while
 from tests.twin import CHOSEN, TwinThread, inventory_file
 from workers.inventory_file import load
-from workers.run import worker
 from workers.settings import Settings
+from workers.worker.run import worker
 from workflows.watch import ClusterWatch
 
 SPEED = 10.0

@@ -16,12 +16,12 @@ from temporalio.client import Client
 from tests.incidents.conftest import Site, Watched, ended
 from tests.runs import until
 from tests.test_cli import ROOT
-from workers import cli
-from workers.embedded import TemporalServer
-from workers.incident_runs import listed
+from workers.cli.incident.runs import listed
+from workers.cli.main import main as cli
+from workers.cli.options import err, out
+from workers.cli.watch import ensure_watch
 from workers.inventory_file import load
-from workers.options import err, out
-from workers.watch_commands import ensure_watch
+from workers.temporal.embedded import TemporalServer
 
 FIXED = "site-loss/pxmx-cluster"
 SINCE = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"

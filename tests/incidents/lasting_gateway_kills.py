@@ -11,7 +11,7 @@ from temporalio.client import Client
 from tests.gateways import BEARER, SECRET
 from tests.incidents.conftest import Site, Watched
 from workers.children import Child
-from workers.embedded import free_port
+from workers.temporal.embedded import free_port
 
 EVENTS, KILLS = 400, 8
 

@@ -16,7 +16,7 @@ from runbooks.loss import SiteLossReport
 from tests.incidents.conftest import Site, Watched
 from tests.runs import steps
 from workers.children import WORKER_READY, Child
-from workers.embedded import TemporalServer, free_port
+from workers.temporal.embedded import TemporalServer, free_port
 from workflows.watch import ClusterWatch
 
 # A dead worker is noticed after 10 s of the wall, so a lab at ten times the speed sees an incident many times as long.

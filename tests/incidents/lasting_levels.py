@@ -14,8 +14,8 @@ from runbooks.loss import SiteLossReport
 from tests.incidents.conftest import SPEED, Site, Watched, ended, nothing_runs, watching
 from tests.runs import said, steps, until
 from workers.inventory_file import load
-from workers.run import worker
 from workers.settings import Settings
+from workers.worker.run import worker
 from workflows.watch import ClusterWatch
 
 

@@ -11,8 +11,8 @@ from temporalio.worker import Worker
 from cluster.watching import Awaited, Reach
 from tests.incidents.conftest import Site, Watched, watching
 from workers.inventory_file import load
-from workers.run import worker_at
 from workers.settings import Settings
+from workers.worker.run import worker_at
 
 
 @pytest_asyncio.fixture

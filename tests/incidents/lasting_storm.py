@@ -13,8 +13,8 @@ from temporalio.client import Client
 from activities.clients.secrets import Secrets
 from tests.gateways import BEARER, SECRET, SOURCES
 from tests.incidents.conftest import Site, Watched
-from workers.gateway import Gateway, listener, server
-from workers.gateway_delivery import Delivery
+from workers.gateway.app import Gateway, listener, server
+from workers.gateway.delivery import Delivery
 from workers.inventory_file import load
 from workers.settings import Settings
 

@@ -28,10 +28,11 @@ from tests.ledger.holding import Holding, HoldingRequest
 from tests.ledgers import book, erase
 from tests.runs import a_while, until
 from tests.twin import inventory_file
-from workers.bootstrap import bootstrap
 from workers.inventory_file import load
-from workers.pulse import Pulse
-from workers.run import FAILURES, SANDBOX, activities
+from workers.temporal.bootstrap import bootstrap
+from workers.worker.pulse import Pulse
+from workers.worker.run import FAILURES, SANDBOX
+from workers.worker.wiring import activities
 from workflows.claim import Claim
 from workflows.ledger import ClusterLedger
 

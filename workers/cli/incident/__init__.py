@@ -1,0 +1,1 @@
+"""`quorate incident`: which incidents there are, and how one stands."""

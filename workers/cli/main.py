@@ -1,0 +1,307 @@
+"""The `quorate` command.
+
+What takes long to import (vendor SDKs, the twin's servers) is imported by the command that needs it.
+
+Exit statuses: 0 done, 1 the run failed or refused, or the file has errors, 2 wrong use or something needed is missing,
+3 a step has parked or a gate is open: the run waits for people.
+"""
+
+import asyncio
+import os
+import sys
+import traceback
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from cluster.inventory import Inventory
+from workers.cli import approve as approve_commands
+from workers.cli import follow, steer
+from workers.cli import gateway as gateway_commands
+from workers.cli import run as run_commands
+from workers.cli import switches as switch_commands
+from workers.cli.connect import connect_app
+from workers.cli.freshness import known_cluster
+from workers.cli.incident.commands import incident_app
+from workers.cli.lab.commands import lab
+from workers.cli.options import InventoryOption, JsonOption, err, inventory_path, out
+from workers.cli.status import show_status
+from workers.cli.story import Story
+from workers.cli.watch import ensure_watch, watch_app
+from workers.errors import Unusable
+from workers.examples import example_file
+from workers.inventory_file import InventoryError, load
+from workers.settings import Settings
+from workers.temporal.binary import obtain
+from workers.temporal.bootstrap import kept_warning
+from workers.temporal.connect import connect
+from workers.temporal.embedded import TemporalServer
+
+app = typer.Typer(
+    name="quorate",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Build and run a stretched Proxmox VE cluster on FlashArray ActiveCluster, as durable Temporal workflows.\n\n"
+    "Start with [bold]quorate demo[/bold]: it builds the example cluster on an emulated world, here on this machine.",
+    rich_markup_mode="rich",
+)
+app.add_typer(lab, name="lab")
+app.add_typer(watch_app, name="watch")
+app.add_typer(incident_app, name="incident")
+app.add_typer(connect_app, name="connect")
+
+
+def _told_version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"quorate {version('quorate')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _all(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_told_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """What every command has in common."""
+
+
+for command in (
+    *run_commands.COMMANDS,
+    *approve_commands.COMMANDS,
+    *gateway_commands.COMMANDS,
+    *switch_commands.COMMANDS,
+):
+    app.command()(command)
+
+
+@app.command()
+def check(
+    inventory: Annotated[Path, typer.Argument(help="The inventory file.")],
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Look at the file alone, not at secrets and lists that it refers to.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Check an inventory file: fields, values, what they say against each other, and what they refer to."""
+    from workers.cli.check import checked
+
+    notes: list[str] = []
+    try:
+        found = checked(inventory, offline=offline)
+        notes, known = found.notes, found.inventory
+        if found.complaints:
+            raise InventoryError(inventory, found.complaints)
+    except InventoryError as error:
+        if as_json:
+            complaints = [vars(complaint) for complaint in error.complaints]
+            out.print_json(data={"ok": False, "errors": complaints, "notes": notes})
+            raise typer.Exit(1) from None
+        raise
+    if as_json:
+        out.print_json(data={"ok": True, "errors": [], "notes": notes})
+        return
+    out.print(
+        f"[green]✓[/green] {escape(str(inventory))}: cluster {known.name}, {len(known.nodes)} nodes on 2 sites, "
+        f"{known.votes} votes, quorum {known.quorum}, pod {known.pod.name}, {len(known.guests)} guests"
+    )
+    for note in notes:
+        out.print(f"  [yellow]note:[/yellow] {escape(note)}", soft_wrap=True)
+
+
+@app.command()
+def demo(
+    inventory: InventoryOption = None,
+    speed: Annotated[float, typer.Option(help="Lab seconds per second; 1 is real time.", min=0.1)] = 1.0,
+    loss_speed: Annotated[float, typer.Option(help="The same while a site is lost.", min=0.5, max=10)] = 5.0,
+    as_json: JsonOption = False,
+) -> None:
+    """Build the example cluster on the twin, twice; play the article's test; go home; lose a whole site."""
+    from workers.cli.demo.loss import beside_the_article, seat
+    from workers.cli.demo.whole import demo as run_demo
+
+    state = Settings().state / "demo"
+    console = err if as_json else out
+    summary = asyncio.run(
+        run_demo(inventory or example_file(), state, speed=speed, loss_speed=loss_speed, story=Story(console))
+    )
+    if as_json:
+        out.print_json(data=summary)
+        return
+    deploy, votes = summary["deploy"], summary["votes"]
+    paths = {f"{p['optimized']}+{p['non_optimized']}" for p in summary["paths"].values()}
+    out.print(
+        f"\n[bold green]{deploy['changed']} changes in {deploy['seconds']} s; "
+        f"second run: {deploy['second_run_changed']} changes in {deploy['second_run_seconds']} s[/bold green]\n"
+        f"votes {votes['total']} of {votes['expected']}, quorum {votes['quorum']} · "
+        f"paths {' '.join(sorted(paths))} on {len(summary['paths'])} nodes · "
+        f"HA {'armed' if summary['ha']['armed'] else 'not armed'}, started {', '.join(summary['ha']['started'])}\n"
+        f"WWID {summary['wwid']}"
+    )
+    for title, loss in (("hosts off, array on", summary["article"]), ("whole site off", summary["loss"])):
+        table = Table("seconds after the power went", "the article", "forecast", "here", title=title)
+        for row in beside_the_article(loss):
+            table.add_row(*row)
+        out.print(table)
+        out.print(f"{seat(loss)}\nThe guests {'stay' if loss['stayed'] else 'do not stay'} where HA has put them.\n")
+    home = summary["failback"]
+    signed = ", ".join(f"{one['who']} ({one['key']})" for one in home["approvals"])
+    table = Table("guest", "from", "home", "seconds", "downtime")
+    for sid, one in home["guests"].items():
+        table.add_row(sid, one["from"], one["to"], f"{one['seconds']:g}", f"{one['downtime']:g}")
+    out.print(table)
+    out.print(
+        f"plan {home['digest']} signed by {signed}: a demo key; set back: {', '.join(home['restored']) or 'nothing'}",
+        soft_wrap=True,
+    )
+    out.print(f"[dim]summary: {state / 'summary.json'}[/dim]")
+
+
+@app.command()
+def up(
+    inventory: InventoryOption = None,
+    port: Annotated[int | None, typer.Option(help="Temporal's gRPC port. Default 7233.")] = None,
+    ui_port: Annotated[int | None, typer.Option(help="Port of Temporal's web UI. Default 8233.")] = None,
+) -> None:
+    """Start the embedded mode, a Temporal server with its UI, a worker and the watch, and stay until Ctrl-C.
+
+    Runs and their history are kept in the state folder ($QUORATE_STATE, default ./var) and survive a restart.
+    """
+    from workers.worker.run import until_stopped
+
+    path, settings = inventory_path(inventory), Settings()
+    known = load(path)
+
+    async def stay() -> None:
+        server = TemporalServer(
+            database=settings.state / "temporal.db",
+            port=port or settings.temporal_port,
+            ui_port=ui_port or settings.ui_port,
+            log=settings.state / "temporal.log",
+        )
+        client = await server.start(lambda line: err.print(line, style="dim"))
+        try:
+            await ensure_watch(client, known, settings.task_queue)
+            out.print(
+                f"Temporal server at {server.address}, web UI at {server.ui}\n"
+                f"runs that have ended are kept for {server.kept.days} days\n"
+                f"worker for {known.name}, which is watched; Ctrl-C stops both"
+            )
+            await until_stopped(client, known, path.parent, settings)
+        finally:
+            await server.stop()
+
+    asyncio.run(stay())
+
+
+@app.command(name="worker")
+def run_worker(
+    inventory: InventoryOption = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            help="Where it stands: a site, the witness's name, or another place. A loss is confirmed from two places; "
+            "a worker that does not say where it stands is none. Default: $QUORATE_AT."
+        ),
+    ] = None,
+) -> None:
+    """Start one worker against the Temporal server of your profile (TEMPORAL_ADDRESS, TEMPORAL_PROFILE)."""
+    from workers.worker.run import until_stopped
+
+    path = inventory_path(inventory)
+    known = load(path)
+
+    async def work() -> None:
+        client, settings = await connect(), Settings()
+        if at is not None:
+            settings = settings.model_copy(update={"at": at})
+        if warning := await kept_warning(client):
+            err.print(f"[yellow]warning:[/yellow] {escape(warning)}", soft_wrap=True)
+
+        def ready() -> None:
+            target = client.service_client.config.target_host
+            said = f"works on {known.name}: queue {settings.task_queue} at {target}; Ctrl-C stops it"
+            out.print(f"{said}\n{standing(settings.at, known)}", markup=False, soft_wrap=True)
+
+        await until_stopped(client, known, path.parent, settings, ready)
+
+    asyncio.run(work())
+
+
+def standing(at: str, known: Inventory) -> str:
+    """Where the worker stands, and what that makes its word worth."""
+    if not at:
+        return "does not say where it stands (--at PLACE): a loss is not confirmed by what this worker cannot reach"
+    if at in (known.witness.name, "witness"):
+        return "stands beside the witness: the two count as one place"
+    if at in [site.name for site in known.sites]:
+        return f"stands at {at}: it counts as one place with the array there"
+    return f"stands at {at}, a place of its own"
+
+
+@app.command()
+def server() -> None:
+    """Make sure that a Temporal server is at hand: find one, else fetch or build it once."""
+    binary = asyncio.run(obtain(lambda line: err.print(line, style="dim")))
+    out.print(str(binary), soft_wrap=True)
+
+
+@app.command()
+def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
+    """Show how fresh the newest look at the cluster is, the newest runs, and the steps of those that are running."""
+    asyncio.run(show_status(out, as_json=as_json, cluster=known_cluster(inventory)))
+
+
+def _complain(what: str, remedy: str = "") -> None:
+    err.print(f"[bold red]error:[/bold red] {escape(what)}", soft_wrap=True)
+    if remedy:
+        err.print(f"[bold]what to do:[/bold] {escape(remedy)}", soft_wrap=True)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command; its exit status. A person never sees a stack trace, only a bug's place in a log."""
+    try:
+        result: Any = app(arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except typer.Exit as done:
+        return done.exit_code
+    except typer.Abort:
+        return 130
+    except InventoryError as error:
+        _complain(f"{error.path} has {len(error.complaints)} error(s)")
+        for complaint in error.complaints:
+            err.print(f"  {escape(str(complaint))}", soft_wrap=True)
+        return 1
+    except (follow.Failed, steer.Refused) as error:
+        _complain(str(error))
+        return 1
+    except Unusable as error:
+        _complain(error.what, error.remedy)
+        return error.status
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # the last line of defence between a bug and a person
+        if hasattr(error, "format_message"):  # click's own usage errors
+            _complain(str(error.format_message()), "see --help")
+            return 2
+        log = Settings().state / "crash.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(traceback.format_exc())
+        _complain(f"a bug in Quorate: {type(error).__name__}: {error}", f"please report it with {log}")
+        return 70
+
+
+def main() -> None:
+    """Leave with the true status: an interpreter that ran a worker may crash while it finalises (SDK issue 300)."""
+    status = run()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()

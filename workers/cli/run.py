@@ -1,0 +1,291 @@
+"""Commands around runs: what there is to start, start and follow it, and talk to it while it runs."""
+
+import asyncio
+import json
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import BaseModel, ValidationError
+from rich.markup import escape
+from rich.table import Table
+
+from cluster.inventory import Inventory
+from cluster.plan import Intent, Mode
+from cluster.units import counted
+from workers import catalogue
+from workers.cli import follow, steer
+from workers.cli.options import InventoryOption, JsonOption, err, inventory_path, out, run_of
+from workers.cli.story import Story
+from workers.errors import Unusable
+from workers.inventory_file import load
+from workers.settings import Settings
+from workers.temporal.connect import connect
+from workflows.catalogue import RunbookReport, RunbookRequest
+from workflows.operator import Abort, Answer, Note, Pause, Resume
+from workflows.runbook import Runbook
+
+WAITS_FOR_A_PERSON = 3
+# A claim, as everything that is sent without a signature.
+ME = os.environ.get("USER") or str(os.getuid())
+
+RunbookArgument = Annotated[str, typer.Argument(help="Its name: see `quorate runbooks`.")]
+RunArgument = Annotated[str, typer.Argument(help="The run's id, for example deploy/metro: see `quorate status`.")]
+By = Annotated[str, typer.Option(help="Who says so. Default: the user of this shell.")]
+Why = Annotated[str | None, typer.Option(help="The reason; it stays with the run.")]
+InputOption = Annotated[
+    str | None, typer.Option("--input", help="What the runbook asks, as JSON; @FILE reads it from a file.")
+]
+WhenParked = Annotated[
+    str | None,
+    typer.Option(
+        help="When a step parks: wait for the answer, leave (exit status 3, the run waits), or abort the run. "
+        "Default: wait on a terminal, leave in a script."
+    ),
+]
+
+
+def runbooks(
+    as_json: JsonOption = False,
+    markdown: Annotated[bool, typer.Option(help="The README's table.")] = False,
+) -> None:
+    """List the runbooks: what each does, when to start it, what it asks."""
+    if as_json:
+        out.print_json(data=catalogue.as_data())
+    elif markdown:
+        print(catalogue.as_markdown())  # noqa: T201  # rich would wrap it
+    else:
+        table = Table(show_lines=True)
+        for heading in ("Runbook", "What it does", "When to start it", "What it asks, for example"):
+            table.add_column(heading, overflow="fold")
+        for entry in catalogue.as_data():
+            example = escape(f"{entry['asks']}\n{json.dumps(entry['example'])}")
+            table.add_row(f"[bold]{entry['name']}[/bold]\n{entry['type']}", entry["what"], entry["when"], example)
+        out.print(table)
+
+
+def plan(
+    runbook: RunbookArgument,
+    inventory: InventoryOption = None,
+    given: InputOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a runbook would change now, and change nothing."""
+    known, wanted = load(inventory_path(inventory)), catalogue.named(runbook)
+    request = _request(wanted, known, given, mode=Mode.PLAN)
+    report = _followed(wanted, request, known, "abort", as_json=as_json)
+    if as_json:
+        out.print_json(data=report.model_dump(mode="json"))
+        return
+    out.print()
+    for line in plan_lines(report.planned):
+        out.print(line, soft_wrap=True)
+    name = wanted.about.name
+    if report.planned:
+        out.print(f"[bold]{counted(len(report.planned), 'change')} planned, none made; digest {report.digest}[/bold]")
+        words = ["quorate", "run", name, "--plan", report.digest]
+        words += ["--input", given] if given else []
+        words += ["-i", str(inventory)] if inventory else []
+        out.print(escape(f"to make exactly these: {shlex.join(words)}"), soft_wrap=True)
+    elif staying := getattr(report, "staying", {}):
+        told = "; ".join(f"{sid}: {why}" for sid, why in staying.items())
+        out.print(escape(f"nothing to change now; {counted(len(staying), 'guest stays', 'guests stay')}: {told}"))
+    else:
+        out.print("[bold green]nothing to change: everything is as the inventory wishes[/bold green]")
+
+
+def run(
+    runbook: RunbookArgument,
+    inventory: InventoryOption = None,
+    agreed: Annotated[
+        str | None,
+        typer.Option("--plan", help="The digest of a plan: refuse when what would be done now differs."),
+    ] = None,
+    given: InputOption = None,
+    when_parked: WhenParked = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Start a runbook and follow it; started again, it changes only what still differs."""
+    known, wanted = load(inventory_path(inventory)), catalogue.named(runbook)
+    parked = when_parked or ("wait" if sys.stdout.isatty() and not as_json else "leave")
+    if parked not in ("wait", "leave", "abort"):
+        raise Unusable(f"--when-parked {parked!r} is unknown", "say wait, leave or abort")
+    request = _request(wanted, known, given, mode=Mode.APPLY, **({"plan": agreed} if agreed else {}))
+    report = _followed(wanted, request, known, parked, as_json=as_json)
+    if as_json:
+        out.print_json(data=report.model_dump(mode="json"))
+        return
+    out.print()
+    for line in report.skipped:
+        out.print(f"[yellow]skipped[/yellow] {escape(line)}", soft_wrap=True)
+    if report.changed:
+        out.print(
+            f"[bold green]{counted(report.changed, 'change')} made and proven in {report.seconds:.1f} s[/bold green]"
+        )
+    else:
+        out.print(f"[bold green]nothing to change: everything is as wished[/bold green] ({report.seconds:.1f} s)")
+
+
+def _request(runbook: type[Runbook], known: Inventory, given: str | None, **fields: Any) -> RunbookRequest:
+    """What the command line adds, and what the person gave, which wins; but whether to change is the command's word."""
+    try:
+        text = Path(given[1:]).read_text() if given and given.startswith("@") else given
+        data = json.loads(text) if text else {}
+    except (OSError, ValueError) as error:
+        raise Unusable(f"--input: {error}", f"for example {json.dumps(runbook.about.example)}") from None
+    if not isinstance(data, dict):
+        raise Unusable("--input: it must be a JSON object", f"for example {json.dumps(runbook.about.example)}")
+    if data.get("mode", fields["mode"]) != fields["mode"]:
+        raise Unusable(
+            f"--input: mode: this command means {fields['mode']}", "`quorate plan` only looks, `quorate run` changes"
+        )
+    try:
+        return runbook.about.request.model_validate({"cluster": known.name, "by": ME, **fields, **data})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise Unusable(
+            f"--input: {where}: {first['msg']}", f"for example {json.dumps(runbook.about.example)}"
+        ) from None
+
+
+def _followed(
+    runbook: type[Runbook], request: RunbookRequest, known: Inventory, when_parked: str, *, as_json: bool
+) -> RunbookReport:
+    """Start it and tell its story until it has ended."""
+    story = Story(err if as_json else out)
+
+    async def go() -> RunbookReport:
+        client = await connect()
+        handle = await follow.start_run(client, runbook, request, known.name, Settings().task_queue)
+        hinted = False
+        try:
+            async for look in follow.looks(handle):
+                story.tell(look)
+                if not (look.parked or look.asked):
+                    hinted = False
+                elif look.asked and not look.parked:
+                    if not hinted:
+                        story.line(f"waits for people: {_words('approve', handle.id)} (or reject)")
+                    hinted = True
+                    if when_parked == "leave":
+                        raise typer.Exit(WAITS_FOR_A_PERSON)
+                elif when_parked == "abort":
+                    stopped = next(step for step in look.steps if step.state == "parked")
+                    left = await steer.tell(client, handle.id, "abort", Abort(by=ME, why="a step failed"))
+                    raise follow.Failed(f"{stopped.title}: {stopped.finding} - the run was aborted: {left}")
+                elif not hinted:
+                    hinted = True
+                    story.line(f"waits for an answer: {_words('answer', handle.id, 'retry')} (or skip, or abort)")
+                    if when_parked == "leave":
+                        raise typer.Exit(WAITS_FOR_A_PERSON)
+        finally:
+            story.rest()
+        return await follow.result(handle, runbook.about.report)
+
+    try:
+        return asyncio.run(go())
+    except KeyboardInterrupt:
+        err.print("no longer followed; the run goes on: see `quorate status`")
+        raise
+
+
+def _words(*words: str) -> str:
+    """A command that runs as it is printed."""
+    return shlex.join(("quorate", *words))
+
+
+def plan_lines(planned: tuple[Intent, ...]) -> list[str]:
+    """The plan like a difference, place by place: ``+`` comes into being, ``~`` is changed."""
+    lines: list[str] = []
+    for number, intent in enumerate(planned):
+        if number == 0 or planned[number - 1].where != intent.where:
+            lines.append(f"[bold]{escape(intent.where)}[/bold]")
+        sign, style = ("~", "yellow") if intent.what.startswith(("set", "configure")) else ("+", "green")
+        detail = f" ({intent.detail})" if intent.detail else ""
+        lines.append(f"  [{style}]{sign}[/{style}] {escape(f'{intent.what} {intent.target}{detail}')}")
+    return lines
+
+
+def replay(as_json: JsonOption = False) -> None:
+    """Check that this build can carry on the runs that are going on: before a new version is put to work."""
+    from workers.cli.replay import running_runs
+
+    async def go() -> list[Any]:
+        return await running_runs(await connect())
+
+    found = asyncio.run(go())
+    if as_json:
+        out.print_json(data=[vars(one) for one in found])
+    for one in [] if as_json else found:
+        said = f"[red]✗[/red] {escape(one.run)}: {escape(one.trouble)}" if one.trouble else f"✓ {escape(one.run)}"
+        out.print(said, soft_wrap=True)
+    bad = sum(one.trouble is not None for one in found)
+    if not as_json:
+        runs = "1 run is" if len(found) == 1 else f"{len(found)} runs are"
+        out.print(f"{runs} going on; this build can carry on {len(found) - bad if bad else 'all'} of them")
+    raise typer.Exit(1 if bad else 0)
+
+
+# --- talking to a run ------------------------------------------------------------------------------------------------
+
+
+def answer(
+    run: RunArgument,
+    reply: Annotated[str, typer.Argument(metavar="retry|skip|abort", help="What to do about the parked step.")],
+    step: Annotated[str | None, typer.Option(help="Which one; needed to skip, else all that are parked.")] = None,
+    why: Why = None,
+    by: By = ME,
+    inventory: InventoryOption = None,
+) -> None:
+    """Answer a parked step: try it again, go on without it, or end the run."""
+    _tell(
+        run_of(run, inventory),
+        "answer",
+        lambda: Answer.model_validate({"answer": reply, "step": step, "why": why, "by": by}),
+    )
+
+
+def pause(run: RunArgument, why: Why = None, by: By = ME, inventory: InventoryOption = None) -> None:
+    """Let a run change nothing more until it is resumed; what is being changed comes to its end first."""
+    _tell(run_of(run, inventory), "pause", lambda: Pause(by=by, why=why))
+
+
+def resume(run: RunArgument, why: Why = None, by: By = ME, inventory: InventoryOption = None) -> None:
+    """Let a paused run go on."""
+    _tell(run_of(run, inventory), "resume", lambda: Resume(by=by, why=why))
+
+
+def abort(run: RunArgument, why: Why = None, by: By = ME, inventory: InventoryOption = None) -> None:
+    """End a run in its safe condition, and say how things were left."""
+    _tell(run_of(run, inventory), "abort", lambda: Abort(by=by, why=why))
+
+
+def note(
+    run: RunArgument,
+    text: Annotated[str, typer.Argument(help="The remark.")],
+    by: By = ME,
+    inventory: InventoryOption = None,
+) -> None:
+    """Keep a remark with a run: on its page and in its report."""
+    _tell(run_of(run, inventory), "note", lambda: Note(text=text, by=by))
+
+
+def _tell(run: str, update: str, message: Callable[[], BaseModel]) -> None:
+    try:
+        said = message()
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise Unusable(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", "see --help") from None
+
+    async def go() -> str:
+        return await steer.tell(await connect(), run, update, said)
+
+    out.print(escape(asyncio.run(go())), soft_wrap=True)
+
+
+COMMANDS = (runbooks, plan, run, answer, pause, resume, abort, note, replay)

@@ -1,0 +1,121 @@
+"""What `quorate status` shows: the newest runs, and the steps of those that are running."""
+
+import shlex
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowExecutionStatus,
+    WorkflowHandle,
+    WorkflowQueryFailedError,
+)
+from temporalio.service import RPCError
+
+from workers.catalogue import types
+from workers.cli.follow import PATIENCE, retries, sections_of
+from workers.cli.freshness import lines
+from workers.temporal.connect import connect
+from workflows.attributes import STATE
+from workflows.ballot import GateView
+from workflows.page import Section, story
+
+NEWEST = 10
+_SIGNS = {
+    "completed": ("✓", "green"),
+    "running": ("…", "yellow"),
+    "paused": ("‖", "yellow"),
+    "attention": ("?", "bold yellow"),
+}
+
+
+async def show_status(console: Console, *, as_json: bool, cluster: str | None = None) -> None:
+    """Print how fresh the newest look at the cluster is, then its newest runs, newest first; of one cluster or all."""
+    client = await connect()
+    which = f"({types()}) AND Cluster = '{cluster}'" if cluster else types()
+    runs = [run async for run in client.list_workflows(which, limit=NEWEST)]
+    open_runs = {run.run_id: await _look(client, run) for run in runs if _running(run)}
+    if as_json:
+        console.print_json(data=[_data(run, open_runs.get(run.run_id)) for run in runs])
+        return
+    for text in await lines(client, cluster):
+        console.print(text, soft_wrap=True)
+    if not runs:
+        console.print("no runs yet; start one with `quorate plan deploy`")
+        return
+    for run in runs:
+        took = str((run.close_time or datetime.now(UTC)) - run.start_time).split(".")[0]
+        sign, style = _SIGNS.get(_state(run), ("✗", "red"))
+        line = f"{sign} {run.id}  {run.workflow_type}  {_state(run)}  {run.start_time:%Y-%m-%d %H:%M:%S} UTC  {took}"
+        console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+        look = open_runs.get(run.run_id, Open())
+        for step in story(look.sections):
+            console.print(f"    {step}", markup=False, highlight=False, soft_wrap=True)
+        for title, tried in look.retries.items():
+            console.print(f"    {title}: {tried}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+        if _state(run) == "attention":
+            console.print(f"    {_wanted(run.id, look)}", markup=False, highlight=False, soft_wrap=True)
+
+
+@dataclass
+class Open:
+    """A run that has not ended: its steps, and those that are tried again; nothing when no worker answers."""
+
+    sections: list[Section] = field(default_factory=list)
+    retries: dict[str, str] = field(default_factory=dict)
+    gate: GateView | None = None  # an open one
+
+
+def _wanted(run: str, look: Open) -> str:
+    """What a run that waits for people waits for, as the command that gives it."""
+    name = shlex.quote(run)
+    parked = any(step.state == "parked" for section in look.sections for step in section.steps)
+    if look.gate is not None and not parked:
+        until = f"{look.gate.terms.until:%Y-%m-%d %H:%M} UTC"
+        return f"waits for approvals until {until}, {look.gate.missing}: quorate approve {name} (or reject)"
+    if not parked:
+        return f"action needed: quorate incident show {name}"
+    return f"it waits for an answer: quorate answer {name} retry (or skip, or abort)"
+
+
+async def _look(client: Client, run: WorkflowExecution) -> Open:
+    handle = client.get_workflow_handle(run.id, run_id=run.run_id)
+    sections = await sections_of(handle) or []
+    gate = await _open_gate(handle) if _state(run) == "attention" and sections else None
+    return Open(sections, retries(await handle.describe()), gate)
+
+
+async def _open_gate(handle: WorkflowHandle[Any, Any]) -> GateView | None:
+    try:
+        found = await handle.query("gate", rpc_timeout=PATIENCE)
+    except (WorkflowQueryFailedError, RPCError):  # what opens no gates has none, and nothing else hangs on the answer
+        return None
+    view = GateView.model_validate(found) if found else None
+    return view if view is not None and view.outcome == "open" else None
+
+
+def _running(run: WorkflowExecution) -> bool:
+    return run.status == WorkflowExecutionStatus.RUNNING
+
+
+def _state(run: WorkflowExecution) -> str:
+    """Temporal's word for a run that has ended, ours for one that goes on: running, paused, attention, aborting."""
+    if _running(run):
+        return run.typed_search_attributes.get(STATE) or "running"
+    return run.status.name.lower() if run.status else "unknown"
+
+
+def _data(run: WorkflowExecution, look: Open | None) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "run_id": run.run_id,
+        "runbook": run.workflow_type,
+        "state": _state(run),
+        "started": run.start_time.isoformat(),
+        "ended": run.close_time.isoformat() if run.close_time else None,
+        "steps": [step.model_dump(mode="json") for section in (look or Open()).sections for step in section.steps],
+        "retries": (look or Open()).retries,
+    }

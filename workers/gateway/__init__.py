@@ -1,0 +1,1 @@
+"""The event gateway: hints from outside, over HTTP."""

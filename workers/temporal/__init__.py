@@ -1,0 +1,1 @@
+"""Temporal: how it is reached, what a namespace needs, and the embedded server."""

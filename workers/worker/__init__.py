@@ -1,0 +1,1 @@
+"""The worker: runbooks and activities of one cluster."""

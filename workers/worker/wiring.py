@@ -1,0 +1,108 @@
+"""All activities, bound to the clients of one inventory."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from activities.clients.proxmox import PveApi
+from activities.clients.purity import Arrays
+from activities.clients.quick import LIMIT, Clients
+from activities.clients.redfish import Controllers
+from activities.clients.secrets import Secrets
+from activities.clients.ssh import Hosts as SshHosts
+from activities.ha.maintenance import Maintenance
+from activities.ha.moves import Migration
+from activities.ha.placement import Placements
+from activities.ha.recovery import Ha
+from activities.ha.switches import Freeze
+from activities.hosts.lvm import Lvm
+from activities.hosts.nodes import Hosts
+from activities.hosts.votes import Quorum
+from activities.people.approvals import Approvals
+from activities.people.hooks import Hooks
+from activities.people.notices import Notices
+from activities.proxmox.cluster import Proxmox
+from activities.proxmox.guests import Guests
+from activities.proxmox.rights import Rights
+from activities.purity.access import Access
+from activities.purity.pods import Purity
+from activities.records.comparison import Comparison
+from activities.records.interlock import Interlock
+from activities.records.inventory import InventoryReader
+from activities.records.ledger import LedgerBook
+from activities.records.losses import Losses
+from activities.records.plans import Plans
+from activities.watch.dark import Dark
+from activities.watch.incidents import Incidents
+from activities.watch.quarantine import QuarantineWard
+from activities.watch.survivor import Survivor
+from activities.watch.watcher import Watching
+from cluster.inventory import Inventory
+
+# Threads of the watch: each node's API and management controller, both arrays, and as many again that hang.
+WATCHERS_EACH, WATCHERS_BESIDE = 4, 8
+
+
+def activities(
+    inventory: Inventory, base: Path, hooks: Sequence[str] = (), folders: Sequence[Path] = (), place: str = ""
+) -> list[Callable[..., Any]]:
+    """All activities, bound to the clients of that inventory; `base` is the folder its paths count from.
+
+    `folders` are those that outgoing secrets may come from, `place` is where the worker stands.
+    """
+    secrets = Secrets(base, folders)
+    arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
+    hasty = quick(inventory, secrets)
+    rooms = (
+        InventoryReader(inventory),
+        Plans(),
+        Hooks(hooks, secrets),
+        purity := Purity(arrays),
+        Access(arrays),
+        proxmox := Proxmox(api),
+        Guests(api),
+        hosts := Hosts(ssh),
+        quorum := Quorum(ssh),
+        Lvm(ssh),
+        Watching(inventory, hasty, place),
+        Ha(hasty, inventory.speed),
+        approvals := Approvals(inventory.approvals, secrets, cluster=inventory.name),
+        ledger := LedgerBook(inventory),
+        interlock := Interlock(inventory, ledger),
+        Comparison(api, interlock),
+        Losses(),
+        Incidents(inventory),
+        Migration(hasty, api, approvals, inventory.speed),
+        Placements(api, hasty),
+        maintenance := Maintenance(hasty, approvals, inventory.speed),
+        Freeze(api, approvals),
+        Rights(inventory, api),
+        survivor := Survivor(inventory, arrays, ssh, api),
+        Notices(inventory.notify, secrets),
+        ward := QuarantineWard(
+            inventory, api, ssh, hosts=hosts, survivor=survivor, quorum=quorum, proxmox=proxmox, purity=purity
+        ),
+        Dark(inventory, hasty, maintenance, ward),
+    )
+    return [method for room in rooms for method in _definitions(room)]
+
+
+def quick(inventory: Inventory, secrets: Secrets) -> Clients:
+    """For rooms that work while something is dark: threads and connections of their own, and they give up early.
+
+    A watch asks each host every few seconds anyhow, and waits for no answer longer than that.
+    """
+    return Clients(
+        ssh=SshHosts(inventory, secrets, keepalive=timedelta(minutes=1)),
+        api=PveApi(inventory, secrets, timeout=LIMIT),
+        arrays=Arrays(inventory.arrays, secrets, read_timeout=LIMIT),
+        power=Controllers(secrets).power,
+        threads=ThreadPoolExecutor(WATCHERS_EACH * len(inventory.nodes) + WATCHERS_BESIDE, thread_name_prefix="watch"),
+    )
+
+
+def _definitions(room: object) -> list[Callable[..., Any]]:
+    methods = (getattr(room, name) for name in dir(type(room)) if not name.startswith("_"))
+    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]
