@@ -6,12 +6,12 @@ would make, so that nothing here can be that the arrays would have refused.
 
 from typing import TYPE_CHECKING, Any
 
-from lab.disks import EXTENT, LogicalVolume, VolumeGroup
-from lab.proxmox.guest import Guest, Kind
-from lab.proxmox.models import GIB
+from lab.physics.disks import EXTENT, LogicalVolume, VolumeGroup
 from lab.purity import responses
 from lab.purity.queries import Query
 from lab.purity.responses import Call, Write
+from lab.pve.models import GIB
+from lab.pve.work.guest import Guest, Kind
 
 if TYPE_CHECKING:
     from lab.world import World

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from lab import surroundings
 from lab.built import add_guest
-from lab.certificates import Style
-from lab.disks import EXTENT, LOCAL_MAPS, VolumeGroup
-from lab.proxmox.ha_commands import MAINTENANCE
-from lab.proxmox.models import Storage
+from lab.control import surroundings
+from lab.physics.disks import EXTENT, LOCAL_MAPS, VolumeGroup
+from lab.pve.ha.commands import MAINTENANCE
+from lab.pve.models import Storage
+from lab.serving.certificates import Style
 
 if TYPE_CHECKING:
     from lab.world import World

@@ -9,18 +9,18 @@ from aiohttp import web
 
 from cluster.inventory import Inventory
 from cluster.privileges import granted
-from lab.bmc import application as bmc_application
+from lab.bmc.controller import application as bmc_application
 from lab.built import build
-from lab.certificates import Kind
-from lab.clock import Clock
-from lab.control import control
-from lab.credentials import Credentials, host_of, port_of, prepare
+from lab.control.plane import control
 from lab.hosts import serve
-from lab.listener import Listener
-from lab.proxmox import keepalive
-from lab.proxmox.urls import application as proxmox_application
+from lab.physics.clock import Clock
 from lab.purity.urls import application as purity_application
+from lab.pve.daemon import keepalive
+from lab.pve.urls import application as proxmox_application
 from lab.scenery import Scenery, furnish, surround
+from lab.serving.certificates import Kind
+from lab.serving.credentials import Credentials, host_of, port_of, prepare
+from lab.serving.listener import Listener
 from lab.world import World
 
 CONTROL_PORT = 8901

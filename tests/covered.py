@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from lab.drills import DRILLS, Drills
+from lab.control.drills import DRILLS, Drills
 from lab.hosts.node import NODE
 from lab.hosts.shell import Registry
 from lab.hosts.witness import WITNESS
-from lab.proxmox import urls as pve
 from lab.purity import urls as purity
 from lab.purity.responses import Read
+from lab.pve import urls as pve
 
 FOLDER = Path(__file__).parents[1] / "var" / "coverage"
 PAGE = Path(__file__).parents[1] / "docs" / "coverage.md"

@@ -13,7 +13,7 @@ from pathlib import Path
 from temporalio.client import WorkflowFailureError
 
 from cluster.plan import Mode
-from lab.faults import Fault
+from lab.physics.faults import Fault
 from tests.conftest import APPLY, Deployment, Start, working
 from tests.failback.conftest import HOMES, far_site, listed, starting
 from tests.failback.lasting_site_work import agreed, under_way

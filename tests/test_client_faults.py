@@ -10,7 +10,7 @@ from activities.clients.proxmox import PveApi
 from activities.clients.purity import FlashArray
 from activities.clients.secrets import Secrets
 from activities.errors import NotFound, NotYet, Rejected, Unauthorized, Unreachable
-from lab.faults import Fault
+from lab.physics.faults import Fault
 from tests.twin import TwinThread
 
 ARRAY, NODE, OTHER = "X90R3-SiteA", "pxmx01-01", "pxmx01-02"

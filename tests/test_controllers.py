@@ -6,7 +6,7 @@ from activities.clients.redfish import Controllers
 from activities.clients.secrets import Secrets
 from activities.errors import Unreachable
 from cluster.inventory import Bmc
-from lab.faults import Fault
+from lab.physics.faults import Fault
 from tests.twin import TwinThread
 
 NODE = "pxmx01-01"

@@ -11,7 +11,7 @@ from cluster.contracts.proxmox import GuestWish
 from cluster.inventory import Inventory
 from cluster.plan import Mode
 from lab.built import build
-from lab.proxmox.guest import Guest
+from lab.pve.work.guest import Guest
 from tests.twin import TwinThread
 
 WISH = GuestWish(

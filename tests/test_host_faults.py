@@ -11,7 +11,7 @@ from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts as SshHosts
 from activities.errors import Unreachable
 from activities.hosts import nodes as hosts
-from lab.faults import Fault
+from lab.physics.faults import Fault
 from tests.twin import TwinThread
 
 NODE, OTHER = "pxmx01-01", "pxmx01-02"

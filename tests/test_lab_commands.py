@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from proxmoxer import ProxmoxAPI
 
-from lab.proxmox.models import Guest
+from lab.pve.models import Guest
 from lab.twin import control_url
 from tests.test_cli import ROOT, quorate
 from tests.twin import TwinThread

@@ -7,7 +7,7 @@ import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
-from lab.faults import Fault
+from lab.physics.faults import Fault
 from runbooks.deploy import DeployReport
 from tests.conftest import Start
 from tests.runs import aborted, parked, refused, said, until

@@ -11,7 +11,7 @@ from temporalio.client import Client
 
 from activities.clients import purity
 from cluster.plan import Mode
-from lab.faults import Fault
+from lab.physics.faults import Fault
 from runbooks.deploy import DeployStretchedCluster
 from tests.conftest import Start
 from tests.twin import SPEED, TwinThread

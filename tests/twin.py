@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pytest
 
 from cluster.inventory import Inventory
-from lab.power import switch_off
+from lab.physics.power import switch_off
 from lab.scenery import beside, read
 from lab.twin import CONTROL_PORT, Twin
 from lab.world import World

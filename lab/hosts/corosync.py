@@ -3,8 +3,8 @@
 import time
 
 from lab.hosts.shell import Call, Output, Registry
-from lab.membership import Votes
-from lab.world import Host
+from lab.physics.membership import Votes
+from lab.physics.world import Host
 
 COROSYNC = Registry()
 

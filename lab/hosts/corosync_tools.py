@@ -8,8 +8,8 @@ import time
 
 from lab.hosts.corosync import COROSYNC
 from lab.hosts.shell import Call, Output, Registry
-from lab.links import RINGS
-from lab.world import Host
+from lab.physics.links import RINGS
+from lab.physics.world import Host
 
 TOOLS = Registry()
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from lab.hosts.pve_cli import CliError, Command, ask, refusal, run
 from lab.hosts.shell import Call, Output, Registry
-from lab.proxmox.errors import PveError
-from lab.proxmox.guest_calls import not_in_error
-from lab.proxmox.ha_api import full_sid
-from lab.proxmox.ha_commands import ARM, DISARM, MAINTENANCE, MOVES
+from lab.pve.errors import PveError
+from lab.pve.ha.commands import ARM, DISARM, MAINTENANCE, MOVES
+from lab.pve.responses.guest_calls import not_in_error
+from lab.pve.responses.ha import full_sid
 
 HA = Registry()
 

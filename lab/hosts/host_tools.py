@@ -11,7 +11,7 @@ from typing import Any
 from lab.hosts.iscsi import ISCSI
 from lab.hosts.pve_cli import ask
 from lab.hosts.shell import Call, Output, Registry
-from lab.links import RINGS
+from lab.physics.links import RINGS
 
 CLOCKS = Registry()
 FILES = Registry()

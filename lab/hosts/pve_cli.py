@@ -11,12 +11,12 @@ from functools import cache
 from typing import Any
 
 from lab.hosts.shell import Call, Output
-from lab.proxmox.access import ROOT
-from lab.proxmox.calls import Call as ApiCall
-from lab.proxmox.calls import Page, Routes
-from lab.proxmox.errors import PveError
-from lab.proxmox.schema import Method, check, merge, schema
-from lab.proxmox.tasks import Task
+from lab.pve.daemon.calls import Call as ApiCall
+from lab.pve.daemon.calls import Page, Routes
+from lab.pve.daemon.schema import Method, check, merge, schema
+from lab.pve.errors import PveError
+from lab.pve.etc.access import ROOT
+from lab.pve.work.tasks import Task
 
 # A powered-off neighbour in the same network: ARP gives up after about three seconds (reference: proxmox-api §7).
 NO_ROUTE_DELAY = 3.0
@@ -70,7 +70,7 @@ class Command:
 @cache
 def table() -> Routes:
     """The API's handlers. Imported late: the API's daemon is none of a host's business."""
-    from lab.proxmox.urls import routes
+    from lab.pve.urls import routes
 
     return routes()
 

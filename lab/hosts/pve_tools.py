@@ -11,10 +11,10 @@ from typing import Any
 from lab.hosts.corosync import COROSYNC
 from lab.hosts.pve_cli import CliError, Command, ask, follow, parse, refusal, run
 from lab.hosts.shell import Call, Output, Registry
-from lab.proxmox.errors import PveError
-from lab.proxmox.nodes import KERNEL
-from lab.proxmox.responses import VERSION
-from lab.proxmox.schema import schema
+from lab.pve.daemon.schema import schema
+from lab.pve.errors import PveError
+from lab.pve.responses.cluster import VERSION
+from lab.pve.responses.nodes import KERNEL
 
 PVE = Registry()
 

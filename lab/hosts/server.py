@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import re
 import socket
+from typing import cast
 
 import asyncssh
 
@@ -11,8 +12,9 @@ from lab.hosts.lines import Unplayed, split
 from lab.hosts.node import NODE
 from lab.hosts.shell import Output, Registry
 from lab.hosts.witness import WITNESS
-from lab.listener import Listener, dark, lost
-from lab.world import Host, World
+from lab.physics.world import Host
+from lab.serving.listener import Listener, dark, lost
+from lab.world import World
 
 # The commands that only look, which a lying host answers from its memory; everything else is done in earnest.
 READS = re.compile(
@@ -104,7 +106,8 @@ async def _answer(world: World, name: str, registry: Registry, channel: asyncssh
         elif fault is not None and fault.action == "garbage":
             output = Output(f"{fault.message}\n")
         else:
-            seen = fault.frozen if fault is not None and fault.frozen is not None and _looks(line) else world
+            stale = fault is not None and fault.frozen is not None and _looks(line)
+            seen = cast(World, fault.frozen) if fault is not None and stale else world
             running = asyncio.ensure_future(registry.run(seen, host_of(seen, name), line))
             output = await _or_dead(host_of(world, name), running)
     if output is None:

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from lab.hosts.lines import SYNTAX, Unplayed, split
-from lab.world import Host, World
+from lab.physics.world import Host
+from lab.world import World
 
 # Where Debian keeps programs: a full path is the program's name, too.
 _PATHS = ("/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/")

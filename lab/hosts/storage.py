@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.disks import EXTENT, Disk, LocalMap, ScsiPath, VolumeGroup, letters
 from lab.hosts import lvm
 from lab.hosts.shell import Call, Output, Registry
+from lab.physics.disks import EXTENT, Disk, LocalMap, ScsiPath, VolumeGroup, letters
 
 STORAGE = Registry()
 

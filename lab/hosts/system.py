@@ -4,7 +4,7 @@ import re
 import time
 
 from lab.hosts.shell import Call, Output, Registry
-from lab.units import active
+from lab.physics.units import active
 
 SYSTEM = Registry()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lab.hosts.host_tools import CLOCKS
 from lab.hosts.shell import Call, Output, Registry
 from lab.hosts.system import SYSTEM
-from lab.membership import RECONNECTS
+from lab.physics.membership import RECONNECTS
 
 WITNESS = Registry(SYSTEM, CLOCKS)
 

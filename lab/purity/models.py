@@ -8,21 +8,22 @@ import copy
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from lab.purity import alerts, connections, links, pods, sessions, volumes
-from lab.purity.apiclients import ApiClient
-from lab.purity.connections import Connection
+from lab.physics.systems import Lun
 from lab.purity.errors import Refused
-from lab.purity.hosts import Group, Host
-from lab.purity.links import Link
-from lab.purity.names import same
-from lab.purity.pods import Pod
-from lab.purity.sessions import Session
-from lab.purity.volumes import Volume
+from lab.purity.rules import alerts, connections, links, pods, sessions, volumes
+from lab.purity.rules.apiclients import ApiClient
+from lab.purity.rules.connections import Connection
+from lab.purity.rules.hosts import Group, Host
+from lab.purity.rules.links import Link
+from lab.purity.rules.names import same
+from lab.purity.rules.pods import Pod
+from lab.purity.rules.sessions import Session
+from lab.purity.rules.volumes import Volume
 
 if TYPE_CHECKING:
-    from lab.world import World
+    from lab.physics.world import World
 
 # 2.44 is what Purity 6.9 is sure to serve; 2.12 and 2.18 never were (reference: flasharray-rest §1).
 VERSIONS = (*(f"1.{minor}" for minor in range(20)), *(f"2.{minor}" for minor in range(45) if minor not in (12, 18)))
@@ -31,15 +32,6 @@ MODEL = "FA-X90R3"
 CONTROLLERS = ("CT0", "CT1")
 # A destroyed pod or volume can be recovered for a day (reference: flasharray-rest §7).
 ERADICATION_DELAY = 86_400.0
-
-
-@dataclass(frozen=True)
-class Lun:
-    """What a host gets on one array: a number, the volume behind it, and whether its paths are optimized."""
-
-    number: int
-    serial: str
-    optimized: bool
 
 
 @dataclass(frozen=True)
@@ -108,21 +100,30 @@ class Array:
         self._next_serial = identity.next_serial
         world.links.on_change(lambda: alerts.look(self))
 
+    def shared(self) -> list[object]:
+        """Logins, which a read may change."""
+        return [self.sessions, self.tokens]
+
     # The arrays are made one after the other, so each finds its peer only when it is asked.
+
+    @property
+    def fleet(self) -> dict[str, "Array"]:
+        """Both arrays, by name."""
+        return arrays_of(self.world)
 
     @property
     def peer(self) -> "Array":
         """The other array."""
-        return next(array for array in self.world.arrays.values() if array.name != self.name)
+        return next(array for array in self.fleet.values() if array.name != self.name)
 
     @property
     def link(self) -> Link | None:
         """The connection between both arrays; one object, kept by the first of them."""
-        return next(iter(self.world.arrays.values()))._link
+        return next(iter(self.fleet.values()))._link
 
     @link.setter
     def link(self, link: Link | None) -> None:
-        next(iter(self.world.arrays.values()))._link = link
+        next(iter(self.fleet.values()))._link = link
 
     @property
     def management_address(self) -> str:
@@ -218,7 +219,7 @@ class Array:
 
     def connections_of(self, volume: Volume) -> list[Connection]:
         """A volume's connections on all arrays that have it."""
-        return [one for array in self.world.arrays.values() for one in array.connections if one.volume is volume]
+        return [one for array in self.fleet.values() for one in array.connections if one.volume is volume]
 
     def drop_connection(self, connection: Connection) -> None:
         """Take one away."""
@@ -265,3 +266,8 @@ class Array:
 
     def _overdue(self) -> Iterator[Volume]:
         return (volume for volume in self.all_volumes() if self.time_remaining(volume.destroyed_at) == 0)
+
+
+def arrays_of(world: "World") -> dict[str, Array]:
+    """The arrays of that world, by name."""
+    return cast("dict[str, Array]", world.arrays)

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from lab.purity import apiclients, connections, hosts, hostviews, links, pods, queries, views, volumes
+from lab.purity import queries
 from lab.purity.errors import Refused, missing
 from lab.purity.filters import Item, values
 from lab.purity.models import Array
-from lab.purity.names import same
 from lab.purity.queries import Query, Selector
+from lab.purity.rules import apiclients, connections, hosts, links, pods, volumes
+from lab.purity.rules.names import same
+from lab.purity.views import arrays as views
+from lab.purity.views import hosts as hostviews
 
 View = Callable[[Array], list[Item]]
 

@@ -12,16 +12,20 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from lab import wire
-from lab.purity import apiclients, equipment, errors, hostviews, journal, performance, sessions, settings, views
+from lab.physics.world import World
+from lab.purity import errors
 from lab.purity import responses as r
 from lab.purity.errors import Refused
 from lab.purity.filters import Item
-from lab.purity.models import Array
-from lab.purity.names import same
+from lab.purity.models import Array, arrays_of
 from lab.purity.queries import Query
 from lab.purity.responses import By, Call, Read, View, Write
-from lab.world import World
+from lab.purity.rules import apiclients, sessions
+from lab.purity.rules.names import same
+from lab.purity.views import arrays as views
+from lab.purity.views import equipment, journal, performance, settings
+from lab.purity.views import hosts as hostviews
+from lab.serving import wire
 
 _POD = (By("names", "name", "Pod"), By("ids", "id", "Pod"))
 _VOLUME = (By("names", "name", "Volume"), By("ids", "id", "Volume"))
@@ -206,7 +210,7 @@ def application(world: World, array: Array) -> web.Application:
     server = _Server(world, array.name)
 
     async def forget(request: web.Request) -> None:
-        sessions.forget(world.arrays[array.name], sessions.shown(request.headers))
+        sessions.forget(arrays_of(world)[array.name], sessions.shown(request.headers))
 
     device = wire.device(world, array.name, call=call_name, refuse=refuse, forget=forget)
     served = web.Application(middlewares=[_request_id, device])
@@ -223,7 +227,7 @@ class _Server:
 
     async def answer(self, request: web.Request) -> web.Response:
         """Any request; whatever the rules refuse becomes an error answer here and nowhere else."""
-        array = self._world.arrays[self._name]
+        array = arrays_of(self._world)[self._name]
         array.sweep()
         try:
             return await self._route(request, array)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from lab.faults import Fault
+from lab.physics.faults import Fault
 from tests.browser.screens import Console
 from tests.test_operator import PARKED, plant
 from tests.twin import TwinThread

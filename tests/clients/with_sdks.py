@@ -10,7 +10,7 @@ from pypureclient import flasharray
 from pypureclient.configuration import Configuration
 from pypureclient.responses import ErrorResponse, ValidResponse
 
-from lab.credentials import password_file
+from lab.serving.credentials import password_file
 from tests.clients.conftest import secret
 from tests.twin import TwinThread
 

@@ -16,7 +16,7 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from activities.clients import proxmox, purity, ssh
-from lab.faults import Fault
+from lab.physics.faults import Fault
 from tests.conftest import Deployment, working
 from tests.endurance.hasty import Limits, hurry
 from tests.runs import parked_or_ended, said, steps

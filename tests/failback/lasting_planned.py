@@ -10,7 +10,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from lab.built import add_guest
-from lab.faults import Fault
+from lab.physics.faults import Fault
 from runbooks.homecoming import FailbackReport
 from runbooks.site_work import EvacuationReport
 from tests.failback.conftest import Begin

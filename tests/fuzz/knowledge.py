@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lab.proxmox.tasks import DIED
-from lab.world import UP_BEFORE, Change, World
+from lab.physics.world import UP_BEFORE, Change
+from lab.pve.work.tasks import DIED
+from lab.world import World
 from tests.fuzz.views import NodeView, Views
 
 # For how long a silent node is believed, and how long the file of a state may wait for a daemon's round; lab seconds.

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from lab.proxmox.guest import Guest
-from lab.proxmox.ha_state import MOVING
+from lab.pve.ha.state import MOVING
+from lab.pve.work.guest import Guest
 from lab.world import World
 from tests.fuzz.views import NodeView, Views
 

@@ -5,15 +5,15 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab import jump
 from lab.built import add_guest, build
-from lab.drills import Drills
-from lab.places import Unfit
-from lab.proxmox import backups
-from lab.proxmox.access import ROOT
-from lab.proxmox.calls import Call
-from lab.proxmox.errors import PveError
-from lab.proxmox.guest import Kind
+from lab.control.drills import Drills
+from lab.control.places import Unfit
+from lab.physics import jump
+from lab.pve.daemon.calls import Call
+from lab.pve.errors import PveError
+from lab.pve.etc.access import ROOT
+from lab.pve.responses import backups
+from lab.pve.work.guest import Kind
 from lab.world import World
 from tests.fuzz.knowledge import Memory
 from tests.fuzz.laws import broken

@@ -8,16 +8,17 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from lab.bmc.redfish import ROOT as REDFISH
+from lab.bmc.redfish import View
 from lab.hosts.node import NODE
 from lab.hosts.shell import Registry
 from lab.hosts.witness import WITNESS
-from lab.proxmox.access import ROOT
-from lab.proxmox.calls import Call, Page
-from lab.proxmox.errors import PveError
+from lab.physics.world import Host
 from lab.purity.urls import READS
-from lab.redfish import ROOT as REDFISH
-from lab.redfish import View
-from lab.world import Host, World
+from lab.pve.daemon.calls import Call, Page
+from lab.pve.errors import PveError
+from lab.pve.etc.access import ROOT
+from lab.world import World
 from tests.fuzz.views import ROUTES
 
 Told = tuple[str, tuple[str, ...], str]

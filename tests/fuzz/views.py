@@ -14,11 +14,13 @@ from activities.parsing.votes import VoteCount, parse_votes
 from lab.hosts.node import NODE
 from lab.hosts.shell import Registry
 from lab.hosts.witness import WITNESS
-from lab.proxmox.access import ROOT
-from lab.proxmox.calls import Call
-from lab.proxmox.urls import routes
-from lab.purity import hostviews, views
-from lab.world import Host, World
+from lab.physics.world import Host
+from lab.purity.views import arrays as views
+from lab.purity.views import hosts as hostviews
+from lab.pve.daemon.calls import Call
+from lab.pve.etc.access import ROOT
+from lab.pve.urls import routes
+from lab.world import World
 
 ROUTES = routes().table
 

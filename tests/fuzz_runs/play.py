@@ -19,8 +19,8 @@ from temporalio.service import RPCError
 from cluster.events import Event, EventBatch
 from cluster.ledger import INCIDENTS
 from cluster.watching import watch_id
-from lab.faults import Fault
-from lab.places import Unfit
+from lab.control.places import Unfit
+from lab.physics.faults import Fault
 from tests.fuzz_runs.laws import NOTICED, Judge
 from tests.fuzz_runs.ledger import account, homes
 from tests.fuzz_runs.schedule import Act, draw

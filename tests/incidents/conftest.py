@@ -17,7 +17,7 @@ from temporalio.service import RPCError
 
 from cluster.conditions import Kind
 from cluster.watching import WatchRequest, WatchState
-from lab.drills import Drills
+from lab.control.drills import Drills
 from tests.ledgers import erase
 from tests.runs import a_while
 from tests.twin import CHOSEN, TwinThread, inventory_file

@@ -14,7 +14,7 @@ from activities.records.comparison import is_over
 from activities.records.interlock import _is_running
 from cluster.ledger import RunRef
 from cluster.together import Beside
-from lab.faults import Fault
+from lab.physics.faults import Fault
 from runbooks.loss import SiteLossReport
 from tests.incidents.conftest import Site, Watched, ended, watching
 from tests.incidents.lasting_levels import waits_for

@@ -6,7 +6,7 @@ from typing import Any
 from temporalio.client import Client
 
 from lab.built import add_guest
-from lab.faults import Fault
+from lab.physics.faults import Fault
 from runbooks.loss import SiteLossReport
 from tests.incidents.conftest import Site, Watched, ended, watching
 from tests.receivers import Receiver

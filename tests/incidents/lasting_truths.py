@@ -5,7 +5,7 @@ from typing import Any
 
 from temporalio.client import Client
 
-from lab.faults import Fault
+from lab.physics.faults import Fault
 from runbooks.loss import NodeLossReport, SiteLossReport
 from tests.incidents.conftest import Site, Watched, ended
 from tests.incidents.lasting_levels import waits_for

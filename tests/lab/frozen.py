@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from lab import jump
 from lab.built import add_guest
-from lab.drills import Drills
+from lab.control.drills import Drills
+from lab.physics import jump
 from lab.purity import responses
 from lab.purity.queries import Query
 from lab.purity.responses import Call, Write

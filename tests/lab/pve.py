@@ -17,13 +17,13 @@ from aiohttp import web
 from proxmoxer import ProxmoxAPI
 
 from cluster.inventory import Inventory
-from lab.clock import Clock
-from lab.disks import Disk, VolumeGroup
-from lab.listener import Listener
-from lab.power import switch_off
-from lab.proxmox.keepalive import meet
-from lab.proxmox.roles import ALL
-from lab.proxmox.urls import application
+from lab.physics.clock import Clock
+from lab.physics.disks import Disk, VolumeGroup
+from lab.physics.power import switch_off
+from lab.pve.daemon.keepalive import meet
+from lab.pve.etc.roles import ALL
+from lab.pve.urls import application
+from lab.serving.listener import Listener
 from lab.world import World
 
 T = TypeVar("T")

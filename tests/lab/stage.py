@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from lab import jump
 from lab.built import build
-from lab.proxmox.access import ROOT
-from lab.proxmox.calls import Call
-from lab.proxmox.errors import PveError
-from lab.proxmox.models import Guest
-from lab.proxmox.tasks import Task
-from lab.proxmox.urls import routes
+from lab.physics import jump
+from lab.pve.daemon.calls import Call
+from lab.pve.errors import PveError
+from lab.pve.etc.access import ROOT
+from lab.pve.models import Guest
+from lab.pve.urls import routes
+from lab.pve.work.tasks import Task
 from lab.world import World
 from tests.twin import EXAMPLE
 from workers.inventory_file import load

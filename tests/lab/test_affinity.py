@@ -2,8 +2,8 @@
 
 import pytest
 
-from lab import jump
-from lab.proxmox.ha_rules import active, companions, problems
+from lab.physics import jump
+from lab.pve.ha.rules import active, companions, problems
 from tests.lab.stage import SITE_A, SITE_B, healthy
 
 NODES = [*SITE_A, *SITE_B]

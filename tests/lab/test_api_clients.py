@@ -10,7 +10,7 @@ from pypureclient.exceptions import PureError
 from pypureclient.flasharray import Client
 from pypureclient.flasharray.FA_2_44.models import ApiClientPatch, ApiClientPost
 
-from lab.purity.apiclients import ApiClient
+from lab.purity.rules.apiclients import ApiClient
 from tests.twin import TwinThread
 
 ARRAY = "X90R3-SiteA"

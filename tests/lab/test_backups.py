@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from proxmoxer import ResourceException
 
-from lab.proxmox import backups
-from lab.proxmox.calendar import next_event
-from lab.proxmox.roles import ALL
+from lab.pve.etc.roles import ALL
+from lab.pve.responses import backups
+from lab.pve.work.calendar import next_event
 from tests.lab.pve import FIRST, SECRET, TOKEN, Nodes, served, until
 
 __all__ = ["served"]  # fixtures

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from proxmoxer import ProxmoxAPI
 
-from lab.credentials import host_of, password_file, port_of
 from lab.scenery import beside
+from lab.serving.credentials import host_of, password_file, port_of
 from tests.twin import TwinThread, inventory_file
 
 

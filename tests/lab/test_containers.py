@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from lab import jump
 from lab.built import add_guest
 from lab.hosts.node import NODE
-from lab.power import switch_off
-from lab.proxmox.shutdown import shut_down
+from lab.physics import jump
+from lab.physics.power import switch_off
+from lab.pve.work.shutdown import shut_down
 from lab.world import World
 from tests.lab.stage import SITE_A, SITE_B, Api, Stage, deployed
 

@@ -8,7 +8,7 @@ import requests
 from activities.clients.purity import FlashArray
 from activities.clients.secrets import Secrets
 from activities.errors import Unreachable
-from lab.control import union_seconds
+from lab.control.plane import union_seconds
 from lab.twin import control_url
 from tests.twin import SPEED, TwinThread
 

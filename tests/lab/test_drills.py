@@ -13,11 +13,11 @@ from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts
 from activities.errors import Unreachable
 from cluster.inventory import Inventory
-from lab.conditions import CONDITIONS
-from lab.disks import LogicalVolume, VolumeGroup
-from lab.drills import DRILLS
-from lab.faults import freeze
-from lab.proxmox.access import Identity
+from lab.control.conditions import CONDITIONS
+from lab.control.drills import DRILLS
+from lab.physics.disks import LogicalVolume, VolumeGroup
+from lab.physics.faults import freeze
+from lab.pve.etc.access import Identity
 from lab.twin import control_url
 from tests.twin import TwinThread
 
@@ -394,7 +394,7 @@ def test_a_frozen_world_stands_still(lab: TwinThread):
     """A copy for reads: its clock shows one moment, and what changes in the world does not change in it."""
 
     async def at_once() -> Any:
-        return freeze(lab.world)
+        return freeze(lab.physics.world)
 
     frozen = lab.call(at_once())
     fail(lab, "witness")

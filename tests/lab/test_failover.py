@@ -5,8 +5,8 @@ Where a row follows from corosync's view, the reference's column C saw it at onc
 
 import pytest
 
-from lab import jump
-from lab.power import switch_off, switch_on
+from lab.physics import jump
+from lab.physics.power import switch_off, switch_on
 from tests.lab.stage import SITE_A, SITE_B, Stage, healthy
 
 SEEDS = range(1, 13)

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from lab.hosts.node import NODE
-from lab.power import switch_witness
-from lab.proxmox.errors import PveError
-from lab.proxmox.front import _answering
-from lab.proxmox.schema import check, schema
+from lab.physics.power import switch_witness
+from lab.pve.daemon.front import _answering
+from lab.pve.daemon.schema import check, schema
+from lab.pve.errors import PveError
 from tests.lab.stage import Api, Stage, deployed, healthy, jump
 
 CONFIG = "/nodes/a/qemu/300/config"

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab.membership import Membership
-from lab.world import UP_BEFORE, World
+from lab.physics.membership import Membership
+from lab.physics.world import UP_BEFORE
+from lab.world import World
 from tests.lab.frozen import Values, endure, rehearse
 from tests.lab.stage import INVENTORY
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from lab import jump
 from lab.built import add_guest
-from lab.drills import Drills
+from lab.control.drills import Drills
 from lab.hosts.node import NODE
-from lab.power import switch_off, switch_on
-from lab.proxmox.ha_state import MOVING
+from lab.physics import jump
+from lab.physics.power import switch_off, switch_on
+from lab.pve.ha.state import MOVING
 from lab.world import World
 from tests.lab.stage import SITE_A, SITE_B, Api, Stage, deployed
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from lab import jump
 from lab.built import add_guest
+from lab.physics import jump
 from tests.lab.stage import SITE_A, SITE_B, Api, Stage, deployed, healthy
 
 NODE = "pxmx02-01"

@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 
-from lab import jump
-from lab.drills import Drills
-from lab.power import _boot, switch_off, switch_on, switch_witness
-from lab.proxmox.cfslocks import agent
-from lab.proxmox.shutdown import shut_down
+from lab.control.drills import Drills
+from lab.physics import jump
+from lab.physics.power import _boot, switch_off, switch_on, switch_witness
+from lab.pve.etc.cfslocks import agent
+from lab.pve.work.shutdown import shut_down
 from tests.lab.stage import SITE_A, SITE_B, Stage, healthy
 
 NODE = "pxmx01-01"

@@ -2,10 +2,10 @@
 
 import pytest
 
-from lab import jump
-from lab.drills import Drills
-from lab.power import switch_off
-from lab.proxmox import workers
+from lab.control.drills import Drills
+from lab.physics import jump
+from lab.physics.power import switch_off
+from lab.pve.work import guest_tasks as workers
 from tests.fuzz.laws import _v1_and_v2
 from tests.lab.stage import SITE_A, SITE_B, Stage, deployed, healthy
 

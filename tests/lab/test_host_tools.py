@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Answer, Hosts
-from lab.power import switch_off
+from lab.physics.power import switch_off
 from tests.twin import TwinThread
 
 FIRST, SECOND, FAR = "pxmx01-01", "pxmx01-02", "pxmx02-01"

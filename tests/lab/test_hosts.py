@@ -12,7 +12,7 @@ from activities.clients.purity import FlashArray
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Answer, Hosts
 from activities.errors import Unauthorized, Unreachable
-from lab.faults import Fault
+from lab.physics.faults import Fault
 from tests.twin import TwinThread
 
 VOLUME = "data"

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lab import jump
+from lab.physics import jump
 
 
 def test_a_day_passes_at_once():

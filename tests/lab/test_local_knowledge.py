@@ -2,15 +2,15 @@
 
 import pytest
 
-from lab import jump
 from lab.built import add_guest
-from lab.drills import Drills
+from lab.control.drills import Drills
 from lab.hosts.node import NODE
 from lab.hosts.witness import WITNESS
-from lab.power import switch_off, switch_on
-from lab.proxmox import backups
-from lab.proxmox.errors import PveError
-from lab.proxmox.tasks import DIED
+from lab.physics import jump
+from lab.physics.power import switch_off, switch_on
+from lab.pve.errors import PveError
+from lab.pve.responses import backups
+from lab.pve.work.tasks import DIED
 from lab.world import World
 from tests.lab.stage import SITE_A, SITE_B, Api, Stage, deployed
 

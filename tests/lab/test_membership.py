@@ -2,9 +2,9 @@
 
 import pytest
 
-from lab import jump
-from lab.membership import Votes
-from lab.power import switch_off, switch_on, switch_witness
+from lab.physics import jump
+from lab.physics.membership import Votes
+from lab.physics.power import switch_off, switch_on, switch_witness
 from lab.world import World
 from tests.lab.stage import INVENTORY, SITE_A, SITE_B
 

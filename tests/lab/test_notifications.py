@@ -16,13 +16,13 @@ import trustme
 from proxmoxer import ProxmoxAPI, ResourceException
 
 from activities.clients.secrets import Secrets
-from lab import jump
-from lab.power import switch_off
-from lab.proxmox import notify as notify_module
-from lab.proxmox.ha_state import Manager, Service
-from lab.proxmox.matchers import BadDirective, Event, matches, normal
-from lab.proxmox.notify import announce, fencing_event, notify
-from lab.proxmox.templates import TemplateError, render
+from lab.physics import jump
+from lab.physics.power import switch_off
+from lab.pve.ha.state import Manager, Service
+from lab.pve.notices import notify as notify_module
+from lab.pve.notices.matchers import BadDirective, Event, matches, normal
+from lab.pve.notices.notify import announce, fencing_event, notify
+from lab.pve.notices.templates import TemplateError, render
 from tests.lab.stage import SITE_A, healthy
 from tests.twin import TwinThread
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from lab import jump
-from lab.power import switch_off
-from lab.proxmox import ha_rules
-from lab.proxmox.ha_rules import candidates, companions, problems
-from lab.proxmox.ha_state import Service
-from lab.proxmox.placement import Choice
+from lab.physics import jump
+from lab.physics.power import switch_off
+from lab.pve.ha import rules as ha_rules
+from lab.pve.ha.placement import Choice
+from lab.pve.ha.rules import candidates, companions, problems
+from lab.pve.ha.state import Service
 from tests.lab.stage import SITE_A, SITE_B, Stage, healthy
 
 NODES = [*SITE_A, *SITE_B]

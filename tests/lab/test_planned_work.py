@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from lab import jump
-from lab.power import switch_off, switch_on
-from lab.proxmox.shutdown import shut_down
+from lab.physics import jump
+from lab.physics.power import switch_off, switch_on
+from lab.pve.work.shutdown import shut_down
 from tests.lab.stage import SITE_A, SITE_B, Stage, healthy
 
 NODE = "pxmx01-01"

@@ -5,14 +5,15 @@ from dataclasses import replace
 
 import pytest
 
-from lab import power
-from lab.membership import Membership
-from lab.proxmox.broadcasts import Broadcasts
-from lab.proxmox.guest import Guest
-from lab.proxmox.models import Cluster
-from lab.proxmox.pmxcfs import Pmxcfs
-from lab.proxmox.tasks import Tasks
-from lab.world import UP_BEFORE, Host, World
+from lab.physics import power
+from lab.physics.membership import Membership
+from lab.physics.world import UP_BEFORE, Host
+from lab.pve.etc.pmxcfs import Pmxcfs
+from lab.pve.models import Cluster
+from lab.pve.work.broadcasts import Broadcasts
+from lab.pve.work.guest import Guest
+from lab.pve.work.tasks import Tasks
+from lab.world import World
 from tests.fuzz.run import run
 
 Patch = pytest.MonkeyPatch

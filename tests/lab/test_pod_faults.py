@@ -4,10 +4,12 @@ from typing import Any
 
 import pytest
 
-from lab import jump
 from lab.built import build
-from lab.power import switch_array
-from lab.purity import equipment, hostviews, journal, views
+from lab.physics import jump
+from lab.physics.power import switch_array
+from lab.purity.views import arrays as views
+from lab.purity.views import equipment, journal
+from lab.purity.views import hosts as hostviews
 from lab.world import World
 from tests.lab.stage import INVENTORY
 

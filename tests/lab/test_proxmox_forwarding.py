@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from lab.faults import Fault, freeze
+from lab.physics.faults import Fault, freeze
 from tests.lab.pve import FIRST, SECOND, SPEED, nodes, served
 
 __all__ = ["nodes", "served"]  # fixtures

@@ -5,7 +5,7 @@ import time
 import pytest
 from proxmoxer import ResourceException
 
-from lab.power import switch_on
+from lab.physics.power import switch_on
 from tests.lab.pve import FIRST, GIB, SECOND, SPEED, nodes, served, until
 
 __all__ = ["nodes", "served"]  # fixtures

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 
 from lab.built import add_guest
-from lab.proxmox.schema import SOURCE
-from lab.proxmox.urls import routes
+from lab.pve.daemon.schema import SOURCE
+from lab.pve.urls import routes
 from tests.lab.pve import FIRST, SECOND, Nodes, nodes, served, until
 
 __all__ = ["nodes", "served"]  # fixtures

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from lab.proxmox.roles import ALL
-from lab.proxmox.schema import SOURCE
-from lab.proxmox.urls import routes
+from lab.pve.daemon.schema import SOURCE
+from lab.pve.etc.roles import ALL
+from lab.pve.urls import routes
 from tests.lab.pve import FIRST, SECRET, TOKEN, Nodes, nodes, served
 
 __all__ = ["nodes", "served"]  # fixtures

@@ -6,8 +6,8 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from lab.faults import Fault
-from lab.proxmox import keepalive
+from lab.physics.faults import Fault
+from lab.pve.daemon import keepalive
 from tests.lab.pve import FIRST, SECOND, SECRET, SPEED, TOKEN, nodes, served
 
 __all__ = ["nodes", "served"]  # fixtures

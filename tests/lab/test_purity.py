@@ -20,12 +20,12 @@ from pypureclient.properties import Filter, Property
 from urllib3.exceptions import HTTPError
 
 from cluster.inventory import Inventory
-from lab.clock import Clock
-from lab.disks import LogicalVolume, VolumeGroup
-from lab.faults import Fault
+from lab.physics.clock import Clock
+from lab.physics.disks import LogicalVolume, VolumeGroup
+from lab.physics.faults import Fault
+from lab.physics.world import Host as Machine
 from lab.purity.models import Array, Lun
 from lab.purity.urls import application
-from lab.world import Host as Machine
 from lab.world import World
 
 A, B = "X90R3-SiteA", "X90R3-SiteB"

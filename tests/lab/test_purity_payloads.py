@@ -9,10 +9,10 @@ from pydantic.v1 import BaseModel, StrictInt, ValidationError
 from pypureclient.flasharray.FA_2_44 import models as m
 
 from lab.built import build
-from lab.purity import performance
-from lab.purity.performance import Load
-from lab.purity.settings import NONE_OF
 from lab.purity.urls import READS
+from lab.purity.views import performance
+from lab.purity.views.performance import Load
+from lab.purity.views.settings import NONE_OF
 from tests.twin import TwinThread
 
 MODELS: dict[str, type[BaseModel]] = {

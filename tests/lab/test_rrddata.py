@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from lab.built import add_guest
-from lab.power import switch_off, switch_on
-from lab.proxmox.errors import PveError
+from lab.physics.power import switch_off, switch_on
+from lab.pve.errors import PveError
 from tests.lab.stage import Api, Stage, deployed, healthy, jump
 
 _QEMU = "/nodes/{node}/qemu/{vmid}/rrddata"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from lab.scenario import ScenarioError, read
+from lab.control.scenario import ScenarioError, read
 from lab.twin import control_url
 from lab.world import World
 from tests.twin import EXAMPLE, TwinThread

@@ -2,9 +2,9 @@
 
 from bench.sizes import grown
 from cluster.inventory import Inventory
-from lab import jump
 from lab.built import build
-from lab.power import switch_off
+from lab.physics import jump
+from lab.physics.power import switch_off
 from lab.world import World
 from tests.lab.stage import INVENTORY
 

@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts
-from lab.places import Unfit
+from lab.control.places import Unfit
 from tests.incidents.conftest import Site
 from tests.lab.test_host_tools import until
 from tests.twin import inventory_file

@@ -17,7 +17,7 @@ from cluster.ledger import INCIDENTS
 from cluster.plan import Ledger, Mode
 from cluster.recovery import FreezeWish, Frozen
 from cluster.together import CHANGING
-from lab.faults import Fault
+from lab.physics.faults import Fault
 from tests.failback.people import Person, list_of
 from tests.failback.test_licence import approval
 from tests.ledger.conftest import JOB, Switched

@@ -19,7 +19,7 @@ from activities.records.ledger import LedgerBook
 from cluster.ledger import Book, RunRef, ledger_id
 from cluster.ledger_calls import BookWish, Forgetting, LedgerRequest, Noting, PresentWish, Taking
 from cluster.recovery import Frozen
-from lab.faults import Fault
+from lab.physics.faults import Fault
 from tests.ledger.conftest import JOB, SWITCHES, Office, Switched
 from tests.ledgers import book
 from tests.runs import said, steps, until

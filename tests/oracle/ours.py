@@ -2,11 +2,11 @@
 
 import asyncio
 
-from lab import jump
-from lab.drills import Drills
-from lab.power import switch_off, switch_on
-from lab.proxmox.models import Guest
-from lab.proxmox.shutdown import shut_down
+from lab.control.drills import Drills
+from lab.physics import jump
+from lab.physics.power import switch_off, switch_on
+from lab.pve.models import Guest
+from lab.pve.work.shutdown import shut_down
 from lab.world import World
 from tests.lab.stage import INVENTORY
 from tests.oracle.scenario import BETWEEN, Act, Scenario

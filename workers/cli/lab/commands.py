@@ -77,9 +77,9 @@ def lab_up(
     if detach:
         _start_in_background(path, speed, built=built, seed=seed, password=password)
         return
-    from lab.control import on_stop
-    from lab.credentials import NotLoopback, password_file
+    from lab.control.plane import on_stop
     from lab.scenery import BadScenery, read
+    from lab.serving.credentials import NotLoopback, password_file
     from lab.twin import Twin, control_url
 
     known = load(path)

@@ -63,7 +63,7 @@ def faults(inventory: InventoryOption = None, as_json: JsonOption = False) -> No
 
 def _offline(path: Path) -> list[dict[str, Any]]:
     """The table without a twin: from a world that nobody starts."""
-    from lab.drills import Drills, table
+    from lab.control.drills import Drills, table
     from lab.world import World
 
     world = World(load(path))
@@ -170,7 +170,7 @@ def _text(file: Path) -> str:
 
 
 def _check(file: Path, text: str, inventory: Path, *, as_json: bool) -> None:
-    from lab.scenario import ScenarioError, read
+    from lab.control.scenario import ScenarioError, read
     from lab.world import World
 
     try:

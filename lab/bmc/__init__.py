@@ -1,0 +1,1 @@
+"""The nodes' management controllers."""

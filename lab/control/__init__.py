@@ -1,0 +1,1 @@
+"""The control plane: drills, scenarios, and the picture of the world."""

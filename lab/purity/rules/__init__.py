@@ -1,0 +1,1 @@
+"""What an array does: pods, volumes, hosts, connections, sessions, alerts."""

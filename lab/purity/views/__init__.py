@@ -1,0 +1,1 @@
+"""What an array tells of itself."""

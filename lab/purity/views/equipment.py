@@ -1,0 +1,156 @@
+"""Ports, interfaces, controllers and hardware of an array: fixed parts, both controllers alive."""
+
+from lab.purity import models
+from lab.purity.filters import Item
+from lab.purity.models import Array
+from lab.purity.views import arrays as views
+
+PORTS = ("CT0.ETH4", "CT0.ETH5", "CT1.ETH4", "CT1.ETH5")
+GIGABIT = 10**9
+# Parts of the hardware list by type, in the words of real arrays (reference: flasharray-rest §5.10).
+PARTS = (
+    ("controller", ("CT0", "CT1")),
+    ("chassis", ("CH0",)),
+    ("power_supply", ("CH0.PWR0", "CH0.PWR1")),
+    ("cooling", ("CT0.FAN0", "CT0.FAN1", "CT1.FAN0", "CT1.FAN1")),
+    ("temp_sensor", ("CT0.TMP0", "CT1.TMP0")),
+    ("eth_port", tuple(f"CT{controller}.ETH{port}" for controller in (0, 1) for port in range(6))),
+    ("nvram_bay", ("CH0.NVB0", "CH0.NVB1")),
+    ("drive_bay", tuple(f"CH0.BAY{bay}" for bay in range(10))),
+)
+
+
+def ports(array: Array) -> list[Item]:
+    """The iSCSI target ports."""
+    return [_target(array, portal) | {"failover": _stand_in(array, portal)} for portal in array.portals]
+
+
+def _stand_in(array: Array, portal: str) -> str | None:
+    """The port that took over: the same one of the other controller."""
+    lost = array.controller_of(portal)
+    if lost not in array.lost_controllers or not array.up:
+        return None
+    other = next(name for name in models.CONTROLLERS if name != lost)
+    return port_name(array, portal).replace(lost, other)
+
+
+def port_name(array: Array, portal: str) -> str:
+    """The port behind a portal."""
+    return PORTS[array.portals.index(portal)]
+
+
+def _target(array: Array, portal: str) -> Item:
+    name = port_name(array, portal)
+    return {"name": name, "iqn": array.target_iqn, "portal": portal, "wwn": None, "nqn": None}
+
+
+def initiators(array: Array) -> list[Item]:
+    """Who is logged in, and at which port; made hosts or not."""
+    return [
+        {
+            "initiator": {"iqn": node.iqn, "nqn": None, "portal": f"{node.address}:3260", "wwn": None},
+            "target": _target(array, portal) | {"failover": None},
+        }
+        for node in array.world.nodes.values()
+        if node.powered
+        for where, portal in node.sessions
+        if where == array.name and portal in array.portals and array.world.reaches_portal(node.name, where, portal)
+    ]
+
+
+def network_interfaces(array: Array) -> list[Item]:
+    """Management, replication and iSCSI, named in lower case."""
+    interfaces = [
+        _interface("ct0.eth0", f"{array.network}.21", ["management"], 1),
+        _interface("ct1.eth0", f"{array.network}.22", ["management"], 1),
+        _interface("vir0", array.management_address, ["management"], 1, subtype="vif"),
+    ]
+    interfaces += [_interface(name, address, ["replication"], 25) for name, address in views.replication_ports(array)]
+    interfaces += [
+        _interface(name.lower(), portal.partition(":")[0], ["iscsi"], 25)
+        for name, portal in zip(PORTS, array.portals, strict=True)
+    ]
+    return interfaces
+
+
+def _interface(name: str, address: str, services: list[str], gigabits: int, subtype: str = "physical") -> Item:
+    last = int(address.rpartition(".")[2]) if address.rpartition(".")[2].isdecimal() else 0
+    return {
+        "name": name,
+        "enabled": True,
+        "interface_type": "eth",
+        "speed": gigabits * GIGABIT,
+        "services": services,
+        "eth": {
+            "address": address,
+            "netmask": "255.255.255.0",
+            "gateway": f"{address.rpartition('.')[0]}.254" if services == ["management"] else None,
+            "mtu": 1500 if services == ["management"] else 9000,
+            "mac_address": f"24:a9:37:00:00:{last:02x}",
+            "vlan": 0,
+            "subtype": subtype,
+            "subinterfaces": [],
+            "subnet": {"name": None},
+        },
+        "fc": {"wwn": None},
+        "attached_servers": [],
+    }
+
+
+def controllers(array: Array) -> list[Item]:
+    """CT0 leads, unless it is gone."""
+    began = array.now() - array.now() % 86_400 - 30 * 86_400
+    ready = [name for name in models.CONTROLLERS if name not in array.lost_controllers]
+    return [
+        {
+            "name": name,
+            "type": "array_controller",
+            "model": models.MODEL,
+            "version": models.PURITY,
+            "mode": "offline" if name not in ready else "primary" if name == ready[0] else "secondary",
+            "status": "ready" if name in ready else "not ready",
+            "mode_since": views.milliseconds(array.lost_controllers.get(name, began)),
+        }
+        for name in models.CONTROLLERS
+    ]
+
+
+def hardware(array: Array) -> list[Item]:
+    """Every part is well, but for a controller that is gone."""
+    return [
+        {
+            "name": name,
+            "type": kind,
+            "status": "critical" if name in array.lost_controllers else "ok",
+            "model": models.MODEL if kind in ("controller", "chassis") else None,
+            "serial": f"PSN{array.number}{number:06d}" if kind in ("controller", "chassis") else None,
+            "slot": None,
+            "index": number,
+            "speed": 25 * GIGABIT if kind == "eth_port" else None,
+            "temperature": 31 if kind == "temp_sensor" else None,
+            "voltage": 230 if kind == "power_supply" else None,
+            "details": None,
+            # parts with a lamp that can be lit to find them
+            "identify_enabled": False if kind in ("controller", "chassis", "drive_bay") else None,
+        }
+        for kind, names in PARTS
+        for number, name in enumerate(names)
+    ]
+
+
+def drives(_: Array) -> list[Item]:
+    """A flash module in each bay."""
+    return [
+        {
+            "name": name,
+            "type": "SSD",
+            "status": "healthy",
+            "protocol": "NVMe",
+            "capacity": views.CAPACITY // len(bays),
+            "capacity_installed": views.CAPACITY // len(bays),
+            "details": None,
+        }
+        for kind, bays in PARTS
+        if kind == "drive_bay"
+        for name in bays
+    ]

@@ -1,0 +1,1 @@
+"""The HTTP daemon of a node: everything between the socket and a handler."""

@@ -1,0 +1,1 @@
+"""/etc/pve as each node has it: the database, its locks, and who may do what."""

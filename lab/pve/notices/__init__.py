@@ -1,0 +1,1 @@
+"""Notifications: what is configured, whom an event concerns, the sending."""

@@ -1,0 +1,1 @@
+"""What the calls do: each takes a call apart, lets the rules decide, and answers."""

@@ -1,0 +1,1 @@
+"""How guests and HA are told."""

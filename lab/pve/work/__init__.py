@@ -1,0 +1,1 @@
+"""What a node does: tasks, guests, clones, shutdown, broadcasts."""

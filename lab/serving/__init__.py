@@ -1,0 +1,1 @@
+"""The twin's servers: sockets, what all HTTPS servers have in common, certificates, credentials."""
