@@ -19,10 +19,10 @@ from runbooks.loss import Progress, Timeline
 from tests.test_cli import EXAMPLE, ROOT
 from workers.cli.incident.commands import incident_app
 from workers.cli.incident.phases import gist
-from workers.cli.incident.view import Picture, frame, line, news, plain, read_head
+from workers.cli.incident.view import Picture, frame, line, news, plain
 from workers.cli.watch import watch_app
 from workers.inventory_file import load
-from workflows.page import Question, Section, Sheet, StepRecord, render
+from workflows.page import Section, StepRecord, spoken
 
 T0 = datetime(2026, 3, 1, 3, 12, 28, tzinfo=UTC)
 RUN = "site-loss/metro/site-a/20260301T031231Z"
@@ -279,26 +279,23 @@ def test_each_step_is_told_once():
     assert list(news(second, shown_so_far, told)) == []
 
 
-def test_the_page_is_read_back_into_sentences():
-    """What `workflows.page` writes for the UI, in plain words: a parked step, its consequence, notes."""
-    question = Question(step='Guest "web" | 1', word="Refuted", message="it is alive", skip="it stays so")
-    page = render(
-        Sheet(
-            headline="Site site-a is lost",
-            now="Paused by ana. To go on: *More Actions*, *Send an Update*, `resume`.",
-            questions=(question,),
-            before="nothing",
-            notes=("ana: costs $5 -- maybe", "retried"),
-            sections=(Section(title="Start", steps=STEPS),),
-            links=(("History", "/x"),),
-        )
-    )
-    head = read_head(page)
+def test_a_sentence_is_read_without_its_markdown():
+    """What the UI emphasises is plain words in a terminal."""
+    said = "Paused by ana. To go on: *More Actions*, *Send an Update*, `resume`."
 
-    assert head.headline == "Site site-a is lost"
-    assert head.sentence == "Paused by ana. To go on: More Actions, Send an Update, resume."
-    assert head.notes == ("ana: costs $5 -- maybe", "retried")
-    assert head.skips == {'Guest "web" | 1': "it stays so"}
+    assert spoken(said) == "Paused by ana. To go on: More Actions, Send an Update, resume."
+
+
+def test_a_live_view_shows_the_newest_remarks_and_the_whole_page_all():
+    """A long incident does not push its steps off the screen."""
+    one = picture(notes=tuple(f"remark {number}" for number in range(5)))
+    live, whole = (Console(record=True, width=100, height=50, file=io.StringIO()) for _ in range(2))
+    live.print(frame(one, T0 + timedelta(seconds=185), live))
+    for part in plain(one, T0 + timedelta(seconds=185), whole):
+        whole.print(part)
+
+    assert re.findall(r"remark \d", live.export_text()) == ["remark 2", "remark 3", "remark 4"]
+    assert len(re.findall(r"remark \d", whole.export_text())) == 5
 
 
 def test_the_whole_page_has_every_section():

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from cluster.visible import visible, visible_json
 from workers.cli.console import PlainConsole
-from workflows.page import Question, Section, Sheet, StepRecord, plain, render, safe, sentence
+from workflows.page import Question, Section, Sheet, StepRecord, render, safe, sentence
 
 CALM = settings(deadline=None)  # a busy machine is no finding
 # Everything, and often what does harm.
@@ -30,6 +30,11 @@ ANY = st.lists(
     st.one_of(EVIL, st.text(max_size=8), st.text(alphabet="[]()`\\<>!hw tp:/.a", max_size=12)), max_size=8
 ).map("".join)
 HARMFUL = {"Cc", "Cf", "Zl", "Zp", "Cs", "Co", "Cn"}
+
+
+def plain(text: str) -> str:
+    """What `safe` was given, as far as it was not cut."""
+    return re.sub(r"\\([\\`\[\]<>&|$*~#])", r"\1", text.replace("\u2060", "")).replace("- -", "--")
 
 
 def harmful(text: str, but: str = "") -> list[str]:

@@ -203,9 +203,9 @@ def code(text: str) -> str:
     return f"`{visible(' '.join(text.split())).replace('`', chr(39))}`"
 
 
-def plain(text: str) -> str:
-    """What `safe` or `sentence` was given, as far as it was not cut."""
-    return re.sub(r"\\([\\`\[\]<>&|$*~#])", r"\1", text.replace(_APART, "")).replace("- -", "--")
+def spoken(text: str) -> str:
+    """A sentence of ours without its emphasis and code, for who does not read Markdown."""
+    return re.sub(r"[*`]", "", text)
 
 
 def _one_line(text: str, limit: int) -> str:

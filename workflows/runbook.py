@@ -211,21 +211,24 @@ class Runbook(Ending):
     @workflow.query(name="page", description="The page of this run, as Markdown")
     def page(self) -> str:
         """The page as it stands."""
+        return render(self.sheet())
+
+    @workflow.query(name="sheet", description="What the page is made of, as data: nothing of it is cut")
+    def sheet(self) -> Sheet:
+        """What `quorate incident` shows."""
         changes, doubtful = self.record.changes, self.record.doubtful
         before = f"{len(changes)} changes, the last one {changes[-1]}" if changes else "nothing"
         if doubtful:
             before += f"; begun last: {doubtful[-1]}"
-        return render(
-            Sheet(
-                headline=self._headline,
-                now=self._now(),
-                questions=tuple(parked.question for parked in self._parked),
-                before=before,
-                gate=self._question,
-                notes=tuple(self._skipped + self._notes),
-                sections=self.record.sections,
-                links=self._links(),
-            )
+        return Sheet(
+            headline=self._headline,
+            now=self._now(),
+            questions=tuple(parked.question for parked in self._parked),
+            before=before,
+            gate=self._question,
+            notes=tuple(self._skipped + self._notes),
+            sections=self.record.sections,
+            links=self._links(),
         )
 
     @workflow.query(name="steps", description="All steps so far: title, state, finding, times")

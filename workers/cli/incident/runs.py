@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from temporalio.client import (
     Client,
     WorkflowExecution,
-    WorkflowExecutionDescription,
     WorkflowExecutionStatus,
     WorkflowQueryFailedError,
 )
@@ -22,13 +21,13 @@ from runbooks.loss import Progress
 from runbooks.node_loss import NodeLoss
 from runbooks.site_loss import SiteLoss
 from workers.catalogue import type_name
-from workers.cli.follow import PATIENCE, SILENT, Run, retries, sections_of
+from workers.cli.follow import PATIENCE, SILENT, Run, retries
 from workers.cli.freshness import lines
-from workers.cli.incident.view import PageHead, Picture, read_head
+from workers.cli.incident.view import Picture
 from workers.errors import Unusable
 from workflows.attributes import STATE, VERDICT
 from workflows.incident import Incident
-from workflows.page import Section
+from workflows.page import Sheet, spoken
 
 T = TypeVar("T")
 
@@ -170,30 +169,24 @@ async def looked(handle: Run) -> Picture:
 
     One question after the other: Temporal keeps one waiting for a worker, and turns others away for many seconds.
     """
-    description, sections = await handle.describe(), await _sections(handle)
-    page = await _asked(handle, "page", str) if sections is not None else None
-    progress = await _asked(handle, "progress", Progress) if page else None
-    head = read_head(page) if page else await _head_without_worker(description)
+    description, sheet = await handle.describe(), await _asked(handle, "sheet", Sheet)
+    progress = await _asked(handle, "progress", Progress) if sheet else None
     running = description.status == WorkflowExecutionStatus.RUNNING
     return Picture(
         run=description.id,
         kind=description.workflow_type,
-        headline=head.headline,
-        sentence=head.sentence,
+        headline=sheet.headline if sheet else await description.static_summary() or description.id,
+        sentence=spoken(sheet.now) if sheet else "",
         state=_state(description),
         since=_since(description, progress),
         ended=description.close_time if not running else None,
-        sections=tuple(sections or ()),
+        sections=tuple(sheet.sections) if sheet else (),
         progress=progress,
-        notes=head.notes,
-        skips=head.skips,
+        notes=sheet.notes if sheet else (),
+        skips={one.step: one.skip for one in sheet.questions if one.skip} if sheet else {},
         tries=retries(description) if running else {},
-        remark=NOBODY if sections is None else "",
+        remark="" if sheet else NOBODY,
     )
-
-
-async def _head_without_worker(description: WorkflowExecutionDescription) -> PageHead:
-    return PageHead(headline=await description.static_summary() or description.id)
 
 
 async def pictures(handle: Run) -> AsyncIterator[Picture]:
@@ -214,15 +207,6 @@ async def pictures(handle: Run) -> AsyncIterator[Picture]:
         if now.ended is not None:
             return
         await asyncio.sleep(POLL)
-
-
-async def _sections(handle: Run) -> list[Section] | None:
-    try:
-        return await sections_of(handle)
-    except RPCError as error:
-        if error.status not in UNHEARD:
-            raise
-        return None
 
 
 async def _asked(handle: Run, query: str, kind: type[T]) -> T | None:

@@ -4,8 +4,6 @@ What is asked of the reader comes first, then whether the guests are back, then 
 colour only helps to find them.
 """
 
-import json
-import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -34,7 +32,6 @@ from workers.cli.incident.phases import (
     span,
 )
 from workflows.page import OPEN, SIGNS, Section, StepRecord
-from workflows.page import plain as unmarked
 
 # All others are yellow.
 STYLES = {"done": GOOD, "told": FAINT, "unneeded": FAINT, "failed": BAD, "stopped": BAD, "parked": "bold yellow"}
@@ -42,6 +39,8 @@ STYLES = {"done": GOOD, "told": FAINT, "unneeded": FAINT, "failed": BAD, "stoppe
 MOST_ROWS = 6
 # Lines that the newest steps get however low the terminal is.
 FEWEST_STEPS = 4
+# Remarks of a live view; the whole page has all of them.
+NEWEST_NOTES = 3
 # Letters of a bar; below the first it would show nothing. What a line has left is shared with the words behind it.
 NARROWEST_BAR, WIDEST_BAR, SHARE = 12, 60, 0.46
 
@@ -97,7 +96,12 @@ class Picture:
 
 def frame(picture: Picture, now: datetime, console: Console) -> RenderableType:
     """Everything at once, with as many of the newest steps as the terminal has lines left for."""
-    head = [*_head(picture, now, console), *_asked(picture), *_phases(picture, now, console.width), *_notes(picture)]
+    head = [
+        *_head(picture, now, console),
+        *_asked(picture),
+        *_phases(picture, now, console.width),
+        *_notes(picture, NEWEST_NOTES),
+    ]
     used = len(console.render_lines(Group(*head), console.options.update(height=None)))
     return Group(*head, *_newest(picture, max(FEWEST_STEPS, console.height - used - 3)))
 
@@ -201,10 +205,11 @@ def _ruler(end: float, length: int) -> Text:
     return Text(f"00:00{last:>{length - 5}}", style=FAINT)
 
 
-def _notes(picture: Picture) -> Iterator[RenderableType]:
+def _notes(picture: Picture, newest: int = 0) -> Iterator[RenderableType]:
+    """All remarks, or the newest of them; none where there are none."""
     if picture.notes:
         yield Text()
-    for note in picture.notes:
+    for note in picture.notes[-newest:]:
         yield Text(f"! {note}", style=WARN)
 
 
@@ -274,29 +279,3 @@ def plain(picture: Picture, now: datetime, console: Console) -> Iterator[Rendera
         for step in section.steps:
             yield line(picture, step)
     yield from _notes(picture)
-
-
-# --- what stands on the page only ----------------------------------------------------------------------------------
-
-_SKIP = re.compile(r'^- `(\{"answer": "skip", .*\})`: (.*)\.$', re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class PageHead:
-    """What a run's page says above its table."""
-
-    headline: str = ""
-    sentence: str = ""
-    notes: tuple[str, ...] = ()
-    skips: dict[str, str] = field(default_factory=dict)
-
-
-def read_head(page: str) -> PageHead:
-    """Markdown for the UI, read back into sentences (see `workflows.page.render`)."""
-    blocks = page.partition("| T+ | |")[0].split("\n\n")
-    headline = unmarked(blocks[0].removeprefix("### ")).strip()
-    sentence = unmarked(re.sub(r"[*`]", "", blocks[1])).strip() if len(blocks) > 1 else ""
-    asked = next((n for n, block in enumerate(blocks) if '`{"answer": "abort"}`' in block), 1)
-    notes = [one[2:] for block in blocks[asked + 1 :] for one in block.splitlines() if one.startswith("- ")]
-    skips = {json.loads(answer)["step"]: unmarked(what) for answer, what in _SKIP.findall(page)}
-    return PageHead(headline, sentence, tuple(map(unmarked, notes)), skips)
