@@ -16,8 +16,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from tests.failback.conftest import begin, people, running_far_site, site, start
-from tests.test_operator import FULL, plant
 from tests.twin import TwinThread
+from tests.workflows.test_operator import FULL, plant
 from workers.inventory_file import load
 from workers.settings import Settings
 from workers.temporal.embedded import TemporalServer, free_port

@@ -8,8 +8,8 @@ from playwright.async_api import Page, expect
 
 from lab.physics.faults import Fault
 from tests.browser.screens import Console
-from tests.test_operator import PARKED, plant
 from tests.twin import TwinThread
+from tests.workflows.test_operator import PARKED, plant
 
 # Until it is lifted: the screen is slower than a few attempts.
 BUSY = Fault("X90R3-SiteB", "POST /connections", "fail", status=503, message="Array is busy.", times=None)

@@ -3,7 +3,7 @@
 from playwright.async_api import expect
 
 from tests.browser.screens import Console, json_field
-from tests.test_operator import PARKED
+from tests.workflows.test_operator import PARKED
 
 
 async def test_a_refused_answer_says_why_in_the_dialog(parked: Console):

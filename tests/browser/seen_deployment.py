@@ -3,8 +3,8 @@
 from playwright.async_api import expect
 
 from tests.browser.screens import DEPLOY, RUNBOOK, Console
-from tests.test_operator import FULL, PARKED, plant
 from tests.twin import TwinThread
+from tests.workflows.test_operator import FULL, PARKED, plant
 
 
 async def test_a_parked_deployment_is_answered_and_completes(console: Console, twin: TwinThread):

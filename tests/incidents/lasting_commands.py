@@ -15,7 +15,7 @@ from temporalio.client import Client
 
 from tests.incidents.conftest import Site, Watched, ended
 from tests.runs import until
-from tests.test_cli import ROOT
+from tests.workers.test_cli import ROOT
 from workers.cli.incident.runs import listed
 from workers.cli.main import main as cli
 from workers.cli.options import err, out

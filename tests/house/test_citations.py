@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BOOKS = {path.stem: path for path in sorted((ROOT / "docs" / "reference").glob("*.md"))}
 ROOMS = ("cluster", "activities", "workflows", "runbooks", "workers", "lab", "tests", "bench", "docs", "examples")
 NUMBER = r"\d+(?:\.\d+)*"

@@ -12,7 +12,7 @@ from temporalio.client import WorkflowHistory
 
 from workers.cli.replay import replayer
 
-HISTORIES = sorted((Path(__file__).parent / "histories").glob("*.json.gz"))
+HISTORIES = sorted((Path(__file__).parents[1] / "histories").glob("*.json.gz"))
 
 
 def name(path: Path) -> str:

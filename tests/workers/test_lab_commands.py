@@ -15,8 +15,8 @@ from proxmoxer import ProxmoxAPI
 
 from lab.pve.models import Guest
 from lab.twin import control_url
-from tests.test_cli import ROOT, quorate
 from tests.twin import TwinThread
+from tests.workers.test_cli import ROOT, quorate
 from workers.cli.lab.client import Control
 from workers.cli.main import main as cli
 from workers.cli.options import out

@@ -8,7 +8,7 @@ import pytest
 
 import runbooks
 from runbooks import ALL_RUNBOOKS, gathered
-from tests.test_cli import ROOT, quorate
+from tests.workers.test_cli import ROOT, quorate
 from workers import catalogue
 from workflows.runbook import Runbook
 

@@ -12,7 +12,7 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from tests.gateways import BEARER, SECRET, SOURCES, STRUCTURED, Running, cloud, running, signed, until
-from tests.test_gateway_bodies import CLOUD, PURITY, PVE
+from tests.workers.test_gateway_bodies import CLOUD, PURITY, PVE
 from workers.gateway.door import Door
 from workers.gateway.refusals import Refused
 

@@ -21,8 +21,8 @@ from temporalio.client import (
 from runbooks.deploy import DeployReport, DeployStretchedCluster
 from tests.conftest import Deployment, Start
 from tests.runs import aborted, parked, said
-from tests.test_operator import FULL, plant
 from tests.twin import TwinThread
+from tests.workflows.test_operator import FULL, plant
 
 Nightly = Callable[[str], Awaitable[ScheduleHandle]]
 

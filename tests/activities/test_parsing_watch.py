@@ -316,7 +316,7 @@ READERS = [
     parse_milliseconds,
     our_clients,
 ]
-CAPTURES = [path.read_text() for path in sorted((Path(__file__).parent / "captures").glob("*.txt"))] + [SIX]
+CAPTURES = [path.read_text() for path in sorted((Path(__file__).parents[1] / "captures").glob("*.txt"))] + [SIX]
 
 
 @pytest.mark.parametrize("parse", READERS, ids=[parse.__name__ for parse in READERS])

@@ -18,9 +18,9 @@ from temporalio.service import RPCError
 from runbooks.deploy import DeployReport, DeployStretchedCluster
 from tests.conftest import APPLY
 from tests.runs import parked
-from tests.test_cli import quorate
-from tests.test_operator import FULL, PARKED, plant
 from tests.twin import TwinThread
+from tests.workers.test_cli import quorate
+from tests.workflows.test_operator import FULL, PARKED, plant
 from workers.children import WORKER_READY, Child
 from workers.cli import follow
 from workers.cli.main import main as cli

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from cluster.around import Hook
 from cluster.hooks import HookCall
 from cluster.plan import Mode
-from tests.test_cli import EXAMPLE, ROOT
+from tests.workers.test_cli import EXAMPLE, ROOT
 from workers.cli.main import app
 from workers.inventory_file import load
 from workers.settings import Settings

@@ -9,8 +9,8 @@ from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
 from activities.proxmox.notifications import MATCHER, TARGET, GatewayWish, PveNotifications
 from cluster.plan import Mode
-from tests.test_cli import quorate
 from tests.twin import TwinThread
+from tests.workers.test_cli import quorate
 from workers.inventory_file import load
 
 SECRET = "s3cret-of-the-gateway"

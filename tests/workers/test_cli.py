@@ -14,7 +14,7 @@ from tests.twin import TwinThread
 from workers.children import WORKER_READY, Child
 from workers.temporal.embedded import TemporalServer
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "lab.yaml"
 
 

@@ -16,7 +16,7 @@ from cluster.facts import Totem
 from cluster.forecast import forecast
 from cluster.recovery import Back
 from runbooks.loss import Progress, Timeline
-from tests.test_cli import EXAMPLE, ROOT
+from tests.workers.test_cli import EXAMPLE, ROOT
 from workers.cli.incident.commands import incident_app
 from workers.cli.incident.phases import gist
 from workers.cli.incident.view import Picture, frame, line, news, plain

@@ -79,7 +79,7 @@ async def test_a_binary_on_path_is_taken_before_the_cache(tmp_path: Path, monkey
 
 def test_the_compose_file_registers_every_search_attribute():
     """A run that sets one which the server does not know would fail."""
-    compose = (Path(__file__).parents[1] / "docker-compose.yml").read_text()
+    compose = (Path(__file__).parents[2] / "docker-compose.yml").read_text()
 
     assert re.findall(r"--search-attribute=(\w+)=Keyword", compose) == [key.name for key in attributes.ALL]
 

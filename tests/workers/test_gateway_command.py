@@ -20,8 +20,8 @@ from temporalio.client import Client
 from activities.clients.secrets import Secrets
 from cluster.around import EventSource
 from tests.gateways import BEARER, SECRET, SOURCES
-from tests.test_gateway_bodies import PVE
 from tests.twin import EXAMPLE
+from tests.workers.test_gateway_bodies import PVE
 from workers.cli.gateway import gateway
 from workers.errors import Unusable
 from workers.gateway.app import Gateway, listener, server

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.failback.people import Person, list_of
-from tests.test_cli import EXAMPLE, quorate
+from tests.workers.test_cli import EXAMPLE, quorate
 from workers.cli.check import checked
 
 Change = Callable[[Path], object]

@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 
 from lab.built import build
-from tests.test_cli import ROOT, spawned
 from tests.twin import TwinThread
+from tests.workers.test_cli import ROOT, spawned
 from workers.children import WORKER_READY, Child
 from workers.temporal.embedded import TemporalServer
 

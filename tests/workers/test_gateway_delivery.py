@@ -12,7 +12,7 @@ import pytest_asyncio
 from temporalio.client import Client
 
 from tests.gateways import BEARER, STRUCTURED, Running, cloud, running, signed, until
-from tests.test_gateway_bodies import ALERTMANAGER, CLOUD, PURITY, PVE
+from tests.workers.test_gateway_bodies import ALERTMANAGER, CLOUD, PURITY, PVE
 from workers.temporal.embedded import TemporalServer, free_port
 
 

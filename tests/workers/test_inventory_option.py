@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.test_cli import quorate
 from tests.twin import inventory_file
+from tests.workers.test_cli import quorate
 from workers.cli.options import cluster_of, run_of
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from workers.inventory_file import InventoryError, load
 
-EXAMPLE = Path(__file__).parents[1] / "examples" / "lab.yaml"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "lab.yaml"
 
 
 def complaints(tmp_path: Path, *changes: tuple[str, str]) -> list[str]:

@@ -17,7 +17,7 @@ WWID = "3624a9370730d187406c1477500a7aa92"
 
 
 def capture(name: str) -> str:
-    return (Path(__file__).parent / "captures" / name).read_text()
+    return (Path(__file__).parents[1] / "captures" / name).read_text()
 
 
 @pytest.mark.parametrize(("name", "optimized"), [("multipath-site-a.txt", 253), ("multipath-site-b.txt", 252)])
