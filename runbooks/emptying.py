@@ -101,7 +101,7 @@ class Emptying:
             Condition("survivor", f"{self.survivor} and the witness are well", self._unwell),
             Condition("plan", planned, self._differs),
         )
-        agreement = self._agreement = Agreement(self._run, plan.intents, conditions, plan.vetoes)
+        agreement = self._agreement = Agreement(self._run.gates, plan.intents, conditions, plan.vetoes)
         restarted = [move.sid for move in plan.moves if not move.guest.live]
         how = f"HA restarts {shortly(restarted)}: down meanwhile. " if restarted else ""
         await agreement.reached(
@@ -180,15 +180,17 @@ class Emptying:
         line = run.record.line(f"{at.site} is dark, and nobody was fenced", f"Waiting until {at.site} is dark")
         skip = "the work is done with the site lit"
         known: tuple[str, ...] | None = None
-        async with run.minding(lambda why: self._told(None, why)):
+        async with run.interlock.minding(lambda why: self._told(None, why)):
             while True:
                 wish = DarkWish(at=at, survivor=self.survivor, known=known)
                 try:
                     found = await run.learn(watch.dark, wish, within=DARK_WITHIN, attempt=DARK_WITHIN)
                 except (ActivityError, Undecodable) as error:
-                    run.stop_if_asked()
+                    run.state.stop_if_asked()
                     word, message = reason(error) if isinstance(error, ActivityError) else ("Undecodable", str(error))
-                    if not await run.answered(line, Question(step=line.title, word=word, message=message, skip=skip)):
+                    if not await run.steps.answered(
+                        line, Question(step=line.title, word=word, message=message, skip=skip)
+                    ):
                         break
                     continue
                 if not found.on:

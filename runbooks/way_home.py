@@ -157,7 +157,7 @@ class WayHome:
     async def _agreed(self) -> None:
         """People say yes to this very plan, unless they have done so already."""
         plan, before = self._plan, self._agreement
-        self._agreement = Agreement(self._run, plan.intents, self._conditions(), self._comfort())
+        self._agreement = Agreement(self._run.gates, plan.intents, self._conditions(), self._comfort())
         if before is not None and before.approval is not None:
             self._agreement.approval = before.approval
             if not (why := await self._agreement.why_not()):
