@@ -54,10 +54,10 @@ class Emptying:
 
     # --- before people are asked -------------------------------------------------------------------------------
 
-    async def planned(self) -> Evacuation:
+    async def plan_work(self) -> Evacuation:
         """See that the other site is well, and say what is to be done, a line for each thing that is worth one."""
         run = self._run
-        await self._quarantine.held(timedelta())
+        await self._quarantine.hold(timedelta())
         run.section("Plan", rehearsal=True)
         placement = await run.step(
             "Guests are found", ha.placement, PlacementWish(guests=()), waiting="Looking for the guests"
@@ -94,7 +94,7 @@ class Emptying:
 
     # --- what people agree to ----------------------------------------------------------------------------------
 
-    async def agreed(self, plan: Evacuation) -> Agreement:
+    async def require_approval(self, plan: Evacuation) -> Agreement:
         """Ask people for this plan under these conditions."""
         planned = f"the guests of {self.at.site}, their places and automatic moves are as planned"
         conditions = (
@@ -127,7 +127,7 @@ class Emptying:
 
     # --- the changes -------------------------------------------------------------------------------------------
 
-    async def emptied(self, plan: Evacuation, agreement: Agreement) -> None:
+    async def empty(self, plan: Evacuation, agreement: Agreement) -> None:
         """Switches off, the master away, then node after node: its guests, then the node itself; the proof last."""
         run, at, approval = self._run, self.at, agreement.approval
         run.section("Before the first guest", folds=False)
@@ -173,7 +173,7 @@ class Emptying:
 
     # --- the dark ----------------------------------------------------------------------------------------------
 
-    async def dark(self) -> None:
+    async def wait_for_dark(self) -> None:
         """Ask a person to switch the machines off, for as long as nothing speaks against it; wait until it is done."""
         run, at = self._run, self.at
         run.section(f"Until {at.site} is dark")
@@ -224,7 +224,7 @@ class Emptying:
         """Guests that were moved away and proven."""
         return self._moves.moved
 
-    async def landed(self) -> str:
+    async def land(self) -> str:
         """How things were left, by HA's own word: nodes in maintenance, moves that go on, switches, homes."""
         if self._agreement is None or self._agreement.approval is None:
             return "No guest was moved."
@@ -249,7 +249,7 @@ class Emptying:
         off = f"Still off, and in the ledger: {shortly(map(str, self._switches.off))}." if self._switches.off else ""
         return " ".join(filter(None, (self.beyond, resting, off)))
 
-    async def given_back(self) -> None:
+    async def hand_over_switches(self) -> None:
         """The switches are the ledger's from now on: none goes back while guests are away from home."""
         self._run.section("Set back")
         await self._switches.set_back(Mode.APPLY)

@@ -6,8 +6,8 @@ retries, timers and resumption are Temporal's.
 """
 
 import asyncio
-from collections.abc import Awaitable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import timedelta
 from typing import Any, ClassVar, TypeVar, overload
 
@@ -17,7 +17,11 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     from cluster.approval import Approval, ApprovalPolicy, Audit
     from cluster.around import Hook
+    from cluster.contracts import proxmox, records
+    from cluster.contracts.proxmox import RIGHTS, RightsWish
+    from cluster.contracts.records import ClusterName
     from cluster.contracts.reference import Activity
+    from cluster.inventory import Inventory
     from cluster.plan import Finding, Intent, Mode, digest
     from workflows import attributes
     from workflows.ballot import Ballot, GateView
@@ -210,6 +214,34 @@ class Runbook:
         """Wrap the whole procedure: the run list and the page show how it ended, whatever the end."""
         return self.ending.conclusion()
 
+    @asynccontextmanager
+    async def opened(
+        self,
+        request: RunbookRequest,
+        headline: str,
+        *,
+        site: str = "",
+        refused: Callable[[Inventory], str] = lambda _: "",
+        rights: bool = False,
+    ) -> AsyncIterator[Inventory]:
+        """The procedure of a runbook that changes something: opened, wrapped in its end, and put on record.
+
+        It reads the inventory, refuses a request that does not fit (`refused` says why), begins under `headline` (in
+        which ``{cluster}`` stands for its name), asks for the token's rights if they are needed, and enters.
+        """
+        async with self.conclusion():
+            which = ClusterName(cluster=request.cluster)
+            inventory = (await self.step("Inventory is read", records.inventory, which, parks=False)).inventory
+            if wrong := refused(inventory):
+                raise ApplicationError(wrong, type="Rejected", non_retryable=True)
+            hooks = inventory.hooks if request.mode is Mode.APPLY else ()
+            await self.begin(f"{headline.format(cluster=inventory.name)} ({request.mode})", inventory.name, hooks)
+            if rights:
+                wish = RightsWish(runbook=self.about.name, must=True)
+                await self.step(RIGHTS, proxmox.rights, wish, waiting="Asking what the token may do")
+            await self.enter(request.mode, site)
+            yield inventory
+
     async def begin(self, headline: str, cluster: str, hooks: tuple[Hook, ...] = (), *, place: str = "") -> None:
         """Name the run on its page and in the run list, and make sure that it is the only one of its kind.
 
@@ -344,7 +376,7 @@ class Runbook:
         """Enough people may approve what `by` asks for: said at the start, not after days of quarantine."""
         await self.checks.signers_ready(policy, by)
 
-    async def agreed(self, request: RunbookRequest, planned: tuple[Intent, ...]) -> str:
+    async def require_agreement(self, request: RunbookRequest, planned: tuple[Intent, ...]) -> str:
         """The digest of what is planned now; the run list shows it.
 
         ApplicationError, with the difference, when the request names another plan.
