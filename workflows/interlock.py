@@ -29,6 +29,10 @@ ENTERED_WITHIN, LEFT_WITHIN, ASKED_WITHIN = timedelta(minutes=2), timedelta(seco
 WATCHED_WITHIN = timedelta(minutes=30)
 AGAIN_IN = 5.0
 NOT_LOOKED = "nobody has looked yet"
+OTHER = (
+    "the worker's inventory has changed since this run began: its checks are of the new one, the plan of the old one; "
+    "abort, and start again to go by one"
+)
 TITLE, WAITING = "Nothing stands in the way", "Waits until nothing stands in the way"
 
 
@@ -96,7 +100,7 @@ class Interlock:
         while True:
             wish = TogetherWish(cluster=self.state.cluster, known=known)
             try:
-                found = await self._steps.learn(records.together, wish, within=WATCHED_WITHIN, attempt=WATCHED_WITHIN)
+                found = await self._learned(wish, WATCHED_WITHIN)
             except (ActivityError, Undecodable) as error:
                 # our own end, not a failure; runs that are older told it, and looked on
                 if is_cancelled_exception(error) and workflow.patched("a-look-that-is-over"):
@@ -112,19 +116,28 @@ class Interlock:
         """Why the run would have to hold at this very moment."""
         try:
             wish = TogetherWish(cluster=self.state.cluster)
-            found = await self._steps.learn(records.together, wish, within=ASKED_WITHIN)
+            found = await self._learned(wish, ASKED_WITHIN)
         except (ActivityError, Undecodable) as error:
             return _unknown(error)
         return found.holds
 
     # --- what it stands on -------------------------------------------------------------------------------------
 
+    async def _learned(self, wish: TogetherWish, within: timedelta) -> TogetherFinding:
+        """One look; and the page says so when the worker judges by another inventory than this run."""
+        found = await self._steps.learn(records.together, wish, within=within, attempt=within)
+        ours = self.state.inventory
+        if ours and found.inventory not in ("", ours) and OTHER not in self.state.notes:
+            self.state.notes.append(OTHER)
+            self.state.tell()
+        return found
+
     async def _together(self, wish: TogetherWish) -> TogetherFinding:
         """One look; parks when nothing can be learned."""
         within = ENTERED_WITHIN if wish.known is None else WATCHED_WITHIN
         while True:
             try:
-                found = await self._steps.learn(records.together, wish, within=within, attempt=within)
+                found = await self._learned(wish, within)
             except (ActivityError, Undecodable) as error:
                 self.state.stop_if_asked()
                 word, message = _why(error)

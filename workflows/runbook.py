@@ -232,6 +232,7 @@ class Runbook:
         async with self.conclusion():
             which = ClusterName(cluster=request.cluster)
             inventory = (await self.step("Inventory is read", records.inventory, which, parks=False)).inventory
+            self.state.inventory = inventory.digest
             if wrong := refused(inventory):
                 raise ApplicationError(wrong, type="Rejected", non_retryable=True)
             hooks = inventory.hooks if request.mode is Mode.APPLY else ()

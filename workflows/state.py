@@ -53,6 +53,7 @@ class RunState:
     headline: str = ""
     subject: str = ""  # the procedure and its cluster, ``deploy/metro``
     requester: str = ""
+    inventory: str = ""  # the digest of the one that it goes by
     planned: str = ""  # what a plan came to, in a sentence
     links: list[tuple[str, str]] = field(default_factory=list)  # where it leads
     hooks: tuple[Hook, ...] = ()
