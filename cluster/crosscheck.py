@@ -35,9 +35,7 @@ def rehearsed(inventory: Inventory) -> Iterator[Problem]:
     hosts += [(array.name, array.address) for array in inventory.arrays]
     hosts += [(inventory.witness.name, inventory.witness.address)]
     if real := [f"{name} ({address})" for name, address in hosts if not is_loopback(address)]:
-        said = (
-            f"{inventory.speed:g} shortens every waiting time of safety: only for a rehearsal on loopback addresses, "
-        )
+        said = f"{inventory.speed:g} shortens all waits of safety: only for a rehearsal on loopback addresses, "
         yield ("speed",), f"{said}and {real[0]} is none; leave speed out"
 
 
