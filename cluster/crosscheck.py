@@ -140,7 +140,7 @@ def _luns(inventory: Inventory) -> Iterator[Problem]:
         if wrong := set(volume.luns) ^ arrays:
             yield (
                 ("pod", "volumes", v, "luns"),
-                f"one LUN for each array is wished ({', '.join(sorted(arrays))}); at odds: {', '.join(sorted(wrong))}",
+                f"give one LUN for each array ({', '.join(sorted(arrays))}); at odds: {', '.join(sorted(wrong))}",
             )
 
 
