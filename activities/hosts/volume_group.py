@@ -95,7 +95,10 @@ class GroupView(BaseModel):
 
     def _elsewhere(self, device: str) -> str:
         if self.wwid is None:
-            return f"a volume group {self.vg} exists on {device}, the inventory wants it on a new device; choose another storage.vg"
+            return (
+                f"a volume group {self.vg} exists on {device}, the inventory wants it on a new device; "
+                "choose another storage.vg"
+            )
         if self.map is None:
             return (
                 f"a volume group {self.vg} exists on {device}; whether that is {self.wwid} is not known, since "
