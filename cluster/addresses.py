@@ -40,6 +40,14 @@ def split(address: str) -> tuple[str, int | None]:
     return _host(address), None
 
 
+def is_loopback(address: str) -> bool:
+    """Nobody but this machine is meant; a name never counts as that, for it may mean another host tomorrow."""
+    try:
+        return ip_address(split(address)[0]).is_loopback
+    except ValueError:
+        return False
+
+
 def netloc(address: str) -> str:
     """An address as it stands in an URL, with brackets around IPv6."""
     host, port = split(address)

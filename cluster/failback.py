@@ -83,6 +83,11 @@ class HomePlan(Value):
     on: tuple[Frozen, ...] = ()
 
     @property
+    def empty(self) -> bool:
+        """Nobody goes home and no node is released."""
+        return not self.moves and not self.released
+
+    @property
     def intents(self) -> tuple[Intent, ...]:
         """The plan as people agree to it: what is switched off first, then guest after guest."""
         off = tuple(one.becomes(one.new) for one in self.switches)

@@ -4,6 +4,7 @@ The models say what a field may hold; `cluster.crosscheck` says what the fields 
 Nothing here reads a file or resolves a secret: a secret is only ever a reference (``env:NAME``, ``file:PATH``).
 """
 
+import hashlib
 from datetime import timedelta
 
 from pydantic import Field
@@ -216,6 +217,11 @@ class Inventory(Noun):
     def volume_name(self) -> str:
         """The volume's full name on both arrays: ``pod::volume``."""
         return f"{self.pod.name}::{self.pod.volume.name}"
+
+    @property
+    def digest(self) -> str:
+        """Of everything in it, twelve letters: two that are equal have the same."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
     def array(self, name: str) -> Array:
         """The array of that name; KeyError when there is none."""

@@ -128,10 +128,14 @@ class TogetherWish(Value):
 
 
 class TogetherFinding(Finding):
-    """Why the run has to hold or is refused; both are empty while it may go on."""
+    """Why the run has to hold or is refused; both are empty while it may go on.
+
+    `inventory` is the digest of the one by which the worker judges.
+    """
 
     holds: str = ""
     refuses: str = ""
+    inventory: str = ""
 
 
 def judged(kind: str, others: Iterable[Beside]) -> TogetherFinding:

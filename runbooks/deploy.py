@@ -11,11 +11,10 @@ from pydantic import BaseModel
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from cluster.contracts import hosts, proxmox, purity, records
+    from cluster.contracts import hosts, proxmox, purity
     from cluster.contracts.hosts import HostName, PathsFinding, VotesFinding
     from cluster.contracts.proxmox import HaFinding
     from cluster.contracts.purity import ArrayFinding
-    from cluster.contracts.records import ClusterName
     from cluster.inventory import Guest, Inventory
     from cluster.plan import Intent, Mode
     from cluster.wishes import Wishes
@@ -69,7 +68,7 @@ class DeployStretchedCluster(Runbook):
         name="deploy",
         what="Plans, applies and proves: the stretched pod, hosts with preferred arrays, eight paths a node, "
         "shared LVM, the quorum device, guests, HA",
-        when="when a cluster is new, or to see that it is still as wished",
+        when="when a cluster is new, or to see that it still matches the inventory",
         asks="whether to plan or to apply; nothing at all means plan",
         landing="What was changed stays; each layer is complete or absent, and the same runbook goes on from there",
         example={"mode": "apply"},
@@ -87,16 +86,11 @@ class DeployStretchedCluster(Runbook):
     async def run(self, request: RunbookRequest | None = None) -> DeployReport:
         """Plan always, apply what differs when that is wished, prove every layer at the end."""
         request, proof = request or RunbookRequest(), None
-        async with self.conclusion():
-            which = ClusterName(cluster=request.cluster)
-            known = await self.step("Inventory is read", records.inventory, which, parks=False)
-            inventory = self._inventory = known.inventory
-            hooks = inventory.hooks if request.mode is Mode.APPLY else ()
-            await self.begin(f"Deploy the stretched cluster {inventory.name} ({request.mode})", inventory.name, hooks)
-            await self.enter(request.mode)
+        async with self.opened(request, "Deploy the stretched cluster {cluster}") as inventory:
+            self._inventory = inventory
             await self.preflight(Wishes(inventory, Mode.PLAN))
             planned = await self.procedure(Wishes(inventory, Mode.PLAN))
-            await self.agreed(request, planned)
+            await self.require_agreement(request, planned)
             if request.mode is Mode.APPLY:
                 if planned:
                     await self.procedure(Wishes(inventory, Mode.APPLY))

@@ -54,10 +54,10 @@ class Emptying:
 
     # --- before people are asked -------------------------------------------------------------------------------
 
-    async def planned(self) -> Evacuation:
+    async def plan_work(self) -> Evacuation:
         """See that the other site is well, and say what is to be done, a line for each thing that is worth one."""
         run = self._run
-        await self._quarantine.held(timedelta())
+        await self._quarantine.hold(timedelta())
         run.section("Plan", rehearsal=True)
         placement = await run.step(
             "Guests are found", ha.placement, PlacementWish(guests=()), waiting="Looking for the guests"
@@ -94,14 +94,14 @@ class Emptying:
 
     # --- what people agree to ----------------------------------------------------------------------------------
 
-    async def agreed(self, plan: Evacuation) -> Agreement:
+    async def require_approval(self, plan: Evacuation) -> Agreement:
         """Ask people for this plan under these conditions."""
         planned = f"the guests of {self.at.site}, their places and automatic moves are as planned"
         conditions = (
             Condition("survivor", f"{self.survivor} and the witness are well", self._unwell),
             Condition("plan", planned, self._differs),
         )
-        agreement = self._agreement = Agreement(self._run, plan.intents, conditions, plan.vetoes)
+        agreement = self._agreement = Agreement(self._run.gates, plan.intents, conditions, plan.vetoes)
         restarted = [move.sid for move in plan.moves if not move.guest.live]
         how = f"HA restarts {shortly(restarted)}: down meanwhile. " if restarted else ""
         await agreement.reached(
@@ -127,7 +127,7 @@ class Emptying:
 
     # --- the changes -------------------------------------------------------------------------------------------
 
-    async def emptied(self, plan: Evacuation, agreement: Agreement) -> None:
+    async def empty(self, plan: Evacuation, agreement: Agreement) -> None:
         """Switches off, the master away, then node after node: its guests, then the node itself; the proof last."""
         run, at, approval = self._run, self.at, agreement.approval
         run.section("Before the first guest", folds=False)
@@ -173,22 +173,24 @@ class Emptying:
 
     # --- the dark ----------------------------------------------------------------------------------------------
 
-    async def dark(self) -> None:
+    async def wait_for_dark(self) -> None:
         """Ask a person to switch the machines off, for as long as nothing speaks against it; wait until it is done."""
         run, at = self._run, self.at
         run.section(f"Until {at.site} is dark")
         line = run.record.line(f"{at.site} is dark, and nobody was fenced", f"Waiting until {at.site} is dark")
         skip = "the work is done with the site lit"
         known: tuple[str, ...] | None = None
-        async with run.minding(lambda why: self._told(None, why)):
+        async with run.interlock.minding(lambda why: self._told(None, why)):
             while True:
                 wish = DarkWish(at=at, survivor=self.survivor, known=known)
                 try:
                     found = await run.learn(watch.dark, wish, within=DARK_WITHIN, attempt=DARK_WITHIN)
                 except (ActivityError, Undecodable) as error:
-                    run.stop_if_asked()
+                    run.state.stop_if_asked()
                     word, message = reason(error) if isinstance(error, ActivityError) else ("Undecodable", str(error))
-                    if not await run.answered(line, Question(step=line.title, word=word, message=message, skip=skip)):
+                    if not await run.steps.answered(
+                        line, Question(step=line.title, word=word, message=message, skip=skip)
+                    ):
                         break
                     continue
                 if not found.on:
@@ -222,7 +224,7 @@ class Emptying:
         """Guests that were moved away and proven."""
         return self._moves.moved
 
-    async def landed(self) -> str:
+    async def land(self) -> str:
         """How things were left, by HA's own word: nodes in maintenance, moves that go on, switches, homes."""
         if self._agreement is None or self._agreement.approval is None:
             return "No guest was moved."
@@ -247,7 +249,7 @@ class Emptying:
         off = f"Still off, and in the ledger: {shortly(map(str, self._switches.off))}." if self._switches.off else ""
         return " ".join(filter(None, (self.beyond, resting, off)))
 
-    async def given_back(self) -> None:
+    async def hand_over_switches(self) -> None:
         """The switches are the ledger's from now on: none goes back while guests are away from home."""
         self._run.section("Set back")
         await self._switches.set_back(Mode.APPLY)

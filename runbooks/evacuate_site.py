@@ -5,12 +5,8 @@ off is a person's hand; this run says when, waits until it has been done, and sa
 """
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from cluster.contracts import proxmox, records
-    from cluster.contracts.proxmox import RIGHTS, RightsWish
-    from cluster.contracts.records import ClusterName
     from cluster.plan import Mode
     from cluster.recovery import Back
     from runbooks.emptying import Emptying
@@ -47,27 +43,19 @@ class EvacuateSite(Runbook):
         """Mode `plan` ends with the plan."""
         request = request or SiteRequest()  # refused with an example
         agreement = None
-        async with self.conclusion():
-            which = ClusterName(cluster=request.cluster)
-            inventory = (await self.step("Inventory is read", records.inventory, which, parks=False)).inventory
-            if wrong := request.wrong_site(inventory):
-                raise ApplicationError(wrong, type="Rejected", non_retryable=True)
-            site = str(request.site)
-            hooks = inventory.hooks if request.mode is Mode.APPLY else ()
-            await self.begin(f"{site} is emptied for work ({request.mode})", inventory.name, hooks)
-            rights = RightsWish(runbook=self.about.name, must=True)
-            await self.step(RIGHTS, proxmox.rights, rights, waiting="Asking what the token may do")
-            await self.enter(request.mode, site)
+        site = str(request.site)
+        headline = f"{site} is emptied for work"
+        async with self.opened(request, headline, site=site, refused=request.wrong_site, rights=True) as inventory:
             emptying = self._emptying = Emptying(self, inventory, site)
             if request.mode is Mode.APPLY:
                 await self.signers_ready(inventory.approvals, request.by)
-            plan = await emptying.planned()
-            await self.agreed(request, plan.intents)
+            plan = await emptying.plan_work()
+            await self.require_agreement(request, plan.intents)
             if request.mode is Mode.APPLY:
-                agreement = await emptying.agreed(plan)
-                await emptying.emptied(plan, agreement)
-                await emptying.dark()
-                await emptying.given_back()
+                agreement = await emptying.require_approval(plan)
+                await emptying.empty(plan, agreement)
+                await emptying.wait_for_dark()
+                await emptying.hand_over_switches()
         return self.report(
             EvacuationReport,
             mode=request.mode,
@@ -85,7 +73,7 @@ class EvacuateSite(Runbook):
 
     async def landing(self) -> str:
         """Nothing is undone in a hurry."""
-        return await self._emptying.landed() if self._emptying else "No guest was moved."
+        return await self._emptying.land() if self._emptying else "No guest was moved."
 
     @property
     def beyond(self) -> str:

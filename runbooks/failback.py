@@ -7,6 +7,7 @@ precondition is read again before each move; what has changed meanwhile stops th
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.plan import Mode
     from runbooks.homecoming import FailbackReport, FailbackRequest
     from runbooks.homeward import Homeward
     from workflows.catalogue import About
@@ -35,4 +36,19 @@ class Failback(Homeward):
     async def run(self, request: FailbackRequest | None = None) -> FailbackReport:
         """Mode `plan` lists quarantine and plan, and ends there."""
         request = request or FailbackRequest()  # refused with an example
-        return await self._gone_home(request, "Guests go home to {}")
+        async with self.opens(request, "Guests go home to {site}") as inventory:
+            way = await self.way_home(request, inventory)
+            if request.mode is Mode.PLAN:
+                await way.rehearse(request)
+            while request.mode is Mode.APPLY and not way.at_home:
+                await way.hold_quarantine()
+                if (await way.plan_moves(request)).empty:
+                    break
+                await way.require_approval()
+                if await way.stopped():
+                    continue
+                await way.disable_automatic_moves()
+                await way.move_guests()
+            if request.mode is Mode.APPLY:
+                await way.restore_automatic_moves()
+        return way.report(request)

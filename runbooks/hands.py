@@ -77,4 +77,4 @@ class Hands:
             skip="the ledger keeps what was disabled until a failback has held the quarantine",
             waiting="Recording the return in the ledger",
         )
-        self._run.settles_anew(title)
+        self._run.steps.settles_anew(title)

@@ -1,21 +1,20 @@
 """What runbooks that bring guests home have in common: where the homes come from, the way, and every ending."""
 
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import ClassVar
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from cluster.contracts import proxmox, records
-    from cluster.contracts.proxmox import RIGHTS, RightsWish
-    from cluster.contracts.records import ClusterName
+    from cluster.contracts import records
     from cluster.failback import LossRecord, LossRef
     from cluster.inventory import Inventory
     from cluster.ledger_calls import HomesFinding, SiteWish
     from cluster.plan import Mode
     from cluster.units import counted
-    from runbooks.homecoming import FailbackReport, FailbackRequest, Homes
+    from runbooks.homecoming import FailbackRequest, Homes
     from runbooks.way_home import WayHome
     from workflows.failures import reason
     from workflows.runbook import Runbook
@@ -77,29 +76,23 @@ class Homeward(Runbook):
         record: LossRecord = found.record
         return record
 
-    async def _gone_home(self, request: FailbackRequest, headline: str, *, resting: bool = False) -> FailbackReport:
-        """The whole procedure; mode `plan` lists quarantine and plan, and ends there."""
-        async with self.conclusion():
-            which = ClusterName(cluster=request.cluster)
-            inventory = (await self.step("Inventory is read", records.inventory, which, parks=False)).inventory
-            if wrong := request.wrong_homes(inventory):
-                raise ApplicationError(wrong, type="Rejected", non_retryable=True)
-            site = str(request.site)
-            hooks = inventory.hooks if request.mode is Mode.APPLY else ()
-            await self.begin(f"{headline.format(site)} ({request.mode})", inventory.name, hooks)
-            rights = RightsWish(runbook=self.about.name, must=True)
-            await self.step(RIGHTS, proxmox.rights, rights, waiting="Asking what the token may do")
-            await self.enter(request.mode, site)
-            if request.mode is Mode.APPLY:
-                await self.signers_ready(inventory.approvals, request.by)
-            homes = Homes(inventory=inventory, site=site, record=await self._record(request, inventory))
-            way = self._way = WayHome(self, homes, resting=resting)
-            await (way.rehearsed(request) if request.mode is Mode.PLAN else way.gone(request))
-        return way.report(request)
+    def opens(self, request: FailbackRequest, headline: str) -> AbstractAsyncContextManager[Inventory]:
+        """The opening; ``{site}`` in the headline is the site that guests go home to."""
+        site = str(request.site)
+        named = headline.replace("{site}", site)
+        return self.opened(request, named, site=site, refused=request.wrong_homes, rights=True)
+
+    async def way_home(self, request: FailbackRequest, inventory: Inventory, *, resting: bool = False) -> WayHome:
+        """Where everybody belongs; before that, enough people have to be there who may approve."""
+        if request.mode is Mode.APPLY:
+            await self.signers_ready(inventory.approvals, request.by)
+        homes = Homes(inventory=inventory, site=str(request.site), record=await self._record(request, inventory))
+        self._way = WayHome(self, homes, resting=resting)
+        return self._way
 
     async def landing(self) -> str:
         """What was frozen is set back where that moves nobody."""
-        return await self._way.landed() if self._way else ""
+        return await self._way.land() if self._way else ""
 
     @property
     def beyond(self) -> str:

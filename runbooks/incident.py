@@ -158,10 +158,10 @@ class ClusterIncident(Incident):
         if len(self._verdicts) < KEPT or verdict.sentence not in self._verdicts:
             self._verdicts.append(verdict.sentence)
         self.judged(verdict)
-        self._headline = f"{self._cluster}: {verdict.sentence}"
+        self.state.headline = f"{self.state.cluster}: {verdict.sentence}"
         self.explain_again(verdict.sentence.capitalize(), conditions(verdict))
         for gone in self._asked.keys() - asked_of_people(verdict).keys():
             self.done_with(gone)
         for about, what in asked_of_people(verdict).items():
             self.ask(about, what)
-        self._tell()
+        self.tell()

@@ -60,7 +60,7 @@ class Lasting(Losing):
 
     async def follows(self, request: SiteLossRequest | NodeLossRequest) -> None:
         """Everything goes on at the same time, until it is over or a graver incident has taken over."""
-        self._remembers = "hands" not in self._done
+        self.steps.remembers = "hands" not in self._done
         await self.stays(self._followed(request), lambda: self._next(request))
 
     async def _followed(self, request: SiteLossRequest | NodeLossRequest) -> None:
@@ -113,12 +113,12 @@ class Lasting(Losing):
             found = await self.seen_by("Nodes that are back", ha.watch_return, some)
         self._missing, self._told_when_back = found.missing, self._changes
         self._note_time(rejoined=self.now)
-        self._tell()
+        self.tell()
         return found
 
     async def _all_return(self) -> ReturnFinding | None:
         """None when a person does not wait for all of them."""
-        if self._returning not in self._left_open:
+        if self._returning not in self.steps.left_open:
             self._awaited = self.loss.nodes
             who = self.loss.site if self.site_wide else shortly(self._awaited)
             self._returning, self._waiting = f"{who} is back", f"Waiting for {who} to return"
@@ -132,7 +132,7 @@ class Lasting(Losing):
             skip="the nodes that are back go through the quarantine, the others are listed",
             waiting=self._waiting,
         )
-        self.settles_anew(self._returning)
+        self.steps.settles_anew(self._returning)
         return found
 
     async def quarantined(self) -> None:
@@ -152,7 +152,7 @@ class Lasting(Losing):
         await workflow.wait_condition(lambda: self._is_on_record)
         await self._switches.set_back(mode)
         home = f"/namespaces/{workflow.info().namespace}/workflows/start-workflow?workflowType=Failback"
-        self._more_links.append(("Bring the guests home", f"{home}&taskQueue={workflow.info().task_queue}"))
+        self.state.links.append(("Bring the guests home", f"{home}&taskQueue={workflow.info().task_queue}"))
 
     async def _listed_further(self, further: tuple[str, ...], at: datetime) -> None:
         """Homes, fencing and guests of nodes that have followed."""
@@ -192,7 +192,7 @@ class Lasting(Losing):
     @property
     def may_continue(self) -> bool:
         """Not while it hands over to a graver incident, nor in the minutes of a quarantine's list unless it parks."""
-        at_rest = self._phase != "quarantine" or bool(self._parked)
+        at_rest = self._phase != "quarantine" or bool(self.state.parked)
         # nor before the ledger knows this run; one that is away for that long knows the earlier one
         known = self._is_on_record or workflow.info().get_current_history_length() > VERY_LONG
         return super().may_continue and not self._handed_to and at_rest and known
@@ -274,7 +274,7 @@ class Lasting(Losing):
             self.inherited(self._inheritance)
         if came_before is not None:
             await self.heed(came_before)
-        self._tell()
+        self.tell()
 
     async def _recorded_again(self, mode: Mode, known: LossState) -> None:
         """The ledger counts what the earlier run has said as said by this one."""

@@ -33,7 +33,7 @@ with workflow.unsafe.imports_passed_through():
     from runbooks.recovering import Recovery
     from runbooks.switches import Switches
     from workflows.incident import Incident
-    from workflows.operator import Answer
+    from workflows.messages import Answer
 
 LISTED_WITHIN = timedelta(seconds=30)
 Report = TypeVar("Report", bound=LossReport)
@@ -160,8 +160,8 @@ class Losing(Incident):
         if self._inheritance is not None:
             self.inherited(self._inheritance)
         if opening is not None:
-            self._headline = self._meanwhile.learn(Change(verdict=opening.verdict, at=opening.at), headline)
-        self._tell()
+            self.state.headline = self._meanwhile.learn(Change(verdict=opening.verdict, at=opening.at), headline)
+        self.tell()
 
     async def _services(self, loss: Loss) -> tuple[HaView | None, int]:
         """HA's own list of who runs where; None where nobody tells it, and nothing is concluded of that.
@@ -169,8 +169,8 @@ class Losing(Incident):
         Nobody is asked whether to go on without it: fencing and guests are watched at once, and the list is read later.
         """
         title = "HA's list of services is read"
-        await self._call_hooks("before", title)
-        found = await self._step(
+        await self.steps.call_hooks("before", title)
+        found = await self.steps.do(
             title,
             ha.listed,
             Asking(via=loss.survivors),
@@ -181,7 +181,7 @@ class Losing(Incident):
         if not isinstance(found, HaFinding):
             self.note_once("HA's list of services could not be read at first: homes are what the watch remembers")
             return None, WORKERS
-        await self._call_hooks("after", title, found.finding)
+        await self.steps.call_hooks("after", title, found.finding)
         return found.view, found.workers
 
     async def _listed_late(self) -> None:
@@ -253,7 +253,7 @@ class Losing(Incident):
     async def hands(self, mode: Mode, opening: Opening | None, kinds: tuple[Kind, ...]) -> None:
         """Confirm, then disable what moves guests by itself. HA does not wait for it, and neither does the looking."""
         await self.part("hands", lambda: Hands(self, self._switches).work(mode, self.loss, opening, kinds))
-        self.settled_all()
+        self.steps.settled_all()
 
     async def survivor(self) -> None:
         """Quorum and its margin, the pod, the paths of the site that is left."""
@@ -287,7 +287,7 @@ class Losing(Incident):
             self._forecast = rejoined(self._forecast, self.now)
             self._recovery.expects(self._forecast)
             self.record.line("Forecast").end("done", self._forecast.finding, self.record.elapsed)
-            self._tell()
+            self.tell()
 
     # --- its report -----------------------------------------------------------------------------------------------
 
@@ -321,10 +321,10 @@ class Losing(Incident):
             return
         self._handed_to = self._handed_to or taken_over_by(workflow.info().workflow_type, self._loss.site, change.open)
         found = conditions(change.verdict)
-        self._headline = self._meanwhile.learn(change, self._plain_headline)
+        self.state.headline = self._meanwhile.learn(change, self._plain_headline)
         self._fence_anew(change)
         if change.verdict.kind not in ("quorum-lost", "undetermined") and not any(map(self._ours, found)):
-            for parked in self._parked:
+            for parked in self.state.parked:
                 if parked.question.step == self._returning and parked.answer is None:
                     parked.answer = Answer(answer="retry", by="the watch", why="all nodes are members again")
 
@@ -361,7 +361,7 @@ class Losing(Incident):
         if self._forecast is not None:
             self._recovery.begins(loss, loss.others(view), self._forecast, since or self.record.began)
             self._fencing.begins(loss, self._forecast)
-        self._tell()
+        self.tell()
 
     def legacy(self) -> Inheritance:
         """What the graver incident goes on with. A node that has come back meanwhile is not fenced any more."""
@@ -385,4 +385,4 @@ class Losing(Incident):
         self._recovery.takes_over(self._loss, legacy.standing, legacy.outages)
         self._recovery.begins(self._loss, {}, self._forecast, self.record.began)
         self._fencing.inherits(legacy)
-        self._tell()
+        self.tell()

@@ -76,6 +76,6 @@ class NodeLoss(Lasting):
         loss = self.loss
         self.note_once(f"T+{self.now:.0f} s: {shortly(further)} followed")
         self.tell_people("worse", f"{shortly(further)} followed · {self._plain_headline}", f"T+{self.now:.0f} s")
-        self._headline = self._plain_headline = f"Lost: {shortly(loss.nodes)}"
+        self.state.headline = self._plain_headline = f"Lost: {shortly(loss.nodes)}"
         await self.is_about(loss.nodes)
         await self._listed_further(further, at)

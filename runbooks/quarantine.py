@@ -69,7 +69,7 @@ class Quarantine:
         found = await self._run.learn(watch.quarantine, wish, within=LOOKED_WITHIN)
         return found.finding if found.key else ""
 
-    async def held(self, soak: timedelta) -> QuarantineFinding:
+    async def hold(self, soak: timedelta) -> QuarantineFinding:
         """Wait, for days if need be, until all checks have held for that long without a break."""
         sheet = _Sheet(self._run, self._site)
         found = await sheet.look(self._wish(soak=soak, known=NOT_LOOKED))

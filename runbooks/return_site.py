@@ -6,6 +6,7 @@ The nodes stay in maintenance until people have agreed: releasing one can itself
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.plan import Mode
     from runbooks.homecoming import FailbackReport, FailbackRequest
     from runbooks.homeward import Homeward
     from workflows.catalogue import About
@@ -33,4 +34,20 @@ class ReturnSite(Homeward):
     async def run(self, request: FailbackRequest | None = None) -> FailbackReport:
         """Mode `plan` lists quarantine and plan, and ends there."""
         request = request or FailbackRequest()  # refused with an example
-        return await self._gone_home(request, "{} returns from work", resting=True)
+        async with self.opens(request, "{site} returns from work") as inventory:
+            way = await self.way_home(request, inventory, resting=True)
+            if request.mode is Mode.PLAN:
+                await way.rehearse(request)
+            while request.mode is Mode.APPLY and not way.at_home:
+                await way.hold_quarantine()
+                if (await way.plan_moves(request)).empty:
+                    break
+                await way.require_approval()
+                if await way.stopped():
+                    continue
+                await way.disable_automatic_moves()
+                await way.release_nodes()
+                await way.move_guests()
+            if request.mode is Mode.APPLY:
+                await way.restore_automatic_moves()
+        return way.report(request)

@@ -41,47 +41,43 @@ class WayHome:
         self._switches = Switches(run)
         self._moves = Moves(run, homes.inventory, homes.site, self.why_not)
         self._vetoes: list[str] = []
+        self._looked = False
+        self.at_home = False  # everybody who can go home is there
 
     # --- the procedure -----------------------------------------------------------------------------------------
 
-    async def rehearsed(self, request: FailbackRequest) -> None:
+    async def rehearse(self, request: FailbackRequest) -> None:
         """Quarantine and plan as they are now."""
         self._vetoes += [f"safety: {title}" for title in await self._quarantine.listed()]
         self._plan = await self._planned()
-        await self._run.agreed(request, self._plan.intents)
+        await self._run.require_agreement(request, self._plan.intents)
 
-    async def gone(self, request: FailbackRequest) -> None:
-        """Until everybody who can go home is there, however often something stands in the way."""
-        first = True
-        while first or not await self._done():
-            await self._run.clear()
-            await self._quarantine.held(self._policy.soak)
-            await self._note_released()
-            self._plan = await self._planned()
-            self._switches.planned_anew(self._plan.switches)
-            if first:
-                await self._run.agreed(request, self._plan.intents)
-            if not self._plan.moves and not self._plan.released:
-                break
-            await self._agreed()
-            first = False
-        await self._set_back()
+    async def hold_quarantine(self) -> None:
+        """Until nothing has spoken against the site for the soak time, and no incident is open."""
+        await self._run.clear()
+        await self._quarantine.hold(self._policy.soak)
+        await self._note_released()
 
-    async def _done(self) -> bool:
-        """Carry the plan out; false when something has come up and all is to be looked at anew."""
-        if await self._stopped():
-            return False
-        await self._freeze()
-        await self._release()
+    async def plan_moves(self, request: FailbackRequest) -> HomePlan:
+        """Who goes home, as things are now. ApplicationError when the request was for another plan."""
+        self._plan = await self._planned()
+        self._switches.planned_anew(self._plan.switches)
+        if not self._looked:
+            await self._run.require_agreement(request, self._plan.intents)
+        self._looked = True
+        return self._plan
+
+    async def move_guests(self) -> None:
+        """One guest first, then the others; it ends early when something has come up and all is looked at anew."""
         self._run.section(f"Guests go home to {self._homes.site}", folds=False)
         turns = {move.sid: turn for turn, move in enumerate(self._plan.moves, start=1)}
         for batch in _batches(self._plan.moves, self._policy.together):
-            if await self._stopped():
-                return False
+            if await self.stopped():
+                return
             await self._run.together(*(self._move(move, turns[move.sid]) for move in batch))
-        return True
+        self.at_home = True
 
-    async def _stopped(self) -> bool:
+    async def stopped(self) -> bool:
         """Something that people agreed to does not hold any more: told, and nothing is begun."""
         why = await self.why_not()
         if why:
@@ -154,10 +150,10 @@ class WayHome:
         world = await self._run.learn(records.compare, wish)
         return moves_by_itself(world, released)
 
-    async def _agreed(self) -> None:
+    async def require_approval(self) -> None:
         """People say yes to this very plan, unless they have done so already."""
         plan, before = self._plan, self._agreement
-        self._agreement = Agreement(self._run, plan.intents, self._conditions(), self._comfort())
+        self._agreement = Agreement(self._run.gates, plan.intents, self._conditions(), self._comfort())
         if before is not None and before.approval is not None:
             self._agreement.approval = before.approval
             if not (why := await self._agreement.why_not()):
@@ -199,7 +195,7 @@ class WayHome:
     def _approval(self) -> Approval | None:
         return self._agreement.approval if self._agreement else None
 
-    async def _freeze(self) -> None:
+    async def disable_automatic_moves(self) -> None:
         """What would move the guests by itself meanwhile, first of all ``failback 1``, which undoes moves by hand.
 
         Where they belong is on record before that, also when a person has said so.
@@ -215,7 +211,7 @@ class WayHome:
             given=self.why_not,
         )
 
-    async def _release(self) -> None:
+    async def release_nodes(self) -> None:
         """Out of maintenance, before the first guest and after people have agreed: it can itself move guests."""
         others = site_nodes(self._homes.inventory, self._homes.site).others
         if self._plan.released:
@@ -249,7 +245,8 @@ class WayHome:
 
     # --- the end -----------------------------------------------------------------------------------------------
 
-    async def _set_back(self) -> None:
+    async def restore_automatic_moves(self) -> None:
+        """As the ledger judges; what does not go back is listed there."""
         self._run.section("Set back")
         if self._switches.off:
             await self._switches.set_back(Mode.APPLY)
@@ -263,7 +260,7 @@ class WayHome:
         """What goes on at HA although nothing more is begun here."""
         return self._moves.beyond
 
-    async def landed(self) -> str:
+    async def land(self) -> str:
         """The condition in which an abort leaves things: what HA still moves comes to its end before it is told."""
         # a plan that was agreed to before may have turned switches off and released nodes
         if self._approval is None and not (self._moves.moved or self._switches.off or self._released()):
@@ -273,7 +270,7 @@ class WayHome:
             await self._note_home(*self._moves.arrived)
         home = [f"At home: {', '.join(moved)}."] if moved or not ended else []
         home = home if moved or ended else ["No guest was moved."]
-        await self._set_back()
+        await self.restore_automatic_moves()
         left = [f"Outstanding: {', '.join(self._switches.outstanding)}."] if self._switches.outstanding else []
         nodes = self._released()
         released = [f"Released from maintenance: {', '.join(nodes)}."] if nodes else []

@@ -10,7 +10,7 @@ from cluster.memory import Memory
 from cluster.notices import Notice
 from cluster.plan import Finding, Made
 from cluster.watching import Change
-from workflows.operator import Pause
+from workflows.messages import Pause
 from workflows.page import Question, Section
 
 # Section and line of a step.
@@ -41,7 +41,7 @@ class Repeated(BaseModel):
     place: Place
 
 
-class RunState(BaseModel):
+class CarriedState(BaseModel):
     """What every run has.
 
     `known` are findings of steps, by title, whose part of the procedure has not ended; None of a step that was
@@ -68,7 +68,7 @@ class RunState(BaseModel):
     done: list[str] = Field(default_factory=list)
 
 
-class IncidentState(RunState):
+class IncidentState(CarriedState):
     """What every incident has besides.
 
     `changes` is how often it was told of the cluster, `read` how much of that it has taken in, `newest` what it was

@@ -21,10 +21,10 @@ with workflow.unsafe.imports_passed_through():
     from cluster.units import counted
     from workflows.answers import Undecodable, name_of, read
     from workflows.failures import reason
-    from workflows.operator import Parked
     from workflows.page import Question
     from workflows.record import Line
-    from workflows.steps import RETRY, Steps
+    from workflows.state import Parked, RunState
+    from workflows.steps import RETRY
 
 CHECKED_WITHIN = timedelta(minutes=1)
 # What cannot be checked is looked at again by itself: soon at first, then each five minutes, for days if it must be.
@@ -33,8 +33,11 @@ AGAIN_IN, AGAIN_AT_MOST, LONGER = timedelta(seconds=2), timedelta(minutes=5), 1.
 Found = TypeVar("Found")
 
 
-class Checking(Steps):
-    """The part of a runbook that has votes checked."""
+class Checks:
+    """The part of a run that has votes checked."""
+
+    def __init__(self, state: RunState) -> None:
+        self.state = state
 
     # --- what a procedure is written in ------------------------------------------------------------------------
 
@@ -43,16 +46,16 @@ class Checking(Steps):
 
         Parks while the list cannot be read or is too short. ApplicationError when it is not known who asks.
         """
-        line = self.record.line("Enough people may approve", "Looks at the list of approvers")
-        self._tell()
+        line = self.state.record.line("Enough people may approve", "Looks at the list of approvers")
+        self.state.tell()
         requester = (by or "").strip()
-        able = len(persons((await self._listed(policy, requester, line)).signers))
-        line.end("done", f"{able} listed, {policy.needed} needed besides {requester}", self.record.elapsed)
-        self._tell()
+        able = len(persons((await self.listed(policy, requester, line)).signers))
+        line.end("done", f"{able} listed, {policy.needed} needed besides {requester}", self.state.record.elapsed)
+        self.state.tell()
 
     # --- one look ----------------------------------------------------------------------------------------------
 
-    async def _checked(self, votes: tuple[Vote, ...]) -> VerifyFinding:
+    async def checked(self, votes: tuple[Vote, ...]) -> VerifyFinding:
         """A proof for each; ApplicationError when they cannot be checked at all."""
         try:
             raw = await workflow.execute_activity(
@@ -74,22 +77,22 @@ class Checking(Steps):
 
     # --- what cannot be checked now ----------------------------------------------------------------------------
 
-    async def _listed(self, policy: ApprovalPolicy, requester: str, line: Line) -> VerifyFinding:
+    async def listed(self, policy: ApprovalPolicy, requester: str, line: Line) -> VerifyFinding:
         """The list, once it can be read and has enough people on it."""
         if not requester:
             why = 'by: who asks for it? That person cannot approve it; add "by": "ana"'
-            line.end("failed", why, self.record.elapsed)
+            line.end("failed", why, self.state.record.elapsed)
             raise ApplicationError(why, type="Rejected", non_retryable=True)
 
         async def look() -> VerifyFinding:
-            checked = await self._checked(())
+            checked = await self.checked(())
             if lacks := too_few(policy, checked.signers, requester):
                 raise ApplicationError(lacks, type="TooFew", non_retryable=True)
             return checked
 
-        return await self._sooner_or_later(look)
+        return await self.sooner_or_later(look)
 
-    async def _sooner_or_later(self, look: Callable[[], Awaitable[Found]]) -> Found:
+    async def sooner_or_later(self, look: Callable[[], Awaitable[Found]]) -> Found:
         """What a look finds. While it fails, the run is parked with the reason looks again by itself."""
         line: Line | None = None
         pause = AGAIN_IN
@@ -97,24 +100,24 @@ class Checking(Steps):
             try:
                 found = await look()
             except ApplicationError as error:
-                line = line or self.record.line("Approvals can be checked")
-                await self._parked_for(line, pause, error)
+                line = line or self.state.record.line("Approvals can be checked")
+                await self.parked_for(line, pause, error)
                 pause = min(pause * LONGER, AGAIN_AT_MOST)
             else:
                 if line is not None:
-                    line.end("done", "again", self.record.elapsed)
+                    line.end("done", "again", self.state.record.elapsed)
                 return found
 
-    async def _parked_for(
+    async def parked_for(
         self, line: Line, pause: timedelta, error: ApplicationError, over: Callable[[], bool] = lambda: False
     ) -> None:
         """Parked with that reason, until it is time, a person says retry, or it is over anyway."""
         word = str(error.type)
         said = f"{error.message}. Nothing is changed meanwhile; it is checked again by itself"
         parked = Parked(Question(step=line.title, word=word, message=said))
-        self._parked.append(parked)
+        self.state.parked.append(parked)
         line.set("parked", f"{word}: {error.message}")
-        self._tell()
+        self.state.tell()
         try:
             await workflow.wait_condition(
                 lambda: parked.answer is not None or over(), timeout=pause, timeout_summary="look again"
@@ -122,7 +125,7 @@ class Checking(Steps):
         except TimeoutError:
             pass
         except asyncio.CancelledError:
-            line.end("stopped", f"{word}: {error.message}", self.record.elapsed)
+            line.end("stopped", f"{word}: {error.message}", self.state.record.elapsed)
             raise
         finally:
-            self._parked.remove(parked)
+            self.state.parked.remove(parked)

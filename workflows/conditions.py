@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.approval import Approval, ApprovalPolicy, Veto
     from cluster.plan import Intent
     from workflows.checking import CHECKED_WITHIN
-    from workflows.gate import Gated
+    from workflows.gate import Gates
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Agreement:
     """A plan with its conditions and vetoes: asked of people once, and of the cluster before each attempt."""
 
     def __init__(
-        self, run: Gated, planned: Sequence[Intent], conditions: Sequence[Condition], vetoes: Sequence[Veto] = ()
+        self, gates: Gates, planned: Sequence[Intent], conditions: Sequence[Condition], vetoes: Sequence[Veto] = ()
     ) -> None:
-        self._run = run
+        self._gates = gates
         self.planned, self.conditions, self.vetoes = tuple(planned), tuple(conditions), tuple(vetoes)
         self.approval: Approval | None = None
         self._asked: tuple[datetime, asyncio.Future[str]] | None = None
@@ -42,7 +42,7 @@ class Agreement:
 
     async def reached(self, title: str, policy: ApprovalPolicy, risk: str) -> Approval:
         """Ask people for exactly this."""
-        self.approval = await self._run.gate(
+        self.approval = await self._gates.ask(
             title, self.planned, policy, conditions=self.texts, vetoes=self.vetoes, risk=risk
         )
         return self.approval
@@ -74,7 +74,7 @@ class Agreement:
             if why := await self.broken():
                 return why
             seen = workflow.now()
-            if why := await self._run.why_not(approval, self.planned, self.texts, self.vetoes):
+            if why := await self._gates.why_not(approval, self.planned, self.texts, self.vetoes):
                 return why
             if workflow.now() - seen <= CHECKED_WITHIN:
                 return ""

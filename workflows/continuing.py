@@ -16,13 +16,14 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts.reference import Activity
     from cluster.hooks import When
     from cluster.plan import Finding
-    from workflows.carried import RunState
+    from workflows.carried import CarriedState
     from workflows.claim import Claim, taken_over
     from workflows.lasting import is_long
     from workflows.page import Question
     from workflows.record import Line
     from workflows.runbook import Runbook
-    from workflows.steps import Found
+    from workflows.state import RunState
+    from workflows.steps import Found, Steps
 
 
 async def ended(work: "asyncio.Future[Any]") -> None:
@@ -32,20 +33,76 @@ async def ended(work: "asyncio.Future[Any]") -> None:
         await asyncio.gather(work, return_exceptions=True)
 
 
+class Remembering(Steps):
+    """The part that does steps, of a run that goes on as a new one: a step that had ended is not done twice."""
+
+    def __init__(self, state: RunState, name: str, parks: Callable[[Question], None]) -> None:
+        super().__init__(state, name, parks)
+        self.remembers = False  # steps settle for good, until the part of the procedure that does them has ended
+        self.settled: dict[str, Any] = {}  # what steps of the other parts have found
+        # from an earlier run: what steps have found, lines that stand open, questions that nobody has answered
+        self.known: dict[str, Any] = {}
+        self.left_open: dict[str, Line] = {}
+        self.unanswered: dict[str, Question] = {}
+
+    async def do(self, title: str, activity: Activity[Any, Found], wish: Any, **more: Any) -> Found | None:
+        """As every step; one of an earlier run is not done twice."""
+        if more.get("line") is not None:
+            return await super().do(title, activity, wish, **more)
+        if title in self.known:
+            return _read(activity, self.known[title])
+        if (line := self.left_open.pop(title, None)) is not None:
+            more["line"] = line
+            if (question := self.unanswered.pop(title, None)) and not await self.answered(line, question):
+                self._settles(title, None)
+                return None
+        found = await super().do(title, activity, wish, **more)
+        self._settles(title, found)
+        return found
+
+    def _settles(self, title: str, found: Finding | None) -> None:
+        if self.remembers:
+            self.settled[title] = found.model_dump(mode="json") if found is not None else None
+
+    async def call_hooks(self, when: When, title: str, finding: str = "") -> None:
+        """Each is called once, whichever of the runs has done so."""
+        if title in self.known or (when == "before" and title in self.left_open):
+            return
+        await super().call_hooks(when, title, finding)
+
+    def settled_all(self) -> None:
+        """The part of the procedure whose steps are not done twice has ended."""
+        self.remembers = False
+        self.known.clear()
+        self.settled.clear()
+
+    def settles_anew(self, title: str) -> None:
+        """A step of that title is done as often as it comes."""
+        self.settled.pop(title, None)
+        self.known.pop(title, None)
+
+
+def _read(activity: Activity[Any, Found], known: Any) -> Found | None:
+    """A finding as its type; None of a step that was skipped."""
+    if known is None:
+        return None
+    return activity.answers.model_validate(known)
+
+
 class Continuing(Runbook):
     """The part of a runbook that may go on as a new run."""
+
+    steps: Remembering
 
     def __init__(self) -> None:
         super().__init__()
         self._parts = 1  # of how many runs this is the last one
         self._claiming = False
-        self._remembers = False  # steps settle for good, until the part of the procedure that does them has ended
         self._done: list[str] = []  # parts of the procedure that need not be done again
-        self._settled: dict[str, Any] = {}  # what steps of the other parts have found
-        # from an earlier run: what steps have found, lines that stand open, questions that nobody has answered
-        self._known: dict[str, Any] = {}
-        self._left_open: dict[str, Line] = {}
-        self._unanswered: dict[str, Question] = {}
+
+    def does_steps(self) -> Remembering:
+        """One that remembers."""
+        return Remembering(self.state, self.about.name, self.parks)
 
     # --- what a procedure is written in ------------------------------------------------------------------------
 
@@ -89,12 +146,12 @@ class Continuing(Runbook):
     def may_continue(self) -> bool:
         """Nothing is half done that could not be begun again; a runbook may have more to say."""
         return not (
-            self._ending
-            or self._over
+            self.state.ending
+            or self.state.over
             or self._claiming
-            or any(one.changing or one.title not in self.begins_anew for one in self._running)
-            or self._asking is not None
-            or any(parked.answer is not None for parked in self._parked)
+            or any(one.changing or one.title not in self.begins_anew for one in self.state.running)
+            or self.gates.asking is not None
+            or any(parked.answer is not None for parked in self.state.parked)
             or not workflow.all_handlers_finished()
         )
 
@@ -102,8 +159,8 @@ class Continuing(Runbook):
         while not task.done():
             await workflow.wait_condition(lambda: task.done() or self.may_continue)
             await self.eyes_closed()
-            if self._held is not None:
-                await self._held.signal(Claim.pass_on)
+            if self._claim is not None:
+                await self._claim.signal(Claim.pass_on)
             if not task.done() and self.may_continue:
                 self._continue(next_request())
             self.eyes_opened()
@@ -112,100 +169,57 @@ class Continuing(Runbook):
         # search attributes go along by themselves; a memo that was written later than at the start does not
         workflow.continue_as_new(request, memo=dict(workflow.memo()))
 
-    def carries(self) -> RunState:
+    def carries(self) -> CarriedState:
         """All that the next run has to know."""
-        return RunState(**self._carried())
+        return CarriedState(**self._carried())
 
     def _carried(self) -> dict[str, Any]:
         return {
             "run_id": workflow.info().run_id,
             "at": workflow.now(),
             "parts": self._parts,
-            "claimed": self._held is not None,
-            "record": self.record.carries(),
-            "headline": self._headline,
-            "subject": self._subject,
-            "notes": self._notes,
-            "skipped": self._skipped,
-            "hooks": self._hooks,
-            "hooked": sorted(self._hooked),
-            "links": self._more_links,
-            "entered": self._entered,
-            "paused": self._paused,
-            "alarms": self._alarms,
-            "questions": [*(parked.question for parked in self._parked), *self._unanswered.values()],
-            "known": {**self._known, **self._settled},
+            "claimed": self._claim is not None,
+            "record": self.state.record.carries(),
+            "headline": self.state.headline,
+            "subject": self.state.subject,
+            "notes": self.state.notes,
+            "skipped": self.state.skipped,
+            "hooks": self.state.hooks,
+            "hooked": sorted(self.state.hooked),
+            "links": self.state.links,
+            "entered": self.state.entered,
+            "paused": self.state.paused,
+            "alarms": self.state.alarms,
+            "questions": [*(parked.question for parked in self.state.parked), *self.steps.unanswered.values()],
+            "known": {**self.steps.known, **self.steps.settled},
             "done": self._done,
         }
 
     # --- in the next run ---------------------------------------------------------------------------------------
 
-    def resumed_from(self, known: RunState) -> None:
+    def resumed_from(self, known: CarriedState) -> None:
         """Know all that the earlier run has known; nothing is asked of the world."""
         self._parts = known.parts + 1
-        self._begun = True
-        self.record.resumes(known.record)
-        self._left_open = self.record.open_lines()
-        self._headline, self._subject = known.headline, known.subject
-        self._notes, self._skipped = [*known.notes, *self._notes], [*known.skipped]
-        self._hooks, self._hooked = known.hooks, set(known.hooked)
-        self._more_links, self._entered = list(known.links), known.entered
-        self._paused, self._alarms = self._paused or known.paused, dict(known.alarms)
-        self._unanswered = {one.step: one for one in known.questions}
-        self._known, self._done = dict(known.known), list(known.done)
-        self._tell()
+        self.state.begun = True
+        self.state.record.resumes(known.record)
+        self.steps.left_open = self.state.record.open_lines()
+        self.state.headline, self.state.subject = known.headline, known.subject
+        self.state.notes, self.state.skipped = [*known.notes, *self.state.notes], [*known.skipped]
+        self.state.hooks, self.state.hooked = known.hooks, set(known.hooked)
+        self.state.links, self.state.entered = list(known.links), known.entered
+        self.state.paused, self.state.alarms = self.state.paused or known.paused, dict(known.alarms)
+        self.steps.unanswered = {one.step: one for one in known.questions}
+        self.steps.known, self._done = dict(known.known), list(known.done)
+        self.tell()
 
-    async def holds_again(self, known: RunState) -> None:
+    async def holds_again(self, known: CarriedState) -> None:
         """The id of the procedure, which the earlier run has passed on."""
         if not known.claimed:
             return
         self._claiming = True
         try:
-            self._held = await taken_over(self._subject, self._headline, known.at)
+            self._claim = await taken_over(self.state.subject, self.state.headline, known.at)
         except ApplicationError as error:  # nobody was there for so long that another run has begun
-            self._notes.append(f"{error.message}; this run goes on beside it")
+            self.state.notes.append(f"{error.message}; this run goes on beside it")
         finally:
             self._claiming = False
-
-    async def _step(self, title: str, activity: Activity[Any, Found], wish: Any, **more: Any) -> Found | None:
-        """As every step; one of an earlier run is not done twice."""
-        if more.get("line") is not None:
-            return await super()._step(title, activity, wish, **more)
-        if title in self._known:
-            return _read(activity, self._known[title])
-        if (line := self._left_open.pop(title, None)) is not None:
-            more["line"] = line
-            if (question := self._unanswered.pop(title, None)) and not await self._retried(line, question):
-                self._settles(title, None)
-                return None
-        found = await super()._step(title, activity, wish, **more)
-        self._settles(title, found)
-        return found
-
-    def _settles(self, title: str, found: Finding | None) -> None:
-        if self._remembers:
-            self._settled[title] = found.model_dump(mode="json") if found is not None else None
-
-    def settled_all(self) -> None:
-        """The part of the procedure whose steps are not done twice has ended."""
-        self._remembers = False
-        self._known.clear()
-        self._settled.clear()
-
-    def settles_anew(self, title: str) -> None:
-        """A step of that title is done as often as it comes."""
-        self._settled.pop(title, None)
-        self._known.pop(title, None)
-
-    async def _call_hooks(self, when: When, title: str, finding: str = "") -> None:
-        """Each is called once, whichever of the runs has done so."""
-        if title in self._known or (when == "before" and title in self._left_open):
-            return
-        await super()._call_hooks(when, title, finding)
-
-
-def _read(activity: Activity[Any, Found], known: Any) -> Found | None:
-    """A finding as its type; None of a step that was skipped."""
-    if known is None:
-        return None
-    return activity.answers.model_validate(known)

@@ -30,29 +30,31 @@ with workflow.unsafe.imports_passed_through():
     from cluster.gate import Gate
     from cluster.plan import Intent, whole_digest
     from workflows.ballot import Ballot, GateView
-    from workflows.checking import AGAIN_AT_MOST, AGAIN_IN, LONGER, Checking
+    from workflows.checking import AGAIN_AT_MOST, AGAIN_IN, LONGER, Checks
     from workflows.gate_page import asks
-    from workflows.operator import Abort
+    from workflows.interlock import Interlock
+    from workflows.messages import Abort
+    from workflows.people import People
     from workflows.record import Line
+    from workflows.state import RunState
 
 NOTHING_ASKED = "no gate is open in this run: nothing is asked yet"
 
 
-class Gated(Checking):
-    """The part of a runbook that asks people."""
+class Gates:
+    """The part of a run that asks people. `interlock` says what else is at work, `people` end the run at a no."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, state: RunState, checks: Checks, interlock: Interlock, people: People) -> None:
+        self.state, self._checks, self._interlock, self._people = state, checks, interlock, people
         self._gate: Gate | None = None
         self._gates: dict[int, Gate] = {}
-        self._audit: list[Audit] = []
-        self._requester = ""
         self._counting = asyncio.Lock()  # one vote after the other: none undoes what another has done
         self._unopened = False  # enough votes, and nothing to check them with
+        self._holds = ""  # why no approval is taken now
 
     # --- what a procedure is written in ------------------------------------------------------------------------
 
-    async def gate(
+    async def ask(
         self,
         title: str,
         planned: Sequence[Intent],
@@ -64,31 +66,44 @@ class Gated(Checking):
     ) -> Approval:
         """Wait until enough people have agreed to exactly these changes; their approval.
 
-        A no, and the end of `policy.within` without enough approvals, end the run in its safe condition. Parks while
-        the list of approvers cannot be read or is too short. ApplicationError when it is not known who asks.
+        While an incident is open no yes is taken: nobody can waive that. A no, and the end of `policy.within` without
+        enough approvals, end the run in its safe condition. Parks while the list of approvers cannot be read or is too
+        short. ApplicationError when it is not known who asks.
         """
-        self.record.section("Approval", folds=False)
-        line = self.record.line(title)
-        await self._listed(policy, self._requester, line)
+        async with self._interlock.minding(self._held_back):
+            return await self._asked(title, planned, policy, conditions, vetoes, risk)
+
+    async def _asked(
+        self,
+        title: str,
+        planned: Sequence[Intent],
+        policy: ApprovalPolicy,
+        conditions: Sequence[str],
+        vetoes: Sequence[Veto],
+        risk: str,
+    ) -> Approval:
+        self.state.record.section("Approval", folds=False)
+        line = self.state.record.line(title)
+        await self._checks.listed(policy, self.state.requester, line)
         terms = self._terms(title, planned, policy, conditions, vetoes, risk)
-        gate = self._gate = Gate(terms=terms, policy=policy, subject=self._subject, planned=tuple(planned))
+        gate = self._gate = Gate(terms=terms, policy=policy, subject=self.state.subject, planned=tuple(planned))
         self._gates[terms.number] = gate
         self._unopened = False
         line.set("asked", f"plan {short(terms.plan)} waits for people: {gate.missing}")
-        self._tell()
+        self.state.tell()
         try:
             await self._decided(gate, line)
         except asyncio.CancelledError:
-            line.end("stopped", f"ended before it was decided: {gate.missing or 'approved'}", self.record.elapsed)
+            line.end("stopped", f"ended before it was decided: {gate.missing or 'approved'}", self.state.record.elapsed)
             raise
-        if self._paused is not None:
-            await self._resumed()
+        if self.state.paused is not None:
+            await self.state.resumed()
         approval = gate.approval
         if approval is None:
             self._ended_by(gate, line)
             raise asyncio.CancelledError
-        line.end("done", str(approval), self.record.elapsed)
-        self._tell()
+        line.end("done", str(approval), self.state.record.elapsed)
+        self.state.tell()
         return approval
 
     async def why_not(
@@ -99,61 +114,49 @@ class Gated(Checking):
         Votes are checked anew, and what was withdrawn is not counted. Parks while they cannot be checked.
         """
         terms = approval.terms
-        now = terms.about(whole_digest(self._subject, planned), conditions, vetoes).digest
+        now = terms.about(whole_digest(self.state.subject, planned), conditions, vetoes).digest
         if now != terms.digest:
             return f"the plan has changed: approved was {short(terms.digest)}, now it is {short(now)}"
         gate = self._gates.get(terms.number)
         if gate is None or gate.approval is None:
             return "this run holds no such approval"
         votes = gate.votes
-        checked = await self._sooner_or_later(lambda: self._checked(votes))
+        checked = await self._checks.sooner_or_later(lambda: self._checks.checked(votes))
         held = gate.approval
         return gate.standing.why_not(held, checked.proofs, workflow.now())
 
-    # --- what people say ---------------------------------------------------------------------------------------
+    # --- what is asked of it -----------------------------------------------------------------------------------
 
-    @workflow.update(
-        description="Agree to the plan of an open gate: use `quorate approve RUN`; "
-        '{"by": "ana", "plan": "…"} only where the inventory allows unsigned claims'
-    )
-    async def approve(self, ballot: Ballot | None = None) -> str:
-        """Counted, or refused with the reason; either leaves a line."""
-        return await self._voted("approve", ballot or Ballot())
+    def view(self) -> GateView | None:
+        """The newest gate, with what holds it back; None when none was opened yet."""
+        if self._gate is None:
+            return None
+        found = GateView.of(self._gate)
+        return found.model_copy(update={"held": self._holds}) if self.asking else found
 
-    @workflow.update(
-        description="Reject the plan of an open gate, or withdraw your approval: use `quorate reject RUN`; "
-        '{"by": "ana", "plan": "…"} only where the inventory allows unsigned claims'
-    )
-    async def reject(self, ballot: Ballot | None = None) -> str:
-        """A no ends the run in its safe condition; an approval that is withdrawn stops the next change."""
-        return await self._voted("reject", ballot or Ballot())
-
-    @workflow.query(name="gate", description="The open gate: what is asked, what is missing")
-    def gate_view(self) -> GateView | None:
-        """None when no gate was opened yet."""
-        return GateView.of(self._gate) if self._gate else None
-
-    @workflow.query(name="approvals", description="Every vote so far, and what became of it")
-    def approvals(self) -> list[Audit]:
-        """The audit lines, oldest first."""
-        return self._audit
-
-    @workflow.query(name="approval", description="What the gate of that number has given, and who has withdrawn since")
-    def approval_now(self, number: int) -> Approval | None:
-        """None when it has given nothing, or the run is at its end: asked right before each change."""
+    def approval(self, number: int) -> Approval | None:
+        """What the gate of that number has given; None when it has given nothing, or the run is at its end."""
         gate = self._gates.get(number)
-        return gate.approval if gate and not self._over else None
+        return gate.approval if gate and not self.state.over else None
 
     # --- one vote ----------------------------------------------------------------------------------------------
 
-    async def _voted(self, decision: Decision, ballot: Ballot) -> str:
+    async def voted(self, decision: Decision, ballot: Ballot) -> str:
+        """Counted, or refused with the reason; either leaves a line.
+
+        A yes is worth nothing while an incident is open: looked at once more at that very moment.
+        """
+        asked = decision == "approve" and self.asking is not None and workflow.patched("together-at-a-yes")
+        if asked and (why := await self._interlock.asked_once()):
+            by = self._said(decision, ballot).by
+            raise self._refused(by, decision, "Held", f"no approval is taken now: {why}; send it again afterwards")
         said, gate = self._said(decision, ballot), self._gate
         if gate is None:
             raise self._refused(said.by, decision, "Early", NOTHING_ASKED)
         self._must_take_votes(said.by, decision)
         vote = Vote(said=said, signature=ballot.signature or "", at=workflow.now(), claimed=ballot.text is None)
         try:
-            proof = (await self._checked((vote,))).proofs[0]
+            proof = (await self._checks.checked((vote,))).proofs[0]
         except ApplicationError as error:
             sentence = f"it could not be checked now: {error.message}; send it again"
             raise self._refused(said.by, decision, "Unchecked", sentence) from None
@@ -161,16 +164,16 @@ class Gated(Checking):
         async with self._counting:
             self._must_take_votes(said.by, decision)
             refusal = gate.hear(vote, proof)
-            self._audit.append(gate.audit[-1])
+            self.state.audit.append(gate.audit[-1])
             if refusal is not None:
-                self._tell()
+                self.state.tell()
                 raise ApplicationError(refusal.sentence, type=refusal.word, non_retryable=True)
             unopened = await self._try_to_open(gate)
-        self._tell()
+        self.state.tell()
         return unopened or _answer(gate, vote)
 
     def _must_take_votes(self, by: str, decision: Decision) -> None:
-        if self._over or self._ending:
+        if self.state.over or self.state.ending:
             raise self._refused(by, decision, "Late", "the run has ended and takes no more votes")
 
     def _said(self, decision: Decision, ballot: Ballot) -> Said:
@@ -199,8 +202,10 @@ class Gated(Checking):
         return said if known else said.model_copy(update={"digest": ballot.plan})
 
     def _refused(self, by: str, what: str, word: str, sentence: str) -> ApplicationError:
-        self._audit.append(Audit(at=workflow.now(), by=by, what=what, accepted=False, word=word, sentence=sentence))
-        self._tell()
+        self.state.audit.append(
+            Audit(at=workflow.now(), by=by, what=what, accepted=False, word=word, sentence=sentence)
+        )
+        self.state.tell()
         return ApplicationError(sentence, type=word, non_retryable=True)
 
     async def _try_to_open(self, gate: Gate) -> str:
@@ -217,10 +222,10 @@ class Gated(Checking):
     async def _open(self, gate: Gate) -> None:
         """All votes are checked anew before it opens; whoever calls it counts no vote meanwhile."""
         votes = gate.votes
-        checked = await self._checked(votes)
+        checked = await self._checks.checked(votes)
         before = len(gate.audit)
         gate.recheck(votes, checked.proofs, workflow.now())
-        self._audit += gate.audit[before:]
+        self.state.audit += gate.audit[before:]
         gate.open(workflow.now())
 
     # --- opening and closing -----------------------------------------------------------------------------------
@@ -236,15 +241,15 @@ class Gated(Checking):
     ) -> Terms:
         info = workflow.info()
         return Terms(
-            cluster=self._cluster,
+            cluster=self.state.cluster,
             run=info.workflow_id,
             run_id=info.first_execution_run_id,
             number=len(self._gates) + 1,
             title=title,
-            plan=whole_digest(self._subject, planned),
+            plan=whole_digest(self.state.subject, planned),
             conditions=tuple(conditions),
             vetoes=tuple(vetoes),
-            requester=self._requester,
+            requester=self.state.requester,
             risk=risk,
             opened=workflow.now(),
             until=(workflow.now() + policy.within).replace(microsecond=0),
@@ -278,17 +283,21 @@ class Gated(Checking):
                 if left <= timedelta():
                     self._expired(gate)
                     return
-                await self._parked_for(line, min(pause, left), error, lambda: gate.outcome != "open")
+                await self._checks.parked_for(line, min(pause, left), error, lambda: gate.outcome != "open")
                 pause = min(pause * LONGER, AGAIN_AT_MOST)
 
     async def _withheld(self) -> str:
-        """Why no gate may open now, whatever people have agreed to; looked at when one is about to open by itself."""
-        return ""
+        """A gate that opens by itself, long after the last yes, asks for the incident that has begun meanwhile."""
+        return await self._interlock.asked_once() if workflow.patched("together-at-the-opening") else ""
+
+    def _held_back(self, why: str) -> None:
+        self._holds = why
+        self.state.alarm("gate", f"No approval is taken now: {why}." if why else "")
 
     def _expired(self, gate: Gate) -> None:
         if gate.outcome == "open":
             gate.expire(workflow.now())
-            self._audit.append(gate.audit[-1])
+            self.state.audit.append(gate.audit[-1])
 
     def _ended_by(self, gate: Gate, line: Line) -> None:
         """A no, or time: the run lands."""
@@ -296,23 +305,25 @@ class Gated(Checking):
             said = gate.closing.said
             why = f"rejected the plan ({'claimed' if gate.closing.claimed else 'signed'})"
             order = Abort(by=said.by, why=f"{why}: {said.why}" if said.why else why)
-            line.end("failed", f"rejected{order.signed}", self.record.elapsed)
+            line.end("failed", f"rejected{order.signed}", self.state.record.elapsed)
         else:
             missing = f"{gate.missing} by {gate.terms.until:%Y-%m-%d %H:%M:%S} UTC"
             yes = ", ".join(one.who for one in gate.yes.values())
             order = Abort(why=f"not enough people had agreed: {missing}")
-            line.end("failed", f"expired: {missing}" + (f"; approved by {yes}" if yes else ""), self.record.elapsed)
-        self._begin_abort(order)
+            line.end(
+                "failed", f"expired: {missing}" + (f"; approved by {yes}" if yes else ""), self.state.record.elapsed
+            )
+        self._people.begin_abort(order)
 
     @property
-    def _question(self) -> str:
+    def question(self) -> str:
         """What the page says of an open gate; empty when none is."""
-        gate = self._asking
-        refused = [line for line in self._audit if not line.accepted]
+        gate = self.asking
+        refused = [line for line in self.state.audit if not line.accepted]
         return asks(gate, workflow.info().workflow_id, refused) if gate else ""
 
     @property
-    def _asking(self) -> Gate | None:
+    def asking(self) -> Gate | None:
         """The gate that is open now."""
         return self._gate if self._gate is not None and self._gate.outcome == "open" else None
 

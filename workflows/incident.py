@@ -33,7 +33,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.failures import reason
     from workflows.page import OPEN, Question, StepRecord
     from workflows.page import State as LineIs
-    from workflows.record import Line
     from workflows.steps import HEARTBEAT
     from workflows.telling import deliver
 
@@ -92,7 +91,7 @@ class Incident(Continuing):
         """Let the watch know, now and when it starts again, which site or nodes this incident is about."""
         workflow.upsert_memo({"where": list(where)})
         open_ = Open(run=workflow.info().workflow_id, key="", kind=workflow.info().workflow_type, where=where)
-        watch = workflow.get_external_workflow_handle(watch_id(self._cluster))
+        watch = workflow.get_external_workflow_handle(watch_id(self.state.cluster))
         with contextlib.suppress(FailureError):  # no watch runs; one that starts finds it by its memo
             await watch.signal("began", open_)
 
@@ -101,7 +100,7 @@ class Incident(Continuing):
     def starts_at(self, t0: datetime, first_sign: datetime, speed: float) -> None:
         """T0 is the last proof of life; the loss came at some time before the first sign of it."""
         self._t0, self._uncertain, self._speed = t0, max(first_sign - t0, timedelta()), speed
-        self.record.began = t0
+        self.state.record.began = t0
 
     def judged(self, verdict: Verdict) -> None:
         """Show in the run list what it is about."""
@@ -132,10 +131,10 @@ class Incident(Continuing):
     async def _hear(self, change: Change) -> None:
         self._changes += 1
         self._newest = change
-        if not self._over:
+        if not self.state.over:
             await self.heed(change)
             self.judged(change.verdict)
-            self._tell()
+            self.tell()
 
     async def heed(self, change: Change) -> None:
         """What a new verdict means for this incident, at once."""
@@ -176,11 +175,11 @@ class Incident(Continuing):
         """The same, and None as soon as the look is `cut` short. One that `tells` says first what it has seen."""
         pause = REFUSED_FOR
         while True:
-            self._activities += 1
+            self.state.activities += 1
             looking = begun(
                 activity,
                 wish,
-                activity_id=f"{self._activities} {title}"[:200],
+                activity_id=f"{self.state.activities} {title}"[:200],
                 summary=title[:100],
                 start_to_close_timeout=LOOKS_FOR,
                 heartbeat_timeout=HEARTBEAT,
@@ -221,18 +220,20 @@ class Incident(Continuing):
         """No watch runs: look at the cluster until one has told something."""
         while True:
             heard = self._from_watch
-            await self.seen_by("Waiting for the watch to be gone", watch.unwatched, StockWish(cluster=self._cluster))
-            self.note_once(f"no watch of {self._cluster} runs: this incident looks for itself")
+            await self.seen_by(
+                "Waiting for the watch to be gone", watch.unwatched, StockWish(cluster=self.state.cluster)
+            )
+            self.note_once(f"no watch of {self.state.cluster} runs: this incident looks for itself")
             known = ""
             while self._from_watch == heard:
                 known = await self._looked(known, heard)
-            self._notes.append(f"{self._cluster} is watched again")
+            self.state.notes.append(f"{self.state.cluster} is watched again")
 
     async def _looked(self, known: str, heard: int) -> str:
         """One look of its own; the key of what was found. It is cut short by the first word of a watch."""
         looking = begun(
             watch.look,
-            WatchWish(cluster=self._cluster, memory=self._memory, known=known, urgent=not known),
+            WatchWish(cluster=self.state.cluster, memory=self._memory, known=known, urgent=not known),
             summary="until there is something new",
             start_to_close_timeout=LOOKS_FOR,
             heartbeat_timeout=HEARTBEAT,
@@ -256,40 +257,38 @@ class Incident(Continuing):
             await self._hear(Change(verdict=seen.verdict, at=seen.at))
         return seen.verdict.key if seen.new else known
 
-    def tell(self) -> None:
-        """Show on the page what a part of the procedure has learned."""
-        self._tell()
-
     def note_once(self, text: str) -> None:
         """A remark that stays on the page and in the report."""
-        if text not in self._notes:
-            self._notes.append(text)
-            self._tell()
+        if text not in self.state.notes:
+            self.state.notes.append(text)
+            self.tell()
 
     def unnote(self, text: str) -> None:
         """That remark is of yesterday; whoever takes it back says what has come of it."""
-        self._notes = [note for note in self._notes if note != text]
+        self.state.notes = [note for note in self.state.notes if note != text]
 
     def note_again(self, about: str, text: str) -> None:
         """A remark of the same kind as earlier ones: the first stand for themselves, the newest says how often."""
         times = self._noted[about] = self._noted.get(about, 0) + 1
-        last = next((n for n in range(len(self._notes) - 1, -1, -1) if self._notes[n].startswith(f"{about}: ")), None)
+        last = next(
+            (n for n in range(len(self.state.notes) - 1, -1, -1) if self.state.notes[n].startswith(f"{about}: ")), None
+        )
         if times <= REPEATED or last is None:
-            self._notes.append(f"{about}: {text}")
+            self.state.notes.append(f"{about}: {text}")
         else:
-            self._notes[last] = f"{about}: {text} (no. {times})"
-        self._tell()
+            self.state.notes[last] = f"{about}: {text} (no. {times})"
+        self.tell()
 
     def line_again(self, title: str, state: LineIs, said: str) -> None:
         """A line that may come any number of times: from the sixth on the newest is written anew, with how often."""
         known = self._repeated.get(title)
         times = known.times + 1 if known else 1
         if known is None or times <= REPEATED:
-            line = self.record.line(title)
+            line = self.state.record.line(title)
         else:
-            line, said = self.record.at(known.place), f"{said} (no. {times})"
-        line.end(state, said, self.record.elapsed)
-        self._repeated[title] = Repeated(times=times, place=self.record.place(line))
+            line, said = self.state.record.at(known.place), f"{said} (no. {times})"
+        line.end(state, said, self.state.record.elapsed)
+        self._repeated[title] = Repeated(times=times, place=self.state.record.place(line))
 
     # --- what is asked of people -------------------------------------------------------------------------------
 
@@ -302,18 +301,18 @@ class Incident(Continuing):
         """A person has to act: said on the first line and in the run list, and in a notice unless one says it."""
         new = about not in self._asked
         self._asked[about] = what
-        self._tell()
+        self.tell()
         if new and not quietly:
-            self.tell_people("asked", f"Action needed: {self._headline}", what)
+            self.tell_people("asked", f"Action needed: {self.state.headline}", what)
 
     def is_on_record(self) -> None:
         """The ledger counts it as open: it is told when this run leaves."""
-        self._entered = True
+        self.state.entered = True
 
     def done_with(self, about: str) -> None:
         """That is not asked any more."""
         if self._asked.pop(about, None) is not None:
-            self._tell()
+            self.tell()
 
     def explain_again(self, title: str, found: Sequence[Condition], *, folds: bool = True) -> None:
         """A section that may come any number of times: from the sixth on a line says how often it came."""
@@ -327,20 +326,20 @@ class Incident(Continuing):
 
     def explain(self, condition: Condition) -> None:
         """Lines of the page: what is so, what happens by itself, what to do. Advice is no step and bears no tick."""
-        told, at = advice(condition), self.record.elapsed
+        told, at = advice(condition), self.state.record.elapsed
         for said in condition.reasons[:4]:
-            self.record.line("Evidence").end("told", said, at)
+            self.state.record.line("Evidence").end("told", said, at)
         for unless in condition.unless[:1]:
-            self.record.line("Revised if").end("told", unless, at)
-        self.record.line("Automatic").end("told", told.alone, at)
+            self.state.record.line("Revised if").end("told", unless, at)
+        self.state.record.line("Automatic").end("told", told.alone, at)
         for number, one in enumerate(told.do, start=1):
-            self.record.line(f"Action {number}").end("warned", one, at)
+            self.state.record.line(f"Action {number}").end("warned", one, at)
         if told.never:
-            self.record.line("Do not").end("warned", told.never, at)
+            self.state.record.line("Do not").end("warned", told.never, at)
 
     def under_way(self) -> list[StepRecord]:
         """Everything that is waited for: an older section may wait while a newer one goes on."""
-        return [step for section in self.record.sections for step in section.steps if step.state in OPEN]
+        return [step for section in self.state.record.sections for step in section.steps if step.state in OPEN]
 
     # --- whom it tells -----------------------------------------------------------------------------------------
 
@@ -350,7 +349,7 @@ class Incident(Continuing):
         notice = Notice(
             key=f"{workflow.info().workflow_id}/{self._notices}",
             occasion=occasion,
-            cluster=self._cluster,
+            cluster=self.state.cluster,
             incident=workflow.info().workflow_id,
             title=title[:200],
             text=text[:1000],
@@ -368,36 +367,35 @@ class Incident(Continuing):
             await deliver(notice, f"{notice.occasion}: {notice.title}")
         except ActivityError as error:
             word, message = reason(error)
-            self._notes.append(f"notice {notice.occasion} was not delivered: {word}: {message}")
+            self.state.notes.append(f"notice {notice.occasion} was not delivered: {word}: {message}")
 
-    async def _close(self, state: str) -> None:
+    async def close(self, state: str) -> None:
         """Whatever the end: the next incident may begin at once, the watch knows, and people are told."""
         for eye in tuple(self._eyes):
             eye.cancel()
         await asyncio.gather(*self._eyes, return_exceptions=True)
-        await super()._close(state)
+        await super().close(state)
         if not self._has_begun:  # another run has its claim: nothing has begun and nothing is over
             return
-        watch = workflow.get_external_workflow_handle(watch_id(self._cluster))
+        watch = workflow.get_external_workflow_handle(watch_id(self.state.cluster))
         with contextlib.suppress(FailureError):  # no watch runs
             await watch.signal("closed", workflow.info().workflow_id)
-        self.tell_people("closed", f"{self._headline}: {state}", f"T+{self.now:.0f} s. {self.closing}")
+        self.tell_people("closed", f"{self.state.headline}: {state}", f"T+{self.now:.0f} s. {self.closing}")
         await asyncio.gather(*self._telling, return_exceptions=True)
-        self._tell()
+        self.tell()
 
     @property
     def closing(self) -> str:
         """What is said when it is over."""
         return ""
 
-    async def _retried(self, line: Line, question: Question) -> bool:
+    def parks(self, question: Question) -> None:
         """A step that parks in an incident waits for a person who may be asleep: it is told, once for each time."""
         if question.step not in self._asked_before and workflow.patched("told-when-parked"):
             skip = f" It can be skipped: {question.skip}." if question.skip else ""
             said = f"{question.step} did not succeed: {question.word}: {question.message}.{skip} Answer retry or abort."
-            self.tell_people("asked", f"Action needed: {self._headline}", said)
+            self.tell_people("asked", f"Action needed: {self.state.headline}", said)
         self._asked_before.discard(question.step)
-        return await super()._retried(line, question)
 
     # --- it goes on as a new run -------------------------------------------------------------------------------
 

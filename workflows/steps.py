@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from opentelemetry import trace
 from temporalio import workflow
@@ -20,11 +20,10 @@ with workflow.unsafe.imports_passed_through():
     from cluster.hooks import HookCall, HooksCheck, When, due
     from cluster.plan import Earlier, Finding, Made, Mode, Wish
     from workflows.answers import Undecodable, name_of, read
-    from workflows.catalogue import About
     from workflows.failures import again_in, made_by, may_pass, reason, told_by
-    from workflows.operator import Operated, Parked, Running
     from workflows.page import Question
-    from workflows.record import Line, Record
+    from workflows.record import Line
+    from workflows.state import Parked, Running, RunState
 
 # One attempt of an ordinary step: above every limit inside it (an API call 40 s, a host command 60 s).
 ATTEMPT = timedelta(seconds=90)
@@ -61,43 +60,24 @@ class Withheld(Exception):
 _tracer = trace.get_tracer("quorate.runbook")  # does nothing until telemetry is configured
 
 
-class Steps(Operated):
-    """The part of a runbook that does steps and keeps the record of them."""
+class Steps:
+    """The part of a run that does steps and keeps the record of them. `name` is that of the procedure.
 
-    about: ClassVar[About]
+    `parks` is told of each question before a person is waited for.
+    """
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.record = Record()
-        self._subject = ""  # the procedure and its cluster, ``deploy/metro``
-        self._skipped: list[str] = []
-        self._activities = 0
-        self._hooks: tuple[Hook, ...] = ()
-        self._hooked: set[str] = set()
+    def __init__(self, state: RunState, name: str, parks: Callable[[Question], None] = lambda _: None) -> None:
+        self.state, self.name, self._parks = state, name, parks
 
-    @property
-    def _cluster(self) -> str:
-        """The cluster of the subject."""
-        return self._subject.partition("/")[2].partition("/")[0]
-
-    def _stop_if_asked(self) -> None:
-        if self._stopping:
-            raise asyncio.CancelledError
-
-    async def _resumed(self) -> None:
-        """Wait as long as the run is paused."""
-        self._tell()
-        await workflow.wait_condition(lambda: self._paused is None)
-
-    async def _use_hooks(self, hooks: tuple[Hook, ...]) -> None:
+    async def use_hooks(self, hooks: tuple[Hook, ...]) -> None:
         """Call these hooks from now on, once it is sure that the worker may."""
-        ours = tuple(hook for hook in hooks if hook.runbook in (None, self.about.name))
+        ours = tuple(hook for hook in hooks if hook.runbook in (None, self.name))
         if ours:
             check = HooksCheck(mode=Mode.PLAN, hooks=ours)
-            await self._step("Hooks may be called", people.check_hooks, check, failing="park")
-        self._hooks = ours
+            await self.do("Hooks may be called", people.check_hooks, check, failing="park")
+        self.state.hooks = ours
 
-    async def _step(
+    async def do(
         self,
         title: str,
         activity: Activity[Any, Found],
@@ -116,10 +96,10 @@ class Steps(Operated):
         `line` is one that stands on the page already: what is looked at again and again needs no more than one.
         """
         if line is None:
-            line = self.record.line(title, waiting)
+            line = self.state.record.line(title, waiting)
         else:
             line.set("running", line.said)
-        self._tell()
+        self.state.tell()
         options = {
             "summary": title[:100],
             "start_to_close_timeout": min(attempt or ATTEMPT, within),
@@ -134,46 +114,50 @@ class Steps(Operated):
                     found = await self._attempted(line, activity, wish, options, given)
                 except (ActivityError, Withheld, Undecodable) as error:
                     word, message = _met(line, error)
-                    if self._stopping:
-                        line.end("stopped", "stopped before its end", self.record.elapsed)
+                    if self.state.stopping:
+                        line.end("stopped", "stopped before its end", self.state.record.elapsed)
                         raise asyncio.CancelledError from None
                     if failing == "warn":
-                        line.end("warned", f"{word}: {message}", self.record.elapsed)
+                        line.end("warned", f"{word}: {message}", self.state.record.elapsed)
                         return None
                     if failing == "fail" or is_cancelled_exception(error):
-                        line.end("failed", f"{word}: {message}", self.record.elapsed)
+                        line.end("failed", f"{word}: {message}", self.state.record.elapsed)
                         raise ApplicationError(f"{title}: {word}: {message}", type=word, non_retryable=True) from error
-                    if not await self._retried(line, Question(step=title, word=word, message=message, skip=skip)):
+                    if not await self.answered(line, Question(step=title, word=word, message=message, skip=skip)):
                         return None
                 except asyncio.CancelledError:
-                    line.end("stopped", "stopped before its end", self.record.elapsed)
+                    line.end("stopped", "stopped before its end", self.state.record.elapsed)
                     raise
                 else:
-                    found = line.found(found, self.record.elapsed)
-                    self._tell()
-                    self._stop_if_asked()
+                    found = line.found(found, self.state.record.elapsed)
+                    self.state.tell()
+                    self.state.stop_if_asked()
                     return found
 
-    async def _call_hooks(self, when: When, title: str, finding: str = "") -> None:
+    async def call_hooks(self, when: When, title: str, finding: str = "") -> None:
         """What the inventory puts before or after this step; nothing in a rehearsal."""
-        if self._landing or not self._hooks or (self.record.sections and self.record.sections[-1].rehearsal):
+        if (
+            self.state.landing
+            or not self.state.hooks
+            or (self.state.record.sections and self.state.record.sections[-1].rehearsal)
+        ):
             return
-        for hook in due(self._hooks, self.about.name, when, title):
-            self._hooked.add(hook.name)
+        for hook in due(self.state.hooks, self.name, when, title):
+            self.state.hooked.add(hook.name)
             call = HookCall(
                 mode=Mode.APPLY,
                 hook=hook,
                 when=when,
                 step=title,
                 finding=finding,
-                cluster=self._cluster,
-                runbook=self.about.name,
+                cluster=self.state.cluster,
+                runbook=self.name,
                 run=workflow.info().workflow_id,
-                key=f"{workflow.info().run_id}/{self._activities + 1}",
+                key=f"{workflow.info().run_id}/{self.state.activities + 1}",
             )
             # above the hook's own limit, so that the program is ended by who started it
             limit = hook.timeout + HEARTBEAT
-            await self._step(
+            await self.do(
                 f"Hook {hook.name} {when} {title}",
                 people.call_hook,
                 call,
@@ -202,9 +186,9 @@ class Steps(Operated):
         while True:
             await self._may_begin(line, given)
             began = workflow.now()
-            self._activities += 1
+            self.state.activities += 1
             # The id is what the UI and the command line show of an activity that is tried again.
-            name = f"{self._activities} {line.title}"[:200]
+            name = f"{self.state.activities} {line.title}"[:200]
             limits = {
                 "schedule_to_close_timeout": left,
                 "start_to_close_timeout": min(options["start_to_close_timeout"], left),
@@ -214,23 +198,23 @@ class Steps(Operated):
                 name_of(activity), args=[wish], activity_id=name, cancellation_type=kind, **(options | limits)
             )
             running = Running(handle, changing, line.title)
-            self._running.append(running)
+            self.state.running.append(running)
             try:
                 return read(activity, await running.handle)
             except ActivityError as error:
                 wish = _carried(wish, error)
-                if running.stopped and not self._ending:
+                if running.stopped and not self.state.ending:
                     line.made(made_by(error))
                     continue
                 left -= workflow.now() - began
-                if given is None or self._ending or not may_pass(error) or left <= timedelta(seconds=pause):
+                if given is None or self.state.ending or not may_pass(error) or left <= timedelta(seconds=pause):
                     raise
                 line.made(made_by(error))
                 line.set("running", "tried again: {}: {}".format(*reason(error)))
                 rest = max(timedelta(seconds=pause), min(again_in(error) or timedelta(), left))
             finally:
-                self._running.remove(running)
-            self._tell()
+                self.state.running.remove(running)
+            self.state.tell()
             await asyncio.sleep(rest.total_seconds())
             left -= rest
             pause = min(pause * LONGER, LONGEST_PAUSE)
@@ -238,23 +222,23 @@ class Steps(Operated):
     async def _may_begin(self, line: Line, given: Given | None) -> None:
         """Not while the run is paused, and not while a precondition fails: asked again after each pause."""
         while True:
-            self._stop_if_asked()
-            if self._paused is not None and not self._landing:
+            self.state.stop_if_asked()
+            if self.state.paused is not None and not self.state.landing:
                 line.set("waiting", "waits: the run is paused")
-                await self._resumed()
+                await self.state.resumed()
                 line.set("running")
-                self._stop_if_asked()
-            if given is None or self._landing:
+                self.state.stop_if_asked()
+            if given is None or self.state.landing:
                 return
             try:
                 why = await given()
             except ActivityError as error:  # what cannot be known does not hold
                 why = "not known whether it may begin: {}: {}".format(*reason(error))
             # a look takes a while: a pause or an abort may have come meanwhile
-            self._stop_if_asked()
+            self.state.stop_if_asked()
             if why:
                 raise Withheld(why)
-            if self._paused is None:
+            if self.state.paused is None:
                 return
 
     async def learn(
@@ -279,34 +263,27 @@ class Steps(Operated):
         return read(activity, raw)
 
     async def answered(self, line: Line, question: Question) -> bool:
-        """Park a line of its own until a person has answered: true to try again, false to go on without it."""
-        return await self._retried(line, question)
-
-    def stop_if_asked(self) -> None:
-        """CancelledError when the run is being ended."""
-        self._stop_if_asked()
-
-    async def _retried(self, line: Line, question: Question) -> bool:
         """Park until a person has answered: true to try again, false to go on without the step."""
+        self._parks(question)
         parked = Parked(question)
-        self._parked.append(parked)
+        self.state.parked.append(parked)
         line.set("parked", f"{question.word}: {question.message}")
-        self._tell()
+        self.state.tell()
         try:
             await workflow.wait_condition(lambda: parked.answer is not None)
         except asyncio.CancelledError:
-            line.end("stopped", f"{question.word}: {question.message}", self.record.elapsed)
+            line.end("stopped", f"{question.word}: {question.message}", self.state.record.elapsed)
             raise
         finally:
-            self._parked.remove(parked)
+            self.state.parked.remove(parked)
         answer = parked.answer
         if answer is None or answer.answer == "retry":
-            self._notes.append(f"retried {question.step}{answer.signed if answer else ''}")
+            self.state.notes.append(f"retried {question.step}{answer.signed if answer else ''}")
             line.set("running")
         else:
-            self._skipped.append(f"{question.step}: {question.skip} (skipped{answer.signed})")
-            line.end("skipped", f"skipped{answer.signed}; {question.skip}", self.record.elapsed)
-        self._tell()
+            self.state.skipped.append(f"{question.step}: {question.skip} (skipped{answer.signed})")
+            line.end("skipped", f"skipped{answer.signed}; {question.skip}", self.state.record.elapsed)
+        self.state.tell()
         return answer is None or answer.answer == "retry"
 
 

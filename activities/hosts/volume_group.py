@@ -37,7 +37,7 @@ class GroupView(BaseModel):
         for row in self.groups:
             if row.name != self.vg and self._carries(row.device):
                 return (
-                    f"{self.node}: {row.device} carries the volume group {row.name}, wished is {self.vg}; "
+                    f"{self.node}: {row.device} carries the volume group {row.name}, the inventory says {self.vg}; "
                     "correct storage.vg"
                 )
         return ""
@@ -95,7 +95,10 @@ class GroupView(BaseModel):
 
     def _elsewhere(self, device: str) -> str:
         if self.wwid is None:
-            return f"a volume group {self.vg} exists on {device}, wished is a new device; choose another storage.vg"
+            return (
+                f"a volume group {self.vg} exists on {device}, the inventory wants it on a new device; "
+                "choose another storage.vg"
+            )
         if self.map is None:
             return (
                 f"a volume group {self.vg} exists on {device}; whether that is {self.wwid} is not known, since "

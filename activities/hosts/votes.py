@@ -90,7 +90,7 @@ class Quorum:
         )
         if host is not None and host.rsplit(":", 1)[0] != wish.witness:
             raise Conflict(
-                f"{node}: the quorum device is at {host}, wished is {wish.witness}; "
+                f"{node}: the quorum device is at {host}, the inventory says {wish.witness}; "
                 "correct witness.address, or remove the device by hand first: pvecm qdevice remove"
             )
 
@@ -147,9 +147,7 @@ def _unlike(wish: DeviceWish, views: dict[str, VoteCount]) -> str:
     """The first node whose view differs from the wished votes, in words; empty when none does."""
     for node, view in views.items():
         if (view.expected, view.total, view.quorum) != (wish.expected, wish.expected, wish.quorum) or not view.settled:
-            return (
-                f"{node}: {view.total} of {view.expected} votes, quorum {view.quorum}; wished {wish.expected} of them"
-            )
+            return f"{node}: {view.total} of {view.expected} votes, quorum {view.quorum}; the inventory says {wish.expected}"
         if silent := [member.name for member in view.members if member.device != VOTING]:
             return f"{node}: the quorum device gives no vote to {', '.join(silent)}"
     return ""

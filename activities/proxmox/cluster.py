@@ -72,7 +72,8 @@ class Proxmox:
         elif (existing.get("type"), existing.get("vgname"), bool(existing.get("shared"))) != ("lvm", wish.vg, True):
             raise Conflict(
                 f"storage {wish.storage} is {existing.get('type')} on {existing.get('vgname')}, "
-                f"shared {existing.get('shared', 0)}; wished is shared lvm on {wish.vg}: choose another storage.id"
+                f"shared {existing.get('shared', 0)}; "
+                f"the inventory says shared lvm on {wish.vg}: choose another storage.id"
             )
         if ledger.only_planned:
             return StorageFinding(finding="planned", changes=ledger.changes)

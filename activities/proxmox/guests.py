@@ -41,7 +41,7 @@ class Guests:
         if guest is not None and guest.get("name") != wish.name:
             raise Conflict(
                 f"vmid {wish.vmid} belongs to the guest {guest.get('name')!r} on {guest['node']}; "
-                f"wished is {wish.name!r}: choose another guests.vmid"
+                f"the inventory says {wish.name!r}: choose another guests.vmid"
             )
         if guest is None:
             self._clone(ledger, wish)

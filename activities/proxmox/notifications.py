@@ -45,7 +45,7 @@ class PveNotifications:
         self._matcher(ledger)
         if ledger.only_planned:
             return Finding(finding=f"{len(ledger.changes)} changes planned", changes=ledger.changes)
-        said = "as wished" if not ledger.changed else "configured"
+        said = "as the inventory says" if not ledger.changed else "configured"
         return Finding(
             finding=f"{TARGET} and {MATCHER} are {said}; whether the stored secret is right, only a test shows",
             changed=ledger.changed,

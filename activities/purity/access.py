@@ -37,7 +37,9 @@ class Access:
         for host in wish.hosts:
             group = ((hosts.get(host.name) or {}).get("host_group") or {}).get("name")
             if group not in (None, wish.group):
-                raise Conflict(f"{wish.array}: host {host.name} is in the host group {group}, wished is {wish.group}")
+                raise Conflict(
+                    f"{wish.array}: host {host.name} is in the host group {group}, the inventory says {wish.group}"
+                )
             if group is None and ledger.intend(wish.array, "add host", host.name, f"to {wish.group}"):
                 client.join(wish.group, host.name)
         if not any(row["volume"]["name"] == wish.volume for row in rows) and ledger.intend(
@@ -67,7 +69,7 @@ class Access:
         if strangers := _iqns(host) - {wish.iqn}:
             raise Conflict(
                 f"{client.name}: host {wish.name} has the initiator {', '.join(sorted(strangers))}, "
-                f"wished is {wish.iqn}"
+                f"the inventory says {wish.iqn}"
             )
         if not _iqns(host) and ledger.intend(client.name, "add initiator", wish.iqn, f"to host {wish.name}"):
             client.add_initiator(wish.name, wish.iqn)
@@ -90,7 +92,7 @@ def _lun_is_free(wish: AccessWish, rows: list["Item"]) -> None:
             continue
         if volume == wish.volume and lun != wish.lun:
             raise Conflict(
-                f"{wish.array}: {volume} is connected at LUN {lun}, wished is LUN {wish.lun}; "
+                f"{wish.array}: {volume} is connected at LUN {lun}, the inventory says LUN {wish.lun}; "
                 "change pod.volumes.luns or disconnect the volume by hand"
             )
         if volume != wish.volume and lun == wish.lun:
@@ -112,5 +114,5 @@ def _prove_access(wish: AccessWish, client: "FlashArray") -> None:
             raise Refuted(
                 f"{wish.array}: host {host.name} prefers {preferred or 'no array'} and "
                 f"{'sees' if host.name in seen else 'does not see'} {wish.volume}; "
-                f"wished: prefers {host.preferred} and sees it"
+                f"the inventory says: prefers {host.preferred} and sees it"
             )

@@ -96,7 +96,7 @@ class Purity:
             if volume["provisioned"] != wish.size:
                 raise Conflict(
                     f"{wish.array}: volume {full_name} has {size(volume['provisioned'])}, "
-                    f"wished are {size(wish.size)}; "
+                    f"the inventory says {size(wish.size)}; "
                     "Quorate does not resize"
                 )
         return self._read_back(client, ledger, wish, full_name)
@@ -140,7 +140,7 @@ class Purity:
         if volume is None and ledger.applying:
             raise NotYet(f"{wish.array}: volume {full_name} is not listed yet")
         wwid = wwid_of(volume["serial"]) if volume else None
-        made = "planned" if ledger.only_planned else "created" if ledger.changed else "as wished"
+        made = "planned" if ledger.only_planned else "created" if ledger.changed else "as the inventory says"
         return PodFinding(
             finding=f"pod {made}, volume of {size(wish.size)}" + (f", WWID {wwid}" if wwid else ""),
             changed=ledger.changed,

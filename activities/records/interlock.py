@@ -51,6 +51,7 @@ class Interlock:
 
     def __init__(self, inventory: Inventory, book: LedgerBook) -> None:
         self._cluster, self._speed, self._book = inventory.name, inventory.speed, book
+        self._inventory = inventory.digest
         self._rounds = rounds(inventory)
         self._looking = asyncio.Lock()
         self._incidents: tuple[float, tuple[Beside, ...]] | None = None
@@ -86,7 +87,8 @@ class Interlock:
         client = activity.client()
         book = await self._entered(wish)
         runs = [run for run in _before(book, run_id) if await _is_running(client, run)]
-        return judged(kind, (*runs, *await self.open_incidents(client)))
+        found = judged(kind, (*runs, *await self.open_incidents(client)))
+        return found.model_copy(update={"inventory": self._inventory})
 
     async def _entered(self, wish: TogetherWish) -> Book:
         """The ledger, with this run in it if it has just begun."""

@@ -66,14 +66,14 @@ class Asking(Runbook):
             planned = tuple(
                 Intent(where="HA", what="bring home", target=f"vm:{300 + number}") for number in range(request.changes)
             )
-            await self.agreed(request, planned)
+            await self.require_agreement(request, planned)
             await workflow.wait_condition(lambda: self._let_in)
-            approval = await self.gate("Bring guests home", planned, inventory.approvals, vetoes=request.vetoes)
+            approval = await self.gates.ask("Bring guests home", planned, inventory.approvals, vetoes=request.vetoes)
             if request.asks_again:
                 self.record.line("Opened").end("done", "", self.record.elapsed)
                 await workflow.wait_condition(lambda: bool(self._again))
                 changes = (*planned, *(one for one in self._again if one))
-                why = await self.why_not(approval, changes, (), request.vetoes)
+                why = await self.gates.why_not(approval, changes, (), request.vetoes)
                 self.record.line("Asked again").end("warned" if why else "done", why or "stands", self.record.elapsed)
             await workflow.wait_condition(lambda: not request.lingers)
         return self.report(AskingReport, mode=Mode.APPLY, planned=planned, approval=approval)

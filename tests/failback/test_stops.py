@@ -18,8 +18,8 @@ pytestmark = pytest.mark.slow
 FAULTS = [
     (("clock", "pxmx02-01", "90"), "Clocks agree", "clocks differ: pxmx02-01 is"),
     (("ring", "pxmx02-01", "0"), "Corosync links are connected", "corosync links are disconnected on pxmx02-01"),
-    (("witness-link", "site-b"), "All votes are back", "6 of 7 votes, quorum 4; wished 7 of them"),
-    (("witness",), "All votes are back", "6 of 7 votes, quorum 4; wished 7 of them"),
+    (("witness-link", "site-b"), "All votes are back", "6 of 7 votes, quorum 4; the inventory says 7"),
+    (("witness",), "All votes are back", "6 of 7 votes, quorum 4; the inventory says 7"),
     (("watchdog-stopped", "pxmx02-02"), "Watchdogs run", "watchdog-mux does not run on pxmx02-02"),
     (("storage-network",), "Paths are complete", "0 of 4 paths with prio=10 through X90R3-SiteA"),
     (("vg-hidden", "pxmx02-03"), "Storage is active", "storage pxmx-ac-shared is not active on pxmx02-03"),

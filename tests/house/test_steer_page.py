@@ -18,7 +18,7 @@ from workers.cli.main import app
 from workers.inventory_file import load
 from workers.settings import Settings
 from workflows.catalogue import RunbookRequest
-from workflows.operator import Abort, Answer, Note, Pause, Resume
+from workflows.messages import Abort, Answer, Note, Pause, Resume
 from workflows.page import SIGNS
 
 PAGE = (ROOT / "docs" / "steer-a-run.md").read_text()

@@ -74,7 +74,7 @@ class Holding(Runbook):
             if request.freezes:
                 await self._switches.freeze(request.mode, cluster, skip=skip)
             self.record.line("Holds").end("done", "until it is let go", self.record.elapsed)
-            self._tell()
+            self.tell()
             await workflow.wait_condition(lambda: self._let_go or request.goes_on)
             if request.released:
                 await self.step("Released", records.note, NoteWish(cluster=cluster, released=request.released))

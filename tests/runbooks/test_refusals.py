@@ -119,7 +119,7 @@ async def test_a_volume_group_of_that_name_on_another_device(twin: TwinThread, d
 
     assert await refused(await deploy()) == (
         "Volume group pxmx-ac-vg is seen by all nodes: Conflict: pxmx01-01: a volume group pxmx-ac-vg exists on "
-        f"/dev/mapper/{wwid}, wished is a new device; choose another storage.vg"
+        f"/dev/mapper/{wwid}, the inventory wants it on a new device; choose another storage.vg"
     )
 
 

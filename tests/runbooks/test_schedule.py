@@ -38,7 +38,7 @@ async def nightly(client: Client) -> AsyncIterator[Nightly]:
             action=action,
             spec=ScheduleSpec(),
             policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP),
-            state=ScheduleState(note="is it still as wished?"),
+            state=ScheduleState(note="does it still match the inventory?"),
         )
         made.append(await client.create_schedule(f"nightly-{queue}", schedule, trigger_immediately=True))
         return made[-1]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ActivityError, CancelledError, RetryState
 
-from workflows import conditions, together
+from workflows import conditions, interlock
 from workflows.conditions import Agreement, Condition
-from workflows.together import Together
+from workflows.interlock import Interlock
 
 
 def cancelled() -> ActivityError:
@@ -21,15 +21,8 @@ def cancelled() -> ActivityError:
     )  # fmt: skip
 
 
-class Looks(Together):
-    """A run whose look lasts until it is called off."""
-
-    def __init__(self) -> None:
-        """Nothing of a run is needed here."""
-
-    @property
-    def _cluster(self) -> str:
-        return "metro"
+class Lasting:
+    """The part that does steps, with a look that lasts until it is called off."""
 
     async def learn(self, *_: Any, **__: Any) -> Any:
         try:
@@ -38,9 +31,16 @@ class Looks(Together):
             raise cancelled() from CancelledError("Cancelled")
 
 
+def looks() -> Interlock:
+    """That of a run on the cluster metro."""
+    state: Any = SimpleNamespace(cluster="metro")
+    steps: Any = Lasting()
+    return Interlock(state, steps)
+
+
 @pytest.fixture(autouse=True)
 def _outside_a_workflow(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(together.workflow, "patched", lambda _: True)
+    monkeypatch.setattr(interlock.workflow, "patched", lambda _: True)
 
 
 def looking() -> list[asyncio.Task[Any]]:
@@ -51,7 +51,7 @@ def looking() -> list[asyncio.Task[Any]]:
 async def test_a_look_that_is_called_off_tells_nothing_and_ends():
     """The last word is that nothing stands in the way any more."""
     told: list[str] = []
-    async with Looks().minding(told.append):
+    async with looks().minding(told.append):
         await asyncio.sleep(0)
         assert len(looking()) == 1
     await asyncio.sleep(0.01)
@@ -64,7 +64,7 @@ async def test_a_run_that_leaves_the_memory_tells_nobody():
     told: list[str] = []
 
     async def gate() -> None:
-        async with Looks().minding(told.append):
+        async with looks().minding(told.append):
             await asyncio.Event().wait()
 
     others = asyncio.all_tasks()

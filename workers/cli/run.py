@@ -26,7 +26,7 @@ from workers.inventory_file import load
 from workers.settings import Settings
 from workers.temporal.connect import connect
 from workflows.catalogue import RunbookReport, RunbookRequest
-from workflows.operator import Abort, Answer, Note, Pause, Resume
+from workflows.messages import Abort, Answer, Note, Pause, Resume
 from workflows.runbook import Runbook
 
 WAITS_FOR_A_PERSON = 3

@@ -11,7 +11,7 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from temporalio.exceptions import ApplicationError
 
-from workflows.operator import Abort, Answer, Note, Pause, Resume
+from workflows.messages import Abort, Answer, Note, Pause, Resume
 
 EXAMPLES = {
     Answer: '{"answer": "retry"}',

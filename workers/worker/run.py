@@ -18,8 +18,10 @@ from activities.attempt import OFTEN
 from activities.clients.secrets import Secrets
 from activities.records.interlock import Interlock
 from activities.watch.watcher import Watching
+from cluster.crosscheck import rehearsed
 from cluster.inventory import Inventory
 from runbooks import ALL_RUNBOOKS
+from workers.errors import Unusable
 from workers.settings import Settings
 from workers.temporal.bootstrap import bootstrap
 from workers.worker import logs
@@ -100,6 +102,8 @@ async def until_stopped(
     await bootstrap(client)
     if settings.speed is not None:
         inventory = inventory.model_copy(update={"speed": settings.speed})
+        for _, wrong in rehearsed(inventory):
+            raise Unusable(f"QUORATE_SPEED: {wrong.partition(';')[0]}", "leave it out")
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
