@@ -18,6 +18,7 @@ from cluster.plan import Intent, whole_digest
 from tests.failback.desk import Desk
 from tests.workers.test_cli_runs import here, said
 from workers.cli import approve as approve_commands
+from workers.cli import steer
 from workers.cli.approve import sheet
 from workers.cli.status import Open, _wanted
 from workers.errors import Unusable
@@ -191,7 +192,7 @@ async def test_a_view_that_does_not_fit_is_not_signed(monkeypatch: pytest.Monkey
     async def asked(*_: object) -> object:
         return shown.pop(0).model_dump(mode="json")
 
-    monkeypatch.setattr(approve_commands.steer, "found", found)
+    monkeypatch.setattr(steer, "found", found)
     monkeypatch.setattr(approve_commands, "_asked", asked)
     for why in ("is not that of the changes that are shown", "it is the gate of failback/d"):
         with pytest.raises(Unusable, match=why):

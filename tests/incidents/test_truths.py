@@ -142,6 +142,7 @@ async def test_a_site_that_comes_back_in_part_is_a_way_on(site: Site, watched: W
     report = SiteLossReport.model_validate(await run.result())
     assert report.missing == ("pxmx01-03",)
     state = await watched.until(lambda state: state.open is not None, "the loss of the node", 60)
+    assert state.open is not None
     assert (state.open.kind, state.open.where) == ("NodeLoss", ("pxmx01-03",))
 
 
@@ -172,6 +173,7 @@ async def test_nodes_that_follow_each_other_become_the_loss_of_their_site(site: 
     site.fail("node", "pxmx01-03")
     state = await watched.until(lambda state: state.open is not None and state.open.kind == "SiteLoss", "it", 60)
     await ended(run, 60)
+    assert state.open is not None
     loss = client.get_workflow_handle(state.open.run)
     await waits_for(loss, within=90)
 

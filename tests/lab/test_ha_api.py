@@ -1,5 +1,7 @@
 """HA's rules, commands and planned work through the API's own handlers (reference: pve-ha §§11 and 12)."""
 
+from typing import Any
+
 import pytest
 
 from lab.built import add_guest
@@ -173,8 +175,10 @@ async def in_error(stage: Stage, sid: str) -> None:
     assert stage.ha.manager.services[sid].state == "error"
 
 
-ANY_CHANGE = [{"failback": 0}, {"comment": "x"}, {"delete": "comment"}, {"state": "started"}, {"state": "stopped"},
-              {"state": "ignored"}, {"max_restart": 3, "state": "enabled"}]  # fmt: skip
+ANY_CHANGE: list[dict[str, Any]] = [
+    {"failback": 0}, {"comment": "x"}, {"delete": "comment"}, {"state": "started"}, {"state": "stopped"},
+    {"state": "ignored"}, {"max_restart": 3, "state": "enabled"},
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("sid", ["vm:300", "ct:310"])

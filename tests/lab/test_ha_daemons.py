@@ -397,7 +397,8 @@ def test_the_daemons_phases_fill_a_whole_round():
 
     async def rounds(seed: int) -> list[int]:
         stage = await healthy(master="pxmx02-01", seed=seed)
-        began, met = stage.now, []
+        began = stage.now
+        met: list[int] = []
         stamps = {node: lrm.timestamp for node, lrm in stage.ha.files.lrms.items()}
         while len(met) < 3:
             await asyncio.sleep(0.25)

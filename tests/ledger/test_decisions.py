@@ -237,7 +237,8 @@ steps = st.lists(st.tuples(st.sampled_from(["take", "give back", "end"]), names,
 @given(steps)
 def test_no_switch_may_go_back_while_a_running_run_needs_it(done: list[tuple[str, str, Frozen]]):
     """Whatever runs do in whatever order; and none is forgotten before it went back."""
-    book, ended, holds, was_off = Book(), set(), {}, set()
+    book, ended, was_off = Book(), set[str](), set[Frozen]()
+    holds: dict[Frozen, set[str]] = {}
     for what, who, switch in done:
         if what == "take" and who not in ended:
             book = take(book, holder(who), [switch])

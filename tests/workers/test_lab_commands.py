@@ -17,9 +17,9 @@ from lab.pve.models import Guest
 from lab.twin import control_url
 from tests.twin import TwinThread
 from tests.workers.test_cli import ROOT, quorate
+from workers.cli import main as cli
 from workers.cli.lab.client import Control
-from workers.cli.main import main as cli
-from workers.cli.options import out
+from workers.cli.options import err, out
 from workers.inventory_file import load
 
 
@@ -39,7 +39,7 @@ Lab = Callable[..., Done]
 def lab(twin: TwinThread, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Lab:
     """Run `quorate lab …` for the twin of the test."""
     monkeypatch.setattr(out, "_width", 160)
-    monkeypatch.setattr(cli.err, "_width", 160)
+    monkeypatch.setattr(err, "_width", 160)
 
     def run(command: str, *arguments: str) -> Done:
         capsys.readouterr()
