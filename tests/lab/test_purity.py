@@ -360,13 +360,15 @@ def test_a_connection_is_made_once(world: World, a: Client) -> None:
     assert again == (400, "Connection already exists.", VOLUME)
 
 
-def test_an_unconnected_pair_does_not_exist(world: World, a: Client) -> None:
+@pytest.mark.parametrize("function", ["get_connections", "delete_connections"])
+def test_an_unconnected_pair_does_not_exist(world: World, a: Client, function: str) -> None:
     """A pair that was named exactly is a missing object, also for GET."""
     pod_with_volume(a)
     host(a, "h")
-    for function in (a.get_connections, a.delete_connections):
-        missing = refusal(function, host_names=["h"], volume_names=[VOLUME])
-        assert missing == (400, "Connection does not exist.", VOLUME)
+
+    missing = refusal(getattr(a, function), host_names=["h"], volume_names=[VOLUME])
+
+    assert missing == (400, "Connection does not exist.", VOLUME)
 
 
 def test_an_initiator_belongs_to_one_host(world: World, a: Client) -> None:
@@ -405,11 +407,12 @@ def test_a_connected_host_cannot_be_deleted(world: World, a: Client) -> None:
     assert refusal(a.delete_hosts, names=["h"]) == (400, "Host cannot be deleted due to existing connections.", "h")
 
 
-def test_an_unknown_path_or_version_is_a_404(world: World, served: Served, a: Client) -> None:
+@pytest.mark.parametrize("path", ["2.44/nothing", "2.12/pods", "1.19/volume", "2.35/pods/members"])
+def test_an_unknown_path_or_version_is_a_404(world: World, served: Served, a: Client, path: str) -> None:
     """There never was a REST 2.12."""
-    base = f"https://{served.targets[A]}/api"
-    for path in ("2.44/nothing", "2.12/pods", "1.19/volume", "2.35/pods/members"):
-        assert requests.get(f"{base}/{path}", verify=str(served.ca), timeout=5).status_code == 404
+    answer = requests.get(f"https://{served.targets[A]}/api/{path}", verify=str(served.ca), timeout=5)
+
+    assert answer.status_code == 404
 
 
 # --- sessions, versions and roles ---
