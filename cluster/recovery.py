@@ -138,7 +138,7 @@ def hopeless(sid: str, view: HaView) -> str:
             "and the same with `started`"
         )
     if service.state == "freeze":
-        return f"is frozen with {service.node}: HA will not move it until that node is back"
+        return f"is held by HA with {service.node} (state freeze) until that node is back"
     if service.state in STOPPED:
         return "is stopped by request"
     return ""

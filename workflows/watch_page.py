@@ -1,4 +1,4 @@
-"""The page of a watch: what it takes the cluster for, why, and what would change its mind."""
+"""The page of a watch: what it takes the cluster for, why, and what would revise it."""
 
 from urllib.parse import quote
 
@@ -59,7 +59,7 @@ def _now(sheet: WatchSheet) -> str:
 
 def _reasons(condition: Condition) -> list[str]:
     why = [f"  - {safe(one)}" for one in condition.reasons[:6]]
-    return [*why, *(f"  - would change its mind: {safe(one)}" for one in condition.unless[:2])]
+    return [*why, *(f"  - revised if: {safe(one)}" for one in condition.unless[:2])]
 
 
 def _before(seen: Seen) -> str:

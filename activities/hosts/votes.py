@@ -147,7 +147,8 @@ def _unlike(wish: DeviceWish, views: dict[str, VoteCount]) -> str:
     """The first node whose view differs from the wished votes, in words; empty when none does."""
     for node, view in views.items():
         if (view.expected, view.total, view.quorum) != (wish.expected, wish.expected, wish.quorum) or not view.settled:
-            return f"{node}: {view.total} of {view.expected} votes, quorum {view.quorum}; the inventory says {wish.expected}"
+            counted = f"{view.total} of {view.expected} votes, quorum {view.quorum}"
+            return f"{node}: {counted}; the inventory says {wish.expected}"
         if silent := [member.name for member in view.members if member.device != VOTING]:
             return f"{node}: the quorum device gives no vote to {', '.join(silent)}"
     return ""

@@ -16,7 +16,7 @@ from workflows.messages import Abort, Answer, Note, Pause, Resume
 EXAMPLES = {
     Answer: '{"answer": "retry"}',
     Note: '{"text": "spare controller ordered", "by": "ana"}',
-    Pause: '{"by": "ana", "why": "the array is being mended"}',
+    Pause: '{"by": "ana", "why": "the array is being repaired"}',
     Resume: '{"by": "ana"}',
     Abort: '{"by": "ana", "why": "wrong cluster"}',
 }
