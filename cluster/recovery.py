@@ -70,7 +70,7 @@ class Frozen(Value):
         """The change that sets it."""
         where = "HA" if self.kind == "resource" else "cluster"
         target = f"backup job {self.name}" if self.kind == "backup" else self.name
-        return Intent(where=where, what="set", target=target, detail=f"{self.field} {value}")
+        return Intent(where=where, what="set", target=target, detail=f"{self.field} {value}", verb="set")
 
 
 def on_again(off: Iterable[Frozen], on: Iterable[Frozen]) -> list[str]:

@@ -112,9 +112,9 @@ class Lvm:
             )
         # the WWID is the same on every node and on every day; what multipath calls the device may not be
         target = wish.wwid or "the new device"
-        if "LVM2_member" not in signatures and ledger.intend(node, "create physical volume", target):
+        if "LVM2_member" not in signatures and ledger.intend(node, "create physical volume", target, verb="create"):
             await self._ssh.read(node, "pvcreate", str(device))
-        if ledger.intend(node, "create volume group", wish.vg, f"on {target}"):
+        if ledger.intend(node, "create volume group", wish.vg, f"on {target}", verb="create"):
             await self._ssh.read(node, "vgcreate", wish.vg, str(device))
 
     async def _signatures(self, node: str, device: str) -> list[str]:

@@ -64,7 +64,10 @@ class Quorum:
             running = await self._running(node)
             if not running:
                 await self._may_set_up(wish, node)
-            if ledger.intend(node, "set up quorum device", wish.witness, "ffsplit, 1 vote") and not running:
+            if (
+                ledger.intend(node, "set up quorum device", wish.witness, "ffsplit, 1 vote", verb="create")
+                and not running
+            ):
                 await self._set_up(wish, node)
             elif running:
                 raise NotYet(f"{node}: an earlier `pvecm qdevice setup` still runs as {UNIT}")

@@ -65,7 +65,7 @@ class Proxmox:
         defined = {entry["storage"]: entry for entry in self._api.get("storage")}
         existing = defined.get(wish.storage)
         if existing is None:
-            if ledger.intend("cluster", "add storage", wish.storage, f"shared lvm on {wish.vg}"):
+            if ledger.intend("cluster", "add storage", wish.storage, f"shared lvm on {wish.vg}", verb="add"):
                 self._api.post(
                     "storage", storage=wish.storage, type="lvm", vgname=wish.vg, shared=1, content="images,rootdir"
                 )
@@ -111,7 +111,7 @@ class Proxmox:
         settings = {"max_restart": wish.policy.max_restart, "max_relocate": wish.policy.max_relocate}
         settings["failback"] = int(wish.policy.failback)
         if existing is None:
-            if ledger.intend("HA", "register", sid, "state started"):
+            if ledger.intend("HA", "register", sid, "state started", verb="create"):
                 self._api.post("cluster/ha/resources", sid=sid, state="started", **settings)
             return
         if existing.get("state", "started") not in ("started", "enabled"):
@@ -120,7 +120,7 @@ class Proxmox:
             )
         due = {name: value for name, value in settings.items() if int(existing.get(name, 1)) != value}
         changes = ", ".join(f"{name} {value}" for name, value in due.items())
-        if due and ledger.intend("HA", "set", sid, changes):
+        if due and ledger.intend("HA", "set", sid, changes, verb="set"):
             self._api.put(f"cluster/ha/resources/{sid}", **due)
 
     @serves(proxmox.ha_state, no_thread_cancel_exception=True)

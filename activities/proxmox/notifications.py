@@ -74,20 +74,20 @@ class PveNotifications:
         secret = [f"name=token,value={_packed(self._secrets.read(wish.secret))}"]
         comment = "events for Quorate's gateway"
         if found is None:
-            if ledger.intend("cluster", "add notification target", TARGET, wish.url):
+            if ledger.intend("cluster", "add notification target", TARGET, wish.url, verb="add"):
                 self._api.post(TARGETS, name=TARGET, **settings, secret=secret, comment=comment)
-        elif ledger.intend("cluster", "set notification target", TARGET, ", ".join(wrong) or "secret"):
+        elif ledger.intend("cluster", "set notification target", TARGET, ", ".join(wrong) or "secret", verb="set"):
             self._api.put(f"{TARGETS}/{TARGET}", **settings, secret=secret)
 
     def _matcher(self, ledger: Ledger) -> None:
         settings: dict[str, Any] = {"match-field": ["exact:type=fencing"], "target": [TARGET]}
         found = self._one(MATCHERS, MATCHER)
         if found is None:
-            if ledger.intend("cluster", "add notification matcher", MATCHER, "type fencing"):
+            if ledger.intend("cluster", "add notification matcher", MATCHER, "type fencing", verb="add"):
                 self._api.post(MATCHERS, name=MATCHER, **settings)
             return
         wrong = _differing(settings, found)
-        if wrong and ledger.intend("cluster", "set notification matcher", MATCHER, ", ".join(wrong)):
+        if wrong and ledger.intend("cluster", "set notification matcher", MATCHER, ", ".join(wrong), verb="set"):
             self._api.put(f"{MATCHERS}/{MATCHER}", **settings)
 
     def _one(self, area: str, name: str) -> dict[str, Any] | None:

@@ -30,6 +30,7 @@ from workflows.messages import Abort, Answer, Note, Pause, Resume
 from workflows.runbook import Runbook
 
 WAITS_FOR_A_PERSON = 3
+_STYLES = {"+": "green", "~": "yellow", "→": "cyan", "-": "red"}
 # A claim, as everything that is sent without a signature.
 ME = os.environ.get("USER") or str(os.getuid())
 
@@ -200,14 +201,14 @@ def _words(*words: str) -> str:
 
 
 def plan_lines(planned: tuple[Intent, ...]) -> list[str]:
-    """The plan like a difference, place by place: ``+`` comes into being, ``~`` is changed."""
+    """The plan like a difference, place by place: ``+`` comes into being, ``~`` is changed, ``→`` goes elsewhere."""
     lines: list[str] = []
     for number, intent in enumerate(planned):
         if number == 0 or planned[number - 1].where != intent.where:
             lines.append(f"[bold]{escape(intent.where)}[/bold]")
-        sign, style = ("~", "yellow") if intent.what.startswith(("set", "configure")) else ("+", "green")
+        style = _STYLES[intent.sign]
         detail = f" ({intent.detail})" if intent.detail else ""
-        lines.append(f"  [{style}]{sign}[/{style}] {escape(f'{intent.what} {intent.target}{detail}')}")
+        lines.append(f"  [{style}]{intent.sign}[/{style}] {escape(f'{intent.what} {intent.target}{detail}')}")
     return lines
 
 
