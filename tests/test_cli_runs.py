@@ -23,7 +23,7 @@ from tests.test_operator import FULL, PARKED, plant
 from tests.twin import TwinThread
 from workers.children import WORKER_READY, Child
 from workers.cli import follow
-from workers.cli.main import main as cli
+from workers.cli import main as cli
 from workers.cli.options import err, out
 from workers.temporal.embedded import TemporalServer
 

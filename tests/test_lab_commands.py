@@ -17,8 +17,8 @@ from lab.pve.models import Guest
 from lab.twin import control_url
 from tests.test_cli import ROOT, quorate
 from tests.twin import TwinThread
+from workers.cli import main as cli
 from workers.cli.lab.client import Control
-from workers.cli.main import main as cli
 from workers.cli.options import out
 from workers.inventory_file import load
 

@@ -16,8 +16,8 @@ from temporalio.client import Client
 from tests.incidents.conftest import Site, Watched, ended
 from tests.runs import until
 from tests.test_cli import ROOT
+from workers.cli import main as cli
 from workers.cli.incident.runs import listed
-from workers.cli.main import main as cli
 from workers.cli.options import err, out
 from workers.cli.watch import ensure_watch
 from workers.inventory_file import load
