@@ -386,7 +386,9 @@ class Runbook:
         self.state.requester = (request.by or "").strip()
         workflow.upsert_search_attributes([attributes.PLAN.value_set(found)])
         if request.mode is Mode.PLAN:
-            self.state.planned = plan_sentence(len(planned), found)
+            given = request.model_dump(mode="json", exclude_defaults=True, exclude={"mode", "plan"})
+            asks = {"by": "…"} if "by" in self.about.example else {}  # who applies it has to say so
+            self.state.planned = plan_sentence(len(planned), found, asks | given)
         if request.plan in (None, found):
             return found
         raise ApplicationError(

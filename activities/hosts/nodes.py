@@ -28,7 +28,7 @@ from cluster.contracts.hosts import (
     RoundTrip,
 )
 from cluster.plan import Finding, Ledger
-from cluster.units import seconds
+from cluster.units import counted, seconds
 
 if TYPE_CHECKING:
     from activities.clients.ssh import Hosts as SshHosts
@@ -131,7 +131,7 @@ class Hosts:
         activity.heartbeat("verifying")
         if ledger.only_planned:
             return PathsFinding(
-                finding=f"{len(ledger.changes)} changes planned", changes=ledger.changes, node=wish.node
+                finding=f"{counted(len(ledger.changes), 'change')} planned", changes=ledger.changes, node=wish.node
             )
         if wrong := _wrong(wish, found):
             raise Refuted(f"{wish.node}: {wrong}")

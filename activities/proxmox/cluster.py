@@ -16,7 +16,7 @@ from activities.serving import serves
 from cluster.contracts import proxmox
 from cluster.contracts.proxmox import ClusterCheck, HaFinding, HaWish, StorageFinding, StorageWish
 from cluster.plan import Finding, Ledger, Mode
-from cluster.units import size
+from cluster.units import counted, size
 
 if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
@@ -53,7 +53,9 @@ class Proxmox:
             raise Refuted(f"{', '.join(offline)} offline; all nodes must be online to build the cluster")
         if not cluster.get("quorate"):
             raise Refuted(f"cluster {check.name} is not quorate")
-        return Finding(finding=f"Proxmox VE {version}, quorate, {len(online)} nodes online, privileges complete")
+        return Finding(
+            finding=f"Proxmox VE {version}, quorate, {counted(len(online), 'node')} online, privileges complete"
+        )
 
     @serves(proxmox.ensure_storage, no_thread_cancel_exception=True)
     def ensure_storage(self, wish: StorageWish) -> StorageFinding:
@@ -80,7 +82,7 @@ class Proxmox:
         if inactive := [node for node in wish.nodes if not self._active(node, wish.storage)]:
             raise NotYet(f"storage {wish.storage} is not active on {', '.join(inactive)}")
         return StorageFinding(
-            finding=f"{wish.storage} active on {len(wish.nodes)} nodes",
+            finding=f"{wish.storage} active on {counted(len(wish.nodes), 'node')}",
             changed=ledger.changed,
             changes=ledger.changes,
             active=len(wish.nodes),
@@ -98,7 +100,7 @@ class Proxmox:
         for vmid in wish.guests:
             self._register(ledger, wish, f"vm:{vmid}", existing.get(f"vm:{vmid}"))
         if ledger.only_planned:
-            return HaFinding(finding=f"{len(ledger.changes)} changes planned", changes=ledger.changes)
+            return HaFinding(finding=f"{counted(len(ledger.changes), 'change')} planned", changes=ledger.changes)
         # counted from the schedule: a second attempt must not wait all over again
         deadline = time.time() + (wish.within - _since_scheduled()).total_seconds()
         while lacking := _lacking(status := self._api.get("cluster/ha/status/current"), wish):
@@ -139,7 +141,7 @@ class Proxmox:
             raise Refuted(f"storage {wish.storage} is not active on {', '.join(inactive)}")
         free = self._api.get(f"nodes/{wish.nodes[0]}/storage", storage=wish.storage)[0].get("avail", 0)
         return StorageFinding(
-            finding=f"{wish.storage} active on {len(active)} nodes, {size(free)} free", active=len(active)
+            finding=f"{wish.storage} active on {counted(len(active), 'node')}, {size(free)} free", active=len(active)
         )
 
 

@@ -12,7 +12,7 @@ from activities.serving import serves
 from cluster.contracts import proxmox
 from cluster.contracts.proxmox import GuestFinding, GuestWish
 from cluster.plan import Ledger, Mode
-from cluster.units import size
+from cluster.units import counted, size
 
 if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
@@ -55,7 +55,9 @@ class Guests:
             if current["status"] != "running" and ledger.intend(node, "start guest", _who(wish), verb="start"):
                 self._follow(node, self._api.post(f"nodes/{node}/qemu/{wish.vmid}/status/start"))
         if ledger.only_planned:
-            return GuestFinding(finding=f"{len(ledger.changes)} changes planned", changes=ledger.changes, node=node)
+            return GuestFinding(
+                finding=f"{counted(len(ledger.changes), 'change')} planned", changes=ledger.changes, node=node
+            )
         return self._running(wish, node, ledger)
 
     @serves(proxmox.guest_state, no_thread_cancel_exception=True)

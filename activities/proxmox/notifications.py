@@ -14,6 +14,7 @@ from cluster.plan import Finding, Ledger, Wish
 if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
     from activities.clients.secrets import Secrets
+from cluster.units import counted
 
 TARGET, MATCHER = "quorate-gateway", "quorate-fencing"
 TARGETS, MATCHERS = "cluster/notifications/endpoints/webhook", "cluster/notifications/matchers"
@@ -44,7 +45,7 @@ class PveNotifications:
         self._target(ledger, wish)
         self._matcher(ledger)
         if ledger.only_planned:
-            return Finding(finding=f"{len(ledger.changes)} changes planned", changes=ledger.changes)
+            return Finding(finding=f"{counted(len(ledger.changes), 'change')} planned", changes=ledger.changes)
         said = "as the inventory says" if not ledger.changed else "configured"
         return Finding(
             finding=f"{TARGET} and {MATCHER} are {said}; whether the stored secret is right, only a test shows",

@@ -15,6 +15,7 @@ from cluster.plan import Ledger
 
 if TYPE_CHECKING:
     from activities.clients.purity import Arrays, FlashArray, Item
+from cluster.units import counted
 
 
 class Access:
@@ -51,7 +52,7 @@ class Access:
         if not ledger.only_planned:
             _prove_access(wish, client)
         return AccessFinding(
-            finding=f"{len(wish.hosts)} hosts in {wish.group}, LUN {wish.lun}"
+            finding=f"{counted(len(wish.hosts), 'host')} in {wish.group}, LUN {wish.lun}"
             + (" (planned)" if ledger.only_planned else ""),
             changed=ledger.changed,
             changes=ledger.changes,

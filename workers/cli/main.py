@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cluster.inventory import Inventory
+from cluster.units import counted
 from workers.cli import approve as approve_commands
 from workers.cli import follow, steer
 from workers.cli import gateway as gateway_commands
@@ -107,7 +108,7 @@ def check(
         return
     out.print(
         f"[green]✓[/green] {escape(str(inventory))}: cluster {known.name}, {len(known.nodes)} nodes on 2 sites, "
-        f"{known.votes} votes, quorum {known.quorum}, pod {known.pod.name}, {len(known.guests)} guests"
+        f"{known.votes} votes, quorum {known.quorum}, pod {known.pod.name}, {counted(len(known.guests), 'guest')}"
     )
     for note in notes:
         out.print(f"  [yellow]note:[/yellow] {escape(note)}", soft_wrap=True)

@@ -29,6 +29,9 @@ _SIGNS = {
     "running": ("…", "yellow"),
     "paused": ("‖", "yellow"),
     "attention": ("?", "bold yellow"),
+    "aborting": ("…", "yellow"),
+    "canceled": ("■", "red"),
+    "continued_as_new": ("·", "dim"),
 }
 
 
@@ -48,7 +51,8 @@ async def show_status(console: Console, *, as_json: bool, cluster: str | None = 
         return
     for run in runs:
         took = str((run.close_time or datetime.now(UTC)) - run.start_time).split(".")[0]
-        sign, style = _SIGNS.get(_state(run), ("✗", "red"))
+        aborted = run.typed_search_attributes.get(STATE) == "aborted"
+        sign, style = ("■", "red") if aborted else _SIGNS.get(_state(run), ("✗", "red"))
         line = f"{sign} {run.id}  {run.workflow_type}  {_state(run)}  {run.start_time:%Y-%m-%d %H:%M:%S} UTC  {took}"
         console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
         look = open_runs.get(run.run_id, Open())
