@@ -27,7 +27,6 @@ class Failback(Homeward):
         "where that moves no guest, else listed",
         example={"site": "site-a", "by": "ana", "mode": "apply"},
         request=FailbackRequest,
-        report=FailbackReport,
     )
 
     after = ("SiteLoss",)

@@ -64,7 +64,6 @@ class ClusterIncident(Incident):
         landing="Nothing was changed",
         example={"mode": "plan"},
         request=IncidentRequest,
-        report=IncidentReport,
     )
 
     def __init__(self) -> None:

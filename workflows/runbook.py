@@ -234,7 +234,7 @@ class Runbook:
             inventory = (await self.step("Inventory is read", records.inventory, which, parks=False)).inventory
             self.state.inventory = inventory.digest
             if wrong := refused(inventory):
-                raise ApplicationError(wrong, type="Rejected", non_retryable=True)
+                raise ApplicationError(wrong, type="WrongInput", non_retryable=True)
             hooks = inventory.hooks if request.mode is Mode.APPLY else ()
             await self.begin(f"{headline.format(cluster=inventory.name)} ({request.mode})", inventory.name, hooks)
             if rights:

@@ -95,9 +95,7 @@ class Survivor:
             raise NotYet(f"{', '.join(without)}: no usable path to {site.array}")
         least, most = min(found.values()), max(found.values())
         paths = f"{least}" if least == most else f"{least} to {most}"
-        return Finding(
-            finding=f"{paths} usable paths to {site.array} on each of {counted(len(found), 'node')}"
-        )
+        return Finding(finding=f"{paths} usable paths to {site.array} on each of {counted(len(found), 'node')}")
 
     @serves(watch.survivor_volumes)
     async def volumes(self, which: SiteName) -> Finding:

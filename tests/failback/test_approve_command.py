@@ -118,7 +118,9 @@ async def test_the_status_of_a_run_that_asks_names_the_command(desk: Desk):
     run = await desk.run()
     view = await desk.view(run)
     look = Open([Section(title="s", steps=[])], {}, view)
-    assert _wanted(run.id, look).endswith(f"0 of 2 approvals: quorate approve {run.id} (or reject)")
+    assert _wanted(run.id, look).endswith(
+        f"0 of 2 approvals; waits for people to approve or reject the plan: quorate approve {run.id}"
+    )
     parked = StepRecord(title="x", state="parked", at=timedelta())
     look = Open([Section(title="s", steps=[parked])], {}, view)
     assert "quorate answer 'build it' retry" in _wanted("build it", look)

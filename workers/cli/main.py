@@ -254,7 +254,7 @@ def server() -> None:
 @app.command()
 def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
     """Show how fresh the newest look at the cluster is, the newest runs, and the steps of those that are running."""
-    asyncio.run(show_status(out, as_json=as_json, cluster=known_cluster(inventory)))
+    asyncio.run(show_status(out, as_json=as_json, cluster=known_cluster(inventory), inventory=inventory))
 
 
 def _complain(what: str, remedy: str = "") -> None:
@@ -277,7 +277,10 @@ def run(arguments: list[str] | None = None) -> int:
         for complaint in error.complaints:
             err.print(f"  {escape(str(complaint))}", soft_wrap=True)
         return 1
-    except (follow.Failed, steer.Refused) as error:
+    except follow.Failed as error:
+        _complain(str(error), error.remedy)
+        return 1
+    except steer.Refused as error:
         _complain(str(error))
         return 1
     except Unusable as error:
