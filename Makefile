@@ -12,83 +12,94 @@ define CHROMIUM
 	|| { echo "chromium is not installed and cannot be: install it as root, for example with apt-get, and run this again"; exit 1; }
 endef
 
-.PHONY: help demo test check test-clients test-realtime test-browser test-kills test-faults test-steering test-incidents test-failback test-wheel test-old-watch test-oracle fuzz-lab fuzz-runs fuzz-runs-fast fuzz-runs-planted coverage bench setup clean
-help:  ## what there is
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
+# Every tier, the quickest to fail first; and those that stand before a change of what may be moved, fenced or set back.
+TIERS := check test test-wheel test-failback test-kills test-realtime test-browser test-steering test-clients \
+	test-incidents test-oracle fuzz-lab test-faults test-old-watch fuzz-runs
+SAFETY := test-failback test-kills test-incidents fuzz-runs-fast
 
-demo: setup  ## build the example cluster on the twin, play the article's test, bring the guests home, lose a site (four minutes)
+.PHONY: help demo $(TIERS) $(SAFETY) test-all test-safety fuzz-runs-planted coverage bench setup clean
+help:  ## what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 19
+
+demo: setup  ## the example cluster on the twin, the article's test, the loss of a site (4 min)
 	@$(QUORATE) demo
 
-test: setup  ## the tests, against the twin and a real Temporal server; every measurement in small (five minutes)
-	@$(QUORATE) server
-	@.venv/bin/python -m tests -n 3 --dist loadfile --no-loadscope-reorder
-
-check: setup  ## ruff, strict types, import contracts
+check: setup  ## ruff, strict types, import contracts (1 min)
 	@.venv/bin/ruff format --check .
 	@.venv/bin/ruff check .
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
-test-realtime: setup  ## the loss of a site in real time and twenty times as fast (six minutes)
-	@.venv/bin/python -m tests -o python_files='timed_*.py' tests/realtime -rP
-
-test-clients: setup .venv-clients/.complete  ## public clients, unmodified, against the twin (ten minutes)
-	@.venv/bin/python -m tests -o python_files='with_*.py' -rs tests/clients
-
-test-browser: setup  ## a deployment started, answered and read in Temporal's UI with Chromium (four minutes)
-	@$(UV) sync --locked --quiet --group browser
-	@command -v chromium >/dev/null || $(CHROMIUM)
+test: setup  ## the tests: twin, real Temporal server, every measurement in small (5 min)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -o python_files='seen_*.py' tests/browser
-	@echo "what was to be seen: var/browser"
+	@.venv/bin/python -m tests -n 3 --dist loadfile --no-loadscope-reorder
 
-test-kills: setup  ## workers killed before and after every change, the Temporal server again and again (eight minutes)
-	@$(QUORATE) server
-	@.venv/bin/python -m tests -n 4 -o python_files='lasting_kills.py' tests/endurance -rP
+test-safety: setup  ## what stands before a change to safety: four of the tiers below (40 min)
+	@.venv/bin/python -m tests.tiers $(SAFETY)
 
-test-faults: setup  ## every call of a deployment meets every kind of trouble (half an hour)
-	@$(QUORATE) server
-	@.venv/bin/python -m tests -n 2 -o python_files='lasting_faults.py' tests/endurance -rP
+test-all: setup  ## every tier, whatever fails on the way, and a table at the end (4 h)
+	@.venv/bin/python -m tests.tiers $(TIERS)
 
-test-steering: setup  ## pauses and aborts at two hundred random instants (six minutes)
+test-failback: setup  ## what stops a failback: broken homes, people, killed workers (8 min)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -n 2 -o python_files='lasting_steering.py' tests/endurance -rP
+	@.venv/bin/python -m tests -m slow tests/failback -rP
 
-test-failback: setup  ## what stops a failback: broken homes, people who change their mind, other plans, killed workers (eight minutes)
+test-kills: setup  ## workers killed before and after every change, Temporal again and again (8 min)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -o python_files='lasting_*.py' tests/failback -rP
+	@.venv/bin/python -m tests -n 4 -m slow tests/endurance/test_kills.py -rP
 
-test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (twenty minutes)
+test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (20 min)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -n 2 -o python_files='lasting_*.py' tests/incidents -rP
-	@QUORATE_EXAMPLE=metro .venv/bin/python -m tests -n 2 -o python_files='lasting_*.py' tests/incidents/lasting_scenarios.py
+	@.venv/bin/python -m tests -n 2 -m slow tests/incidents -rP
+	@QUORATE_EXAMPLE=metro .venv/bin/python -m tests -n 2 -m slow tests/incidents/test_scenarios.py
 	@QUORATE_THOROUGH=10 .venv/bin/python -m tests -n 2 tests/verdict
 
-test-wheel: setup | $(UV)  ## the wheel, installed in a fresh environment and used in an empty folder (one minute)
-	@.venv/bin/python -m tests -o python_files='installed_*.py' tests/wheel
-
-test-old-watch: setup  ## a watch that is 26 hours old judges and times a loss as a fresh one (half an hour)
-	@$(QUORATE) server
-	@.venv/bin/python -m tests -o python_files='aged_*.py' tests/incidents -rP
-
-test-oracle: setup  ## random scenarios in Proxmox's own HA simulator and in the twin, where the original is at hand (twenty minutes)
-	@.venv/bin/python -m tests.oracle --count 200
-
-fuzz-lab: setup  ## a thousand random fault schedules over the twin: nobody may contradict anybody
-	@.venv/bin/python -m tests.fuzz --count 1000
-
-fuzz-runs: setup  ## three hundred random lives of a cluster: losses, people, workers and lists at once (half an hour)
-	@$(QUORATE) server
-	@.venv/bin/python -m tests.fuzz_runs --count 300
-
-fuzz-runs-fast: setup  ## ten of them, always the same, after those that have failed once (three minutes)
+fuzz-runs-fast: setup  ## ten random lives of a cluster, always the same, after what failed once (3 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests.fuzz_runs --count 10
 
-fuzz-runs-planted: setup  ## the engine bent in one way after the other: each is found, and by which seed
+fuzz-runs: setup  ## three hundred of them: losses, people, workers and lists at once (30 min)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests.fuzz_runs --count 300
+
+fuzz-runs-planted: setup  ## the engine bent in one way after the other: which seed finds each
 	@$(QUORATE) server
 	@for fault in stale-memory lost-withdrawal thaw-under-incident false-fence unchecked-condition; do \
 		.venv/bin/python -m tests.fuzz_runs --count 100 --planted $$fault || exit 1; done
+
+fuzz-lab: setup  ## a thousand random fault schedules: nobody may contradict anybody (8 min)
+	@.venv/bin/python -m tests.fuzz --count 1000
+
+test-faults: setup  ## every call of a deployment meets every kind of trouble (30 min)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -n 2 -m slow tests/endurance/test_faults.py -rP
+
+test-steering: setup  ## pauses and aborts at two hundred random instants (6 min)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -n 2 -m slow tests/endurance/test_steering.py -rP
+
+test-old-watch: setup  ## a watch that is 26 hours old judges and times a loss as a fresh one (30 min)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -m aged tests/incidents -rP
+
+test-realtime: setup  ## the loss of a site in real time and twenty times as fast (6 min)
+	@.venv/bin/python -m tests -m realtime tests/realtime -rP
+
+test-browser: setup  ## a deployment started, answered and read in Temporal's UI, in Chromium (4 min)
+	@$(UV) sync --locked --quiet --group browser
+	@command -v chromium >/dev/null || $(CHROMIUM)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -m browser tests/browser
+	@echo "what was to be seen: var/browser"
+
+test-clients: setup .venv-clients/.complete  ## public clients, unmodified, against the twin (10 min)
+	@.venv/bin/python -m tests -m clients tests/clients -rs
+
+test-wheel: setup | $(UV)  ## the wheel, installed in a fresh environment, in an empty folder (1 min)
+	@.venv/bin/python -m tests -m slow tests/wheel
+
+test-oracle: setup  ## random scenarios in Proxmox's own HA simulator, if at hand, and here (20 min)
+	@.venv/bin/python -m tests.oracle --count 200
 
 coverage: setup  ## write docs/coverage.md: what the twin emulates, and which test proves it
 	@$(QUORATE) server
@@ -96,7 +107,7 @@ coverage: setup  ## write docs/coverage.md: what the twin emulates, and which te
 	@.venv/bin/python -m tests -n 2 --dist loadfile -p tests.covered
 	@.venv/bin/python -m tests.covered
 
-bench: setup  ## measure one deployment (also var/bench.json), the twin's cost and the engine's
+bench: setup  ## measure one deployment (var/bench.json), the twin's cost and the engine's
 	@$(QUORATE) server
 	@.venv/bin/python -m bench
 	@.venv/bin/python -m bench.twin

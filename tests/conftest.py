@@ -33,7 +33,13 @@ APPLY = RunbookRequest(mode=Mode.APPLY)
 
 
 # What takes longest begins first, or one process is still at it when the others have ended.
-FIRST = ("tests/benches/", "tests/test_survival", "tests/incidents/", "tests/ledger/test_ledger", "tests/test_refusals")
+FIRST = (
+    "tests/benches/",
+    "tests/runbooks/test_survival",
+    "tests/incidents/",
+    "tests/ledger/test_ledger",
+    "tests/runbooks/test_refusals",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -23,8 +23,8 @@ from activities.clients.secrets import Secrets
 from cluster.around import EventSource
 from cluster.events import Event, EventBatch
 from cluster.inventory import Inventory
-from tests.test_gateway_bodies import CLOUD
 from tests.twin import EXAMPLE
+from tests.workers.test_gateway_bodies import CLOUD
 from workers.gateway.app import Gateway, Server, listener, server
 from workers.gateway.delivery import Delivery
 from workers.inventory_file import load

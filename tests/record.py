@@ -16,8 +16,8 @@ from cluster.plan import Mode
 from lab.physics.faults import Fault
 from tests.conftest import APPLY, Deployment, Start, working
 from tests.failback.conftest import HOMES, far_site, listed, starting
-from tests.failback.lasting_site_work import agreed, under_way
-from tests.failback.lasting_stops import asked
+from tests.failback.test_site_work import agreed, under_way
+from tests.failback.test_stops import asked
 from tests.incidents.conftest import Site, watching
 from tests.runs import parked, until
 from tests.twin import TwinThread, inventory_file

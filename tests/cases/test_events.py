@@ -7,7 +7,7 @@ import pytest
 
 from cluster.events import Event
 from tests.cases.inputs import data
-from tests.test_gateway_bodies import ALERTMANAGER, CLOUD, JSON, PURITY, PVE
+from tests.workers.test_gateway_bodies import ALERTMANAGER, CLOUD, JSON, PURITY, PVE
 from workers.gateway.bodies import read
 
 

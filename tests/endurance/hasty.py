@@ -6,7 +6,7 @@ from datetime import timedelta
 from temporalio.common import RetryPolicy
 
 from activities.clients import proxmox, purity, ssh
-from activities.errors import NEVER_RETRIED
+from cluster.contracts.words import NEVER_RETRIED
 from workflows import steps
 
 HEARTBEAT = timedelta(seconds=3)

@@ -16,7 +16,7 @@ from cluster.approval import ApprovalPolicy, Terms, Veto, statement
 from cluster.gate import Gate
 from cluster.plan import Intent, whole_digest
 from tests.failback.desk import Desk
-from tests.test_cli_runs import here, said
+from tests.workers.test_cli_runs import here, said
 from workers.cli import approve as approve_commands
 from workers.cli.approve import sheet
 from workers.cli.status import Open, _wanted

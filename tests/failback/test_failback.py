@@ -4,8 +4,8 @@ import asyncio
 
 from runbooks.homecoming import FailbackReport
 from tests.failback.conftest import Begin
-from tests.failback.lasting_stops import asked
 from tests.failback.people import Person
+from tests.failback.test_stops import asked
 from tests.incidents.conftest import Site, ended
 from tests.runs import steps
 from workers.cli.follow import looks

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.ledger.conftest import JOB, Office, Switched
-from tests.test_cli_runs import here
+from tests.workers.test_cli_runs import here
 
 
 class Shell:
