@@ -394,7 +394,7 @@ def test_a_frozen_world_stands_still(lab: TwinThread):
     """A copy for reads: its clock shows one moment, and what changes in the world does not change in it."""
 
     async def at_once() -> Any:
-        return freeze(lab.physics.world)
+        return freeze(lab.world)
 
     frozen = lab.call(at_once())
     fail(lab, "witness")

@@ -169,7 +169,7 @@ async def test_a_look_that_is_cut_short_tells_what_it_knows():
     environment.on_heartbeat = lambda *_: begun.set()
     watching = Watching(INVENTORY.model_copy(update={"speed": 10.0}), _dark())
     looking = asyncio.ensure_future(
-        environment.run(watching.watch, WatchWish(memory=known, until=timedelta(minutes=1)))
+        environment.run(watching.look, WatchWish(memory=known, until=timedelta(minutes=1)))
     )
     await asyncio.wait_for(begun.wait(), 20)
     environment.cancel(activity.ActivityCancellationDetails(cancel_requested=True))
@@ -186,7 +186,7 @@ async def test_a_worker_that_ends_hands_its_look_to_another_one():
     environment, begun = ActivityEnvironment(), asyncio.Event()
     environment.on_heartbeat = lambda *_: begun.set()
     watching = Watching(INVENTORY.model_copy(update={"speed": 10.0}), _dark())
-    looking = asyncio.ensure_future(environment.run(watching.watch, WatchWish(memory=Memory())))
+    looking = asyncio.ensure_future(environment.run(watching.look, WatchWish(memory=Memory())))
     await asyncio.wait_for(begun.wait(), 20)
     environment.cancel(activity.ActivityCancellationDetails(worker_shutdown=True))
 

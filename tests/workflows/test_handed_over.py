@@ -36,7 +36,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     found = Sent()
     monkeypatch.setattr(workflow, "now", lambda: found.now)
     monkeypatch.setattr(workflow, "info", lambda: SimpleNamespace(workflow_id="watch/metro", run_id="first"))
-    monkeypatch.setattr(workflow, "execute_activity", found.activity)
+    monkeypatch.setattr(workflow, "start_activity", found.activity)
+    monkeypatch.setattr(workflow, "patched", lambda _: True)
     return found
 
 
