@@ -183,7 +183,7 @@ _CLUSTER: dict[Kind, Advice] = {
         alone="nothing",
         do=("deploy the cluster: quorate plan deploy, then quorate run deploy; or correct the inventory",),
     ),
-    "healthy": Advice(alone="nothing", do=("nothing",)),
+    "healthy": Advice(alone="nothing", do=()),
 }
 
 _KINDS = {**_LOSS, **_STORAGE, **_CLUSTER}

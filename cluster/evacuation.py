@@ -8,7 +8,7 @@ from cluster.approval import Approval, Veto
 from cluster.move import MOVES, Move
 from cluster.nouns import Value
 from cluster.placement import Placement, no_place
-from cluster.plan import Finding, Intent, Wish
+from cluster.plan import Finding, Intent, Verb, Wish
 from cluster.recovery import Frozen, Service, on_again
 
 
@@ -50,12 +50,13 @@ class MaintenanceFinding(Finding):
 
 def maintenance(node: str, *, on: bool, turn: int = 0) -> Intent:
     """The change of one node."""
-    return Intent(where=node, what="enable maintenance" if on else "disable maintenance", target=node, turn=turn)
+    verb: Verb = "enable" if on else "disable"
+    return Intent(where=node, what=f"{verb} maintenance", target=node, turn=turn, verb=verb)
 
 
 def master_away(site: str) -> Intent:
     """HA's master to the other site."""
-    return Intent(where="HA", what="move master away from", target=site)
+    return Intent(where="HA", what="move master away from", target=site, verb="move")
 
 
 class DarkWish(Value):

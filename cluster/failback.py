@@ -159,7 +159,7 @@ def _not_movable(sid: str, service: Service | None, recovered: Mapping[str, str]
     if service.state != "started":
         return f"HA calls it {service.state}"
     if sid in recovered and service.node != recovered[sid]:
-        return f"was moved to {service.node} by somebody; HA had brought it back on {recovered[sid]}"
+        return f"was moved to {service.node} by hand; HA had brought it back on {recovered[sid]}"
     return ""
 
 

@@ -102,8 +102,8 @@ def rejoined(expected: Forecast, at: float) -> Forecast:
         update={
             "fenced": fenced,
             "running": Phase(earliest=fenced.earliest + first, latest=fenced.latest + spread),
-            "why": f"{expected.why}; nodes came back at T+{at:.0f} s, before the locks were free: locks are counted "
-            f"anew for {REJOINED[0]:.0f} s",
+            "why": f"{expected.why}; nodes came back at T+{at:.0f} s, before the locks were free: locks count "
+            f"again for {REJOINED[0]:.0f} s",
         }
     )
 

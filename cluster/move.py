@@ -29,7 +29,8 @@ class Move(Value):
         """The change; who goes first is part of its meaning, and that HA moves a container by a restart."""
         how = "" if self.guest.live else ", with a restart"
         what = "move away" if self.away else "bring home"
-        return Intent(where=self.home, what=what, target=self.sid, detail=f"from {self.source}{how}", turn=turn)
+        detail = f"from {self.source}{how}"
+        return Intent(where=self.home, what=what, target=self.sid, detail=detail, turn=turn, verb="move")
 
 
 class MoveWish(Wish):

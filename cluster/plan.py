@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Mode(StrEnum):
@@ -20,11 +20,50 @@ class Mode(StrEnum):
     APPLY = "apply"
 
 
+# What a change does to its target; `extend` is a pod that one more array serves.
+Verb = Literal["create", "add", "connect", "set", "extend", "start", "enable", "disable", "move", "delete"]
+# How each is drawn: it comes into being, is changed, goes elsewhere, goes away.
+SIGNS: dict[Verb, str] = {
+    "create": "+",
+    "add": "+",
+    "connect": "+",
+    "set": "~",
+    "extend": "~",
+    "start": "~",
+    "enable": "~",
+    "disable": "~",
+    "move": "→",
+    "delete": "-",
+}
+# Intents of version 0.1 have no verb: what they begin with tells it. Everything else came into being.
+_BEGINS: dict[str, Verb] = {
+    "set up": "create",
+    "set": "set",
+    "configure": "set",
+    "add": "add",
+    "discover": "add",
+    "connect": "connect",
+    "log in": "connect",
+    "stretch": "extend",
+    "start": "start",
+    "enable": "enable",
+    "disable": "disable",
+    "move": "move",
+    "bring home": "move",
+}
+
+
+def verb_of(what: str) -> Verb:
+    """The verb of a change that was recorded without one."""
+    return next((verb for begins, verb in _BEGINS.items() if what == begins or what.startswith(f"{begins} ")), "create")
+
+
 class Intent(BaseModel):
     """One change: where, what and on which object. `detail` holds what it will be set to, in words.
 
-    `turn` is for changes whose order is part of their meaning (one guest first, then the others): a plan with other
-    turns is another plan. Everything else follows in the order of the runbook, which no plan can alter.
+    `verb` says the same as `what` in one of few words: how it is drawn, and no part of a plan's digest. `turn` is for
+    changes whose order is part of their meaning (one guest first, then the others): a plan with other turns is another
+    plan. Everything else follows in the order of the runbook, which no plan can alter.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -34,6 +73,12 @@ class Intent(BaseModel):
     target: str
     detail: str = ""
     turn: int = 0
+    verb: Verb = Field(default_factory=lambda known: verb_of(known.get("what", "")))
+
+    @property
+    def sign(self) -> str:
+        """How it is drawn: ``+ ~ → -``."""
+        return SIGNS[self.verb]
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what} {self.target}" + (f" ({self.detail})" if self.detail else "")
@@ -113,7 +158,7 @@ class Ledger:
     """The changes of one step, in order.
 
     >>> ledger = Ledger(Mode.PLAN)
-    >>> if ledger.intend("array-a", "create pod", "p1"):
+    >>> if ledger.intend("array-a", "create pod", "p1", verb="create"):
     ...     raise AssertionError("a plan changes nothing")
     >>> [str(intent) for intent in ledger.changes]
     ['array-a: create pod p1']
@@ -123,9 +168,9 @@ class Ledger:
         self.mode = mode
         self._intents: list[Intent] = []
 
-    def intend(self, where: str, what: str, target: str, detail: str = "") -> bool:
+    def intend(self, where: str, what: str, target: str, detail: str = "", *, verb: Verb) -> bool:
         """Note a change that is due; true when it is to be made now."""
-        return self.due(Intent(where=where, what=what, target=target, detail=detail))
+        return self.due(Intent(where=where, what=what, target=target, detail=detail, verb=verb))
 
     def due(self, intent: Intent) -> bool:
         """The same for a change that is put in words already."""
@@ -167,9 +212,11 @@ def whole_digest(subject: str, intents: Iterable[Intent]) -> str:
     """The whole SHA-256 of it, which people sign: nobody finds a second plan to the same.
 
     Neither times nor ids that a device invents are part of an intent, and the order in which nodes or arrays are
-    listed does not count: the changes are taken as a bag, each with its own turn where turns matter.
+    listed does not count: the changes are taken as a bag, each with its own turn where turns matter. Nor does the verb:
+    approvals of version 0.1 were signed without it.
     """
-    lines = sorted(json.dumps(intent.model_dump(), sort_keys=True, separators=(",", ":")) for intent in intents)
+    kept = (intent.model_dump(exclude={"verb"}) for intent in intents)
+    lines = sorted(json.dumps(one, sort_keys=True, separators=(",", ":")) for one in kept)
     return hashlib.sha256("\n".join([json.dumps(subject), *lines]).encode()).hexdigest()
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from cluster.nouns import Value
 from cluster.plan import Finding
-from cluster.units import seconds
+from cluster.units import counted, seconds
 
 
 class Check(Value):
@@ -91,6 +91,10 @@ def named(
         return QuarantineFinding(finding=f"held back: {said} ({at})", checks=checks)
     holds = held >= soak
     since = f"since {asked - lasted:%H:%M:%S}, {at}" if soak else at
-    so_long = f"{len(checks)} checks have held for {seconds(held)}" if soak else f"{len(checks)} checks hold"
+    so_long = (
+        f"{counted(len(checks), 'check has', 'checks have')} held for {seconds(held)}"
+        if soak
+        else counted(len(checks), "check holds", "checks hold")
+    )
     said = f"{so_long} ({since})" if holds else f"{so_long} ({since}), {seconds(soak)} are required"
     return QuarantineFinding(finding=said, checks=checks, held=held, holds=holds)

@@ -70,7 +70,7 @@ class Frozen(Value):
         """The change that sets it."""
         where = "HA" if self.kind == "resource" else "cluster"
         target = f"backup job {self.name}" if self.kind == "backup" else self.name
-        return Intent(where=where, what="set", target=target, detail=f"{self.field} {value}")
+        return Intent(where=where, what="set", target=target, detail=f"{self.field} {value}", verb="set")
 
 
 def on_again(off: Iterable[Frozen], on: Iterable[Frozen]) -> list[str]:
@@ -138,7 +138,7 @@ def hopeless(sid: str, view: HaView) -> str:
             "and the same with `started`"
         )
     if service.state == "freeze":
-        return f"is frozen with {service.node}: HA will not move it until that node is back"
+        return f"is held by HA with {service.node} (state freeze) until that node is back"
     if service.state in STOPPED:
         return "is stopped by request"
     return ""

@@ -53,6 +53,11 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
+def capital(sentence: str) -> str:
+    """The sentence with a capital first letter; all others stay as they are, for they may be names."""
+    return sentence[:1].upper() + sentence[1:]
+
+
 def shortly(texts: Iterable[str], most: int = 5) -> str:
     """The first of them, and how many there are besides: ``a, b and 3 more``."""
     known = list(texts)

@@ -1,4 +1,4 @@
-"""From facts to what has happened: a pure function, with its reasons and what would change its mind.
+"""From facts to what has happened: a pure function, with its reasons and what would revise it.
 
 A management interface that is silent proves nothing about the data path, and no single source proves anything. A site
 is lost when its nodes are out of a settled, quorate membership, when two vantage points in different failure domains

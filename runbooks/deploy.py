@@ -72,7 +72,6 @@ class DeployStretchedCluster(Runbook):
         asks="whether to plan or to apply; nothing at all means plan",
         landing="What was changed stays; each layer is complete or absent, and the same runbook goes on from there",
         example={"mode": "apply"},
-        report=DeployReport,
     )
 
     def __init__(self) -> None:

@@ -31,7 +31,6 @@ class EvacuateSite(Runbook):
         "what was disabled are in the ledger",
         example={"site": "site-a", "by": "ana", "mode": "apply"},
         request=SiteRequest,
-        report=EvacuationReport,
     )
 
     def __init__(self) -> None:

@@ -20,14 +20,13 @@ class Failback(Homeward):
     about = About(
         name="failback",
         what="Waits until a returned site has proven itself and people have signed the plan, brings one guest home, "
-        "then the others, proves each move, sets back what the incident has frozen",
+        "then the others, proves each move, re-enables what the incident disabled",
         when="after a site has returned from an incident and its guests shall go home",
         asks="for signed approvals of the plan (`quorate approve`), and what to do when a move does not go as planned",
-        landing="Guests that are at home stay there, the others stay where they are; what was frozen is set back where "
-        "that moves nobody, else listed",
+        landing="Guests that are at home stay there, the others stay where they are; what was disabled is re-enabled "
+        "where that moves no guest, else listed",
         example={"site": "site-a", "by": "ana", "mode": "apply"},
         request=FailbackRequest,
-        report=FailbackReport,
     )
 
     after = ("SiteLoss",)

@@ -11,11 +11,9 @@ from cluster.inventory import Inventory
 from cluster.plan import Mode
 from workflows.catalogue import RunbookReport, RunbookRequest
 
-EXAMPLE = '{"site": "site-a", "by": "ana", "mode": "apply"}'
-
 
 class FailbackRequest(RunbookRequest):
-    """What a start form takes, for example ``{"site": "site-a", "by": "ana", "mode": "apply"}``.
+    """Which site's guests go home, and who asks for it.
 
     The homes are those of the site's last incident; of `incident`, a run; or given as `homes`, guest to node. `by` is
     who asks: that person's approval does not count.
@@ -28,11 +26,11 @@ class FailbackRequest(RunbookRequest):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.site is None:
-            raise ValueError(f"site: to which one shall the guests go home? for example {EXAMPLE}")
+            raise ValueError('"site" is required: the site to bring guests home to')
         if self.mode is Mode.APPLY and not (self.by or "").strip():
-            raise ValueError(f"by: who asks for it? That person cannot approve it; for example {EXAMPLE}")
+            raise ValueError('"by" is required: who asks for it; that person cannot approve it')
         if self.homes is not None and self.incident is not None:
-            raise ValueError("homes: give either an incident or the homes themselves")
+            raise ValueError('give either "incident" or "homes", not both')
         return self
 
     def wrong_homes(self, inventory: Inventory) -> str:
@@ -62,6 +60,7 @@ class FailbackReport(RunbookReport):
 
     site: str
     incident: str = ""
+    homes: dict[str, str] | None = None  # unknown in reports of version 0.1
     moved: tuple[Moved, ...] = ()
     staying: dict[str, str] = Field(default_factory=dict)
     vetoes: tuple[str, ...] = ()

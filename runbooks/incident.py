@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts import records, watch
     from cluster.contracts.records import ClusterName
     from cluster.incidents import asked_of_people, conditions, taken_over_by
+    from cluster.units import capital
     from cluster.verdict import Verdict
     from cluster.watching import CALM, Change, Opening, WatchWish
     from workflows.carried import IncidentState
@@ -63,7 +64,6 @@ class ClusterIncident(Incident):
         landing="Nothing was changed",
         example={"mode": "plan"},
         request=IncidentRequest,
-        report=IncidentReport,
     )
 
     def __init__(self) -> None:
@@ -159,7 +159,7 @@ class ClusterIncident(Incident):
             self._verdicts.append(verdict.sentence)
         self.judged(verdict)
         self.state.headline = f"{self.state.cluster}: {verdict.sentence}"
-        self.explain_again(verdict.sentence.capitalize(), conditions(verdict))
+        self.explain_again(capital(verdict.sentence), conditions(verdict))
         for gone in self._asked.keys() - asked_of_people(verdict).keys():
             self.done_with(gone)
         for about, what in asked_of_people(verdict).items():

@@ -201,7 +201,7 @@ class Losing(Incident):
     def must_know(self, known: bool, said: str) -> None:
         """ApplicationError for a request that names what is not there: nothing has begun."""
         if not known:
-            raise ApplicationError(said, type="NotFound", non_retryable=True)
+            raise ApplicationError(said, type="WrongInput", non_retryable=True)
 
     def _expected(self, loss: Loss, workers: int) -> Forecast:
         """The forecast, and a line for it on the page."""

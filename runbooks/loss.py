@@ -110,7 +110,7 @@ class Loss:
 
 
 class SiteLossRequest(RunbookRequest):
-    """What a start form takes, for example ``{"site": "site-a", "mode": "apply"}``.
+    """Which site is lost.
 
     In mode `plan` nothing is frozen: it only observes. A watch fills in `opening`, and an incident that continues as
     new `carried`.
@@ -123,9 +123,9 @@ class SiteLossRequest(RunbookRequest):
     @model_validator(mode="after")
     def _one_names_the_site(self) -> Self:
         if not self.lost:
-            raise ValueError('site: which one is lost? for example {"site": "site-a", "mode": "apply"}')
+            raise ValueError('"site" is required: the site that is lost')
         if self.plan is not None:
-            raise ValueError("plan: a loss is not planned; leave it out")
+            raise ValueError('leave out "plan": a loss is not planned')
         return self
 
     @property
@@ -136,7 +136,7 @@ class SiteLossRequest(RunbookRequest):
 
 
 class NodeLossRequest(RunbookRequest):
-    """What a start form takes, for example ``{"nodes": ["pxmx01-01"], "mode": "apply"}``: nodes of one site.
+    """Which nodes of one site are lost.
 
     In mode `plan` nothing is frozen: it only observes. A watch fills in `opening`, and an incident that continues as
     new `carried`.
@@ -149,9 +149,9 @@ class NodeLossRequest(RunbookRequest):
     @model_validator(mode="after")
     def _names_nodes(self) -> Self:
         if not self.nodes:
-            raise ValueError('nodes: which ones are lost? for example {"nodes": ["pxmx01-01"], "mode": "apply"}')
+            raise ValueError('"nodes" is required: the nodes that are lost, all of one site')
         if self.plan is not None:
-            raise ValueError("plan: a loss is not planned; leave it out")
+            raise ValueError('leave out "plan": a loss is not planned')
         return self
 
 

@@ -7,6 +7,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from cluster.conditions import GRAVITY, Condition, Kind
     from cluster.incidents import asked_of_people, conditions, named
+    from cluster.units import capital
     from cluster.watching import CALM, Change
     from workflows.incident import Incident
 
@@ -38,7 +39,7 @@ class Meanwhile:
             if key in asked:
                 self._run.ask(key, asked[key], quietly=True)
         led = [one for one in sorted(self.stand.values(), key=lambda one: one.gravity) if one.kind in LEADS]
-        return f"{named(led[0]).capitalize()} · {plain}" if led else plain
+        return f"{capital(named(led[0]))} · {plain}" if led else plain
 
     def _over(self, condition: Condition, change: Change) -> None:
         run = self._run
@@ -53,5 +54,5 @@ class Meanwhile:
         why = "; ".join(condition.reasons[:2])
         text = f"T+{run.now:.0f} s: the cluster is {named(condition)}: {why}"
         run.note_again(f"the cluster is {named(condition)}", f"{why} (T+{run.now:.0f} s)")
-        run.explain_again(named(condition).capitalize(), (condition,), folds=False)
-        run.tell_people("worse", f"{named(condition).capitalize()} · {plain}", text)
+        run.explain_again(capital(named(condition)), (condition,), folds=False)
+        run.tell_people("worse", f"{capital(named(condition))} · {plain}", text)

@@ -34,7 +34,6 @@ class NodeLoss(Lasting):
         landing="What was disabled stays disabled and is listed; HA goes on by itself",
         example={"nodes": ["pxmx01-01"], "mode": "apply"},
         request=NodeLossRequest,
-        report=NodeLossReport,
     )
     site_wide = False
     kinds = ("node-lost", *SITE_GONE)

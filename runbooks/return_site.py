@@ -25,7 +25,6 @@ class ReturnSite(Homeward):
         landing="Nodes that were released stay so, guests stay where they are",
         example={"site": "site-a", "by": "ana", "mode": "apply"},
         request=FailbackRequest,
-        report=FailbackReport,
     )
 
     after = ("EvacuateSite",)

@@ -31,7 +31,6 @@ class SiteLoss(Lasting):
         landing="What was disabled stays disabled and is listed; HA goes on by itself",
         example={"site": "site-a", "mode": "apply"},
         request=SiteLossRequest,
-        report=SiteLossReport,
     )
     site_wide = True
     kinds = SITE_GONE

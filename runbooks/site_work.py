@@ -12,20 +12,18 @@ from cluster.recovery import Back
 from runbooks.homecoming import Moved
 from workflows.catalogue import RunbookReport, RunbookRequest
 
-EXAMPLE = '{"site": "site-a", "by": "ana", "mode": "apply"}'
-
 
 class SiteRequest(RunbookRequest):
-    """What a start form takes, for example ``{"site": "site-a", "by": "ana", "mode": "apply"}``."""
+    """Which site is emptied, and who asks for it."""
 
     site: str | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.site is None:
-            raise ValueError(f"site: which one? for example {EXAMPLE}")
+            raise ValueError('"site" is required: the site to be emptied')
         if self.mode is Mode.APPLY and not (self.by or "").strip():
-            raise ValueError(f"by: who asks for it? That person cannot approve it; for example {EXAMPLE}")
+            raise ValueError('"by" is required: who asks for it; that person cannot approve it')
         return self
 
     def wrong_site(self, inventory: Inventory) -> str:

@@ -41,6 +41,7 @@ class WayHome:
         self._switches = Switches(run)
         self._moves = Moves(run, homes.inventory, homes.site, self.why_not)
         self._vetoes: list[str] = []
+        self._rehearsed = False
         self._looked = False
         self.at_home = False  # everybody who can go home is there
 
@@ -48,6 +49,7 @@ class WayHome:
 
     async def rehearse(self, request: FailbackRequest) -> None:
         """Quarantine and plan as they are now."""
+        self._rehearsed = True
         self._vetoes += [f"safety: {title}" for title in await self._quarantine.listed()]
         self._plan = await self._planned()
         await self._run.require_agreement(request, self._plan.intents)
@@ -293,7 +295,15 @@ class WayHome:
         """What the page says of an end that is well."""
         if not self._homes.record.homes:
             return f"No homes are recorded for {self._homes.site}: no guest was moved."
+        if self._rehearsed and self._plan.intents:
+            return ""  # what is planned is said for every runbook alike
         staying = {**self._plan.staying, **self._moves.left}
+        if self._rehearsed:
+            held = "; ".join(f"{sid} {why}" for sid, why in staying.items())
+            count = counted(len(staying), "guest stays", "guests stay")
+            return (
+                f"No change is possible now: {count}: {held}." if held else "No changes needed: all guests are at home."
+            )
         stays = f"; {counted(len(staying), 'stays', 'stay')}: {', '.join(staying)}" if staying else ""
         came = counted(len(self._moves.moved), "guest is", "guests are")
         left = counted(len(self._switches.outstanding), "switch", "switches")
@@ -307,6 +317,7 @@ class WayHome:
             planned=self._plan.intents,
             site=self._homes.site,
             incident=self._homes.record.run,
+            homes=self._homes.record.homes,
             moved=tuple(self._moves.moved.values()),
             staying={**self._plan.staying, **self._moves.left},
             vetoes=tuple(dict.fromkeys(self._vetoes)),

@@ -5,6 +5,7 @@ from typing import Any
 
 from runbooks import ALL_RUNBOOKS
 from workers.errors import Unusable
+from workflows.catalogue import RunbookReport
 from workflows.runbook import Runbook
 
 
@@ -22,6 +23,24 @@ def type_name(runbook: type[Runbook]) -> str:
     return str(getattr(runbook, "__temporal_workflow_definition").name)  # the SDK's own mark
 
 
+def result_type(runbook: type[Runbook]) -> type[RunbookReport]:
+    """What its `run` says that it returns: nothing of a report is lost on the way to whoever reads it."""
+    found = getattr(runbook, "__temporal_workflow_definition").ret_type
+    if not (isinstance(found, type) and issubclass(found, RunbookReport)):
+        raise TypeError(f"{runbook.__name__}.run must be annotated with the report that it returns, not with {found}")
+    return found
+
+
+def example(runbook: type[Runbook]) -> str:
+    """What a start form takes, as JSON."""
+    return json.dumps(runbook.about.example)
+
+
+def example_input(runbook: type[Runbook]) -> str:
+    """What `--input` takes, as JSON: whether anything is changed is the command's word, and who asks is known."""
+    return json.dumps({name: value for name, value in runbook.about.example.items() if name not in ("mode", "by")})
+
+
 def types() -> str:
     """All of them, as a filter of Temporal's run list."""
     return " OR ".join(f"WorkflowType = '{type_name(runbook)}'" for runbook in ALL_RUNBOOKS)
@@ -29,10 +48,7 @@ def types() -> str:
 
 def as_data() -> list[dict[str, Any]]:
     """The catalogue for scripts."""
-    return [
-        {"type": type_name(runbook), **runbook.about.model_dump(exclude={"request", "report"})}
-        for runbook in ALL_RUNBOOKS
-    ]
+    return [{"type": type_name(runbook), **runbook.about.model_dump(exclude={"request"})} for runbook in ALL_RUNBOOKS]
 
 
 def as_markdown() -> str:

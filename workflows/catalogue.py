@@ -10,7 +10,7 @@ from workflows.page import StepRecord
 
 
 class RunbookRequest(BaseModel):
-    """What a start form takes, for example ``{"mode": "apply"}``.
+    """What a start form takes.
 
     Without any input the worker's own cluster is planned, and nothing is changed. `plan` is the digest of a plan that
     somebody has read: the run is refused when what it would do now differs. `by` is who asks for it.
@@ -40,7 +40,10 @@ class RunbookReport(BaseModel):
 
 
 class About(BaseModel):
-    """A runbook's entry in the catalogue: what a person reads before starting it."""
+    """A runbook's entry in the catalogue: what a person reads before starting it.
+
+    `example` is what a start form takes, and the only one: every error about a wrong request shows it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,4 +54,3 @@ class About(BaseModel):
     landing: str  # in which condition an abort leaves things
     example: dict[str, Any]
     request: type[RunbookRequest] = RunbookRequest
-    report: type[RunbookReport] = RunbookReport

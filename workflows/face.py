@@ -7,6 +7,7 @@ from urllib.parse import quote
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.units import counted
     from workflows import attributes
     from workflows.claim import address
     from workflows.gate import Gates
@@ -45,7 +46,7 @@ class Face:
     def sheet(self) -> Sheet:
         """All that the page is made of."""
         changes, doubtful = self.state.record.changes, self.state.record.doubtful
-        before = f"{len(changes)} changes, the last one {changes[-1]}" if changes else "nothing"
+        before = f"{counted(len(changes), 'change')}, the last one {changes[-1]}" if changes else "nothing"
         if doubtful:
             before += f"; begun last: {doubtful[-1]}"
         return Sheet(

@@ -13,12 +13,12 @@ class _Message(BaseModel):
 
     @property
     def signed(self) -> str:
-        """Who and why, as far as it was said: `` by ana: array is being mended``."""
+        """Who and why, as far as it was said: `` by ana: array is being repaired``."""
         return (f" by {self.by}" if self.by else "") + (f": {self.why}" if self.why else "")
 
 
 class Pause(_Message):
-    """``{"by": "ana", "why": "the array is being mended"}``, or nothing at all."""
+    """``{"by": "ana", "why": "the array is being repaired"}``, or nothing at all."""
 
 
 class Resume(_Message):

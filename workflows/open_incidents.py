@@ -107,7 +107,7 @@ class OpenIncidents:
             await self._inform(incident, seen)
 
     def closed(self, run: str) -> bool:
-        """It is not open any more; the verdict that stands is judged anew. False when it was not known as open."""
+        """It is not open any more; the verdict that stands is judged again. False when it was not known as open."""
         known = any(one.run == run for one in self.open)
         if known:
             self.open = tuple(one for one in self.open if one.run != run)
@@ -184,7 +184,7 @@ class OpenIncidents:
             self.remark = f"{ended.run} could not begin: {ended.why.partition(': ')[2]}"
             await self.take_stock(None)  # whoever holds its claim goes on with it
         stands = self._seen.verdict.sentence if self._seen else "not known"
-        said = f"The cluster is {stands}. It is judged anew, and an incident is opened while anything is wrong."
+        said = f"The cluster is {stands}. It is judged again; an incident opens while anything is wrong."
         self.tell_people(ended.run, self.remark, said)
 
     def tell_people(self, incident: str, title: str, text: str) -> None:

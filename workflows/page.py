@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from cluster.units import seconds
+from cluster.units import counted, seconds
 from cluster.visible import visible, visible_json
 
 LIMIT = 3000
@@ -115,7 +115,7 @@ def render(sheet: Sheet) -> str:
     table = "| T+ | | Step | Took | Finding |\n| --- | --- | --- | --- | --- |\n"
     room = LIMIT - 100 - len((head + table + tail).encode())
     rows, left_out = _newest(sheet.sections, room)
-    note = f"\n{left_out} earlier lines: see *History*.\n" if left_out else ""
+    note = f"\n{counted(left_out, 'earlier line')}: see *History*.\n" if left_out else ""
     return head + (table + "".join(rows) if rows else "") + note + tail
 
 
@@ -161,10 +161,10 @@ def _finding(step: StepRecord) -> str:
 
 
 def _summary(section: Section) -> str:
-    first, finding = section.steps[0], f"{len(section.steps)} steps"
+    first, finding = section.steps[0], counted(len(section.steps), "step")
     for made, word in ((True, "made"), (False, "planned")):
         if changes := sum(step.changes for step in section.steps if step.changed is made):
-            finding += f", {changes} changes {word}"
+            finding += f", {counted(changes, 'change')} {word}"
     took = _unbroken(seconds(max(step.at + step.took for step in section.steps) - first.at))
     return f"| {clock(first.at)} | ✓ | {safe(section.title)} | {took} | {finding} |\n"
 

@@ -234,7 +234,7 @@ class Runbook:
             inventory = (await self.step("Inventory is read", records.inventory, which, parks=False)).inventory
             self.state.inventory = inventory.digest
             if wrong := refused(inventory):
-                raise ApplicationError(wrong, type="Rejected", non_retryable=True)
+                raise ApplicationError(wrong, type="WrongInput", non_retryable=True)
             hooks = inventory.hooks if request.mode is Mode.APPLY else ()
             await self.begin(f"{headline.format(cluster=inventory.name)} ({request.mode})", inventory.name, hooks)
             if rights:
@@ -386,7 +386,9 @@ class Runbook:
         self.state.requester = (request.by or "").strip()
         workflow.upsert_search_attributes([attributes.PLAN.value_set(found)])
         if request.mode is Mode.PLAN:
-            self.state.planned = plan_sentence(len(planned), found)
+            given = request.model_dump(mode="json", exclude_defaults=True, exclude={"mode", "plan"})
+            asks = {"by": "…"} if "by" in self.about.example else {}  # who applies it has to say so
+            self.state.planned = plan_sentence(len(planned), found, asks | given)
         if request.plan in (None, found):
             return found
         raise ApplicationError(

@@ -1,4 +1,4 @@
-"""The page of a watch: what it takes the cluster for, why, and what would change its mind."""
+"""The page of a watch: what it takes the cluster for, why, and what would revise it."""
 
 from urllib.parse import quote
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel
 
 from cluster.conditions import Condition
 from cluster.events import Event
-from cluster.units import seconds
+from cluster.units import capital, counted, seconds
 from cluster.watching import Seen
 from workflows.page import safe
 
@@ -42,7 +42,7 @@ def render_watch(sheet: WatchSheet) -> str:
         if verdict.silent:
             lines += [f"Says nothing: {safe(', '.join(verdict.silent))}.", ""]
     if sheet.events:
-        lines += [f"{sheet.received} events came in, the last ones:", ""]
+        lines += [f"{counted(sheet.received, 'event')} came in, the last ones:", ""]
         lines += [f"- {safe(event.source)}: {safe(event.kind)} {safe(event.subject)}" for event in sheet.events]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -54,12 +54,12 @@ def _now(sheet: WatchSheet) -> str:
     when = f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
     asked = " No action needed." if verdict.kind == "healthy" else ""
     only = " It only observes." if sheet.seen.policy == "observe" else ""
-    return f"{verdict.sentence.capitalize()}{when}.{asked}{only}"
+    return f"{capital(verdict.sentence)}{when}.{asked}{only}"
 
 
 def _reasons(condition: Condition) -> list[str]:
     why = [f"  - {safe(one)}" for one in condition.reasons[:6]]
-    return [*why, *(f"  - would change its mind: {safe(one)}" for one in condition.unless[:2])]
+    return [*why, *(f"  - revised if: {safe(one)}" for one in condition.unless[:2])]
 
 
 def _before(seen: Seen) -> str:
@@ -67,4 +67,4 @@ def _before(seen: Seen) -> str:
     memory = seen.memory
     master = f"HA's master is on `{memory.master}`" if memory.master else "HA has shown no master yet"
     detection = f"; corosync drops a dead node after {seconds(memory.totem.detection)}" if memory.totem else ""
-    return f"{master}{detection}; {len(memory.placement)} guests run."
+    return f"{master}{detection}; {counted(len(memory.placement), 'guest runs', 'guests run')}."

@@ -1,6 +1,8 @@
 """The sentence under the headline: what is going on, and what is asked of the reader."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cluster.units import counted
 from workflows.page import Question, StepRecord
@@ -11,9 +13,9 @@ NOTHING = "No action needed."
 def ended(state: str, steps: Sequence[StepRecord], changes: int, left: str | None, planned: str) -> str:
     """How a run ended; `planned` says what a run that only planned would change."""
     if state == "done" and planned:
-        return f"Done: {len(steps)} steps, nothing changed. {planned}"
+        return f"Done: {counted(len(steps), 'step')}, nothing changed. {planned}"
     if state == "done":
-        return f"Done: {len(steps)} steps, {changes} changes made. {NOTHING}"
+        return f"Done: {counted(len(steps), 'step')}, {counted(changes, 'change')} made. {NOTHING}"
     if state == "aborted":
         return f"Aborted. {left}"
     failed = [step for step in steps if step.state == "failed"]
@@ -65,9 +67,9 @@ def _ended(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def plan_sentence(changes: int, digest: str) -> str:
-    """What a plan came to, and how to have exactly that done."""
+def plan_sentence(changes: int, digest: str, given: Mapping[str, Any]) -> str:
+    """What a plan came to, and how to have exactly that done; `given` is what the run was asked for."""
     if not changes:
-        return "Nothing is to be changed: everything is as requested."
-    request = f'{{"mode": "apply", "plan": "{digest}"}}'
-    return f"{changes} changes are planned. To make exactly these, start it with `{request}`."
+        return "No changes needed."
+    request = json.dumps({"mode": "apply", "plan": digest, **given}, ensure_ascii=False)
+    return f"{counted(changes, 'change is', 'changes are')} planned. To make exactly these, start it with `{request}`."

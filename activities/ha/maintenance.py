@@ -21,7 +21,7 @@ from cluster.contracts.ha import ViewFinding
 from cluster.evacuation import MaintenanceFinding, MaintenanceWish, MasterWish, SiteNodes, master_away
 from cluster.plan import Finding, Intent
 from cluster.recovery import HaView
-from cluster.units import shortly
+from cluster.units import counted, shortly
 
 if TYPE_CHECKING:
     from activities.clients.quick import Clients
@@ -165,8 +165,8 @@ class Maintenance:
         if awake := [node for node in at.nodes if view.nodes.get(node) != "maintenance"]:
             raise Refuted(f"{', '.join(awake)} is not in maintenance: HA would fence it")
         stopped = f"; stopped there and left so: {', '.join(sorted(there))}" if there else ""
-        said = f"{len(at.nodes)} nodes in maintenance, no guest runs there: HA has nothing to fence for{stopped}"
-        return Finding(finding=said)
+        resting = f"{counted(len(at.nodes), 'node')} in maintenance"
+        return Finding(finding=f"{resting}, no guest runs there: HA has nothing to fence for{stopped}")
 
     # --- what it stands on -------------------------------------------------------------------------------------
 

@@ -229,9 +229,9 @@ def _ours(move: Move, view: HaView) -> Service:
     """The service as HA has it; Conflict when it is neither where it was planned from nor at home."""
     service = view.services.get(move.sid)
     if service is None:
-        raise Conflict(f"{move.sid} is not under HA any more: somebody has taken it out")
+        raise Conflict(f"{move.sid} is not under HA any more: it was taken out by hand")
     if service.node not in (move.source, move.home):
-        raise Conflict(f"{move.sid} is on {service.node}, planned was from {move.source}: somebody has moved it")
+        raise Conflict(f"{move.sid} is on {service.node}, planned was from {move.source}: it was moved by hand")
     return service
 
 

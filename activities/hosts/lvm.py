@@ -19,7 +19,7 @@ from activities.serving import serves
 from cluster.contracts import hosts
 from cluster.contracts.hosts import GroupFinding, GroupWish
 from cluster.plan import Ledger
-from cluster.units import size
+from cluster.units import counted, size
 
 if TYPE_CHECKING:
     from activities.clients.ssh import Hosts as SshHosts
@@ -83,7 +83,9 @@ class Lvm:
                 raise Refuted("; ".join(wrong))
         group = seen[wish.nodes[0]].group
         return GroupFinding(
-            finding=f"{wish.vg}, {size(group.size)}, seen by {len(wish.nodes)} nodes" if group else "planned",
+            finding=f"{wish.vg}, {size(group.size)}, seen by {counted(len(wish.nodes), 'node')}"
+            if group
+            else "planned",
             changed=ledger.changed,
             changes=ledger.changes,
             nodes=len(wish.nodes) if group else 0,
@@ -112,9 +114,9 @@ class Lvm:
             )
         # the WWID is the same on every node and on every day; what multipath calls the device may not be
         target = wish.wwid or "the new device"
-        if "LVM2_member" not in signatures and ledger.intend(node, "create physical volume", target):
+        if "LVM2_member" not in signatures and ledger.intend(node, "create physical volume", target, verb="create"):
             await self._ssh.read(node, "pvcreate", str(device))
-        if ledger.intend(node, "create volume group", wish.vg, f"on {target}"):
+        if ledger.intend(node, "create volume group", wish.vg, f"on {target}", verb="create"):
             await self._ssh.read(node, "vgcreate", wish.vg, str(device))
 
     async def _signatures(self, node: str, device: str) -> list[str]:

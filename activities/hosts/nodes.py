@@ -28,7 +28,7 @@ from cluster.contracts.hosts import (
     RoundTrip,
 )
 from cluster.plan import Finding, Ledger
-from cluster.units import seconds
+from cluster.units import counted, seconds
 
 if TYPE_CHECKING:
     from activities.clients.ssh import Hosts as SshHosts
@@ -124,14 +124,14 @@ class Hosts:
             await self._log_in(ledger, wish.node, array)
         found = await self._map(wish)
         if (wish.wwid is None or _wrong(wish, found)) and ledger.intend(
-            wish.node, "map multipath device", wish.wwid or "of the new volume"
+            wish.node, "map multipath device", wish.wwid or "of the new volume", verb="create"
         ):
             await self._bring_up(wish)
             found = await self._settled_map(wish)
         activity.heartbeat("verifying")
         if ledger.only_planned:
             return PathsFinding(
-                finding=f"{len(ledger.changes)} changes planned", changes=ledger.changes, node=wish.node
+                finding=f"{counted(len(ledger.changes), 'change')} planned", changes=ledger.changes, node=wish.node
             )
         if wrong := _wrong(wish, found):
             raise Refuted(f"{wish.node}: {wrong}")
@@ -164,14 +164,14 @@ class Hosts:
         missing = [portal for portal in array.portals if Target(portal=portal, iqn=array.iqn) not in sessions]
         if not missing:
             return
-        if ledger.intend(node, "discover targets", array.array, array.portals[0]):
+        if ledger.intend(node, "discover targets", array.array, array.portals[0], verb="add"):
             command = ("iscsiadm", "-m", "discovery", "-t", "sendtargets", "-p", array.portals[0])
             offered = parse_targets(await self._ssh.read(node, *command))
             for portal in missing:
                 if Target(portal=portal, iqn=array.iqn) not in offered:
                     raise NotFound(f"{node}: {array.array} does not offer the portal {portal} in its discovery")
         for portal in missing:
-            if ledger.intend(node, "log in", portal, array.array):
+            if ledger.intend(node, "log in", portal, array.array, verb="connect"):
                 await self._session(node, array.iqn, portal)
 
     async def _sessions(self, node: str) -> list[Target]:

@@ -64,7 +64,10 @@ class Quorum:
             running = await self._running(node)
             if not running:
                 await self._may_set_up(wish, node)
-            if ledger.intend(node, "set up quorum device", wish.witness, "ffsplit, 1 vote") and not running:
+            if (
+                ledger.intend(node, "set up quorum device", wish.witness, "ffsplit, 1 vote", verb="create")
+                and not running
+            ):
                 await self._set_up(wish, node)
             elif running:
                 raise NotYet(f"{node}: an earlier `pvecm qdevice setup` still runs as {UNIT}")
@@ -147,7 +150,8 @@ def _unlike(wish: DeviceWish, views: dict[str, VoteCount]) -> str:
     """The first node whose view differs from the wished votes, in words; empty when none does."""
     for node, view in views.items():
         if (view.expected, view.total, view.quorum) != (wish.expected, wish.expected, wish.quorum) or not view.settled:
-            return f"{node}: {view.total} of {view.expected} votes, quorum {view.quorum}; the inventory says {wish.expected}"
+            counted = f"{view.total} of {view.expected} votes, quorum {view.quorum}"
+            return f"{node}: {counted}; the inventory says {wish.expected}"
         if silent := [member.name for member in view.members if member.device != VOTING]:
             return f"{node}: the quorum device gives no vote to {', '.join(silent)}"
     return ""

@@ -22,6 +22,7 @@ from cluster.contracts.people import VerifyFinding, VerifyWish
 from cluster.plan import Intent
 from cluster.signers import Signer
 from cluster.standing import licensed
+from cluster.units import counted
 
 # A worker answers for its run at once, or it is busy with a task of some seconds.
 ANSWERED_WITHIN = timedelta(seconds=10)
@@ -74,7 +75,7 @@ class Approvals:
         good = sum(isinstance(proof, Good) for proof in proofs)
         names = signatures.listed(signers)
         return VerifyFinding(
-            finding=f"{good} of {len(proofs)} votes are good, {len(names)} people are listed",
+            finding=f"{good} of {counted(len(proofs), 'vote')} good, {counted(len(names), 'approver')} listed",
             proofs=proofs,
             listed=names,
             signers=signatures.able(signers, revoked),

@@ -23,6 +23,7 @@ from cluster.plan import Finding
 
 if TYPE_CHECKING:
     from activities.clients.secrets import Secrets
+from cluster.units import counted
 
 SHOWN = 200
 # What a program sees of the worker's environment: no token or key that was meant for the worker alone.
@@ -43,7 +44,7 @@ class Hooks:
             self._headers(hook)
             if hook.command and not os.access(hook.command[0], os.X_OK):
                 raise Rejected(f"hook {hook.name}: {hook.command[0]} is no program that this worker can run")
-        return Finding(finding=f"{len(wish.hooks)} hooks: {', '.join(hook.name for hook in wish.hooks)}")
+        return Finding(finding=f"{counted(len(wish.hooks), 'hook')}: {', '.join(hook.name for hook in wish.hooks)}")
 
     @serves(people.call_hook)
     async def call(self, call: HookCall) -> HookFinding:

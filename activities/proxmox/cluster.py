@@ -16,7 +16,7 @@ from activities.serving import serves
 from cluster.contracts import proxmox
 from cluster.contracts.proxmox import ClusterCheck, HaFinding, HaWish, StorageFinding, StorageWish
 from cluster.plan import Finding, Ledger, Mode
-from cluster.units import size
+from cluster.units import counted, size
 
 if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
@@ -53,7 +53,9 @@ class Proxmox:
             raise Refuted(f"{', '.join(offline)} offline; all nodes must be online to build the cluster")
         if not cluster.get("quorate"):
             raise Refuted(f"cluster {check.name} is not quorate")
-        return Finding(finding=f"Proxmox VE {version}, quorate, {len(online)} nodes online, privileges complete")
+        return Finding(
+            finding=f"Proxmox VE {version}, quorate, {counted(len(online), 'node')} online, privileges complete"
+        )
 
     @serves(proxmox.ensure_storage, no_thread_cancel_exception=True)
     def ensure_storage(self, wish: StorageWish) -> StorageFinding:
@@ -65,7 +67,7 @@ class Proxmox:
         defined = {entry["storage"]: entry for entry in self._api.get("storage")}
         existing = defined.get(wish.storage)
         if existing is None:
-            if ledger.intend("cluster", "add storage", wish.storage, f"shared lvm on {wish.vg}"):
+            if ledger.intend("cluster", "add storage", wish.storage, f"shared lvm on {wish.vg}", verb="add"):
                 self._api.post(
                     "storage", storage=wish.storage, type="lvm", vgname=wish.vg, shared=1, content="images,rootdir"
                 )
@@ -80,7 +82,7 @@ class Proxmox:
         if inactive := [node for node in wish.nodes if not self._active(node, wish.storage)]:
             raise NotYet(f"storage {wish.storage} is not active on {', '.join(inactive)}")
         return StorageFinding(
-            finding=f"{wish.storage} active on {len(wish.nodes)} nodes",
+            finding=f"{wish.storage} active on {counted(len(wish.nodes), 'node')}",
             changed=ledger.changed,
             changes=ledger.changes,
             active=len(wish.nodes),
@@ -98,7 +100,7 @@ class Proxmox:
         for vmid in wish.guests:
             self._register(ledger, wish, f"vm:{vmid}", existing.get(f"vm:{vmid}"))
         if ledger.only_planned:
-            return HaFinding(finding=f"{len(ledger.changes)} changes planned", changes=ledger.changes)
+            return HaFinding(finding=f"{counted(len(ledger.changes), 'change')} planned", changes=ledger.changes)
         # counted from the schedule: a second attempt must not wait all over again
         deadline = time.time() + (wish.within - _since_scheduled()).total_seconds()
         while lacking := _lacking(status := self._api.get("cluster/ha/status/current"), wish):
@@ -111,7 +113,7 @@ class Proxmox:
         settings = {"max_restart": wish.policy.max_restart, "max_relocate": wish.policy.max_relocate}
         settings["failback"] = int(wish.policy.failback)
         if existing is None:
-            if ledger.intend("HA", "register", sid, "state started"):
+            if ledger.intend("HA", "register", sid, "state started", verb="create"):
                 self._api.post("cluster/ha/resources", sid=sid, state="started", **settings)
             return
         if existing.get("state", "started") not in ("started", "enabled"):
@@ -120,7 +122,7 @@ class Proxmox:
             )
         due = {name: value for name, value in settings.items() if int(existing.get(name, 1)) != value}
         changes = ", ".join(f"{name} {value}" for name, value in due.items())
-        if due and ledger.intend("HA", "set", sid, changes):
+        if due and ledger.intend("HA", "set", sid, changes, verb="set"):
             self._api.put(f"cluster/ha/resources/{sid}", **due)
 
     @serves(proxmox.ha_state, no_thread_cancel_exception=True)
@@ -139,7 +141,7 @@ class Proxmox:
             raise Refuted(f"storage {wish.storage} is not active on {', '.join(inactive)}")
         free = self._api.get(f"nodes/{wish.nodes[0]}/storage", storage=wish.storage)[0].get("avail", 0)
         return StorageFinding(
-            finding=f"{wish.storage} active on {len(active)} nodes, {size(free)} free", active=len(active)
+            finding=f"{wish.storage} active on {counted(len(active), 'node')}, {size(free)} free", active=len(active)
         )
 
 

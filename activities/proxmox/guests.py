@@ -12,7 +12,7 @@ from activities.serving import serves
 from cluster.contracts import proxmox
 from cluster.contracts.proxmox import GuestFinding, GuestWish
 from cluster.plan import Ledger, Mode
-from cluster.units import size
+from cluster.units import counted, size
 
 if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
@@ -52,10 +52,12 @@ class Guests:
         current = self._api.get(f"nodes/{node}/qemu/{wish.vmid}/status/current")
         if not (current.get("ha") or {}).get("managed"):
             self._set(ledger, wish, node)
-            if current["status"] != "running" and ledger.intend(node, "start guest", _who(wish)):
+            if current["status"] != "running" and ledger.intend(node, "start guest", _who(wish), verb="start"):
                 self._follow(node, self._api.post(f"nodes/{node}/qemu/{wish.vmid}/status/start"))
         if ledger.only_planned:
-            return GuestFinding(finding=f"{len(ledger.changes)} changes planned", changes=ledger.changes, node=node)
+            return GuestFinding(
+                finding=f"{counted(len(ledger.changes), 'change')} planned", changes=ledger.changes, node=node
+            )
         return self._running(wish, node, ledger)
 
     @serves(proxmox.guest_state, no_thread_cancel_exception=True)
@@ -129,7 +131,9 @@ class Guests:
         if template is None:
             raise NotFound(f"guest {_who(wish)}: its template {wish.template} does not exist in the cluster")
         source = template["node"]
-        if ledger.intend(wish.node, "clone guest", _who(wish), f"from {wish.template}, on {wish.storage}"):
+        if ledger.intend(
+            wish.node, "clone guest", _who(wish), f"from {wish.template}, on {wish.storage}", verb="create"
+        ):
             upid = self._api.post(
                 f"nodes/{source}/qemu/{wish.template}/clone",
                 newid=wish.vmid,
@@ -143,8 +147,8 @@ class Guests:
     def _rest_of_plan(self, wish: GuestWish) -> tuple[Any, ...]:
         """What would follow the clone; its configuration is the template's until then."""
         ledger = Ledger(Mode.PLAN)
-        ledger.intend(wish.node, "configure guest", _who(wish), _size(wish))
-        ledger.intend(wish.node, "start guest", _who(wish))
+        ledger.intend(wish.node, "configure guest", _who(wish), _size(wish), verb="set")
+        ledger.intend(wish.node, "start guest", _who(wish), verb="start")
         return ledger.changes
 
     def _set(self, ledger: Ledger, wish: GuestWish, node: str) -> None:
@@ -156,7 +160,7 @@ class Guests:
             due["memory"] = wish.memory // MIB
         if "net0" in config:
             due["delete"] = "net0"
-        if due and ledger.intend(node, "configure guest", _who(wish), _size(wish)):
+        if due and ledger.intend(node, "configure guest", _who(wish), _size(wish), verb="set"):
             self._api.put(f"nodes/{node}/qemu/{wish.vmid}/config", **due)
 
     def _follow(self, node: str, upid: str) -> None:

@@ -14,6 +14,7 @@ from cluster.plan import Finding, Ledger, Wish
 if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
     from activities.clients.secrets import Secrets
+from cluster.units import counted
 
 TARGET, MATCHER = "quorate-gateway", "quorate-fencing"
 TARGETS, MATCHERS = "cluster/notifications/endpoints/webhook", "cluster/notifications/matchers"
@@ -44,7 +45,7 @@ class PveNotifications:
         self._target(ledger, wish)
         self._matcher(ledger)
         if ledger.only_planned:
-            return Finding(finding=f"{len(ledger.changes)} changes planned", changes=ledger.changes)
+            return Finding(finding=f"{counted(len(ledger.changes), 'change')} planned", changes=ledger.changes)
         said = "as the inventory says" if not ledger.changed else "configured"
         return Finding(
             finding=f"{TARGET} and {MATCHER} are {said}; whether the stored secret is right, only a test shows",
@@ -74,20 +75,20 @@ class PveNotifications:
         secret = [f"name=token,value={_packed(self._secrets.read(wish.secret))}"]
         comment = "events for Quorate's gateway"
         if found is None:
-            if ledger.intend("cluster", "add notification target", TARGET, wish.url):
+            if ledger.intend("cluster", "add notification target", TARGET, wish.url, verb="add"):
                 self._api.post(TARGETS, name=TARGET, **settings, secret=secret, comment=comment)
-        elif ledger.intend("cluster", "set notification target", TARGET, ", ".join(wrong) or "secret"):
+        elif ledger.intend("cluster", "set notification target", TARGET, ", ".join(wrong) or "secret", verb="set"):
             self._api.put(f"{TARGETS}/{TARGET}", **settings, secret=secret)
 
     def _matcher(self, ledger: Ledger) -> None:
         settings: dict[str, Any] = {"match-field": ["exact:type=fencing"], "target": [TARGET]}
         found = self._one(MATCHERS, MATCHER)
         if found is None:
-            if ledger.intend("cluster", "add notification matcher", MATCHER, "type fencing"):
+            if ledger.intend("cluster", "add notification matcher", MATCHER, "type fencing", verb="add"):
                 self._api.post(MATCHERS, name=MATCHER, **settings)
             return
         wrong = _differing(settings, found)
-        if wrong and ledger.intend("cluster", "set notification matcher", MATCHER, ", ".join(wrong)):
+        if wrong and ledger.intend("cluster", "set notification matcher", MATCHER, ", ".join(wrong), verb="set"):
             self._api.put(f"{MATCHERS}/{MATCHER}", **settings)
 
     def _one(self, area: str, name: str) -> dict[str, Any] | None:

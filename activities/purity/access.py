@@ -15,6 +15,7 @@ from cluster.plan import Ledger
 
 if TYPE_CHECKING:
     from activities.clients.purity import Arrays, FlashArray, Item
+from cluster.units import counted
 
 
 class Access:
@@ -32,7 +33,9 @@ class Access:
         _lun_is_free(wish, rows)
         for host in wish.hosts:
             self._ensure_host(client, ledger, host, hosts)
-        if client.host_group(wish.group) is None and ledger.intend(wish.array, "create host group", wish.group):
+        if client.host_group(wish.group) is None and ledger.intend(
+            wish.array, "create host group", wish.group, verb="create"
+        ):
             client.create_host_group(wish.group)
         for host in wish.hosts:
             group = ((hosts.get(host.name) or {}).get("host_group") or {}).get("name")
@@ -40,16 +43,16 @@ class Access:
                 raise Conflict(
                     f"{wish.array}: host {host.name} is in the host group {group}, the inventory says {wish.group}"
                 )
-            if group is None and ledger.intend(wish.array, "add host", host.name, f"to {wish.group}"):
+            if group is None and ledger.intend(wish.array, "add host", host.name, f"to {wish.group}", verb="add"):
                 client.join(wish.group, host.name)
         if not any(row["volume"]["name"] == wish.volume for row in rows) and ledger.intend(
-            wish.array, "connect volume", wish.volume, f"to {wish.group} at LUN {wish.lun}"
+            wish.array, "connect volume", wish.volume, f"to {wish.group} at LUN {wish.lun}", verb="connect"
         ):
             client.connect(wish.group, wish.volume, wish.lun)
         if not ledger.only_planned:
             _prove_access(wish, client)
         return AccessFinding(
-            finding=f"{len(wish.hosts)} hosts in {wish.group}, LUN {wish.lun}"
+            finding=f"{counted(len(wish.hosts), 'host')} in {wish.group}, LUN {wish.lun}"
             + (" (planned)" if ledger.only_planned else ""),
             changed=ledger.changed,
             changes=ledger.changes,
@@ -63,7 +66,9 @@ class Access:
             raise Conflict(f"{client.name}: initiator {wish.iqn} of {wish.name} belongs to the host {owner}")
         host = hosts.get(wish.name)
         if host is None:
-            if ledger.intend(client.name, "create host", wish.name, f"{wish.iqn}, prefers {wish.preferred}"):
+            if ledger.intend(
+                client.name, "create host", wish.name, f"{wish.iqn}, prefers {wish.preferred}", verb="create"
+            ):
                 client.create_host(wish.name, wish.iqn, wish.preferred)
             return
         if strangers := _iqns(host) - {wish.iqn}:
@@ -71,11 +76,17 @@ class Access:
                 f"{client.name}: host {wish.name} has the initiator {', '.join(sorted(strangers))}, "
                 f"the inventory says {wish.iqn}"
             )
-        if not _iqns(host) and ledger.intend(client.name, "add initiator", wish.iqn, f"to host {wish.name}"):
+        if not _iqns(host) and ledger.intend(
+            client.name, "add initiator", wish.iqn, f"to host {wish.name}", verb="add"
+        ):
             client.add_initiator(wish.name, wish.iqn)
         preferred = [array["name"] for array in host.get("preferred_arrays") or []]
         if preferred != [wish.preferred] and ledger.intend(
-            client.name, "set preferred array", wish.name, f"{wish.preferred}, was {', '.join(preferred) or 'none'}"
+            client.name,
+            "set preferred array",
+            wish.name,
+            f"{wish.preferred}, was {', '.join(preferred) or 'none'}",
+            verb="set",
         ):
             client.prefer(wish.name, wish.preferred)
 

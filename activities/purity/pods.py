@@ -82,14 +82,14 @@ class Purity:
         pod = client.pod(wish.pod)
         self._no_strangers(wish, pod)
         if pod is None:
-            if ledger.intend(wish.array, "create pod", wish.pod):
+            if ledger.intend(wish.array, "create pod", wish.pod, verb="create"):
                 client.create_pod(wish.pod)
         else:
             _not_destroyed(wish.array, "pod", pod)
             self._nobody_elses(client, wish, full_name)
         volume = client.volume(full_name) if pod is not None else None
         if volume is None:
-            if ledger.intend(wish.array, "create volume", full_name, size(wish.size)):
+            if ledger.intend(wish.array, "create volume", full_name, size(wish.size), verb="create"):
                 client.create_volume(full_name, wish.size)
         else:
             _not_destroyed(wish.array, "volume", volume)
@@ -154,7 +154,9 @@ class Purity:
         ledger = Changes(wish.mode)
         pod = self._arrays[wish.array].pod(wish.pod)
         members = [array["name"] for array in pod["arrays"]] if pod else []
-        if wish.to not in members and ledger.intend(wish.array, "stretch pod", wish.pod, f"to {wish.to}"):
+        if wish.to not in members and ledger.intend(
+            wish.array, "stretch pod", wish.pod, f"to {wish.to}", verb="extend"
+        ):
             self._arrays[wish.array].stretch(wish.pod, wish.to)
         if ledger.only_planned:
             return StretchFinding(finding=f"would be stretched to {wish.to}", changes=ledger.changes)

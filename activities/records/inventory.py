@@ -5,6 +5,7 @@ from activities.serving import serves
 from cluster.contracts import records
 from cluster.contracts.records import ClusterName, InventoryFinding
 from cluster.inventory import Inventory
+from cluster.units import counted
 
 
 class InventoryReader:
@@ -19,5 +20,5 @@ class InventoryReader:
         inventory = self._inventory
         if which.cluster not in (None, inventory.name):
             raise NotFound(f"cluster {which.cluster!r} is unknown here: this worker serves {inventory.name!r}")
-        sites = " and ".join(f"{len(site.nodes)} nodes at {site.name}" for site in inventory.sites)
+        sites = " and ".join(f"{counted(len(site.nodes), 'node')} at {site.name}" for site in inventory.sites)
         return InventoryFinding(finding=f"{inventory.name}: {sites}, {inventory.votes} votes", inventory=inventory)

@@ -6,6 +6,7 @@ from temporalio.client import WorkflowExecutionStatus
 from activities.serving import serves
 from cluster.contracts import records
 from cluster.plan import Intent, PlanFound, PlanRef
+from cluster.units import counted
 
 
 class Plans:
@@ -22,5 +23,5 @@ class Plans:
             result = await client.get_workflow_handle(run.id, run_id=run.run_id).result()
             if isinstance(result, dict) and result.get("digest") == plan.digest:
                 intents = tuple(Intent.model_validate(item) for item in result.get("planned", ()))
-                return PlanFound(finding=f"{len(intents)} changes planned by {run.id}", intents=intents)
+                return PlanFound(finding=f"{counted(len(intents), 'change')} planned by {run.id}", intents=intents)
         return PlanFound(finding="no run is known that made it")

@@ -22,6 +22,7 @@ from cluster.quarantine import Check, QuarantineWish
 
 if TYPE_CHECKING:
     from activities.clients.quick import Clients
+from cluster.units import counted
 
 # Between two looks, in seconds of the cluster's time.
 EVERY = 5.0
@@ -54,7 +55,7 @@ class Dark:
         entries = await self._clients.get("cluster/status", node)
         on = _on(entries, at.nodes)
         if not on:
-            return DarkFinding(finding=f"{len(at.nodes)} nodes are off, none was fenced", on=())
+            return DarkFinding(finding=f"{counted(len(at.nodes), 'node is', 'nodes are')} off, none was fenced", on=())
         going = len(on) < len(at.nodes)
         if going:
             against, live = await self._survivor(wish), "going dark"

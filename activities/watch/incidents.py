@@ -14,6 +14,7 @@ from cluster.contracts import watch
 from cluster.incidents import FOLDER, Ended, Followed, FollowWish, Stock, StockWish
 from cluster.inventory import Inventory
 from cluster.plan import Finding
+from cluster.units import counted
 from cluster.watching import Open, watch_id
 
 # Seconds between two looks: each asks Temporal once a run.
@@ -38,7 +39,12 @@ class Incidents:
         query = f"WorkflowType IN ({kinds}) AND ExecutionStatus = 'Running' AND Cluster = '{name}'"
         found = tuple([await _opened(run) async for run in activity.client().list_workflows(query)])
         site_of = {node.name: site.name for site in self._inventory.sites for node in site.nodes}
-        return Stock(finding=f"{len(found)} incidents are open", cluster=name, open=found, site_of=site_of)
+        return Stock(
+            finding=f"{counted(len(found), 'incident is', 'incidents are')} open",
+            cluster=name,
+            open=found,
+            site_of=site_of,
+        )
 
     @serves(watch.follow)
     async def follow(self, wish: FollowWish) -> Followed:

@@ -25,6 +25,7 @@ from cluster.contracts.watch import SiteName
 from cluster.inventory import Inventory
 from cluster.plan import Finding, Mode
 from cluster.quarantine import Check, Held, QuarantineFinding, QuarantineWish, at_rest, named
+from cluster.units import counted
 from cluster.wishes import Wishes
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ class QuarantineWard:
         fencing = next((entry for entry in status if entry["type"] == "fencing"), None)
         if fencing is not None and fencing.get("armed-state") not in ("armed", "standby"):
             raise Refuted(f"fencing is {fencing.get('armed-state')}")
-        return Finding(finding=f"watchdog-mux runs on {len(nodes)} nodes")
+        return Finding(finding=f"watchdog-mux runs on {counted(len(nodes), 'node')}")
 
     async def _paths(self, nodes: list[str]) -> Finding:
         """4 and 4 on each node of the site: what the arrays offer is asked first."""
@@ -147,7 +148,7 @@ class QuarantineWard:
         found = await asyncio.gather(*(_checked(wish.node, _of(self._hosts.paths, wish)) for wish in wishes))
         if wrong := [check.said for check in found if not check.holds]:
             raise Refuted("; ".join(wrong))
-        return Finding(finding=f"{len(nodes)} nodes: {found[0].said if found else 'none takes guests'}")
+        return Finding(finding=f"{counted(len(nodes), 'node')}: {found[0].said if found else 'none takes guests'}")
 
     async def _left_over(self, nodes: list[str]) -> Finding:
         """Config locks of any guest, and tasks that still run on the returned nodes."""
@@ -159,7 +160,9 @@ class QuarantineWard:
             left += [f"{task['type']} {task.get('id', '')} runs on {node}".replace("  ", " ") for task in tasks]
         if left:
             raise Refuted("; ".join(left[:5]) + ": look what it belongs to")
-        return Finding(finding=f"{len(guests)} guests without a lock, no task on {len(nodes)} nodes")
+        return Finding(
+            finding=f"{counted(len(guests), 'guest')} without a lock, no task on {counted(len(nodes), 'node')}"
+        )
 
 
 def _of(look: Callable[[Any], Any], wish: Any) -> Looks:

@@ -19,6 +19,7 @@ from cluster.guests import GuestId
 from cluster.inventory import Inventory
 from cluster.move import MOVES
 from cluster.plan import Finding
+from cluster.units import counted
 from cluster.volumes import Held, by_volume, doubtful, in_doubt
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class Survivor:
             raise NotYet(f"{', '.join(without)}: no usable path to {site.array}")
         least, most = min(found.values()), max(found.values())
         paths = f"{least}" if least == most else f"{least} to {most}"
-        return Finding(finding=f"{paths} usable paths to {site.array} on each of {len(found)} nodes")
+        return Finding(finding=f"{paths} usable paths to {site.array} on each of {counted(len(found), 'node')}")
 
     @serves(watch.survivor_volumes)
     async def volumes(self, which: SiteName) -> Finding:

@@ -14,7 +14,7 @@ from cluster.recovery import PRESENT, STOPPED
 WAITS = {
     "fence": "waits until {node} is fenced",
     "recovery": "waits for a node: HA finds none that may take it",
-    "freeze": "is frozen with {node}",
+    "freeze": "is held by HA with {node} (state freeze)",
 }
 # All states of a service (reference: pve-ha §7).
 KNOWN = (

@@ -57,7 +57,11 @@ def _no_vote(without: list[str], views: Views, facts: Facts, inventory: Inventor
     reasons = [f"{', '.join(without)} count {'/'.join(map(str, sorted(total)))} votes, none of the quorum device"]
     look = facts.witness
     if look is not None:
-        said = f"does not answer: {look.silent}" if look.silent else f"answers and has {len(look.clients)} clients"
+        said = (
+            f"does not answer: {look.silent}"
+            if look.silent
+            else f"answers and has {counted(len(look.clients), 'client')}"
+        )
         reasons.append(f"{witness} {said}")
     sites = {inventory.site_of(node).name for node in without}
     where = (witness,) if len(without) == len(views) else (witness, *sorted(sites))

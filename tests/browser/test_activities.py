@@ -33,8 +33,8 @@ async def busy(console: Console, twin: TwinThread) -> AsyncIterator[Page]:
 
 async def test_a_paused_activity_is_tried_no_more_until_it_is_unpaused(console: Console, twin: TwinThread, busy: Page):
     """Pause, mend, unpause: the run completes, and nothing was done twice."""
-    await _press(console, "Pause", reason="array is being mended")
-    await expect(busy.get_by_text("array is being mended"), "whoever looks reads why").to_be_visible()
+    await _press(console, "Pause", reason="array is being repaired")
+    await expect(busy.get_by_text("array is being repaired"), "whoever looks reads why").to_be_visible()
     await expect(busy.get_by_role("button", name="Unpause"), "it is paused").to_be_visible()
     await console.shot("paused-activity")
     twin.world.faults.clear()

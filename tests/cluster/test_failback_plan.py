@@ -51,7 +51,7 @@ def rule(kind: str, *nodes: str, strict: bool = False, negative: bool = False, w
             placed(),
             {"vm:300": "b2"},
             ["vm:301"],
-            {"vm:300": "was moved to b1 by somebody; HA had brought it back on b2"},
+            {"vm:300": "was moved to b1 by hand; HA had brought it back on b2"},
         ),
         (placed(nodes=("a2", "b1", "b2")), {}, ["vm:301"], {"vm:300": "its home a1 is not online"}),
         (

@@ -120,7 +120,7 @@ def test_nodes_that_return_before_the_locks_are_free_cost_two_minutes_more():
 
     assert (early.fenced.earliest, early.fenced.latest) == (180, 200)
     assert (early.running.earliest, early.running.latest) == (185, 215)
-    assert "nodes came back at T+60 s, before the locks were free: locks are counted anew for 120 s" in early.why
+    assert "nodes came back at T+60 s, before the locks were free: locks count again for 120 s" in early.why
 
 
 def test_nodes_that_return_while_the_locks_become_free_may_cost_time():

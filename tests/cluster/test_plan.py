@@ -101,7 +101,7 @@ def test_a_plan_asks_nobody_and_changes_nothing():
         def begin(self, intent: Intent) -> None:
             begun.append(intent)
 
-    assert not Watched(Mode.PLAN).intend("array-a", "create pod", "p1")
+    assert not Watched(Mode.PLAN).intend("array-a", "create pod", "p1", verb="create")
     assert begun == []
-    assert Watched(Mode.APPLY).intend("array-a", "create pod", "p1")
+    assert Watched(Mode.APPLY).intend("array-a", "create pod", "p1", verb="create")
     assert len(begun) == 1

@@ -26,7 +26,7 @@ def view(*, state: str = "", node: str = DEAD, **nodes: str) -> HaView:
             "is in error: HA gave up starting it; fix the cause, then `ha-manager set vm:300 --state disabled`, "
             "and the same with `started`",
         ),
-        ("freeze", "is frozen with pxmx01-01: HA will not move it until that node is back"),
+        ("freeze", "is held by HA with pxmx01-01 (state freeze) until that node is back"),
         ("stopped", "is stopped by request"),
         ("request_stop", "is stopped by request"),
         ("", "is not under HA any more"),

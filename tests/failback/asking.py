@@ -38,7 +38,6 @@ class Asking(Runbook):
         landing="Nothing was changed",
         example={"mode": "apply"},
         request=AskingRequest,
-        report=AskingReport,
     )
 
     def __init__(self) -> None:

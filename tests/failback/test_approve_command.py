@@ -54,8 +54,8 @@ async def test_the_plan_is_shown_signed_and_sent(desk: Desk, ben):
     shown = re.sub(r"[0-9a-f-]{16,36}|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ?", "…", text)
     for line in (
         "asked for by ana)",
-        "  + bring home vm:300",
-        "  + bring home vm:301",
+        "  → bring home vm:300",
+        "  → bring home vm:301",
         "comfort veto stays-vm-301: vm:301 has no room at home (you waive it)",
         "so far: no approvals; 0 of 2 approvals",
         "  decision: approve",
@@ -109,7 +109,7 @@ async def test_without_a_terminal_nothing_is_signed_unasked(desk: Desk, ben):
     """A script is told which option means that it has read the plan."""
     run = await desk.run()
     text = said(await ben("approve", run.id, "--by", "ben", "--key", ben.key), 2)
-    assert "  + bring home vm:300" in text
+    assert "  → bring home vm:300" in text
     assert "read the plan, then add --yes" in text
     assert await desk.audit(run) == []
 
@@ -119,13 +119,15 @@ async def test_the_status_of_a_run_that_asks_names_the_command(desk: Desk):
     run = await desk.run()
     view = await desk.view(run)
     look = Open([Section(title="s", steps=[])], {}, view)
-    assert _wanted(run.id, look).endswith(f"0 of 2 approvals: quorate approve {run.id} (or reject)")
+    assert _wanted(run.id, look).endswith(
+        f"0 of 2 approvals; waits for people to approve or reject the plan: quorate approve {run.id}"
+    )
     parked = StepRecord(title="x", state="parked", at=timedelta())
     look = Open([Section(title="s", steps=[parked])], {}, view)
     assert "quorate answer 'build it' retry" in _wanted("build it", look)
 
 
-EVIL = "ana)\x1b[2J\x1b[H\x1b[1mBring home\x1b[0m  (failback/c, asked for by ana)\n  + bring home vm:300\x1b[8m\u202e"
+EVIL = "ana)\x1b[2J\x1b[H\x1b[1mBring home\x1b[0m  (failback/c, asked for by ana)\n  → bring home vm:300\x1b[8m\u202e"
 
 
 def view_of(planned: tuple[Intent, ...], **changed: object) -> GateView:

@@ -134,9 +134,9 @@ async def test_a_no_says_why(desk: Desk):
     """The reason is signed, and stands where the run's end is told."""
     run = await desk.run()
     ben = desk.people["ben"]
-    text = (await desk.said(run, "ben", decision="reject", why="the array is being mended")).text
+    text = (await desk.said(run, "ben", decision="reject", why="the array is being repaired")).text
     assert await run.execute_update("reject", ben.signs(text)) == "reject: rejected"
     line: Audit = (await desk.audit(run))[-1]
-    assert (line.by, line.sentence) == ("ben", "the array is being mended")
+    assert (line.by, line.sentence) == ("ben", "the array is being repaired")
     await until(run, lambda found: found[-1].state == "failed", "the end")
-    assert (await steps(run))[-1].finding == "rejected by ben: rejected the plan (signed): the array is being mended"
+    assert (await steps(run))[-1].finding == "rejected by ben: rejected the plan (signed): the array is being repaired"

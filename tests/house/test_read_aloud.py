@@ -102,4 +102,4 @@ def test_a_paused_run_says_so_beside_what_is_asked():
 
 def test_the_end_says_that_nothing_is_left():
     """In the same words."""
-    assert ended("done", [BACK], 2, None, "") == "Done: 1 steps, 2 changes made. No action needed."
+    assert ended("done", [BACK], 2, None, "") == "Done: 1 step, 2 changes made. No action needed."

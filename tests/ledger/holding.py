@@ -46,7 +46,6 @@ class Holding(Runbook):
         landing="What it disabled is given back",
         example={"mode": "apply"},
         request=HoldingRequest,
-        report=HoldingReport,
     )
 
     def __init__(self) -> None:

@@ -184,7 +184,7 @@ async def test_wrong_input_fails_the_run_at_once(twin: TwinThread, start: Start,
 
     with pytest.raises(WorkflowFailureError) as caught:
         await run.result()
-    assert why(caught.value) == said + '. Right is for example {"mode": "apply"}'
+    assert why(caught.value) == said + '. Example: {"mode": "apply"}'
     assert "site-packages" not in await everything_written(run)
 
 

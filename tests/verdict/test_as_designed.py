@@ -111,7 +111,7 @@ HA = (
     Row("node-gone-to-ha", lambda: healthy().api(NODES, node_states={**ONLINE, ONE_A: "gone"}), "ha-impaired",
         (ONE_A,), "HA calls it gone"),
     Row("guest-frozen", lambda: healthy().api(NODES, services={"vm:300": ("freeze", ONE_A)}), "ha-error", ("vm:300",),
-        "vm:300 is frozen with pxmx01-01", "waiting"),
+        "vm:300 is held by HA with pxmx01-01 (state freeze)", "waiting"),
     Row("guest-in-a-state-without-a-name", lambda: healthy().api(NODES, services={"vm:300": ("hibernate", ONE_A)}),
         "ha-error", ("vm:300",), "HA calls vm:300 hibernate on pxmx01-01: that word is not known here", "waiting"),
     Row("guest-stopped-against-the-request",

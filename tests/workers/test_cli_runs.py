@@ -120,11 +120,11 @@ async def test_a_parked_run_is_steered_from_the_command_line(twin: TwinThread, c
     plant(twin, FULL)
     text = said(quorate("run", "deploy", **shell), 3)
     assert f" ? {PARKED}  Rejected: X90R3-SiteB: Array is out of LUNs." in text
-    assert f"waits for an answer: quorate answer {RUN} retry (or skip, or abort)" in text
+    assert f"waits for an answer, retry or abort: quorate answer {RUN} retry" in text
 
     status = said(here("status", **shell))
     assert f"? {RUN}  DeployStretchedCluster  attention" in status
-    assert f"    it waits for an answer: quorate answer {RUN} retry (or skip, or abort)" in status
+    assert f"    waits for an answer, retry or abort: quorate answer {RUN} retry" in status
 
     assert said(quorate("note", RUN, "spare controller ordered", **shell)) == "noted\n"
     assert said(here("pause", RUN, "--why", "mending", **shell)) == "paused: nothing is changed until resumed\n"

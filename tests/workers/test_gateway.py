@@ -107,7 +107,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(client: Client):
 
 async def test_only_so_many_requests_are_under_way_at_once(client: Client, monkeypatch: pytest.MonkeyPatch):
     """What comes on top is told to come again, so that memory stays within bounds."""
-    monkeypatch.setattr("workers.gateway.AT_ONCE", 1)
+    monkeypatch.setattr("workers.gateway.app.AT_ONCE", 1)
     async with running(client) as gate:
         host, port = gate.url.removeprefix("http://").split(":")
         _, writer = await asyncio.open_connection(host, int(port))

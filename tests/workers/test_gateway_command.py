@@ -118,7 +118,7 @@ async def test_it_says_what_is_wrong_with_its_options(
 
 def test_the_command_line_starts_without_the_web_framework():
     """It is imported by the command that serves, and by no other."""
-    code = "import sys, workers.gateway_commands; print({'fastapi', 'uvicorn'} & set(sys.modules))"
+    code = "import sys, workers.cli.gateway; print({'fastapi', 'uvicorn'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "set()"

@@ -36,7 +36,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     found = Sent()
     monkeypatch.setattr(workflow, "now", lambda: found.now)
     monkeypatch.setattr(workflow, "info", lambda: SimpleNamespace(workflow_id="watch/metro", run_id="first"))
-    monkeypatch.setattr(workflow, "execute_activity", found.activity)
+    monkeypatch.setattr(workflow, "start_activity", found.activity)
+    monkeypatch.setattr(workflow, "patched", lambda _: True)
     return found
 
 
@@ -51,7 +52,7 @@ async def test_a_notice_that_is_on_its_way_is_sent_by_the_next_run(sent: Sent, m
     """With its key, so that whoever has it already knows the repetition, and for what is left of its time."""
     first = ClusterWatch()
     on_its_way = held(first, monkeypatch)
-    first._incidents.tell_people("incident/metro/1", "it was terminated before its end", "It is judged anew.")
+    first._incidents.tell_people("incident/metro/1", "it was terminated before its end", "It is judged again.")
     first._incidents.tell_people("watch/metro", "A right is missing", "VM.Audit")
     await on_its_way[1]
     handed = WatchRequest.model_validate_json(first._handed_over().model_dump_json())

@@ -103,7 +103,7 @@ async def test_pause_lets_no_change_begin_and_resume_goes_on(twin: TwinThread, s
         run, lambda all_: any(s.title.startswith("Hosts see") and s.state == "running" for s in all_[20:]), "apply"
     )
 
-    answer = await said(run, "pause", {"by": "ana", "why": "array is being mended"})
+    answer = await said(run, "pause", {"by": "ana", "why": "array is being repaired"})
     before = len(twin.world.changes)
     twice = await refused(run, "pause")
     page = await run.query("page")
@@ -112,7 +112,7 @@ async def test_pause_lets_no_change_begin_and_resume_goes_on(twin: TwinThread, s
     assert answer == "paused: nothing is changed until resumed"
     assert len(twin.world.changes) == before
     assert twice == "it is paused already"
-    assert "**Paused by ana: array is being mended. To go on: *More Actions*, *Send an Update*, `resume`.**" in page
+    assert "**Paused by ana: array is being repaired. To go on: *More Actions*, *Send an Update*, `resume`.**" in page
     assert "waits: the run is paused" in page
 
     await said(run, "resume")

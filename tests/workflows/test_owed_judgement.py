@@ -16,6 +16,7 @@ async def test_a_look_that_was_cut_short_leaves_the_judgement_owed(monkeypatch: 
     """An incident has ended, the look that is to judge anew is cut by a hint: the next look judges anew as well."""
     wishes: list[WatchWish] = []
     monkeypatch.setattr(workflow, "start_activity", lambda _, wish, **more: wishes.append(wish))
+    monkeypatch.setattr(workflow, "patched", lambda _: True)
     verdict = Verdict(main=Condition(kind="witness-lost", where=("qdevice",)))
     seen = Seen(
         finding="", cluster="metro", policy="act", verdict=verdict, memory=Memory(), at=datetime(2026, 1, 1, tzinfo=UTC)

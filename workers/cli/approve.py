@@ -18,7 +18,8 @@ from cluster.visible import visible
 from workers.cli import steer
 from workers.cli.follow import PATIENCE, SILENT
 from workers.cli.options import JsonOption, err, out
-from workers.cli.run import ME, RunArgument, plan_lines
+from workers.cli.request import ME
+from workers.cli.run import RunArgument, plan_lines
 from workers.errors import Unusable
 from workers.temporal.connect import connect
 from workflows.ballot import WHY, Ballot, GateView

@@ -30,7 +30,7 @@ def pve_notifications(
     inventory: InventoryOption = None,
     source: Annotated[str | None, typer.Option(help="The event source of kind pve. Default: the only one.")] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Make the changes; else they are only shown.")] = False,
-    renew_secret: Annotated[bool, typer.Option("--renew-secret", help="Send the secret anew.")] = False,
+    renew_secret: Annotated[bool, typer.Option("--renew-secret", help="Send the secret again.")] = False,
     test: Annotated[bool, typer.Option("--test", help="Let PVE send a trial message afterwards.")] = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -24,7 +24,7 @@ from cluster.units import seconds
 from workers.catalogue import type_name
 from workers.errors import Unusable
 from workflows.catalogue import RunbookReport, RunbookRequest
-from workflows.page import OPEN, Section, StepRecord
+from workflows.page import OPEN, Section, Sheet, StepRecord
 from workflows.runbook import Runbook
 
 POLL = 0.25
@@ -36,7 +36,18 @@ Run = WorkflowHandle[Any, Any]
 
 
 class Failed(Exception):
-    """The run ended without a result; the text is what a person is told."""
+    """The run ended without a result; the text is what a person is told, `word` is Temporal's for it."""
+
+    remedy = ""
+
+    def __init__(self, said: str, word: str = "") -> None:
+        super().__init__(said)
+        self.word = word
+
+    def with_remedy(self, remedy: str) -> "Failed":
+        """The same, and what to do about it."""
+        self.remedy = remedy
+        return self
 
 
 @dataclass
@@ -129,6 +140,21 @@ async def sections_of(handle: Run) -> list[Section] | None:
     return found
 
 
+async def sheet_of(handle: Run) -> Sheet | None:
+    """What its page is made of; None when no worker answers, or it has none."""
+    try:
+        found: Sheet = await handle.query("sheet", result_type=Sheet, rpc_timeout=PATIENCE)
+    except (WorkflowQueryFailedError, RPCError):  # nothing hangs on the answer
+        return None
+    return found
+
+
+async def skippable(handle: Run) -> bool:
+    """Whether one of its parked steps can be skipped."""
+    sheet = await sheet_of(handle)
+    return sheet is not None and any(question.skip is not None for question in sheet.questions)
+
+
 def retries(description: WorkflowExecutionDescription) -> dict[str, str]:
     """Steps that are being tried again: which attempt, when the next one is due, and why."""
     pending = description.raw_description.pending_activities
@@ -146,7 +172,19 @@ async def result(handle: Run, kind: type[RunbookReport]) -> RunbookReport:
     try:
         return kind.model_validate(await handle.result())
     except WorkflowFailureError as error:
-        raise Failed(why(error)) from None
+        raise Failed(why(error), word(error)) from None
+
+
+def word(error: WorkflowFailureError) -> str:
+    """The kind of failure, in one word."""
+    match error.cause:
+        case ApplicationError() as cause:
+            return cause.type or ""
+        case CancelledError():
+            return "Cancelled"
+        case TerminatedError():
+            return "Terminated"
+    return ""
 
 
 def why(error: WorkflowFailureError) -> str:

@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from cluster.inventory import Inventory
+from cluster.units import counted
 from workers.cli import approve as approve_commands
 from workers.cli import follow, steer
 from workers.cli import gateway as gateway_commands
@@ -107,7 +108,7 @@ def check(
         return
     out.print(
         f"[green]✓[/green] {escape(str(inventory))}: cluster {known.name}, {len(known.nodes)} nodes on 2 sites, "
-        f"{known.votes} votes, quorum {known.quorum}, pod {known.pod.name}, {len(known.guests)} guests"
+        f"{known.votes} votes, quorum {known.quorum}, pod {known.pod.name}, {counted(len(known.guests), 'guest')}"
     )
     for note in notes:
         out.print(f"  [yellow]note:[/yellow] {escape(note)}", soft_wrap=True)
@@ -253,7 +254,7 @@ def server() -> None:
 @app.command()
 def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
     """Show how fresh the newest look at the cluster is, the newest runs, and the steps of those that are running."""
-    asyncio.run(show_status(out, as_json=as_json, cluster=known_cluster(inventory)))
+    asyncio.run(show_status(out, as_json=as_json, cluster=known_cluster(inventory), inventory=inventory))
 
 
 def _complain(what: str, remedy: str = "") -> None:
@@ -276,7 +277,10 @@ def run(arguments: list[str] | None = None) -> int:
         for complaint in error.complaints:
             err.print(f"  {escape(str(complaint))}", soft_wrap=True)
         return 1
-    except (follow.Failed, steer.Refused) as error:
+    except follow.Failed as error:
+        _complain(str(error), error.remedy)
+        return 1
+    except steer.Refused as error:
         _complain(str(error))
         return 1
     except Unusable as error:

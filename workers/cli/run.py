@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import os
-import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,15 +11,18 @@ import typer
 from pydantic import BaseModel, ValidationError
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
+from temporalio.client import Client
 
 from cluster.inventory import Inventory
 from cluster.plan import Intent, Mode
-from cluster.units import counted
 from workers import catalogue
 from workers.cli import follow, steer
+from workers.cli.closing import Closing, Start, Stopped, Waits, closing, waits
 from workers.cli.options import InventoryOption, JsonOption, err, inventory_path, out, run_of
+from workers.cli.request import ME, example, given_data, request_of
 from workers.cli.story import Story
-from workers.errors import Unusable
+from workers.errors import Unusable, complaints
 from workers.inventory_file import load
 from workers.settings import Settings
 from workers.temporal.connect import connect
@@ -30,8 +31,7 @@ from workflows.messages import Abort, Answer, Note, Pause, Resume
 from workflows.runbook import Runbook
 
 WAITS_FOR_A_PERSON = 3
-# A claim, as everything that is sent without a signature.
-ME = os.environ.get("USER") or str(os.getuid())
+_STYLES = {"+": "green", "~": "yellow", "→": "cyan", "-": "red"}
 
 RunbookArgument = Annotated[str, typer.Argument(help="Its name: see `quorate runbooks`.")]
 RunArgument = Annotated[str, typer.Argument(help="The run's id, for example deploy/metro: see `quorate status`.")]
@@ -75,27 +75,16 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Say what a runbook would change now, and change nothing."""
-    known, wanted = load(inventory_path(inventory)), catalogue.named(runbook)
-    request = _request(wanted, known, given, mode=Mode.PLAN)
-    report = _followed(wanted, request, known, "abort", as_json=as_json)
+    known, wanted, start = _meant(runbook, inventory, given)
+    request = request_of(wanted, known, dict(start.data or {}), mode=Mode.PLAN)
+    report = _followed(wanted, request, known, start, "abort", as_json=as_json)
     if as_json:
         out.print_json(data=report.model_dump(mode="json"))
         return
     out.print()
     for line in plan_lines(report.planned):
         out.print(line, soft_wrap=True)
-    name = wanted.about.name
-    if report.planned:
-        out.print(f"[bold]{counted(len(report.planned), 'change')} planned, none made; digest {report.digest}[/bold]")
-        words = ["quorate", "run", name, "--plan", report.digest]
-        words += ["--input", given] if given else []
-        words += ["-i", str(inventory)] if inventory else []
-        out.print(escape(f"to make exactly these: {shlex.join(words)}"), soft_wrap=True)
-    elif staying := getattr(report, "staying", {}):
-        told = "; ".join(f"{sid}: {why}" for sid, why in staying.items())
-        out.print(escape(f"nothing to change now; {counted(len(staying), 'guest stays', 'guests stay')}: {told}"))
-    else:
-        out.print("[bold green]nothing to change: everything is as the inventory wishes[/bold green]")
+    _close(closing(start, report))
 
 
 def run(
@@ -110,51 +99,38 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Start a runbook and follow it; started again, it changes only what still differs."""
-    known, wanted = load(inventory_path(inventory)), catalogue.named(runbook)
+    known, wanted, start = _meant(runbook, inventory, given)
     parked = when_parked or ("wait" if sys.stdout.isatty() and not as_json else "leave")
     if parked not in ("wait", "leave", "abort"):
         raise Unusable(f"--when-parked {parked!r} is unknown", "say wait, leave or abort")
-    request = _request(wanted, known, given, mode=Mode.APPLY, **({"plan": agreed} if agreed else {}))
-    report = _followed(wanted, request, known, parked, as_json=as_json)
+    request = request_of(wanted, known, dict(start.data or {}), mode=Mode.APPLY, **({"plan": agreed} if agreed else {}))
+    report = _followed(wanted, request, known, start, parked, as_json=as_json)
     if as_json:
         out.print_json(data=report.model_dump(mode="json"))
         return
     out.print()
     for line in report.skipped:
         out.print(f"[yellow]skipped[/yellow] {escape(line)}", soft_wrap=True)
-    if report.changed:
-        out.print(
-            f"[bold green]{counted(report.changed, 'change')} made and proven in {report.seconds:.1f} s[/bold green]"
-        )
-    else:
-        out.print(f"[bold green]nothing to change: everything is as wished[/bold green] ({report.seconds:.1f} s)")
+    _close(closing(start, report))
 
 
-def _request(runbook: type[Runbook], known: Inventory, given: str | None, **fields: Any) -> RunbookRequest:
-    """What the command line adds, and what the person gave, which wins; but whether to change is the command's word."""
-    try:
-        text = Path(given[1:]).read_text() if given and given.startswith("@") else given
-        data = json.loads(text) if text else {}
-    except (OSError, ValueError) as error:
-        raise Unusable(f"--input: {error}", f"for example {json.dumps(runbook.about.example)}") from None
-    if not isinstance(data, dict):
-        raise Unusable("--input: it must be a JSON object", f"for example {json.dumps(runbook.about.example)}")
-    if data.get("mode", fields["mode"]) != fields["mode"]:
-        raise Unusable(
-            f"--input: mode: this command means {fields['mode']}", "`quorate plan` only looks, `quorate run` changes"
-        )
-    try:
-        return runbook.about.request.model_validate({"cluster": known.name, "by": ME, **fields, **data})
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise Unusable(
-            f"--input: {where}: {first['msg']}", f"for example {json.dumps(runbook.about.example)}"
-        ) from None
+def _meant(runbook: str, inventory: Path | None, given: str | None) -> tuple[Inventory, type[Runbook], Start]:
+    """The cluster, the runbook, and what was typed."""
+    known, wanted = load(inventory_path(inventory)), catalogue.named(runbook)
+    data = given_data(wanted, given)
+    return known, wanted, Start(wanted.about.name, given or "", data, str(inventory) if inventory else "")
+
+
+def _close(told: Closing) -> None:
+    """The last lines; nothing stands after the command."""
+    style = "bold green" if told.well else "bold yellow"
+    out.print(Text(told.lines[0], style=style), soft_wrap=True)
+    for line in told.lines[1:]:
+        out.print(Text(line), soft_wrap=True)
 
 
 def _followed(
-    runbook: type[Runbook], request: RunbookRequest, known: Inventory, when_parked: str, *, as_json: bool
+    runbook: type[Runbook], request: RunbookRequest, known: Inventory, start: Start, when_parked: str, *, as_json: bool
 ) -> RunbookReport:
     """Start it and tell its story until it has ended."""
     story = Story(err if as_json else out)
@@ -162,52 +138,55 @@ def _followed(
     async def go() -> RunbookReport:
         client = await connect()
         handle = await follow.start_run(client, runbook, request, known.name, Settings().task_queue)
-        hinted = False
+        hinted = ""
         try:
             async for look in follow.looks(handle):
                 story.tell(look)
-                if not (look.parked or look.asked):
-                    hinted = False
-                elif look.asked and not look.parked:
-                    if not hinted:
-                        story.line(f"waits for people: {_words('approve', handle.id)} (or reject)")
-                    hinted = True
-                    if when_parked == "leave":
-                        raise typer.Exit(WAITS_FOR_A_PERSON)
-                elif when_parked == "abort":
-                    stopped = next(step for step in look.steps if step.state == "parked")
-                    left = await steer.tell(client, handle.id, "abort", Abort(by=ME, why="a step failed"))
-                    raise follow.Failed(f"{stopped.title}: {stopped.finding} - the run was aborted: {left}")
-                elif not hinted:
-                    hinted = True
-                    story.line(f"waits for an answer: {_words('answer', handle.id, 'retry')} (or skip, or abort)")
-                    if when_parked == "leave":
-                        raise typer.Exit(WAITS_FOR_A_PERSON)
+                if look.parked and when_parked == "abort":
+                    raise await _aborted(client, handle, look)
+                before, hinted = hinted, "answer" if look.parked else "gate" if look.asked else ""
+                if hinted and hinted != before:
+                    story.line(await _hint(handle, look))
+                if hinted and when_parked == "leave":
+                    raise typer.Exit(WAITS_FOR_A_PERSON)
         finally:
             story.rest()
-        return await follow.result(handle, runbook.about.report)
+        return await follow.result(handle, catalogue.result_type(runbook))
 
     try:
         return asyncio.run(go())
+    except follow.Failed as failed:
+        if failed.word == "WrongInput":
+            raise failed.with_remedy(example(runbook)) from None
+        raise failed.with_remedy(closing(start, Stopped(failed.word, str(failed))).lines[-1]) from None
     except KeyboardInterrupt:
         err.print("no longer followed; the run goes on: see `quorate status`")
         raise
 
 
-def _words(*words: str) -> str:
-    """A command that runs as it is printed."""
-    return shlex.join(("quorate", *words))
+async def _hint(handle: follow.Run, look: follow.Look) -> str:
+    """What people have to say before it goes on, as the command that says it."""
+    if not look.parked:
+        return waits(Waits(handle.id, "gate")).lines[-1]
+    return waits(Waits(handle.id, "answer", await follow.skippable(handle))).lines[-1]
+
+
+async def _aborted(client: Client, handle: follow.Run, look: follow.Look) -> follow.Failed:
+    """A step has parked and nobody is to be asked: the run lands."""
+    stopped = next(step for step in look.steps if step.state == "parked")
+    left = await steer.tell(client, handle.id, "abort", Abort(by=ME, why="a step failed"))
+    return follow.Failed(f"{stopped.title}: {stopped.finding} - the run was aborted: {left}", "Parked")
 
 
 def plan_lines(planned: tuple[Intent, ...]) -> list[str]:
-    """The plan like a difference, place by place: ``+`` comes into being, ``~`` is changed."""
+    """The plan like a difference, place by place: ``+`` comes into being, ``~`` is changed, ``→`` goes elsewhere."""
     lines: list[str] = []
     for number, intent in enumerate(planned):
         if number == 0 or planned[number - 1].where != intent.where:
             lines.append(f"[bold]{escape(intent.where)}[/bold]")
-        sign, style = ("~", "yellow") if intent.what.startswith(("set", "configure")) else ("+", "green")
+        style = _STYLES[intent.sign]
         detail = f" ({intent.detail})" if intent.detail else ""
-        lines.append(f"  [{style}]{sign}[/{style}] {escape(f'{intent.what} {intent.target}{detail}')}")
+        lines.append(f"  [{style}]{intent.sign}[/{style}] {escape(f'{intent.what} {intent.target}{detail}')}")
     return lines
 
 
@@ -279,8 +258,7 @@ def _tell(run: str, update: str, message: Callable[[], BaseModel]) -> None:
     try:
         said = message()
     except ValidationError as error:
-        first = error.errors()[0]
-        raise Unusable(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", "see --help") from None
+        raise Unusable("; ".join(complaints(error)), "see --help") from None
 
     async def go() -> str:
         return await steer.tell(await connect(), run, update, said)

@@ -3,6 +3,7 @@
 import shlex
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -16,12 +17,14 @@ from temporalio.client import (
 from temporalio.service import RPCError
 
 from workers.catalogue import types
-from workers.cli.follow import PATIENCE, retries, sections_of
+from workers.cli.closing import Start, Waits, waits
+from workers.cli.follow import PATIENCE, retries, sections_of, sheet_of
 from workers.cli.freshness import lines
+from workers.cli.incident.runs import TYPES
 from workers.temporal.connect import connect
 from workflows.attributes import STATE
 from workflows.ballot import GateView
-from workflows.page import Section, story
+from workflows.page import Section, Sheet, spoken, story
 
 NEWEST = 10
 _SIGNS = {
@@ -29,10 +32,15 @@ _SIGNS = {
     "running": ("…", "yellow"),
     "paused": ("‖", "yellow"),
     "attention": ("?", "bold yellow"),
+    "aborting": ("…", "yellow"),
+    "canceled": ("■", "red"),
+    "continued_as_new": ("·", "dim"),
 }
 
 
-async def show_status(console: Console, *, as_json: bool, cluster: str | None = None) -> None:
+async def show_status(
+    console: Console, *, as_json: bool, cluster: str | None = None, inventory: Path | None = None
+) -> None:
     """Print how fresh the newest look at the cluster is, then its newest runs, newest first; of one cluster or all."""
     client = await connect()
     which = f"({types()}) AND Cluster = '{cluster}'" if cluster else types()
@@ -44,11 +52,13 @@ async def show_status(console: Console, *, as_json: bool, cluster: str | None = 
     for text in await lines(client, cluster):
         console.print(text, soft_wrap=True)
     if not runs:
-        console.print("no runs yet; start one with `quorate plan deploy`")
+        first = Start("deploy", inventory=str(inventory) if inventory else "").command("plan")
+        console.print(f"no runs yet; the first one: {first}", markup=False, soft_wrap=True)
         return
     for run in runs:
         took = str((run.close_time or datetime.now(UTC)) - run.start_time).split(".")[0]
-        sign, style = _SIGNS.get(_state(run), ("✗", "red"))
+        aborted = run.typed_search_attributes.get(STATE) == "aborted"
+        sign, style = ("■", "red") if aborted else _SIGNS.get(_state(run), ("✗", "red"))
         line = f"{sign} {run.id}  {run.workflow_type}  {_state(run)}  {run.start_time:%Y-%m-%d %H:%M:%S} UTC  {took}"
         console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
         look = open_runs.get(run.run_id, Open())
@@ -67,25 +77,30 @@ class Open:
     sections: list[Section] = field(default_factory=list)
     retries: dict[str, str] = field(default_factory=dict)
     gate: GateView | None = None  # an open one
+    sheet: Sheet | None = None
+    incident: bool = False
 
 
 def _wanted(run: str, look: Open) -> str:
     """What a run that waits for people waits for, as the command that gives it."""
-    name = shlex.quote(run)
-    parked = any(step.state == "parked" for section in look.sections for step in section.steps)
-    if look.gate is not None and not parked:
+    if any(step.state == "parked" for section in look.sections for step in section.steps):
+        questions = look.sheet.questions if look.sheet else ()
+        return waits(Waits(run, "answer", any(one.skip is not None for one in questions))).lines[-1]
+    if look.gate is not None:
         until = f"{look.gate.terms.until:%Y-%m-%d %H:%M} UTC"
-        return f"waits for approvals until {until}, {look.gate.missing}: quorate approve {name} (or reject)"
-    if not parked:
-        return f"action needed: quorate incident show {name}"
-    return f"it waits for an answer: quorate answer {name} retry (or skip, or abort)"
+        return f"until {until}, {look.gate.missing}; {waits(Waits(run, 'gate')).lines[-1]}"
+    if look.incident:
+        return f"action needed: {shlex.join(['quorate', 'incident', 'show', run])}"
+    return spoken(look.sheet.now) if look.sheet else "action needed: its page says what"
 
 
 async def _look(client: Client, run: WorkflowExecution) -> Open:
     handle = client.get_workflow_handle(run.id, run_id=run.run_id)
     sections = await sections_of(handle) or []
-    gate = await _open_gate(handle) if _state(run) == "attention" and sections else None
-    return Open(sections, retries(await handle.describe()), gate)
+    asks = _state(run) == "attention" and bool(sections)
+    gate, sheet = (await _open_gate(handle), await sheet_of(handle)) if asks else (None, None)
+    incident = run.workflow_type in TYPES
+    return Open(sections, retries(await handle.describe()), gate, sheet, incident)
 
 
 async def _open_gate(handle: WorkflowHandle[Any, Any]) -> GateView | None:

@@ -98,7 +98,7 @@ def stop(inventory: InventoryOption = None) -> None:
 
 @watch_app.command()
 def show(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
-    """Show what the watch takes the cluster for: since when, why, and what would change its mind."""
+    """Show what the watch takes the cluster for: since when, why, and what would revise it."""
     known = load(inventory_path(inventory))
 
     async def go() -> tuple[WatchState, Freshness]:

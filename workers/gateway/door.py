@@ -130,7 +130,7 @@ class Door:
             raise Refused(
                 409,
                 "this signed request was taken already",
-                f"sign every request anew, with a {STAMP} of its own",
+                f"sign each request again, with a {STAMP} of its own",
                 field=SIGNATURE,
             )
         return right.digest()

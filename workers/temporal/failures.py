@@ -11,22 +11,29 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from temporalio.exceptions import ApplicationError
 
+from runbooks import ALL_RUNBOOKS
+from workers.catalogue import example
+from workers.errors import complaints
 from workflows.messages import Abort, Answer, Note, Pause, Resume
 
-EXAMPLES = {
+# What a start form takes is the runbook's to say; these are for what is said to a run.
+MESSAGES = {
     Answer: '{"answer": "retry"}',
     Note: '{"text": "spare controller ordered", "by": "ana"}',
-    Pause: '{"by": "ana", "why": "the array is being mended"}',
+    Pause: '{"by": "ana", "why": "the array is being repaired"}',
     Resume: '{"by": "ana"}',
     Abort: '{"by": "ana", "why": "wrong cluster"}',
 }
-SHOWN = 80
 
 
 class PlainFailures(DefaultFailureConverter):
     """Turns exceptions into failures without traces."""
 
-    examples: ClassVar[dict[str, str]] = {kind.__name__: example for kind, example in EXAMPLES.items()}
+    # by the name of the model; known before any run, since a workflow's sandbox would import runbooks anew
+    examples: ClassVar[dict[str, str]] = {
+        **{kind.__name__: said for kind, said in MESSAGES.items()},
+        **{runbook.about.request.__name__: example(runbook) for runbook in reversed(ALL_RUNBOOKS)},
+    }
 
     def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
         """The failure of an exception and of its causes."""
@@ -43,10 +50,5 @@ class PlainFailures(DefaultFailureConverter):
     def sentence(self, error: ValidationError) -> str:
         """What is wrong with the input, field by field, and what right input looks like."""
         title = error.title.removeprefix("nullable[").removesuffix("]")  # of an optional parameter
-        wrong = []
-        for one in error.errors(include_url=False):
-            where = ".".join(str(part) for part in one["loc"]) or "input"
-            given = repr(one["input"])
-            wrong.append(f"{where}: {one['msg']}, given {given[:SHOWN]}{'…' if len(given) > SHOWN else ''}")
-        example = self.examples.get(title, '{"mode": "apply"}')
-        return f"{'; '.join(wrong)}. Right is for example {example}"
+        said = "; ".join(complaints(error))
+        return f"{said}. Example: {self.examples[title]}" if title in self.examples else said

@@ -38,7 +38,7 @@ RunArgument = Annotated[
         help="The run's id, or site-loss/CLUSTER (node-loss/…, incident/…). Default: the open incident.",
     ),
 ]
-_SIGNS = {"running": "…", "attention": "?", "paused": "‖", "aborting": "…", "done": "✓"}
+_SIGNS = {"running": "…", "attention": "?", "paused": "‖", "aborting": "…", "done": "✓", "aborted": "■"}
 _STYLES = {"running": "yellow", "attention": "bold yellow", "paused": "yellow", "aborting": "yellow", "done": "green"}
 
 

@@ -48,7 +48,7 @@ class Control:
         """One call; Unusable when no twin answers, or with the sentence by which it refuses."""
         status, text = self._exchange(method, path, body, patience)
         if status == 404:
-            raise Unusable(f"the twin at {self.url} is an older one: it does not know {path}", "start it anew")
+            raise Unusable(f"the twin at {self.url} is an older one: it does not know {path}", "start it again")
         answer = json.loads(text)
         if status >= 400:
             raise Refused(str(answer.get("error", text)), answer.get("complaints", []))

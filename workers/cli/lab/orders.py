@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from cluster.units import counted
 from workers.cli.lab import screen as lab_watch
 from workers.cli.lab.client import Control, InventoryOption, Refused, me, say
 from workers.cli.options import JsonOption, out
@@ -183,7 +184,7 @@ def _check(file: Path, text: str, inventory: Path, *, as_json: bool) -> None:
     if as_json:
         out.print_json(data={"ok": True, "errors": []})
     else:
-        say(f"✓ {file}: scenario {found.name}, {len(found.steps)} steps")
+        say(f"✓ {file}: scenario {found.name}, {counted(len(found.steps), 'step')}")
 
 
 def _follow(control: Control, run: dict[str, Any], *, as_json: bool) -> None:

@@ -11,7 +11,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from cluster.units import seconds
+from cluster.units import counted, seconds
 
 Picture = dict[str, Any]
 
@@ -129,7 +129,7 @@ def _node(now: Picture, node: dict[str, Any]) -> list[Text]:
     if not node["quorate"]:
         votes.append(" NO QUORUM")
     everyone = sum(len(site["nodes"]) for site in now["sites"])
-    sees = Text(f"{len(node['members'])} nodes", style="" if len(node["members"]) == everyone else WARN)
+    sees = Text(counted(len(node["members"]), "node"), style="" if len(node["members"]) == everyone else WARN)
     near, far = node["paths"]
     paths = Text(f"{near}+{far}", style=FAINT if near + far == 0 else GOOD if near and far else WARN)
     return [Text("on", style=GOOD), votes, sees, ha, paths, odd]
@@ -158,7 +158,7 @@ def _witness(now: Picture) -> Text:
     if all(node["device"] == "none" for node in powered):
         return text.append("; no quorum device is set up", style=FAINT)
     voting = [node["name"] for node in powered if node["device"] == "voting"]
-    said = f"; its vote counts on {len(voting)} nodes" if voting else "; its vote counts NOWHERE"
+    said = f"; its vote counts on {counted(len(voting), 'node')}" if voting else "; its vote counts NOWHERE"
     return text.append(said, style=GOOD if voting else BAD)
 
 
