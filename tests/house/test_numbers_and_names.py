@@ -13,7 +13,7 @@ from cluster.units import capital
 from workflows.page import Section, Sheet, StepRecord, render, story
 from workflows.words import ended, plan_sentence
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SPOKEN = [
     path
     for room in ("activities", "cluster", "runbooks", "workflows", "workers")

@@ -16,7 +16,7 @@ from cluster.plan import SIGNS, Intent, Verb, digest, verb_of
 from cluster.recovery import Frozen
 from workers.cli.run import plan_lines
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CLUSTER = "pxmx-cluster"
 AWAY = Move(sid="vm:300", name="web", source="pxmx01-01", home="pxmx02-01", away=True)
 OFF = Frozen(kind="resource", name="vm:300", field="failback", old="1", new="0")

@@ -13,7 +13,7 @@ from temporalio.converter import PayloadConverter
 from cluster.plan import Mode
 from runbooks import ALL_RUNBOOKS
 from runbooks.deploy import DeployStretchedCluster
-from tests.test_last_lines import ended
+from tests.workers.test_last_lines import ended
 from workers.catalogue import result_type
 from workers.cli.request import example, given_data, request_of
 from workers.errors import Unusable
@@ -22,7 +22,7 @@ from workers.temporal.failures import MESSAGES, PlainFailures
 from workflows.catalogue import RunbookReport
 from workflows.runbook import Runbook
 
-INVENTORY = load(Path(__file__).parents[1] / "examples" / "lab.yaml")
+INVENTORY = load(Path(__file__).parents[2] / "examples" / "lab.yaml")
 BY_NAME = {runbook.about.name: runbook for runbook in ALL_RUNBOOKS}
 WRONG: list[dict[str, Any]] = [{"clutser": "x"}, {"mode": "destroy"}, {"site": 7, "nodes": 7, "opening": 7, "by": 7}]
 

@@ -22,7 +22,7 @@ from workers.cli.request import given_data, request_of
 from workers.inventory_file import load
 from workflows.catalogue import RunbookReport
 
-INVENTORY = load(Path(__file__).parents[1] / "examples" / "lab.yaml")
+INVENTORY = load(Path(__file__).parents[2] / "examples" / "lab.yaml")
 SITE = '{"site": "site-a"}'
 CHANGE = Intent(where="HA", what="bring home", target="vm:300", verb="move")
 PLAN, RUN = Mode.PLAN, Mode.APPLY
