@@ -168,9 +168,7 @@ async def test_a_look_that_is_cut_short_tells_what_it_knows():
     environment, begun = ActivityEnvironment(), asyncio.Event()
     environment.on_heartbeat = lambda *_: begun.set()
     watching = Watching(INVENTORY.model_copy(update={"speed": 10.0}), _dark())
-    looking = asyncio.ensure_future(
-        environment.run(watching.look, WatchWish(memory=known, until=timedelta(minutes=1)))
-    )
+    looking = asyncio.ensure_future(environment.run(watching.look, WatchWish(memory=known, until=timedelta(minutes=1))))
     await asyncio.wait_for(begun.wait(), 20)
     environment.cancel(activity.ActivityCancellationDetails(cancel_requested=True))
     seen = await looking
