@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from workers.cli.extras import needs
 from workers.cli.options import InventoryOption, err, inventory_path, out
 from workers.errors import Unusable
 from workers.inventory_file import load
@@ -29,6 +30,7 @@ def gateway(
     """
     if (tls_cert is None) != (tls_key is None):
         raise Unusable("--tls-cert and --tls-key belong together", "give both, or none to serve plain HTTP")
+    needs("gateway")
     from activities.clients.secrets import Secrets
     from workers.gateway.app import Gateway, listener, server, until_stopped
     from workers.gateway.delivery import Delivery

@@ -26,6 +26,7 @@ from workers.cli import gateway as gateway_commands
 from workers.cli import run as run_commands
 from workers.cli import switches as switch_commands
 from workers.cli.connect import connect_app
+from workers.cli.extras import needs
 from workers.cli.freshness import known_cluster
 from workers.cli.incident.commands import incident_app
 from workers.cli.lab.commands import lab
@@ -122,6 +123,7 @@ def demo(
     as_json: JsonOption = False,
 ) -> None:
     """Build the example cluster on the twin, twice; play the article's test; go home; lose a whole site."""
+    needs("lab")
     from workers.cli.demo.loss import beside_the_article, seat
     from workers.cli.demo.whole import demo as run_demo
 

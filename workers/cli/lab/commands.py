@@ -18,6 +18,7 @@ from rich.live import Live
 
 from cluster.units import parse_duration
 from workers.children import TWIN_READY, quorate
+from workers.cli.extras import needs
 from workers.cli.lab import orders as lab_orders
 from workers.cli.lab import screen as lab_watch
 from workers.cli.lab.client import Control, InventoryOption, me, say
@@ -73,6 +74,7 @@ def lab_up(
 
     Example: quorate lab up --detach --speed 20
     """
+    needs("lab")
     path = inventory or example_file()
     if detach:
         _start_in_background(path, speed, built=built, seed=seed, password=password)
