@@ -22,7 +22,9 @@ def gateway(
     tls_cert: Annotated[Path | None, typer.Option(help="The certificate chain as PEM; needs --tls-key.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The certificate's key as PEM.")] = None,
 ) -> None:
-    """Take events of Proxmox VE, Alertmanager, Purity and CloudEvents over HTTP, and bring them to the watch.
+    """Take events of other systems over HTTP, and bring them to the watch.
+
+    They come from Proxmox VE, Alertmanager, Purity and CloudEvents.
 
     An answer of 202 means that Temporal has the events. No worker needs to run.
 

@@ -33,7 +33,8 @@ lab = typer.Typer(
     help="The twin: two FlashArrays, the nodes and a witness, on loopback.\n\n"
     "[bold]quorate lab up --detach[/bold] starts it, [bold]quorate lab watch[/bold] shows it, "
     "[bold]quorate lab fail site-power site-a[/bold] takes a site's power, "
-    "[bold]quorate lab restore --all[/bold] gives everything back.",
+    "[bold]quorate lab restore --all[/bold] gives everything back.\n\n"
+    "Example: quorate lab up --detach --built",
 )
 
 BuiltOption = Annotated[

@@ -5,13 +5,12 @@ import re
 import subprocess
 import sys
 import tomllib
-from pathlib import Path
 
 import pytest
 
+from tests.rooms import ROOT
 from workers.cli.extras import BRINGS
 
-ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "lab.yaml"
 # By what they are imported as, where that is not their name.
 IMPORTED = {"pyjwt": "jwt"}
