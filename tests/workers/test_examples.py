@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,8 @@ from temporalio.converter import PayloadConverter
 
 from cluster.plan import Mode
 from runbooks import ALL_RUNBOOKS
-from tests.test_last_lines import ended
+from tests.rooms import ROOT
+from tests.workers.test_last_lines import ended
 from workers.catalogue import result_type
 from workers.cli.request import example, given_data, request_of
 from workers.errors import Unusable
@@ -21,7 +21,7 @@ from workers.temporal.failures import MESSAGES, PlainFailures
 from workflows.catalogue import RunbookReport
 from workflows.runbook import Runbook
 
-INVENTORY = load(Path(__file__).parents[1] / "examples" / "lab.yaml")
+INVENTORY = load(ROOT / "examples" / "lab.yaml")
 BY_NAME = {runbook.about.name: runbook for runbook in ALL_RUNBOOKS}
 WRONG: list[dict[str, Any]] = [{"clutser": "x"}, {"mode": "destroy"}, {"site": 7, "nodes": 7, "opening": 7, "by": 7}]
 
