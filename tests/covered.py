@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from lab.control.drills import DRILLS, Drills
+from lab.control.drills import Drills
+from lab.control.table import DRILLS
 from lab.hosts.node import NODE
 from lab.hosts.shell import Registry
 from lab.hosts.witness import WITNESS

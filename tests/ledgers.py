@@ -23,4 +23,5 @@ async def erase(client: Client, cluster: str) -> None:
 
 async def book(client: Client, cluster: str) -> Book:
     """All that it knows now."""
-    return await client.get_workflow_handle(ledger_id(cluster)).query("book", result_type=Book)
+    known: Book = await client.get_workflow_handle(ledger_id(cluster)).query("book", result_type=Book)
+    return known

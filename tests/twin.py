@@ -16,6 +16,7 @@ import pytest
 
 from cluster.inventory import Inventory
 from lab.physics.power import switch_off
+from lab.pve.ha.state import Manager
 from lab.scenery import beside, read
 from lab.twin import CONTROL_PORT, Twin
 from lab.world import World
@@ -111,6 +112,13 @@ class TwinThread:
     @property
     def world(self) -> World:
         return self._twin.world
+
+    @property
+    def manager(self) -> Manager:
+        """What HA's manager knows; there is one as soon as HA has work."""
+        manager = self.world.cluster.ha.manager
+        assert manager is not None
+        return manager
 
     def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)

@@ -5,7 +5,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from activities.clients import proxmox, purity, ssh
+from activities.clients import proxmox_answers, purity_answers, ssh
 from activities.clients.secrets import Secrets
 from activities.errors import WORDS, Conflict, NotFound, NotYet, Rejected, Unauthorized, Unreachable, Word
 
@@ -32,7 +32,7 @@ from activities.errors import WORDS, Conflict, NotFound, NotYet, Rejected, Unaut
 )
 def test_an_arrays_refusals(status: int, message: str, word: type[Word]):
     """Purity says 400 for nearly everything; the sentence decides."""
-    refused = purity.refusal("X90R3-SiteA", status, message, "object")
+    refused = purity_answers.refusal("X90R3-SiteA", status, message, "object")
 
     assert type(refused) is word
     assert refused.message.startswith("X90R3-SiteA: ")
@@ -64,12 +64,12 @@ def test_an_arrays_refusals(status: int, message: str, word: type[Word]):
 )
 def test_the_clusters_refusals(status: int, reason: str, word: type[Word]):
     """Business errors of Proxmox VE are all 500; the reason phrase decides."""
-    assert type(proxmox.refusal(status, reason, {})) is word
+    assert type(proxmox_answers.refusal(status, reason, {})) is word
 
 
 def test_a_wrong_parameter_is_named():
     """The field stands in the message."""
-    refused = proxmox.refusal(400, "Parameter verification failed.", {"vmid": "invalid format\n"})
+    refused = proxmox_answers.refusal(400, "Parameter verification failed.", {"vmid": "invalid format\n"})
 
     assert refused.message == "Proxmox VE: Parameter verification failed. vmid: invalid format"
 

@@ -10,7 +10,8 @@ from temporalio.testing import ActivityEnvironment
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts as SshHosts
 from activities.errors import Unreachable
-from activities.hosts import nodes as hosts
+from activities.hosts.nodes import Hosts
+from cluster.contracts.hosts import HostNames, NodeCheck, RoundTrip
 from lab.physics.faults import Fault
 from tests.twin import TwinThread
 
@@ -39,21 +40,21 @@ def plant(twin: TwinThread, fault: Fault) -> None:
 async def test_an_activity_tells_who_said_what_nobody_can_read(twin: TwinThread, ssh: SshHosts, text: str):
     """The host, its command and its words, as one of the seven; nothing is concluded from them."""
     plant(twin, Fault(f"ssh:{NODE}", r"date \+", "garbage", message=text))
-    which = hosts.HostNames(hosts=(NODE, OTHER), limit=timedelta(seconds=60))
+    which = HostNames(hosts=(NODE, OTHER), limit=timedelta(seconds=60))
 
     with pytest.raises(Unreachable, match=rf"{NODE}: `date \+%s.%N` says something that cannot be read: "):
-        await ActivityEnvironment().run(hosts.Hosts(ssh).clocks, which)
+        await ActivityEnvironment().run(Hosts(ssh).clocks, which)
 
 
 @pytest.mark.parametrize("command", ["dpkg-query", "cat ", "ping "])
 async def test_no_fact_is_made_of_nonsense(twin: TwinThread, ssh: SshHosts, command: str):
     """No package is missing, no initiator is wrong and no address silent because of an answer that is none."""
     plant(twin, Fault(f"ssh:{NODE}", command, "garbage"))
-    trip = hosts.RoundTrip(what="storage", address=twin.inventory.node(OTHER).address, limit=timedelta(seconds=1))
-    check = hosts.NodeCheck(node=NODE, iqn=twin.inventory.node(NODE).iqn, round_trips=(trip,))
+    trip = RoundTrip(what="storage", address=twin.inventory.node(OTHER).address, limit=timedelta(seconds=1))
+    check = NodeCheck(node=NODE, iqn=twin.inventory.node(NODE).iqn, round_trips=(trip,))
 
     with pytest.raises(Unreachable, match=rf"{NODE}: `{command}.*` says something that cannot be read: "):
-        await ActivityEnvironment().run(hosts.Hosts(ssh).preflight, check)
+        await ActivityEnvironment().run(Hosts(ssh).preflight, check)
 
 
 async def test_a_bug_of_ours_is_not_called_silence(ssh: SshHosts):

@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 from temporalio.testing import ActivityEnvironment
 
 from activities.clients.secrets import Secrets
@@ -36,9 +38,10 @@ def receivers() -> Iterator[tuple[Receiver, Receiver]]:
         one.stop()
 
 
-def send(targets: tuple[Notify, ...], base: Path, earlier: object = None) -> tuple[str, list[object]]:
+def send(targets: tuple[Notify, ...], base: Path, earlier: BaseModel | None = None) -> tuple[str, list[Any]]:
     """The finding, and what was kept with the heartbeat."""
-    environment, beats = ActivityEnvironment(), []
+    environment = ActivityEnvironment()
+    beats: list[Any] = []
     environment.on_heartbeat = lambda *details: beats.append(details[0])
     if earlier is not None:
         environment.info = environment.info.__class__(

@@ -91,19 +91,31 @@ async def test_a_hook_that_is_not_allowed_is_told_without_its_path(tmp_path: Pat
     assert "canary" not in told.value.message
 
 
-def test_no_file_of_the_worker_is_sent_away(chat: Receiver, tmp_path: Path):
-    """Who may change the inventory cannot have a key of the host delivered to an address of their own."""
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """The inventory's folder, with a link out of it, beside a folder with a key."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "key").write_text("private")
     base = tmp_path / "inventory"
     base.mkdir()
     (base / "link").symlink_to(tmp_path / "elsewhere" / "key")
-    for reference in ("file:/etc/hostname", "file:../elsewhere/key", "file:link"):
-        said = sent(Notify(name="a", webhook=chat.url, headers={"X": reference}), base)
-        assert "may only be read below the inventory's folder" in said
+    return base
+
+
+@pytest.mark.parametrize("reference", ["file:/etc/hostname", "file:../elsewhere/key", "file:link"])
+def test_no_file_of_the_worker_is_sent_away(chat: Receiver, base: Path, reference: str):
+    """Who may change the inventory cannot have a key of the host delivered to an address of their own."""
+    said = sent(Notify(name="a", webhook=chat.url, headers={"X": reference}), base)
+
+    assert "may only be read below the inventory's folder" in said
     assert chat.got == []
+
+
+def test_a_file_of_a_folder_that_the_worker_names_is_sent(chat: Receiver, base: Path):
+    """Whoever starts the worker has allowed it."""
     target = Notify(name="a", webhook=chat.url, headers={"X": "file:../elsewhere/key"})
-    assert sent(target, base, (tmp_path / "elsewhere",)) == "told a"
+
+    assert sent(target, base, (base.parent / "elsewhere",)) == "told a"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from typing import Any, cast
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.clients.proxmox import PveApi, refusal
+from activities.clients.proxmox import PveApi
+from activities.clients.proxmox_answers import refusal
 from activities.clients.secrets import Secrets
 from activities.errors import Conflict, NotFound, NotYet, Refuted, Rejected, Unreachable, Word
 from activities.ha.maintenance import Maintenance
@@ -38,7 +39,7 @@ GIB = 2**30
 LEFT = ("pxmx02-01", "pxmx02-02", "pxmx02-03")
 
 
-def row(kind: str, vmid: int, node: str, status: str | None, **more: Any) -> dict[str, Any]:
+def row(kind: str, vmid: object, node: str, status: str | None, **more: Any) -> dict[str, Any]:
     told = {"id": f"{kind}/{vmid}", "type": kind, "vmid": vmid, "node": node, **more}
     return told if status is None else {**told, "status": status}
 
@@ -88,7 +89,7 @@ def test_rows_are_of_both_kinds_and_of_no_templates():
 @pytest.mark.parametrize(
     "answer",
     [None, "x", [5], [{}], [{"type": "qemu"}], [row("qemu", "x", "n", "running")], [row("qemu", 300, "", "running")]],
-)  # type: ignore[arg-type]
+)
 def test_a_row_that_cannot_be_read_is_no_row_less(answer: Any):
     """It may be a guest that runs."""
     with pytest.raises(Unreachable, match="cannot be read"):
@@ -375,7 +376,7 @@ async def volumes(hosts: Hosts, lock: str = "", state: str = "started", inventor
     ],
 )
 async def test_two_owners_are_told_from_a_guest_on_its_way(
-    hosts: Hosts, more: dict[str, str], word: type[Word], said: str
+    hosts: Hosts, more: dict[str, Any], word: type[Word], said: str
 ):
     """A live migration has both ends open; nothing is concluded from what LVM does not know."""
     with pytest.raises(word, match=said):

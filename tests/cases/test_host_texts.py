@@ -201,7 +201,7 @@ def test_of_two_volumes_of_one_name_the_open_one_counts(first: str, second: str)
 )
 def test_open_on_one_node_only_is_proven_or_it_is_not(other: dict[str, bool | None], lacks: str):
     """What a node does not know is no proof."""
-    held = {"n1": {"vm-300-disk-0": True}, "n2": other}
+    held: dict[str, dict[str, bool | None]] = {"n1": {"vm-300-disk-0": True}, "n2": other}
 
     assert holders(held, lambda name: "vm-300-" in name).lacks("n1").startswith(lacks)
     assert bool(holders(held, lambda name: "vm-300-" in name).lacks("n1")) == bool(lacks)

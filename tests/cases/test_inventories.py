@@ -98,7 +98,12 @@ def test_case_makes_no_other_name(tmp_path: Path, witness: str):
 def test_an_address_has_one_spelling(tmp_path: Path, where: str, address: str, kept: str, url: str):
     """Whichever way it is written, for whichever device; brackets stand in URLs alone."""
     inventory = load(written(tmp_path, (f"{where}.address", address)))
-    found = {NODE: inventory.nodes[0], WITNESS: inventory.witness, ARRAY: inventory.arrays[0]}[where].address
+    addresses = {
+        NODE: inventory.nodes[0].address,
+        WITNESS: inventory.witness.address,
+        ARRAY: inventory.arrays[0].address,
+    }
+    found = addresses[where]
 
     assert (found, netloc(found)) == (kept, url)
 

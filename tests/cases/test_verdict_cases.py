@@ -1,5 +1,6 @@
 """What people have posted, judged: each input stands beside this file with its right answer in the `.md`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,12 @@ def _logins(world: World, said: dict[str, Any]) -> None:
     world.logins(*said["nodes"], at=said["at"], count=said["count"])
 
 
-STEPS = {"replication": _replication, "api": _api, "alone": _alone, "logins": _logins}
+STEPS: dict[str, Callable[[World, Any], None]] = {
+    "replication": _replication,
+    "api": _api,
+    "alone": _alone,
+    "logins": _logins,
+}
 
 
 def _words(verdict: Verdict) -> str:

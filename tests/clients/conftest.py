@@ -120,8 +120,8 @@ def play(twin: TwinThread, tmp_path: Path) -> Play:
         **os.environ,
         "ANSIBLE_CONFIG": str(PLAYBOOKS / "ansible.cfg"),
         "ANSIBLE_HOME": str(tmp_path / "ansible"),
-        "SSL_CERT_FILE": str(twin.path.parent / twin.inventory.api.ca),
-        "REQUESTS_CA_BUNDLE": str(twin.path.parent / twin.inventory.api.ca),
+        "SSL_CERT_FILE": str(secret(twin, twin.inventory.api.ca)),
+        "REQUESTS_CA_BUNDLE": str(secret(twin, twin.inventory.api.ca)),
     }
 
     def run(playbook: str, *arguments: str, **variables: Any) -> Run:
@@ -153,6 +153,7 @@ def _under_ha(twin: TwinThread) -> bool:
     return manager is not None and [service.running for service in manager.services.values()] == [True, True]
 
 
-def secret(twin: TwinThread, reference: str) -> Path:
+def secret(twin: TwinThread, reference: str | None) -> Path:
     """The file that a `file:` reference of the twin's inventory points to."""
+    assert reference is not None
     return twin.path.parent / reference.removeprefix("file:")

@@ -21,9 +21,9 @@ pytestmark = pytest.mark.clients
 def array(built: TwinThread) -> Any:
     """A client of the first array, which verifies its certificate and finds out the version by itself."""
     described = built.inventory.arrays[0]
-    configuration = Configuration()
+    configuration: Any = Configuration()
     configuration.verify_ssl = True
-    configuration.ssl_ca_cert = str(secret(built, described.ca or ""))
+    configuration.ssl_ca_cert = str(secret(built, described.ca))
     token = secret(built, described.api_token).read_text()
     return flasharray.Client(described.address, api_token=token, configuration=configuration)
 
@@ -33,7 +33,7 @@ def cluster(built: TwinThread, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]
     """A client of the first node with the engine's token, which verifies its certificate."""
     described = built.inventory
     user, _, name = described.api.token_id.partition("!")
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(secret(built, described.api.ca or "")))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(secret(built, described.api.ca)))
     token = secret(built, described.api.token).read_text()
     return ProxmoxAPI(described.nodes[0].address, user=user, token_name=name, token_value=token)
 

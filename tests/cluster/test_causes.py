@@ -28,7 +28,7 @@ def found(
         nodes={"b1": 10 * GIB, "b2": 10 * GIB},
     )
     known = {"a1": "unknown", "b1": "online", "b2": "online"} | (states or {})
-    return Circumstances(placement=placement, states=known, **more)  # type: ignore[arg-type]
+    return Circumstances(placement=placement, states=known, **more)
 
 
 STRICT = Rule(name="keep-a", type="node-affinity", resources=("vm:301",), nodes=("a1", "a2"), strict=True)

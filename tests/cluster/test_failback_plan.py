@@ -120,15 +120,23 @@ def test_priority_decides_who_goes_first():
     assert [one.turn for one in first.intents] == [1, 2, 3]
 
 
-def test_who_comes_first_gets_the_room():
-    """Two guests, room for one; or two that may not be together: the one of the higher priority goes."""
-    homes, where = {"vm:300": "a1", "vm:301": "a1"}, {"vm:300": "b1", "vm:301": "b2"}
-    full = placed(where, memory=dict.fromkeys(homes, 5 * GIB))
-    apart = placed(where, rules=(rule("resource-affinity", negative=True),))
+TWO = {"vm:300": "b1", "vm:301": "b2"}
 
-    for placement in (full, apart):
-        assert [move.sid for move in plan_home(homes, {}, placement).moves] == ["vm:300"]
-        assert [move.sid for move in plan_home(homes, {}, placement, first=("vm:301",)).moves] == ["vm:301"]
+
+@pytest.mark.parametrize(
+    "placement",
+    [
+        placed(TWO, memory=dict.fromkeys(TWO, 5 * GIB)),
+        placed(TWO, rules=(rule("resource-affinity", negative=True),)),
+    ],
+    ids=["room for one", "never together"],
+)
+def test_who_comes_first_gets_the_room(placement: Placement):
+    """Two guests with one home that takes one of them: that of the higher priority goes."""
+    homes = dict.fromkeys(TWO, "a1")
+
+    assert [move.sid for move in plan_home(homes, {}, placement).moves] == ["vm:300"]
+    assert [move.sid for move in plan_home(homes, {}, placement, first=("vm:301",)).moves] == ["vm:301"]
 
 
 def test_only_switches_that_concern_those_who_move_are_in_the_plan():

@@ -1,6 +1,7 @@
 """The forecast of a recovery against what was measured on the HA stack (reference: pve-ha §15, proxmox-api §10)."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_no_phase_comes_before_the_one_it_waits_for(master: str, totem: Totem | 
 
 def test_a_start_that_is_known_to_be_long_is_waited_for():
     """A database that starts for two minutes is not late after fifteen seconds; the next wave begins when it is up."""
-    common = {"master": SURVIVES, "lost": LOST, "survivors": 1, "totem": SLOW}
+    common: dict[str, Any] = {"master": SURVIVES, "lost": LOST, "survivors": 1, "totem": SLOW}
     usual, long = forecast(guests=5, **common), forecast(guests=5, start=120.0, **common)
 
     assert (usual.running.earliest, usual.running.latest) == (125, 165)
@@ -106,7 +107,7 @@ def test_a_start_that_is_known_to_be_long_is_waited_for():
 
 def test_a_node_starts_as_many_guests_at_a_time_as_it_is_set_to():
     """`max_workers` in datacenter.cfg: one at a time makes eight waves of eight guests."""
-    common = {"master": SURVIVES, "lost": LOST, "guests": 8, "survivors": 1, "totem": SLOW}
+    common: dict[str, Any] = {"master": SURVIVES, "lost": LOST, "guests": 8, "survivors": 1, "totem": SLOW}
 
     assert forecast(workers=1, **common).running.latest - forecast(workers=8, **common).running.latest == 70
     assert "8 guests on 1 nodes start in 8 waves" in forecast(workers=1, **common).why

@@ -15,7 +15,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 RUNS = (*CHANGING, "EnsureStorage")
 KINDS = tuple(kind for kind in get_args(Kind) if kind != "healthy")
 # What the later of two runs may do, when the earlier one is at work; all other pairs may live together.
-EXPECTED = {
+EXPECTED: dict[tuple[str, str], str] = {
     **{("DeployStretchedCluster", other): "refuses" for other in CHANGING},
     ("EvacuateSite", "DeployStretchedCluster"): "refuses",
     ("EvacuateSite", "EvacuateSite"): "refuses",

@@ -57,8 +57,8 @@ class Fate:
                 if due := armed.pop(id(CURRENT.get()), None):
                     self._die(due)
 
-        Attempt.begin = begin_or_die  # type: ignore[method-assign]
-        _Inbound.execute_activity = execute_or_die  # type: ignore[method-assign]
+        Attempt.begin = begin_or_die  # type: ignore[method-assign, assignment]  # its self has a name of its own
+        _Inbound.execute_activity = execute_or_die  # type: ignore[method-assign, assignment]
 
     def _die(self, change: str) -> None:
         os.write(self._pipe, change.encode())

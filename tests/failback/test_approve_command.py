@@ -18,6 +18,7 @@ from cluster.plan import Intent, whole_digest
 from tests.failback.desk import Desk
 from tests.workers.test_cli_runs import here, said
 from workers.cli import approve as approve_commands
+from workers.cli import steer
 from workers.cli.approve import sheet
 from workers.cli.status import Open, _wanted
 from workers.errors import Unusable
@@ -169,35 +170,59 @@ def test_every_change_is_shown_before_it_is_signed():
 
 
 def test_what_is_shown_is_what_is_signed():
-    """Both digests are made anew from the view: a change, a condition, a word of the risk more, and it does not fit."""
+    """Both digests are made anew from the view."""
+    assert view_of(moves(3)).mismatch == ""
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [{"risk": "none"}, {"requester": "dora"}, {"conditions": ("x",)}, {"until": datetime(2026, 3, 1, tzinfo=UTC)}],
+    ids=lambda terms: next(iter(terms)),
+)
+def test_a_word_of_the_terms_more_does_not_fit(terms: dict[str, object]):
+    """A condition, a word of the risk, another time."""
     view = view_of(moves(3))
-    assert view.mismatch == ""
-    for terms in ({"risk": "none"}, {"requester": "dora"}, {"conditions": ("x",)}, {"until": view.terms.opened}):
-        other = view.model_copy(update={"terms": view.terms.model_copy(update=terms)})
-        assert other.mismatch == "the digest to be signed is not that of the terms that are shown"
-    for shown in ({"planned": moves(2)}, {"planned": moves(4)}, {"subject": "failback/d"}, {"subject": ""}):
-        assert (
-            view.model_copy(update=shown).mismatch
-            == "the digest to be signed is not that of the changes that are shown"
-        )
+    other = view.model_copy(update={"terms": view.terms.model_copy(update=terms)})
+
+    assert other.mismatch == "the digest to be signed is not that of the terms that are shown"
 
 
-async def test_a_view_that_does_not_fit_is_not_signed(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(
+    "shown",
+    [{"planned": moves(2)}, {"planned": moves(4)}, {"subject": "failback/d"}, {"subject": ""}],
+    ids=["one less", "one more", "of another run", "of none"],
+)
+def test_a_change_more_does_not_fit(shown: dict[str, object]):
+    """One change more or less, or those of another run."""
+    other = view_of(moves(3)).model_copy(update=shown)
+
+    assert other.mismatch == "the digest to be signed is not that of the changes that are shown"
+
+
+@pytest.mark.parametrize(
+    ("view", "why"),
+    [
+        (
+            view_of(moves(3)).model_copy(update={"planned": moves(2)}),
+            "is not that of the changes that are shown",
+        ),
+        (view_of(moves(3), run="failback/d"), "it is the gate of failback/d"),
+    ],
+    ids=["other changes", "another run"],
+)
+async def test_a_view_that_does_not_fit_is_not_signed(monkeypatch: pytest.MonkeyPatch, view: GateView, why: str):
     """Whoever answers for the run: nothing is printed to be signed, nothing is sent."""
-    view = view_of(moves(3))
-    shown = [view.model_copy(update={"planned": moves(2)}), view_of(moves(3), run="failback/d")]
 
     async def found(*_: object) -> object:
         return SimpleNamespace(id="failback/c")
 
     async def asked(*_: object) -> object:
-        return shown.pop(0).model_dump(mode="json")
+        return view.model_dump(mode="json")
 
-    monkeypatch.setattr(approve_commands.steer, "found", found)
+    monkeypatch.setattr(steer, "found", found)
     monkeypatch.setattr(approve_commands, "_asked", asked)
-    for why in ("is not that of the changes that are shown", "it is the gate of failback/d"):
-        with pytest.raises(Unusable, match=why):
-            await approve_commands._gate(None, "failback/c")  # type: ignore[arg-type]
+    with pytest.raises(Unusable, match=why):
+        await approve_commands._gate(None, "failback/c")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,7 @@ class Gates(RuleBasedStateMachine):
         proofs = [self.proof(vote.said.by, good=True) for vote in approval.votes]
         why = licensed(approval, PLANNED[0], POLICY, proofs, self.now)
         people = {vote.said.by for vote in approval.votes} & self.listed - set(self.gate.withdrawn)
+        assert approval.granted is not None
         enough = len(people) >= 2 and people & {"cleo", "dora"} and self.now < approval.granted + timedelta(hours=2)
         assert bool(why) != bool(enough), why
         assert licensed(approval, PLANNED[0].model_copy(update={"turn": 2}), POLICY, proofs, self.now)

@@ -1,5 +1,6 @@
 """No change without a licence: activities that need an approval check it themselves, whatever a runbook has done."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -48,36 +49,79 @@ def move(licence: Approval | None) -> MoveWish:
     )  # fmt: skip
 
 
-async def test_a_licence_is_for_these_changes_by_these_people_until_then(tmp_path: Path):
-    """Each way in which it is none, one after the other; then a good one."""
-    people = {name: Person(name) for name in ("ana", "ben", "cleo")}
-    list_of(tmp_path / "allowed_signers", *people.values())
-    ben, cleo, stranger = people["ben"], people["cleo"], Person("ben")
-    good = approval([ben, cleo])
+class Checks:
+    """Ana, Ben and Cleo on a list, a good approval, and who checks it."""
 
-    async def held(terms: Terms) -> Approval:
-        return good.model_copy(update={"terms": terms})
+    def __init__(self, folder: Path) -> None:
+        people = {name: Person(name) for name in ("ana", "ben", "cleo")}
+        list_of(folder / "allowed_signers", *people.values())
+        self.ana, self.ben, self.cleo, self.stranger = *people.values(), Person("ben")
+        self.good = approval([self.ben, self.cleo])
+        self.approvals = Approvals(POLICY, Secrets(folder), ask=self._held)
 
-    checks = Approvals(POLICY, Secrets(tmp_path), ask=held)
-    swapped = good.votes[1].model_copy(update={"signature": good.votes[0].signature})
-    cases: dict[str, tuple[Approval | None, Intent]] = {
-        "it has no approval": (None, PLANNED[0]),
-        "it is no part of the approved plan": (good, MOVE.model_copy(update={"home": "pxmx02-02"}).intent(1)),
-        "is no part": (good, MOVE.intent(2)),
-        "1 of 2 approvals": (approval([ben]), PLANNED[0]),
-        "1 of 2 approvals; not counted: ana (SelfApproval)": (approval([people["ana"], cleo]), PLANNED[0]),
-        "not counted: ben (UnknownKey)": (approval([stranger, cleo]), PLANNED[0]),
-        "the approval has expired": (approval([ben, cleo], left=timedelta(seconds=-1)), PLANNED[0]),
-        "not counted: cleo (Tampered)": (good.model_copy(update={"votes": (good.votes[0], swapped)}), PLANNED[0]),
-        "no part of the approved": (good.model_copy(update={"planned": (MOVE.intent(7),)}), MOVE.intent(7)),
-    }  # fmt: skip
-    for why, (licence, intent) in cases.items():
-        with pytest.raises(ApplicationError) as refused:
-            await checks.licence(licence, intent)
-        assert why in refused.value.message
-        assert refused.value.type == "Unauthorized"
-    await checks.licence(good, PLANNED[0])
-    print(f"{len(cases)} of {len(cases)} refused")
+    async def _held(self, terms: Terms) -> Approval:
+        return self.good.model_copy(update={"terms": terms})
+
+    @property
+    def swapped(self) -> Approval:
+        """Cleo's words with Ben's signature."""
+        ben, cleo = self.good.votes
+        return self.good.model_copy(update={"votes": (ben, cleo.model_copy(update={"signature": ben.signature}))})
+
+
+@pytest.fixture
+def checks(tmp_path: Path) -> Checks:
+    return Checks(tmp_path)
+
+
+def expired(of: Checks) -> Approval:
+    return approval([of.ben, of.cleo], left=timedelta(seconds=-1))
+
+
+def of_another_plan(of: Checks) -> Approval:
+    return of.good.model_copy(update={"planned": (MOVE.intent(7),)})
+
+
+Given = Callable[[Checks], Approval | None]
+ELSEWHERE = MOVE.model_copy(update={"home": "pxmx02-02"}).intent(1)
+
+
+@pytest.mark.parametrize(
+    ("given", "intent", "why"),
+    [
+        (lambda of: None, PLANNED[0], "it has no approval"),
+        (lambda of: of.good, ELSEWHERE, "it is no part of the approved plan"),
+        (lambda of: of.good, MOVE.intent(2), "is no part"),
+        (lambda of: approval([of.ben]), PLANNED[0], "1 of 2 approvals"),
+        (lambda of: approval([of.ana, of.cleo]), PLANNED[0], "1 of 2 approvals; not counted: ana (SelfApproval)"),
+        (lambda of: approval([of.stranger, of.cleo]), PLANNED[0], "not counted: ben (UnknownKey)"),
+        (expired, PLANNED[0], "the approval has expired"),
+        (lambda of: of.swapped, PLANNED[0], "not counted: cleo (Tampered)"),
+        (of_another_plan, MOVE.intent(7), "no part of the approved"),
+    ],
+)
+async def test_a_licence_is_for_these_changes_by_these_people_until_then(
+    checks: Checks, given: Given, intent: Intent, why: str
+):
+    """Each way in which it is none."""
+    with pytest.raises(ApplicationError) as refused:
+        await checks.approvals.licence(given(checks), intent)
+
+    assert why in refused.value.message
+    assert refused.value.type == "Unauthorized"
+
+
+async def test_a_good_approval_is_a_licence(checks: Checks):
+    """Two of two, in time, for a change of the plan."""
+    await checks.approvals.licence(checks.good, PLANNED[0])
+
+
+async def answer(activity: Any, wish: Any) -> str | None:
+    """The word with which it refuses, or what it has done."""
+    try:
+        return f"done: {await ActivityEnvironment().run(activity, wish)}"
+    except ApplicationError as error:
+        return error.type
 
 
 async def test_no_activity_moves_anything_without_one(site: Site, people: dict[str, Person]):
@@ -96,10 +140,7 @@ async def test_no_activity_moves_anything_without_one(site: Site, people: dict[s
     }
     site.call(site.world.clock.sleep(60))  # HA has a master by then, and knows its guests
     before = len(site.change_lines())
-    for name, asked in wishes.items():
-        for wish in asked:
-            with pytest.raises(ApplicationError) as refused:
-                await ActivityEnvironment().run(known[name], wish)
-            assert refused.value.type == "Unauthorized", (name, refused.value.message)
+    answers = {name: [await answer(known[name], wish) for wish in asked] for name, asked in wishes.items()}
     done = [line for line in site.change_lines()[before:] if " ha.command" in line or " unit." in line]
+    assert answers == dict.fromkeys(wishes, ["Unauthorized"] * 2)
     assert done == []

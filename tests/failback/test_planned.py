@@ -113,7 +113,7 @@ async def test_a_retry_begins_nothing_when_a_yes_was_withdrawn(site: Site, begin
     assert touched(site) == before
     assert runs_once(site) == {300: "pxmx01-01", 301: "pxmx01-02"}
     await said(run, "abort")
-    assert "No guest was moved" in await aborted(run) or "was not moved" in await aborted(run)
+    assert "vm:300 was not moved, it is on pxmx01-01 (started)." in await aborted(run)
 
 
 async def test_a_retry_begins_nothing_while_the_home_is_not_well(site: Site, begin: Begin, people: dict[str, Person]):
@@ -200,7 +200,7 @@ async def test_an_abort_waits_for_the_move_that_ha_has_begun(site: Site, begin: 
     assert "vm:300 has ended at home on pxmx02-01" in left
     assert runs_once(site)[300] == "pxmx02-01"
     assert site.world.cluster.ha.resources["vm:300"]["failback"] == 1
-    assert (await run.query("page")).startswith("##") or "Aborted" in await run.query("page")
+    assert "Aborted" in await run.query("page")
 
 
 async def test_a_pause_names_what_ha_goes_on_with(site: Site, begin: Begin, people: dict[str, Person]):

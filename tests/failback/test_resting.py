@@ -104,6 +104,6 @@ async def test_a_node_that_rested_before_a_run_that_was_terminated_is_not_releas
     print("\n".join(f"{SIGNS[step.state]} {step.title}: {step.finding}" for step in found))
     assert finding(found, "pxmx01-03 stays in maintenance") == "it was so before the site was emptied"
     assert FailbackReport.model_validate(await back.result()).staying == {}
-    states = site.world.cluster.ha.files.manager.nodes
+    states = site.manager.nodes
     assert {node: states[node] for node in states if states[node] != "online"} == {"pxmx01-03": "maintenance"}
     assert runs_once(site) == {300: "pxmx01-01", 301: "pxmx01-02"}

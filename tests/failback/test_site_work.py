@@ -58,7 +58,7 @@ async def test_a_site_is_emptied_goes_dark_and_comes_back(site: Site, start: Beg
     assert {one.sid: one.home for one in home.moved} == report.homes
     assert [one.downtime for one in home.moved] == [0.0, 0.0]
     assert runs_once(site) == {300: "pxmx01-01", 301: "pxmx01-02"}
-    assert set(site.world.cluster.ha.files.manager.nodes.values()) == {"online"}
+    assert set(site.manager.nodes.values()) == {"online"}
 
 
 async def test_what_ha_does_not_know_has_to_be_waived(site: Site, start: Begin, people: dict[str, Person]):

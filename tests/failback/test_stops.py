@@ -243,13 +243,18 @@ async def test_without_any_home_on_record_it_says_who_is_elsewhere(begin: Begin)
         ({"site": "site-c"}, "site: 'site-c' is none of site-a, site-b"),
         ({"homes": {"vm:300": "pxmx01-01"}}, "homes: vm:300 at pxmx01-01: a home is one of site-b's nodes"),
         ({"homes": {"300": "pxmx02-01"}}, "homes: 300: a guest is named as HA does, vm:300"),
-        ({"homes": None, "incident": "no/such"}, "incident: no run 'no/such' is known"),
     ],
 )
 async def test_a_wrong_request_is_told_at_once(begin: Begin, request_: dict[str, Any], why: str):
     """Field, value, remedy; nothing hangs."""
     run = await begin(**request_)
-    if request_.get("homes", "") is None:
-        assert why in (await parked(run)).finding
-        assert await said(run, "abort")
-    assert why in await aborted(run) or request_.get("homes", "") is None
+
+    assert why in await aborted(run)
+
+
+async def test_an_incident_that_nobody_knows_is_asked_about(begin: Begin):
+    """Its homes are not to be had: a person decides."""
+    run = await begin(homes=None, incident="no/such")
+
+    assert "incident: no run 'no/such' is known" in (await parked(run)).finding
+    assert await said(run, "abort")

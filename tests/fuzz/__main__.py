@@ -21,7 +21,8 @@ def main() -> int:
     seeds = range(chosen.first, chosen.first + chosen.count)
     began = time.monotonic()
     bad: list[Outcome] = []
-    totals = {"schedules": 0, "looks": 0, "resets": 0, "recoveries": 0, "double_runs": 0, "contradictions": 0}
+    counted = ("schedules", "looks", "resets", "recoveries", "double_runs", "contradictions")
+    totals: dict[str, float] = dict.fromkeys(counted, 0)
     with concurrent.futures.ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
         for outcome in pool.map(_one, seeds, chunksize=5):
             totals["schedules"] += 1

@@ -124,7 +124,8 @@ async def _deed(world: World, deed: str, vmid: int, number: int) -> None:
 def _do(world: World, drills: Drills, outcome: Outcome, act: Act) -> None:
     if act.verb == "command":
         if any(world.membership.writable(node) for node in world.nodes):
-            world.cluster.ha.commands.append((*act.words, "", "")[:3])
+            command, about, argument, *_ = (*act.words, "", "")
+            world.cluster.ha.commands.append((command, about, argument))
         return
     name, *where = act.words
     if name in ("watchdog", "clock", "clock-drift"):

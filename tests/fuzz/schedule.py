@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cluster.inventory import Inventory
-from lab.control.drills import DRILLS
+from lab.control.table import DRILLS
 
 # The faults of the physics; those of single calls have their own tests, and no view is asked through them here.
 PHYSICAL = (

@@ -49,8 +49,8 @@ def false_fence() -> None:
     """A node counts as fenced as soon as HA has not got it online."""
 
     def at_once(wish: Any, seen: Any, view: Any) -> Any:
-        if seen.state not in PRESENT:  # noqa: F821  # names of the function that is bent
-            return FencingFinding(  # noqa: F821
+        if seen.state not in PRESENT:  # type: ignore[name-defined]  # noqa: F821  # names of the function that is bent
+            return FencingFinding(  # type: ignore[name-defined]  # noqa: F821
                 finding="its services are taken away", outcome="fenced", seen=seen
             )
         return None

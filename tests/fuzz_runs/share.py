@@ -4,15 +4,15 @@ import asyncio
 import logging
 import os
 import tempfile
-from multiprocessing.queues import Queue
 from pathlib import Path
+from queue import Queue
 
 from tests.fuzz_runs.play import Outcome, Play
 from tests.fuzz_runs.stage import Stage
 from tests.thrift import keep_imports
 
 
-def played(number: int, seeds: list[int], planted: str, logs: Path | None, told: "Queue[Outcome]") -> None:
+def played(number: int, seeds: list[int], planted: str, logs: Path | None, told: Queue[Outcome]) -> None:
     """One process, and which one it is: a stage, and its share of the seeds."""
     os.environ["PYTEST_XDIST_WORKER"] = f"gw{number}"  # by that its twin has a net of its own
     keep_imports()
@@ -21,7 +21,7 @@ def played(number: int, seeds: list[int], planted: str, logs: Path | None, told:
     asyncio.run(_all(seeds, planted, logs, told))
 
 
-async def _all(seeds: list[int], planted: str, logs: Path | None, told: "Queue[Outcome]") -> None:
+async def _all(seeds: list[int], planted: str, logs: Path | None, told: Queue[Outcome]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) if logs is None else logs / str(os.getpid())
         place.mkdir(parents=True, exist_ok=True)

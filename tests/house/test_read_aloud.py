@@ -63,7 +63,7 @@ def test_a_tick_stands_only_where_the_finding_says_the_title(title: str, found: 
 
 
 def step(title: str, waiting: str = "", state: str = "running") -> StepRecord:
-    return StepRecord(title=title, waiting=waiting, state=state, at=timedelta())  # type: ignore[arg-type]  # checked
+    return StepRecord(title=title, waiting=waiting, state=state, at=timedelta())
 
 
 FENCE = step("pxmx01-01 is fenced", "Waiting for HA to fence pxmx01-01 (earliest T+02:50)")

@@ -111,6 +111,7 @@ class Watched:
 
     async def incident(self, within: float = 40) -> WorkflowHandle[Any, Any]:
         state = await self.until(lambda state: state.open is not None, "an incident", within)
+        assert state.open is not None
         return self.client.get_workflow_handle(state.open.run)
 
 

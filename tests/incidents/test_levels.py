@@ -141,6 +141,7 @@ async def test_an_incident_that_is_terminated_is_told_and_opened_again(site: Sit
     state = await watched.until(lambda state: state.open is not None and state.open.run != run.id, "another one", 60)
     assert state.remark == f"{run.id} was terminated before its end"
     site.restore("witness")
+    assert state.open is not None
     await ended(watched.client.get_workflow_handle(state.open.run), 60)
 
 
@@ -224,6 +225,7 @@ async def test_a_healthy_verdict_that_came_first_ends_an_incident(client: Client
             "at": datetime.now(UTC).isoformat(),
             "odd_since": datetime.now(UTC).isoformat(),
         }
+        assert state.verdict is not None
         change = {"verdict": state.verdict.model_dump(mode="json"), "at": datetime.now(UTC).isoformat()}
         queue = (await watched.handle.describe()).task_queue
         run = await client.start_workflow(

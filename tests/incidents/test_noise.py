@@ -48,6 +48,7 @@ async def test_noise_declares_nothing(site: Site, watched: Watched):
                 site.restore(*end[1])
             state = await watched.state()
             looks += 1
+            assert state.verdict is not None
             judged.add(state.verdict.kind)
             assert state.open is None, f"seed {seed}: {state.open.run} was opened: {state.verdict.main}"
             await asyncio.sleep(0.1)

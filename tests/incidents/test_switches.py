@@ -96,7 +96,7 @@ async def test_a_missing_right_stops_neither_the_watching_nor_the_other_switches
 
 async def test_a_service_in_error_leaves_the_other_switches_off(moving: Site, watched: Watched):
     """HA takes no change of it and moves nothing that is in error."""
-    moving.world.cluster.ha.manager.services["vm:301"].state = "error"
+    moving.manager.services["vm:301"].state = "error"
     moving.fail("site-power", "site-a")
     run = await watched.loss()
     await frozen(moving, {"vm:300", "crs", JOB}, run)

@@ -195,7 +195,7 @@ class Nodes:
         """A volume group that the named nodes see; all of them when none is named."""
         group = VolumeGroup("pxmx-ac-vg", size)
         disk = self.world.disk("730D187406C1477500A7AA92", size)
-        disk.is_pv, disk.vg = True, group
+        disk.vg = group
         self.world.seen = frozenset(nodes or self.world.nodes)
         return group
 

@@ -129,7 +129,7 @@ def under_way(stage: Stage) -> bool:
     )
 
 
-async def deployed(*, master: str = "pxmx01-01", seed: int = 1, more: Callable[[World], None] | None = None) -> Stage:
+async def deployed(*, master: str = "pxmx01-01", seed: int = 1, more: Callable[[World], object] | None = None) -> Stage:
     """The article's cluster with paths, pod and shared volumes, and what `more` adds to it; HA is under way."""
     world = World(INVENTORY, clock=jump.clock(), seed=seed)
     stage = Stage(world)

@@ -1,5 +1,7 @@
 """Resource-affinity rules as a whole: groups, what follows from them, and commands about their members (§8)."""
 
+from typing import Any
+
 import pytest
 
 from lab.physics import jump
@@ -24,7 +26,7 @@ CHAIN = {
     "z": rule("positive", 8, 9),
 }
 # Rules, a service -> those that must be with it, those that it must not meet.
-GROUPS = {
+GROUPS: dict[str, tuple[dict[str, dict[str, Any]], int, set[str], set[str]]] = {
     "a chain is one group": (CHAIN, 1, sids(2, 3, 4), set()),
     "whichever is asked": (CHAIN, 3, sids(1, 2, 4), set()),
     "another group is apart": (CHAIN, 8, sids(9), set()),

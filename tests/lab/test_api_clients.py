@@ -1,17 +1,21 @@
 """The other way into an array: a client whose signature is known, by the vendor's SDK."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from pypureclient import flasharray
 from pypureclient.configuration import Configuration
 from pypureclient.exceptions import PureError
-from pypureclient.flasharray import Client
 from pypureclient.flasharray.FA_2_44.models import ApiClientPatch, ApiClientPost
 
 from lab.purity.rules.apiclients import ApiClient
 from tests.twin import TwinThread
+
+# the vendor's Client is a function that makes one of many classes
+Client = Any
 
 ARRAY = "X90R3-SiteA"
 
@@ -34,7 +38,7 @@ def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str]:
 
 
 def configuration(twin: TwinThread) -> Configuration:
-    found = Configuration(ssl_ca_cert=str(twin.path.parent / "secrets" / "ca.pem"))
+    found: Any = Configuration(ssl_ca_cert=str(twin.path.parent / "secrets" / "ca.pem"))
     found.verify_ssl = True
     return found
 
@@ -42,11 +46,11 @@ def configuration(twin: TwinThread) -> Configuration:
 def by_token(twin: TwinThread) -> Client:
     address = twin.inventory.array(ARRAY).address
     token = (twin.path.parent / "secrets" / f"{ARRAY}.token").read_text().strip()
-    return Client(address, version="2.44", api_token=token, configuration=configuration(twin), timeout=10)
+    return flasharray.Client(address, version="2.44", api_token=token, configuration=configuration(twin), timeout=10)
 
 
 def by_signature(twin: TwinThread, known: ApiClient, key: Path) -> Client:
-    return Client(
+    return flasharray.Client(
         twin.inventory.array(ARRAY).address, version="2.44", username="pureuser", client_id=known.id,
         key_id=known.key_id, issuer=known.issuer, private_key_file=str(key), configuration=configuration(twin),
         timeout=10,

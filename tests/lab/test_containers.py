@@ -36,6 +36,7 @@ def play(story) -> None:
 
 def volume(stage: Stage, vmid: int = 310):
     group = stage.world.volume_group(HOME, "pxmx-ac-vg") or stage.world.volume_group(OTHER, "pxmx-ac-vg")
+    assert group is not None
     return group.lvs[f"vm-{vmid}-disk-0"]
 
 

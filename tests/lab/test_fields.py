@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 
 from lab.hosts.node import NODE
+from lab.physics import jump
 from lab.physics.power import switch_witness
 from lab.pve.daemon.front import _answering
 from lab.pve.daemon.schema import check, schema
 from lab.pve.errors import PveError
-from tests.lab.stage import Api, Stage, deployed, healthy, jump
+from tests.lab.stage import Api, Stage, deployed, healthy
 
 CONFIG = "/nodes/a/qemu/300/config"
 

@@ -1,5 +1,6 @@
 """No constant stands for a state: what never changes, whatever is done to the world, is excused by name."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_what_changes_needs_no_excuse(values: Values):
     assert sorted(values.moved & excused()) == []
 
 
-PLANTED = {
+PLANTED: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], list[tuple[str, ...]], set[str]]] = {
     "the uptime of a node that nobody has ever booted": (
         lambda patch: patch.setattr(World, "uptime", lambda *_: UP_BEFORE),
         [("node", "pxmx01-01")],

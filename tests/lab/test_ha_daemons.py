@@ -1,6 +1,7 @@
 """CRM and LRM by the rules of their modules: locks, watchdogs, modes, and ends (pve-ha §§1, 2, 3, 4, 5, 6, 11)."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
@@ -143,10 +144,11 @@ def test_an_lrm_that_has_ended_takes_no_lock_again(policy: str, nodes: list[str]
 
 @pytest.mark.parametrize("nodes", [[NODE], SITE_A], ids=["one node", "a site"])
 @pytest.mark.parametrize("policy", ["conditional", "freeze", "failover", "migrate"])
-def test_a_node_in_maintenance_stays_in_it_when_it_is_shut_down(policy: str, nodes: list[str]):
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_node_in_maintenance_stays_in_it_when_it_is_shut_down(seed: int, policy: str, nodes: list[str]):
     """Whatever the policy says, nothing moves, nothing is fenced, and its guests go home when all is over."""
 
-    async def story(seed: int):
+    async def story():
         stage = await healthy(master="pxmx02-01", seed=seed)
         ha, world = stage.ha, stage.world
         world.cluster.options["ha"] = f"shutdown_policy={policy}"
@@ -172,8 +174,7 @@ def test_a_node_in_maintenance_stays_in_it_when_it_is_shut_down(policy: str, nod
         await stage.until("home", lambda: all(stage.service(v).node in nodes for v in away), 300)
         return stage, (states, stayed, fenced)
 
-    for seed in (1, 2, 3):
-        assert played(story(seed)) == ({"maintenance", "started"}, True, [])
+    assert played(story()) == ({"maintenance", "started"}, True, [])
 
 
 def test_a_whole_site_moves_away_before_it_goes_down():
@@ -214,17 +215,24 @@ def test_a_stopped_guest_keeps_no_node_from_going_down(policy: str):
 # --- watchdogs -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("state", ["stopped", "disabled", "error"])
-def test_an_lrm_stays_active_for_services_that_do_not_run(state: str):
+def asked_for(state: str) -> Callable[[Stage], None]:
+    return lambda stage: stage.ha.resources["vm:300"].update(state=state)
+
+
+def in_error(stage: Stage) -> None:
+    stage.ha.manager.services["vm:300"].state = "error"
+
+
+@pytest.mark.parametrize(
+    "bring", [asked_for("stopped"), asked_for("disabled"), in_error], ids=["stopped", "disabled", "error"]
+)
+def test_an_lrm_stays_active_for_services_that_do_not_run(bring: Callable[[Stage], None]):
     """What is configured here counts, whatever its state: without its network such a node is reset."""
 
     async def story():
         stage = await healthy(master="pxmx02-01")
         ha, world = stage.ha, stage.world
-        if state == "error":
-            ha.manager.services["vm:300"].state = "error"
-        else:
-            ha.resources["vm:300"]["state"] = state
+        bring(stage)
         await stage.sleep(900)
         found = [ha.lrms[NODE].state, set(ha.watchdogs[NODE].clients)]
         world.links.cut(f"node:{NODE}")
@@ -289,8 +297,19 @@ def test_a_stopped_crm_leaves_the_master_to_another_node():
 # --- maintenance -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("node", [NODE, "pxmx01-03"], ids=["with a guest", "idle"])
-def test_an_lrms_states_around_maintenance(node: str):
+# State, whether its watchdog is held, and its text: in maintenance, and after it.
+LEFT = [
+    ("maintenance", False, "maintenance mode, watchdog active"),
+    ("active", True, "active, watchdog active"),
+]
+IDLE = [
+    ("wait_for_agent_lock", False, "maintenance mode, watchdog standby"),
+    ("wait_for_agent_lock", False, "idle, watchdog standby"),
+]
+
+
+@pytest.mark.parametrize(("node", "states"), [(NODE, LEFT), ("pxmx01-03", IDLE)], ids=["with a guest", "idle"])
+def test_an_lrms_states_around_maintenance(node: str, states: list[tuple[str, bool, str]]):
     """One that is idle stays so; one that was active is active again afterwards, also when nobody comes back."""
 
     async def story():
@@ -306,15 +325,7 @@ def test_an_lrms_states_around_maintenance(node: str):
         seen.append((ha.lrms[node].state, bool(ha.watchdogs[node].clients), _text(stage, node)))
         return stage, seen
 
-    idle = [
-        ("wait_for_agent_lock", False, "maintenance mode, watchdog standby"),
-        ("wait_for_agent_lock", False, "idle, watchdog standby"),
-    ]
-    left = [
-        ("maintenance", False, "maintenance mode, watchdog active"),
-        ("active", True, "active, watchdog active"),
-    ]
-    assert played(story()) == (left if node == NODE else idle)
+    assert played(story()) == states
 
 
 def _text(stage: Stage, node: str) -> str:
@@ -397,7 +408,8 @@ def test_the_daemons_phases_fill_a_whole_round():
 
     async def rounds(seed: int) -> list[int]:
         stage = await healthy(master="pxmx02-01", seed=seed)
-        began, met = stage.now, []
+        began = stage.now
+        met: list[int] = []
         stamps = {node: lrm.timestamp for node, lrm in stage.ha.files.lrms.items()}
         while len(met) < 3:
             await asyncio.sleep(0.25)

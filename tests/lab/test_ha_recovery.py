@@ -21,7 +21,7 @@ async def dies_after_its_last_migration(seed: int, master: str) -> tuple[Stage, 
     ha.commands.append(("migrate", "vm:300", TARGET))
     await stage.until("arrived", lambda: stage.guests[300].node == TARGET, 60)
     switch_off(world, [HOME, master])
-    broken = []
+    broken: list[str] = []
     for _ in range(300):
         await stage.sleep(1)
         broken += _v1_and_v2(world)

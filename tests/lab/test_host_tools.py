@@ -77,12 +77,12 @@ async def test_qm_starts_and_stops_in_the_foreground(twin: TwinThread, shell: Sh
     assert not twin.world.cluster.guests[101].running
 
 
-async def test_qm_works_only_on_the_owning_node(shell: Shell):
+@pytest.mark.parametrize("line", ["qm status 101", "qm set 101 --cores 1", "qm start 101"])
+async def test_qm_works_only_on_the_owning_node(shell: Shell, line: str):
     """The file is not there, and the exit status is a stale ENOENT."""
-    for line in ("qm status 101", "qm set 101 --cores 1", "qm start 101"):
-        assert await shell.refuses(line, SECOND) == (
-            2, ["Configuration file 'nodes/pxmx01-02/qemu-server/101.conf' does not exist"],
-        )  # fmt: skip
+    assert await shell.refuses(line, SECOND) == (
+        2, ["Configuration file 'nodes/pxmx01-02/qemu-server/101.conf' does not exist"],
+    )  # fmt: skip
     assert await shell.says("qm list", SECOND) == ""
 
 
@@ -299,7 +299,7 @@ async def test_commands_are_queued_for_the_crm(twin: TwinThread, shell: Shell):
     twin.call(twin.world.cluster.stop())  # no rounds here
     await shell.says("ha-manager add vm:101 --state stopped")
 
-    for line in (
+    lines = (
         "migrate vm:101 pxmx01-02",
         "relocate vm:101 pxmx01-03",
         "stop vm:101 60",
@@ -307,9 +307,8 @@ async def test_commands_are_queued_for_the_crm(twin: TwinThread, shell: Shell):
         "node-maintenance disable pxmx01-02",
         "disarm-ha freeze",
         "arm-ha",
-    ):
-        assert await shell.says(f"ha-manager crm-command {line}") == ""
-
+    )
+    assert {line: await shell.says(f"ha-manager crm-command {line}") for line in lines} == dict.fromkeys(lines, "")
     assert twin.world.cluster.ha.commands == [
         ("migrate", "vm:101", "pxmx01-02"),
         ("relocate", "vm:101", "pxmx01-03"),
@@ -444,11 +443,11 @@ async def test_the_quorum_devices_daemon_in_full(twin: TwinThread, shell: Shell)
 # --- clocks and files ------------------------------------------------------------------------------------------------
 
 
-async def test_a_good_clock_is_synchronised(shell: Shell):
+@pytest.mark.parametrize("node", [FIRST, "qdevice"])
+async def test_a_good_clock_is_synchronised(shell: Shell, node: str):
     """By chrony's word and systemd's, on nodes and on the witness."""
-    for node in (FIRST, "qdevice"):
-        assert "Leap status     : Normal\n" in await shell.says("chronyc tracking", node)
-        assert "System clock synchronized: yes\n" in await shell.says("timedatectl", node)
+    assert "Leap status     : Normal\n" in await shell.says("chronyc tracking", node)
+    assert "System clock synchronized: yes\n" in await shell.says("timedatectl", node)
 
 
 async def test_a_wrong_clock_shows_its_own_time(twin: TwinThread, shell: Shell):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.lab.stage import Stage
-from tests.lab.test_ha_api import Api, play
+from tests.lab.stage import Api, Stage
+from tests.lab.test_ha_api import play
 
 
 @pytest.mark.parametrize(

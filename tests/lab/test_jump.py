@@ -10,7 +10,8 @@ from lab.physics import jump
 
 def test_a_day_passes_at_once():
     """Appointments come in their order and at their time; the wall hardly moves."""
-    met = []
+    met: list[tuple[float, float]] = []
+    began, wall = 0.0, time.monotonic()
 
     async def appointment(clock, at):
         await clock.sleep(at)
@@ -22,7 +23,6 @@ def test_a_day_passes_at_once():
         began = clock.now()
         await asyncio.gather(*(appointment(clock, at) for at in (86_400, 60, 3600)))
 
-    began, wall = 0.0, time.monotonic()
     jump.run(day())
 
     assert met == [(60, 60), (3600, 3600), (86_400, 86_400)]

@@ -1,5 +1,8 @@
 """Corosync and qnetd in their own times, as a table (reference: proxmox-api §10), and who wins a split (pve-ha §2)."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import pytest
 
 from lab.physics import jump
@@ -37,7 +40,12 @@ class Cluster:
         return (len(view.members), view.total) == (members, votes) and not self.world.membership.stalled(node)
 
 
-def measure(event, condition, *, coefficient: int = OLD, device: bool = True) -> tuple[float, float]:
+Event = Callable[[Cluster], Awaitable[None]]
+Condition = Callable[[Cluster], bool]
+Range = tuple[float, float]
+
+
+def measure(event: Event, condition: Condition, *, coefficient: int = OLD, device: bool = True) -> Range:
     """Shortest and longest time from an event to a condition."""
 
     async def once(seed: int) -> float:
@@ -96,7 +104,7 @@ def b_has_none(cluster: Cluster) -> bool:
 
 
 # What was measured on the real daemons, with what lies around it: heartbeats come every 8 s in their own phase.
-MEASURED = {
+MEASURED: dict[str, tuple[Event, Condition, dict[str, Any], Range]] = {
     "site off": (site_off, b_has_four, {"coefficient": OLD}, (12.2, 13.3)),
     "site off, new clusters": (site_off, b_has_four, {"coefficient": NEW}, (8.2, 13.0)),
     "one node off": (node_off, lambda c: c.settled("pxmx02-01", 5, 6), {"coefficient": OLD}, (12.2, 13.3)),

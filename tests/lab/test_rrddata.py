@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from lab.built import add_guest
+from lab.physics import jump
 from lab.physics.power import switch_off, switch_on
 from lab.pve.errors import PveError
-from tests.lab.stage import Api, Stage, deployed, healthy, jump
+from tests.lab.stage import Api, Stage, deployed, healthy
 
 _QEMU = "/nodes/{node}/qemu/{vmid}/rrddata"
 
@@ -45,7 +46,7 @@ def test_a_guest_that_was_stopped_for_a_while_has_sizes_and_no_load():
 
     async def steps(stage: Stage, api: Api) -> list[dict[str, Any]]:
         await stage.sleep(300)
-        guest = {"via": "pxmx01-01", "vmid": 320}
+        guest: dict[str, Any] = {"via": "pxmx01-01", "vmid": 320}
         for deed in ("start", "stop", "start"):
             await api.ended(await api.call("POST", f"/nodes/{{node}}/qemu/{{vmid}}/status/{deed}", **guest))
             await stage.sleep(600)

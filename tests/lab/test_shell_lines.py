@@ -7,7 +7,8 @@ import pytest
 from lab.hosts.lines import Unplayed, split
 from lab.hosts.node import NODE
 from lab.hosts.shell import Output, unplayed
-from tests.lab.stage import deployed, jump
+from lab.physics import jump
+from tests.lab.stage import deployed
 
 WWID = "3624a9370"
 

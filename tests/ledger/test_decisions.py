@@ -237,7 +237,8 @@ steps = st.lists(st.tuples(st.sampled_from(["take", "give back", "end"]), names,
 @given(steps)
 def test_no_switch_may_go_back_while_a_running_run_needs_it(done: list[tuple[str, str, Frozen]]):
     """Whatever runs do in whatever order; and none is forgotten before it went back."""
-    book, ended, holds, was_off = Book(), set(), {}, set()
+    book, ended, was_off = Book(), set[str](), set[Frozen]()
+    holds: dict[Frozen, set[str]] = {}
     for what, who, switch in done:
         if what == "take" and who not in ended:
             book = take(book, holder(who), [switch])
@@ -332,16 +333,16 @@ def test_a_released_node_takes_its_guests_back_by_itself():
 @pytest.mark.parametrize(
     ("state", "moved"),
     [
-        *[(state, True) for state in UNDER_WAY if state != "request_stop"],
-        ("started", True), ("stopped", False), ("request_stop", False), ("error", False),
+        *[(state, {"vm:300": A}) for state in UNDER_WAY if state != "request_stop"],
+        ("started", {"vm:300": A}), ("stopped", {}), ("request_stop", {}), ("error", {}),
     ],
 )  # fmt: skip
-def test_what_ends_in_started_is_taken_back_by_a_released_node(state: str, moved: bool):
+def test_what_ends_in_started_is_taken_back_by_a_released_node(state: str, moved: dict[str, str]):
     """A round later HA moves it like the others: whoever signs the release has to see it."""
     there = world(
         services={"vm:300": Placed(state=state, node=B, origin=A)}, nodes={A: "maintenance", B: "online"}, values={}
     )
-    assert moves_by_itself(there, [A]) == ({"vm:300": A} if moved else {})
+    assert moves_by_itself(there, [A]) == moved
 
 
 # --- nodes in maintenance ---------------------------------------------------------------------------------------------

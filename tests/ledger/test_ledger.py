@@ -184,7 +184,7 @@ async def test_a_reply_that_is_lost_after_turning_on_is_read_again(call: str, si
 
 async def test_a_service_in_error_leaves_the_others_switched(site: Switched, office: Office):
     """HA takes no change of it and moves nothing that is in error: its failback stays on, and is listed."""
-    site.world.cluster.ha.manager.services["vm:300"].state = "error"
+    site.manager.services["vm:300"].state = "error"
     run = await office.holds()
     assert site.off == OFF - {"vm:300"}
     lines = {step.title: step for step in await steps(run)}

@@ -80,7 +80,7 @@ async def test_nothing_that_a_name_holds_reaches_the_terminal_raw(site: Switched
     """A reason with an escape sequence, a name with markup."""
     run = await office.holds(homes={"vm:300": "pxmx02-01"})
     await office.lets_go(run)
-    site.world.cluster.ha.manager.services["vm:300"].node = "[red]\x1b[2J"
+    site.manager.services["vm:300"].node = "[red]\x1b[2J"
     await office.compares()
     text = await shell.says()
     assert "\x1b[2J" not in text

@@ -43,7 +43,7 @@ class _Play:
             properties = {name: int(value) if name == "strict" else value for name, value in rule.properties}
             ha.rules[rule.name] = {"rule": rule.name, "type": rule.kind, **properties}
         await cluster.start()
-        self.world.BOOTS_IN = NEVER  # type: ignore[misc]
+        self.world.BOOTS_IN = NEVER
         await self._watch(BETWEEN)
         for number, step in enumerate(self._scenario.steps):
             self.told.begins(number, self.world.clock.now())
@@ -76,9 +76,9 @@ class _Play:
                 switch_off(world, [act.about])
             case "power-on":
                 self.drills.restore("node-network", [act.about], by="oracle")
-                world.BOOTS_IN = AT_ONCE  # type: ignore[misc]
+                world.BOOTS_IN = AT_ONCE
                 await switch_on(world, [act.about])
-                world.BOOTS_IN = NEVER  # type: ignore[misc]
+                world.BOOTS_IN = NEVER
             case "network-off":
                 self.drills.fail("node-network", [act.about], by="oracle")
             case "shutdown":

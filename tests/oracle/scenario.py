@@ -81,8 +81,8 @@ def _rules(lots: random.Random, nodes: tuple[str, ...], sids: list[str]) -> list
         found.append(Rule(f"home-{number}", "node-affinity", properties))
     for number in range(lots.choice((0, 0, 1, 2)) if len(sids) > 1 else 0):
         affinity = lots.choice(("positive", "negative"))
-        properties = (("affinity", affinity), ("resources", _some(lots, sids, 2)))
-        found.append(Rule(f"affinity-{number}", "resource-affinity", properties))
+        together = (("affinity", affinity), ("resources", _some(lots, sids, 2)))
+        found.append(Rule(f"affinity-{number}", "resource-affinity", together))
     return found
 
 

@@ -206,7 +206,9 @@ async def test_missing_privileges(twin: TwinThread, deploy: Deploy):
 
 async def test_arrays_that_are_connected_asynchronously(twin: TwinThread, deploy: Deploy):
     """ActiveCluster needs a synchronous connection."""
-    twin.world.arrays["X90R3-SiteA"].link.type = "async-replication"
+    link = twin.world.arrays["X90R3-SiteA"].link
+    assert link is not None
+    link.type = "async-replication"
 
     assert "the connection to X90R3-SiteB is of type 'async-replication'; ActiveCluster needs 'sync-replication'" in (
         await refused(await deploy())

@@ -180,7 +180,7 @@ def looked(plan: Schedule, now: int, before: Facts) -> Facts:
             return old
         when = at + plan.drift.get(source, timedelta())
         if source in hushed or _is_dead(plan, source, now):
-            return _copy(QUIET[source], {"at": when})
+            return _copy(QUIET[source], {"at": when})  # type: ignore[return-value]  # of the same source
         change = {} if plan.keeps == source else _true(plan, look, now)
         if lies and plan.liar == source:
             change |= plan.lie(look)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from itertools import combinations
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -463,7 +464,7 @@ def test_the_order_of_gathering_is_noise(situation: Situation, chance):
     """The same looks in another order: the same verdict, word for word, and the same memory."""
     facts, memory = situation
 
-    def shuffled(found: dict) -> dict:
+    def shuffled(found: dict[Any, Any]) -> dict[Any, Any]:
         items = list(found.items())
         chance.shuffle(items)
         return dict(items)

@@ -1,5 +1,7 @@
 """A site of one node, and a worker that stands in the dark itself."""
 
+import pytest
+
 from cluster.facts import Facts, Memory, remember
 from cluster.inventory import Inventory
 from cluster.verdict import Verdict, judge, turned
@@ -79,13 +81,13 @@ def test_the_only_node_of_a_site_that_starts_again_is_not_parted():
     assert f"{ONE_A} answers: it is alive, and may just be joining" in starts.main.reasons[0]
 
 
-def test_a_worker_at_the_dark_site_is_no_second_vantage_point():
+@pytest.mark.parametrize("place", [A, ONE_A, "X90R3-SiteA"])
+def test_a_worker_at_the_dark_site_is_no_second_vantage_point(place: str):
     """The witness alone says that the site is dark: that the worker reaches nobody there may be its own fate."""
-    for place in (A, ONE_A, "X90R3-SiteA"):
-        verdict = healthy().dead(A).silent("X90R3-SiteB").stands(place).looks()
+    verdict = healthy().dead(A).silent("X90R3-SiteB").stands(place).looks()
 
-        assert verdict.main.key == "undetermined one domain"
-        assert f"this worker says that it stands at {A} itself and does not count" in verdict.main.reasons[0]
+    assert verdict.main.key == "undetermined one domain"
+    assert f"this worker says that it stands at {A} itself and does not count" in verdict.main.reasons[0]
 
 
 def test_a_worker_at_the_dark_site_does_not_hinder_two_others():
@@ -96,9 +98,9 @@ def test_a_worker_at_the_dark_site_does_not_hinder_two_others():
     assert f"no node of {A} answers at {A}" not in verdict.main.reasons
 
 
-def test_a_worker_beside_the_witness_is_one_domain_with_it():
+@pytest.mark.parametrize("place", [QDEVICE, "witness"])
+def test_a_worker_beside_the_witness_is_one_domain_with_it(place: str):
     """Named as the witness or as its place."""
-    for place in (QDEVICE, "witness"):
-        verdict = healthy().dead(A).silent("X90R3-SiteB").stands(place).looks()
+    verdict = healthy().dead(A).silent("X90R3-SiteB").stands(place).looks()
 
-        assert verdict.main.key == "undetermined one domain"
+    assert verdict.main.key == "undetermined one domain"

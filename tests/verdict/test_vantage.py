@@ -114,7 +114,7 @@ def test_what_ha_wants_and_what_runs_are_two_things():
         "vm:301": {"node": "pxmx01-02", "state": "started"},
         "ct:137": {"node": "pxmx01-02", "state": "stopped"},
     }
-    resources = [
+    resources: list[dict[str, Any]] = [
         LISTED,
         {"type": "qemu", "vmid": 301, "node": "pxmx01-02", "status": "stopped"},
         {"type": "storage", "storage": "pxmx-ac-shared", "node": "pxmx01-01", "status": "available"},
@@ -194,7 +194,7 @@ async def test_a_worker_that_ends_hands_its_look_to_another_one():
 
 def test_ha_is_told_in_the_words_of_the_node_that_answers():
     """What its clock calls old or of the future, the fencing, and what people want."""
-    current = [
+    current: list[dict[str, Any]] = [
         {"type": "quorum", "id": "quorum", "quorate": 1},
         {"type": "master", "node": "pxmx01-01", "status": "pxmx01-01 (old timestamp - dead?, Sat)"},
         {"type": "lrm", "node": "pxmx01-02", "status": "pxmx01-02 (detected time drift!, watchdog standby, Sat)"},

@@ -49,16 +49,21 @@ def test_it_is_found_by_either_name(runbook: type[Runbook]):
 
 
 @EACH
-def test_its_entry_reads_as_sentences_of_a_table(runbook: type[Runbook]):
-    """No full stop at the end, nothing that would break a cell, and `when` goes on after *Start it*."""
-    about = runbook.about
+@pytest.mark.parametrize("field", ["what", "when", "asks", "landing"])
+def test_its_entry_reads_as_sentences_of_a_table(runbook: type[Runbook], field: str):
+    """No full stop at the end, and nothing that would break a cell."""
+    text = getattr(runbook.about, field)
 
-    for text in (about.what, about.when, about.asks, about.landing):
-        assert text
-        assert not text.endswith(".")
-        assert "|" not in text
-        assert "\n" not in text
-    assert about.when.startswith(("when ", "before ", "after "))
+    assert text
+    assert not text.endswith(".")
+    assert "|" not in text
+    assert "\n" not in text
+
+
+@EACH
+def test_its_when_goes_on_after_start_it(runbook: type[Runbook]):
+    """As the table says it: *Start it when …*."""
+    assert runbook.about.when.startswith(("when ", "before ", "after "))
 
 
 def test_a_script_reads_the_same_as_json():
@@ -74,7 +79,6 @@ def test_a_terminal_shows_every_runbook_with_its_example():
     """Name, type, what, when, and what to type."""
     said = quorate("runbooks").stdout
 
-    for runbook in ALL_RUNBOOKS:
-        assert runbook.about.name in said
-        assert catalogue.type_name(runbook) in said
-        assert json.dumps(runbook.about.example) in said
+    shown = [one.about.name for one in ALL_RUNBOOKS] + [catalogue.type_name(one) for one in ALL_RUNBOOKS]
+    shown += [json.dumps(one.about.example) for one in ALL_RUNBOOKS]
+    assert [text for text in shown if text not in said] == []

@@ -91,7 +91,8 @@ def taken(kind: str, body: Any, headers: Mapping[str, str] = JSON) -> tuple[Even
 
 def cleanly(kind: str, body: bytes, headers: Mapping[str, str] = JSON) -> None:
     """Events that travel, or a refusal that names the place."""
-    events, said = (), None
+    events: tuple[Event, ...] = ()
+    said = None
     try:
         events = read(kind, "it", headers, body)
     except Refused as refused:
@@ -243,16 +244,28 @@ def test_any_json_is_taken_or_refused(kind: str, body: Any):
     cleanly(kind, json.dumps(body).encode())
 
 
-def places(value: Any) -> list[Callable[[Any, Any], Any]]:
+Place = Callable[[Any, Any], Any]
+
+
+def places(value: Any) -> list[Place]:
     """For everything in a document, a way to put something else in its place."""
     if isinstance(value, dict):
-        return [
-            *(lambda d, new, k=k: {**d, k: new} for k in value),
-            *(lambda d, new, k=k, f=f: {**d, k: f(d[k], new)} for k in value for f in places(value[k])),
-        ]
+        return [there for key in value for there in (_at(key), *(_below(key, place) for place in places(value[key])))]
     if isinstance(value, list):
-        return [lambda d, new, f=f: [f(d[0], new), *d[1:]] for f in places(value[0])]
+        return [_in_the_first(place) for place in places(value[0])]
     return []
+
+
+def _at(key: str) -> Place:
+    return lambda document, new: {**document, key: new}
+
+
+def _below(key: str, place: Place) -> Place:
+    return lambda document, new: {**document, key: place(document[key], new)}
+
+
+def _in_the_first(place: Place) -> Place:
+    return lambda document, new: [place(document[0], new), *document[1:]]
 
 
 @given(kinds, values, st.data())

@@ -19,7 +19,7 @@ from runbooks.loss import Progress, Timeline
 from tests.workers.test_cli import EXAMPLE, ROOT
 from workers.cli.incident.commands import incident_app
 from workers.cli.incident.phases import gist
-from workers.cli.incident.view import Picture, frame, line, news, plain
+from workers.cli.incident.view import Picture, Shown, frame, line, news, plain
 from workers.cli.watch import watch_app
 from workers.inventory_file import load
 from workflows.page import Section, StepRecord, spoken
@@ -36,7 +36,7 @@ def step(
     title: str, state: str = "done", finding: str = "", at: float = 0, took: float = 0, waiting: str = ""
 ) -> StepRecord:
     times = {"at": timedelta(seconds=at), "took": timedelta(seconds=took)}
-    return StepRecord(title=title, waiting=waiting, state=state, finding=finding, **times)  # type: ignore[arg-type]  # pydantic checks the word
+    return StepRecord(title=title, waiting=waiting, state=state, finding=finding, **times)
 
 
 def progress(guests: dict[str, str] = GUESTS, uncertain: float = 3.0, back: tuple[Back, ...] = (), **times) -> Progress:
@@ -269,7 +269,8 @@ def test_an_incident_without_a_forecast_shows_what_is_known_and_what_to_do():
 
 def test_each_step_is_told_once():
     """When it has ended or parked, in the order of their ends; a note too."""
-    shown_so_far, told = set(), set()
+    shown_so_far: Shown = set()
+    told: set[str] = set()
     first = list(news(picture(), shown_so_far, told))
     ended = [*STEPS[:6], step("node-a2 is fenced", finding="node-b2 has it", at=15, took=170), STEPS[7]]
     second = picture(sections=(Section(title="x", steps=ended),), notes=("ana: power is being restored",))
@@ -339,7 +340,7 @@ def test_the_page_names_every_occasion_and_its_example_fits_into_an_inventory(tm
 def test_the_page_names_commands_that_there_are():
     """`quorate incident …` and `quorate watch …`."""
     known = {
-        f"{app.info.name} {command.name or command.callback.__name__}"
+        f"{app.info.name} {command.name or getattr(command.callback, '__name__', '')}"
         for app in (incident_app, watch_app)
         for command in app.registered_commands
     }

@@ -19,7 +19,7 @@ from tests.twin import TwinThread
 from tests.workers.test_cli import ROOT, quorate
 from workers.cli import main as cli
 from workers.cli.lab.client import Control
-from workers.cli.options import out
+from workers.cli.options import err, out
 from workers.inventory_file import load
 
 
@@ -39,7 +39,7 @@ Lab = Callable[..., Done]
 def lab(twin: TwinThread, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Lab:
     """Run `quorate lab …` for the twin of the test."""
     monkeypatch.setattr(out, "_width", 160)
-    monkeypatch.setattr(cli.err, "_width", 160)
+    monkeypatch.setattr(err, "_width", 160)
 
     def run(command: str, *arguments: str) -> Done:
         capsys.readouterr()
@@ -224,16 +224,27 @@ def test_a_scenario_that_waits_in_vain_ends_with_one(lab: Lab, tmp_path: Path):
     assert done.said.endswith("still held: witness; `quorate lab restore --all` ends that")
 
 
-def test_a_wrong_scenario_file_is_told_like_a_wrong_inventory(lab: Lab, tmp_path: Path):
-    """Field, line and remedy, with or without a twin."""
+@pytest.fixture
+def wrong(tmp_path: Path) -> Path:
+    """A scenario that says of no site that it loses its power."""
     path = tmp_path / "wrong.yaml"
     path.write_text("name: wrong\nsteps:\n  - fail: site-power\n")
-    for arguments in ([], ["--check"]):
-        done = lab("scenario", str(path), *arguments)
-        assert done.status == 1
-        assert "wrong.yaml has 1 error(s)" in done.complained
-        assert "line 3: steps[0].fail: SITE is missing: write site-power SITE; SITE is one of" in done.complained
-    assert json.loads(lab("scenario", str(path), "--check", "--json").said)["errors"][0]["line"] == 3
+    return path
+
+
+@pytest.mark.parametrize("arguments", [[], ["--check"]], ids=["played", "checked"])
+def test_a_wrong_scenario_file_is_told_like_a_wrong_inventory(lab: Lab, wrong: Path, arguments: list[str]):
+    """Field, line and remedy, with or without a twin."""
+    done = lab("scenario", str(wrong), *arguments)
+
+    assert done.status == 1
+    assert "wrong.yaml has 1 error(s)" in done.complained
+    assert "line 3: steps[0].fail: SITE is missing: write site-power SITE; SITE is one of" in done.complained
+
+
+def test_a_script_reads_the_errors_of_a_scenario(lab: Lab, wrong: Path):
+    """With the line."""
+    assert json.loads(lab("scenario", str(wrong), "--check", "--json").said)["errors"][0]["line"] == 3
 
 
 @pytest.mark.parametrize("command", ["status", "watch", "log", "reset", "down", "speed", "time"])
@@ -271,7 +282,8 @@ def test_a_twin_in_the_background_lives_until_it_is_told_to_end(tmp_path: Path):
     assert quorate("lab", "status", "-i", str(path), **state).returncode == 2
 
 
-def test_anybody_can_log_in_with_a_password(tmp_path: Path):
+@pytest.mark.parametrize("chosen", [("--password", "moon-and-stars"), ()], ids=["chosen", "written down"])
+def test_anybody_can_log_in_with_a_password(tmp_path: Path, chosen: tuple[str, ...]):
     """Clients that take no token, and browsers: the password is written down, or chosen, and not to be seen in `ps`."""
     path, state = tmp_path / "inventory.yaml", {"QUORATE_STATE": str(tmp_path / "state")}
     path.write_text(
@@ -283,20 +295,19 @@ def test_anybody_can_log_in_with_a_password(tmp_path: Path):
         api = ProxmoxAPI(first, user=user, password=password, verify_ssl=str(tmp_path / "ca.pem"))
         return len(api.cluster.status.get())
 
-    for chosen in (("--password", "moon-and-stars"), ()):
-        up = quorate("lab", "up", "--detach", *chosen, "-i", str(path), **state)
-        try:
-            told = re.search(r"log in as root@pam or engine@pve with the password in (.+)", up.stdout)
-            assert told, up.stdout + up.stderr
-            password = Path(told[1]).read_text()
-            process = re.search(r"process (\d+)", up.stdout)
-            assert process
-            assert password not in Path(f"/proc/{process[1]}/cmdline").read_text()
-            assert (password == "moon-and-stars") is bool(chosen)
-            assert Path(told[1]).stat().st_mode & 0o077 == 0
-            assert [logged_in(user, password) for user in ("root@pam", "engine@pve")] == [7, 7]
-        finally:
-            quorate("lab", "down", "-i", str(path), **state)
+    up = quorate("lab", "up", "--detach", *chosen, "-i", str(path), **state)
+    try:
+        told = re.search(r"log in as root@pam or engine@pve with the password in (.+)", up.stdout)
+        assert told, up.stdout + up.stderr
+        password = Path(told[1]).read_text()
+        process = re.search(r"process (\d+)", up.stdout)
+        assert process
+        assert password not in Path(f"/proc/{process[1]}/cmdline").read_text()
+        assert (password == "moon-and-stars") is bool(chosen)
+        assert Path(told[1]).stat().st_mode & 0o077 == 0
+        assert [logged_in(user, password) for user in ("root@pam", "engine@pve")] == [7, 7]
+    finally:
+        quorate("lab", "down", "-i", str(path), **state)
 
 
 def test_the_log_can_be_followed(twin: TwinThread, lab: Lab):

@@ -93,5 +93,5 @@ def test_what_the_page_of_a_watch_says_goes_along(sent: Sent):
     watch = ClusterWatch()
     watch._take_over(request)
     handed = watch._handed_over()
-    for field in ("latest", "remark", "rights", "rights_asked", "opened"):
-        assert getattr(handed, field) == getattr(request, field)
+    fields = {"latest", "remark", "rights", "rights_asked", "opened"}
+    assert handed.model_dump(include=fields) == request.model_dump(include=fields)

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from temporalio import workflow
 from temporalio.exceptions import ActivityError, CancelledError, RetryState
 
-from workflows import conditions, interlock
 from workflows.conditions import Agreement, Condition
 from workflows.interlock import Interlock
 
@@ -40,7 +40,7 @@ def looks() -> Interlock:
 
 @pytest.fixture(autouse=True)
 def _outside_a_workflow(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(interlock.workflow, "patched", lambda _: True)
+    monkeypatch.setattr(workflow, "patched", lambda _: True)
 
 
 def looking() -> list[asyncio.Task[Any]]:
@@ -82,7 +82,7 @@ async def test_conditions_are_asked_again_when_votes_could_not_be_checked_for_lo
 ):
     """The list of approvers cannot be read for an hour; what was seen before that is no fact any more."""
     now, waits, seen = [datetime(2026, 1, 1, tzinfo=UTC)], [waited, timedelta()], []
-    monkeypatch.setattr(conditions.workflow, "now", lambda: now[0])
+    monkeypatch.setattr(workflow, "now", lambda: now[0])
 
     async def check() -> str:
         seen.append(now[0])
