@@ -86,7 +86,7 @@ test-realtime: setup  ## the loss of a site in real time and twenty times as fas
 	@.venv/bin/python -m tests -m realtime tests/realtime -rP
 
 test-browser: setup  ## a deployment started, answered and read in Temporal's UI, in Chromium (4 min)
-	@$(UV) sync --locked --quiet --group browser
+	@$(UV) sync --locked --quiet --all-extras --group browser
 	@command -v chromium >/dev/null || $(CHROMIUM)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -m browser tests/browser
@@ -120,7 +120,7 @@ setup: .venv/.complete  ## the virtual environment, from the lock file
 
 .venv/.complete: pyproject.toml uv.lock | $(UV)
 	@echo "setting up .venv from uv.lock"
-	@$(UV) sync --locked --quiet
+	@$(UV) sync --locked --quiet --all-extras
 	@touch $@
 
 .venv-clients/.complete: tests/clients/requirements.txt | $(UV)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from cluster.inventory import Inventory
 from lab.physics.clock import Clock
@@ -20,6 +20,8 @@ from lab.physics.faults import Faults
 from lab.physics.links import Links
 from lab.physics.membership import Membership, Votes
 from lab.physics.systems import NodeCluster, StorageArray
+
+Known = TypeVar("Known")
 
 # Lab seconds one API call or host command takes to answer: a management API's usual 20 to 80 ms.
 LATENCY = (0.020, 0.080)
@@ -145,6 +147,7 @@ class World:
         self.neighbours: dict[str, int] = {}  # other clusters that the witness serves: name -> number of nodes
         self.fingerprints: dict[str, str] = {}  # of the certificates that nodes show, where they are served
         self.background: set[asyncio.Task[Any]] = set()  # what goes on without a caller
+        self._still: dict[tuple[object, ...], Any] | None = None
         self.reset()
 
     def reset(self) -> None:
@@ -221,6 +224,24 @@ class World:
         task.add_done_callback(self.background.discard)
         return task
 
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Nothing happens meanwhile: what is asked for again and again is worked out once."""
+        self._still = {}
+        try:
+            yield
+        finally:
+            self._still = None
+
+    def once(self, key: tuple[object, ...], work: Callable[[], Known]) -> Known:
+        """What that work comes to; done once while the world stands still, and each time otherwise."""
+        if self._still is None:
+            return work()
+        if key not in self._still:
+            self._still[key] = work()
+        found: Known = self._still[key]
+        return found
+
     def uptime(self, host: Host) -> int:
         """Seconds since a host was booted; whoever tells an uptime tells this one."""
         return int(self.clock.now() - host.up_since)
@@ -268,6 +289,9 @@ class World:
 
     def paths(self, node: str) -> list[ScsiPath]:
         """The paths that carry: the node has a block device, and the array is reached and answers for the LUN."""
+        return self.once(("paths", node), lambda: self._paths(node))
+
+    def _paths(self, node: str) -> list[ScsiPath]:
         host = self.nodes[node]
         luns = {name: array.luns_of(host.iqn) for name, array in self.arrays.items() if array.up}
         return [
@@ -305,6 +329,9 @@ class World:
 
     def volume_group(self, node: str, name: str) -> VolumeGroup | None:
         """The volume group as that node sees it; None when no disk it reaches carries it."""
+        return self.once(("group", node, name), lambda: self._volume_group(node, name))
+
+    def _volume_group(self, node: str, name: str) -> VolumeGroup | None:
         if name in self.nodes[node].hidden_groups:
             return None
         carriers = (disk for disk in self.disks.values() if disk.vg is not None and disk.vg.name == name)

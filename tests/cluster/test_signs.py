@@ -5,7 +5,6 @@ import base64
 import gzip
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -14,9 +13,9 @@ from cluster.evacuation import maintenance, master_away
 from cluster.move import Move
 from cluster.plan import SIGNS, Intent, Verb, digest, verb_of
 from cluster.recovery import Frozen
+from tests.rooms import ROOT
 from workers.cli.run import plan_lines
 
-ROOT = Path(__file__).parents[2]
 CLUSTER = "pxmx-cluster"
 AWAY = Move(sid="vm:300", name="web", source="pxmx01-01", home="pxmx02-01", away=True)
 OFF = Frozen(kind="resource", name="vm:300", field="failback", old="1", new="0")

@@ -78,7 +78,12 @@ class Views:
 
 
 async def ask(world: World) -> Views:
-    """Ask everybody who has power."""
+    """Ask everybody who has power, at one moment."""
+    with world.still():
+        return await _asked(world)
+
+
+async def _asked(world: World) -> Views:
     nodes = {name: await _node(world, name) for name, host in world.nodes.items() if host.powered}
     arrays = {
         name: ArrayView(views.pods(array), hostviews.all_hosts(array), views.array_connections(array))

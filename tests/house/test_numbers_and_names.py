@@ -10,10 +10,10 @@ import pytest
 from cluster.advice import advice
 from cluster.conditions import Condition
 from cluster.units import capital
+from tests.rooms import ROOT
 from workflows.page import Section, Sheet, StepRecord, render, story
 from workflows.words import ended, plan_sentence
 
-ROOT = Path(__file__).parents[2]
 SPOKEN = [
     path
     for room in ("activities", "cluster", "runbooks", "workflows", "workers")

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ from temporalio.converter import PayloadConverter
 
 from cluster.plan import Mode
 from runbooks import ALL_RUNBOOKS
-from runbooks.deploy import DeployStretchedCluster
+from tests.rooms import ROOT
 from tests.workers.test_last_lines import ended
 from workers.catalogue import result_type
 from workers.cli.request import example, given_data, request_of
@@ -22,7 +21,7 @@ from workers.temporal.failures import MESSAGES, PlainFailures
 from workflows.catalogue import RunbookReport
 from workflows.runbook import Runbook
 
-INVENTORY = load(Path(__file__).parents[2] / "examples" / "lab.yaml")
+INVENTORY = load(ROOT / "examples" / "lab.yaml")
 BY_NAME = {runbook.about.name: runbook for runbook in ALL_RUNBOOKS}
 WRONG: list[dict[str, Any]] = [{"clutser": "x"}, {"mode": "destroy"}, {"site": 7, "nodes": 7, "opening": 7, "by": 7}]
 
@@ -97,10 +96,10 @@ def test_a_wrong_input_is_told_without_the_words_of_a_library(name: str, given: 
 @pytest.mark.parametrize("runbook", BY_NAME.values(), ids=list(BY_NAME))
 def test_nothing_of_a_report_is_lost_on_the_way(runbook: type[Runbook]):
     """`--json` has every field that `run` returns: the type is that of its annotation."""
-    kind, its_own = result_type(runbook), vars(runbook)["run"]
+    kind = result_type(runbook)
     known = set(kind.model_fields)
 
-    assert kind is its_own.__annotations__["return"]
+    assert kind is vars(runbook)["run"].__annotations__["return"]
     assert set(ended(kind, Mode.PLAN).model_dump(mode="json", warnings=False)) <= known
     assert {field for field in kind.model_fields if field not in RunbookReport.model_fields} or kind is RunbookReport
 
@@ -108,11 +107,9 @@ def test_nothing_of_a_report_is_lost_on_the_way(runbook: type[Runbook]):
 def test_a_run_without_an_annotation_is_an_error_of_ours():
     """It would lose what it reports, without a word."""
 
-    class Silent(DeployStretchedCluster):
-        pass
-
-    definition = getattr(DeployStretchedCluster, "__temporal_workflow_definition")
-    setattr(Silent, "__temporal_workflow_definition", type(definition)(**{**vars(definition), "ret_type": None}))
+    definition = getattr(BY_NAME["deploy"], "__temporal_workflow_definition")
+    untyped = type(definition)(**{**vars(definition), "ret_type": None})
+    silent = type("Silent", (BY_NAME["deploy"],), {"__temporal_workflow_definition": untyped})
 
     with pytest.raises(TypeError, match="must be annotated"):
-        result_type(Silent)
+        result_type(silent)

@@ -1,7 +1,6 @@
 """The last lines of every runbook for every ending, read aloud: each is true, and each command runs as printed."""
 
 import shlex
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from runbooks.homecoming import FailbackReport, Moved
 from runbooks.incident import IncidentReport
 from runbooks.loss import LossReport, NodeLossReport, SiteLossReport
 from runbooks.site_work import EvacuationReport
+from tests.rooms import ROOT
 from workers.catalogue import named
 from workers.cli.closing import Start, Stopped, Waits, closing
 from workers.cli.main import app
@@ -22,7 +22,7 @@ from workers.cli.request import given_data, request_of
 from workers.inventory_file import load
 from workflows.catalogue import RunbookReport
 
-INVENTORY = load(Path(__file__).parents[2] / "examples" / "lab.yaml")
+INVENTORY = load(ROOT / "examples" / "lab.yaml")
 SITE = '{"site": "site-a"}'
 CHANGE = Intent(where="HA", what="bring home", target="vm:300", verb="move")
 PLAN, RUN = Mode.PLAN, Mode.APPLY
@@ -229,21 +229,20 @@ def test_the_last_lines_are_true_for_this_runbook(start: Start, how: RunbookRepo
 SUGGESTED = {command: row[0] for row in LINES if (command := closing(row[1], row[2]).command)}
 
 
-@pytest.mark.parametrize("command", list(SUGGESTED), ids=list(SUGGESTED.values()))
-def test_the_suggested_command_runs_as_it_is_printed(command: str):
+@pytest.mark.parametrize("printed", list(SUGGESTED), ids=list(SUGGESTED.values()))
+def test_the_suggested_command_runs_as_it_is_printed(printed: str):
     """The shell reads it, the command line takes it, and the runbook accepts its input."""
-    program, *words = shlex.split(command)
+    program, *words = shlex.split(printed)
     assert program == "quorate"
 
-    group = typer.main.get_command(app)
-    while isinstance(group, TyperGroup):
-        group = group.commands[words.pop(0)]
-    assert group.name is not None
-    taken = group.make_context(group.name, words).params
+    command: Any = typer.main.get_command(app)
+    while isinstance(command, TyperGroup):
+        command = command.commands[words.pop(0)]
+    taken = command.make_context(command.name, words).params
 
-    if group.name in ("plan", "run"):
+    if command.name in ("plan", "run"):
         runbook, data = named(taken["runbook"]), given_data(named(taken["runbook"]), taken["given"])
-        mode = PLAN if group.name == "plan" else RUN
+        mode = PLAN if command.name == "plan" else RUN
         assert request_of(runbook, INVENTORY, data, mode=mode).mode is mode
 
 

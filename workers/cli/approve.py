@@ -49,10 +49,14 @@ def approve(
     print_text: Print = False,
     yes: Yes = False,
 ) -> None:
-    """Approve what a run asks: shows plan, risk and vetoes, asks you, signs with your SSH key, sends it.
+    """Approve the plan that a run asks about, signed with your SSH key.
+
+    Shows plan, risk and vetoes, asks you, signs, and sends it.
 
     Your approval counts for this very plan in this very run, for the time that is shown. A hardware key: print the
     text, sign it with `ssh-keygen -Y sign -n quorate -f KEY FILE`, send it with --signature FILE.sig.
+
+    Example: quorate approve failback/metro
     """
     _vote("approve", run, by, key, signature, tuple(waive or ()), print_text=print_text, yes=yes)
 
@@ -66,12 +70,22 @@ def reject(
     print_text: Print = False,
     yes: Yes = False,
 ) -> None:
-    """Reject what a run asks: it ends in its safe condition. After the gate has opened: withdraw your approval."""
+    """Reject the plan that a run asks about: it ends in its safe condition.
+
+    After the gate has opened: withdraw your approval.
+
+    Example: quorate reject failback/metro --why "storage work tonight"
+    """
     _vote("reject", run, by, key, signature, (), why=why or "", print_text=print_text, yes=yes)
 
 
 def approvals(run: RunOrNone = None, as_json: JsonOption = False) -> None:
-    """List the gates that are open now; with a run, all that was said to it, refused votes included."""
+    """List the gates that are open now; with a run, all votes on it.
+
+    Refused votes are listed too.
+
+    Example: quorate approvals failback/metro
+    """
     if run is None:
         found = asyncio.run(_open_gates())
         if as_json:

@@ -16,10 +16,14 @@ from workers.cli.options import InventoryOption, JsonOption, inventory_path, out
 from workers.errors import Unusable
 from workers.inventory_file import load
 
-connect_app = typer.Typer(name="connect", no_args_is_help=True, help="Lead the events of other systems to the gateway.")
+GROUP = (
+    "Lead the events of other systems to the gateway.\n\n"
+    "Example: quorate connect pve-notifications --gateway https://quorate:8420"
+)
+connect_app = typer.Typer(name="connect", no_args_is_help=True, help=GROUP)
 
 
-@connect_app.callback()
+@connect_app.callback(help=GROUP)
 def _group() -> None:
     """Lead the events of other systems to the gateway."""
 
@@ -37,6 +41,8 @@ def pve_notifications(
     """Let Proxmox VE tell the gateway when it fences a node: a webhook target and a matcher.
 
     Needs Mapping.Modify on /mapping/notifications, and Sys.AccessNetwork (or Sys.Audit and Sys.Modify) on /.
+
+    Example: quorate connect pve-notifications --gateway https://quorate:8420
     """
     path = inventory_path(inventory)
     known = load(path)

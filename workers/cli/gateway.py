@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from workers.cli.extras import needs
 from workers.cli.options import InventoryOption, err, inventory_path, out
 from workers.errors import Unusable
 from workers.inventory_file import load
@@ -21,7 +22,9 @@ def gateway(
     tls_cert: Annotated[Path | None, typer.Option(help="The certificate chain as PEM; needs --tls-key.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The certificate's key as PEM.")] = None,
 ) -> None:
-    """Take events of Proxmox VE, Alertmanager, Purity and CloudEvents over HTTP, and bring them to the watch.
+    """Take events of other systems over HTTP, and bring them to the watch.
+
+    They come from Proxmox VE, Alertmanager, Purity and CloudEvents.
 
     An answer of 202 means that Temporal has the events. No worker needs to run.
 
@@ -29,6 +32,7 @@ def gateway(
     """
     if (tls_cert is None) != (tls_key is None):
         raise Unusable("--tls-cert and --tls-key belong together", "give both, or none to serve plain HTTP")
+    needs("gateway")
     from activities.clients.secrets import Secrets
     from workers.gateway.app import Gateway, listener, server, until_stopped
     from workers.gateway.delivery import Delivery

@@ -26,6 +26,7 @@ from workers.cli import gateway as gateway_commands
 from workers.cli import run as run_commands
 from workers.cli import switches as switch_commands
 from workers.cli.connect import connect_app
+from workers.cli.extras import needs
 from workers.cli.freshness import known_cluster
 from workers.cli.incident.commands import incident_app
 from workers.cli.lab.commands import lab
@@ -46,8 +47,8 @@ app = typer.Typer(
     name="quorate",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Build and run a stretched Proxmox VE cluster on FlashArray ActiveCluster, as durable Temporal workflows.\n\n"
-    "Start with [bold]quorate demo[/bold]: it builds the example cluster on an emulated world, here on this machine.",
+    help="Build and run a stretched Proxmox VE cluster; the demo does it on an emulated world.\n\n"
+    "Example: quorate demo",
     rich_markup_mode="rich",
 )
 app.add_typer(lab, name="lab")
@@ -88,7 +89,10 @@ def check(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check an inventory file: fields, values, what they say against each other, and what they refer to."""
+    """Check an inventory file: its fields, their values, and what they refer to.
+
+    Example: quorate check inventory.yaml
+    """
     from workers.cli.check import checked
 
     notes: list[str] = []
@@ -121,7 +125,13 @@ def demo(
     loss_speed: Annotated[float, typer.Option(help="The same while a site is lost.", min=0.5, max=10)] = 5.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Build the example cluster on the twin, twice; play the article's test; go home; lose a whole site."""
+    """Build the example cluster on the twin, bring guests home, lose a whole site.
+
+    It is built twice, and the article's own test is played on it.
+
+    Example: quorate demo
+    """
+    needs("lab")
     from workers.cli.demo.loss import beside_the_article, seat
     from workers.cli.demo.whole import demo as run_demo
 
@@ -168,9 +178,11 @@ def up(
     port: Annotated[int | None, typer.Option(help="Temporal's gRPC port. Default 7233.")] = None,
     ui_port: Annotated[int | None, typer.Option(help="Port of Temporal's web UI. Default 8233.")] = None,
 ) -> None:
-    """Start the embedded mode, a Temporal server with its UI, a worker and the watch, and stay until Ctrl-C.
+    """Start a Temporal server with its UI, a worker and the watch, until Ctrl-C.
 
     Runs and their history are kept in the state folder ($QUORATE_STATE, default ./var) and survive a restart.
+
+    Example: quorate up -i inventory.yaml
     """
     from workers.worker.run import until_stopped
 
@@ -210,7 +222,12 @@ def run_worker(
         ),
     ] = None,
 ) -> None:
-    """Start one worker against the Temporal server of your profile (TEMPORAL_ADDRESS, TEMPORAL_PROFILE)."""
+    """Start one worker against the Temporal server of your profile.
+
+    The profile is that of TEMPORAL_PROFILE; TEMPORAL_ADDRESS names a server.
+
+    Example: quorate worker -i inventory.yaml --at site-a
+    """
     from workers.worker.run import until_stopped
 
     path = inventory_path(inventory)
@@ -246,14 +263,22 @@ def standing(at: str, known: Inventory) -> str:
 
 @app.command()
 def server() -> None:
-    """Make sure that a Temporal server is at hand: find one, else fetch or build it once."""
+    """Make sure that a Temporal server is at hand: find, fetch or build it once.
+
+    Example: quorate server
+    """
     binary = asyncio.run(obtain(lambda line: err.print(line, style="dim")))
     out.print(str(binary), soft_wrap=True)
 
 
 @app.command()
 def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
-    """Show how fresh the newest look at the cluster is, the newest runs, and the steps of those that are running."""
+    """Show how fresh the newest look at the cluster is, and the newest runs.
+
+    Of runs that are running the steps are shown, and what they wait for.
+
+    Example: quorate status
+    """
     asyncio.run(show_status(out, as_json=as_json, cluster=known_cluster(inventory), inventory=inventory))
 
 

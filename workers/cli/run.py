@@ -53,7 +53,10 @@ def runbooks(
     as_json: JsonOption = False,
     markdown: Annotated[bool, typer.Option(help="The README's table.")] = False,
 ) -> None:
-    """List the runbooks: what each does, when to start it, what it asks."""
+    """List the runbooks: what each does, when to start it, what it asks.
+
+    Example: quorate runbooks
+    """
     if as_json:
         out.print_json(data=catalogue.as_data())
     elif markdown:
@@ -74,7 +77,10 @@ def plan(
     given: InputOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what a runbook would change now, and change nothing."""
+    """Say what a runbook would change now, and change nothing.
+
+    Example: quorate plan deploy -i inventory.yaml
+    """
     known, wanted, start = _meant(runbook, inventory, given)
     request = request_of(wanted, known, dict(start.data or {}), mode=Mode.PLAN)
     report = _followed(wanted, request, known, start, "abort", as_json=as_json)
@@ -98,7 +104,10 @@ def run(
     when_parked: WhenParked = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Start a runbook and follow it; started again, it changes only what still differs."""
+    """Start a runbook and follow it; started again, it changes only what still differs.
+
+    Example: quorate run failback --input '{"site": "site-a"}'
+    """
     known, wanted, start = _meant(runbook, inventory, given)
     parked = when_parked or ("wait" if sys.stdout.isatty() and not as_json else "leave")
     if parked not in ("wait", "leave", "abort"):
@@ -191,7 +200,10 @@ def plan_lines(planned: tuple[Intent, ...]) -> list[str]:
 
 
 def replay(as_json: JsonOption = False) -> None:
-    """Check that this build can carry on the runs that are going on: before a new version is put to work."""
+    """Check that running workflows can continue on this build; run it before upgrading.
+
+    Example: quorate replay
+    """
     from workers.cli.replay import running_runs
 
     async def go() -> list[Any]:
@@ -221,7 +233,10 @@ def answer(
     by: By = ME,
     inventory: InventoryOption = None,
 ) -> None:
-    """Answer a parked step: try it again, go on without it, or end the run."""
+    """Answer a parked step: try it again, go on without it, or end the run.
+
+    Example: quorate answer deploy/metro retry
+    """
     _tell(
         run_of(run, inventory),
         "answer",
@@ -230,17 +245,28 @@ def answer(
 
 
 def pause(run: RunArgument, why: Why = None, by: By = ME, inventory: InventoryOption = None) -> None:
-    """Let a run change nothing more until it is resumed; what is being changed comes to its end first."""
+    """Let a run change nothing more until it is resumed.
+
+    A change that is under way comes to its end first.
+
+    Example: quorate pause deploy/metro --why "the array is being repaired"
+    """
     _tell(run_of(run, inventory), "pause", lambda: Pause(by=by, why=why))
 
 
 def resume(run: RunArgument, why: Why = None, by: By = ME, inventory: InventoryOption = None) -> None:
-    """Let a paused run go on."""
+    """Let a paused run go on.
+
+    Example: quorate resume deploy/metro
+    """
     _tell(run_of(run, inventory), "resume", lambda: Resume(by=by, why=why))
 
 
 def abort(run: RunArgument, why: Why = None, by: By = ME, inventory: InventoryOption = None) -> None:
-    """End a run in its safe condition, and say how things were left."""
+    """End a run in its safe condition, and say how things were left.
+
+    Example: quorate abort deploy/metro --why "wrong cluster"
+    """
     _tell(run_of(run, inventory), "abort", lambda: Abort(by=by, why=why))
 
 
@@ -250,7 +276,10 @@ def note(
     by: By = ME,
     inventory: InventoryOption = None,
 ) -> None:
-    """Keep a remark with a run: on its page and in its report."""
+    """Keep a remark with a run: on its page and in its report.
+
+    Example: quorate note deploy/metro "spare controller ordered"
+    """
     _tell(run_of(run, inventory), "note", lambda: Note(text=text, by=by))
 
 

@@ -48,9 +48,13 @@ def switches(
     by: Annotated[str | None, typer.Option(help="Who says so. Default: the user of this shell.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List what Quorate has turned off on a cluster, and what holds each switch back; homes of guests; lost sites.
+    """List what is turned off on a cluster, and what holds each switch back.
+
+    Homes of guests and lost sites are listed too; --restore turns switches on again where that moves no guest.
 
     Exit status 1 when a switch that was to be restored is still off.
+
+    Example: quorate switches -i inventory.yaml
     """
     known = load(inventory_path(inventory))
     if sum(option is not None for option in (restore, forget, forget_home)) > 1:

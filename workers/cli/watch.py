@@ -35,7 +35,7 @@ from workflows.watch import ClusterWatch
 watch_app = typer.Typer(
     name="watch",
     no_args_is_help=True,
-    help="The watch of a cluster: it looks by itself, and opens an incident when something lasts.",
+    help="The watch of a cluster: it looks by itself, and opens incidents.\n\nExample: quorate watch show",
 )
 
 DETAILS = (
@@ -64,7 +64,10 @@ async def ensure_watch(client: Client, inventory: Inventory, queue: str) -> bool
 
 @watch_app.command()
 def start(inventory: InventoryOption = None) -> None:
-    """Start watching a cluster; started again, it changes nothing."""
+    """Start watching a cluster; started again, it changes nothing.
+
+    Example: quorate watch start -i inventory.yaml
+    """
     known = load(inventory_path(inventory))
 
     async def go() -> bool:
@@ -76,7 +79,10 @@ def start(inventory: InventoryOption = None) -> None:
 
 @watch_app.command()
 def stop(inventory: InventoryOption = None) -> None:
-    """Stop watching a cluster; an open incident goes on."""
+    """Stop watching a cluster; an open incident goes on.
+
+    Example: quorate watch stop -i inventory.yaml
+    """
     known = load(inventory_path(inventory))
 
     async def go() -> bool:
@@ -98,7 +104,10 @@ def stop(inventory: InventoryOption = None) -> None:
 
 @watch_app.command()
 def show(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
-    """Show what the watch takes the cluster for: since when, why, and what would revise it."""
+    """Show what the watch takes the cluster for: since when, why, and what would revise it.
+
+    Example: quorate watch show
+    """
     known = load(inventory_path(inventory))
 
     async def go() -> tuple[WatchState, Freshness]:

@@ -81,7 +81,8 @@ class Broadcasts:
     def of_guest(self, listener: str, guest: "Guest", place: str) -> dict[str, Any] | None:
         """What a node knows of a guest whose file lies there; None when that is nothing."""
         if self.hears(listener, place):
-            return broadcast(self._cluster.read_by(place), guest, place)
+            there = self._cluster.read_by(place)
+            return there.world.once(("guest", place, guest.vmid), lambda: broadcast(there, guest, place))
         heard = self._recent(listener, place)
         return heard.guests.get(guest.vmid) if heard else None
 
@@ -89,7 +90,9 @@ class Broadcasts:
         """What a node knows of a storage on another one; None when that is nothing."""
         if self.hears(listener, node):
             there = self._cluster.read_by(node)
-            return there.storage_status(node, storage) if storage in there.storages else None
+            if storage not in there.storages:
+                return None
+            return there.world.once(("storage", node, storage), lambda: there.storage_status(node, storage))
         heard = self._recent(listener, node)
         return heard.storages.get(storage) if heard else None
 

@@ -25,7 +25,8 @@ incident_app = typer.Typer(
     name="incident",
     no_args_is_help=True,
     help="Incidents: list them, read one, follow one live.\n\n"
-    "[bold]quorate incident watch[/bold] is the page for the person on duty. Nothing here changes anything.",
+    "[bold]quorate incident watch[/bold] is the page for the person on duty. Nothing here changes anything.\n\n"
+    "Example: quorate incident watch",
 )
 
 # Frames in a second: the clock runs, and the run is looked at once a second.
@@ -48,7 +49,12 @@ def list_(
     inventory: InventoryOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the open incidents, newest first: how fresh that is, then state, since when, what it is, for how long."""
+    """List the open incidents, newest first.
+
+    Each with its state, since when, what it is, for how long; and how fresh the newest look is.
+
+    Example: quorate incident list --all
+    """
 
     async def go() -> None:
         client = await connect()
@@ -76,7 +82,10 @@ def list_(
 
 @incident_app.command()
 def show(run: RunArgument = None, inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
-    """Show an incident's page as text: what is asked of you, forecast and measured, every step, notes."""
+    """Show an incident as text: what is asked of you, forecast and measured, every step.
+
+    Example: quorate incident show site-loss/metro
+    """
 
     async def go() -> None:
         picture, now = await looked(await meant(await connect(), run, cluster_of(inventory))), datetime.now(UTC)
@@ -97,9 +106,13 @@ def watch(
         bool, typer.Option("--json-lines", help="One JSON document a line for each step, note and the end.")
     ] = False,
 ) -> None:
-    """Follow an incident until it is over: a running clock, forecast beside measured, what is asked of you.
+    """Follow an incident until it is over: a clock, forecast beside measured.
+
+    What is asked of you stands first.
 
     Where the output is no terminal, each new step is one line. Ctrl-C stops the following, never the incident.
+
+    Example: quorate incident watch
     """
 
     async def go() -> None:

@@ -18,6 +18,7 @@ from rich.live import Live
 
 from cluster.units import parse_duration
 from workers.children import TWIN_READY, quorate
+from workers.cli.extras import needs
 from workers.cli.lab import orders as lab_orders
 from workers.cli.lab import screen as lab_watch
 from workers.cli.lab.client import Control, InventoryOption, me, say
@@ -32,7 +33,8 @@ lab = typer.Typer(
     help="The twin: two FlashArrays, the nodes and a witness, on loopback.\n\n"
     "[bold]quorate lab up --detach[/bold] starts it, [bold]quorate lab watch[/bold] shows it, "
     "[bold]quorate lab fail site-power site-a[/bold] takes a site's power, "
-    "[bold]quorate lab restore --all[/bold] gives everything back.",
+    "[bold]quorate lab restore --all[/bold] gives everything back.\n\n"
+    "Example: quorate lab up --detach --built",
 )
 
 BuiltOption = Annotated[
@@ -73,6 +75,7 @@ def lab_up(
 
     Example: quorate lab up --detach --speed 20
     """
+    needs("lab")
     path = inventory or example_file()
     if detach:
         _start_in_background(path, speed, built=built, seed=seed, password=password)

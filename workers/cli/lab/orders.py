@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cluster.units import counted
+from workers.cli.extras import needs
 from workers.cli.lab import screen as lab_watch
 from workers.cli.lab.client import Control, InventoryOption, Refused, me, say
 from workers.cli.options import JsonOption, out
@@ -64,6 +65,7 @@ def faults(inventory: InventoryOption = None, as_json: JsonOption = False) -> No
 
 def _offline(path: Path) -> list[dict[str, Any]]:
     """The table without a twin: from a world that nobody starts."""
+    needs("lab")
     from lab.control.drills import Drills, table
     from lab.world import World
 
@@ -171,6 +173,7 @@ def _text(file: Path) -> str:
 
 
 def _check(file: Path, text: str, inventory: Path, *, as_json: bool) -> None:
+    needs("lab")
     from lab.control.scenario import ScenarioError, read
     from lab.world import World
 

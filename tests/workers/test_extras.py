@@ -1,0 +1,90 @@
+"""The base installation is a worker's: it does without the twin and the gateway, and says how to get them."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from tests.rooms import ROOT
+from workers.cli.extras import BRINGS
+
+EXAMPLE = ROOT / "examples" / "lab.yaml"
+# By what they are imported as, where that is not their name.
+IMPORTED = {"pyjwt": "jwt"}
+
+# What stands in front of every import of a process: these are not installed. `lab` is ours, and comes with the wheel.
+BARE = """
+import sys
+
+class NotInstalled:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {missing!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, NotInstalled())
+"""
+# PyJWT comes along with py-pure-client, and cryptography with asyncssh.
+ANYHOW = {"jwt", "cryptography"}
+MISSING = {module for modules in BRINGS.values() for module in modules} - ANYHOW
+
+
+def bare(code: str, *, missing: set[str] = MISSING) -> subprocess.CompletedProcess[str]:
+    """A process of an installation without these."""
+    return subprocess.run(
+        [sys.executable, "-c", BARE.format(missing=missing) + code],
+        capture_output=True, text=True, timeout=120, cwd=ROOT, env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
+    )  # fmt: skip
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return bare(f"from workers.cli.main import run\nsys.exit(run({list(arguments)!r}))")
+
+
+def test_a_worker_is_imported_without_the_twin_and_the_gateway():
+    """With all that it is wired from; not even our own `lab` is looked at."""
+    done = bare("import workers.worker.run, workers.worker.wiring, workers.cli.main", missing=MISSING | {"lab"})
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", [("--version",), ("runbooks",), ("check", "--offline", str(EXAMPLE))])
+def test_the_commands_of_a_worker_do_without(arguments: tuple[str, ...]):
+    """What everybody uses."""
+    done = command(*arguments)
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what", "remedy"),
+    [
+        (("lab", "up"), "the twin is not installed here: aiohttp, trustme missing", "pip install 'quorate[lab]'"),
+        (("lab", "up", "-d"), "the twin is not installed here: aiohttp, trustme missing", "pip install 'quorate[lab]'"),
+        (("lab", "faults"), "the twin is not installed here: aiohttp, trustme missing", "pip install 'quorate[lab]'"),
+        (("lab", "scenario", "examples/scenarios/site-loss.yaml", "--check"),
+         "the twin is not installed here: aiohttp, trustme missing", "pip install 'quorate[lab]'"),
+        (("demo",), "the twin is not installed here: aiohttp, trustme missing", "pip install 'quorate[lab]'"),
+        (("gateway",), "the gateway is not installed here: fastapi, uvicorn missing",
+         "pip install 'quorate[gateway]'"),
+    ],
+)  # fmt: skip
+def test_what_is_not_installed_is_said_in_one_sentence(arguments: tuple[str, ...], what: str, remedy: str):
+    """With the command that installs it, and no stack trace."""
+    done = command(*arguments)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: {what}\nwhat to do: {remedy}\n"
+
+
+def test_what_the_commands_look_for_is_what_the_package_brings():
+    """Two lists that say the same."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    brought = {
+        extra: {IMPORTED.get(name, name) for line in lines for name in re.findall(r"^[a-z-]+", line)}
+        for extra, lines in extras.items()
+    }
+
+    assert brought == {extra: set(modules) for extra, modules in BRINGS.items()}

@@ -1,0 +1,29 @@
+"""Parts that only some installations have: the twin and the gateway. A worker in production needs neither."""
+
+from importlib.util import find_spec
+from typing import Literal
+
+from workers.errors import Unusable
+
+Extra = Literal["lab", "gateway"]
+# What each brings along that nothing else imports; pyproject.toml lists the same.
+BRINGS: dict[Extra, tuple[str, ...]] = {
+    "lab": ("aiohttp", "cryptography", "jwt", "trustme"),
+    "gateway": ("fastapi", "uvicorn"),
+}
+WHAT: dict[Extra, str] = {"lab": "the twin", "gateway": "the gateway"}
+
+
+def needs(extra: Extra) -> None:
+    """Unusable, with the command that installs it, where this installation has no such part."""
+    if missing := [module for module in BRINGS[extra] if not _there(module)]:
+        raise Unusable(
+            f"{WHAT[extra]} is not installed here: {', '.join(missing)} missing", f"pip install 'quorate[{extra}]'"
+        )
+
+
+def _there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ImportError:
+        return False
