@@ -44,7 +44,7 @@ class Told(BaseModel):
         """The line a person reads."""
         said = [f"told {', '.join(self.told)}"] if self.told else []
         said += [f"{name} refused: {why}" for name, why in self.refused.items()]
-        return "; ".join(said) or "nobody is to be told"
+        return "; ".join(said) or "no receiver is configured"
 
 
 _PLACE = re.compile(r"\{(title|text|cluster|occasion|incident|at)\}")

@@ -123,7 +123,7 @@ class Emptying:
 
     async def why_not(self) -> str:
         """Why nothing more may be begun."""
-        return await self._agreement.why_not() if self._agreement else "nobody has approved it"
+        return await self._agreement.why_not() if self._agreement else "no approval stands for it"
 
     # --- the changes -------------------------------------------------------------------------------------------
 
@@ -177,7 +177,7 @@ class Emptying:
         """Ask a person to switch the machines off, for as long as nothing speaks against it; wait until it is done."""
         run, at = self._run, self.at
         run.section(f"Until {at.site} is dark")
-        line = run.record.line(f"{at.site} is dark, and nobody was fenced", f"Waiting until {at.site} is dark")
+        line = run.record.line(f"{at.site} is dark, and no node was fenced", f"Waiting until {at.site} is dark")
         skip = "the work is done with the site lit"
         known: tuple[str, ...] | None = None
         async with run.interlock.minding(lambda why: self._told(None, why)):

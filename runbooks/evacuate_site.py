@@ -1,7 +1,7 @@
 """A site is emptied for planned work: readiness, a place for every guest, people's yes, node after node, proof.
 
 HA moves each guest to the place that was planned for it; then its node goes into maintenance. Switching the machines
-off is a person's hand; this run says when, waits until it has been done, and says that nobody was fenced.
+off is a person's hand; this run says when, waits until it has been done, and says that no node was fenced.
 """
 
 from temporalio import workflow
@@ -23,7 +23,7 @@ class EvacuateSite(Runbook):
         name="evacuate-site",
         what="Empties a site for planned work: sees that the other one can carry it, asks for signed approvals, moves "
         "HA's master away, moves each guest and puts node after node into maintenance, proves that nothing runs there "
-        "and nobody is fenced",
+        "and that no node is fenced",
         when="before planned work on a site",
         asks="for signed approvals of the plan (`quorate approve`), to switch the machines off, and what to do when a "
         "guest cannot be moved",

@@ -59,7 +59,7 @@ class ClusterIncident(Incident):
         name="incident",
         what="Explains what is wrong with the cluster, what happens by itself and what a person should do; "
         "stays until the cluster is healthy",
-        when="when nobody watches the cluster and you want it explained; a watch starts it by itself",
+        when="when no watch runs and you want the cluster explained; a watch starts it by itself",
         asks="nothing: it changes nothing",
         landing="Nothing was changed",
         example={"mode": "plan"},

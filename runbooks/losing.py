@@ -232,7 +232,7 @@ class Losing(Incident):
                 f"{sid} on {one.node} at {one.as_of:%Y-%m-%d %H:%M} UTC" for sid, one in loss.perhaps.items()
             )
             self.note_once(
-                f"HA has moved guests of {loss.site} while nobody looked, and they were seen last: {said}; "
+                f"HA has moved guests of {loss.site} before the watch looked; last seen: {said}; "
                 "that counts as their home until they are there again, or until a person forgets it "
                 "(`quorate switches --forget-home`)"
             )

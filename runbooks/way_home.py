@@ -89,7 +89,7 @@ class WayHome:
 
     async def why_not(self) -> str:
         """Why nothing more may be begun: every condition that was signed, asked before each attempt of each change."""
-        return await self._agreement.why_not() if self._agreement else "nobody has approved it"
+        return await self._agreement.why_not() if self._agreement else "no approval stands for it"
 
     async def _planned(self) -> HomePlan:
         """Who goes and who stays, as things are now; a line for each."""

@@ -157,7 +157,7 @@ async def record_failbacks() -> None:
             site.rebuild()
             run = await start("EvacuateSite", site="site-a")
             await agreed(run, people)
-            await until(run, under_way("site-a is dark, and nobody was fenced"), within=60)
+            await until(run, under_way("site-a is dark, and no node was fenced"), within=60)
             site.fail("site-power", "site-a")
             await keep("evacuate-site", run)
             site.restore("site-power", "site-a")

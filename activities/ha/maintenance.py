@@ -65,7 +65,7 @@ class Maintenance:
                 return Finding(finding=f"{master} leads now", changes=ledger.changes)
             await self._clients.ssh.read(master, "systemctl", "restart", "pve-ha-crm", limit=30.0)
             master = await self._other_master(wish.at, master)
-        away = "" if master not in wish.at.nodes else ", nobody at the other site took it"
+        away = "" if master not in wish.at.nodes else ", and no node of the other site took it"
         return Finding(finding=f"{master} leads{away}", changed=ledger.changed, changes=ledger.changes)
 
     async def _other_master(self, at: SiteNodes, before: str) -> str:

@@ -61,7 +61,7 @@ class Proofs:
         self._missed[sid] = self._missed.get(sid, 0) + 1
         if known.state not in UP or self._missed[sid] < MISSED:
             return known
-        return Standing(state="unseen", node=known.node, text=f"nobody tells whether it still runs on {known.node}")
+        return Standing(state="unseen", node=known.node, text=f"not known whether it still runs on {known.node}")
 
     async def _asked(self, sid: str, known: Standing, view: HaView | None) -> Standing:
         if view is None:

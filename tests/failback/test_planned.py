@@ -24,7 +24,7 @@ from workflows.page import SIGNS, StepRecord
 
 pytestmark = pytest.mark.slow
 
-DARK = "site-a is dark, and nobody was fenced"
+DARK = "site-a is dark, and no node was fenced"
 REFUSAL = Fault(
     "^pve:", r"^POST .*/cluster/ha/resources/vm:300/migrate", "fail", 1, status=500, message="cannot do that now"
 )

@@ -94,7 +94,7 @@ async def test_a_node_that_rested_before_a_run_that_was_terminated_is_not_releas
     rested(site, "pxmx01-03")
     run = await start("EvacuateSite", site="site-a")
     await agreed(run, people)
-    await until(run, under_way("site-a is dark, and nobody was fenced"), "the dark", 60)
+    await until(run, under_way("site-a is dark, and no node was fenced"), "the dark", 60)
     await run.terminate("its people have gone home")
 
     back = await start("ReturnSite", site="site-a")

@@ -33,7 +33,7 @@ async def test_a_site_is_emptied_goes_dark_and_comes_back(site: Site, start: Beg
     """Nobody is fenced, no guest is down, everybody is at home at the end."""
     run = await start("EvacuateSite", site="site-a")
     await agreed(run, people)
-    await until(run, under_way("site-a is dark, and nobody was fenced"), "the dark", 60)
+    await until(run, under_way("site-a is dark, and no node was fenced"), "the dark", 60)
     where = runs_once(site)
     assert set(where) == {300, 301}
     assert all(node.startswith("pxmx02") for node in where.values())

@@ -262,7 +262,7 @@ async def test_a_watch_without_a_worker_is_started_once_and_shown_as_silent(site
         assert "elsewhere is watched already" in await shell("watch", "start", *which)
         assert "no worker answers for watch/elsewhere" in await shell("watch", "show", *which, status=2)
         fresh, _, none = (await shell("incident", "list", *which)).partition("\n")
-        assert fresh == "elsewhere: nobody has looked yet: no worker answers for its watch"
+        assert fresh == "elsewhere: not looked at yet: no worker answers for its watch"
         assert "no incident is known to be open" in none
         assert "stop waits at the server and is taken when a worker starts" in await shell(
             "watch", "stop", *which, status=4
@@ -270,7 +270,7 @@ async def test_a_watch_without_a_worker_is_started_once_and_shown_as_silent(site
     finally:
         await client.get_workflow_handle("watch/elsewhere").terminate("the test is over")
     assert await shell("watch", "stop", *which) == "elsewhere is not watched\n"
-    assert "elsewhere: no watch is running, so nobody looks" in await shell("incident", "list", *which)
+    assert "elsewhere: no watch is running, so the cluster is not watched" in await shell("incident", "list", *which)
 
 
 async def test_an_incident_without_a_worker_is_shown_as_far_as_temporal_knows_it(client: Client, shell: Shell):

@@ -206,7 +206,7 @@ async def test_what_is_explained_continues_as_new(
     assert result["verdicts"] == ["witness lost (qdevice)", "healthy"]
     assert result["turns"] == 2
     advised = [step["finding"] for step in result["steps"] if step["title"] == "Action 1"]
-    assert advised == ["check the witness's host, TCP port 5403 and its certificates", "nothing"]
+    assert advised == ["check the witness's host, TCP port 5403 and its certificates"]
     assert told_of(pager, run) == [
         ("asked", "Action needed: pxmx-cluster: witness lost (qdevice)"),
         ("changed", "healthy"),

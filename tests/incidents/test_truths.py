@@ -49,7 +49,7 @@ async def test_a_graver_verdict_leads_and_guests_that_fall_again_are_told(site: 
     assert await attention(client, run) == "attention"
     never = [one.finding for one in await steps(run) if one.title == "Do not"]
     assert "pvecm expected without two people and the proof that the other side is off" in never
-    await until(run, lambda found: any(one.title.endswith("is down again") for one in found), "the fall", 90)
+    await until(run, lambda found: any(one.title == "vm:300 is down again" for one in found), "the fall", 90)
     progress = await run.query("progress")
     assert "down again since T+" in progress["waiting"]["vm:300"]
     site.restore("witness")

@@ -82,7 +82,7 @@ async def test_the_command_serves_tls_and_ends_well_on_sigterm(
 @pytest.mark.parametrize(
     ("sources", "what"),
     [
-        ((), "names nobody who may send events"),
+        ((), "names no event source"),
         ((SOURCES[0], SOURCES[0]), "two event sources are named pve"),
         (
             (EventSource(name="pve", kind="pve", secret="env:NO_SUCH_NAME"),),

@@ -239,7 +239,7 @@ async def _asked(client: Client, run: str, query: str) -> Any:
     try:
         return await client.get_workflow_handle(run).query(query, rpc_timeout=PATIENCE)
     except WorkflowQueryFailedError:
-        raise Unusable(f"{run} asks nobody anything", "`quorate approvals` lists the gates that are open") from None
+        raise Unusable(f"{run} asks for no approval", "`quorate approvals` lists the gates that are open") from None
     except RPCError as error:
         if error.status not in SILENT:
             raise Unusable(f"there is no run {run!r}", "`quorate status` lists the newest runs") from None

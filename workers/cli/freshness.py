@@ -49,16 +49,16 @@ class Freshness:
     def sentence(self, now: datetime) -> str:
         """What a person reads before anything else."""
         if not self.watched:
-            return f"{self.cluster}: no watch is running, so nobody looks; start one with `quorate watch start`"
+            return f"{self.cluster}: no watch is running, so the cluster is not watched; start one with `quorate watch start`"
         age = self.age(now)
         if age is None:
-            return f"{self.cluster}: nobody has looked yet" + (f": {self.trouble}" if self.trouble else "")
+            return f"{self.cluster}: not looked at yet" + (f": {self.trouble}" if self.trouble else "")
         seen = f"{self.verdict.replace('-', ' ')}, " if self.verdict and self.looking(now) else ""
         if self.looking(now):
             return f"{self.cluster}: {seen}looked {span(age.total_seconds())} ago"
         since = f"{self.looked_at:%Y-%m-%d %H:%M:%S} UTC" if self.looked_at else "ever"
         why = self.trouble or "is a worker running?"
-        return f"{self.cluster}: nobody is looking since {since}, for {span(age.total_seconds())}: {why}"
+        return f"{self.cluster}: not looked at since {since}, for {span(age.total_seconds())}: {why}"
 
 
 async def freshness(client: Client, cluster: str) -> Freshness:
@@ -116,7 +116,7 @@ async def lines(client: Client, cluster: str | None) -> list[Text]:
     found = [await freshness(client, cluster)] if cluster else await all_of_them(client)
     now = datetime.now(UTC)
     if not found:
-        return [Text("no watch is running, so nobody looks; start one with `quorate watch start`", style=BAD)]
+        return [Text("no watch is running, so the cluster is not watched; start one with `quorate watch start`", style=BAD)]
     return [Text(one.sentence(now), style=_style(one, now)) for one in found]
 
 

@@ -183,7 +183,7 @@ def lines(state: WatchState, known: Inventory, now: datetime, fresh: Freshness |
         found += [_row("unless", unless) for unless in condition.unless]
         if condition.kind != "healthy":
             found.append(_row("by itself", advice(condition).alone))
-    found.append(_row("silent", ", ".join(verdict.silent) or "nobody: every vantage point answers"))
+    found.append(_row("silent", ", ".join(verdict.silent) or "none: every vantage point answers"))
     found.append(_row("HA's master", _master(state, known, now)))
     if state.rights:
         found.append(Text(f"  {state.rights}", style=WARN))

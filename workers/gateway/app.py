@@ -74,7 +74,7 @@ class Gateway:
     def __init__(self, inventory: Inventory, secrets: Secrets, delivery: Delivery, settings: Settings) -> None:
         if not inventory.events:
             raise Unusable(
-                f"the inventory of {inventory.name} names nobody who may send events",
+                f"the inventory of {inventory.name} names no event source",
                 "list the senders under `events`: docs/events.md shows how",
             )
         self._delivery, self._under_way = delivery, 0
