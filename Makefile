@@ -32,7 +32,7 @@ check: setup  ## ruff, strict types, import contracts (1 min)
 
 test: setup  ## the tests: twin, real Temporal server, every measurement in small (5 min)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -n 3 --dist loadfile --no-loadscope-reorder
+	@.venv/bin/python -m tests -n 4 --dist loadfile --no-loadscope-reorder
 
 test-safety: setup  ## what stands before a change to safety: four of the tiers below (40 min)
 	@.venv/bin/python -m tests.tiers $(SAFETY)
