@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,7 @@ def docstring(node: ast.AST) -> ast.Constant | None:
     return value if isinstance(value, ast.Constant) else None
 
 
+@cache
 def said() -> list[tuple[str, int, str]]:
     """Sentences and parts of sentences: a text with a blank in it."""
     return [one for one in literals() if " " in one[2].strip()]
