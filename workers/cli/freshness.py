@@ -23,6 +23,7 @@ from workflows.attributes import VERDICT
 
 # Two looks are a few seconds apart, and a worker that dies is noticed after ten.
 WARN_AFTER, OLD_AFTER = timedelta(seconds=30), timedelta(seconds=60)
+UNWATCHED = "no watch is running, so the cluster is not watched; start one with `quorate watch start`"
 RUNNING = "WorkflowType = 'ClusterWatch' AND ExecutionStatus = 'Running'"
 
 
@@ -49,7 +50,7 @@ class Freshness:
     def sentence(self, now: datetime) -> str:
         """What a person reads before anything else."""
         if not self.watched:
-            return f"{self.cluster}: no watch is running, so the cluster is not watched; start one with `quorate watch start`"
+            return f"{self.cluster}: {UNWATCHED}"
         age = self.age(now)
         if age is None:
             return f"{self.cluster}: not looked at yet" + (f": {self.trouble}" if self.trouble else "")
@@ -116,7 +117,7 @@ async def lines(client: Client, cluster: str | None) -> list[Text]:
     found = [await freshness(client, cluster)] if cluster else await all_of_them(client)
     now = datetime.now(UTC)
     if not found:
-        return [Text("no watch is running, so the cluster is not watched; start one with `quorate watch start`", style=BAD)]
+        return [Text(UNWATCHED, style=BAD)]
     return [Text(one.sentence(now), style=_style(one, now)) for one in found]
 
 
