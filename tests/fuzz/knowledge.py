@@ -100,6 +100,8 @@ class Memory:
             elif since <= before.at:
                 if _words(row) != _words(was) and row["status"] != "unknown":
                     yield f"{name} has news of {key} on {place}, from where nothing comes: {_words(was)}, {_words(row)}"
+            elif was["status"] == "unknown":
+                continue  # they were apart, have met since that look, and have parted again
             elif row["status"] != was["status"] and not self._happened(before, key):
                 yield f"{name} heard {was['status']} of {key} and says {row['status']} since {place} is silent"
         for task in view.cluster_tasks:
@@ -120,7 +122,8 @@ class Memory:
     def _files(self, before: Look, now: Look, name: str, old: NodeView, view: NodeView) -> Iterator[str]:
         """Who is cut off from everybody who may write reads what was there: places, locks, HA's state, options."""
         mine = {other for other in self._world.nodes if (name, other) in self._together}
-        settled = all(self._together[name, other] < before.at for other in mine)
+        # a node that has just booted takes over what the others of its partition have, quorum or not
+        settled = all(self._together[name, other] < before.at - ROUND for other in mine)
         if not settled or mine & (before.writers | now.writers):
             return
         minority, quiet = 2 * len(mine) < len(self._world.nodes), self._touched < before.at - QUIET

@@ -16,7 +16,7 @@ from cluster.approval import NAMESPACE, Audit, Decision, Said, short, statement
 from cluster.units import counted, seconds
 from cluster.visible import visible
 from workers.cli import steer
-from workers.cli.follow import PATIENCE, SILENT
+from workers.cli.follow import ASKED_ONCE, SILENT
 from workers.cli.options import JsonOption, err, out
 from workers.cli.request import ME
 from workers.cli.run import RunArgument, plan_lines
@@ -237,7 +237,7 @@ async def _audit(run: str) -> list[Audit]:
 
 async def _asked(client: Client, run: str, query: str) -> Any:
     try:
-        return await client.get_workflow_handle(run).query(query, rpc_timeout=PATIENCE)
+        return await client.get_workflow_handle(run).query(query, rpc_timeout=ASKED_ONCE)
     except WorkflowQueryFailedError:
         raise Unusable(f"{run} asks for no approval", "`quorate approvals` lists the gates that are open") from None
     except RPCError as error:

@@ -30,6 +30,8 @@ from workflows.runbook import Runbook
 POLL = 0.25
 # A query needs a worker; without one it would wait for ever.
 PATIENCE = timedelta(seconds=3)
+# Who asks once, to sign or to read what is kept, waits longer than who looks every second.
+ASKED_ONCE = timedelta(seconds=10)
 SILENT = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION)
 
 Run = WorkflowHandle[Any, Any]

@@ -15,7 +15,7 @@ from cluster.inventory import Inventory
 from cluster.ledger import Book, Entry, ledger_id
 from cluster.ledger_calls import BookFinding, Forgetting
 from cluster.units import counted
-from workers.cli.follow import PATIENCE, SILENT, Run
+from workers.cli.follow import ASKED_ONCE, SILENT, Run
 from workers.cli.options import InventoryOption, JsonOption, inventory_path, out
 from workers.cli.watch import NOBODY_ANSWERS
 from workers.errors import Unusable
@@ -114,7 +114,7 @@ async def _running(client: Client, known: Inventory) -> Run | None:
 
 async def _book(handle: Run) -> Book:
     try:
-        found: Book = await handle.query("book", result_type=Book, rpc_timeout=PATIENCE)
+        found: Book = await handle.query("book", result_type=Book, rpc_timeout=ASKED_ONCE)
     except WorkflowQueryFailedError:
         raise Unusable(f"{handle.id} has not begun yet", "ask again") from None
     except RPCError as error:
