@@ -48,6 +48,11 @@ _LINE = re.compile(r"\s*([^:=()]+?)\s*[:=]\s*(.*)")
 
 async def told(world: World, nodes: tuple[str, ...]) -> list[Told]:
     """All that these nodes, arrays, witness and management controllers tell now; who is off tells nothing."""
+    with world.still():
+        return await _all_told(world, nodes)
+
+
+async def _all_told(world: World, nodes: tuple[str, ...]) -> list[Told]:
     found: list[Told] = []
     for node in nodes:
         if world.nodes[node].powered:
