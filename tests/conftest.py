@@ -39,10 +39,6 @@ FIRST = (
     "tests/incidents/",
     "tests/ledger/test_ledger",
     "tests/runbooks/test_refusals",
-    "tests/lab/test_frozen_values",
-    "tests/workers/test_cli",
-    "tests/workflows/",
-    "tests/failback/",
 )
 
 
