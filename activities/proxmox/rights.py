@@ -54,7 +54,7 @@ def rights_at(api: "PveApi", path: str, node: str | None = None) -> dict[str, bo
 def must_see_all_guests(api: "PveApi", node: str | None = None) -> None:
     """Unauthorized unless the token sees every guest: `/cluster/resources` leaves out those without VM.Audit.
 
-    The privilege has to reach from vms to each guest; an entry on a guest of its own replaces it there.
+    The privilege has to reach from /vms to each guest; an entry on a guest of its own replaces it there.
     """
     if not rights_at(api, "/vms", node).get(SEES):
         raise Unauthorized(

@@ -85,7 +85,7 @@ def test_a_clone_needs_the_bridge_of_its_card(nodes):
 
 
 def test_a_deeper_grant_replaces_the_one_above(nodes):
-    """As PVE's ACLs do: what stands on /vms/300 hides what came from ."""
+    """As PVE's ACLs do: what stands on /vms/300 hides what came from /."""
     grants = {"/": {"VM.Audit": True}, "/vms/300": {"VM.PowerMgmt": True}}
     nodes.world.cluster.add_token(TOKEN, SECRET, grants)
 

@@ -82,7 +82,7 @@ def broadcast(cluster: "Cluster", guest: Guest, node: str) -> dict[str, Any]:
 def cluster_rows(call: Call) -> list[dict[str, Any]]:
     """The guests that the caller may see, as the asked node lists them for the whole cluster.
 
-    The file's place, lock and tags are read from etc/pve; everything else is as it was last heard of, and is missing
+    The file's place, lock and tags are read from /etc/pve; everything else is as it was last heard of, and is missing
     where nothing was heard for five minutes: then the row has neither a name nor a size, and the status ``unknown``.
     """
     cluster, found = call.cluster, []
