@@ -71,26 +71,19 @@ class Gates:
         short. ApplicationError when it is not known who asks.
         """
         async with self._interlock.minding(self._held_back):
-            return await self._asked(title, planned, policy, conditions, vetoes, risk)
+            self.state.record.section("Approval", folds=False)
+            line = self.state.record.line(title)
+            await self._checks.listed(policy, self.state.requester, line)
+            terms = self._terms(title, planned, policy, conditions, vetoes, risk)
+            gate = self._gate = Gate(terms=terms, policy=policy, subject=self.state.subject, planned=tuple(planned))
+            self._gates[terms.number] = gate
+            self._unopened = False
+            line.set("asked", f"plan {short(terms.plan)} waits for people: {gate.missing}")
+            self.state.tell()
+            return await self._approved(gate, line)
 
-    async def _asked(
-        self,
-        title: str,
-        planned: Sequence[Intent],
-        policy: ApprovalPolicy,
-        conditions: Sequence[str],
-        vetoes: Sequence[Veto],
-        risk: str,
-    ) -> Approval:
-        self.state.record.section("Approval", folds=False)
-        line = self.state.record.line(title)
-        await self._checks.listed(policy, self.state.requester, line)
-        terms = self._terms(title, planned, policy, conditions, vetoes, risk)
-        gate = self._gate = Gate(terms=terms, policy=policy, subject=self.state.subject, planned=tuple(planned))
-        self._gates[terms.number] = gate
-        self._unopened = False
-        line.set("asked", f"plan {short(terms.plan)} waits for people: {gate.missing}")
-        self.state.tell()
+    async def _approved(self, gate: Gate, line: Line) -> Approval:
+        """Until it is decided; CancelledError when it is not approved."""
         try:
             await self._decided(gate, line)
         except asyncio.CancelledError:

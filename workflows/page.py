@@ -104,6 +104,11 @@ class Sheet(BaseModel):
     sections: Sequence[Section] = ()
     links: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def skippable(self) -> bool:
+        """One of the parked steps can be skipped."""
+        return any(question.skip is not None for question in self.questions)
+
 
 def render(sheet: Sheet) -> str:
     """The whole page. Sections that went well shrink to one line while there is a newer one."""

@@ -154,7 +154,7 @@ async def sheet_of(handle: Run) -> Sheet | None:
 async def skippable(handle: Run) -> bool:
     """Whether one of its parked steps can be skipped."""
     sheet = await sheet_of(handle)
-    return sheet is not None and any(question.skip is not None for question in sheet.questions)
+    return sheet is not None and sheet.skippable
 
 
 def retries(description: WorkflowExecutionDescription) -> dict[str, str]:

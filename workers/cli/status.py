@@ -84,8 +84,7 @@ class Open:
 def _wanted(run: str, look: Open) -> str:
     """What a run that waits for people waits for, as the command that gives it."""
     if any(step.state == "parked" for section in look.sections for step in section.steps):
-        questions = look.sheet.questions if look.sheet else ()
-        return waits(Waits(run, "answer", any(one.skip is not None for one in questions))).lines[-1]
+        return waits(Waits(run, "answer", look.sheet is not None and look.sheet.skippable)).lines[-1]
     if look.gate is not None:
         until = f"{look.gate.terms.until:%Y-%m-%d %H:%M} UTC"
         return f"until {until}, {look.gate.missing}; {waits(Waits(run, 'gate')).lines[-1]}"
