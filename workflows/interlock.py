@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
@@ -17,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.ledger_calls import BookWish
     from cluster.plan import Finding, Mode
     from cluster.together import TogetherFinding, TogetherWish
-    from workflows.answers import Undecodable, ask
+    from workflows.answers import Undecodable, name_of
     from workflows.failures import reason
     from workflows.page import Question
     from workflows.state import RunState
@@ -153,9 +154,11 @@ class Interlock:
             return
         self.state.entered = False
         try:
-            await ask(
-                records.left,
+            # nothing hangs on the answer, and one of another build's shape must not end the ending
+            await workflow.execute_activity(
+                name_of(records.left),
                 BookWish(cluster=self.state.cluster),
+                result_type=RawValue,
                 summary="no longer at work",
                 schedule_to_close_timeout=LEFT_WITHIN,
             )

@@ -158,7 +158,7 @@ async def _looked(client: Client, found: WorkflowExecutionDescription, state: Ma
     """The newest look of a watch: what it has told, or what the look that goes on tells with its heartbeat."""
     told = [_time(state.get("at"))]
     for one in found.raw_description.pending_activities:
-        if one.activity_type.name == watch.look.name:
+        if watch.look.is_called(one.activity_type.name):
             details = await client.data_converter.decode(one.heartbeat_details.payloads[:1])
             told += [_time(beat.get("looked_at")) for beat in details if isinstance(beat, dict)]
     return max(filter(None, told), default=None)

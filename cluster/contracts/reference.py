@@ -11,11 +11,15 @@ Answers = TypeVar("Answers", covariant=True)
 class Activity(Generic[Takes, Answers]):
     """An activity as both sides know it: its name, what it takes, what it answers.
 
-    The first word of `name` is the room that it is in. `formerly` is the name in histories that were recorded before
-    the rooms had these names; it is asked for only when such a history is replayed.
+    The first word of `name` is the room that it is in. `formerly` is the name before the rooms had these names: a
+    run that was begun then keeps it to its end, and a worker serves both.
     """
 
     name: str
     takes: type[Takes]
     answers: type[Answers]
     formerly: str = ""
+
+    def is_called(self, name: str) -> bool:
+        """That is its name, or was."""
+        return name in (self.name, self.formerly)

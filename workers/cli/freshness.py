@@ -82,7 +82,7 @@ async def all_of_them(client: Client) -> list[Freshness]:
 async def _of(client: Client, cluster: str, found: WorkflowExecutionDescription) -> Freshness:
     if found.close_time is not None:
         return Freshness(cluster, watched=False)
-    looks = [one for one in found.raw_description.pending_activities if one.activity_type.name == watch.look.name]
+    looks = [one for one in found.raw_description.pending_activities if watch.look.is_called(one.activity_type.name)]
     verdict = found.typed_search_attributes.get(VERDICT) or ""
     if not looks:  # between two looks, or no worker has taken the watch's last step
         return await _between(client, cluster)

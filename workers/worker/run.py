@@ -17,6 +17,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.attempt import OFTEN
 from activities.clients.secrets import Secrets
 from activities.records.interlock import Interlock
+from activities.serving import registered
 from activities.watch.watcher import Watching
 from cluster.crosscheck import rehearsed
 from cluster.inventory import Inventory
@@ -81,7 +82,7 @@ def worker_at(client: Client, inventory: Inventory, base: Path, settings: Settin
         client,
         task_queue=f"{settings.task_queue}@{site}",
         build_id=BUILD,
-        activities=[watching.reach],
+        activities=registered(watching.reach),
         activity_executor=ThreadPoolExecutor(2),
         interceptors=[Pulse()],
         graceful_shutdown_timeout=settings.grace,

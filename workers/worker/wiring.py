@@ -34,6 +34,7 @@ from activities.records.inventory import InventoryReader
 from activities.records.ledger import LedgerBook
 from activities.records.losses import Losses
 from activities.records.plans import Plans
+from activities.serving import DEFINITION, registered
 from activities.watch.dark import Dark
 from activities.watch.incidents import Incidents
 from activities.watch.quarantine import QuarantineWard
@@ -105,4 +106,4 @@ def quick(inventory: Inventory, secrets: Secrets) -> Clients:
 
 def _definitions(room: object) -> list[Callable[..., Any]]:
     methods = (getattr(room, name) for name in dir(type(room)) if not name.startswith("_"))
-    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]
+    return [one for method in methods if hasattr(method, DEFINITION) for one in registered(method)]
