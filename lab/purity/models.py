@@ -68,6 +68,7 @@ class Array:
         self.world = world
         self.name = name
         self.number = number
+        self.made = world.clock.now()
         self.id = identity.id
         self.network = identity.network
         self.target_iqn = identity.iqn

@@ -8,8 +8,12 @@ from collections.abc import Iterator
 import pytest
 from proxmoxer import ProxmoxAPI
 
+from lab.physics import jump
+from lab.purity.views.settings import certificates
 from lab.scenery import beside
 from lab.serving.credentials import host_of, password_file, port_of
+from lab.world import World
+from tests.lab.stage import INVENTORY
 from tests.twin import TwinThread, inventory_file
 
 
@@ -85,3 +89,21 @@ def test_whom_nobody_trusts_is_refused(twin: TwinThread):
     refused = pytest.raises(ssl.SSLCertVerificationError, match="unable to get local issuer")
     with socket.create_connection((first, port), timeout=10) as plain, refused:
         ssl.create_default_context().wrap_socket(plain, server_hostname=first)
+
+
+def test_an_arrays_own_certificate_is_as_old_as_the_array():
+    """It does not become younger at midnight."""
+
+    async def story() -> list[tuple[int, int]]:
+        world = World(INVENTORY, clock=jump.clock())
+        array = next(iter(world.arrays.values()))
+        told = []
+        for _ in range(2):
+            (shown,) = certificates(array)
+            told.append((shown["valid_from"], shown["valid_to"]))
+            await world.clock.sleep(86_400)
+        return told
+
+    first, later = jump.run(story())
+
+    assert first == later

@@ -110,7 +110,7 @@ def alert_watchers(_: Array) -> list[Item]:
 
 def certificates(array: Array) -> list[Item]:
     """The self-signed certificate that an array comes with."""
-    began = views.now(array) // _DAY * _DAY - 30 * _DAY
+    began = int(array.made * 1000) // _DAY * _DAY - 30 * _DAY
     return [
         {
             "id": str(uuid.uuid5(uuid.UUID(array.id), "certificate")),
