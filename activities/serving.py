@@ -46,6 +46,6 @@ def registered(method: Callable[..., Any]) -> list[Callable[..., Any]]:
     former = getattr(method, _FORMERLY, "")
     if not former:
         return [method]
-    again = functools.partial(method)
+    again = functools.update_wrapper(functools.partial(method), method)
     setattr(again, DEFINITION, dataclasses.replace(definition, name=former))
     return [method, again]
