@@ -242,8 +242,12 @@ _CASES: dict[tuple[Kind, str], Advice] = {
     ),
     ("ha-impaired", "disarmed"): Advice(
         alone="nothing: a lost node is not fenced and its guests stay down until HA is armed again",
-        do=("find out who has disarmed HA and why, and arm it when that is over: ha-manager crm-command arm-ha",),
-        never="planned work on nodes or sites while HA is disarmed",
+        do=(
+            "find out who has disarmed HA and why; when that is over, see that every node is a member again (`pvecm "
+            "status`), and arm it: ha-manager crm-command arm-ha",
+        ),
+        never="planned work on nodes or sites while HA is disarmed; arming it while a node is cut off but may still "
+        "run: no watchdog has stopped its guests, and HA may start them a second time",
     ),
     ("witness-lost", "elsewhere"): Advice(
         alone="nothing; but who decides after a loss of a site is not the witness of the design",

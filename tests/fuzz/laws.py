@@ -12,9 +12,12 @@ from lab.pve.work.guest import Guest
 from lab.world import World
 from tests.fuzz.views import NodeView, Views
 
+# The excuse of those whose writes were lost as their partitions met again.
+REVERTED = "/etc/pve"
+
 
 def broken(world: World, seen: Views, excused: set[str]) -> list[str]:
-    """The laws that do not hold now; `excused` says why a guest may run twice; empty when it may not."""
+    """The laws that do not hold now; `excused` says why a guest may run twice, or two lead; empty when they may not."""
     return [
         *_one_node_tells_one_story(world, seen),
         *_one_partition_is_quorate(world, seen),
@@ -23,7 +26,7 @@ def broken(world: World, seen: Views, excused: set[str]) -> list[str]:
         *_paths_lead_somewhere(world, seen),
         *_guests_and_volumes(world),
         *_watchdogs(world),
-        *_one_master(world),
+        *([] if REVERTED in excused else _one_master(world)),
         *_services_and_guests(world, seen),
         *_nobody_claims_a_guest_in_vain(world, seen),
         *([] if excused else _v1_and_v2(world)),
@@ -169,7 +172,11 @@ def _watchdogs(world: World) -> Iterator[str]:
 
 
 def _one_master(world: World) -> Iterator[str]:
-    """Of all masters only one can write."""
+    """Of all masters only one can write.
+
+    Proxmox breaks it where a vote has moved and come back within a lock's life: each of two CRMs has had the lock in
+    its own partition, and who had it less than two minutes ago touches it without a look whose it is.
+    """
     crms = world.cluster.ha.crms
     masters = [
         name for name, crm in crms.items()

@@ -16,7 +16,7 @@ from lab.pve.responses import backups
 from lab.pve.work.guest import Kind
 from lab.world import World
 from tests.fuzz.knowledge import Memory
-from tests.fuzz.laws import broken
+from tests.fuzz.laws import REVERTED, broken
 from tests.fuzz.schedule import Act, draw
 from tests.fuzz.views import ROUTES, ask
 from tests.lab.stage import INVENTORY
@@ -44,8 +44,9 @@ class Outcome:
     acts: list[Act]
     looks: int = 0
     contradictions: list[str] = field(default_factory=list)
-    # Where the real stack, too, would let a guest run twice: nodes of failed watchdogs or bent clocks, and a vote that
-    # has moved to a site with an older /etc/pve, whose writes are lost when it meets the others again.
+    # Where the real stack, too, would let a guest run twice: nodes of failed watchdogs or bent clocks, nodes that were
+    # cut off while HA was disarmed, and a vote that has moved to a site with an older /etc/pve, whose writes are lost
+    # when it meets the others again.
     excused: set[str] = field(default_factory=set)
     resets: int = 0
     recoveries: int = 0
@@ -141,7 +142,8 @@ async def _watch(world: World, memory: Memory, outcome: Outcome, until: float, e
     while True:
         outcome.looks += 1
         if any(change.what == "pmxcfs.revert" for change in world.changes):
-            outcome.excused.add("/etc/pve")
+            outcome.excused.add(REVERTED)
+        outcome.excused |= _unguarded(world)
         seen = await ask(world)
         said = [*broken(world, seen, outcome.excused), *memory.broken(seen)]
         at = world.clock.now()
@@ -150,6 +152,15 @@ async def _watch(world: World, memory: Memory, outcome: Outcome, until: float, e
         if at >= until or len(outcome.contradictions) > 20:
             return
         await world.clock.sleep(min(every, until - at))
+
+
+def _unguarded(world: World) -> set[str]:
+    """Nodes cut off without a watchdog, as HA is disarmed: they run on, and HA, armed again, takes their guests."""
+    manager = world.cluster.ha.manager
+    if manager is None or manager.disarm is None or manager.disarm["mode"] != "ignore":
+        return set()
+    cut_off = {name for name, host in world.nodes.items() if host.powered and not world.membership.writable(name)}
+    return {name for name in cut_off if not world.cluster.ha.watchdogs[name].clients}
 
 
 async def _let_go_and_taken_back(world: World, memory: Memory, outcome: Outcome) -> None:

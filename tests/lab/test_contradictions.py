@@ -15,6 +15,8 @@ KEPT = {
     434: "a site that lost the witness's path held its vote longer than the witness",
     563: "a vote moved to a site with an older database; a guest runs twice as it would, and the laws know why",
     910: "the older of two databases won when their holders met again",
+    578: "a vote moved and came back within a lock's life; two masters lead as they would, and the laws know why",
+    867: "HA was armed again while a node was cut off; its guest runs twice as it would, and the laws know why",
     1384: "a site could not tell the witness of its new membership for some seconds, and never did",
     469: "an idle node in maintenance gave up a lock that it never had",
 }

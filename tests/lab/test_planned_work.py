@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from lab.control.drills import Drills
 from lab.physics import jump
 from lab.physics.power import switch_off, switch_on
 from lab.pve.work.shutdown import shut_down
@@ -207,6 +208,29 @@ def test_disarming_drops_what_was_only_asked_for():
         await stage.until("armed", lambda: {s.state for s in stage.services()} == {"started"}, 60)
         await stage.sleep(30)
         assert stage.service(300).node == NODE
+        return stage
+
+    play(story())
+
+
+def test_arming_while_a_node_is_cut_off_runs_its_guests_twice():
+    """The trap of ignore: nobody's watchdog ran, so nothing has stopped them there, and no lock of its LRM is left."""
+
+    async def story() -> Stage:
+        stage = await healthy(master="pxmx02-01")
+        ha = stage.ha
+        ask(stage, "disarm-ha", "", "ignore")
+        await stage.until("disarmed", lambda: (ha.manager.disarm or {}).get("state") == "disarmed", 60)
+        drills = Drills(stage.world)
+        drills.fail("node-network", [NODE], by="test")
+        await stage.sleep(200)
+        assert stage.world.nodes[NODE].powered
+        assert fencing(stage) == []
+
+        ask(stage, "arm-ha")
+        await stage.until("started twice", lambda: len(stage.guests[300].runs_on) == 2, 120)
+        assert NODE in stage.guests[300].runs_on
+        assert stage.world.nodes[NODE].powered
         return stage
 
     play(story())
