@@ -10,7 +10,7 @@ import pytest
 
 from lab.built import build
 from tests.clients.conftest import CLIENTS, PLAYBOOKS, Play, secret
-from tests.twin import TwinThread, own_net
+from tests.twin import TwinThread
 
 pytestmark = pytest.mark.clients
 
@@ -69,7 +69,8 @@ def test_every_module_that_fits_this_cluster_works(play: Play, twin: TwinThread)
     assert run.of("What is known of the user")["proxmox_users"][0]["groups"] == ["operators"]
     changes = twin.change_lines()
     assert [line.partition(" {")[0] for line in changes if line.split()[2] == "310"] == [
-        "pxmx01-01 guest.clone 310", "pxmx01-01 guest.start 310", "pxmx01-02 guest.migrate 310",
+        "pxmx01-01 guest.cloning 310", "pxmx01-01 guest.clone 310", "pxmx01-01 guest.start 310",
+        "pxmx01-02 guest.migrate 310",
         "pxmx01-02 guest.reboot 310", "pxmx01-02 guest.stop 310", "pxmx01-02 guest.config 310",
         "pxmx01-02 guest.config 310", "pxmx01-02 guest.delete 310",
     ]  # fmt: skip
@@ -88,7 +89,7 @@ UNCHANGED = [
 ]  # fmt: skip
 
 
-def test_the_inventory_plugin_lists_guests_and_nodes(listed: Callable[[str], dict[str, Any]]) -> None:
+def test_the_inventory_plugin_lists_guests_and_nodes(listed: Callable[[str], dict[str, Any]], twin: TwinThread) -> None:
     """Grouped by node and by state, with the guests' configuration as facts."""
     found = listed("twin.proxmox.yml")
 
@@ -98,10 +99,7 @@ def test_the_inventory_plugin_lists_guests_and_nodes(listed: Callable[[str], dic
     assert len(found["proxmox_nodes"]["hosts"]) == 6
     facts = found["_meta"]["hostvars"]
     assert facts["ac-test-vm-01"]["proxmox_vmid"] == 300
-    assert facts["pxmx02-01"]["ansible_host"] == {"__ansible_unsafe": NODE_ADDRESS.format(own_net())}
-
-
-NODE_ADDRESS = "127.{}.102.11"
+    assert facts["pxmx02-01"]["ansible_host"] == {"__ansible_unsafe": twin.inventory.node("pxmx02-01").address}
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ def test_a_guest_is_cloned_configured_moved_and_removed(play: Play, built: TwinT
         "Near no more", "Stop", "Remove",
     ]  # fmt: skip
     assert [line for line in built.change_lines() if " 400 " in line] == [
+        'pxmx01-01 guest.cloning 400 {"source": 101}',
         'pxmx01-01 guest.clone 400 {"name": "ac-test-vm-09", "source": 101, "storage": "pxmx-ac-shared"}',
         "pxmx01-01 guest.config 400 "
         '{"cores": 2, "description": "made by Ansible", "memory": "2048", "onboot": 1, "tags": "metro,test"}',

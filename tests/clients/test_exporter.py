@@ -103,7 +103,7 @@ def test_storages_tell_size_type_and_whether_they_are_shared(scrape: Scrape) -> 
 
     shared = "storage/pxmx02-03/pxmx-ac-shared"
     assert _labels(metrics, "pve_storage_info", "plugintype")[shared] == "lvm"
-    assert _labels(metrics, "pve_storage_info", "content")[shared] == "images"
+    assert _labels(metrics, "pve_storage_info", "content")[shared] == "images,rootdir"
     assert _by_id(metrics, "pve_storage_shared")[shared] == 1.0
     assert _by_id(metrics, "pve_storage_shared")["storage/pxmx02-03/local"] == 0.0
     assert 10 * 1024**4 - _by_id(metrics, "pve_disk_size_bytes")[shared] in range(1, 64 * 1024**2)

@@ -106,6 +106,7 @@ def test_go_proxmox_clones_starts_stops_and_removes_a_guest(go_program: Path, bu
         "report": True, "roles": True, "users": 2, "pools": 0, "exits": ["OK"] * 4,
     }  # fmt: skip
     assert [line for line in built.change_lines() if "320" in line] == [
+        'pxmx01-01 guest.cloning 320 {"source": 101}',
         'pxmx01-01 guest.clone 320 {"name": "by-go", "source": 101, "storage": "pxmx-ac-shared"}',
         "pxmx01-01 guest.start 320 {}", "pxmx01-01 guest.stop 320 {}", "pxmx01-01 guest.delete 320 {}",
     ]  # fmt: skip
