@@ -165,7 +165,7 @@ def test_the_arrays_of_a_built_cluster_are_changed_and_changed_back(play: Play, 
 
 
 def test_everything_about_an_array_is_told(play: Play, built: TwinThread) -> None:
-    """Every subset of purefa_info that is no performance figure, and the parts of the machine."""
+    """Every subset of purefa_info, and the parts of the machine."""
     ran = play("inventory_of_arrays.yml")
 
     assert (ran.status, ran.failures, ran.changed) == (0, [], [])
@@ -176,13 +176,14 @@ def test_everything_about_an_array_is_told(play: Play, built: TwinThread) -> Non
         1,
         1,
     )
-    told = ran.of("All that stands still", "X90R3-SiteB")["purefa_info"]
+    told = ran.of("All of it", "X90R3-SiteB")["purefa_info"]
     assert [array["status"] for array in told["pods"]["webb-ac-proxmox-01"]["arrays"]] == ["online", "online"]
     assert told["hosts"]["pxmx02-01"]["preferred_array"] == ["X90R3-SiteB"]
     assert told["hgroups"]["pxmx-cluster-02"]["vols"] == [
         {"lun": 252, "name": "webb-ac-proxmox-01::ac-pve-test-01", "nsid": None}
     ]
     assert told["arrays"]["X90R3-SiteA"]["status"] == "connected"
+    assert {"queue_usec_per_mirrored_write_op", "san_usec_per_read_op"} <= told["performance"].keys()
     parts = ran.of("Parts", "X90R3-SiteA")["purefa_inv"]
     assert {part["status"] for part in parts["controllers"].values()} == {"ok"}
     assert len(parts["drives"]) == 10

@@ -37,13 +37,13 @@ def scrape(built: TwinThread, tmp_path: Path) -> Iterator[Scrape]:
     with (tmp_path / "exporter.log").open("w") as log:
         exporter = subprocess.Popen([*map(str, command)], env=environment, stdout=log, stderr=log)
     try:
-        _answering(f"http://{listen}/")
+        answering(f"http://{listen}/")
         target = {"target": described.nodes[0].address, "cluster": "1", "node": "1"}
 
         def once() -> Metrics:
             answer = requests.get(f"http://{listen}/pve", params=target, timeout=60)
             assert answer.status_code == 200, answer.text + (tmp_path / "exporter.log").read_text()
-            return _metrics(answer.text)
+            return metrics_of(answer.text)
 
         yield once
     finally:
@@ -51,7 +51,7 @@ def scrape(built: TwinThread, tmp_path: Path) -> Iterator[Scrape]:
         exporter.wait(30)
 
 
-def _answering(url: str) -> None:
+def answering(url: str) -> None:
     until = time.monotonic() + STARTS_WITHIN
     while time.monotonic() < until:
         try:
@@ -63,7 +63,7 @@ def _answering(url: str) -> None:
     raise AssertionError(f"the exporter did not answer within {STARTS_WITHIN} s")
 
 
-def _metrics(text: str) -> Metrics:
+def metrics_of(text: str) -> Metrics:
     """Prometheus's text format: ``pve_up{id="node/pxmx01-01"} 1.0``."""
     found: Metrics = {}
     for name, labels, value in re.findall(r"^(\w+)(?:\{(.*)\})? (\S+)$", text, re.MULTILINE):

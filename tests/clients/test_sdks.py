@@ -55,6 +55,24 @@ def test_py_pure_client_lists_changes_and_is_refused(array: Any) -> None:
     assert [(error.message, error.context) for error in again.errors] == [("Volume already exists.", "spare")]
 
 
+# What a storage driver tells its scheduler of an array every minute.
+RATES = ("reads_per_sec", "writes_per_sec", "read_bytes_per_sec", "write_bytes_per_sec")
+TIMES = (
+    "usec_per_read_op", "usec_per_write_op", "usec_per_mirrored_write_op",
+    "queue_usec_per_read_op", "queue_usec_per_write_op", "queue_usec_per_mirrored_write_op",
+)  # fmt: skip
+
+
+def test_a_storage_drivers_figures_of_an_array_are_numbers(array: Any) -> None:
+    """None is missing, and none is null."""
+    figures = next(iter(array.get_arrays_performance().items)).to_dict()
+    space = next(iter(array.get_arrays_space().items))
+
+    assert {name: type(figures.get(name)) for name in (*RATES, *TIMES)} == dict.fromkeys((*RATES, *TIMES), int)
+    assert 0 < space.space.total_physical + space.space.shared < space.capacity
+    assert space.space.data_reduction > 0
+
+
 def test_py_pure_client_logs_in_again_when_its_session_is_gone(array: Any, built: TwinThread) -> None:
     """An array that forgets its sessions is nothing that a caller would notice."""
     before = [pod.name for pod in array.get_pods().items]
