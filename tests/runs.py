@@ -1,9 +1,7 @@
 """Looking at a run and talking to it, as a person would."""
 
-import asyncio
 import base64
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,14 +10,9 @@ from temporalio.client import WorkflowExecutionStatus, WorkflowFailureError, Wor
 from temporalio.exceptions import ApplicationError
 
 from tests.conftest import Deployment
+from tests.patience import Deadline
 from workers.cli.follow import why
 from workflows.page import Section, StepRecord
-
-
-async def a_while(deadline: float, within: float) -> None:
-    """Wait for the next look: soon at first, then ten times a second, as each look is a query that has its price."""
-    waited = within - (deadline - time.monotonic())
-    await asyncio.sleep(min(0.1, max(0.02, waited / 10)))
 
 
 async def steps(run: Deployment) -> list[StepRecord]:
@@ -31,10 +24,10 @@ async def until(
     run: Deployment, true: Callable[[list[StepRecord]], bool], what: str = "the steps", within: float = 30
 ) -> None:
     """Wait until the steps look like that."""
-    deadline = time.monotonic() + within
+    deadline = Deadline(within)
     while not true(found := await steps(run)):
-        assert time.monotonic() < deadline, f"waited for {what}: {[(s.title, s.state) for s in found][-5:]}"
-        await a_while(deadline, within)
+        assert not deadline.over, f"waited for {what}: {[(s.title, s.state) for s in found][-5:]}"
+        await deadline.a_while()
 
 
 async def parked(run: Deployment) -> StepRecord:
@@ -63,14 +56,14 @@ async def aborted(run: Deployment) -> str:
 
 async def parked_or_ended(run: Deployment, within: float = 60) -> StepRecord | None:
     """The first step that has parked, once nothing else is under way; None when the run has ended."""
-    deadline = time.monotonic() + within
+    deadline = Deadline(within)
     while (await run.describe()).status == WorkflowExecutionStatus.RUNNING:
         found = await steps(run)
         waiting = [step for step in found if step.state == "parked"]
         if waiting and not any(step.state == "running" for step in found):
             return waiting[0]
-        assert time.monotonic() < deadline, f"neither parked nor ended: {found[-3:]}"
-        await a_while(deadline, within)
+        assert not deadline.over, f"neither parked nor ended: {found[-3:]}"
+        await deadline.a_while()
     return None
 
 

@@ -1,8 +1,6 @@
 """A desk at which people are asked: runs of a runbook that only asks, keys, and the list of those who may agree."""
 
-import asyncio
 import contextlib
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +20,7 @@ from cluster.contracts.people import VerifyFinding, VerifyWish
 from cluster.inventory import Inventory
 from tests.failback.asking import Asking
 from tests.failback.people import Person, Run, list_of
+from tests.patience import Deadline
 from tests.twin import inventory_file, with_policy
 from workers.inventory_file import load
 from workers.temporal.bootstrap import bootstrap
@@ -85,10 +84,10 @@ class Desk:
 
     async def view(self, run: Run) -> GateView:
         """The open gate."""
-        deadline = time.monotonic() + 10
+        deadline = Deadline(10)
         while (found := await run.query("gate")) is None:
-            assert time.monotonic() < deadline, "waited for the gate"
-            await asyncio.sleep(0.02)
+            assert not deadline.over, "waited for the gate"
+            await deadline.a_while()
         return GateView.model_validate(found)
 
     async def said(self, run: Run, by: str, **changed: Any) -> Said:

@@ -1,7 +1,5 @@
 """Between the yes and the change: what was signed is asked before every attempt, and nothing else is at work."""
 
-import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,6 +17,7 @@ from tests.failback.test_site_work import agreed, under_way
 from tests.failback.test_stops import asked, runs_once
 from tests.incidents.conftest import Site, ended
 from tests.ledgers import book
+from tests.patience import Deadline
 from tests.runs import aborted, parked, refused, said, steps, until
 from workflows.page import SIGNS, StepRecord
 
@@ -74,10 +73,10 @@ def done(title: str) -> Callable[[list[StepRecord]], bool]:
 
 async def comes(what: str, true: Callable[[], Awaitable[bool]], within: float = 60) -> None:
     """Wait until it is so."""
-    deadline = time.monotonic() + within
+    deadline = Deadline(within)
     while not await true():
-        assert time.monotonic() < deadline, f"waited for {what}"
-        await asyncio.sleep(0.1)
+        assert not deadline.over, f"waited for {what}"
+        await deadline.a_while()
 
 
 async def shows(run: Any, words: str) -> None:

@@ -1,6 +1,5 @@
 """A built cluster on the twin, a worker, and a watch of it."""
 
-import asyncio
 import contextlib
 import time
 import uuid
@@ -19,7 +18,7 @@ from cluster.conditions import Kind
 from cluster.watching import WatchRequest, WatchState
 from lab.control.drills import Drills
 from tests.ledgers import erase
-from tests.runs import a_while
+from tests.patience import Deadline
 from tests.twin import CHOSEN, TwinThread, inventory_file
 from workers.inventory_file import load
 from workers.settings import Settings
@@ -80,12 +79,12 @@ class Watched:
         return await self.handle.query(ClusterWatch.state)
 
     async def until(self, true: Callable[[WatchState], bool], what: str, within: float = 40) -> WatchState:
-        deadline = time.monotonic() + within
+        deadline = Deadline(within)
         while not true(state := await self.state()):
             told = state.verdict.main if state.verdict else None
             said = f"waited for {what}: {told}, open {state.open}, {state.trouble}, {_known(state)}"
-            assert time.monotonic() < deadline, said
-            await a_while(deadline, within)
+            assert not deadline.over, said
+            await deadline.a_while()
         return state
 
     async def says(self, kind: Kind, within: float = 40) -> WatchState:
@@ -172,7 +171,7 @@ async def _terminated(client: Client, run: str) -> None:
 
 
 async def ended(run: WorkflowHandle[Any, Any], within: float = 60) -> None:
-    deadline = time.monotonic() + within
+    deadline = Deadline(within)
     while (await run.describe()).status == WorkflowExecutionStatus.RUNNING:
-        assert time.monotonic() < deadline, "waited for the incident's end"
-        await asyncio.sleep(0.1)
+        assert not deadline.over, "waited for the incident's end"
+        await deadline.a_while()

@@ -7,13 +7,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 from temporalio.client import Client
 
 from tests.incidents.conftest import Site, Watched, ended
+from tests.patience import Deadline
 from tests.runs import until
 from tests.workers.test_cli import ROOT
 from workers.cli import main as cli
@@ -85,9 +85,9 @@ class Following:
 
     async def interrupted(self) -> int:
         """Ctrl-C, once it has said something; its status."""
-        deadline = time.monotonic() + 20
+        deadline = Deadline(20)
         while not self._parts:
-            assert time.monotonic() < deadline, "waited for its first line"
+            assert not deadline.over, "waited for its first line"
             await asyncio.sleep(0.05)
         self._process.send_signal(signal.SIGINT)
         await self._reading
@@ -147,9 +147,9 @@ async def test_a_loss_is_followed_from_the_command_line(site: Site, watched: Wat
 
 async def _is_listed(client: Client, run: str) -> None:
     """Temporal's list is a moment behind."""
-    deadline = time.monotonic() + 10
+    deadline = Deadline(10)
     while run not in [entry.run for entry in await listed(client, ended=False)]:
-        assert time.monotonic() < deadline
+        assert not deadline.over
         await asyncio.sleep(0.05)
 
 
@@ -217,9 +217,9 @@ def _drawn(screen: str) -> None:
 
 
 async def _is_over(client: Client) -> None:
-    deadline = time.monotonic() + 10
+    deadline = Deadline(10)
     while await listed(client, ended=False):
-        assert time.monotonic() < deadline
+        assert not deadline.over
         await asyncio.sleep(0.05)
 
 

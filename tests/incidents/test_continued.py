@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ from runbooks.loss import SiteLossReport
 from tests.incidents.conftest import Site, Watched, ended, watching
 from tests.incidents.test_levels import waits_for
 from tests.ledgers import book
+from tests.patience import Deadline
 from tests.receivers import Receiver
 from tests.runs import aborted, said, steps, until
 from workflows import lasting
@@ -121,9 +121,9 @@ async def crash(site: Site, run: Any, vmid: int) -> None:
         site.world.cluster.guests[vmid].running = False
 
     site.call(dies())
-    deadline = time.monotonic() + 40
+    deadline = Deadline(40)
     while len(found := await outages(run, vmid)) == before or found[-1]["until"] is None:
-        assert time.monotonic() < deadline, f"{found}\n{await run.query('page')}"
+        assert not deadline.over, f"{found}\n{await run.query('page')}"
         await asyncio.sleep(0.1)
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +25,8 @@ from cluster.privileges import granted
 from tests.incidents.conftest import Site
 from tests.ledger.holding import Holding, HoldingRequest
 from tests.ledgers import book, erase
-from tests.runs import a_while, until
+from tests.patience import Deadline
+from tests.runs import until
 from tests.twin import inventory_file
 from workers.inventory_file import load
 from workers.temporal.bootstrap import bootstrap
@@ -151,10 +151,10 @@ class Office:
         return await book(self.client, self.inventory.name)
 
     async def says(self, true: Callable[[Book], bool], what: str, within: float = 30) -> Book:
-        deadline = time.monotonic() + within
+        deadline = Deadline(within)
         while not true(found := await self.book()):
-            assert time.monotonic() < deadline, f"waited for {what}: {found}"
-            await a_while(deadline, within)
+            assert not deadline.over, f"waited for {what}: {found}"
+            await deadline.a_while()
         return found
 
     async def compares(self) -> Book:

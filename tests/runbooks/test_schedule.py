@@ -1,7 +1,6 @@
 """A Temporal Schedule looks every night whether the cluster is still as wished: it starts runbooks as anybody may."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 
@@ -20,6 +19,7 @@ from temporalio.client import (
 
 from runbooks.deploy import DeployReport, DeployStretchedCluster
 from tests.conftest import Deployment, Start
+from tests.patience import Deadline
 from tests.runs import aborted, parked, said
 from tests.twin import TwinThread
 from tests.workflows.test_operator import FULL, plant
@@ -50,9 +50,9 @@ async def nightly(client: Client) -> AsyncIterator[Nightly]:
 
 async def started_by(client: Client, schedule: ScheduleHandle) -> Deployment:
     """The first run that the schedule has started."""
-    deadline = time.monotonic() + 30
+    deadline = Deadline(30)
     while not (actions := (await schedule.describe()).info.recent_actions):
-        assert time.monotonic() < deadline, "waited for the schedule's first run"
+        assert not deadline.over, "waited for the schedule's first run"
         await asyncio.sleep(0.05)
     action = actions[0].action
     assert isinstance(action, ScheduleActionExecutionStartWorkflow)

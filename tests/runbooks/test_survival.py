@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import time
 import uuid
 from datetime import timedelta
 
@@ -14,6 +13,7 @@ from cluster.plan import Mode
 from lab.physics.faults import Fault
 from runbooks.deploy import DeployStretchedCluster
 from tests.conftest import Start
+from tests.patience import Deadline
 from tests.twin import SPEED, TwinThread
 from workers.children import Child
 from workers.temporal.embedded import TemporalServer
@@ -100,9 +100,9 @@ async def test_a_run_survives_replies_that_are_lost_after_their_effect(twin: Twi
 
 async def reached(twin: TwinThread, changes: int) -> None:
     """Wait until the world's log has that many changes."""
-    deadline = time.monotonic() + 60
+    deadline = Deadline(60)
     while len(twin.world.changes) < changes:
-        assert time.monotonic() < deadline, f"the world stays at {len(twin.world.changes)} of {changes} changes"
+        assert not deadline.over, f"the world stays at {len(twin.world.changes)} of {changes} changes"
         await asyncio.sleep(0.01)
 
 
