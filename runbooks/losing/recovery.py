@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.outages import UP, GuestsFinding, GuestsWish, Outage, Outages, Standing, Waits
     from cluster.recovery import Back
     from cluster.units import counted, shortly
-    from runbooks.carried import RecoveryState
+    from runbooks.losing.carried import RecoveryState
     from runbooks.loss import Loss
     from workflows.answers import ask
     from workflows.incident import Incident
@@ -65,7 +65,7 @@ class Recovery:
         self._wait()
         if self._line is None:
             self._line = run.record.line(TITLE, self._waits_for())
-            run.looks_on(self._watch())
+            run.looks.beside(self._watch())
         self._write()
 
     def takes_over(self, loss: Loss, standing: dict[str, Standing], outages: tuple[Outage, ...]) -> None:
@@ -93,7 +93,7 @@ class Recovery:
         """The forecast is another one, or another guest belongs to it."""
         self._expected = expected
         if self._loss is not None:
-            left = timedelta(seconds=(expected.running.latest - self._run.now) / self._loss.inventory.speed)
+            left = timedelta(seconds=(expected.running.latest - self._run.clock.now) / self._loss.inventory.speed)
             self._waits = self._waits.until(workflow.now() + left)
 
     def _wait(self) -> None:
@@ -128,7 +128,7 @@ class Recovery:
         self.running, self.outages = dict(known.running), known.outages
         if known.line is not None:
             self._line = self._run.record.at(known.line)
-            self._run.looks_on(self._watch())
+            self._run.looks.beside(self._watch())
 
     # --- what is known -----------------------------------------------------------------------------------------
 
@@ -168,7 +168,7 @@ class Recovery:
         return bool(outages) and outages[-1].until is None and (len(outages) > 1 or sid not in self.lost)
 
     def _clock(self, when: datetime) -> str:
-        return clock(timedelta(seconds=max(0.0, self._run.since(when))))
+        return clock(timedelta(seconds=max(0.0, self._run.clock.since(when))))
 
     @property
     def pending(self) -> tuple[str, ...]:
@@ -209,7 +209,7 @@ class Recovery:
                 vg=loss.inventory.storage.vg,
                 limit=max(1.0, left) if left is not None else LOOK.total_seconds(),
             )
-            found = await self._run.seen_until(TITLE, ha.watch_guests, wish, lambda: self._more)
+            found = await self._run.looks.seen_until(TITLE, ha.watch_guests, wish, lambda: self._more)
             if found is not None:
                 await self._learn(found)
             self._waits, late = self._waits.judged(workflow.now())
@@ -240,7 +240,7 @@ class Recovery:
         self._given_up({sid: now for sid, (_, now) in news.items() if now.state in ("hopeless", "unproven")})
         for sid, (_, now) in news.items():
             if now.state in ("running", "down"):
-                self._run.done_with(f"guest {sid}")
+                self._run.actions.done_with(f"guest {sid}")
         self._wait()
         self._write()
 
@@ -248,24 +248,24 @@ class Recovery:
         """HA does not bring these back, or it cannot be proven that they run: a person has to act."""
         given_up = {sid: now for sid, now in news.items() if not now.set_down}
         for sid, now in given_up.items():
-            self._run.ask(f"guest {sid}", f"{sid} {self._causes.get(sid, now.text)}")
+            self._run.actions.ask(f"guest {sid}", f"{sid} {self._causes.get(sid, now.text)}")
         if lost := [sid for sid, now in given_up.items() if now.state == "hopeless" and sid in self.lost]:
             said = "; ".join(f"{sid} {self._causes.get(sid, given_up[sid].text)}" for sid in lost)
-            self._run.tell_people(
+            self._run.notices.tell(
                 "late", f"{counted(len(lost), 'guest is', 'guests are')} not brought back by HA", said
             )
 
     def _is_set_down(self, sid: str, now: Standing) -> None:
         """A person has taken it down, or out of HA: said, and nobody waits for it or is asked about it."""
         run = self._run
-        run.done_with(f"guest {sid}")
+        run.actions.done_with(f"guest {sid}")
         self.running.pop(sid, None)
         known = self._causes.get(sid, "").endswith(SET_DOWN)  # an earlier incident may have told it, too
         self._causes[sid] = f"{now.text}: {SET_DOWN}"
         if known:
             return
-        run.line_again(f"{sid} was set down", "told", f"T+{run.now:.0f} s: {sid} {now.text}")
-        run.tell_people("changed", f"{sid} was set down by a person", f"{sid} {self._causes[sid]}.")
+        run.remarks.line_again(f"{sid} was set down", "told", f"T+{run.clock.now:.0f} s: {sid} {now.text}")
+        run.notices.tell("changed", f"{sid} was set down by a person", f"{sid} {self._causes[sid]}.")
 
     def _was_down(self, sid: str, before: Standing) -> bool:
         """What is proven late was down until then, as far as anybody could tell."""
@@ -278,7 +278,7 @@ class Recovery:
             self.outages = self.outages.over(sid, workflow.now())
         if sids:
             said = ", ".join(f"{sid} on {self._standing[sid].node}" for sid in sids)
-            self._run.tell_people("running", f"{counted(len(sids), 'guest runs', 'guests run')} again", said)
+            self._run.notices.tell("running", f"{counted(len(sids), 'guest runs', 'guests run')} again", said)
         self._late_no_more()
 
     def _late_no_more(self) -> None:
@@ -286,9 +286,9 @@ class Recovery:
         for text, late in tuple(self._late_notes.items()):
             if all(self._standing[sid].state in UP for sid in late):
                 del self._late_notes[text]
-                self._run.unnote(text)
-                at = f"at T+{self._run.now:.0f} s"
-                self._run.note_again(f"Late, and back: {', '.join(late)}", f"{at}. Before: {text}")
+                self._run.remarks.unnote(text)
+                at = f"at T+{self._run.clock.now:.0f} s"
+                self._run.remarks.note_again(f"Late, and back: {', '.join(late)}", f"{at}. Before: {text}")
 
     def _fell(self, fallen: dict[str, Standing]) -> None:
         """What was well is not any more: a line of its own, and people are told."""
@@ -300,22 +300,24 @@ class Recovery:
                 self.outages = self.outages.begun(sid, workflow.now())
             self.running.pop(sid, None)
             word = "cannot be seen" if now.state == "unseen" else "is down again" if sid in self.lost else "is down"
-            run.line_again(f"{sid} {word}", "warned", f"since T+{run.now:.0f} s: {now.text}")
+            run.remarks.line_again(f"{sid} {word}", "warned", f"since T+{run.clock.now:.0f} s: {now.text}")
         if fallen:
             said = "; ".join(f"{sid}: {now.text}" for sid, now in fallen.items())
-            run.tell_people("worse", f"{counted(len(fallen), 'guest has', 'guests have')} fallen", said)
+            run.notices.tell("worse", f"{counted(len(fallen), 'guest has', 'guests have')} fallen", said)
 
     def _restarted(self, news: dict[str, Standing]) -> None:
         """It was down between two looks: since when is not known, and it ended when its process began."""
         run = self._run
         for sid, now in news.items():
-            at = workflow.now() - timedelta(seconds=(now.up or 0.0) / run.speed)
+            at = workflow.now() - timedelta(seconds=(now.up or 0.0) / run.clock.speed)
             self.outages = self.outages.begun(sid, at).over(sid, at)
             self.running[sid] = at
-            run.line_again(f"{sid} was down again", "warned", f"restarted at T+{run.since(at):.0f} s on {now.node}")
+            run.remarks.line_again(
+                f"{sid} was down again", "warned", f"restarted at T+{run.clock.since(at):.0f} s on {now.node}"
+            )
         if news:
             said = "; ".join(f"{sid} on {now.node}: its process is a new one" for sid, now in news.items())
-            run.tell_people("worse", f"{counted(len(news), 'guest has', 'guests have')} been down again", said)
+            run.notices.tell("worse", f"{counted(len(news), 'guest has', 'guests have')} been down again", said)
 
     def _seen_again(self, news: dict[str, Standing]) -> None:
         """One that nobody could see: it was down meanwhile if it does not run, or has run for less long than that."""
@@ -323,7 +325,7 @@ class Recovery:
             since = self._unseen.pop(sid, None)
             if since is None:
                 continue
-            so_long = self._run.now - self._run.since(since)
+            so_long = self._run.clock.now - self._run.clock.since(since)
             if now.state not in UP or (now.up is not None and now.up < so_long):
                 self.outages = self.outages.begun(sid, since)
 
@@ -335,12 +337,12 @@ class Recovery:
             return
         said = "; ".join(f"{sid} {self.waiting[sid]}" for sid in late[:5])
         expected = self._expected.running if self._expected else ""
-        note = f"T+{self._run.now:.0f} s: late against the forecast ({expected}): {said}"
+        note = f"T+{self._run.clock.now:.0f} s: late against the forecast ({expected}): {said}"
         self._late_notes[note] = late
-        self._run.note_once(note)
-        self._run.tell_people("late", f"{counted(len(late), 'guest is', 'guests are')} late", said)
+        self._run.remarks.note_once(note)
+        self._run.notices.tell("late", f"{counted(len(late), 'guest is', 'guests are')} late", said)
         for sid in late:
-            self._run.ask(f"guest {sid}", f"{sid} is late: {self.waiting[sid]}", quietly=True)
+            self._run.actions.ask(f"guest {sid}", f"{sid} is late: {self.waiting[sid]}", quietly=True)
         self._write()
 
     async def _explain(self, sids: list[str]) -> None:
@@ -361,7 +363,7 @@ class Recovery:
         except ActivityError:
             return
         self._causes |= found.causes
-        self._run.line_again("Why guests are not back", "told", found.finding)
+        self._run.remarks.line_again("Why guests are not back", "told", found.finding)
 
     # --- the line ----------------------------------------------------------------------------------------------
 
