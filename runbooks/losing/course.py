@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from runbooks.losing.carried import LossState
     from runbooks.losing.evidence import note_doubts, note_unmanaged, tell_causes
     from runbooks.losing.fencing import Fencing
+    from runbooks.losing.guests import Guests
     from runbooks.losing.hands import Hands
     from runbooks.losing.listing import Listing
     from runbooks.losing.lost import Lost
@@ -59,13 +60,14 @@ class Losing:
         timing = self._timing = Timing(run)
         switches = self._switches = Switches(run)
         fencing = self._fencing = Fencing(run)
-        recovery = self._recovery = Recovery(run)
+        guests = self._guests = Guests(run.clock)
+        recovery = self._recovery = Recovery(run, guests)
         self._meanwhile = Meanwhile(run, lost.ours)
         self._hands = Hands(run, switches)
         self._survivor = Survivor(run, lost, timing)
         self._listing = Listing(run, lost, timing, fencing, recovery)
-        self._returning = Returning(run, lost, timing, recovery, self._hands, site_wide=site_wide)
-        self._takeover = Takeover(run, lost, timing, fencing, recovery, switches)
+        self._returning = Returning(run, lost, timing, guests, self._hands, site_wide=site_wide)
+        self._takeover = Takeover(run, lost, timing, fencing, recovery, guests, switches)
 
     # --- the procedure -----------------------------------------------------------------------------------------
 
@@ -169,7 +171,7 @@ class Losing:
         if self._lost.handed_to:
             return f"Handed over to {self._lost.handed_to}."
         out, missing = self._switches.outstanding, self._lost.missing
-        said = f"{self._recovery.closing}; {counted(len(out), 'switch', 'switches')} outstanding."
+        said = f"{self._guests.closing}; {counted(len(out), 'switch', 'switches')} outstanding."
         return said + (f" Not back: {', '.join(missing)}." if missing else "")
 
     async def landing(self) -> str:
@@ -180,7 +182,7 @@ class Losing:
 
     def _measured(self) -> Timeline | None:
         """With fencing and guests as they stand now."""
-        lost, running = self._recovery.lost, self._recovery.running
+        lost, running = self._guests.lost, self._guests.running
         return self._timing.measured(self._fencing.fenced, {sid: at for sid, at in running.items() if sid in lost})
 
     def progress(self) -> Progress:
@@ -189,11 +191,11 @@ class Losing:
             speed=self._run.clock.speed,
             timeline=self._measured(),
             forecast=self._timing.forecast,
-            guests=self._recovery.lost,
-            back=self._recovery.back,
-            waiting=self._recovery.waiting,
+            guests=self._guests.lost,
+            back=self._guests.back,
+            waiting=self._guests.waiting,
             unfenced=self._fencing.others,
-            outages=self._recovery.outages.known,
+            outages=self._guests.outages.known,
         )
 
     def report(self, kind: type[Report], mode: Mode) -> Report:
@@ -207,13 +209,13 @@ class Losing:
             nodes=loss.nodes,
             timeline=self._measured(),
             forecast=self._timing.forecast,
-            back=self._recovery.back,
-            not_back=self._recovery.waiting,
+            back=self._guests.back,
+            not_back=self._guests.waiting,
             homes=loss.guests,
             unmanaged=loss.unmanaged or {},
             frozen=self._switches.off,
             outstanding=self._switches.outstanding,
-            outages=self._recovery.outages.known,
+            outages=self._guests.outages.known,
             unfenced=self._fencing.others,
             missing=self._lost.missing,
             handed_to=self._lost.handed_to,

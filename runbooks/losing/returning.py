@@ -14,9 +14,9 @@ with workflow.unsafe.imports_passed_through():
     from cluster.returning import ReturnFinding, ReturnWish
     from cluster.units import shortly
     from runbooks.losing.carried import LossState, Phase
+    from runbooks.losing.guests import Guests
     from runbooks.losing.hands import Hands
     from runbooks.losing.lost import Lost
-    from runbooks.losing.recovery import Recovery
     from runbooks.losing.timing import Timing
     from runbooks.quarantine import Quarantine
     from workflows.incident import Incident
@@ -30,10 +30,10 @@ class Returning:
     """Nodes of one loss on their way back. `site_wide`: they are a whole site, and called by its name."""
 
     def __init__(
-        self, run: Incident, lost: Lost, timing: Timing, recovery: Recovery, hands: Hands, *, site_wide: bool
+        self, run: Incident, lost: Lost, timing: Timing, guests: Guests, hands: Hands, *, site_wide: bool
     ) -> None:
         self._run, self._lost, self._site_wide = run, lost, site_wide
-        self._timing, self._recovery, self._hands = timing, recovery, hands
+        self._timing, self._guests, self._hands = timing, guests, hands
         self.phase: Phase = "deciding"
         self.title = ""  # of the step that waits for the nodes
         self._waiting = ""
@@ -53,8 +53,8 @@ class Returning:
         wish = ReturnWish(nodes=loss.nodes, via=loss.survivors, some=True)
         await self._run.looks.seen_by("A node is back", ha.watch_return, wish)
         self._lost.any_back = True
-        if (expected := self._timing.forecast) is not None and self._recovery.pending:
-            self._recovery.expects(self._timing.expects_anew(expected))
+        if (expected := self._timing.forecast) is not None and self._guests.pending:
+            self._guests.expects(self._timing.expects_anew(expected))
             self._run.tell()
 
     # --- all of them -------------------------------------------------------------------------------------------
@@ -77,7 +77,7 @@ class Returning:
 
     async def _guests_are_decided(self) -> None:
         """Everybody runs, is late, or will not come back by itself; or nodes are back already."""
-        await workflow.wait_condition(lambda: not self._recovery.pending or self._recovery.late or self._lost.any_back)
+        await workflow.wait_condition(lambda: not self._guests.pending or self._guests.late or self._lost.any_back)
 
     async def _until_back(self) -> ReturnFinding:
         """Stay with the incident. Some nodes that do not follow the others are a person's to judge."""
@@ -127,7 +127,7 @@ class Returning:
     async def _guests_settle(self) -> bool:
         """The incident goes on as long as HA may still bring anybody back; false when the nodes are lost once more."""
         since = self._settling_since
-        await workflow.wait_condition(lambda: not self._recovery.pending or self._lost_again(since))
+        await workflow.wait_condition(lambda: not self._guests.pending or self._lost_again(since))
         return not self._lost_again(self._told_when_back)
 
     def _lost_again(self, since: int) -> bool:

@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.incidents import taken_over_by
     from cluster.watching import Change
     from runbooks.losing.fencing import Fencing
+    from runbooks.losing.guests import Guests
     from runbooks.losing.lost import Lost
     from runbooks.losing.recovery import Recovery
     from runbooks.losing.timing import Timing
@@ -26,10 +27,17 @@ class Takeover:
     """What one loss hands to a graver incident, and what it has got from a lesser one."""
 
     def __init__(
-        self, run: Incident, lost: Lost, timing: Timing, fencing: Fencing, recovery: Recovery, switches: Switches
+        self,
+        run: Incident,
+        lost: Lost,
+        timing: Timing,
+        fencing: Fencing,
+        recovery: Recovery,
+        guests: Guests,
+        switches: Switches,
     ) -> None:
         self._run, self._lost, self._timing = run, lost, timing
-        self._fencing, self._recovery, self._switches = fencing, recovery, switches
+        self._fencing, self._recovery, self._guests, self._switches = fencing, recovery, guests, switches
         self._inheritance: Inheritance | None = None  # said before the clock runs
 
     # --- to a graver one ---------------------------------------------------------------------------------------
@@ -62,12 +70,12 @@ class Takeover:
         """What the graver incident goes on with. A node that has come back meanwhile is not fenced any more."""
         return Inheritance(
             run=workflow.info().workflow_id,
-            homes=self._recovery.lost,
+            homes=self._guests.lost,
             fenced={} if self._lost.any_back else self._fencing.fenced,
             proofs=self._fencing.proofs,
             frozen=self._switches.off,
-            standing=self._recovery.standing,
-            outages=self._recovery.outages.known,
+            standing=self._guests.standing_of_lost,
+            outages=self._guests.outages.known,
         )
 
     # --- from a lesser one -------------------------------------------------------------------------------------
