@@ -259,7 +259,7 @@ class Losing:
         return LossState(**(self._run.carried() | own | more))
 
     def resume(self, request: SiteLossRequest | NodeLossRequest) -> None:
-        """All that the earlier run knew, and its eyes."""
+        """Know all that the earlier run knew, and look on."""
         run, known = self._run, LossState.model_validate(request.carried)
         came_before = run.watched.newest  # the watch's word may have been taken before the first line of this run
         self._lost.resumes(known)
