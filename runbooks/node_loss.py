@@ -4,25 +4,22 @@ HA restarts the guests on any node that is left, at either site. A site whose la
 takes over: homes, fencing that was seen, and what was disabled go with it.
 """
 
-from dataclasses import replace
-from datetime import datetime
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from cluster.contracts import records
     from cluster.contracts.records import ClusterName
     from cluster.facts import Memory
-    from cluster.incidents import conditions
     from cluster.units import shortly
-    from cluster.watching import SITE_GONE, Change
-    from runbooks.lasting import Lasting
-    from runbooks.loss import Loss, NodeLossReport, NodeLossRequest
+    from cluster.watching import SITE_GONE
+    from runbooks.losing.course import Losing, must_know
+    from runbooks.loss import Loss, NodeLossReport, NodeLossRequest, Progress
     from workflows.catalogue import About
+    from workflows.incident import Incident
 
 
 @workflow.defn(name="NodeLoss")
-class NodeLoss(Lasting):
+class NodeLoss(Incident):
     """Disable automatic moves, watch fencing and recovery, list the quarantine of what comes back."""
 
     about = About(
@@ -35,46 +32,35 @@ class NodeLoss(Lasting):
         example={"nodes": ["pxmx01-01"], "mode": "apply"},
         request=NodeLossRequest,
     )
-    site_wide = False
-    kinds = ("node-lost", *SITE_GONE)
+    course: Losing
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.course = Losing(self, kinds=("node-lost", *SITE_GONE), site_wide=False)
 
     @workflow.run
     async def run(self, request: NodeLossRequest | None = None) -> NodeLossReport:
         """From the first doubt until the nodes are back and listed, or their site's loss takes over."""
-        request = request or NodeLossRequest()  # refused with an example
+        request, losing = request or NodeLossRequest(), self.course  # refused with an example
         async with self.conclusion():
-            await (self.goes_on(request) if request.carried else self._opens(request))
-            await self.follows(request)
-        return self.told(NodeLossReport, request.mode, self.loss)
+            if request.carried:
+                losing.resume(request)
+            else:
+                loss = await self._lost(request)
+                await losing.open(f"Lost: {shortly(loss.nodes)} ({request.mode})", loss, request.opening)
+            await losing.follow(request)
+        return losing.report(NodeLossReport, request.mode)
 
-    async def _opens(self, request: NodeLossRequest) -> None:
-        """Who is lost, since when, and everything is watched."""
+    async def _lost(self, request: NodeLossRequest) -> Loss:
+        """The nodes, all of one site, and who ran there as the watch remembers it."""
         which = ClusterName(cluster=request.cluster)
-        known = await self.step("Inventory is read", records.inventory, which, parks=False)
-        sites = [site for site in known.inventory.sites if set(request.nodes) <= {node.name for node in site.nodes}]
-        self.must_know(bool(sites), f"nodes: no site has them all: {', '.join(request.nodes)}")
-        site, opening = known.inventory.site_of(request.nodes[0]).name, request.opening
-        loss = Loss.of(known.inventory, site, request.nodes, opening.memory if opening else Memory())
-        self.start_clock(opening, loss)
-        await self.opens(f"Lost: {shortly(loss.nodes)} ({request.mode})", loss, opening)
+        inventory = (await self.step("Inventory is read", records.inventory, which, parks=False)).inventory
+        sites = [site for site in inventory.sites if set(request.nodes) <= {node.name for node in site.nodes}]
+        must_know(bool(sites), f"nodes: no site has them all: {', '.join(request.nodes)}")
+        site, opening = inventory.site_of(request.nodes[0]).name, request.opening
+        return Loss.of(inventory, site, request.nodes, opening.memory if opening else Memory())
 
-    async def heed(self, change: Change) -> None:
-        """A further node of the same site belongs to this loss, unless the whole site is gone."""
-        await super().heed(change)
-        if self._loss is None or self._handed_to:
-            return
-        here = {node.name for node in self._loss.inventory.site(self._loss.site).nodes}
-        told = [node for one in conditions(change.verdict) if one.kind == "node-lost" for node in one.where]
-        if further := tuple(node for node in told if node in here and node not in self._loss.nodes):
-            self._loss = replace(self._loss, nodes=(*self._loss.nodes, *further))
-            self._following.append((further, change.at))
-            self.looks_on(self._followed_by(further, change.at))
-
-    async def _followed_by(self, further: tuple[str, ...], at: datetime) -> None:
-        """Told, and then their homes, fencing and guests."""
-        loss = self.loss
-        self.note_once(f"T+{self.now:.0f} s: {shortly(further)} followed")
-        self.tell_people("worse", f"{shortly(further)} followed · {self._plain_headline}", f"T+{self.now:.0f} s")
-        self.state.headline = self._plain_headline = f"Lost: {shortly(loss.nodes)}"
-        await self.is_about(loss.nodes)
-        await self._listed_further(further, at)
+    @workflow.query(description="Measured times beside the forecast, and what is waited for")
+    def progress(self) -> Progress:
+        """What `quorate incident watch` draws."""
+        return self.course.progress()

@@ -12,13 +12,14 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts.records import ClusterName
     from cluster.facts import Memory
     from cluster.watching import SITE_GONE
-    from runbooks.lasting import Lasting
-    from runbooks.loss import Inheritance, Loss, SiteLossReport, SiteLossRequest
+    from runbooks.losing.course import Losing, must_know
+    from runbooks.loss import Inheritance, Loss, Progress, SiteLossReport, SiteLossRequest
     from workflows.catalogue import About
+    from workflows.incident import Incident
 
 
 @workflow.defn(name="SiteLoss")
-class SiteLoss(Lasting):
+class SiteLoss(Incident):
     """Disable automatic moves, watch fencing and recovery, stay until the site is back, hand over."""
 
     about = About(
@@ -32,30 +33,40 @@ class SiteLoss(Lasting):
         example={"site": "site-a", "mode": "apply"},
         request=SiteLossRequest,
     )
-    site_wide = True
-    kinds = SITE_GONE
+    course: Losing
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.course = Losing(self, kinds=SITE_GONE, site_wide=True)
 
     @workflow.run
     async def run(self, request: SiteLossRequest | None = None) -> SiteLossReport:
         """From the first doubt to the open door of the failback."""
-        request = request or SiteLossRequest()  # refused with an example
+        request, losing = request or SiteLossRequest(), self.course  # refused with an example
         async with self.conclusion():
-            await (self.goes_on(request) if request.carried else self._opens(request))
-            await self.follows(request)
-        return self.told(SiteLossReport, request.mode, self.loss)
+            if request.carried:
+                losing.resume(request)
+            else:
+                loss = await self._lost(request)
+                await losing.open(f"Site {loss.site} is lost ({request.mode})", loss, request.opening)
+            await losing.follow(request)
+        return losing.report(SiteLossReport, request.mode)
 
-    async def _opens(self, request: SiteLossRequest) -> None:
-        """Who is lost, since when, and everything is watched."""
+    async def _lost(self, request: SiteLossRequest) -> Loss:
+        """All nodes of the site, and who ran there as the watch remembers it."""
         which = ClusterName(cluster=request.cluster)
-        known = await self.step("Inventory is read", records.inventory, which, parks=False)
+        inventory = (await self.step("Inventory is read", records.inventory, which, parks=False)).inventory
         site, opening = request.lost, request.opening
-        self.must_know(site in {one.name for one in known.inventory.sites}, f"site: there is no {site}")
-        nodes = tuple(node.name for node in known.inventory.site(site).nodes)
-        loss = Loss.of(known.inventory, site, nodes, opening.memory if opening else Memory())
-        self.start_clock(opening, loss)
-        await self.opens(f"Site {site} is lost ({request.mode})", loss, opening)
+        must_know(site in {one.name for one in inventory.sites}, f"site: there is no {site}")
+        nodes = tuple(node.name for node in inventory.site(site).nodes)
+        return Loss.of(inventory, site, nodes, opening.memory if opening else Memory())
+
+    @workflow.query(description="Measured times beside the forecast, and what is waited for")
+    def progress(self) -> Progress:
+        """What `quorate incident watch` draws."""
+        return self.course.progress()
 
     @workflow.signal(description="The loss of some of its nodes has become the loss of the site")
     def inherit(self, legacy: Inheritance) -> None:
         """Said by the incident that this one has taken over."""
-        self.inherited(legacy)
+        self.course.inherit(legacy)

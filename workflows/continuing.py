@@ -1,29 +1,24 @@
 """A run that lasts for days goes on as a new one when its history has grown long, and nobody notices.
 
 What its page, report and people know goes along as one model (`workflows.carried`). The procedure begins again at its
-part that was under way: a step that had ended returns what it found, one that was under way begins again on the same
-line, and a question that is open stays open.
+part that was under way; what its steps have found is remembered (`workflows.remembering`).
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from cluster.contracts.reference import Activity
-    from cluster.hooks import When
-    from cluster.plan import Finding
     from workflows.carried import CarriedState
+    from workflows.catalogue import RunbookRequest
     from workflows.claim import Claim, taken_over
+    from workflows.gate import Gates
     from workflows.lasting import is_long
-    from workflows.page import Question
-    from workflows.record import Line
-    from workflows.runbook import Runbook
+    from workflows.remembering import Remembering
     from workflows.state import RunState
-    from workflows.steps import Found, Steps
 
 
 async def ended(work: "asyncio.Future[Any]") -> None:
@@ -33,81 +28,40 @@ async def ended(work: "asyncio.Future[Any]") -> None:
         await asyncio.gather(work, return_exceptions=True)
 
 
-class Remembering(Steps):
-    """The part that does steps, of a run that goes on as a new one: a step that had ended is not done twice."""
+class Continues(Protocol):
+    """What going on as a new run asks of the procedure itself."""
 
-    def __init__(self, state: RunState, name: str, parks: Callable[[Question], None]) -> None:
-        super().__init__(state, name, parks)
-        self.remembers = False  # steps settle for good, until the part of the procedure that does them has ended
-        self.settled: dict[str, Any] = {}  # what steps of the other parts have found
-        # from an earlier run: what steps have found, lines that stand open, questions that nobody has answered
-        self.known: dict[str, Any] = {}
-        self.left_open: dict[str, Line] = {}
-        self.unanswered: dict[str, Question] = {}
+    @property
+    def begins_anew(self) -> tuple[str, ...]:
+        """Titles of steps that may be cut short; of the others the end is waited for."""
 
-    async def do(self, title: str, activity: Activity[Any, Found], wish: Any, **more: Any) -> Found | None:
-        """As every step; one of an earlier run is not done twice."""
-        if more.get("line") is not None:
-            return await super().do(title, activity, wish, **more)
-        if title in self.known:
-            return _read(activity, self.known[title])
-        if (line := self.left_open.pop(title, None)) is not None:
-            more["line"] = line
-            if (question := self.unanswered.pop(title, None)) and not await self.answered(line, question):
-                self._settles(title, None)
-                return None
-        found = await super().do(title, activity, wish, **more)
-        self._settles(title, found)
-        return found
+    @property
+    def at_rest(self) -> bool:
+        """Nothing is half done that could not be begun again."""
 
-    def _settles(self, title: str, found: Finding | None) -> None:
-        if self.remembers:
-            self.settled[title] = found.model_dump(mode="json") if found is not None else None
+    async def rests(self) -> None:
+        """The looking ends, and what it knows is kept."""
 
-    async def call_hooks(self, when: When, title: str, finding: str = "") -> None:
-        """Each is called once, whichever of the runs has done so."""
-        if title in self.known or (when == "before" and title in self.left_open):
-            return
-        await super().call_hooks(when, title, finding)
+    def looks_on(self) -> None:
+        """It goes on as it is after all: it looks again."""
 
-    def settled_all(self) -> None:
-        """The part of the procedure whose steps are not done twice has ended."""
-        self.remembers = False
-        self.known.clear()
-        self.settled.clear()
-
-    def settles_anew(self, title: str) -> None:
-        """A step of that title is done as often as it comes."""
-        self.settled.pop(title, None)
-        self.known.pop(title, None)
+    def carries(self) -> CarriedState:
+        """All that the next run has to know."""
 
 
-def _read(activity: Activity[Any, Found], known: Any) -> Found | None:
-    """A finding as its type; None of a step that was skipped."""
-    if known is None:
-        return None
-    return activity.answers.model_validate(known)
+class Continuing:
+    """The part of a run that may go on as a new one. `procedure` is what that run does."""
 
-
-class Continuing(Runbook):
-    """The part of a runbook that may go on as a new run."""
-
-    steps: Remembering
-
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, state: RunState, steps: Remembering, gates: Gates, procedure: Callable[[], Continues]) -> None:
+        self.state, self._steps, self._gates, self._procedure = state, steps, gates, procedure
         self._parts = 1  # of how many runs this is the last one
         self._claiming = False
-        self._done: list[str] = []  # parts of the procedure that need not be done again
-
-    def does_steps(self) -> Remembering:
-        """One that remembers."""
-        return Remembering(self.state, self.about.name, self.parks)
+        self.done: list[str] = []  # parts of the procedure that need not be done again
 
     # --- what a procedure is written in ------------------------------------------------------------------------
 
-    async def stays(self, work: Coroutine[Any, Any, None], next_request: Callable[[], Any]) -> None:
-        """Do the work, for as long as it takes; when the history is long, continue as new with that request.
+    async def stays(self, work: Coroutine[Any, Any, None], request: RunbookRequest) -> None:
+        """Do the work, for as long as it takes; when the history is long, continue as new, with all that is carried.
 
         The work has to begin again by itself at the part that is under way.
         """
@@ -115,7 +69,7 @@ class Continuing(Runbook):
         try:
             await workflow.wait_condition(lambda: task.done() or is_long())
             if not task.done() and workflow.patched("continues-as-new"):
-                await self._goes_on_as_new(task, next_request)
+                await self._goes_on_as_new(task, request)
             await workflow.wait_condition(task.done)
         except asyncio.CancelledError:
             await ended(task)
@@ -124,61 +78,47 @@ class Continuing(Runbook):
 
     async def part(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """A part of the procedure that is not done again once it has ended."""
-        if name in self._done:
+        if name in self.done:
             return
         await work()
-        self._done.append(name)
+        self.done.append(name)
 
     # --- before the end of this run ----------------------------------------------------------------------------
 
-    async def eyes_closed(self) -> None:
-        """The looking ends, and what it knows is kept; a runbook may have more to do."""
-
-    def eyes_opened(self) -> None:
-        """It goes on as it is after all: it looks again."""
-
     @property
-    def begins_anew(self) -> tuple[str, ...]:
-        """Titles of steps that may be cut short; of the others the end is waited for."""
-        return ()
-
-    @property
-    def may_continue(self) -> bool:
-        """Nothing is half done that could not be begun again; a runbook may have more to say."""
-        return not (
+    def _may_continue(self) -> bool:
+        return self._procedure().at_rest and not (
             self.state.ending
             or self.state.over
             or self._claiming
-            or any(one.changing or one.title not in self.begins_anew for one in self.state.running)
-            or self.gates.asking is not None
+            or any(one.changing or one.title not in self._procedure().begins_anew for one in self.state.running)
+            or self._gates.asking is not None
             or any(parked.answer is not None for parked in self.state.parked)
             or not workflow.all_handlers_finished()
         )
 
-    async def _goes_on_as_new(self, task: "asyncio.Task[None]", next_request: Callable[[], Any]) -> None:
+    async def _goes_on_as_new(self, task: "asyncio.Task[None]", request: RunbookRequest) -> None:
         while not task.done():
-            await workflow.wait_condition(lambda: task.done() or self.may_continue)
-            await self.eyes_closed()
-            if self._claim is not None:
-                await self._claim.signal(Claim.pass_on)
-            if not task.done() and self.may_continue:
-                self._continue(next_request())
-            self.eyes_opened()
+            await workflow.wait_condition(lambda: task.done() or self._may_continue)
+            await self._procedure().rests()
+            if self.state.claim is not None:
+                await self.state.claim.signal(Claim.pass_on)
+            if not task.done() and self._may_continue:
+                self._continue(request)
+            self._procedure().looks_on()
 
-    def _continue(self, request: Any) -> NoReturn:
+    def _continue(self, request: RunbookRequest) -> NoReturn:
+        state = self._procedure().carries().model_dump(mode="json", by_alias=True)
         # search attributes go along by themselves; a memo that was written later than at the start does not
-        workflow.continue_as_new(request, memo=dict(workflow.memo()))
+        workflow.continue_as_new(request.model_copy(update={"carried": state}), memo=dict(workflow.memo()))
 
-    def carries(self) -> CarriedState:
-        """All that the next run has to know."""
-        return CarriedState(**self._carried())
-
-    def _carried(self) -> dict[str, Any]:
+    def carries(self) -> dict[str, Any]:
+        """What every run hands to the next one: the fields of `CarriedState`."""
         return {
             "run_id": workflow.info().run_id,
             "at": workflow.now(),
             "parts": self._parts,
-            "claimed": self._claim is not None,
+            "claimed": self.state.claim is not None,
             "record": self.state.record.carries(),
             "headline": self.state.headline,
             "subject": self.state.subject,
@@ -190,27 +130,24 @@ class Continuing(Runbook):
             "entered": self.state.entered,
             "paused": self.state.paused,
             "alarms": self.state.alarms,
-            "questions": [*(parked.question for parked in self.state.parked), *self.steps.unanswered.values()],
-            "known": {**self.steps.known, **self.steps.settled},
-            "done": self._done,
+            "done": self.done,
+            **self._steps.carries(),
         }
 
     # --- in the next run ---------------------------------------------------------------------------------------
 
-    def resumed_from(self, known: CarriedState) -> None:
+    def resumes(self, known: CarriedState) -> None:
         """Know all that the earlier run has known; nothing is asked of the world."""
-        self._parts = known.parts + 1
+        self._parts, self.done = known.parts + 1, list(known.done)
         self.state.begun = True
         self.state.record.resumes(known.record)
-        self.steps.left_open = self.state.record.open_lines()
+        self._steps.resumes(known)
         self.state.headline, self.state.subject = known.headline, known.subject
         self.state.notes, self.state.skipped = [*known.notes, *self.state.notes], [*known.skipped]
         self.state.hooks, self.state.hooked = known.hooks, set(known.hooked)
         self.state.links, self.state.entered = list(known.links), known.entered
         self.state.paused, self.state.alarms = self.state.paused or known.paused, dict(known.alarms)
-        self.steps.unanswered = {one.step: one for one in known.questions}
-        self.steps.known, self._done = dict(known.known), list(known.done)
-        self.tell()
+        self.state.tell()
 
     async def holds_again(self, known: CarriedState) -> None:
         """The id of the procedure, which the earlier run has passed on."""
@@ -218,7 +155,7 @@ class Continuing(Runbook):
             return
         self._claiming = True
         try:
-            self._claim = await taken_over(self.state.subject, self.state.headline, known.at)
+            self.state.claim = await taken_over(self.state.subject, self.state.headline, known.at)
         except ApplicationError as error:  # nobody was there for so long that another run has begun
             self.state.notes.append(f"{error.message}; this run goes on beside it")
         finally:

@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.ballot import Ballot, GateView
     from workflows.catalogue import About, RunbookReport, RunbookRequest
     from workflows.checking import Checks
-    from workflows.claim import Held, claimed, released
+    from workflows.claim import claimed, released
     from workflows.endings import Ending
     from workflows.face import Face
     from workflows.gate import Gates
@@ -67,7 +67,6 @@ class Runbook:
         self.gates = Gates(self.state, self.checks, self.interlock, self.people)
         self.ending = Ending(self.state, self)
         self.face = Face(self.state, self.gates, self)
-        self._claim: Held | None = None
 
     def does_steps(self) -> Steps:
         """The part that does steps; a run that goes on as a new one has one that remembers."""
@@ -252,7 +251,7 @@ class Runbook:
         self.state.headline, self.state.subject = headline, "/".join(filter(None, (self.about.name, cluster, place)))
         workflow.upsert_search_attributes([attributes.CLUSTER.value_set(cluster)])
         self.state.tell()
-        self._claim = await claimed(self.state.subject, headline)
+        self.state.claim = await claimed(self.state.subject, headline)
         self.state.begun = True
         await self.steps.use_hooks(hooks)
 
@@ -441,8 +440,8 @@ class Runbook:
         """Nobody is kept waiting: neither the next run nor those who sent a message."""
         self.state.over = True
         await self.interlock.leave()
-        await released(self._claim)
-        self._claim = None
+        await released(self.state.claim)
+        self.state.claim = None
         self.state.closed = True
         self.state.word = state
         workflow.upsert_search_attributes([attributes.STATE.value_set(state)])

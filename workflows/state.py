@@ -14,6 +14,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from cluster.approval import Audit
     from cluster.around import Hook
+    from workflows.claim import Held
     from workflows.messages import Abort, Answer, Pause
     from workflows.page import Question
     from workflows.record import Record
@@ -76,6 +77,7 @@ class RunState:
 
     # how far it is
     begun: bool = False  # its claim is held: from now on every end lands
+    claim: Held | None = None  # the id of its procedure, where it bears another one itself
     entered: bool = False  # the ledger counts it as being at work
     over: bool = False  # nothing can be said to it any more
     closed: bool = False  # the next run of its procedure may begin

@@ -37,22 +37,22 @@ class Meanwhile:
         asked = asked_of_people(change.verdict)
         for key in sorted(others, key=lambda key: -others[key].gravity):  # the gravest last, so that it stands first
             if key in asked:
-                self._run.ask(key, asked[key], quietly=True)
+                self._run.actions.ask(key, asked[key], quietly=True)
         led = [one for one in sorted(self.stand.values(), key=lambda one: one.gravity) if one.kind in LEADS]
         return f"{capital(named(led[0]))} · {plain}" if led else plain
 
     def _over(self, condition: Condition, change: Change) -> None:
         run = self._run
-        run.done_with(condition.key)
-        run.note_again(f"Over: {named(condition)}", f"T+{run.now:.0f} s")
-        run.tell_people("changed", f"Over: {named(condition)}", f"The cluster is {change.verdict.sentence}.")
+        run.actions.done_with(condition.key)
+        run.remarks.note_again(f"Over: {named(condition)}", f"T+{run.clock.now:.0f} s")
+        run.notices.tell("changed", f"Over: {named(condition)}", f"The cluster is {change.verdict.sentence}.")
 
     def _new(self, condition: Condition, plain: str) -> None:
         """A section of its own, with what to do, and a notice."""
         run = self._run
         self.stand[condition.key] = condition
         why = "; ".join(condition.reasons[:2])
-        text = f"T+{run.now:.0f} s: the cluster is {named(condition)}: {why}"
-        run.note_again(f"the cluster is {named(condition)}", f"{why} (T+{run.now:.0f} s)")
-        run.explain_again(capital(named(condition)), (condition,), folds=False)
-        run.tell_people("worse", f"{capital(named(condition))} · {plain}", text)
+        text = f"T+{run.clock.now:.0f} s: the cluster is {named(condition)}: {why}"
+        run.remarks.note_again(f"the cluster is {named(condition)}", f"{why} (T+{run.clock.now:.0f} s)")
+        run.remarks.explain_again(capital(named(condition)), (condition,), folds=False)
+        run.notices.tell("worse", f"{capital(named(condition))} · {plain}", text)

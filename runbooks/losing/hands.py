@@ -3,6 +3,7 @@
 Beside the looking, which never waits for it.
 """
 
+import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
@@ -13,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.ledger_calls import HomesWish, NoteWish, PresentWish
     from cluster.plan import Mode
     from cluster.watching import Opening, Suspected
+    from runbooks.losing.carried import LossState
     from runbooks.loss import Loss
     from runbooks.switches import Switches
     from workflows.incident import Incident
@@ -27,11 +29,13 @@ class Hands:
 
     def __init__(self, run: Incident, switches: Switches) -> None:
         self._run, self._switches = run, switches
+        self._told: asyncio.Task[None] | None = None  # the ledger learns that another run goes on
+        self._known_as = ""  # until then it knows this one
 
     async def work(self, mode: Mode, loss: Loss, opening: Opening | None, kinds: tuple[Kind, ...]) -> None:
         """First what outlives this run, then the confirmation, then the switches."""
         await self._recorded(mode, loss)
-        await self._run.part("confirmed", lambda: self._confirmed(loss, opening, kinds))
+        await self._run.continuing.part("confirmed", lambda: self._confirmed(loss, opening, kinds))
         skip = "guests may move by themselves during the incident"
         await self._switches.freeze(mode, loss.inventory.name, skip=skip)
 
@@ -42,7 +46,7 @@ class Hands:
         skip = "other runs and the failback learn of it only while this run is on record"
         here = PresentWish(cluster=cluster, site=loss.site, mode=mode)
         await run.step("This incident is in the ledger", records.present, here, skip=skip, waiting=waiting)
-        run.is_on_record()
+        run.state.entered = True  # the ledger counts it as open: it is told when this run leaves
         if loss.whole:
             wish = NoteWish(cluster=cluster, lost=loss.site)
             await run.step(f"{loss.site} is noted as lost", records.note, wish, skip=skip, waiting=waiting)
@@ -78,3 +82,25 @@ class Hands:
             waiting="Recording the return in the ledger",
         )
         self._run.steps.settles_anew(title)
+
+    # --- it goes on in a new run -------------------------------------------------------------------------------
+
+    @property
+    def on_record(self) -> bool:
+        """The ledger knows this run by its own id."""
+        return self._told is None or self._told.done()
+
+    @property
+    def known_as(self) -> str:
+        """The execution that the ledger knows: this one, or an earlier one until it has been told."""
+        return workflow.info().run_id if self.on_record else self._known_as
+
+    def resumes(self, mode: Mode, known: LossState) -> None:
+        """The ledger counts what the earlier run has said as said by this one."""
+        if known.entered:
+            self._known_as = known.run_id
+            self._told = asyncio.create_task(self._recorded_again(mode, known))
+
+    async def _recorded_again(self, mode: Mode, known: LossState) -> None:
+        wish = PresentWish(cluster=known.loss.inventory.name, site=known.loss.site, mode=mode, was=known.run_id)
+        await self._run.looks.seen_by("This incident is in the ledger", records.present, wish)

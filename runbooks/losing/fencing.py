@@ -9,7 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.fencing import FencingFinding, FencingSeen, FencingWish
     from cluster.forecast import Forecast
     from cluster.units import shortly
-    from runbooks.carried import FencingState
+    from runbooks.losing.carried import FencingState
     from runbooks.loss import Inheritance, Loss
     from workflows.incident import Incident
     from workflows.page import clock
@@ -47,7 +47,7 @@ class Fencing:
             self._seen[node] = FencingSeen(node=node)
             within = timedelta(seconds=(expected.fenced.latest + NOT_KNOWN_AFTER) / loss.inventory.speed)
             self._until[node] = workflow.now() + within
-            self._run.looks_on(self._until_known(node, loss))
+            self._run.looks.beside(self._until_known(node, loss))
 
     def anew(self, nodes: set[str], loss: Loss, expected: Forecast) -> None:
         """These were back and are lost once more: what was seen of the first loss says nothing of this one."""
@@ -100,7 +100,7 @@ class Fencing:
                 limit=max(1.0, left) if left is not None else None,
             )
             title = self._lines[node].title
-            found = await self._run.seen_until(title, ha.watch_fencing, wish, lambda: self._rests, tells=True)
+            found = await self._run.looks.seen_until(title, ha.watch_fencing, wish, lambda: self._rests, tells=True)
             if found is not None:
                 self._seen[node] = found.seen
             if node in self.fenced:
@@ -128,7 +128,7 @@ class Fencing:
         """Watch on where the looks were."""
         self._rests = False
         for node in sorted(self._watched - self._looking):
-            self._run.looks_on(self._until_known(node, loss))
+            self._run.looks.beside(self._until_known(node, loss))
 
     def carries(self) -> FencingState:
         """All that is known of the nodes."""
@@ -157,13 +157,15 @@ class Fencing:
         if found.outcome == "fenced":
             self.fenced[node], self.proofs[node] = when, found.finding
             self.others.pop(node, None)
-            run.done_with(f"fencing {node}")
+            run.actions.done_with(f"fencing {node}")
             if self._needed <= set(self.fenced):
-                run.tell_people("fenced", f"HA has fenced {shortly(sorted(self.fenced))}", f"T+{run.since(when):.0f} s")
+                run.notices.tell(
+                    "fenced", f"HA has fenced {shortly(sorted(self.fenced))}", f"T+{run.clock.since(when):.0f} s"
+                )
         else:
             self.others[node] = found.finding
         if found.outcome == "unknown" and found.seen.services:
-            run.ask(
+            run.actions.ask(
                 f"fencing {node}",
                 f"look at {node}: it is {found.finding}. Do not start its guests by hand before it is proven off",
             )
