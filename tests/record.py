@@ -1,4 +1,7 @@
-"""`python -m tests.record [deploy|incidents|failback]`: record the histories that the replay test reads."""
+"""`python -m tests.record [deploy|incidents|failback]`: record the histories that the replay test reads.
+
+Those of the version of now; what earlier versions have recorded stays as it is, as their runs may still go on.
+"""
 
 import asyncio
 import contextlib
@@ -8,10 +11,13 @@ import re
 import sys
 import tempfile
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-from temporalio.client import WorkflowFailureError
+from temporalio.client import WorkflowFailureError, WorkflowHandle
 
+from cluster.ledger import ledger_id
 from cluster.plan import Mode
 from lab.physics.faults import Fault
 from tests.conftest import APPLY, Deployment, Start, working
@@ -24,7 +30,7 @@ from tests.twin import TwinThread, inventory_file
 from workers.temporal.embedded import TemporalServer, free_port
 from workflows.catalogue import RunbookRequest
 
-FOLDER = Path(__file__).parent / "histories"
+FOLDER = Path(__file__).parent / "histories" / ".".join(metadata.version("quorate").split(".")[:2])
 
 
 class Recorder:
@@ -34,11 +40,17 @@ class Recorder:
         self.twin, self.start = twin, start
 
     async def keep(self, name: str, run: Deployment) -> None:
+        """The whole of a run, at its end."""
         with contextlib.suppress(WorkflowFailureError):
             await run.result()
+        await self.keep_so_far(name, run)
+
+    async def keep_so_far(self, name: str, run: WorkflowHandle[Any, Any]) -> None:
+        """What a run has done that goes on."""
         history = (await run.fetch_history()).to_json()
         # a stack trace names paths of the machine that recorded it, and replay does not read it
         history = re.sub(r'"stackTrace": "(?:[^"\\]|\\.)*"', '"stackTrace": ""', history)
+        FOLDER.mkdir(parents=True, exist_ok=True)
         (FOLDER / f"{name}.json.gz").write_bytes(gzip.compress(history.encode(), mtime=0))
         print(f"recorded {name}")
 
@@ -77,7 +89,6 @@ class Recorder:
 
 async def record() -> None:
     """Every branch that a deployment can take."""
-    FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         twin = TwinThread(inventory_file(Path(folder)))
         server = TemporalServer(database=None, port=free_port(), ui_port=None, log=Path(folder) / "temporal.log")
@@ -140,7 +151,8 @@ async def record_failbacks() -> None:
         client = await server.start(print)
         people = listed(site)
         async with starting(client, site) as start:
-            keep = Recorder(site, None).keep  # type: ignore[arg-type]  # nothing is deployed
+            recorder = Recorder(site, None)  # type: ignore[arg-type]  # nothing is deployed
+            keep = recorder.keep
             site.rebuild()
             run = await start("Failback", site="site-b", homes=HOMES)
             await asked(run)
@@ -164,6 +176,7 @@ async def record_failbacks() -> None:
             back = await start("ReturnSite", site="site-a", incident=run.id)
             await agreed(back, people)
             await keep("return-site", back)
+            await recorder.keep_so_far("ledger", client.get_workflow_handle(ledger_id(site.inventory.name)))
         await server.stop()
         site.stop()
 

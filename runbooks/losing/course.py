@@ -85,6 +85,8 @@ class Losing:
                 tell_causes(run, condition)
         run.section("Fencing and recovery", folds=False)
         view, workers = await self._listing.read(loss)
+        if lost.loss != loss and workflow.patched("followed-while-opening"):
+            loss = lost.loss  # nodes have followed meanwhile
         if view is not None:
             loss = loss.listed(view, early=loss.is_early(workflow.now()))
         lost.so_far = loss

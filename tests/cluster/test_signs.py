@@ -23,7 +23,7 @@ OFF = Frozen(kind="resource", name="vm:300", field="failback", old="1", new="0")
 
 def recorded(name: str) -> dict[str, Any]:
     """The report of a run of version 0.1 on the example, letter for letter: its changes have no verb."""
-    history = json.loads(gzip.decompress((ROOT / "tests" / "histories" / f"{name}.json.gz").read_bytes()))
+    history = json.loads(gzip.decompress((ROOT / "tests" / "histories" / "0.1" / f"{name}.json.gz").read_bytes()))
     ended = history["events"][-1]["workflowExecutionCompletedEventAttributes"]["result"]["payloads"][0]
     report: dict[str, Any] = json.loads(base64.b64decode(ended["data"]))
     return report

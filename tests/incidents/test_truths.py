@@ -15,6 +15,8 @@ from workflows.attributes import STATE
 
 pytestmark = pytest.mark.slow
 
+# Lab seconds that an answer takes: long enough for a verdict meanwhile.
+SLOWLY = 120.0
 B_NODES = ("pxmx02-01", "pxmx02-02", "pxmx02-03")
 
 
@@ -163,6 +165,29 @@ async def test_a_node_that_is_lost_is_followed_to_the_end(site: Site, watched: W
     assert [one.sid for one in report.back if one.ok] == ["vm:300"]
     assert report.homes == {"vm:300": "pxmx01-01"}
     assert any(step.title == "Watchdogs run" for step in await steps(run))
+
+
+async def test_a_node_that_follows_while_the_incident_still_opens_belongs_to_it(site: Site, watched: Watched):
+    """HA's list takes its time; the second node is told meanwhile, and waited for like the first."""
+    slow = Fault("^pve:", "^GET .*/cluster/options", "delay", None, seconds=SLOWLY)
+
+    async def planted() -> None:
+        site.world.faults.plant(slow)
+
+    site.call(planted())
+    site.fail("node", "pxmx01-01")
+    run = await watched.nodes("pxmx01-01")
+    site.fail("node", "pxmx01-02")
+    await until(run, lambda found: any(one.title == "pxmx01-02 is fenced" for one in found), "the second", 90)
+    await waits_for(run, "pxmx01-01, pxmx01-02", 90)
+    site.restore("node", "pxmx01-01")
+    site.restore("node", "pxmx01-02")
+    await ended(run, 120)
+
+    report = NodeLossReport.model_validate(await run.result())
+    assert report.nodes == ("pxmx01-01", "pxmx01-02")
+    assert set(report.timeline.fenced) == {"pxmx01-01", "pxmx01-02"}
+    assert slow.met
 
 
 async def test_nodes_that_follow_each_other_become_the_loss_of_their_site(site: Site, watched: Watched, client: Client):
