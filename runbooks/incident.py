@@ -57,7 +57,7 @@ class ClusterIncident(Incident):
 
     about = About(
         name="incident",
-        what="Explains what is wrong with the cluster, what happens by itself and what a person should do; "
+        what="Explains what is wrong with the cluster, what happens automatically and what an operator should do; "
         "stays until the cluster is healthy",
         when="when no watch runs and you want the cluster explained; a watch starts it by itself",
         asks="nothing: it changes nothing",
@@ -132,11 +132,11 @@ class ClusterIncident(Incident):
         return "waiting for the cluster to be healthy"
 
     async def _first_look(self, which: ClusterName) -> Verdict:
-        """It was started by hand: how things stand. From then on a watch tells it, or it looks for itself."""
+        """It was started by hand: the state of the cluster. From then on a watch tells it, or it looks for itself."""
         wish = WatchWish(cluster=which.cluster, urgent=True)
         waiting = "Waiting for every vantage point to answer"
         seen = await self.step(
-            "Everybody is asked", watch.look, wish, within=LOOKS_FOR, attempt=LOOKS_FOR, waiting=waiting
+            "Every vantage point is asked", watch.look, wish, within=LOOKS_FOR, attempt=LOOKS_FOR, waiting=waiting
         )
         self._memory = seen.memory
         return seen.verdict

@@ -216,7 +216,7 @@ async def test_one_node_that_does_not_tell_its_volumes_blocks_nobody(silent: str
     assert (found.state, found.node) == ("unproven", B)
     assert found.text == (
         f"QEMU runs on {B}; not proven that its volume is open there alone: "
-        f"{silent} does not tell its volumes: {silent} hangs"
+        f"{silent} does not report its volumes: {silent} hangs"
     )
 
 

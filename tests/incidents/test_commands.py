@@ -187,7 +187,7 @@ def _told_line_by_line(lines: list[str], run: str) -> None:
         "✓ pxmx01-01 is fenced: pxmx02-0",
         "✓ Guests run again: vm:300 on pxmx02-0",
         "✓ site-a is back: 3 nodes are members again",
-        "– What this run disabled is re-enabled: nothing was turned off",
+        "– What this run disabled is re-enabled: no switch was disabled",
     ]
     places = [text.index(one) for one in order]
     assert places == sorted(places)

@@ -96,7 +96,7 @@ async def test_a_silent_answer_of_one_leaves_the_others_switched(site: Switched,
         "pve:", "PUT /cluster/ha/resources/vm:300", "fail", times=1, status=500, message="got lock request timeout"
     )
     site.world.faults.plant(fault)
-    with pytest.raises(Exception, match="1 switch not turned off yet: vm:300 failback"):
+    with pytest.raises(Exception, match="1 switch not disabled yet: vm:300 failback"):
         await frozen(freeze, FAILBACK, CRS)
     assert site.off == {"crs"}
     await frozen(freeze, FAILBACK, CRS)

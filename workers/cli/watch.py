@@ -40,7 +40,7 @@ watch_app = typer.Typer(
 
 DETAILS = (
     "It asks every vantage point of the cluster by itself, and opens one incident when something is wrong: `SiteLoss` "
-    "for a site, `ClusterIncident` for all else.\n\nThe Update `stop` ends it; an open incident goes on."
+    "for a site, `ClusterIncident` for all else.\n\nThe update `stop` ends it; an open incident goes on."
 )
 NOBODY_ANSWERS = "start one with `quorate worker` or `quorate up`, then ask again"
 
@@ -205,7 +205,7 @@ def _looked(state: WatchState, now: datetime, fresh: Freshness | None) -> list[T
         return [Text(f"  {fresh.sentence(now)}", style=BAD)]
     found = [_row("looked", f"{span(age / timedelta(seconds=1))} ago")]
     if fresh.beat and state.verdict and fresh.beat.verdict.key != state.verdict.key:
-        found.append(_row("just seen", f"{fresh.beat.verdict.sentence}: it is told when it lasts"))
+        found.append(_row("just seen", f"{fresh.beat.verdict.sentence}: reported if it lasts"))
     return found
 
 
