@@ -121,7 +121,7 @@ LINES: list[tuple[str, Start, RunbookReport | Stopped | Waits, list[str]]] = [
     ("failback, run, switches held back", of("failback"),
      ended(FailbackReport, RUN, 1, made=1, moved=MOVED, outstanding=HELD),
      ["1 guest was brought home to site-a in 12.3 s; "
-      "1 switch is still disabled: vm:301 failback 1 (node-loss/c/n/1 needs it off)",
+      "1 switch is still disabled: vm:301 failback 1 (node-loss/c/n/1 needs it disabled)",
       "see what is still disabled and why: quorate switches -i lab.yaml"]),
     ("failback, at its gate", of("failback"), Waits("failback/c", "gate"),
      ["waits for approvers to approve or reject the plan: quorate approve failback/c"]),
@@ -180,7 +180,7 @@ LINES: list[tuple[str, Start, RunbookReport | Stopped | Waits, list[str]]] = [
     ("site-loss, not all back", of("site-loss"),
      ended(SiteLossReport, RUN, made=1, back=BACK, not_back={"vm:301": "is in error"}, homes=HOMES, outstanding=HELD),
      ["the loss of site-a is over: 1 guest runs again; 1 guest does not: vm:301 is in error; "
-      "1 switch is still disabled: vm:301 failback 1 (node-loss/c/n/1 needs it off)",
+      "1 switch is still disabled: vm:301 failback 1 (node-loss/c/n/1 needs it disabled)",
       """to bring the guests home: quorate plan failback --input '{"site": "site-a"}' -i lab.yaml"""]),
     ("site-loss, aborted", of("site-loss"), Stopped("Aborted", "aborted. Nothing was disabled."),
      ["aborted. Nothing was disabled.", "see what is still disabled: quorate switches -i lab.yaml"]),
@@ -195,7 +195,7 @@ LINES: list[tuple[str, Start, RunbookReport | Stopped | Waits, list[str]]] = [
     ("node-loss, a node missing", of("node-loss", '{"nodes": ["pxmx01-01"]}'),
      ended(NodeLossReport, RUN, back=BACK, homes=HOMES, missing=("pxmx01-02",), outstanding=HELD),
      ["the loss of pxmx01-01, pxmx01-02 is over: 1 guest runs again; 1 node is missing: pxmx01-02; "
-      "1 switch is still disabled: vm:301 failback 1 (node-loss/c/n/1 needs it off)",
+      "1 switch is still disabled: vm:301 failback 1 (node-loss/c/n/1 needs it disabled)",
       "see what is still disabled and why: quorate switches -i lab.yaml"]),
     ("node-loss, taken over", of("node-loss", '{"nodes": ["pxmx01-01"]}'),
      ended(NodeLossReport, RUN, nodes=("pxmx01-01",), handed_to="site-loss/c/site-a/1"),
