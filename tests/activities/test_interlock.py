@@ -109,7 +109,7 @@ async def test_a_watch_that_does_not_answer_holds_every_change(client: Client, i
     await bootstrap(client)
     async with standing(client, inventory.name, "ClusterWatch", watch_id(inventory.name)):
         assert (await held(client, inventory, kind)).startswith(
-            f"watch/{inventory.name} does not report its verdict (its worker is busy or gone): whether an incident"
+            f"watch/{inventory.name} does not report its verdict (its worker is busy or gone): it is not known"
         )
 
 

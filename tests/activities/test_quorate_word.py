@@ -248,7 +248,7 @@ async def test_no_guest_is_moved_where_it_could_not_be_proven(silent: str):
     migration = Migration(
         reached(Api({}), Silent({A: OPEN, B: FREE, C: FREE}, silent)), cast(Any, None), cast(Any, None)
     )
-    with pytest.raises(Refuted, match=f"vm:300 is not moved to {B}.*{silent} does not tell its volumes"):
+    with pytest.raises(Refuted, match=f"vm:300 is not moved to {B}.*{silent} does not report its volumes"):
         await migration._must_prove(move())
 
 

@@ -70,7 +70,7 @@ async def test_only_what_people_have_signed_is_turned_off(site: Switched, api: P
     freeze = Freeze(api, Approvals(ApprovalPolicy(needed=2), Secrets(site.path.parent), ask=held))
     await frozen(freeze, CRS, kind="Failback", approval=signed)
     assert site.off == {"crs"}
-    with pytest.raises(Unauthorized, match="no part of the approved plan"):
+    with pytest.raises(Unauthorized, match="not part of the approved plan"):
         await frozen(freeze, FAILBACK, kind="Failback", approval=signed)
     assert site.off == {"crs"}
 

@@ -190,7 +190,7 @@ async def test_a_service_in_error_leaves_the_others_switched(site: Switched, off
     lines = {step.title: step for step in await steps(run)}
     assert lines["Automatic moves are disabled"].state == "warned"
     assert lines["vm:300 failback stays on"].state == "warned"
-    assert "before it is set to disabled" in lines["vm:300 failback stays on"].finding
+    assert "until its state is set to disabled" in lines["vm:300 failback stays on"].finding
     report = await office.lets_go(run)
     assert list(report["refused"]) == ["vm:300 failback 1"]
     assert report["outstanding"] == {}

@@ -46,7 +46,7 @@ async def test_each_switch_is_listed_with_what_holds_it_back(site: Switched, off
     await office.lets_go(run)
     found = await shell.data()
     assert {one["name"] for one in found["off"]} == {"vm:300", "crs", JOB}
-    assert found["off"][0]["held_back"].startswith("it would move the guest at once")
+    assert found["off"][0]["held_back"].startswith("restoring it would move the guest at once")
     assert found["off"][0]["was"] == "1"
     assert found["off"][0]["needed_by"] == []
     assert found["homes"] == {"vm:300": "pxmx02-01"}
