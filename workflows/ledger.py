@@ -87,8 +87,8 @@ class ClusterLedger:
         self._book = ledger.take(self._book, holder, asked.switches)
         self._tell()
         held = ledger.held_by(self._book, asked.by.run_id)
-        said = shortly(str(entry.switch) for entry in held) if held else "nothing"
-        return BookFinding(finding=f"in the ledger before they are disabled: {said}", book=self._book)
+        said = f"recorded before they are disabled: {shortly(str(entry.switch) for entry in held)}"
+        return BookFinding(finding=said if held else "none is on that would be disabled", book=self._book)
 
     @workflow.update(description="A run no longer needs its switches disabled")
     async def give_back(self, asked: GivingBack) -> GivenBack:

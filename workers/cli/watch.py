@@ -179,10 +179,10 @@ def lines(state: WatchState, known: Inventory, now: datetime, fresh: Freshness |
     for condition in (verdict.main, *verdict.also):
         if condition is not verdict.main:
             found.append(Text(f"also: {condition.key}", style="bold"))
-        found += [_row("because", reason) for reason in condition.reasons]
-        found += [_row("unless", unless) for unless in condition.unless]
+        found += [_row("evidence", reason) for reason in condition.reasons]
+        found += [_row("revised if", unless) for unless in condition.unless]
         if condition.kind != "healthy":
-            found.append(_row("by itself", advice(condition).alone))
+            found.append(_row("automatic", advice(condition).alone))
     found.append(_row("silent", ", ".join(verdict.silent) or "none: every vantage point answers"))
     found.append(_row("HA's master", _master(state, known, now)))
     if state.rights:
