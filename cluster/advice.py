@@ -21,25 +21,24 @@ class Advice(BaseModel):
 
 _LOSS: dict[Kind, Advice] = {
     "quorum-lost": Advice(
-        alone="nothing starts anywhere: without quorum HA neither fences nor restarts, and nodes with HA guests reset",
+        alone="no guest starts anywhere: without quorum HA neither fences nor restarts; nodes with HA guests reset",
         do=(
-            "prove that the dark side is off: management controllers, power distribution, eyes",
-            "lock its power, so that it cannot come back in the middle",
-            "bring back the witness, or nodes of the dark side one at a time; check paths and the volume group on each "
+            "prove that the silent nodes are off: management controllers, power distribution, a person on site",
+            "lock their power off, so that none comes back during the repair",
+            "bring back the witness, or the silent nodes one at a time; check paths and the volume group on each "
             "before quorum forms, since HA starts guests at once",
         ),
-        never="pvecm expected without two people and the proof that the other side is off",
+        never="run `pvecm expected` without a second person and proof that the silent nodes are off",
     ),
     "storage-elsewhere": Advice(
         alone="HA restarts guests at the site with the quorum, where they find no disks and fail; "
         "the nodes at the site with the pod reset",
         do=(
-            "the site with the pod must get the quorum",
-            "power off the quorate nodes without storage by their management controllers, with approval: the witness "
-            "then gives its vote to the other site, and HA recovers there",
+            "give the quorum to the site with the pod: with a second person, power off the quorate nodes without "
+            "storage by their management controllers; the witness then votes for the other site, and HA recovers there",
             "repair the link between the sites",
         ),
-        never="starting guests by hand at either site, or promoting the copy that is offline",
+        never="start guests by hand at either site, or promote the copy that is offline",
     ),
     "pod-offline": Advice(
         alone="guests wait for their disks and fail; HA does not help, since it only notices failed starts",
@@ -47,7 +46,7 @@ _LOSS: dict[Kind, Advice] = {
             "look at both arrays: their copies, the link between them and the mediator",
             "call the vendor; note frozen_at of each copy: it is the recovery point",
         ),
-        never="forcing a copy online, or starting guests elsewhere",
+        never="force a copy online, or start guests elsewhere",
     ),
     "sites-parted": Advice(
         alone="the witness gives its vote to one site, the mediator gives the pod to one array; nodes with HA guests "
@@ -55,35 +54,38 @@ _LOSS: dict[Kind, Advice] = {
         do=(
             "follow the incident",
             "repair the link between the sites",
-            "guests that are not under HA go on running at the losing site: treat them as alive",
+            "treat guests outside HA at the losing site as running: HA does not stop them",
         ),
-        never="starting guests by hand at either site",
+        never="start guests by hand at either site",
     ),
     "site-lost": Advice(
         alone="HA fences the lost nodes and restarts their guests at the other site", do=("follow the incident",)
     ),
     "site-isolated": Advice(
-        alone="its nodes with HA guests reset within about 70 s; guests that are not under HA go on running there",
-        do=("follow the incident", "keep the site's network off until it is whole again"),
-        never="taking over a guest that is not under HA before its node is proven off",
+        alone="its nodes with HA guests reset within about 70 s; guests outside HA go on running there",
+        do=("follow the incident", "keep the site's network off until all of it works again"),
+        never="start a guest outside HA at the other site before its node is proven off",
     ),
     "node-lost": Advice(
         alone="HA fences the node and restarts its guests on any other node, at either site",
-        do=("check where its guests have come up", "find out why it went before guests return to it"),
-        never="starting its guests by hand while fencing is pending",
+        do=("check where its guests run now", "find out why the node failed before guests return to it"),
+        never="start its guests by hand before HA has fenced the node",
     ),
     "undetermined": Advice(
-        alone="whatever HA and the arrays decide: nothing here acts on a doubt",
-        do=("compare the reasons above with what you see yourself", "look at the vantage points that say nothing"),
-        never="acting on one source alone",
+        alone="only what HA and the arrays decide: Quorate acts on no verdict that is in doubt",
+        do=("compare the evidence above with what you see yourself", "check the vantage points that do not answer"),
+        never="act on one source alone",
     ),
 }
 
 _STORAGE: dict[Kind, Advice] = {
     "array-lost": Advice(
         alone="the other array serves the pod; nodes beside the lost one use their non-optimized paths",
-        do=("look for guests that are paused with an I/O error", "there is no redundancy until the array is back"),
-        never="moving all guests by reflex",
+        do=(
+            "look for guests that are paused with an I/O error",
+            "start no planned work: there is no redundancy until the array is back",
+        ),
+        never="move all guests to the other site: they go on where they are",
     ),
     "pod-unstretched": Advice(
         alone="one array serves the pod; the loss of that array is an outage",
@@ -91,7 +93,7 @@ _STORAGE: dict[Kind, Advice] = {
             "find out who took the pod off the array, in the array's audit log",
             "stretch the pod again from the array that has it, and wait until both copies are online",
         ),
-        never="deleting the copy that is left",
+        never="delete the copy that is left",
     ),
     "paths-lost": Advice(
         alone="guests go on over the other array; when that one is lost, these nodes lose their disks",
@@ -100,27 +102,27 @@ _STORAGE: dict[Kind, Advice] = {
             "check that the hosts and the volume are connected on this array too",
             "log in again: iscsiadm -m node --login, then rescan and check multipath",
         ),
-        never="planned work on the other array or its site",
+        never="start planned work on the other array or its site",
     ),
     "replication-lost": Advice(
         alone="one array takes its copy offline and the other one serves; hosts go on over the winner's paths",
         do=(
-            "see that the serving array is at the site with the quorum's tie-breaker",
-            "count the cross-site paths of the other site's nodes: HA does not notice a guest that has lost its disk",
+            "check that the array that serves is at the site that keeps the quorum",
+            "count the paths from the other site's nodes to that array: HA does not notice a guest without its disk",
         ),
-        never="starting a second copy of a guest that cannot be stopped",
+        never="start a second copy of a guest that cannot be stopped",
     ),
     "replication-degraded": Advice(
         alone="data is still mirrored over the links that are left",
         do=("find the replication links that are down or uneven: ports, switches, addresses on both arrays",),
     ),
     "mediator-lost": Advice(
-        alone="replication goes on; one array is pre-elected and alone survives a break",
-        do=("check DNS, gateway and firewall of the mediator", "no maintenance on the pre-elected array"),
+        alone="replication goes on; one array is pre-elected, and only that one survives a break of the replication",
+        do=("check DNS, gateway and firewall of the mediator", "start no maintenance on the pre-elected array"),
     ),
     "resyncing": Advice(
         alone="the copy catches up by itself",
-        do=("no failback until both copies are online and the mediator is reached from both",),
+        do=("start no failback until both copies are online and both arrays reach the mediator",),
     ),
     "storage-inactive": Advice(
         alone="HA may still place guests there, and their start fails",
@@ -130,10 +132,11 @@ _STORAGE: dict[Kind, Advice] = {
         ),
     ),
     "paths-degraded": Advice(
-        alone="multipath goes on over what is left",
+        alone="multipath goes on over the paths that are left",
         do=(
             "find the sessions that are missing and log in again",
-            "a node without paths to the far array does not survive the loss of the near one",
+            "start no work on an array meanwhile: a node without paths to the far array does not survive the loss of "
+            "the near one",
         ),
     ),
 }
@@ -143,24 +146,24 @@ _CLUSTER: dict[Kind, Advice] = {
         alone="nothing; but the loss of a site now stops everything",
         do=(
             "check the witness's host, TCP port 5403 and its certificates",
-            "no planned work on nodes or sites until every node counts its vote again",
+            "start no planned work on nodes or sites until every node counts its vote again",
         ),
     ),
     "votes-changed": Advice(
-        alone="nothing; but a loss may now be decided otherwise than the design says",
+        alone="nothing; but a loss may now end differently from the design",
         do=(
             "set quorum_votes of each node to 1 in corosync.conf, and do not leave `pvecm expected` in force",
             "compare `pvecm status` of all nodes with the votes above",
         ),
-        never="planned work on nodes or sites until the votes are as designed",
+        never="start planned work on nodes or sites before the votes are as designed",
     ),
     "ha-error": Advice(
         alone="nothing: HA has given up these guests",
         do=(
             "find the cause in the task log of the node: storage, lock, configuration",
-            "when it is repaired: ha-manager set GUEST --state disabled, then --state started",
+            "when the cause is fixed: `ha-manager set GUEST --state disabled`, then `--state started`",
         ),
-        never="starting the guest beside HA",
+        never="start the guest outside HA",
     ),
     "ha-impaired": Advice(
         alone="HA does not act on the nodes named above; a node whose LRM is dead resets itself or is fenced",
@@ -168,12 +171,12 @@ _CLUSTER: dict[Kind, Advice] = {
             "check pve-ha-lrm, pve-ha-crm and watchdog-mux on these nodes: systemctl status, journalctl",
             "check the clocks of all nodes",
         ),
-        never="killing pve-ha-lrm, pve-ha-crm or watchdog-mux: the node may reset",
+        never="kill pve-ha-lrm, pve-ha-crm or watchdog-mux: the node may reset",
     ),
     "links-down": Advice(
         alone="corosync goes on over the other link; when that one goes too, nodes with HA guests reset",
         do=("check the network of the link that is down: `corosync-cfgtool -s` on the nodes named above",),
-        never="restarting corosync on all nodes",
+        never="restart corosync on all nodes",
     ),
     "blind": Advice(
         alone="nothing; but a loss is confirmed later, or not at all, without these sources",
@@ -181,7 +184,7 @@ _CLUSTER: dict[Kind, Advice] = {
     ),
     "not-deployed": Advice(
         alone="nothing",
-        do=("deploy the cluster: quorate plan deploy, then quorate run deploy; or correct the inventory",),
+        do=("deploy the cluster: `quorate plan deploy`, then `quorate run deploy`; or correct the inventory",),
     ),
     "healthy": Advice(alone="nothing", do=()),
 }
@@ -190,30 +193,30 @@ _KINDS = {**_LOSS, **_STORAGE, **_CLUSTER}
 
 _CASES: dict[tuple[Kind, str], Advice] = {
     ("quorum-lost", "links"): Advice(
-        alone="nodes with HA guests reset within about 70 s; nothing starts anywhere until the nodes see each other",
+        alone="nodes with HA guests reset within about 70 s; no guest starts anywhere until the nodes see each other",
         do=(
             "all nodes answer: repair corosync's network (switches, VLANs, LACP, MTU); look at `corosync-cfgtool -s`",
-            "check paths and the volume group on each node before the network is whole: HA starts guests at once when "
-            "quorum forms",
+            "check paths and the volume group on each node before the network works again: HA starts guests at once "
+            "when quorum forms",
         ),
-        never="pvecm expected: every node would go on alone",
+        never="run `pvecm expected`: every node would go on alone",
     ),
     ("quorum-lost", "halves"): Advice(
-        alone="nodes with HA guests reset within about 70 s; nothing starts anywhere until there is a quorum",
+        alone="nodes with HA guests reset within about 70 s; no guest starts anywhere until there is a quorum",
         do=(
             "both sites answer: repair the link between the sites, or bring back the witness; either gives the quorum",
             "check which array serves the pod before quorum forms: HA starts guests at once",
         ),
-        never="pvecm expected: both sites would go on alone",
+        never="run `pvecm expected`: both sites would go on alone",
     ),
     ("storage-elsewhere", "reached"): Advice(
         alone="HA restarts guests at the site with the quorum; they reach the pod only over the storage network "
         "between the sites, and nodes with HA guests at the other site reset",
         do=(
-            "follow the incident; see that guests that HA starts get their disks",
-            "repair the link between the sites, before the storage network between them goes too",
+            "follow the incident; check that the guests that HA starts get their disks",
+            "repair the link between the sites before their storage network fails too",
         ),
-        never="taking the array that serves the pod down, or starting guests by hand",
+        never="shut down the array that serves the pod, or start guests by hand",
     ),
     ("replication-lost", "unseen"): Advice(
         alone="this array does not serve, and the other one does not answer here: "
@@ -222,67 +225,69 @@ _CASES: dict[tuple[Kind, str], Advice] = {
             "look at the other array from another place: its console, its site, a node's paths (`multipath -ll`)",
             "look for guests that are paused with an I/O error: HA does not notice them",
         ),
-        never="forcing the offline copy online, or starting guests elsewhere",
+        never="force the offline copy online, or start guests elsewhere",
     ),
     ("replication-lost", "not known"): Advice(
         alone="whether this copy serves, and whether writes are mirrored, is not known",
         do=(
-            "look at the pod on both arrays: purepod list, and their alerts",
-            "no planned work until both arrays call both copies online in words that are known",
+            "look at the pod on both arrays (`purepod list`) and at their alerts",
+            "start no planned work until both arrays call both copies online",
         ),
-        never="forcing a copy online",
+        never="force a copy online",
     ),
     ("mediator-lost", "not known"): Advice(
-        alone="replication goes on; whether a break of it is survived is not known",
-        do=("look at the mediator on both arrays: purepod list --mediator, and their alerts",),
+        alone="replication goes on; whether the pod survives a break of it is not known",
+        do=("look at the mediator on both arrays (`purepod list --mediator`) and at their alerts",),
     ),
     ("ha-error", "unmanaged"): Advice(
         alone="HA does not restart these guests when their node or site is lost",
-        do=("put them under HA again: ha-manager add GUEST, or --state started; or take them out of the inventory",),
+        do=(
+            "put them under HA again: `ha-manager add GUEST`, or `--state started`; or take them out of the inventory",
+        ),
     ),
     ("ha-impaired", "disarmed"): Advice(
         alone="nothing: a lost node is not fenced and its guests stay down until HA is armed again",
         do=(
-            "find out who has disarmed HA and why; when that is over, see that every node is a member again (`pvecm "
-            "status`), and arm it: ha-manager crm-command arm-ha",
+            "find out who has disarmed HA and why; when that work is over, check that every node is a member (`pvecm "
+            "status`), then arm HA: `ha-manager crm-command arm-ha`",
         ),
-        never="planned work on nodes or sites while HA is disarmed; arming it while a node is cut off but may still "
+        never="start planned work while HA is disarmed, or arm it while a node is cut off and may still "
         "run: no watchdog has stopped its guests, and HA may start them a second time",
     ),
     ("witness-lost", "elsewhere"): Advice(
-        alone="nothing; but who decides after a loss of a site is not the witness of the design",
+        alone="nothing; but after the loss of a site another host decides than the designed witness",
         do=(
             "compare `corosync-qdevice-tool -sv` on the nodes (QNetd host) with the witness's address in the inventory",
-            "set the quorum device up against the designed witness: pvecm qdevice remove, then pvecm qdevice setup",
+            "set up the quorum device at the designed witness: `pvecm qdevice remove`, then `pvecm qdevice setup`",
         ),
-        never="planned work on nodes or sites until it is known which host gives the vote",
+        never="start planned work on nodes or sites before you know which host gives the vote",
     ),
     ("paths-lost", "everywhere"): Advice(
-        alone="guests on nodes without any session have lost their disks, and HA does not help: it only notices failed "
+        alone="guests on nodes without any session have lost their disks; HA does not help: it only notices failed "
         "starts, and may place more guests there",
         do=(
-            "name these guests: they are paused with an I/O error or hang",
-            "put these nodes into HA maintenance only when their guests can be stopped",
+            "tell the owners of these guests: they are paused with an I/O error, or hang",
+            "put these nodes into HA maintenance, but only when their guests can be stopped",
             "check the storage network of these nodes, and that hosts and volume are connected on both arrays",
             "log in again: iscsiadm -m node --login, then rescan and check multipath",
         ),
-        never="starting these guests elsewhere before they are proven stopped",
+        never="start these guests elsewhere before they are proven stopped",
     ),
     ("witness-lost", "not configured"): Advice(
         alone="nothing; but the loss of a site now stops everything",
         do=(
-            "set up the quorum device again: pvecm qdevice setup WITNESS-ADDRESS, then check A,V on every node",
-            "no planned work on nodes or sites until every node counts its vote again",
+            "set up the quorum device again: `pvecm qdevice setup WITNESS-ADDRESS`, then check `A,V` in `pvecm status`",
+            "start no planned work on nodes or sites until every node counts its vote again",
         ),
     ),
     ("blind", "refused"): Advice(
         alone="nothing; but a loss is confirmed later, or not at all, without these sources",
-        do=("renew the token or key, or grant the missing right that the refusal names", "check its certificate"),
+        do=("renew the token or key, or grant the right that the refusal names", "check the certificate"),
     ),
     ("ha-error", "waiting"): Advice(
-        alone="HA goes on trying, and finds no way for these guests",
+        alone="HA keeps trying and does not get these guests to run",
         do=("look for rules, maintenance, storage or memory that leave no node for them",),
-        never="starting the guest beside HA",
+        never="start the guest outside HA",
     ),
 }
 

@@ -52,7 +52,9 @@ class ApprovalPolicy(Noun):
         for role, count in self.per_role.items():
             people = self.roles.get(role, ())
             if len(people) < count:
-                raise ValueError(f"per_role asks for {count} of {role}, roles name {len(people)}: add them to roles")
+                raise ValueError(
+                    f"per_role asks for {count} of {role}, roles lists {len(people)}: add people to roles.{role}"
+                )
         return self
 
     def roles_of(self, person: str) -> tuple[str, ...]:
@@ -182,9 +184,9 @@ def read(text: str) -> Said:
     try:
         said = Said.model_validate(fields)
     except ValueError:
-        raise ValueError("it is no text of an approval") from None
+        raise ValueError("it is not the text of an approval") from None
     if said.text != text:
-        raise ValueError("it is not letter for letter what this gate asks for")
+        raise ValueError("it differs from the text that this gate asks to sign")
     return said
 
 

@@ -34,7 +34,7 @@ class Hook(Noun):
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
         if (self.before is None) == (self.after is None):
-            raise ValueError("a hook stands either before or after a step: give one of the two")
+            raise ValueError("a hook runs either before or after a step: give one of the two")
         if (self.command is None) == (self.webhook is None):
             raise ValueError("a hook is either a command or a webhook: give one of the two")
         if self.command is not None and not (self.command and self.command[0].startswith("/")):

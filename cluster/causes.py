@@ -46,7 +46,7 @@ def cause(sid: str, survivors: tuple[str, ...], found: Circumstances) -> str:
     if found.failed:
         parts.append(f"its last task ended with: {found.failed}")
     if found.lock:
-        parts.append(f"it is locked ({found.lock}): whether that may be taken off is a person's decision")
+        parts.append(f"it is locked ({found.lock}): an operator has to decide whether the lock may be removed")
     against = {node: _against(sid, node, found) for node in survivors}
     if against and all(against.values()):
         unsure = any(why.startswith(NOT_KNOWN) for why in against.values())

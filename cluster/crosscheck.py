@@ -35,8 +35,8 @@ def rehearsed(inventory: Inventory) -> Iterator[Problem]:
     hosts += [(array.name, array.address) for array in inventory.arrays]
     hosts += [(inventory.witness.name, inventory.witness.address)]
     if real := [f"{name} ({address})" for name, address in hosts if not is_loopback(address)]:
-        said = f"{inventory.speed:g} shortens all waits of safety: only for a rehearsal on loopback addresses, "
-        yield ("speed",), f"{said}and {real[0]} is none; leave speed out"
+        said = f"{inventory.speed:g} shortens the safety waits: it is only for a rehearsal on loopback addresses, "
+        yield ("speed",), f"{said}and {real[0]} is not one; remove speed"
 
 
 def _twice(inventory: Inventory) -> Iterator[Problem]:
@@ -100,7 +100,7 @@ def _unknown_names(inventory: Inventory) -> Iterator[Problem]:
         if site.name.lower() in _PLACES:
             yield (
                 ("sites", s, "name"),
-                f"{site.name} is what a place outside is called: choose another name",
+                f"{site.name} is reserved for a place outside both sites: choose another name",
             )
     for s, site in enumerate(inventory.sites):
         if site.array not in arrays:
@@ -125,12 +125,13 @@ def _votes(inventory: Inventory) -> Iterator[Problem]:
         yield (
             ("sites",),
             f"{total} nodes are an odd number: the quorum device votes only for an even one (ffsplit), "
-            f"place as many nodes on each site ({_listing(counts)})",
+            f"give both sites the same number of nodes ({_listing(counts)})",
         )
     elif len(set(counts.values())) > 1:
         yield (
             ("sites",),
-            f"the sites are of unequal size ({_listing(counts)}): the smaller one could never carry on alone",
+            f"the sites are of unequal size ({_listing(counts)}): the smaller one could never go on alone; "
+            "give both the same number of nodes",
         )
 
 
@@ -140,7 +141,8 @@ def _luns(inventory: Inventory) -> Iterator[Problem]:
         if wrong := set(volume.luns) ^ arrays:
             yield (
                 ("pod", "volumes", v, "luns"),
-                f"give one LUN for each array ({', '.join(sorted(arrays))}); at odds: {', '.join(sorted(wrong))}",
+                f"give one LUN for each array ({', '.join(sorted(arrays))}); "
+                f"missing or unknown: {', '.join(sorted(wrong))}",
             )
 
 

@@ -207,7 +207,7 @@ def _state_veto(sid: str) -> str:
     return f"state-{sid.replace(':', '-')}"
 
 
-IN_ERROR = "HA does not move it before it is set to disabled"
+IN_ERROR = "HA does not move it until its state is set to disabled"
 
 
 def _in_doubt(there: Mapping[str, Service]) -> list[Veto]:

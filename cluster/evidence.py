@@ -6,6 +6,7 @@ from cluster.conditions import known_name, serves
 from cluster.inventory import Inventory, Site
 from cluster.looks import WITNESS, ArrayLook, Facts, Look
 from cluster.memory import Memory
+from cluster.units import are
 
 # qnetd forgets a silent client after 12 s (reference: proxmox-api §10), and an array is taken to forget a silent
 # initiator about as soon: what they say of a dead node is worth nothing earlier.
@@ -18,7 +19,7 @@ def too_early(site: Site, facts: Facts, memory: Memory, inventory: Inventory) ->
     """Why nothing can be said of its silence yet; empty when it is late enough."""
     names = {node.name for node in site.nodes}
     if unasked := sorted(names - facts.votes.keys()):
-        return f"; {', '.join(unasked)} have not been asked yet"
+        return f"; not asked yet: {', '.join(unasked)}"
     if memory.totem is None:
         return "; corosync's own times have not been read yet"
     silent = silence(names, facts, memory) * inventory.speed
@@ -88,7 +89,7 @@ def seen_alive(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -
     if clients := sorted(names & clients_of(facts, memory)):
         seen.append(f"{inventory.witness.name} has {', '.join(clients)} as clients")
     on = sorted(look.by for look in facts.power.values() if look.by in names and look.answered and look.on)
-    return seen, [f"the management controllers call {', '.join(on)} on"] if on else []
+    return seen, [f"the management controllers say that {', '.join(on)} {are(on)} on"] if on else []
 
 
 def found_dark(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -> dict[str, str]:
@@ -114,7 +115,7 @@ def found_dark(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -
             add(look.domain, _no_login(look, site), look.at)
     off = {look.by: look.at for look in facts.power.values() if look.answered and look.on is False}
     if names <= off.keys():
-        said = f"the management controllers call all nodes of {site.name} off"
+        said = f"the management controllers say that all nodes of {site.name} are off"
         add(site.name, said, min(off[name] for name in names))
     asked = [look for look in (*facts.votes.values(), *facts.cluster.values()) if look.by in names]
     # who stands in the dark with the site says nothing of it: what reaches nobody there may be the worker itself

@@ -104,7 +104,7 @@ class HomePlan(Value):
         mine = {move for move in self.moves if move.sid not in gone}
         theirs = {move for move in now.moves if move.sid not in gone}
         said = [
-            f"{sid} {now.staying.get(sid, 'goes from another place or to another one')}"
+            f"{sid} {now.staying.get(sid, 'now moves from another node, or to another home')}"
             for sid in sorted({move.sid for move in mine ^ theirs})
         ]
         known = {(one.kind, one.name) for one in self.switches}

@@ -112,7 +112,7 @@ def _why(seat: Seat, master: str, guests: int, survivors: int, waves: int) -> st
     seats = {
         "survivor": f"HA's master {master} survives and waits for locks of 120 s",
         "lost": f"HA's master {master} is lost, a new one comes after 110 to 121 s and waits 60 s more",
-        "unknown": "where HA's master sat is not known",
+        "unknown": "where HA's master ran is not known",
     }
     more = f"; {guests} guests on {survivors} nodes start in {waves} waves" if waves > 1 else ""
     return seats[seat] + more

@@ -226,14 +226,14 @@ def may_restore(entry: Entry, book: Book, world: World) -> str:
     """Why the switch may not be turned on now; empty when it may. The one place where this is decided."""
     one = entry.switch
     if holders := [holder for holder in entry.holders if holder.run_id not in world.ended]:
-        return f"{holders[0].run} needs it off: {holders[0].why}"
+        return f"{holders[0].run} needs it disabled: {holders[0].why}"
     if world.silent:
-        return f"it is not known how things stand: {world.silent}"
+        return f"the state of the cluster is not known: {world.silent}"
     now = world.values.get(key_text(one.kind, one.name))
     if now in (None, one.old):
         return ""  # gone, or on again: nothing to be done
     if now != one.new:
-        return f"it is {now} now, set by another hand meanwhile: it is left alone"
+        return f"it was set to {now} outside Quorate meanwhile: Quorate leaves it so"
     if incidents := open_incidents(book, world):
         return f"{incidents[0]} is open"
     if book.lost:
@@ -252,16 +252,16 @@ def _would_move(sid: str, book: Book, world: World) -> str:
     service = world.services.get(sid)
     home = book.homes.get(sid)
     if not world.nodes:
-        return "it is not known how things stand: HA tells of no node"
+        return "the state of the cluster is not known: HA lists no node"
     if home is not None and sid in guests_away(book, world):
         where = service.node if service else "no node"
-        return f"it would move the guest at once: it runs on {where}, its home is {home.node}"
+        return f"restoring it would move the guest at once: it runs on {where}, its home is {home.node}"
     if service is None:
         return ""
     if service.state == "error":
-        return "HA calls the guest error and takes no change of it before it is set to disabled"
+        return "HA calls the guest error and accepts no change of it until its state is set to disabled"
     if service.state not in SETTLED:
-        return f"the guest is under way (HA calls it {service.state})"
+        return f"HA is busy with the guest (it calls it {service.state})"
     if to := goes_to(sid, world):
         return f"HA would move the guest from {service.node} to {to} at once"
     return ""

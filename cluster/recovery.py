@@ -77,7 +77,7 @@ def on_again(off: Iterable[Frozen], on: Iterable[Frozen]) -> list[str]:
     """Of the switches that were turned off, those that are on, in a sentence each."""
     now = {(one.kind, one.name) for one in on}
     return [
-        f"{one.name} {one.field} was turned off for this and is on again: turn it off, or find out who needs it"
+        f"{one.name} {one.field} was disabled for this run and is on again: disable it, or ask who has enabled it"
         for one in off
         if (one.kind, one.name) in now
     ]

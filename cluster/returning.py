@@ -38,7 +38,7 @@ class ReturnFinding(Finding):
         """Named."""
         back = tuple(node for node in wish.nodes if node not in missing)
         if missing:
-            said = f"{shortly(back)} are members again; {shortly(missing)} are not"
+            said = f"members again: {shortly(back)}; not yet: {shortly(missing)}"
             return cls(finding=said, mark="warned", back=back, missing=missing)
         return cls(finding=f"{len(back)} nodes are members again" if len(back) > 1 else f"{back[0]} is a member again",
                    back=back)  # fmt: skip

@@ -88,17 +88,17 @@ def persons(signers: Iterable[Signer]) -> list[set[str]]:
 def too_few(policy: "ApprovalPolicy", signers: Iterable[Signer], requester: str) -> str:
     """What the list lacks so that a gate could ever open, with the remedy; empty when it has enough people."""
     able = persons(one for one in signers if not listed_as(one.principals, requester))
-    asked_for = f" ({requester} has asked for it)" if requester else ""
+    besides = f" besides {requester}, who requested the run" if requester else ""
     if len(able) < policy.needed:
         return (
-            f"approvals: {policy.needed} have to agree, and {len(able)} on the list may{asked_for}: "
+            f"approvals.needed is {policy.needed}, and the list of approvers has {len(able)}{besides}: "
             "add lines to approvals.allowed_signers, or lower approvals.needed"
         )
     for role, count in policy.per_role.items():
         there = sum(any(role in policy.roles_of(name) for name in person) for person in able)
         if there < count:
             return (
-                f"approvals: {count} of {role} have to agree, and {there} on the list may{asked_for}: "
+                f"approvals.per_role asks for {count} of {role}, and the list of approvers has {there}{besides}: "
                 f"add lines to approvals.allowed_signers, or people to approvals.roles.{role}"
             )
     return ""

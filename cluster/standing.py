@@ -75,17 +75,17 @@ class Standing(Value):
             return None
         if (said.cluster, said.run, said.run_id) != (own.cluster, own.run, own.run_id):
             return Refusal(
-                word="Replayed", sentence=f"it was said to the run {said.run} ({said.run_id}), this is {own.run_id}"
+                word="Replayed", sentence=f"it was signed for run {said.run} ({said.run_id}), this is run {own.run_id}"
             )
         if said.gate != own.gate:
-            return Refusal(word="Replayed", sentence=f"it was said to the gate {said.gate!r}, open is {own.gate!r}")
+            return Refusal(word="Replayed", sentence=f"it was signed for gate {said.gate!r}, open is gate {own.gate!r}")
         if said.decision != own.decision:
             return Refusal(word="Tampered", sentence=f"the signed text says {said.decision}, not {own.decision}")
         if (said.plan, said.digest) != (own.plan, own.digest):
             return Refusal(
                 word="OtherPlan",
-                sentence=f"it is about the terms {short(said.digest)} of plan {short(said.plan)}, asked are "
-                f"{short(own.digest)} of plan {short(own.plan)}: look at the plan again",
+                sentence=f"it was signed for terms {short(said.digest)} of plan {short(said.plan)}, this gate asks for "
+                f"{short(own.digest)} of plan {short(own.plan)}: read the plan again, then sign it",
             )
         wrong = next(field for field in type(said).model_fields if getattr(said, field) != getattr(own, field))
         return Refusal(
@@ -97,12 +97,13 @@ class Standing(Value):
         """The signature is good, or the policy takes claims."""
         if vote.claimed and self.policy.unsigned == "refused":
             return Refusal(
-                word="Unsigned", sentence="a vote has to be signed here: use `quorate approve` or `ssh-keygen -Y sign`"
+                word="Unsigned",
+                sentence="this gate takes signed votes only: use `quorate approve` or `ssh-keygen -Y sign`",
             )
         if isinstance(proof, Bad):
             return Refusal(word=proof.word, sentence=proof.sentence)
         if not proof.fingerprint and not vote.claimed:
-            return Refusal(word="Unchecked", sentence="no key is known that has signed it: send it again")
+            return Refusal(word="Unchecked", sentence="the key that signed it is not known: send the vote again")
         return None
 
     def _who(self, by: str, proof: Good, counted: Mapping[str, Counted]) -> Refusal | None:
@@ -111,16 +112,17 @@ class Standing(Value):
         if by.casefold() == requester.casefold() or listed_as(proof.principals, requester):
             alias = "" if by == requester else f", and the list gives {requester} the key of {by}"
             return Refusal(
-                word="SelfApproval", sentence=f"{requester} has asked for it{alias}: other people have to agree"
+                word="SelfApproval",
+                sentence=f"{requester} requested this run{alias}: another approver has to approve it",
             )
         for name, other in counted.items():
             if name == by:
-                return Refusal(word="Duplicate", sentence=f"{by} has agreed already, and counts once")
+                return Refusal(word="Duplicate", sentence=f"{by} has approved already; each approver counts once")
             if proof.fingerprint and proof.fingerprint == other.proof.fingerprint:
                 return Refusal(word="Duplicate", sentence=f"the key {proof.fingerprint} has signed for {name}")
             if listed_as(proof.principals, name) or listed_as(other.proof.principals, by):
                 return Refusal(
-                    word="Duplicate", sentence=f"{by} and {name} share a key on the list: one person counts once"
+                    word="Duplicate", sentence=f"{by} and {name} share a key on the list: they count as one approver"
                 )
         return None
 
@@ -128,18 +130,19 @@ class Standing(Value):
         known = {veto.name: veto for veto in self.terms.vetoes}
         for name in said.waives:
             if name not in known:
-                there = shortly(known) or "there is none"
-                return Refusal(word="NoSuchVeto", sentence=f"there is no veto {name!r} to be waived: {there}")
+                there = shortly(known) or "none"
+                return Refusal(word="NoSuchVeto", sentence=f"there is no veto {name!r} to waive; the gate has: {there}")
             if known[name].safety:
                 return Refusal(
                     word="SafetyVeto", sentence=f"{name} is a safety veto: it cannot be waived, remove its cause"
                 )
         for veto in self.terms.vetoes:
             if veto.safety:
-                return Refusal(word="SafetyVeto", sentence=f"{veto.name} stands: {veto.text}")
+                return Refusal(word="SafetyVeto", sentence=f"safety veto {veto.name}: {veto.text}")
             if veto.name not in said.waives:
                 return Refusal(
-                    word="NotWaived", sentence=f"{veto.name} stands ({veto.text}): waive it by name, or reject the plan"
+                    word="NotWaived",
+                    sentence=f"veto {veto.name} ({veto.text}): waive it with `--waive {veto.name}`, or reject the plan",
                 )
         return None
 
@@ -174,7 +177,7 @@ class Standing(Value):
     def why_not(self, approval: Approval, proofs: Sequence[Proof], now: datetime) -> str:
         """Why an approval does not stand, given a fresh proof of each of its votes; empty while it does."""
         if approval.terms != self.terms:
-            return "the approval is for other terms"
+            return "the approval was given for other terms"
         if now >= approval.ends:
             return f"the approval has expired at {_time(approval.ends)}"
         if not approval.whole:
@@ -187,7 +190,7 @@ class Standing(Value):
             lost = [f"{by} ({refusal.word})" for by, refusal in refused.items()]
             lost += [f"{by} (withdrawn)" for by in counted if by in gone]
             not_counted = f"; not counted: {', '.join(lost)}" if lost else ""
-            return f"the approval does not stand any more: {lacks}{not_counted}"
+            return f"the approval is no longer valid: {lacks}{not_counted}"
         return ""
 
 
@@ -197,7 +200,7 @@ UNCHECKED = Bad(word="Unchecked", sentence="its signature was not checked")
 def licensed(approval: Approval, intent: Intent, policy: ApprovalPolicy, proofs: Sequence[Proof], now: datetime) -> str:
     """Why this change may not be made under that approval; empty when it may."""
     if not approval.covers(intent):
-        return f"it is no part of the approved plan {short(approval.terms.plan)}"
+        return f"it is not part of the approved plan {short(approval.terms.plan)}"
     return Standing(terms=approval.terms, policy=policy).why_not(approval, proofs, now)
 
 

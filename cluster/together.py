@@ -49,19 +49,17 @@ class Rule(Value):
 
 
 LIVES = Rule(may="lives")
-_NOT_KNOWN = Rule(
-    may="holds", why="whether an incident is about to open is not known, and nothing is changed on a guess"
-)
+_NOT_KNOWN = Rule(may="holds", why="it is not known whether an incident is about to open, so nothing is changed")
 _FENCES = "HA fences and restarts guests, and nothing may be changed meanwhile"
 _BOTH_MOVE = "both move guests: one at a time"
-_BUILDS = "a deployment sets up what the other works on: one at a time"
+_BUILDS = "a deployment changes what the other run uses: one at a time"
 
 _RUNS: dict[tuple[str, str], Rule] = {
     **{("DeployStretchedCluster", other): Rule(may="refuses", why=_BUILDS) for other in CHANGING},
     **{(one, "DeployStretchedCluster"): Rule(may="refuses", why=_BUILDS) for one in CHANGING},
     **{(one, other): Rule(may="refuses", why=_BOTH_MOVE) for one in CHANGING[1:] for other in CHANGING[1:]},
     ("ReturnSite", "EvacuateSite"): Rule(
-        may="holds", why="the site is still being emptied or waits for the dark: end that run first"
+        may="holds", why="the site is still being emptied or waits to be switched off: end that run first"
     ),
 }
 
@@ -109,7 +107,7 @@ def rule(kind: str, other: Beside) -> Rule:
     unserved = [one for one in other.about if one.partition(" ")[0] not in SERVES[row]]
     if other.about and not unserved:
         return LIVES
-    return Rule(may="holds", why="the cluster is not as usual: what was agreed was agreed for a healthy one")
+    return Rule(may="holds", why="the cluster is not healthy, and the plan was approved for a healthy one")
 
 
 class TogetherWish(Value):
@@ -145,7 +143,9 @@ def judged(kind: str, others: Iterable[Beside]) -> TogetherFinding:
         found = rule(kind, other)
         said[found.may].append(f"{other} is open: {found.why}" if other.run else f"{other}: {found.why}")
     holds, refuses = "; ".join(said["holds"]), "; ".join(said["refuses"])
-    return TogetherFinding(finding=refuses or holds or "nothing stands in the way", holds=holds, refuses=refuses)
+    return TogetherFinding(
+        finding=refuses or holds or "no incident and no other run is in the way", holds=holds, refuses=refuses
+    )
 
 
 def standing(verdict: Mapping[str, object], opened: Iterable[Beside]) -> Beside | None:
@@ -172,10 +172,10 @@ def unseen(
     `looked` is its newest look, `rounds` how far apart two looks may be. The words do not change while time goes by.
     """
     if looked is None or not _conditions(verdict or {}):
-        return Beside(kind=UNSEEN, about=(f"{watch} has not judged yet",))
+        return Beside(kind=UNSEEN, about=(f"{watch} has given no verdict yet",))
     if now - looked > rounds:
         since = f"{looked:%Y-%m-%d %H:%M:%S} UTC"
-        why = f"{watch} has looked last at {since}, and its looks are at most {rounds.total_seconds():.0f} s apart"
+        why = f"{watch} last looked at {since}, and should look at least every {rounds.total_seconds():.0f} s"
         return Beside(kind=UNSEEN, about=(f"{why}: is its worker running?",))
     return None
 

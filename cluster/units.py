@@ -4,7 +4,7 @@ Inside the program durations are ``timedelta`` and sizes are bytes; only the inv
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from datetime import timedelta
 from typing import Annotated
 
@@ -51,6 +51,11 @@ def size(number: int) -> str:
 def counted(number: int, one: str, many: str | None = None) -> str:
     """So many of them: ``1 guest``, ``2 guests``; `many` where an s is not enough."""
     return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def are(names: Sized) -> str:
+    """The verb after so many names: `is` after one, `are` after several."""
+    return "is" if len(names) == 1 else "are"
 
 
 def capital(sentence: str) -> str:

@@ -170,7 +170,7 @@ def _damped(found: list[Condition], memory: Memory, now: datetime, speed: float)
             unsteady = (said,) if len(times) >= UNSTEADY else ()
             damped.append(one.model_copy(update={"reasons": (*one.reasons, *unsteady)}))
         elif len(times) >= BLINKS:
-            damped.append(one.model_copy(update={"reasons": (f"{said}; it is not seen just now",)}))
+            damped.append(one.model_copy(update={"reasons": (f"{said}; it is not seen now",)}))
     return damped
 
 
@@ -179,7 +179,7 @@ def _named(key: str) -> Condition | None:
     kind, *where = key.split(" ")
     if kind not in GRAVITY:
         return None
-    return Condition(kind=kind, where=tuple(where), case=HELD, unless=("it stays away for five minutes",))
+    return Condition(kind=kind, where=tuple(where), case=HELD, unless=("it is not seen for five minutes",))
 
 
 def _answers(array: str, facts: Facts) -> bool:
@@ -203,5 +203,5 @@ def _well(views: dict[str, VotesLook], facts: Facts, inventory: Inventory) -> tu
         f"{total} of {inventory.votes} votes, {len(views)} of {len(inventory.nodes)} nodes answer",
         f"pod online on {online} arrays that answer{services}",
         *(by_request(told) if told else ()),
-        *((f"not known just now, for they do not answer: {', '.join(quiet)}",) if quiet else ()),
+        *((f"not known now, because there is no answer: {', '.join(quiet)}",) if quiet else ()),
     )

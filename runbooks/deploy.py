@@ -69,7 +69,7 @@ class DeployStretchedCluster(Runbook):
         what="Plans, applies and proves: the stretched pod, hosts with preferred arrays, eight paths a node, "
         "shared LVM, the quorum device, guests, HA",
         when="when a cluster is new, or to see that it still matches the inventory",
-        asks="whether to plan or to apply; nothing at all means plan",
+        asks="whether to plan or to apply; the default is plan",
         landing="What was changed stays; each layer is complete or absent, and the same runbook goes on from there",
         example={"mode": "apply"},
     )

@@ -69,7 +69,7 @@ class Emptying:
             run.record.line(f"Veto {veto.name}").end("warned", veto.text, now)
         for node in plan.rested:
             run.record.line(f"{node} was in maintenance before").end(
-                "done", "it stays so, also when the site returns", now
+                "done", "it stays in maintenance, also when the site returns", now
             )
         for sid, node in plan.stopped.items():
             run.record.line(f"{sid} is stopped").end(
@@ -123,7 +123,7 @@ class Emptying:
 
     async def why_not(self) -> str:
         """Why nothing more may be begun."""
-        return await self._agreement.why_not() if self._agreement else "no approval stands for it"
+        return await self._agreement.why_not() if self._agreement else "it has no valid approval"
 
     # --- the changes -------------------------------------------------------------------------------------------
 
@@ -178,7 +178,7 @@ class Emptying:
         run, at = self._run, self.at
         run.section(f"Until {at.site} is dark")
         line = run.record.line(f"{at.site} is dark, and no node was fenced", f"Waiting until {at.site} is dark")
-        skip = "the work is done with the site lit"
+        skip = "the work is done without switching the site off"
         known: tuple[str, ...] | None = None
         async with run.interlock.minding(lambda why: self._told(None, why)):
             while True:
@@ -238,7 +238,7 @@ class Emptying:
             )
         await self._switches.set_back(Mode.APPLY)
         if off := self._switches.outstanding:
-            said.append(f"Still off, and in the ledger: {shortly(off, 10)}.")
+            said.append(f"Still disabled, and in the ledger: {shortly(off, 10)}.")
         return " ".join(said)
 
     @property
@@ -246,12 +246,14 @@ class Emptying:
         """What is known to be left over when the landing could not look."""
         made = [change for change in self._run.record.changes if change.what == "enable maintenance"]
         resting = f"Put into maintenance: {', '.join(one.target for one in made)}." if made else ""
-        off = f"Still off, and in the ledger: {shortly(map(str, self._switches.off))}." if self._switches.off else ""
+        off = (
+            f"Still disabled, and in the ledger: {shortly(map(str, self._switches.off))}." if self._switches.off else ""
+        )
         return " ".join(filter(None, (self.beyond, resting, off)))
 
     async def hand_over_switches(self) -> None:
         """The switches are the ledger's from now on: none goes back while guests are away from home."""
-        self._run.section("Set back")
+        self._run.section("Restore automatic moves")
         await self._switches.set_back(Mode.APPLY)
 
     @property

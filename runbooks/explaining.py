@@ -46,7 +46,7 @@ class Explaining:
         run, waiting = self._run, "Waiting for every vantage point to answer"
         wish = WatchWish(cluster=cluster, urgent=True)
         seen = await run.step(
-            "Everybody is asked", watch.look, wish, within=LOOKS_FOR, attempt=LOOKS_FOR, waiting=waiting
+            "Every vantage point is asked", watch.look, wish, within=LOOKS_FOR, attempt=LOOKS_FOR, waiting=waiting
         )
         run.watched.memory = seen.memory
         return seen.verdict

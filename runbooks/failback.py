@@ -19,7 +19,7 @@ class Failback(Homeward):
 
     about = About(
         name="failback",
-        what="Waits until a returned site has proven itself and people have signed the plan, brings one guest home, "
+        what="Waits until a returned site has proven itself and approvers have signed the plan, brings one guest home, "
         "then the others, proves each move, re-enables what the incident disabled",
         when="after a site has returned from an incident and its guests shall go home",
         asks="for signed approvals of the plan (`quorate approve`), and what to do when a move does not go as planned",

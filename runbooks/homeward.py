@@ -70,8 +70,12 @@ class Homeward(Runbook):
             why = "{}: {}".format(*reason(error))
             workflow.logger.info("no earlier run is known: %s", why)
             if "EvacuateSite" in self.after:  # whoever signs has to see what nobody could look up
-                line = self.record.line("Nodes that rested before the site was emptied")
-                line.end("warned", f"not known ({why}): all that are in maintenance count as ours", self.record.elapsed)
+                line = self.record.line("Nodes in maintenance before the site was emptied")
+                line.end(
+                    "warned",
+                    f"not known ({why}): every node in maintenance counts as put there by Quorate",
+                    self.record.elapsed,
+                )
             return LossRecord(run="", site=site, homes={})
         record: LossRecord = found.record
         return record

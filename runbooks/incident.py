@@ -40,7 +40,7 @@ class ClusterIncident(Incident):
 
     about = About(
         name="incident",
-        what="Explains what is wrong with the cluster, what happens by itself and what a person should do; "
+        what="Explains what is wrong with the cluster, what happens automatically and what an operator should do; "
         "stays until the cluster is healthy",
         when="when no watch runs and you want the cluster explained; a watch starts it by itself",
         asks="nothing: it changes nothing",

@@ -58,7 +58,7 @@ class Moves:
         )
         self.moving.pop(move.sid, None)
         if found is None:
-            self.left[move.sid] = "left where it is by a person's answer"
+            self.left[move.sid] = "left where it is: the answer was skip"
             return False
         self.moved[move.sid] = Moved(
             sid=move.sid, source=move.source, home=move.home, seconds=found.seconds, downtime=found.downtime
@@ -81,7 +81,7 @@ class Moves:
     def beyond(self) -> str:
         """What goes on at HA although nothing more is begun here."""
         going = [f"{move.sid} to {move.home}" for move in self.moving.values()]
-        said = f"HA may still be moving {', '.join(going)}: that cannot be called back, and ends there."
+        said = f"HA may still be moving {', '.join(going)}: Quorate cannot stop such a move; wait until it has ended."
         return said if going else ""
 
     async def ended(self) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ LOOKS_FOR = timedelta(minutes=10)
 LOOKED_WITHIN = timedelta(minutes=2)
 # What a move that is under way fails by itself.
 MOVING = ("No lock and no task is left over", "No volume is open on two nodes")
-NOT_LOOKED = ("nobody has looked yet",)
+NOT_LOOKED = ("not looked yet",)
 
 
 class Quarantine:

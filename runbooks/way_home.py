@@ -89,7 +89,7 @@ class WayHome:
 
     async def why_not(self) -> str:
         """Why nothing more may be begun: every condition that was signed, asked before each attempt of each change."""
-        return await self._agreement.why_not() if self._agreement else "no approval stands for it"
+        return await self._agreement.why_not() if self._agreement else "it has no valid approval"
 
     async def _planned(self) -> HomePlan:
         """Who goes and who stays, as things are now; a line for each."""
@@ -115,8 +115,8 @@ class WayHome:
 
     def _why_resting(self, node: str) -> str:
         if self._resting and node in self._homes.record.rested:
-            return "it was so before the site was emptied"
-        return "another hand has put it there: no guest goes to it"
+            return "it was in maintenance before the site was emptied"
+        return "not put there by Quorate: no guest goes to it"
 
     async def _say_who_is_away(self, now: timedelta) -> None:
         """No home is on record: whoever might be meant is named, and how to say where they belong."""
@@ -189,7 +189,7 @@ class WayHome:
     def _comfort(self) -> tuple[Veto, ...]:
         """What speaks against a homecoming of some without the others; people may waive it by name."""
         return tuple(
-            Veto(name=f"stays-{sid.replace(':', '-')}", text=f"{sid} does not come along: {why}", safety=False)
+            Veto(name=f"stays-{sid.replace(':', '-')}", text=f"{sid} stays behind: {why}", safety=False)
             for sid, why in self._plan.staying.items()
         )
 
@@ -249,11 +249,11 @@ class WayHome:
 
     async def restore_automatic_moves(self) -> None:
         """As the ledger judges; what does not go back is listed there."""
-        self._run.section("Set back")
+        self._run.section("Restore automatic moves")
         if self._switches.off:
             await self._switches.set_back(Mode.APPLY)
             return
-        self._run.record.line("Switches").end("done", "none was turned off", self._run.record.elapsed)
+        self._run.record.line("Switches").end("done", "none was disabled", self._run.record.elapsed)
         with contextlib.suppress(ActivityError):  # it holds none off; the ledger notices its end by itself
             await self._run.learn(records.give_back, GiveBackWish(cluster=self._homes.inventory.name))
 
@@ -276,7 +276,7 @@ class WayHome:
         left = [f"Outstanding: {', '.join(self._switches.outstanding)}."] if self._switches.outstanding else []
         nodes = self._released()
         released = [f"Released from maintenance: {', '.join(nodes)}."] if nodes else []
-        back = f"{counted(len(self._switches.restored), 'switch is', 'switches are')} set back."
+        back = f"{counted(len(self._switches.restored), 'switch is', 'switches are')} restored."
         return " ".join([*home, *ended, *released, back, *left])
 
     def _released(self) -> list[str]:
@@ -287,7 +287,11 @@ class WayHome:
     @property
     def unlanded(self) -> str:
         """What is known to be left over when the landing could not look."""
-        off = f"Still off, and in the ledger: {', '.join(map(str, self._switches.off))}." if self._switches.off else ""
+        off = (
+            f"Still disabled, and in the ledger: {', '.join(map(str, self._switches.off))}."
+            if self._switches.off
+            else ""
+        )
         return f"{self.beyond} {off}".strip()
 
     @property

@@ -46,7 +46,7 @@ class Checks:
 
         Parks while the list cannot be read or is too short. ApplicationError when it is not known who asks.
         """
-        line = self.state.record.line("Enough people may approve", "Looks at the list of approvers")
+        line = self.state.record.line("Enough approvers are listed", "Checking the list of approvers")
         self.state.tell()
         requester = (by or "").strip()
         able = len(persons((await self.listed(policy, requester, line)).signers))
@@ -80,7 +80,7 @@ class Checks:
     async def listed(self, policy: ApprovalPolicy, requester: str, line: Line) -> VerifyFinding:
         """The list, once it can be read and has enough people on it."""
         if not requester:
-            why = 'by: who asks for it? That person cannot approve it; add "by": "ana"'
+            why = 'by is missing: name who requests the run, for example "by": "ana"; that person cannot approve it'
             line.end("failed", why, self.state.record.elapsed)
             raise ApplicationError(why, type="Rejected", non_retryable=True)
 
@@ -113,7 +113,7 @@ class Checks:
     ) -> None:
         """Parked with that reason, until it is time, a person says retry, or it is over anyway."""
         word = str(error.type)
-        said = f"{error.message}. Nothing is changed meanwhile; it is checked again by itself"
+        said = f"{error.message}. Quorate changes nothing meanwhile and checks again"
         parked = Parked(Question(step=line.title, word=word, message=said))
         self.state.parked.append(parked)
         line.set("parked", f"{word}: {error.message}")

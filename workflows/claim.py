@@ -61,7 +61,7 @@ class Claim:
         """Outlive the end of this part of the run."""
         self._passed_on = True
 
-    @workflow.signal(description="The run has come to its end")
+    @workflow.signal(description="The run has ended")
     def release(self) -> None:
         """Give the id back."""
         self._released = True

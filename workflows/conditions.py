@@ -60,7 +60,7 @@ class Agreement:
         Steps that begin at the same moment share one answer: no time has passed between their questions.
         """
         if self.approval is None:
-            return "no approval stands for it"
+            return "it has no valid approval"
         if self._told is None or self._told[0] != workflow.now():
             if self._asked is None or self._asked[0] != workflow.now():
                 self._asked = (workflow.now(), asyncio.ensure_future(self._why_not(self.approval)))

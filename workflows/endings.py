@@ -69,7 +69,7 @@ class Ending:
             await ask(
                 people.tell,
                 NoticeWish(notice=notice),
-                summary=f"tell people: {state}",
+                summary=f"send the notice: {state}",
                 schedule_to_close_timeout=TOLD_WITHIN,
                 retry_policy=RETRY,
             )
@@ -97,9 +97,9 @@ class Ending:
             said = f"aborted{self.state.abort.signed}. {self.state.left}"
             raise ApplicationError(said, type="Aborted", non_retryable=True) from None
         self.state.notes += [
-            f"hook {hook.name} met no step" for hook in self.state.hooks if hook.name not in self.state.hooked
+            f"hook {hook.name} matched no step" for hook in self.state.hooks if hook.name not in self.state.hooked
         ]
-        self.state.left = "The run had come to its end."
+        self.state.left = "The run had ended."
         await self._run.close("done")
 
     # --- how it is done ----------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ class Ending:
         try:
             condition = await self._run.landing()
         except STOPS as error:
-            condition = f"The landing did not come to its end: {_cause(error)[1]}. {self._run.unlanded}".strip()
+            condition = f"The run could not finish its cleanup: {_cause(error)[1]}. {self._run.unlanded}".strip()
         changes, doubtful = self.state.record.changes, self.state.record.doubtful
         made = counted(len(changes), "change was made and stays.", "changes were made and stay.")
         left = made if changes else "Nothing was changed."

@@ -48,7 +48,7 @@ class Face:
         changes, doubtful = self.state.record.changes, self.state.record.doubtful
         before = f"{counted(len(changes), 'change')}, the last one {changes[-1]}" if changes else "nothing"
         if doubtful:
-            before += f"; begun last: {doubtful[-1]}"
+            before += f"; begun last, not confirmed: {doubtful[-1]}"
         return Sheet(
             headline=self.state.headline,
             now=self._now(),
@@ -71,7 +71,7 @@ class Face:
         paused = self.state.paused.signed if self.state.paused else None
         quiet = not questions and not self.state.alarms and self.state.paused is None
         if quiet and (gate := self._gates.asking) is not None:
-            return f"Waits for people: {gate.terms.title}: {gate.missing}."
+            return f"Waiting for approvals: {gate.terms.title}: {gate.missing}."
         return going_on(
             self._condition(),
             self._run.under_way(),

@@ -38,7 +38,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.record import Line
     from workflows.state import RunState
 
-NOTHING_ASKED = "no gate is open in this run: nothing is asked yet"
+NOTHING_ASKED = "no gate is open in this run: it asks for no approval yet"
 
 
 class Gates:
@@ -78,7 +78,7 @@ class Gates:
             gate = self._gate = Gate(terms=terms, policy=policy, subject=self.state.subject, planned=tuple(planned))
             self._gates[terms.number] = gate
             self._unopened = False
-            line.set("asked", f"plan {short(terms.plan)} waits for people: {gate.missing}")
+            line.set("asked", f"plan {short(terms.plan)} waits for approvals: {gate.missing}")
             self.state.tell()
             return await self._approved(gate, line)
 
@@ -109,10 +109,10 @@ class Gates:
         terms = approval.terms
         now = terms.about(whole_digest(self.state.subject, planned), conditions, vetoes).digest
         if now != terms.digest:
-            return f"the plan has changed: approved was {short(terms.digest)}, now it is {short(now)}"
+            return f"the plan has changed: the approved terms are {short(terms.digest)}, now they are {short(now)}"
         gate = self._gates.get(terms.number)
         if gate is None or gate.approval is None:
-            return "this run holds no such approval"
+            return "this run has no such approval"
         votes = gate.votes
         checked = await self._checks.sooner_or_later(lambda: self._checks.checked(votes))
         held = gate.approval
@@ -151,7 +151,7 @@ class Gates:
         try:
             proof = (await self._checks.checked((vote,))).proofs[0]
         except ApplicationError as error:
-            sentence = f"it could not be checked now: {error.message}; send it again"
+            sentence = f"the signature could not be checked: {error.message}; send the vote again"
             raise self._refused(said.by, decision, "Unchecked", sentence) from None
         vote = vote.model_copy(update={"at": workflow.now()})
         async with self._counting:
@@ -178,7 +178,9 @@ class Gates:
             except ValueError as error:
                 raise self._refused(by, decision, "Tampered", f"{error}: use `quorate {decision} --print`") from None
             if said.decision != decision:
-                raise self._refused(said.by, decision, "Tampered", f"the signed text says {said.decision}")
+                raise self._refused(
+                    said.by, decision, "Tampered", f"the signed text says {said.decision}, this command is {decision}"
+                )
             return said
         by = (ballot.by or "").strip()[:64]
         if self._gate is None or not by or ballot.plan is None:
@@ -186,9 +188,9 @@ class Gates:
             sentence = (
                 NOTHING_ASKED
                 if self._gate is None
-                else ('say who and to which plan, {"by": "ana", "plan": "…"}, or sign with `quorate approve`')
+                else ('name the approver and the plan, {"by": "ana", "plan": "…"}, or sign with `quorate approve`')
             )
-            raise self._refused(by or "someone", decision, word, sentence)
+            raise self._refused(by or "no name given", decision, word, sentence)
         terms = self._gate.terms
         said = statement(terms, by, ballot.waives, decision, ballot.why if decision == "reject" else "")
         known = len(ballot.plan) >= SHORT and terms.digest.startswith(ballot.plan)
@@ -302,7 +304,7 @@ class Gates:
         else:
             missing = f"{gate.missing} by {gate.terms.until:%Y-%m-%d %H:%M:%S} UTC"
             yes = ", ".join(one.who for one in gate.yes.values())
-            order = Abort(why=f"not enough people had agreed: {missing}")
+            order = Abort(why=f"too few approvals: {missing}")
             line.end(
                 "failed", f"expired: {missing}" + (f"; approved by {yes}" if yes else ""), self.state.record.elapsed
             )

@@ -14,8 +14,8 @@ def asks(gate: Gate, run: str, refused: Sequence[Audit] = ()) -> str:
     """What the page says of an open gate. What does not fit is counted."""
     terms, changes = gate.terms, counted(len(gate.planned), "change")
     lines = [
-        f"- until {terms.until:%Y-%m-%d %H:%M} UTC; silence is a no",
-        f"- plan {code(short(terms.plan))}, {changes}, asked for by {safe(terms.requester)}",
+        f"- until {terms.until:%Y-%m-%d %H:%M} UTC; with too few approvals by then, the run ends",
+        f"- plan {code(short(terms.plan))}, {changes}, requested by {safe(terms.requester)}",
         *_some([f"  - {safe(str(change))}" for change in gate.planned], LISTED),
         *_some([f"- condition: {safe(one)}" for one in terms.conditions], SPOKEN),
     ]
@@ -28,7 +28,7 @@ def asks(gate: Gate, run: str, refused: Sequence[Audit] = ()) -> str:
     if refused:
         votes = counted(len(refused), "vote was", "votes were")
         lines.append(f"- {votes} refused, the last one: {safe(str(refused[-1]))}")
-    ways = f"Look, sign and send: {code(f'quorate approve {run}')}, or {code(f'quorate reject {run}')}."
+    ways = f"Read, sign and send: {code(f'quorate approve {run}')}, or {code(f'quorate reject {run}')}."
     if gate.policy.unsigned == "allowed":
         claim = code(f'{{"by": "…", "plan": "{short(terms.digest)}"}}')
         ways += f" Or *More Actions*, *Send an Update*, {code('approve')}, and paste {claim} with your name."

@@ -29,12 +29,12 @@ ENTERED_WITHIN, LEFT_WITHIN, ASKED_WITHIN = timedelta(minutes=2), timedelta(seco
 # One look goes on for ten minutes of the cluster's time.
 WATCHED_WITHIN = timedelta(minutes=30)
 AGAIN_IN = 5.0
-NOT_LOOKED = "nobody has looked yet"
+NOT_LOOKED = "not looked yet"
 OTHER = (
-    "the worker's inventory has changed since this run began: its checks are of the new one, the plan of the old one; "
-    "abort, and start again to go by one"
+    "the worker's inventory has changed since this run began: its checks use the new one, its plan the old one; "
+    "abort the run and start it again"
 )
-TITLE, WAITING = "Nothing stands in the way", "Waits until nothing stands in the way"
+TITLE, WAITING = "No incident or other run is in the way", "Waiting until no incident or other run is in the way"
 
 
 class Interlock:
@@ -68,7 +68,7 @@ class Interlock:
                 self.state.alarm("together", f"Held: {found.holds}. The run goes on by itself when that is over.")
                 found = await self._together(wish.model_copy(update={"enters": False, "known": found.holds}))
         except asyncio.CancelledError:
-            line.end("stopped", "stopped while it was held", self.state.record.elapsed)
+            line.end("stopped", "stopped while the run was held", self.state.record.elapsed)
             self.state.alarm("together", "")
             raise
         except FailureError:
@@ -142,7 +142,7 @@ class Interlock:
             except (ActivityError, Undecodable) as error:
                 self.state.stop_if_asked()
                 word, message = _why(error)
-                line = self.state.record.line("What else is at work is known")
+                line = self.state.record.line("Other runs and incidents are known")
                 await self._steps.answered(line, Question(step=line.title, word=word, message=message, skip=None))
                 line.end("warned", f"{word}: {message}", self.state.record.elapsed)
             else:

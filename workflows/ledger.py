@@ -79,7 +79,7 @@ class ClusterLedger:
 
     # --- what it is told ---------------------------------------------------------------------------------------
 
-    @workflow.update(description="A run is about to turn switches off")
+    @workflow.update(description="A run is about to disable switches")
     async def take(self, asked: Taking) -> BookFinding:
         """Known before the first of them is touched; waits while others are being turned on."""
         await workflow.wait_condition(lambda: not self._restoring)
@@ -87,10 +87,10 @@ class ClusterLedger:
         self._book = ledger.take(self._book, holder, asked.switches)
         self._tell()
         held = ledger.held_by(self._book, asked.by.run_id)
-        said = shortly(str(entry.switch) for entry in held) if held else "nothing"
-        return BookFinding(finding=f"in the ledger before it is turned off: {said}", book=self._book)
+        said = f"recorded before they are disabled: {shortly(str(entry.switch) for entry in held)}"
+        return BookFinding(finding=said if held else "none is on that would be disabled", book=self._book)
 
-    @workflow.update(description="A run needs its switches no more")
+    @workflow.update(description="A run no longer needs its switches disabled")
     async def give_back(self, asked: GivingBack) -> GivenBack:
         """What may go back goes back now; the rest is listed with the reason, and tried again."""
         held = [
@@ -105,9 +105,9 @@ class ClusterLedger:
         off = {entry.key: entry for entry in self._book.switches}
         outstanding = {str(off[one.key].switch): self._why(off[one.key].held_back) for one in held if one.key in off}
         back = tuple(one.switch for one in held if one.key not in off)
-        said = f"{counted(len(back), 'switch is', 'switches are')} as before" if held else "nothing was turned off"
+        said = f"{counted(len(back), 'switch is', 'switches are')} restored" if held else "none was disabled"
         if outstanding:
-            said += f", {len(outstanding)} outstanding: " + shortly((f"{k}: {v}" for k, v in outstanding.items()), 3)
+            said += f", {len(outstanding)} still disabled: " + shortly((f"{k}: {v}" for k, v in outstanding.items()), 3)
         mark: Mark = "warned" if outstanding else "done" if held else "unneeded"
         return GivenBack(finding=said, mark=mark, changed=bool(back), restored=back, outstanding=outstanding)
 
@@ -121,7 +121,7 @@ class ClusterLedger:
         self._tell()
         return BookFinding(finding=f"{counted(len(self._book.homes), 'home')} on record", book=self._book)
 
-    @workflow.update(description="A site is lost or released; a run is at work or leaves")
+    @workflow.update(description="A site is lost or released; a run begins or ends")
     async def note(self, asked: Noting) -> BookFinding:
         """Facts that decide whether a switch may go back."""
         by, now = asked.by, workflow.now()
@@ -140,7 +140,7 @@ class ClusterLedger:
         self._tell()
         return BookFinding(finding="noted", book=self._book)
 
-    @workflow.update(description="Compare with the cluster now, and turn on what may be turned on")
+    @workflow.update(description="Compare with the cluster now, and restore the switches that may be restored")
     async def compare(self) -> BookFinding:
         """What `quorate switches --restore` asks for."""
         await self._compared()
@@ -156,7 +156,9 @@ class ClusterLedger:
             kept = tuple(entry for entry in before.switches if entry.switch.name != asked.name)
             self._book = before.model_copy(update={"switches": kept})
         what = "its home" if asked.home else "the switch"
-        said = Happened(at=workflow.now(), text=f"{asked.name}: {what} was forgotten by {asked.by}: {asked.why}")
+        said = Happened(
+            at=workflow.now(), text=f"{asked.name}: {what} was removed from the ledger by {asked.by}: {asked.why}"
+        )
         self._book = ledger.happened(self._book, [said])
         self._due = True
         self._tell()
@@ -166,7 +168,7 @@ class ClusterLedger:
     def _known(self, asked: Forgetting) -> None:
         names = list(self._book.homes) if asked.home else [entry.switch.name for entry in self._book.switches]
         if asked.name not in names:
-            what = "home on record" if asked.home else "switch that is off"
+            what = "home on record" if asked.home else "disabled switch"
             raise ApplicationError(f"{asked.name}: there is no such {what}; known: {shortly(names) or 'none'}")
 
     @workflow.query(description="All that the ledger knows")
@@ -200,7 +202,7 @@ class ClusterLedger:
         return await ask(
             records.compare,
             LookWish(book=self._book),
-            summary="how things stand",
+            summary="state of the cluster",
             start_to_close_timeout=LOOKED_WITHIN,
             schedule_to_close_timeout=LOOKED_WITHIN,
             heartbeat_timeout=HEARTBEAT,
@@ -226,7 +228,7 @@ class ClusterLedger:
             found = await ask(
                 records.restore,
                 RestoreWish(book=self._book, keys=due),
-                summary=f"turn on {shortly(due)}"[:100],
+                summary=f"restore {shortly(due)}"[:100],
                 start_to_close_timeout=RESTORED_WITHIN,
                 schedule_to_close_timeout=RESTORED_WITHIN,
                 heartbeat_timeout=HEARTBEAT,

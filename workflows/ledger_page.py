@@ -19,12 +19,12 @@ def render_ledger(book: Book) -> str:
 
 def _sentence(book: Book) -> str:
     if not book.switches:
-        return "Nothing is turned off. No action needed."
+        return "No automatic move is disabled. No action needed."
     held = [entry for entry in book.switches if entry.holders]
     if len(held) == len(book.switches):
-        return f"{len(held)} off while {safe(held[0].holders[0].run)} is at work. No action needed."
+        return f"{len(held)} disabled while {safe(held[0].holders[0].run)} is running. No action needed."
     free = len(book.switches) - len(held)
-    return f"{free} of {len(book.switches)} still off, although no run needs it: see what holds it back."
+    return f"{free} of {len(book.switches)} still disabled, although no run needs it: see *Held back by*."
 
 
 def _switches(book: Book) -> str:
@@ -32,7 +32,7 @@ def _switches(book: Book) -> str:
         return ""
     rows = "".join(map(_row, book.switches[:SHOWN]))
     more = f"\nand {len(book.switches) - SHOWN} more: `quorate switches` lists all.\n" if _more(book) else ""
-    return f"| Off | Was | Since | By, why | Held back by |\n| --- | --- | --- | --- | --- |\n{rows}{more}\n"
+    return f"| Disabled | Was | Since | By, why | Held back by |\n| --- | --- | --- | --- | --- |\n{rows}{more}\n"
 
 
 def _more(book: Book) -> bool:
@@ -42,7 +42,7 @@ def _more(book: Book) -> bool:
 def _row(entry: Entry) -> str:
     one = entry.switch
     what, by = f"{one.name} {one.field}", f"{entry.by}: {entry.why}"
-    held = f"{entry.holders[0].run} needs it off" if entry.holders else entry.held_back or "not looked yet"
+    held = f"{entry.holders[0].run} needs it disabled" if entry.holders else entry.held_back or "not compared yet"
     return f"| {safe(what)} | {safe(one.old)} | {_at(entry.since)} | {safe(by)} | {safe(held)} |\n"
 
 
@@ -58,17 +58,17 @@ def _homes(book: Book) -> str:
 def _around(book: Book) -> str:
     lines = [f"- {safe(one.site)} is lost since {_at(one.since)} ({safe(one.by.run)})\n" for one in book.lost.values()]
     lines += [f"- {safe(one.node)} is in maintenance, {_whose(one)}\n" for one in book.rests.values()]
-    lines += [f"- at work: {safe(one.run)} {safe(one.mode)}\n" for one in book.present]
+    lines += [f"- running: {safe(one.run)} {safe(one.mode)}\n" for one in book.present]
     return "".join(lines) + ("\n" if lines else "")
 
 
 def _whose(one: Rest) -> str:
-    return f"put there by {safe(one.by.run)}" if one.ours else f"as before {safe(one.by.run)}: no run releases it"
+    return f"put there by {safe(one.by.run)}" if one.ours else f"since before {safe(one.by.run)}: no run releases it"
 
 
 def _happened(book: Book) -> str:
     lines = [f"- {_at(one.at)} {safe(one.text)}\n" for one in reversed(book.happened[-5:])]
-    return "Lately:\n\n" + "".join(lines) if lines else ""
+    return "Recent:\n\n" + "".join(lines) if lines else ""
 
 
 def _at(when: datetime) -> str:

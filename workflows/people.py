@@ -42,7 +42,7 @@ class People:
         """Refused while it is paused, or ends."""
         self._must_not_be_ending()
         if self.state.paused is not None:
-            raise ApplicationError("it is paused already", type="NotNow")
+            raise ApplicationError("the run is paused already", type="NotNow")
 
     def resume(self, order: Resume | None = None) -> str:
         """Steps that were stopped begin again: they read first."""
@@ -54,7 +54,7 @@ class People:
     def may_resume(self, order: Resume | None = None) -> None:
         """Refused while it is not paused."""
         if self.state.paused is None:
-            raise ApplicationError("it is not paused", type="NotNow")
+            raise ApplicationError("the run is not paused", type="NotNow")
         self._must_not_be_ending()
 
     # --- parked steps ------------------------------------------------------------------------------------------
@@ -114,7 +114,7 @@ class People:
 
     def _must_not_be_ending(self) -> None:
         if self.state.over or self.state.ending:
-            said = "it has come to its end" if self.state.over else "it is being ended already"
+            said = "the run has ended" if self.state.over else "the run is being aborted already"
             raise ApplicationError(said, type="NotNow")
 
     # --- note --------------------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ class People:
         """Shown on the page, kept in the report."""
         if note is None:
             raise AssertionError("the validator refuses an empty note")
-        self.state.notes.append(f"{note.by or 'someone'}: {note.text}")
+        self.state.notes.append(f"{note.by or 'no name given'}: {note.text}")
         self.state.tell()
         return "noted"
 

@@ -76,7 +76,7 @@ class Runbook:
 
     @workflow.update(
         description='Begin nothing more until resumed; {"by": "ana", "why": "…"} or empty. '
-        "A change that is under way comes to its end first; then it says so."
+        "A change that is under way ends first; the answer then says so."
     )
     async def pause(self, order: Pause | None = None) -> str:
         """Acknowledged when no change is under way any more."""
@@ -109,7 +109,7 @@ class Runbook:
 
     @workflow.update(
         description='End the run in its safe condition; {"by": "ana", "why": "…"} or empty. '
-        "What is being changed comes to its end first; then it says how things were left."
+        "A change that is under way ends first; the answer then says how things were left."
     )
     async def abort(self, order: Abort | None = None) -> str:
         """Answered with the condition in which things were left."""

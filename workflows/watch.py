@@ -114,7 +114,7 @@ class ClusterWatch:
         await self._incidents.adopt(incident)
         self._tell()
 
-    @workflow.signal(description="An incident has come to its end")
+    @workflow.signal(description="An incident has ended")
     def closed(self, run: str) -> None:
         """Said by the incident itself."""
         self._incidents.closed(run)

@@ -40,16 +40,16 @@ def render_watch(sheet: WatchSheet) -> str:
             lines += [f"- **{condition.kind}** {' '.join(condition.where)}", *_reasons(condition)]
         lines += ["", _before(sheet.seen), ""]
         if verdict.silent:
-            lines += [f"Says nothing: {safe(', '.join(verdict.silent))}.", ""]
+            lines += [f"No answer: {safe(', '.join(verdict.silent))}.", ""]
     if sheet.events:
-        lines += [f"{counted(sheet.received, 'event')} came in, the last ones:", ""]
+        lines += [f"{counted(sheet.received, 'event')} received, the last ones:", ""]
         lines += [f"- {safe(event.source)}: {safe(event.kind)} {safe(event.subject)}" for event in sheet.events]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _now(sheet: WatchSheet) -> str:
     if sheet.seen is None:
-        return "Looks for the first time."
+        return "Looking for the first time."
     verdict, since = sheet.seen.verdict, sheet.seen.memory.steady
     when = f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
     asked = " No action needed." if verdict.kind == "healthy" else ""

@@ -50,7 +50,9 @@ def going_on(
             f" Paused{paused}." if paused is not None else ""
         )
     if state == "paused":
-        doing = f"Pausing{paused or ''}. A change comes to its end: {now}." if changing else f"Paused{paused or ''}."
+        doing = (
+            f"Pausing{paused or ''}. The change under way ends first: {now}." if changing else f"Paused{paused or ''}."
+        )
         return f"{doing} To go on: *More Actions*, *Send an Update*, `resume`."
     if now.startswith("Waiting"):
         return f"{now}. {NOTHING}"

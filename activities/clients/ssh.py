@@ -44,7 +44,7 @@ class Answer:
         """Itself when it ended with 0; Rejected with the command's own last words otherwise."""
         if self.ok:
             return self
-        said = (self.stderr.strip() or self.stdout.strip()).splitlines()[-1:] or ["it says nothing"]
+        said = (self.stderr.strip() or self.stdout.strip()).splitlines()[-1:] or ["no output"]
         raise Rejected(f"{self.host}: `{self.command}` ended with status {self.status}: {said[0].strip()[:300]}")
 
 

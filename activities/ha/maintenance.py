@@ -45,7 +45,7 @@ class Maintenance:
         view = ha_view(told)
         status = await self._clients.get("cluster/ha/status/current", node)
         word = next((str(one["status"]) for one in status if one["type"] == "master"), "not known")
-        said = f"HA's master is {word}, as {node} tells, which is quorate"
+        said = f"HA's master is {word}, as {node} reports, which is quorate"
         return ViewFinding(finding=said, master=view.master, states=view.nodes)
 
     @serves(ha.move_master)
@@ -76,7 +76,7 @@ class Maintenance:
             master = str(manager.get("master_node") or "")
             if master and (master != before or manager.get("timestamp", 0) > began + 15):
                 return master
-            await look_again(paced(POLL, self._speed), "a new master is awaited")
+            await look_again(paced(POLL, self._speed), "waiting for a new master")
         return before
 
     @serves(ha.maintenance)
@@ -133,7 +133,7 @@ class Maintenance:
             there = [f"{sid} ({one.state})" for sid, one in held.items() if one.state != "error"]
             stuck = [f"{sid} is in {one.state}" for sid, one in held.items() if one.state in ("fence", "recovery")]
             if wish.on and stuck:
-                raise Refuted(f"{', '.join(stuck)} on {wish.node}: HA does not move what is in this state")
+                raise Refuted(f"{', '.join(stuck)} on {wish.node}: HA does not move a guest in this state")
             if wish.on and state == "maintenance" and not there:
                 return view
             if not wish.on and state == "online":
@@ -161,7 +161,7 @@ class Maintenance:
         if running := [f"{row.sid} on {row.node} is {row.status}" for row in here if row.alive]:
             raise Refuted(f"{', '.join(running)} and would go down with the site: stop or move it by hand")
         if unknown := [f"{row.sid} on {row.node}" for row in here if row.unknown]:
-            raise Refuted(f"whether {', '.join(unknown)} runs is not known: look at the node, it does not tell")
+            raise Refuted(f"whether {', '.join(unknown)} runs is not known: look at the node itself")
         if awake := [node for node in at.nodes if view.nodes.get(node) != "maintenance"]:
             raise Refuted(f"{', '.join(awake)} is not in maintenance: HA would fence it")
         stopped = f"; stopped there and left so: {', '.join(sorted(there))}" if there else ""

@@ -45,7 +45,7 @@ def told_by_quorum(api: "PveApi", via: Sequence[str] = ()) -> tuple[str, dict[st
         if is_quorate(found):
             return node, found
         silent.append(f"{node} has no quorum")
-    raise Unreachable(f"no quorate node tells HA's state: {'; '.join(silent)}")
+    raise Unreachable(f"no quorate node reports HA's state: {'; '.join(silent)}")
 
 
 def is_elsewhere(error: ApplicationError) -> bool:

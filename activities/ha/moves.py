@@ -96,7 +96,7 @@ class Migration:
         ends = (wish.move.source, wish.move.home)
         _, silent = await volumes_told(self._clients.ssh, ends, wish.vg, limit=LIMIT)
         if silent:
-            why = "; ".join(f"{node} does not tell its volumes: {said}" for node, said in silent.items())
+            why = "; ".join(f"{node} does not report its volumes: {said}" for node, said in silent.items())
             raise Refuted(f"{wish.move.sid} is not moved to {wish.move.home}, it could not be proven there: {why}")
 
     async def _command(self, move: Move) -> None:
@@ -130,7 +130,7 @@ class Migration:
         how = "moved" if wish.move.guest.live else "restarted there"
         seen = f"{down:g} s seen down" if down >= 1 else "less than 1 s seen down"
         moved = f", {how} in {watched.seconds:.0f} s, {seen}" if watched.seconds else ""
-        beside = f", as far as it is told: not by {', '.join(watched.silent)}" if watched.silent else ""
+        beside = f", as far as nodes report it: not by {', '.join(watched.silent)}" if watched.silent else ""
         return f"runs on {home}{moved}; its volume is open there alone{beside}, its path is local"
 
     async def _lacking(self, wish: MoveWish, watched: "_Watched") -> str:
@@ -141,7 +141,7 @@ class Migration:
         found, silent = await volumes_told(self._clients.ssh, wish.nodes, wish.vg, limit=LIMIT)
         for node in (move.home, move.source):
             if node in silent:
-                return f"{node} does not tell its volumes: {silent[node]}"
+                return f"{node} does not report its volumes: {silent[node]}"
         if lacking := holders(found, move.guest.owns).lacks(move.home):
             return lacking
         watched.silent = silent
@@ -231,7 +231,7 @@ def _ours(move: Move, view: HaView) -> Service:
     if service is None:
         raise Conflict(f"{move.sid} is not under HA any more: it was taken out by hand")
     if service.node not in (move.source, move.home):
-        raise Conflict(f"{move.sid} is on {service.node}, planned was from {move.source}: it was moved by hand")
+        raise Conflict(f"{move.sid} is on {service.node}, the plan moves it from {move.source}: it was moved by hand")
     return service
 
 

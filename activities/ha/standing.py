@@ -145,7 +145,7 @@ class Proofs:
         if self._unproved[sid] < MISSED:
             return None
         self._checked[sid] = time.monotonic()
-        why = "; ".join(f"{one} does not tell its volumes: {said}" for one, said in silent.items())
+        why = "; ".join(f"{one} does not report its volumes: {said}" for one, said in silent.items())
         text = f"{GuestId.of(sid).process} runs on {node}; not proven that its volume is open there alone: {why}"
         return Standing(state="unproven", node=node, text=text, up=up)
 

@@ -30,7 +30,9 @@ FAILBACK, REBALANCE, BACKUP = "failback", "ha-auto-rebalance", "enabled"
 FIELD: dict[Switch, str] = {"resource": FAILBACK, "options": REBALANCE, "backup": BACKUP}
 KINDS: dict[Switch, str] = {"resource": "HA resources", "options": "the scheduler's options", "backup": "backup jobs"}
 Switches = dict[tuple[Switch, str], str]
-IN_ERROR = "HA calls it error and takes no change of it before it is set to disabled; HA moves nothing that is in error"
+IN_ERROR = (
+    "HA calls it error and accepts no change of it until its state is set to disabled; HA moves no guest in error"
+)
 
 
 class Freeze:
@@ -78,7 +80,7 @@ class Freeze:
             except (Unreachable, NotYet) as error:  # the others are not kept waiting
                 later.append(f"{one.name} {one.field}: {error.message}")
         if later:
-            raise Unreachable(f"{counted(len(later), 'switch', 'switches')} not turned off yet: {shortly(later, 3)}")
+            raise Unreachable(f"{counted(len(later), 'switch', 'switches')} not disabled yet: {shortly(later, 3)}")
         refused = any(one.state == "refused" for one in outcomes)
         return FreezeFinding(
             finding=_said(outcomes),
@@ -94,10 +96,10 @@ def _said(outcomes: list[SwitchOutcome]) -> str:
     left = [f"{one.switch.name} {one.switch.field}: {one.text}" for one in outcomes if not one.done]
     planned = [f"{one.switch.name} {one.switch.field}" for one in outcomes if one.state == "planned"]
     if planned:
-        return f"would turn off {shortly(planned)}"
+        return f"would disable {shortly(planned)}"
     parts = [f"off: {shortly(off)}"] if off else []
-    parts += [f"not turned off: {shortly(left, 3)}"] if left else []
-    return "; ".join(parts) or "nothing is on that moves a guest"
+    parts += [f"not disabled: {shortly(left, 3)}"] if left else []
+    return "; ".join(parts) or "no automatic move is on"
 
 
 class Switchboard:

@@ -104,7 +104,7 @@ class Lvm:
     async def _create(self, ledger: Ledger, wish: GroupWish, view: GroupView) -> None:
         node, device = view.node, view.map.device if view.map else None
         if device is None and ledger.applying:
-            raise NotFound(f"{view.unmapped}; `multipath -a {wish.wwid}` and `multipath -r` make it")
+            raise NotFound(f"{view.unmapped}; `multipath -a {wish.wwid}` and `multipath -r` create it")
         signatures = await self._signatures(node, device) if device else []
         strange = [signature for signature in signatures if signature != "LVM2_member"]
         if strange:

@@ -172,4 +172,4 @@ def _votes(finding: str, view: VoteCount, ledger: Ledger) -> VotesFinding:
 def _last_words(answer: "Answer") -> str:
     lines = (answer.stderr.strip() or answer.stdout.strip()).splitlines()
     said = [line.strip() for line in lines if line.strip() and not line.startswith("Finished with result")]
-    return said[-1][:300] if said else f"status {answer.status} without a word"
+    return said[-1][:300] if said else f"status {answer.status} without any output"

@@ -100,7 +100,7 @@ async def _run(call: HookCall, command: Sequence[str]) -> str:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(program.pid, signal.SIGKILL)
     if program.returncode:
-        words = _last_line(complained) or _last_line(said) or "without a word"
+        words = _last_line(complained) or _last_line(said) or "without any output"
         raise Rejected(f"hook {call.hook.name}: {command[0]} ended with {program.returncode}: {words}")
     return _last_line(said) or "done"
 

@@ -118,7 +118,7 @@ class Proxmox:
             return
         if existing.get("state", "started") not in ("started", "enabled"):
             raise Conflict(
-                f"{sid} is registered with HA as {existing['state']!r}; someone wants it so: set it to started by hand"
+                f"{sid} is registered with HA as {existing['state']!r}, by an operator: set it to started by hand"
             )
         due = {name: value for name, value in settings.items() if int(existing.get(name, 1)) != value}
         changes = ", ".join(f"{name} {value}" for name, value in due.items())

@@ -117,8 +117,8 @@ class Guests:
                     ended = task.get("status") or "it has not ended"
                     return f"vmid {wish.vmid} is an unfinished clone of {wish.template} ({ended}): {remove}"
         return (
-            f"vmid {wish.vmid} on {node} is locked by a clone that has not ended, and no task of {wish.template} tells "
-            f"of it: look whose it is; {remove}, or choose another guests.vmid"
+            f"vmid {wish.vmid} on {node} is locked by a clone that has not ended, and no task of {wish.template} "
+            f"explains the lock: find out whose it is; {remove}, or choose another guests.vmid"
         )
 
     def _names(self, node: str, upid: str, vmid: int) -> bool:

@@ -58,13 +58,13 @@ def must_see_all_guests(api: "PveApi", node: str | None = None) -> None:
     """
     if not rights_at(api, "/vms", node).get(SEES):
         raise Unauthorized(
-            f"the token lacks {SEES} at /vms, with propagation: guests may be missing from every list, so nothing is "
-            f"called empty, back or gone; {GRANT}"
+            f"the token lacks {SEES} at /vms, with propagation: guests may be missing from every list, so "
+            f"Quorate takes no node for empty and no guest for back or gone; {GRANT}"
         )
     deeper = api.get("access/permissions", node=node)
     hidden = [path for path, rights in deeper.items() if path.startswith("/vms/") and SEES not in rights]
     if hidden:
         raise Unauthorized(
-            f"the token lacks {SEES} at {', '.join(sorted(hidden))}: what stands there replaces the grant at /vms, and "
-            f"nothing is called empty, back or gone; {GRANT}"
+            f"the token lacks {SEES} at {', '.join(sorted(hidden))}: permissions there replace the grant at /vms, so "
+            f"Quorate takes no node for empty and no guest for back or gone; {GRANT}"
         )

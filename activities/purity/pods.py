@@ -106,7 +106,7 @@ class Purity:
         members = {array["name"] for array in pod["arrays"]} if pod else set()
         if strangers := sorted(members - wish.groups.keys()):
             raise Conflict(
-                f"{wish.array}: pod {wish.pod} is in use by someone else, it is stretched to {', '.join(strangers)}; "
+                f"{wish.array}: pod {wish.pod} is in use by another system, it is stretched to {', '.join(strangers)}; "
                 "choose another pod.name"
             )
         for other in sorted(wish.groups.keys() - members - {wish.array}):
@@ -119,7 +119,7 @@ class Purity:
         others = sorted(v["name"] for v in client.volumes_of(wish.pod) if v["name"].lower() != full_name.lower())
         if others:
             raise Conflict(
-                f"{wish.array}: pod {wish.pod} is in use by someone else, it holds {', '.join(others)}; "
+                f"{wish.array}: pod {wish.pod} is in use by another system, it holds {', '.join(others)}; "
                 "choose another pod.name or remove these volumes by hand"
             )
         for array, group in wish.groups.items():
@@ -132,7 +132,7 @@ class Purity:
             )
             if foreign:
                 raise Conflict(
-                    f"{array}: volume {full_name} is in use by someone else, it is connected to {', '.join(foreign)}"
+                    f"{array}: volume {full_name} is in use by another system, it is connected to {', '.join(foreign)}"
                 )
 
     def _read_back(self, client: "FlashArray", ledger: Ledger, wish: PodWish, full_name: str) -> PodFinding:

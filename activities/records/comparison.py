@@ -44,7 +44,7 @@ class Comparison:
         """Which runs are over, which incidents are open, who runs where, how the switches are. Reads only."""
         world = await self._world(wish.book)
         if wish.must and world.silent:
-            raise Unreachable(f"it is not known how things stand: {world.silent}")
+            raise Unreachable(f"the state of the cluster is not known: {world.silent}")
         return world
 
     @serves(records.restore)

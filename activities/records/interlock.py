@@ -110,7 +110,7 @@ class Interlock:
             listed += [one for one in _opened(state) if one.run not in {known.run for known in listed}]
             found = [one for one in listed if await _is_running(client, one)]
         except RPCError as error:
-            raise Unreachable(f"Temporal does not tell whether an incident is open: {error.message}") from None
+            raise Unreachable(f"Temporal does not report whether an incident is open: {error.message}") from None
         verdict = standing(state.get("verdict") or {}, found)
         return tuple(one for one in (*found, verdict, blind) if one is not None)
 
@@ -138,7 +138,7 @@ class Interlock:
         try:
             state = await handle.query("state", rpc_timeout=ASKED)
         except (RPCError, WorkflowQueryFailedError) as error:
-            return {}, Beside(kind=UNSEEN, about=(f"{name} does not tell its verdict ({_plain(error)})",))
+            return {}, Beside(kind=UNSEEN, about=(f"{name} does not report its verdict ({_plain(error)})",))
         state = state if isinstance(state, dict) else {}
         looked = await _looked(client, found, state)
         verdict = state.get("verdict")

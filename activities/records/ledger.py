@@ -116,7 +116,7 @@ class LedgerBook:
         """All that the ledger knows. Reads only."""
         book = await self._read()
         off = shortly(str(entry.switch) for entry in book.switches) or "nothing"
-        return BookFinding(finding=f"turned off: {off}; {counted(len(book.homes), 'home')} on record", book=book)
+        return BookFinding(finding=f"disabled: {off}; {counted(len(book.homes), 'home')} on record", book=book)
 
     @serves(records.homes)
     async def homes(self, wish: SiteWish) -> HomesFinding:

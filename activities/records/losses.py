@@ -36,7 +36,7 @@ class Losses:
             raise NotYet(f"{run} is still open: it ends by itself when {loss.site} has returned and is listed")
         if status != WorkflowExecutionStatus.COMPLETED:
             raise NotFound(
-                f"{run} did not come to its end, so its homes are not known: give them as `homes`, "
+                f"{run} did not end normally, so its homes are not known: give them as `homes`, "
                 'for example {"vm:300": "pxmx01-01"}'
             )
         result = await handle.result()

@@ -99,7 +99,7 @@ class Dark:
         try:
             found = await self._clients.threaded(lambda: self._clients.arrays[array].pod(pod))
         except ApplicationError as error:
-            return [("pod", f"{array} does not tell how its copy of the pod is: {error.message}")]
+            return [("pod", f"{array} does not report its copy of the pod: {error.message}")]
         copy = array_view(found, None, [], [], {})["copies"].get(array)
         word = copy.status if copy else "missing"
         return [] if word == "online" else [("pod", f"the copy of {pod} on {array} is {word}")]
@@ -107,7 +107,7 @@ class Dark:
 
 def _votes(told: list[tuple[str, VoteCount]], wish: DarkWish, witness: str) -> list[tuple[str, str]]:
     if not told:
-        return [("quorum", f"no node of {wish.survivor} tells its votes")]
+        return [("quorum", f"no node of {wish.survivor} reports its votes")]
     if lost := [node for node, view in told if not view.quorate]:
         return [("quorum", f"{', '.join(lost)} have no quorum")]
     if without := [node for node, view in told if view.settled and not view.device_votes]:

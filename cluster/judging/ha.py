@@ -68,22 +68,22 @@ def _guests(told: ClusterLook, going: set[str], *, losing: bool) -> Iterator[Con
         if state in WAITS and not (state == "freeze" and node in going)
     }
     waiting |= {
-        sid: f"{sid} shall run on {told.services[sid][1]} and does not run"
+        sid: f"{sid} does not run on {told.services[sid][1]}, although HA calls it started"
         for sid in told.idle
         if sid in told.services and told.services[sid][0] == "started"
     }
     waiting |= {
-        sid: f"HA calls {sid} {state or 'nothing'} on {node}: that word is not known here"
+        sid: f"HA calls {sid} {state or 'nothing'} on {node}: a state that Quorate does not know"
         for sid, (state, node) in told.services.items()
         if state not in KNOWN
     }
     waiting |= {
-        sid: f"{sid} is {state} on {node}, and requested is started"
+        sid: f"{sid} is {state} on {node}, its requested state is started"
         for sid, (state, node) in told.services.items()
         if state in STOPPED and told.requests.get(sid) in ("started", "enabled")
     }
     waiting |= {
-        sid: f"HA has not taken {sid} up yet, and requested is {request}"
+        sid: f"HA has not begun to manage {sid} yet, its requested state is {request}"
         for sid, request in told.requests.items()
         if sid not in told.services and request not in ("ignored", "")
     }
@@ -94,8 +94,9 @@ def _guests(told: ClusterLook, going: set[str], *, losing: bool) -> Iterator[Con
 def _left(told: ClusterLook, memory: Memory, inventory: Inventory) -> Iterator[Condition]:
     """Guests of the inventory that HA kept and does not keep any more, as machine or as container."""
     kept = numbers(told.services)
+    ignored = "its requested state is ignored"
     left = {
-        sid: f"HA does not keep {sid} any more: {'it is to be ignored' if told.requests.get(sid) else 'it was removed'}"
+        sid: f"HA no longer manages {sid}: {ignored if told.requests.get(sid) else 'it was removed'}"
         for guest in inventory.guests
         for sid in (f"vm:{guest.vmid}", f"ct:{guest.vmid}")
         if sid in memory.as_of and guest.vmid not in kept and told.requests.get(sid, "ignored") == "ignored"

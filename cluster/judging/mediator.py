@@ -36,6 +36,6 @@ def mediator(answering: dict[str, ArrayLook]) -> Iterator[Condition]:
 def _said(owner: str, by: str, word: str) -> str:
     of = "" if owner == by else f" of {owner}"
     if not word:
-        return f"{by} does not tell the state of the mediator{of}"
-    known = "" if word in (*MEDIATOR_LOST, "unknown") else ", a word that is not known here"
+        return f"{by} does not report the state of the mediator{of}"
+    known = "" if word in (*MEDIATOR_LOST, "unknown") else ", a state that Quorate does not know"
     return f"{by} calls the mediator{of} {word}{known}"

@@ -25,6 +25,7 @@ from cluster.inventory import Inventory, Site
 from cluster.judging.noquorum import no_quorum, nobody
 from cluster.looks import Facts, VotesLook
 from cluster.memory import Memory
+from cluster.units import are
 
 Views = dict[str, VotesLook]
 
@@ -45,7 +46,7 @@ class _Case:
 
     @property
     def says(self) -> str:
-        return f"{', '.join(sorted(self.quorate))} are quorate without {self.site.name}"
+        return f"{', '.join(sorted(self.quorate))} {are(self.quorate)} quorate without {self.site.name}"
 
     @property
     def winner(self) -> Site:
@@ -60,7 +61,7 @@ def membership(facts: Facts, memory: Memory, inventory: Inventory) -> tuple[list
     if unsettled := [node for node, view in views.items() if not view.settled]:
         return [doubt("settling", f"the votes are settling on {', '.join(sorted(unsettled))}")], True
     if strange := _strangers((number for view in views.values() for number in view.members), memory):
-        return [doubt("names", f"{strange} is a member, and no API has told its name", "an API tells it")], False
+        return [doubt("names", f"{strange} is a member, and no API has given its name", "an API gives its name")], False
     if odd := _disagreement(views, memory):
         return [doubt("disagreement", odd)], False
     quorate = {node: view for node, view in views.items() if view.quorate}
@@ -105,7 +106,7 @@ def _disagreement(views: Views, memory: Memory) -> str:
 
 def _nodes_lost(missing: list[str], sayers: list[str], facts: Facts) -> Condition:
     """They are no members any more, for whatever reason."""
-    reasons = [f"{', '.join(missing)} left the membership, say {', '.join(sayers)}"]
+    reasons = [f"{', '.join(missing)} left the membership, by the votes of {', '.join(sayers)}"]
     if speak := voices(missing, facts):
         reasons.append(_answer(speak))
     return Condition(kind="node-lost", where=tuple(missing), reasons=tuple(reasons), unless=("it is a member again",))
@@ -129,7 +130,7 @@ def _site(case: _Case) -> tuple[Condition, bool]:
     if early := too_early(case.site, case.facts, case.memory, case.inventory):
         return doubt("settling", f"{case.says}{early}"), True
     if strange := _strangers(client_numbers(case.facts), case.memory):
-        said = f"{case.says}; {strange} is a client of {case.inventory.witness.name} and has no name here"
+        said = f"{case.says}; {strange} is a client of {case.inventory.witness.name} and no API has given its name"
         return doubt("names", said), False
     if alone:
         return one_voice, False
@@ -172,9 +173,11 @@ def _silent(case: _Case) -> Condition:
     if seen:
         return _isolated(case, [*seen, *dark.values()])
     if len(dark) < 2:
-        said = "; ".join(dark.values()) or "no other place confirms it"
+        said = "; ".join(dark.values()) or "no other vantage point confirms it"
         hint = unplaced(site, facts, inventory)
-        return doubt("one domain", f"{case.says}; {said}; a second failure domain must say so{hint}")
+        return doubt(
+            "one domain", f"{case.says}; {said}; a vantage point in a second failure domain must confirm it{hint}"
+        )
     return Condition(
         kind="site-lost",
         where=(site.name,),
@@ -212,10 +215,10 @@ def _fate(case: _Case) -> list[str]:
     """What becomes of hosts that are alive without quorum: HA resets those with services, the others go on."""
     homes = case.memory.homes(case.names)
     if homes is None:
-        return ["nodes with HA guests there reset; all other guests there are possibly alive"]
+        return ["nodes with HA guests there reset; other guests there may still be running"]
     resets = sorted(set(homes.values()))
     stay = sorted(case.names - set(resets))
     said = [f"HA's watchdog resets {', '.join(resets)} within about 70 s"] if resets else []
     if stay:
-        said.append(f"no HA guest ran on {', '.join(stay)}: other guests there are possibly alive")
+        said.append(f"no HA guest ran on {', '.join(stay)}: other guests there may still be running")
     return said

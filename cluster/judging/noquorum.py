@@ -15,16 +15,16 @@ def nobody(facts: Facts, memory: Memory, inventory: Inventory) -> tuple[list[Con
     answering = [look for look in facts.arrays.values() if look.answered]
     answered = [look.source for look in facts.looks if look.answered]
     said = f"what answers: {', '.join(answered)}" if answered else "this worker may be cut off itself"
-    silence = doubt("silence", f"no node tells its votes here; {said}", unless="any node tells its votes")
+    silence = doubt("silence", f"no node reports its votes to this worker; {said}", unless="any node reports its votes")
     if witness is None or not witness.answered or witness.clients or any(look.logins for look in answering):
         return [silence], False
     patience = FORGETS + (memory.totem.detection if memory.totem else timedelta())
     if (facts.at - max(last, memory.unbroken or last)) * inventory.speed < patience:
         return [silence], True
-    arrays = f"{', '.join(look.by for look in answering)} answer" if answering else "nor does an array"
+    arrays = f"{', '.join(look.by for look in answering)} answer" if answering else "and no array answers"
     reasons = [f"no node answers, {arrays}", f"{witness.by} answers and has no client"]
     if len(answered) == 1:
-        reasons.append("seen from a third place that is cut off from both sites it would look the same")
+        reasons.append("a worker at a third place that is cut off from both sites would see the same")
     return [Condition(kind="quorum-lost", reasons=tuple(reasons), unless=("any node answers",))], False
 
 
@@ -37,7 +37,7 @@ def no_quorum(
     if len(views) == 1 and not client_numbers(facts):
         return [doubt("one voice", f"only {here} answers; it has no quorum")], False
     if elsewhere := sorted(clients_of(facts, memory) - views.keys()):
-        said = f"{here} have no quorum, and {inventory.witness.name} has clients that do not answer"
+        said = f"no quorum at {here}, and {inventory.witness.name} has clients that do not answer"
         return [doubt("elsewhere", f"{said} here: {', '.join(elsewhere)}")], False
     counts = sorted({f"{view.total} of {view.expected} votes" for view in views.values()})
     needed = max(view.quorum for view in views.values())
@@ -45,14 +45,14 @@ def no_quorum(
     case, parts = _parts(views)
     if dark:
         case = ""
-        reasons.append(f"{', '.join(dark)} do not answer")
+        reasons.append(f"no answer from {', '.join(dark)}")
     else:
         reasons.append(parts)
     reasons += _links(views)
     if facts.witness is not None and facts.witness.silent:
         reasons.append(f"{inventory.witness.name} does not answer: {facts.witness.silent}")
         if dark:
-            reasons.append("seen from inside a site that is cut off from everything it would look the same")
+            reasons.append("a worker inside a site that is cut off from everything would see the same")
     sites = tuple(site.name for site in inventory.sites if all(node.name in dark for node in site.nodes))
     unless = ("any node counts a quorum again",)
     return [Condition(kind="quorum-lost", where=sites, case=case, reasons=tuple(reasons), unless=unless)], False
@@ -62,13 +62,13 @@ def _parts(views: dict[str, VotesLook]) -> tuple[str, str]:
     """Into which parts the nodes have fallen that all answer."""
     parts = {view.members for view in views.values()}
     if len(parts) == len(views) > 1:
-        return "links", "all nodes answer, each sees only itself: corosync's links"
+        return "links", "all nodes answer and each sees only itself: check corosync's links"
     if len(parts) > 1:
-        return "halves", f"all nodes answer, in {len(parts)} parts that do not see each other: corosync's links"
+        return "halves", f"all nodes answer, in {len(parts)} parts that do not see each other: check corosync's links"
     return "votes", "all nodes answer and see each other: the votes are not as designed"
 
 
 def _links(views: dict[str, VotesLook]) -> list[str]:
     """What corosync says of its own links, where it was asked."""
     told = [f"{node} {view.links.down} of {view.links.ways}" for node, view in views.items() if view.links]
-    return [f"ways to other nodes that are down: {', '.join(told)}"] if told else []
+    return [f"connections to other nodes that are down: {', '.join(told)}"] if told else []

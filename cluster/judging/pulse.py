@@ -31,7 +31,7 @@ def behind(facts: Facts, alive: frozenset[str], inventory: Inventory) -> dict[st
     """Members whose API tells a state of HA that others have long left behind."""
     found = _behind(facts, inventory)
     return {
-        node: f"the API of {node} tells HA's state of {age.total_seconds():.0f} s ago: its pmxcfs stands still"
+        node: f"the API of {node} shows HA's state of {age.total_seconds():.0f} s ago: its pmxcfs is not updated"
         for node, age in found.items()
         if node in alive
     }
@@ -56,7 +56,7 @@ def silent(told: ClusterLook, alive: frozenset[str], memory: Memory, inventory: 
         found = dict.fromkeys(told.stamps, f"is old by the clock of {told.by}, as are all others")
     old = (*told.lrms_old, *((MASTER,) if told.master_old else ()))
     # old by the others, but it moves: that is a clock that is behind
-    found |= {name: "is silent: old timestamp - dead?" for name in old if name not in moving}
+    found |= {name: "is silent: HA says 'old timestamp - dead?'" for name in old if name not in moving}
     return {name: said for name, said in sorted(found.items()) if name in alive or name == MASTER}
 
 

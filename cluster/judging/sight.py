@@ -58,8 +58,8 @@ def _blind(case: str, silent: dict[str, tuple[str, str]], hidden: tuple[str, ...
     alike: dict[str, list[str]] = {}
     for source, (_, why) in sorted(silent.items()):
         alike.setdefault(why, []).append(source)
-    verb = "refuses" if case else "says nothing"
-    reasons = [f"{', '.join(sources)} {verb}: {why}" for why, sources in alike.items()]
+    verb = "refused by" if case else "no answer from"
+    reasons = [f"{verb} {', '.join(sources)}: {why}" for why, sources in alike.items()]
     if hidden:
         reasons.append(f"the API does not show {', '.join(hidden)}: VM.Audit is missing there")
     yield Condition(
@@ -108,7 +108,7 @@ def not_deployed(
         kind="not-deployed",
         where=(inventory.name,),
         reasons=tuple(reasons),
-        unless=("every layer of the inventory is there",),
+        unless=("everything in the inventory exists",),
     )
     return frozenset(missing), [condition]
 

@@ -9,6 +9,7 @@ from cluster.inventory import Inventory
 from cluster.judging.mediator import mediator
 from cluster.judging.pulse import newest
 from cluster.looks import ArrayLook, CopyLook, Facts
+from cluster.units import are
 
 BOTH = ("both copies are online",)
 # What Purity calls a copy that does not serve (reference: flasharray-rest §5.3).
@@ -60,7 +61,7 @@ def storage_elsewhere(losses: list[Condition], facts: Facts, inventory: Inventor
         if other is None or not serves(other) or not (word := _own_word(winner.array, own, other)):
             continue
         reach = sorted({node.name for node in winner.nodes} & other.logins.keys())
-        meaning = [f"{', '.join(reach)} are logged in at {lost.array}: guests go on over the storage network"]
+        meaning = [f"{', '.join(reach)} {are(reach)} logged in at {lost.array}: guests go on over the storage network"]
         if not reach:
             meaning = [
                 f"{winner.name} has the quorum and no storage: its guests fail, and HA does not help them",
@@ -175,7 +176,7 @@ def _word(status: str) -> str:
     """A copy's state; one that nobody has documented is not known to be fine."""
     if not status or status == "None":
         return "nothing"
-    return status if status in ("online", *NOT_SERVING) else f"{status}, a word that is not known here"
+    return status if status in ("online", *NOT_SERVING) else f"{status}, a state that Quorate does not know"
 
 
 def _unstretched(array: str, peer: ArrayLook | None, inventory: Inventory) -> Condition:
@@ -223,7 +224,7 @@ def _link(answering: dict[str, ArrayLook]) -> Iterator[Condition]:
         yield Condition(
             kind="replication-degraded",
             where=tuple(sorted(weak)),
-            reasons=(*(said[name] for name in weak), "data is still mirrored, over fewer or uneven links"),
+            reasons=(*(said[name] for name in weak), "data is still mirrored, but over fewer or uneven links"),
             unless=("both arrays call the link connected",),
         )
 

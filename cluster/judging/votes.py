@@ -102,16 +102,16 @@ def _changed(views: Views, memory: Memory, inventory: Inventory) -> Iterator[Con
     reasons: list[str] = []
     for node, view in views.items():
         if view.expected != inventory.votes:
-            reasons.append(f"{node} expects {view.expected} votes, designed are {inventory.votes}")
+            reasons.append(f"{node} expects {view.expected} votes, the design has {inventory.votes}")
         elif view.quorum != inventory.quorum:
-            reasons.append(f"{node} needs {view.quorum} votes for a quorum, designed are {inventory.quorum}")
+            reasons.append(f"{node} needs {view.quorum} votes for a quorum, the design has {inventory.quorum}")
     odd = {
         known_name(number, memory): votes
         for view in views.values()
         for number, votes in view.votes.items()
         if votes != 1
     }
-    reasons += [f"{node} has {votes} votes, designed is 1" for node, votes in sorted(odd.items())]
+    reasons += [f"{node} has {votes} votes, the design has 1" for node, votes in sorted(odd.items())]
     if not odd:
         reasons += [
             f"{node} counts {view.total} votes of {len(view.members)} nodes{' and the device' if view.device else ''}"
@@ -124,7 +124,7 @@ def _changed(views: Views, memory: Memory, inventory: Inventory) -> Iterator[Con
             kind="votes-changed",
             where=tuple(sorted(odd)),
             reasons=(*_grouped(reasons), *said),
-            unless=("every node has one vote and expects as many as designed",),
+            unless=("every node has one vote and expects as many as the design has",),
         )
 
 
@@ -143,7 +143,8 @@ def _consequence(view: VotesLook, memory: Memory, inventory: Inventory) -> Itera
     for site in inventory.sites:
         left = sum(votes.get(node.name, 1) for node in site.nodes) + view.device
         if left < view.quorum:
-            yield f"{site.name} and the witness have {left} of {view.quorum} votes: a loss of the other site stops all"
+            short = f"{site.name} and the witness have {left} of {view.quorum} votes"
+            yield f"{short}: the loss of the other site stops everything"
 
 
 def _links_down(views: Views, memory: Memory, inventory: Inventory) -> Iterator[Condition]:
@@ -168,7 +169,8 @@ def _links_down(views: Views, memory: Memory, inventory: Inventory) -> Iterator[
         where=tuple(sorted({*worst, *lacking})),
         reasons=(
             *(
-                f"{node}: {bad[node]} of {told[node].ways} ways to other nodes are down, over {told[node].links} links"
+                f"{node}: {bad[node]} of {told[node].ways} connections to other nodes are down, "
+                f"over {told[node].links} links"
                 for node in sorted(worst)
             ),
             *(
@@ -176,5 +178,5 @@ def _links_down(views: Views, memory: Memory, inventory: Inventory) -> Iterator[
                 for node, count in sorted(lacking.items())
             ),
         ),
-        unless=("all ways over all links are connected",),
+        unless=("all connections over all links are up",),
     )

@@ -101,14 +101,14 @@ _ALL = (
     Condition("without-quorum", (MAYBE_SITE,), "no node (of the site) counts a quorum", _without_quorum),
     Condition("votes", (Argument("NUMBER", "number"),), "a node counts so many votes", _votes),
     Condition("device-votes", (), "the quorum device's vote is cast", _device_votes),
-    Condition("nodes-online", (MAYBE_SITE,), "HA holds every node (of the site) for online", _online),
+    Condition("nodes-online", (MAYBE_SITE,), "HA calls every node (of the site) online", _online),
     Condition("nodes-down", (MAYBE_SITE,), "no node (of the site) has power", _down),
     Condition("site-evacuated", (SITE,), "HA has no service on the site's nodes: fenced and recovered", _given_up),
-    Condition("guests-running", (MAYBE_SITE,), "every guest that HA shall run really runs (at the site)",
+    Condition("guests-running", (MAYBE_SITE,), "every guest that HA is to run really runs (at the site)",
               _guests_running),
     Condition("pod-online", (Argument("ARRAY", "array", optional=True),),
               "the pod is online on the array, or on both", _pod_online),
-    Condition("pod-resyncing", (ARRAY,), "the array is being filled again", _pod_resyncing),
+    Condition("pod-resyncing", (ARRAY,), "the array's copy is resyncing", _pod_resyncing),
     Condition("pod-not-online", (ARRAY,), "the array does not serve the pod", _pod_not_online),
 )  # fmt: skip
 

@@ -71,12 +71,12 @@ _ALL = (
         ("I-08", "I-13"), parts.controller,
     ),
     Drill(
-        "portal", (ARRAY, Argument("PORTAL", "portal")), "One iSCSI port of an array is dark.",
+        "portal", (ARRAY, Argument("PORTAL", "portal")), "One iSCSI port of an array is down.",
         ("I-13",), parts.links("portal:{0}:{1}"),
     ),
     Drill("node", (NODE,), "One node loses its power.", ("I-17",), parts.node_power),
     Drill(
-        "node-network", (NODE,), "One node's network cards are dead, all but storage.",
+        "node-network", (NODE,), "One node's network cards fail, all but storage.",
         ("I-17", "I-20"), parts.links("node:{0}"),
     ),
     Drill(

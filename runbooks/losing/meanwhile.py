@@ -45,14 +45,14 @@ class Meanwhile:
         run = self._run
         run.actions.done_with(condition.key)
         run.remarks.note_again(f"Over: {named(condition)}", f"T+{run.clock.now:.0f} s")
-        run.notices.tell("changed", f"Over: {named(condition)}", f"The cluster is {change.verdict.sentence}.")
+        run.notices.tell("changed", f"Over: {named(condition)}", f"The watch now says: {change.verdict.sentence}.")
 
     def _new(self, condition: Condition, plain: str) -> None:
         """A section of its own, with what to do, and a notice."""
         run = self._run
         self.stand[condition.key] = condition
         why = "; ".join(condition.reasons[:2])
-        text = f"T+{run.clock.now:.0f} s: the cluster is {named(condition)}: {why}"
-        run.remarks.note_again(f"the cluster is {named(condition)}", f"{why} (T+{run.clock.now:.0f} s)")
+        text = f"T+{run.clock.now:.0f} s: {named(condition)}: {why}"
+        run.remarks.note_again(capital(named(condition)), f"{why} (T+{run.clock.now:.0f} s)")
         run.remarks.explain_again(capital(named(condition)), (condition,), folds=False)
         run.notices.tell("worse", f"{capital(named(condition))} · {plain}", text)

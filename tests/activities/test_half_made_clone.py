@@ -55,9 +55,9 @@ def test_a_clone_of_nobody_known_is_told_as_an_unfinished_clone(twin: TwinThread
         ActivityEnvironment().run(guests.ensure_guest, WISH)
     assert refused.value.type == "Conflict"
     assert refused.value.message == (
-        "vmid 301 on pxmx01-01 is locked by a clone that has not ended, and no task of 101 tells of it: look whose it "
-        "is; remove what it has left on pxmx01-01 (qm unlock 301, qm destroy 301), then answer retry, or choose "
-        "another guests.vmid"
+        "vmid 301 on pxmx01-01 is locked by a clone that has not ended, and no task of 101 explains the lock: "
+        "find out whose it is; remove what it has left on pxmx01-01 (qm unlock 301, qm destroy 301), then answer retry"
+        ", or choose another guests.vmid"
     )
 
 

@@ -109,7 +109,7 @@ async def test_a_watch_that_does_not_answer_holds_every_change(client: Client, i
     await bootstrap(client)
     async with standing(client, inventory.name, "ClusterWatch", watch_id(inventory.name)):
         assert (await held(client, inventory, kind)).startswith(
-            f"watch/{inventory.name} does not tell its verdict (its worker is busy or gone): whether an incident"
+            f"watch/{inventory.name} does not report its verdict (its worker is busy or gone): it is not known"
         )
 
 
@@ -130,13 +130,13 @@ async def test_a_watch_that_has_looked_within_its_rounds_holds_nothing(client: C
 async def test_a_watch_whose_newest_look_is_old_holds_every_change(client: Client, inventory: Inventory):
     """It answers, and says healthy; so it was."""
     async with watched(client, inventory, verdict=HEALTHY, at=ago(inventory, 100), beats=ago(inventory, 2)):
-        assert f"watch/{inventory.name} has looked last at" in await held(client, inventory)
+        assert f"watch/{inventory.name} last looked at" in await held(client, inventory)
 
 
 async def test_a_watch_that_has_not_judged_yet_holds_every_change(client: Client, inventory: Inventory):
     """It has been started this moment."""
     async with watched(client, inventory, verdict=None, at=None):
-        assert f"watch/{inventory.name} has not judged yet" in await held(client, inventory)
+        assert f"watch/{inventory.name} has given no verdict yet" in await held(client, inventory)
 
 
 async def test_a_loss_that_the_watch_sees_is_told_as_that(client: Client, inventory: Inventory):

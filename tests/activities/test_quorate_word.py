@@ -216,7 +216,7 @@ async def test_one_node_that_does_not_tell_its_volumes_blocks_nobody(silent: str
     assert (found.state, found.node) == ("unproven", B)
     assert found.text == (
         f"QEMU runs on {B}; not proven that its volume is open there alone: "
-        f"{silent} does not tell its volumes: {silent} hangs"
+        f"{silent} does not report its volumes: {silent} hangs"
     )
 
 
@@ -248,7 +248,7 @@ async def test_no_guest_is_moved_where_it_could_not_be_proven(silent: str):
     migration = Migration(
         reached(Api({}), Silent({A: OPEN, B: FREE, C: FREE}, silent)), cast(Any, None), cast(Any, None)
     )
-    with pytest.raises(Refuted, match=f"vm:300 is not moved to {B}.*{silent} does not tell its volumes"):
+    with pytest.raises(Refuted, match=f"vm:300 is not moved to {B}.*{silent} does not report its volumes"):
         await migration._must_prove(move())
 
 

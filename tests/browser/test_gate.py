@@ -24,8 +24,8 @@ async def test_a_gate_shows_its_plan_refuses_a_click_and_opens_for_two_signature
     console = Console(window, "")
     await console.open(run.id)
     await console.tab("User Metadata")
-    page = await console.read_until("silence is a no")
-    assert "2 changes, asked for by ana" in page
+    page = await console.read_until("with too few approvals by then")
+    assert "2 changes, requested by ana" in page
     assert "pxmx02-01: bring home vm:300 (from pxmx01-01)" in page
     assert "each guest is moved live and proven" in page
     assert f"quorate approve {run.id}" in page
@@ -36,7 +36,9 @@ async def test_a_gate_shows_its_plan_refuses_a_click_and_opens_for_two_signature
     dialog = await console.fill_update("approve", f'{{"by": "ben", "plan": "{plan}"}}')
     await dialog.get_by_role("button", name="Submit").click()
     alert = dialog.get_by_role("alert")
-    await expect(alert, "the dialog says why").to_contain_text("a yes has to be signed here: use `quorate approve`")
+    await expect(alert, "the dialog says why").to_contain_text(
+        "this gate takes signed votes only: use `quorate approve`"
+    )
     await console.shot("gate-refused-click")
     await dialog.get_by_role("button", name="Cancel").last.click()
 

@@ -147,8 +147,10 @@ def test_a_node_with_two_votes_is_named():
     verdict = _counted(healthy(), "votes-one-node-has-two.txt")
 
     assert (verdict.kind, verdict.main.where) == ("votes-changed", ("pxmx02-01",))
-    assert "pxmx02-01 has 2 votes, designed is 1" in verdict.main.reasons
-    assert "site-a and the witness have 4 of 5 votes: a loss of the other site stops all" in verdict.main.reasons
+    assert "pxmx02-01 has 2 votes, the design has 1" in verdict.main.reasons
+    assert (
+        "site-a and the witness have 4 of 5 votes: the loss of the other site stops everything" in verdict.main.reasons
+    )
 
 
 def test_a_witness_of_two_clusters_hides_no_loss():

@@ -58,7 +58,10 @@ WAITS = "HA finds no node for it: rules, maintenance or storage leave none"
             f"{WAITS}; no node can take it: b1: no room, it needs 12 GiB, 8 GiB are free; "
             "b2: no room, it needs 12 GiB, 9 GiB are free",
         ),
-        (found(lock="backup"), f"{WAITS}; it is locked (backup): whether that may be taken off is a person's decision"),
+        (
+            found(lock="backup"),
+            f"{WAITS}; it is locked (backup): an operator has to decide whether the lock may be removed",
+        ),
         (
             found(state="error", node="b1", failed="start failed: no such volume"),
             "is in error: HA gave up starting it; fix the cause, then `ha-manager set vm:301 --state disabled`, "

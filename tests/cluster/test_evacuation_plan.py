@@ -160,5 +160,5 @@ def test_a_switch_that_is_on_again_between_two_moves_stops_the_next():
     before = placed({"vm:300": "a1", "vm:301": "a2"}, switches=(crs,))
     plan = planned(before)
     said = plan.differs(planned(before), before, (), (crs,))
-    assert said.startswith("the plan has changed: crs ha-auto-rebalance was turned off for this and is on again")
+    assert said.startswith("the plan has changed: crs ha-auto-rebalance was disabled for this run and is on again")
     assert plan.differs(planned(before), before, ()) == ""

@@ -207,8 +207,8 @@ def test_a_switch_that_is_on_again_between_two_moves_is_another_plan(which: Froz
     assert plan.differs(still_off, [], (FAILBACK, CRS)) == ""
     undone = plan_home(HOMES, {}, placed(switches=(which,)))
     assert plan.differs(undone, [], (FAILBACK, CRS)) == (
-        f"the plan has changed: {which.name} {which.field} was turned off for this and is on again: "
-        "turn it off, or find out who needs it"
+        f"the plan has changed: {which.name} {which.field} was disabled for this run and is on again: "
+        "disable it, or ask who has enabled it"
     )
     assert plan.differs(undone, []) == ""  # before it was turned off, that it is on is what was planned
 
@@ -217,4 +217,4 @@ def test_a_switch_of_a_guest_that_is_at_home_counts_as_well():
     """It is done, and HA would take it away again."""
     plan = plan_home(HOMES, {}, placed(switches=(FAILBACK,)))
     now = plan_home(HOMES, {}, placed({"vm:300": "a1", "vm:301": "b2"}, switches=(FAILBACK,)))
-    assert "vm:300 failback was turned off for this and is on again" in plan.differs(now, ["vm:300"], (FAILBACK,))
+    assert "vm:300 failback was disabled for this run and is on again" in plan.differs(now, ["vm:300"], (FAILBACK,))

@@ -82,7 +82,7 @@ def test_the_line_says_when_and_why():
         "votes settle T+12 to 17 s, fenced T+170 to 203 s, guests run again T+175 to 218 s: HA's master pxmx01-01 is "
         "lost, a new one comes after 110 to 121 s and waits 60 s more"
     )
-    assert told("", totem=None).why == "where HA's master sat is not known"
+    assert told("", totem=None).why == "where HA's master ran is not known"
 
 
 @pytest.mark.parametrize("master", [SURVIVES, DIES, ""])

@@ -93,7 +93,7 @@ def test_a_graver_verdict_counts_beside_the_incident_that_is_open():
 
 @pytest.mark.parametrize("verdict", [{}, {"main": {"kind": "healthy", "where": []}, "also": []}, {"main": None}])
 def test_a_healthy_cluster_holds_nobody(verdict: dict[str, object]):
-    """Nor does a watch that has not judged yet."""
+    """Nor does a watch that has given no verdict yet."""
     assert standing(verdict, ()) is None
 
 
@@ -134,8 +134,7 @@ def test_the_words_for_an_old_look_do_not_change_with_time():
     looked = NOW - timedelta(minutes=1)
     said = {str(unseen("watch/c", HEALTHY, looked, NOW + timedelta(seconds=s), ROUNDS)) for s in range(5)}
     assert said == {
-        "watch/c has looked last at 2025-12-31 23:59:00 UTC, and its looks are at most 33 s apart: "
-        "is its worker running?"
+        "watch/c last looked at 2025-12-31 23:59:00 UTC, and should look at least every 33 s: is its worker running?"
     }
 
 
@@ -145,12 +144,11 @@ def test_whatever_changes_something_holds_while_the_verdict_is_not_known(kind: s
     blind = unseen("watch/c", None, None, NOW, ROUNDS)
     assert blind is not None
     assert judged(kind, [blind]).holds == (
-        "watch/c has not judged yet: whether an incident is about to open is not known, "
-        "and nothing is changed on a guess"
+        "watch/c has given no verdict yet: it is not known whether an incident is about to open, so nothing is changed"
     )
 
 
 @pytest.mark.parametrize("kind", INCIDENTS)
 def test_an_incident_does_not_wait_for_a_verdict(kind: str):
     """It is what the verdict would be about."""
-    assert rule(kind, Beside(kind=UNSEEN, about=("watch/c has not judged yet",))).may == "lives"
+    assert rule(kind, Beside(kind=UNSEEN, about=("watch/c has given no verdict yet",))).may == "lives"

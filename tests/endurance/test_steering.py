@@ -30,7 +30,7 @@ def chance() -> random.Random:
 
 def too_late(error: RPCError | WorkflowUpdateFailedError) -> bool:
     """The run has ended, or is about to and says so."""
-    return "already completed" in str(error) or "it has come to its end" in str(error.__cause__)
+    return "already completed" in str(error) or "the run has ended" in str(error.__cause__)
 
 
 async def test_no_change_begins_after_an_acknowledged_pause(twin: TwinThread, start: Start, chance: random.Random):
@@ -80,7 +80,7 @@ async def test_every_abort_lands(twin: TwinThread, start: Start, chance: random.
         before = engine_changes(twin)
         await asyncio.sleep(WATCHED)
         assert engine_changes(twin) == before, "a change began after the abort was acknowledged"
-        if left == "The run had come to its end.":
+        if left == "The run had ended.":
             late += 1
         else:
             assert await aborted(run) == f"aborted by chance. {left}"

@@ -53,7 +53,7 @@ async def test_the_plan_is_shown_signed_and_sent(desk: Desk, ben):
     text = said(await ben("approve", run.id, "--by", "ben", "--key", ben.key, "--waive", "stays-vm-301", "--yes"))
     shown = re.sub(r"[0-9a-f-]{16,36}|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ?", "…", text)
     for line in (
-        "asked for by ana)",
+        "requested by ana)",
         "  → bring home vm:300",
         "  → bring home vm:301",
         "comfort veto stays-vm-301: vm:301 has no room at home (you waive it)",
@@ -72,7 +72,10 @@ async def test_what_is_refused_is_told_with_its_remedy(desk: Desk, ben):
     """Exit status 1, one sentence; the record keeps it."""
     run = await desk.run(vetoes=[COMFORT.model_dump()])
     text = said(await ben("approve", run.id, "--by", "ben", "--key", ben.key, "--yes"), 1)
-    assert "stays-vm-301 stands (vm:301 has no room at home): waive it by name, or reject the plan" in text
+    assert (
+        "veto stays-vm-301 (vm:301 has no room at home): waive it with `--waive stays-vm-301`, or reject the plan"
+        in text
+    )
     text = said(await ben("approve", run.id, "--by", "cleo", "--key", ben.key, "--yes", "--waive", "stays-vm-301"), 1)
     assert "belongs to ben, not to cleo" in text
     record = said(await ben("approvals", run.id))
@@ -120,14 +123,14 @@ async def test_the_status_of_a_run_that_asks_names_the_command(desk: Desk):
     view = await desk.view(run)
     look = Open([Section(title="s", steps=[])], {}, view)
     assert _wanted(run.id, look).endswith(
-        f"0 of 2 approvals; waits for people to approve or reject the plan: quorate approve {run.id}"
+        f"0 of 2 approvals; waits for approvers to approve or reject the plan: quorate approve {run.id}"
     )
     parked = StepRecord(title="x", state="parked", at=timedelta())
     look = Open([Section(title="s", steps=[parked])], {}, view)
     assert "quorate answer 'build it' retry" in _wanted("build it", look)
 
 
-EVIL = "ana)\x1b[2J\x1b[H\x1b[1mBring home\x1b[0m  (failback/c, asked for by ana)\n  → bring home vm:300\x1b[8m\u202e"
+EVIL = "ana)\x1b[2J\x1b[H\x1b[1mBring home\x1b[0m  (failback/c, requested by ana)\n  → bring home vm:300\x1b[8m\u202e"
 
 
 def view_of(planned: tuple[Intent, ...], **changed: object) -> GateView:

@@ -22,7 +22,7 @@ async def test_guests_go_home_when_two_people_have_signed(site: Site, begin: Beg
     run = await begin()
     told = asyncio.create_task(_told(run))
     await asked(run)
-    assert "Waits for people" in await run.query("page")
+    assert "Waiting for approvals" in await run.query("page")
     assert await people["ben"].says(run) == "approve: 1 of 2 approvals"
     assert await people["cleo"].says(run) == "approve: approved"
     await ended(run)

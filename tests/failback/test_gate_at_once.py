@@ -60,7 +60,7 @@ async def test_a_list_that_is_away_when_the_gate_would_open_ends_nothing(desk: D
     assert told.startswith("counted: the gate opens as soon as all votes can be checked again")
     step = await parked(run)
     assert (step.title, step.finding[:9]) == ("Bring guests home", "NotFound:")
-    assert "Nothing is changed meanwhile; it is checked again by itself" in await run.query("page")
+    assert "Quorate changes nothing meanwhile and checks again" in await run.query("page")
 
     desk.write_list()
     report = AskingReport.model_validate(await asyncio.wait_for(run.result(), 30))
@@ -108,7 +108,7 @@ async def test_an_approval_that_is_withdrawn_stands_no_more(desk: Desk):
     assert await desk.people["ben"].says(run, "reject") == "Approval withdrawn. No further change will start."
     await run.signal("ask_again")
     assert (await asked_again(run)).finding == (
-        "the approval does not stand any more: 1 of 2 approvals; not counted: ben (withdrawn)"
+        "the approval is no longer valid: 1 of 2 approvals; not counted: ben (withdrawn)"
     )
     held = await run.query("approval", 1)
     assert [vote["said"]["by"] for vote in held["withdrawn"]] == ["ben"]
@@ -121,7 +121,7 @@ async def test_other_changes_than_the_approved_ones_do_not_stand(desk: Desk):
     await desk.people["ben"].says(run)
     await desk.people["cleo"].says(run)
     await run.signal("ask_again", Intent(where="HA", what="bring home", target="vm:999").model_dump())
-    assert (await asked_again(run)).finding.startswith("the plan has changed: approved was ")
+    assert (await asked_again(run)).finding.startswith("the plan has changed: the approved terms are ")
 
 
 async def asked_again(run: Run) -> StepRecord:

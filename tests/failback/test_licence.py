@@ -90,14 +90,14 @@ ELSEWHERE = MOVE.model_copy(update={"home": "pxmx02-02"}).intent(1)
     ("given", "intent", "why"),
     [
         (lambda of: None, PLANNED[0], "it has no approval"),
-        (lambda of: of.good, ELSEWHERE, "it is no part of the approved plan"),
-        (lambda of: of.good, MOVE.intent(2), "is no part"),
+        (lambda of: of.good, ELSEWHERE, "it is not part of the approved plan"),
+        (lambda of: of.good, MOVE.intent(2), "is not part"),
         (lambda of: approval([of.ben]), PLANNED[0], "1 of 2 approvals"),
         (lambda of: approval([of.ana, of.cleo]), PLANNED[0], "1 of 2 approvals; not counted: ana (SelfApproval)"),
         (lambda of: approval([of.stranger, of.cleo]), PLANNED[0], "not counted: ben (UnknownKey)"),
         (expired, PLANNED[0], "the approval has expired"),
         (lambda of: of.swapped, PLANNED[0], "not counted: cleo (Tampered)"),
-        (of_another_plan, MOVE.intent(7), "no part of the approved"),
+        (of_another_plan, MOVE.intent(7), "not part of the approved"),
     ],
 )
 async def test_a_licence_is_for_these_changes_by_these_people_until_then(

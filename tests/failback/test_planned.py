@@ -139,7 +139,7 @@ async def test_a_switch_that_is_on_again_between_two_moves_holds_the_next(
     before = touched(site)
     site.world.cluster.ha.resources["vm:301"]["failback"] = 1
     await said(run, "answer", {"answer": "retry", "by": "dora"})
-    await until(run, held("vm:301 failback was turned off for this and is on again"), "the step is held")
+    await until(run, held("vm:301 failback was disabled for this run and is on again"), "the step is held")
     assert touched(site) == before
     site.world.cluster.ha.resources["vm:301"]["failback"] = 0
     await said(run, "answer", {"answer": "retry", "by": "dora"})
@@ -400,7 +400,9 @@ async def test_a_run_that_begins_while_a_node_is_lost_waits_and_goes_on(
 
         await comes("an incident", opened)
         run = await begin()
-        await until(run, lambda found: any(one.says.startswith("Waits until nothing") for one in found), "the wait", 30)
+        await until(
+            run, lambda found: any(one.says.startswith("Waiting until no incident") for one in found), "the wait", 30
+        )
         assert "Action needed: Held" in await run.query("page")
         site.restore("node", "pxmx01-03")
         await asked(run)

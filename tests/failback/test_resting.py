@@ -68,7 +68,7 @@ async def test_a_node_at_rest_holds_no_quarantine_and_takes_no_guest(metro: Site
     found = await steps(run)
     print("\n".join(f"{SIGNS[step.state]} {step.title}: {step.finding}" for step in found))
     assert finding(found, "HA is armed, every LRM is well").endswith("; in maintenance, not looked at: pve-s4")
-    assert finding(found, "pve-s4 stays in maintenance") == "another hand has put it there: no guest goes to it"
+    assert finding(found, "pve-s4 stays in maintenance") == "not put there by Quorate: no guest goes to it"
     assert finding(found, "vm:301 stays") == "its home pve-s4 is in maintenance"
     view: Any = await run.query("gate")
     assert [one["target"] for one in view["planned"] if one["what"] == "bring home"] == ["vm:300"]
@@ -102,7 +102,7 @@ async def test_a_node_that_rested_before_a_run_that_was_terminated_is_not_releas
     await ended(back, 90)
     found = await steps(back)
     print("\n".join(f"{SIGNS[step.state]} {step.title}: {step.finding}" for step in found))
-    assert finding(found, "pxmx01-03 stays in maintenance") == "it was so before the site was emptied"
+    assert finding(found, "pxmx01-03 stays in maintenance") == "it was in maintenance before the site was emptied"
     assert FailbackReport.model_validate(await back.result()).staying == {}
     states = site.manager.nodes
     assert {node: states[node] for node in states if states[node] != "online"} == {"pxmx01-03": "maintenance"}

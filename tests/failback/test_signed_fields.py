@@ -123,9 +123,9 @@ async def test_no_other_plan_is_licensed(office: Office):
     """Neither under the signed digest, nor by another procedure, nor a change that is not in it."""
     votes = office.votes(TERMS)
     other = maintenance("pxmx02-01", on=True, turn=1)
-    assert "no part of the approved plan" in await office.licenses(TERMS, votes, other)
-    assert "no part of the approved plan" in await office.licenses(TERMS, votes, other, planned=(other,))
-    assert "no part of the approved plan" in await office.licenses(TERMS, votes, subject="return-site/metro")
+    assert "not part of the approved plan" in await office.licenses(TERMS, votes, other)
+    assert "not part of the approved plan" in await office.licenses(TERMS, votes, other, planned=(other,))
+    assert "not part of the approved plan" in await office.licenses(TERMS, votes, subject="return-site/metro")
 
 
 async def test_two_signed_noes_are_no_licence(office: Office):

@@ -116,7 +116,7 @@ async def test_a_guest_whose_home_is_full_stays_and_has_to_be_waived(
     site.call(fill())
     run = await begin()
     await asked(run)
-    assert "vm:301 does not come along: its home pxmx02-02: no room, it needs 1 GiB" in await run.query("page")
+    assert "vm:301 stays behind: its home pxmx02-02: no room, it needs 1 GiB" in await run.query("page")
     await people["ben"].says(run, waives=("stays-vm-301",))
     await people["cleo"].says(run, waives=("stays-vm-301",))
     await ended(run)
@@ -181,7 +181,7 @@ async def test_a_yes_that_is_taken_back_stops_the_next_guest(site: Site, begin: 
 
     assert runs_once(site) == {300: "pxmx02-01", 301: "pxmx01-02"}
     stopped = next(one.finding for one in await steps(run) if one.title == "Stopped before the next guest")
-    assert stopped == "the approval does not stand any more: 1 of 2 approvals; not counted: ben (withdrawn)"
+    assert stopped == "the approval is no longer valid: 1 of 2 approvals; not counted: ben (withdrawn)"
     for name in ("ben", "cleo"):
         await people[name].says(run)
     await ended(run)

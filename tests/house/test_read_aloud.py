@@ -52,7 +52,7 @@ ALOUD = [
     (f"{NODE} is back", ReturnFinding.of(ReturnWish(nodes=(NODE,), via=(LEFT,)), ()),
      "✓ pxmx01-01 is back: pxmx01-01 is a member again"),
     ("site-a is back", ReturnFinding.of(RETURN, ("pxmx01-03",)),
-     "! site-a is back: pxmx01-01, pxmx01-02 are members again; pxmx01-03 are not"),
+     "! site-a is back: members again: pxmx01-01, pxmx01-02; not yet: pxmx01-03"),
 ]  # fmt: skip
 
 

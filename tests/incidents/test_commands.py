@@ -170,8 +170,8 @@ async def _while_it_goes_on(run: str, shell: Shell) -> None:
     assert re.search(r"\n +… Waiting for HA to restart 2 guests \(T\+175 to 218 s\): 0 of 2; ", page)
 
     assert re.match(rf"pxmx-cluster: site lost \(site-a\)   since {SINCE}, for \d+ s\n", watch)
-    assert "  because      pxmx02-01, pxmx02-02, pxmx02-03 are quorate without site-a\n" in watch
-    assert "  unless       any node of site-a answers, or is a client of qdevice\n" in watch
+    assert "  evidence     pxmx02-01, pxmx02-02, pxmx02-03 are quorate without site-a\n" in watch
+    assert "  revised if   any node of site-a answers, or is a client of qdevice\n" in watch
     assert "  HA's master  pxmx01-01 at site-a\n" in watch
     assert f"  incident     {run}\n" in watch
     assert "  events       0 received\n" in watch
@@ -187,7 +187,7 @@ def _told_line_by_line(lines: list[str], run: str) -> None:
         "✓ pxmx01-01 is fenced: pxmx02-0",
         "✓ Guests run again: vm:300 on pxmx02-0",
         "✓ site-a is back: 3 nodes are members again",
-        "– What this run disabled is re-enabled: nothing was turned off",
+        "– What this run disabled is re-enabled: none was disabled",
     ]
     places = [text.index(one) for one in order]
     assert places == sorted(places)

@@ -32,7 +32,7 @@ async def test_a_second_failure_is_an_alarm_on_the_incidents_page(site: Site, wa
     assert state.open is not None
     assert state.open.run == run.id
     page = await run.query("page")
-    assert "the cluster is quorum lost (site-a): pxmx02-01, pxmx02-02, pxmx02-03: 3 of 7 votes, 4 are needed" in page
+    assert "Quorum lost (site-a): pxmx02-01, pxmx02-02, pxmx02-03: 3 of 7 votes, 4 are needed" in page
 
 
 async def test_a_guest_that_ha_does_not_know_is_listed_and_not_touched(site: Site, client: Client):
@@ -65,7 +65,7 @@ async def test_an_observer_changes_nothing(site: Site, client: Client):
             site.fail("site-power", "site-a")
             run = await watched.loss()
             await _waits_for_the_site(run)
-            assert "would turn off vm:301 failback" in await run.query("page")
+            assert "would disable vm:301 failback" in await run.query("page")
             assert "It only observes." in await watched.handle.query("page")
             assert site.world.cluster.ha.resources["vm:301"]["failback"] == 1
     finally:

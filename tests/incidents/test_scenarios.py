@@ -100,6 +100,7 @@ def _told(found: list[StepRecord], *, loss: bool) -> str:
     text = "\n".join(lines)
     text = re.sub(r"127\.\d+\.", "127.N.", text)
     # whose watchdog has expired by now is a matter of its daemons' phases
-    text = re.sub(r"(has|call) pxmx01-0\d(, pxmx01-0\d)* (logged in|on)", r"\1 N \3", text)
+    text = re.sub(r"has pxmx01-0\d(, pxmx01-0\d)* logged in", "has N logged in", text)
+    text = re.sub(r"say that pxmx01-0\d(, pxmx01-0\d)* (is|are) on", "say that N are on", text)
     text = re.sub(r"X90R3-Site[AB] is pre-elected", "X90R3-SiteN is pre-elected", text)
     return re.sub(r"does not answer[^\n;]*", "does not answer", text) + "\n"

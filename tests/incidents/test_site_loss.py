@@ -38,7 +38,7 @@ async def test_a_site_that_loses_its_power_is_followed_to_the_end(site: Site, wa
             "✓ site-a is noted as lost: noted",
             "✓ Homes are recorded in the ledger: 2 homes on record",
             "✓ Automatic moves are listed: on: vm:301 failback 1",
-            "✓ Switches are recorded in the ledger: in the ledger before it is turned off: vm:301 failback 1",
+            "✓ Switches are recorded in the ledger: recorded before they are disabled: vm:301 failback 1",
             "✓ Automatic moves are disabled: off: vm:301 failback",
             "✓ site-b is quorate: 4 of 7 votes, quorum 4: no margin, "
             "the loss of one more node or the witness stops site-b too",

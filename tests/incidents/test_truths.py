@@ -45,12 +45,12 @@ async def test_a_graver_verdict_leads_and_guests_that_fall_again_are_told(site: 
     assert await first_line(run) == "Waiting for site-a to return. No action needed."
 
     site.fail("witness")
-    await shows(run, "Action needed: quorum lost (site-a): prove that the dark side is off")
+    await shows(run, "Action needed: quorum lost (site-a): prove that the silent nodes are off")
     page = await run.query("page")
     assert page.startswith("### Quorum lost (site-a) · Site site-a is lost (apply)")
     assert await attention(client, run) == "attention"
     never = [one.finding for one in await steps(run) if one.title == "Do not"]
-    assert "pvecm expected without two people and the proof that the other side is off" in never
+    assert "run `pvecm expected` without a second person and proof that the silent nodes are off" in never
     await until(run, lambda found: any(one.title == "vm:300 is down again" for one in found), "the fall", 90)
     progress = await run.query("progress")
     assert "down again since T+" in progress["waiting"]["vm:300"]

@@ -85,7 +85,7 @@ def test_a_switch_goes_back_when_nothing_speaks_against_it():
 @pytest.mark.parametrize(
     ("more", "then", "why"),
     [
-        ({}, {"silent": "no node answers"}, "it is not known how things stand: no node answers"),
+        ({}, {"silent": "no node answers"}, "the state of the cluster is not known: no node answers"),
         ({}, {"incidents": {"site-loss/c/a": "r"}}, "site-loss/c/a is open"),
         (
             {"present": (Present(**run("i").model_dump(), kind="ClusterIncident", since=NOW),)},
@@ -97,7 +97,7 @@ def test_a_switch_goes_back_when_nothing_speaks_against_it():
             {},
             "a was lost and has not been through its quarantine yet",
         ),
-        ({}, {"values": {"options/crs": "2"}}, "it is 2 now, set by another hand meanwhile: it is left alone"),
+        ({}, {"values": {"options/crs": "2"}}, "it was set to 2 outside Quorate meanwhile: Quorate leaves it so"),
         ({"homes": home(B)}, {}, "guests are away from home: vm:300 (node-b); bring them home first"),
     ],
 )
@@ -113,17 +113,17 @@ def test_what_holds_a_switch_of_all_guests_back(more: dict[str, Any], then: dict
         (
             {"homes": home(A)},
             {"services": ELSEWHERE},
-            "it would move the guest at once: it runs on node-b, its home is node-a",
+            "restoring it would move the guest at once: it runs on node-b, its home is node-a",
         ),
         (
             {},
             {"services": {"vm:300": Placed(state="recovery", node=A)}},
-            "the guest is under way (HA calls it recovery)",
+            "HA is busy with the guest (it calls it recovery)",
         ),
         (
             {},
             {"services": {"vm:300": Placed(state="error", node=A)}},
-            "HA calls the guest error and takes no change of it before it is set to disabled",
+            "HA calls the guest error and accepts no change of it until its state is set to disabled",
         ),
         (
             {},
@@ -150,7 +150,7 @@ def test_a_guest_on_its_way_keeps_its_switch_off_and_its_home_on_record(state: s
     """Also one that is about to be started, and perhaps on another node: where it ends is not known yet."""
     there = world(services={"vm:300": Placed(state=state, node=A)}, ended=("x-id",))
     book = off(FAILBACK, homes=home(A))
-    assert may_restore(book.switches[0], off(FAILBACK), there) == f"the guest is under way (HA calls it {state})"
+    assert may_restore(book.switches[0], off(FAILBACK), there) == f"HA is busy with the guest (it calls it {state})"
     assert guests_away(book, there) == ("vm:300",)
     assert settled_homes(book, there) == ()
 

@@ -70,7 +70,7 @@ async def test_only_what_people_have_signed_is_turned_off(site: Switched, api: P
     freeze = Freeze(api, Approvals(ApprovalPolicy(needed=2), Secrets(site.path.parent), ask=held))
     await frozen(freeze, CRS, kind="Failback", approval=signed)
     assert site.off == {"crs"}
-    with pytest.raises(Unauthorized, match="no part of the approved plan"):
+    with pytest.raises(Unauthorized, match="not part of the approved plan"):
         await frozen(freeze, FAILBACK, kind="Failback", approval=signed)
     assert site.off == {"crs"}
 
@@ -96,7 +96,7 @@ async def test_a_silent_answer_of_one_leaves_the_others_switched(site: Switched,
         "pve:", "PUT /cluster/ha/resources/vm:300", "fail", times=1, status=500, message="got lock request timeout"
     )
     site.world.faults.plant(fault)
-    with pytest.raises(Exception, match="1 switch not turned off yet: vm:300 failback"):
+    with pytest.raises(Exception, match="1 switch not disabled yet: vm:300 failback"):
         await frozen(freeze, FAILBACK, CRS)
     assert site.off == {"crs"}
     await frozen(freeze, FAILBACK, CRS)

@@ -126,7 +126,7 @@ async def test_two_runs_share_a_switch_and_the_last_one_brings_it_back(site: Swi
     report = await office.lets_go(first)
     assert report["restored"] == []
     assert set(report["outstanding"]) == set(SWITCHES)
-    assert all(f"{second.id} needs it off" in why for why in report["outstanding"].values())
+    assert all(f"{second.id} needs it disabled" in why for why in report["outstanding"].values())
     assert site.off == OFF
     report = await office.lets_go(second)
     assert set(report["restored"]) == set(SWITCHES)
@@ -190,7 +190,7 @@ async def test_a_service_in_error_leaves_the_others_switched(site: Switched, off
     lines = {step.title: step for step in await steps(run)}
     assert lines["Automatic moves are disabled"].state == "warned"
     assert lines["vm:300 failback stays on"].state == "warned"
-    assert "before it is set to disabled" in lines["vm:300 failback stays on"].finding
+    assert "until its state is set to disabled" in lines["vm:300 failback stays on"].finding
     report = await office.lets_go(run)
     assert list(report["refused"]) == ["vm:300 failback 1"]
     assert report["outstanding"] == {}
@@ -249,7 +249,7 @@ async def test_a_plan_turns_nothing_off_and_takes_nothing(site: Switched, office
     assert site.off == set()
     assert (await office.book()).switches == ()
     line = next(step for step in await steps(run) if step.title == "Automatic moves are disabled")
-    assert line.finding == f"would turn off vm:300 failback, vm:301 failback, crs ha-auto-rebalance, {JOB} enabled"
+    assert line.finding == f"would disable vm:300 failback, vm:301 failback, crs ha-auto-rebalance, {JOB} enabled"
     await office.lets_go(run)
 
 
@@ -263,7 +263,7 @@ async def test_nothing_goes_back_that_would_move_a_guest_that_is_away(site: Swit
     assert report["restored"] == ["vm:301 failback 1"]
     assert site.off == {"vm:300", "crs", JOB}
     assert report["outstanding"]["vm:300 failback 1"] == (
-        "it would move the guest at once: it runs on pxmx01-01, its home is pxmx02-01"
+        "restoring it would move the guest at once: it runs on pxmx01-01, its home is pxmx02-01"
     )
     assert "vm:300 (pxmx02-01)" in report["outstanding"]["crs ha-auto-rebalance 1"]
 
@@ -333,7 +333,7 @@ async def test_nothing_goes_back_while_nobody_answers(site: Switched, office: Of
     site.world.faults.plant(fault)
     report = await office.lets_go(run)
     assert site.off == OFF
-    assert all("it is not known how things stand" in one for one in report["outstanding"].values())
+    assert all("the state of the cluster is not known" in one for one in report["outstanding"].values())
     site.world.faults.clear()
     await office.compares()
     assert site.off == set()
@@ -394,7 +394,7 @@ async def test_a_person_takes_a_switch_and_a_home_out(site: Switched, office: Of
     await told(office, "forget", Forgetting(name="vm:300", by="ana", why="lives here now", home=True))
     await is_off(site, {"crs"})
     texts = [one.text for one in (await book(office.client, office.inventory.name)).happened]
-    assert "crs: the switch was forgotten by ana: stays off for good" in texts
+    assert "crs: the switch was removed from the ledger by ana: stays off for good" in texts
 
 
 async def until_listed(office: Office, names: set[str]) -> None:
@@ -406,11 +406,11 @@ async def test_the_page_says_what_is_off_and_what_holds_it_back(site: Switched, 
     run = await office.holds(homes={"vm:300": "pxmx02-01"})
     handle = office.client.get_workflow_handle(ledger_id(office.inventory.name))
     page = await handle.query("page", result_type=str)
-    assert f"**4 off while {run.id} is at work. No action needed.**" in page
+    assert f"**4 disabled while {run.id} is running. No action needed.**" in page
     await until(run, lambda found: bool(found), "steps")
     await office.lets_go(run)
     page = await handle.query("page", result_type=str)
-    assert "**3 of 3 still off, although no run needs it: see what holds it back.**" in page
+    assert "**3 of 3 still disabled, although no run needs it: see *Held back by*.**" in page
     assert "| vm:300 failback | 1 |" in page
     assert "Homes on record: vm:300 at pxmx02-01" in page
 

@@ -35,18 +35,18 @@ def shell(site: Switched, office: Office) -> Shell:
 
 async def test_a_cluster_without_a_ledger_has_nothing_off(shell: Shell):
     """Nothing was ever turned off there."""
-    assert await shell.says() == "pxmx-cluster: nothing is turned off\n"
+    assert await shell.says() == "pxmx-cluster: no automatic move is disabled\n"
     assert (await shell.data())["off"] == []
 
 
 async def test_each_switch_is_listed_with_what_holds_it_back(site: Switched, office: Office, shell: Shell):
     """First the run that needs it off; after its end what else speaks against it."""
     run = await office.holds(homes={"vm:300": "pxmx02-01"})
-    assert f"{run.id} needs it off" in await shell.says()
+    assert f"{run.id} needs it disabled" in await shell.says()
     await office.lets_go(run)
     found = await shell.data()
     assert {one["name"] for one in found["off"]} == {"vm:300", "crs", JOB}
-    assert found["off"][0]["held_back"].startswith("it would move the guest at once")
+    assert found["off"][0]["held_back"].startswith("restoring it would move the guest at once")
     assert found["off"][0]["was"] == "1"
     assert found["off"][0]["needed_by"] == []
     assert found["homes"] == {"vm:300": "pxmx02-01"}
@@ -58,7 +58,7 @@ async def test_restoring_one_asks_what_holds_it_back(site: Switched, office: Off
     await office.lets_go(run)
     assert "guests are away from home" in await shell.says("--restore", "crs", status=1)
     assert site.off == {"vm:300", "crs", JOB}
-    assert "vm:999 is not off by Quorate" in await shell.says("--restore", "vm:999", status=2)
+    assert "vm:999 was not disabled by Quorate" in await shell.says("--restore", "vm:999", status=2)
     await shell.says("--forget-home", "vm:300", "--why", "lives here now")
     assert await shell.says("--restore", "crs") == await shell.says()
     assert site.off == set()
@@ -69,9 +69,11 @@ async def test_forgetting_needs_a_reason_and_a_switch_that_is_off(site: Switched
     run = await office.holds()
     assert "--why is missing" in await shell.says("--forget", "crs", status=2)
     text = await shell.says("--forget", "nightly", "--why", "x", status=2)
-    assert "nightly: there is no such switch that is off" in text
+    assert "nightly: there is no such disabled switch" in text
     await shell.says("--forget", "crs", "--why", "stays off")
-    assert "crs: the switch was forgotten by ana: stays off" in [one.text for one in (await office.book()).happened]
+    assert "crs: the switch was removed from the ledger by ana: stays off" in [
+        one.text for one in (await office.book()).happened
+    ]
     await office.lets_go(run)
     assert site.off == {"crs"}
 

@@ -85,8 +85,8 @@ async def test_a_pod_that_someone_else_uses(twin: TwinThread, deploy: Deploy):
     before = twin.change_lines()
 
     assert await refused(await deploy()) == (
-        "Pod webb-ac-proxmox-01 holds the volume: Conflict: X90R3-SiteA: pod webb-ac-proxmox-01 is in use by someone "
-        "else, it holds webb-ac-proxmox-01::payroll; choose another pod.name or remove these volumes by hand"
+        "Pod webb-ac-proxmox-01 holds the volume: Conflict: X90R3-SiteA: pod webb-ac-proxmox-01 is in use by another "
+        "system, it holds webb-ac-proxmox-01::payroll; choose another pod.name or remove these volumes by hand"
     )
     assert twin.change_lines() == before
 

@@ -67,9 +67,9 @@ QUORUM = (
     Row("witness-has-a-stranger", lambda: healthy().clients(*NODES, 9), "witness-lost", (QDEVICE,),
         "qdevice has node 9 as clients of this cluster: not in the inventory", "elsewhere"),
     Row("one-node-expects-more", lambda: healthy().views([ONE_A], expected=9, quorum=5), "votes-changed", (),
-        "pxmx01-01 expects 9 votes, designed are 7"),
+        "pxmx01-01 expects 9 votes, the design has 7"),
     Row("ring-down-at-one-node-alone", lambda: _links(healthy(), ONE_A, down=1), "links-down", (ONE_A,),
-        "pxmx01-01: 1 of 10 ways to other nodes are down"),
+        "pxmx01-01: 1 of 10 connections to other nodes are down"),
     Row("one-ring-instead-of-two-at-one-node", lambda: _links(healthy(), ONE_A, links=1, ways=5), "links-down",
         (ONE_A,), "pxmx01-01 has 1 link, other nodes have 2"),
 )  # fmt: skip
@@ -93,7 +93,7 @@ HA = (
         (ONE_A,), "the clock of pxmx01-01 is 120 s behind HA's other stamps"),
     Row("pmxcfs-of-a-node-stands-still",
         lambda: stamped(writing(healthy()), 1200).api([ONE_B], stamps=dict.fromkeys((*NODES, MASTER), 1020)),
-        "ha-impaired", (ONE_B,), "the API of pxmx02-01 tells HA's state of 180 s ago: its pmxcfs stands still"),
+        "ha-impaired", (ONE_B,), "the API of pxmx02-01 shows HA's state of 180 s ago: its pmxcfs is not updated"),
     Row("lrm-restarts", lambda: healthy().api(NODES, modes={ONE_A: "restart mode"}), "ha-impaired", (ONE_A,),
         "the LRM of pxmx01-01 is in restart mode: HA does nothing there"),
     Row("lrm-lost-its-lock", lambda: healthy().api(NODES, modes={ONE_A: "lost_agent_lock"}), "ha-impaired", (ONE_A,),
@@ -113,27 +113,28 @@ HA = (
     Row("guest-frozen", lambda: healthy().api(NODES, services={"vm:300": ("freeze", ONE_A)}), "ha-error", ("vm:300",),
         "vm:300 is held by HA with pxmx01-01 (state freeze)", "waiting"),
     Row("guest-in-a-state-without-a-name", lambda: healthy().api(NODES, services={"vm:300": ("hibernate", ONE_A)}),
-        "ha-error", ("vm:300",), "HA calls vm:300 hibernate on pxmx01-01: that word is not known here", "waiting"),
+        "ha-error", ("vm:300",), "HA calls vm:300 hibernate on pxmx01-01: a state that Quorate does not know",
+        "waiting"),
     Row("guest-stopped-against-the-request",
         lambda: healthy().api(NODES, services={"vm:300": ("stopped", ONE_A)}, requests={"vm:300": "started"}),
-        "ha-error", ("vm:300",), "vm:300 is stopped on pxmx01-01, and requested is started", "waiting"),
+        "ha-error", ("vm:300",), "vm:300 is stopped on pxmx01-01, its requested state is started", "waiting"),
     Row("guest-that-no-master-takes-up",
         lambda: healthy().api(NODES, requests={"vm:300": "started", "vm:301": "started"}), "ha-error", ("vm:301",),
-        "HA has not taken vm:301 up yet, and requested is started", "waiting"),
+        "HA has not begun to manage vm:301 yet, its requested state is started", "waiting"),
     Row("guest-taken-out-of-ha", lambda: healthy().api(NODES, services={"vm:301": ("started", ONE_A)}), "ha-error",
-        ("vm:300",), "HA does not keep vm:300 any more: it was removed", "unmanaged"),
+        ("vm:300",), "HA no longer manages vm:300: it was removed", "unmanaged"),
     Row("ha-emptied", lambda: healthy().api(NODES, services={}), "ha-error", ("vm:300",),
-        "HA does not keep vm:300 any more: it was removed", "unmanaged"),
+        "HA no longer manages vm:300: it was removed", "unmanaged"),
     Row("guest-to-be-ignored",
         lambda: healthy().api(NODES, services={}, requests={"vm:300": "ignored"}), "ha-error", ("vm:300",),
-        "HA does not keep vm:300 any more: it is to be ignored", "unmanaged"),
+        "HA no longer manages vm:300: its requested state is ignored", "unmanaged"),
 )  # fmt: skip
 
 STORAGE = (
     Row("pod-suspended-on-one-array", lambda: _copies(healthy(), ARRAY_B, status="suspended"), "replication-lost",
         (ARRAY_B,), "X90R3-SiteB calls its own copy suspended"),
     Row("pod-in-a-state-without-a-name", lambda: _copies(healthy(), ARRAY_B, status="paused"), "replication-lost",
-        (ARRAY_B,), "X90R3-SiteB calls its own copy paused, a word that is not known here", "not known"),
+        (ARRAY_B,), "X90R3-SiteB calls its own copy paused, a state that Quorate does not know", "not known"),
     Row("pod-without-a-state", lambda: _copies(healthy(), ARRAY_B, status=""), "replication-lost", (ARRAY_B,),
         "X90R3-SiteB calls its own copy nothing", "not known"),
     Row("copy-of-another-time", lambda: _copies(healthy(), ARRAY_B, frozen_at=datetime(2026, 11, 1, tzinfo=UTC)),
@@ -141,9 +142,9 @@ STORAGE = (
     Row("copy-in-the-middle-of-its-way", lambda: _copies(healthy(), ARRAY_B, status="resyncing", progress=0.999),
         "resyncing", (ARRAY_B,), "resyncing"),
     Row("mediator-untold", lambda: healthy().own_copy(ARRAY_A, mediator=""), "mediator-lost", (ARRAY_A,),
-        "X90R3-SiteA does not tell the state of the mediator", "not known"),
+        "X90R3-SiteA does not report the state of the mediator", "not known"),
     Row("mediator-without-a-name", lambda: healthy().own_copy(ARRAY_A, mediator="degraded"), "mediator-lost",
-        (ARRAY_A,), "X90R3-SiteA calls the mediator degraded, a word that is not known here", "not known"),
+        (ARRAY_A,), "X90R3-SiteA calls the mediator degraded, a state that Quorate does not know", "not known"),
     Row("mediator-not-known", lambda: healthy().own_copy(ARRAY_A, mediator="unknown"), "mediator-lost", (ARRAY_A,),
         "X90R3-SiteA calls the mediator unknown"),
     Row("mediator-of-an-array-that-is-silent",
@@ -164,7 +165,7 @@ STORAGE = (
 
 UNKNOWN = (
     Row("both-arrays-silent-for-a-moment", lambda: healthy().silent(ARRAY_A, ARRAY_B).after(1), "blind",
-        (ARRAY_A, ARRAY_B), "X90R3-SiteA (api), X90R3-SiteB (api) says nothing: no answer in 3 s"),
+        (ARRAY_A, ARRAY_B), "no answer from X90R3-SiteA (api), X90R3-SiteB (api): no answer in 3 s"),
     Row("all-apis-silent-for-a-moment", lambda: healthy().silent(*NODES, how="api").after(1), "blind", tuple(NODES),
         "pxmx01-01 (api)"),
     Row("no-api-counts-a-quorum", lambda: healthy().api(NODES, quorate=False).after(1), "blind", tuple(NODES),
@@ -240,7 +241,7 @@ def test_healthy_says_what_is_not_known():
     main = healthy().silent(ARRAY_A).after(1).looks().main
 
     assert main.kind == "healthy"
-    assert main.reasons[-1] == f"not known just now, for they do not answer: {ARRAY_A} (api)"
+    assert main.reasons[-1] == f"not known now, because there is no answer: {ARRAY_A} (api)"
 
 
 def test_stamps_that_stand_still_are_old_after_a_gap_too():
@@ -280,7 +281,7 @@ def test_a_stamp_that_died_in_a_gap_is_silence_and_no_clock():
     gap = stamped(world, 4610, pxmx01_01=1015).api(NODES, lrms_old=(ONE_A,)).after(3600).looks().main
 
     assert gap.kind == "ha-impaired"
-    assert gap.reasons == ("the LRM of pxmx01-01 is silent: old timestamp - dead?",)
+    assert gap.reasons == ("the LRM of pxmx01-01 is silent: HA says 'old timestamp - dead?'",)
 
 
 def test_disarming_is_news_beside_a_dead_lrm():

@@ -13,7 +13,7 @@ from tests.verdict.world import ARRAY_A, ARRAY_B, NODES, OF, QDEVICE, A, B
 CAPTURES = Path(__file__).parents[1] / "captures"
 ON = OF[A]
 DEAD_WITNESS = f"{QDEVICE} gives pxmx02-01 no vote"
-HELD = "incident/metro/20261127T061500Z (witness-lost qdevice) is open: the cluster is not as usual"
+HELD = "incident/metro/20261127T061500Z (witness-lost qdevice) is open: the cluster is not healthy"
 OWN_DARK = "site-loss/metro/site-a/20261127T061500Z (site-lost site-a, array-lost X90R3-SiteA) is open: HA fences"
 
 
@@ -68,4 +68,4 @@ def test_the_survivor_needs_the_witness_once_nodes_are_off():
 
     assert _votes([("pxmx02-01", well)], wish, QDEVICE) == []
     assert _votes([("pxmx02-01", dying)], wish, QDEVICE)[0][0] == "witness"
-    assert _votes([], wish, QDEVICE) == [("quorum", "no node of site-b tells its votes")]
+    assert _votes([], wish, QDEVICE) == [("quorum", "no node of site-b reports its votes")]

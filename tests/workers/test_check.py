@@ -58,7 +58,10 @@ def short_list(folder: Path) -> None:
             gone("allowed_signers"),
             r"line \d+: approvals.allowed_signers: .* --offline to skip; it holds a line for each",
         ),
-        (short_list, r"line \d+: approvals.allowed_signers: 2 have to agree, and 1 on the list may: add lines"),
+        (
+            short_list,
+            r"line \d+: approvals.allowed_signers: approvals.needed is 2, and the list of approvers has 1: add lines",
+        ),
     ],
 )
 def test_what_leads_nowhere_is_told_with_its_line(

@@ -128,7 +128,7 @@ async def test_a_parked_run_is_steered_from_the_command_line(twin: TwinThread, c
 
     assert said(quorate("note", RUN, "spare controller ordered", **shell)) == "noted\n"
     assert said(here("pause", RUN, "--why", "mending", **shell)) == "paused: nothing is changed until resumed\n"
-    assert "it is paused already" in said(here("pause", RUN, **shell), 1)
+    assert "the run is paused already" in said(here("pause", RUN, **shell), 1)
     assert said(quorate("resume", RUN, **shell)) == "resumed\n"
     assert "name the step to skip" in said(here("answer", RUN, "skip", **shell), 1)
     assert "answer: Input should be 'retry', 'skip' or 'abort'" in said(here("answer", RUN, "perhaps", **shell), 2)

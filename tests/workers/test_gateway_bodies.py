@@ -181,7 +181,7 @@ def test_nothing_is_read_from_headers_that_no_signature_covers():
     """Where requests are signed, binary mode is refused."""
     attributes = {f"ce-{name}": str(value) for name, value in CLOUD.items() if name != "data"}
 
-    with pytest.raises(Refused, match="the Content-Type tells no form") as caught:
+    with pytest.raises(Refused, match="the Content-Type names no form") as caught:
         read("cloudevents", "it", attributes, b"", signed=True)
 
     assert caught.value.refusal.remedy == f"send {STRUCTURED} or {BATCHED}"
@@ -199,7 +199,7 @@ def test_nothing_is_read_from_headers_that_no_signature_covers():
         ("purity", JSON, {"id": -1}, 422, "id", "id: Input should be a valid string"),
         ("cloudevents", JSON, {"id": ""}, 422, "id", "id: String should have at least 1 character"),
         ("cloudevents", {"ce-specversion": "1.0"}, {}, 422, "ce-id", "ce-id: is missing"),
-        ("cloudevents", {"content-type": "text/plain"}, {}, 415, "Content-Type", "the Content-Type tells no form"),
+        ("cloudevents", {"content-type": "text/plain"}, {}, 415, "Content-Type", "the Content-Type names no form"),
         ("cloudevents", {"content-type": BATCHED}, {}, 422, "body", "body: Input should be a valid array"),
     ],
 )

@@ -251,7 +251,7 @@ def test_a_rehearsal_counts_the_clusters_own_time():
 
 def test_an_incident_without_a_forecast_shows_what_is_known_and_what_to_do():
     """The newest verdict with its advice as a whole, not cut to a line."""
-    advice = "no planned work on nodes or sites until every node counts its vote again"
+    advice = "start no planned work on nodes or sites until every node counts its vote again"
     steps = [step("Evidence", "told", "qdevice does not answer: timed out"), step("Action 1", "warned", advice)]
     one = picture(
         kind="ClusterIncident",

@@ -67,7 +67,7 @@ def test_refuses_an_odd_node_count_and_says_why(tmp_path: Path):
 
     assert complaints(tmp_path, (third, "")) == [
         "line 5: sites: 5 nodes are an odd number: the quorum device votes only for an even one (ffsplit), "
-        "place as many nodes on each site (site-a: 3, site-b: 2)"
+        "give both sites the same number of nodes (site-a: 3, site-b: 2)"
     ]
 
 

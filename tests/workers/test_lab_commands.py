@@ -238,7 +238,7 @@ def test_a_wrong_scenario_file_is_told_like_a_wrong_inventory(lab: Lab, wrong: P
     done = lab("scenario", str(wrong), *arguments)
 
     assert done.status == 1
-    assert "wrong.yaml has 1 error(s)" in done.complained
+    assert "wrong.yaml has 1 error" in done.complained
     assert "line 3: steps[0].fail: SITE is missing: write site-power SITE; SITE is one of" in done.complained
 
 

@@ -28,7 +28,7 @@ CHANGE = Intent(where="HA", what="bring home", target="vm:300", verb="move")
 PLAN, RUN = Mode.PLAN, Mode.APPLY
 GONE = {"vm:900": "is not under HA any more"}
 HOMES = {"vm:300": "pxmx01-01", "vm:301": "pxmx01-02"}
-HELD = {"vm:301 failback 1": "node-loss/c/n/1 needs it off"}
+HELD = {"vm:301 failback 1": "node-loss/c/n/1 needs it disabled"}
 MOVED = (Moved(sid="vm:300", source="pxmx02-01", home="pxmx01-01", seconds=9, downtime=0.1),)
 BACK = (Back(sid="vm:300", ok=True, node="pxmx02-01"),)
 
@@ -85,7 +85,7 @@ LINES: list[tuple[str, Start, RunbookReport | Stopped | Waits, list[str]]] = [
     ("deploy, aborted", deploy(), Stopped("Aborted", "aborted by ana. 1 change was made and stays."),
      ["aborted by ana. 1 change was made and stays.", "see what is left to do: quorate plan deploy -i lab.yaml"]),
     ("deploy, terminated", deploy(), Stopped("Terminated", "the run was terminated"),
-     ["the run was terminated", "how things stand: quorate status -i lab.yaml"]),
+     ["the run was terminated", "state of the cluster: quorate status -i lab.yaml"]),
     ("deploy, parked", deploy(), Waits("deploy/c", "answer"),
      ["waits for an answer, retry or abort: quorate answer deploy/c retry"]),
     ("deploy, parked, can be skipped", deploy(), Waits("deploy/c", "answer", skippable=True),
@@ -96,8 +96,8 @@ LINES: list[tuple[str, Start, RunbookReport | Stopped | Waits, list[str]]] = [
     ("failback, plan, everything held back", of("failback"), ended(FailbackReport, PLAN, staying=GONE),
      ["no change is possible now: 1 guest stays: vm:900 is not under HA any more"]),
     ("failback, plan, no homes", of("failback"), ended(FailbackReport, PLAN, homes={}),
-     ["no homes are recorded for site-a: no guest is known to belong there; "
-      'name guests that do with "homes" in --input']),
+     ["no homes are recorded for site-a; "
+      'name the guests that belong there with "homes" in --input']),
     ("failback, planned", of("failback"), ended(FailbackReport, PLAN, 1),
      ["1 change planned, none made; digest dddddddddddddddd",
       "to have exactly these approved and made: quorate run failback --plan dddddddddddddddd "
@@ -121,10 +121,10 @@ LINES: list[tuple[str, Start, RunbookReport | Stopped | Waits, list[str]]] = [
     ("failback, run, switches held back", of("failback"),
      ended(FailbackReport, RUN, 1, made=1, moved=MOVED, outstanding=HELD),
      ["1 guest was brought home to site-a in 12.3 s; "
-      "1 switch is still off: vm:301 failback 1 (node-loss/c/n/1 needs it off)",
-      "see what is still off and why: quorate switches -i lab.yaml"]),
+      "1 switch is still disabled: vm:301 failback 1 (node-loss/c/n/1 needs it disabled)",
+      "see what is still disabled and why: quorate switches -i lab.yaml"]),
     ("failback, at its gate", of("failback"), Waits("failback/c", "gate"),
-     ["waits for people to approve or reject the plan: quorate approve failback/c"]),
+     ["waits for approvers to approve or reject the plan: quorate approve failback/c"]),
     ("failback, rejected", of("failback"),
      Stopped("Aborted", "aborted by ben (rejected the plan). No guest was moved."),
      ["aborted by ben (rejected the plan). No guest was moved.",
@@ -170,7 +170,7 @@ LINES: list[tuple[str, Start, RunbookReport | Stopped | Waits, list[str]]] = [
      ["aborted. In maintenance: pxmx01-01.",
       """see what is left to do: quorate plan evacuate-site --input '{"site": "site-a"}' -i lab.yaml"""]),
     ("evacuate-site, at its gate", of("evacuate-site"), Waits("evacuate-site/c", "gate"),
-     ["waits for people to approve or reject the plan: quorate approve evacuate-site/c"]),
+     ["waits for approvers to approve or reject the plan: quorate approve evacuate-site/c"]),
     # site-loss, node-loss: they follow, and what they turn off is told as such
     ("site-loss, observed", of("site-loss"), ended(SiteLossReport, PLAN, back=BACK, homes=HOMES),
      ["the loss of site-a is over: 1 guest runs again",
@@ -180,10 +180,10 @@ LINES: list[tuple[str, Start, RunbookReport | Stopped | Waits, list[str]]] = [
     ("site-loss, not all back", of("site-loss"),
      ended(SiteLossReport, RUN, made=1, back=BACK, not_back={"vm:301": "is in error"}, homes=HOMES, outstanding=HELD),
      ["the loss of site-a is over: 1 guest runs again; 1 guest does not: vm:301 is in error; "
-      "1 switch is still off: vm:301 failback 1 (node-loss/c/n/1 needs it off)",
+      "1 switch is still disabled: vm:301 failback 1 (node-loss/c/n/1 needs it disabled)",
       """to bring the guests home: quorate plan failback --input '{"site": "site-a"}' -i lab.yaml"""]),
     ("site-loss, aborted", of("site-loss"), Stopped("Aborted", "aborted. Nothing was disabled."),
-     ["aborted. Nothing was disabled.", "see what is still turned off: quorate switches -i lab.yaml"]),
+     ["aborted. Nothing was disabled.", "see what is still disabled: quorate switches -i lab.yaml"]),
     ("site-loss, parked", of("site-loss"), Waits("site-loss/c/site-a", "answer", skippable=True),
      ["waits for an answer, retry, skip or abort: quorate answer site-loss/c/site-a retry"]),
     ("site-loss, failed", of("site-loss"), Stopped("Undecodable", "x"),
@@ -195,8 +195,8 @@ LINES: list[tuple[str, Start, RunbookReport | Stopped | Waits, list[str]]] = [
     ("node-loss, a node missing", of("node-loss", '{"nodes": ["pxmx01-01"]}'),
      ended(NodeLossReport, RUN, back=BACK, homes=HOMES, missing=("pxmx01-02",), outstanding=HELD),
      ["the loss of pxmx01-01, pxmx01-02 is over: 1 guest runs again; 1 node is missing: pxmx01-02; "
-      "1 switch is still off: vm:301 failback 1 (node-loss/c/n/1 needs it off)",
-      "see what is still off and why: quorate switches -i lab.yaml"]),
+      "1 switch is still disabled: vm:301 failback 1 (node-loss/c/n/1 needs it disabled)",
+      "see what is still disabled and why: quorate switches -i lab.yaml"]),
     ("node-loss, taken over", of("node-loss", '{"nodes": ["pxmx01-01"]}'),
      ended(NodeLossReport, RUN, nodes=("pxmx01-01",), handed_to="site-loss/c/site-a/1"),
      ["the loss of pxmx01-01 is handed over to site-loss/c/site-a/1",
@@ -211,7 +211,7 @@ LINES: list[tuple[str, Start, RunbookReport | Stopped | Waits, list[str]]] = [
      ["found: site lost (site-a); nothing was changed",
       "site-loss/c/site-a/1 goes on with it: quorate incident show site-loss/c/site-a/1"]),
     ("incident, aborted", of("incident", ""), Stopped("Aborted", "aborted. Nothing was changed."),
-     ["aborted. Nothing was changed.", "how things stand: quorate status -i lab.yaml"]),
+     ["aborted. Nothing was changed.", "state of the cluster: quorate status -i lab.yaml"]),
     ("incident, failed", of("incident", ""), Stopped("Unreachable", "x"),
      ["x", "fix the cause, then look again: quorate run incident -i lab.yaml"]),
     # one of one's own

@@ -88,7 +88,7 @@ async def test_a_landing_that_fails_lists_what_is_known_to_be_left(stumble: Stum
     await until(run, lambda found: any(one.title == "It is changed" and one.state == "done" for one in found))
     left = await said(run, "abort")
     assert left == (
-        "1 change was made and stays. The landing did not come to its end: It is so: Refuted: it is not so. "
+        "1 change was made and stays. The run could not finish its cleanup: It is so: Refuted: it is not so. "
         "Still off: vm:300 failback."
     )
 

@@ -134,7 +134,7 @@ async def test_hooks_that_fail_warn_and_the_run_goes_on(deploying: Any, script: 
     assert said_back in found
     assert f"warned Hook slow before {STEP}: Rejected: hook slow: {hanging} did not end in 1 s" in found
     assert not Path(f"/proc/{mark.read_text().strip()}").exists()
-    assert report.notes == ("hook typo met no step",)
+    assert report.notes == ("hook typo matched no step",)
 
 
 async def test_a_hook_that_must_succeed_parks_and_can_be_skipped(deploying: Any, receiver: tuple[str, list[Any]]):

@@ -49,7 +49,7 @@ def looking() -> list[asyncio.Task[Any]]:
 
 
 async def test_a_look_that_is_called_off_tells_nothing_and_ends():
-    """The last word is that nothing stands in the way any more."""
+    """The last word is that no incident and no other run is in the way any more."""
     told: list[str] = []
     async with looks().minding(told.append):
         await asyncio.sleep(0)

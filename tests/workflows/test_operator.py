@@ -34,7 +34,7 @@ async def test_a_parked_step_is_tried_again_and_the_run_goes_on(twin: TwinThread
     assert "**Action needed: Hosts see the volume on X90R3-SiteB failed and waits for your answer." in page
     assert "- **Hosts see the volume on X90R3-SiteB**: `Rejected` X90R3-SiteB: Array is out of LUNs." in page
     assert 'Fix the cause, then *More Actions*, *Send an Update*, `answer`, and paste `{"answer": "retry"}`.' in page
-    assert "begun last: X90R3-SiteB: connect volume" in page
+    assert "begun last, not confirmed: X90R3-SiteB: connect volume" in page
     assert len(page.encode()) < 3000
 
     assert await said(run, "answer", {"answer": "retry", "by": "ana", "why": "more LUNs"}) == f"retry: {PARKED}"
@@ -77,7 +77,7 @@ SLIPS: list[tuple[str, Any, str]] = [
         {"answer": "skip", "step": PARKED, "why": "x"},
         f"step '{PARKED}' cannot be skipped: what follows needs it; answer retry or abort",
     ),
-    ("resume", None, "it is not paused"),
+    ("resume", None, "the run is not paused"),
     ("note", None, 'say what to note, for example {"text": "spare controller ordered"}'),
     ("note", {"text": " "}, "say what to note"),
 ]
@@ -111,7 +111,7 @@ async def test_pause_lets_no_change_begin_and_resume_goes_on(twin: TwinThread, s
 
     assert answer == "paused: nothing is changed until resumed"
     assert len(twin.world.changes) == before
-    assert twice == "it is paused already"
+    assert twice == "the run is paused already"
     assert "**Paused by ana: array is being repaired. To go on: *More Actions*, *Send an Update*, `resume`.**" in page
     assert "waits: the run is paused" in page
 

@@ -18,7 +18,7 @@ class Told:
         self._inventory = inventory
 
     async def learn(self, *_: Any, **__: Any) -> TogetherFinding:
-        return TogetherFinding(finding="nothing stands in the way", inventory=self._inventory)
+        return TogetherFinding(finding="no incident and no other run is in the way", inventory=self._inventory)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_time_runs_faster_only_on_loopback():
 
     assert where == ("speed",)
     assert said == (
-        "20 shortens all waits of safety: only for a rehearsal on loopback addresses, "
-        f"and {node.name} (10.20.1.11) is none; leave speed out"
+        "20 shortens the safety waits: it is only for a rehearsal on loopback addresses, "
+        f"and {node.name} (10.20.1.11) is not one; remove speed"
     )
     assert list(rehearsed(INVENTORY.model_copy(update={"speed": 20.0}))) == []
     assert list(rehearsed(real.model_copy(update={"speed": 1.0}))) == []

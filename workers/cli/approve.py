@@ -158,7 +158,7 @@ async def agree(client: Client, run: str, by: str, key: signatures.Key) -> tuple
 def sheet(view: GateView, said: Said) -> list[str]:
     """What a person reads before signing, all of it; what is hidden in a text is written out."""
     terms = view.terms
-    lines = [f"[bold]{_text(terms.title)}[/bold]  ({_text(terms.run)}, asked for by {_text(terms.requester)})", ""]
+    lines = [f"[bold]{_text(terms.title)}[/bold]  ({_text(terms.run)}, requested by {_text(terms.requester)})", ""]
     lines += map(visible, plan_lines(view.planned))
     lines += ["", f"{counted(len(view.planned), 'change')} in all"]
     lines += [f"under the condition that {_text(one)}" for one in terms.conditions]

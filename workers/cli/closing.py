@@ -120,7 +120,7 @@ def waits(ended: Waits) -> Closing:
     """The command that gives what it waits for; a gate knows no `answer`, and a parked step no `approve`."""
     if ended.what == "gate":
         command = shlex.join(["quorate", "approve", ended.run])
-        return Closing("", "waits for people to approve or reject the plan", command, well=False)
+        return Closing("", "waits for approvers to approve or reject the plan", command, well=False)
     ways = "retry, skip or abort" if ended.skippable else "retry or abort"
     return Closing(
         "", f"waits for an answer, {ways}", shlex.join(["quorate", "answer", ended.run, "retry"]), well=False
@@ -137,13 +137,13 @@ def _stopped(start: Start, ended: Stopped) -> Closing:
         case "PlanChanged":
             return Closing(ended.said, "look at the new plan", again, well=False)
         case "AlreadyRunning" | "Cancelled" | "Terminated":
-            return Closing(ended.said, "how things stand", start.other("status"), well=False)
+            return Closing(ended.said, "state of the cluster", start.other("status"), well=False)
         case "Aborted" if planned:
             return Closing(ended.said, "see what is left to do", again, well=False)
         case "Aborted" if start.runbook in FOLLOWING:
-            return Closing(ended.said, "see what is still turned off", start.other("switches"), well=False)
+            return Closing(ended.said, "see what is still disabled", start.other("switches"), well=False)
         case "Aborted":
-            return Closing(ended.said, "how things stand", start.other("status"), well=False)
+            return Closing(ended.said, "state of the cluster", start.other("status"), well=False)
         case "TooFew":
             check = shlex.join(["quorate", "check", start.inventory or "inventory.yaml"])
             return Closing(ended.said, "check the list of approvers", check, well=False)
@@ -174,8 +174,8 @@ def _nothing(start: Start, report: RunbookReport) -> Closing:
         case FailbackReport(homes=None):
             return Closing(f"no changes needed: no guest of {report.site} is away")
         case FailbackReport() if not report.homes:
-            said = f"no homes are recorded for {report.site}: no guest is known to belong there"
-            return Closing(f'{said}; name guests that do with "homes" in --input', well=False)
+            said = f"no homes are recorded for {report.site}"
+            return Closing(f'{said}; name the guests that belong there with "homes" in --input', well=False)
         case FailbackReport():
             at_home = counted(len(report.homes or {}), "guest is at home", "guests are at home")
             return Closing(f"no changes needed: {at_home} at {report.site}")
@@ -227,9 +227,9 @@ def _home(start: Start, report: FailbackReport) -> Closing:
             stay = counted(len(report.staying), "guest stays", "guests stay")
             said = Closing(f"{said.said}; {stay}: {_each(report.staying)}", well=False)
     if report.outstanding:
-        off = counted(len(report.outstanding), "switch is still off", "switches are still off")
+        off = counted(len(report.outstanding), "switch is still disabled", "switches are still disabled")
         said = Closing(f"{said.said}; {off}: {_off(report.outstanding)}", well=False)
-        return replace(said, then="see what is still off and why", command=start.other("switches"))
+        return replace(said, then="see what is still disabled and why", command=start.other("switches"))
     if report.staying:
         return replace(said, then="when that is fixed", command=start.command("plan"))
     return said
@@ -262,13 +262,13 @@ def _followed(start: Start, report: LossReport) -> Closing:
     if away := report.missing:
         said += f"; {counted(len(away), 'node is', 'nodes are')} missing: {_few(away)}"
     if off := report.outstanding:
-        said += f"; {counted(len(off), 'switch is', 'switches are')} still off: {_off(off)}"
+        said += f"; {counted(len(off), 'switch is', 'switches are')} still disabled: {_off(off)}"
     well = not (report.not_back or report.missing or report.outstanding)
     if report.homes and not report.missing:
         home = start.about("failback", report.site).command("plan")
         return Closing(said, "to bring the guests home", home, well=well)
     if report.outstanding:
-        return Closing(said, "see what is still off and why", start.other("switches"), well=False)
+        return Closing(said, "see what is still disabled and why", start.other("switches"), well=False)
     return Closing(said, well=well)
 
 

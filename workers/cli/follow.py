@@ -85,7 +85,7 @@ def details(runbook: type[Runbook]) -> str:
     about = runbook.about
     return (
         f"{about.what}.\n\nStart it {about.when}.\n\n"
-        "*Update* says what can be told to it: `pause`, `resume`, `note`, `abort`, and `answer` when a step has "
+        "Updates that it takes: `pause`, `resume`, `note`, `abort`, and `answer` when a step has "
         f"parked.\n\nAborted or cancelled: {about.landing}. Do not *Terminate*: that lands nothing."
     )
 

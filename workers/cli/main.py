@@ -166,7 +166,7 @@ def demo(
         table.add_row(sid, one["from"], one["to"], f"{one['seconds']:g}", f"{one['downtime']:g}")
     out.print(table)
     out.print(
-        f"plan {home['digest']} signed by {signed}: a demo key; set back: {', '.join(home['restored']) or 'nothing'}",
+        f"plan {home['digest']} signed by {signed}: a demo key; restored: {', '.join(home['restored']) or 'nothing'}",
         soft_wrap=True,
     )
     out.print(f"[dim]summary: {state / 'summary.json'}[/dim]")
@@ -298,7 +298,7 @@ def run(arguments: list[str] | None = None) -> int:
     except typer.Abort:
         return 130
     except InventoryError as error:
-        _complain(f"{error.path} has {len(error.complaints)} error(s)")
+        _complain(f"{error.path} has {counted(len(error.complaints), 'error')}")
         for complaint in error.complaints:
             err.print(f"  {escape(str(complaint))}", soft_wrap=True)
         return 1

@@ -35,7 +35,7 @@ _STYLES = {"+": "green", "~": "yellow", "→": "cyan", "-": "red"}
 
 RunbookArgument = Annotated[str, typer.Argument(help="Its name: see `quorate runbooks`.")]
 RunArgument = Annotated[str, typer.Argument(help="The run's id, for example deploy/metro: see `quorate status`.")]
-By = Annotated[str, typer.Option(help="Who says so. Default: the user of this shell.")]
+By = Annotated[str, typer.Option(help="Your name. Default: the user of this shell.")]
 Why = Annotated[str | None, typer.Option(help="The reason; it stays with the run.")]
 InputOption = Annotated[
     str | None, typer.Option("--input", help="What the runbook asks, as JSON; @FILE reads it from a file.")
@@ -247,7 +247,7 @@ def answer(
 def pause(run: RunArgument, why: Why = None, by: By = ME, inventory: InventoryOption = None) -> None:
     """Let a run change nothing more until it is resumed.
 
-    A change that is under way comes to its end first.
+    A change that is under way ends first.
 
     Example: quorate pause deploy/metro --why "the array is being repaired"
     """

@@ -1,4 +1,4 @@
-"""`quorate switches`: what is turned off on a cluster, by which run, since when, and what holds it back."""
+"""`quorate switches`: what is disabled on a cluster, by which run, since when, and what holds it back."""
 
 import asyncio
 import os
@@ -28,14 +28,14 @@ COMPARED_WITHIN = 90.0
 RestoreOption = Annotated[
     str | None,
     typer.Option(
-        "--restore", help="Try to turn this one on now (vm:300, crs, a backup job): only where it may go back."
+        "--restore", help="Try to restore this switch now (vm:300, crs, a backup job): only where that is allowed."
     ),
 ]
 ForgetOption = Annotated[
-    str | None, typer.Option("--forget", help="Take this one out of the ledger without changing it; needs --why.")
+    str | None, typer.Option("--forget", help="Remove this switch from the ledger without changing it; needs --why.")
 ]
 ForgetHomeOption = Annotated[
-    str | None, typer.Option("--forget-home", help="Take the home of this guest out of the ledger; needs --why.")
+    str | None, typer.Option("--forget-home", help="Remove the home of this guest from the ledger; needs --why.")
 ]
 
 
@@ -45,14 +45,14 @@ def switches(
     forget: ForgetOption = None,
     forget_home: ForgetHomeOption = None,
     why: Annotated[str | None, typer.Option(help="The reason; it stays in the ledger.")] = None,
-    by: Annotated[str | None, typer.Option(help="Who says so. Default: the user of this shell.")] = None,
+    by: Annotated[str | None, typer.Option(help="Your name. Default: the user of this shell.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List what is turned off on a cluster, and what holds each switch back.
+    """List what is disabled on a cluster, and what holds each switch back.
 
     Homes of guests and lost sites are listed too; --restore turns switches on again where that moves no guest.
 
-    Exit status 1 when a switch that was to be restored is still off.
+    Exit status 1 when a switch that was to be restored is still disabled.
 
     Example: quorate switches -i inventory.yaml
     """
@@ -61,14 +61,14 @@ def switches(
         raise Unusable("more than one of --restore, --forget and --forget-home", "give one at a time")
     name = forget or forget_home
     if name is not None and not why:
-        raise Unusable("--why is missing", 'say why, for example --why "turned on by hand"')
+        raise Unusable("--why is missing", 'say why, for example --why "restored by hand"')
 
     async def go() -> Book:
         client = await connect()
         handle = await _running(client, known)
         if handle is None:
             if restore or name:
-                raise Unusable(f"{known.name} has no ledger yet: nothing was turned off", "list it without options")
+                raise Unusable(f"{known.name} has no ledger yet: no switch was disabled", "list it without options")
             return Book(cluster=known.name)
         if name is not None:
             asked = Forgetting(name=name, by=by or _me(), why=str(why), home=forget_home is not None)
@@ -76,7 +76,9 @@ def switches(
         if restore is not None:
             before = await _book(handle)
             if restore not in {entry.switch.name for entry in before.switches}:
-                raise Unusable(f"{restore} is not off by Quorate", "`quorate switches` lists what is")
+                raise Unusable(
+                    f"{restore} was not disabled by Quorate", "`quorate switches` lists the disabled switches"
+                )
             return (await _said(handle, "compare")).book
         return await _book(handle)
 
@@ -146,7 +148,7 @@ def _show(book: Book) -> None:
         out.print(Text(f"{plain(book.cluster)}: {many} off", style="bold"))
         out.print(_table(book))
     else:
-        out.print(Text(f"{plain(book.cluster)}: nothing is turned off", style="bold green"))
+        out.print(Text(f"{plain(book.cluster)}: no automatic move is disabled", style="bold green"))
     for home in book.homes.values():
         where = f", brought to {home.recovered} by HA" if home.recovered else ""
         _tell(f"home of {home.sid}: {home.node}{where}, since {_at(home.since)}")
@@ -181,7 +183,7 @@ def plain(text: str) -> str:
 def held(entry: Entry) -> str:
     """What holds a switch back, in words."""
     if entry.holders:
-        return f"{entry.holders[0].run} needs it off"
+        return f"{entry.holders[0].run} needs it disabled"
     return entry.held_back or "not compared with the cluster yet"
 
 

@@ -40,7 +40,7 @@ watch_app = typer.Typer(
 
 DETAILS = (
     "It asks every vantage point of the cluster by itself, and opens one incident when something is wrong: `SiteLoss` "
-    "for a site, `ClusterIncident` for all else.\n\nThe Update `stop` ends it; an open incident goes on."
+    "for a site, `ClusterIncident` for all else.\n\nThe update `stop` ends it; an open incident goes on."
 )
 NOBODY_ANSWERS = "start one with `quorate worker` or `quorate up`, then ask again"
 
@@ -179,10 +179,10 @@ def lines(state: WatchState, known: Inventory, now: datetime, fresh: Freshness |
     for condition in (verdict.main, *verdict.also):
         if condition is not verdict.main:
             found.append(Text(f"also: {condition.key}", style="bold"))
-        found += [_row("because", reason) for reason in condition.reasons]
-        found += [_row("unless", unless) for unless in condition.unless]
+        found += [_row("evidence", reason) for reason in condition.reasons]
+        found += [_row("revised if", unless) for unless in condition.unless]
         if condition.kind != "healthy":
-            found.append(_row("by itself", advice(condition).alone))
+            found.append(_row("automatic", advice(condition).alone))
     found.append(_row("silent", ", ".join(verdict.silent) or "none: every vantage point answers"))
     found.append(_row("HA's master", _master(state, known, now)))
     if state.rights:
@@ -205,7 +205,7 @@ def _looked(state: WatchState, now: datetime, fresh: Freshness | None) -> list[T
         return [Text(f"  {fresh.sentence(now)}", style=BAD)]
     found = [_row("looked", f"{span(age / timedelta(seconds=1))} ago")]
     if fresh.beat and state.verdict and fresh.beat.verdict.key != state.verdict.key:
-        found.append(_row("just seen", f"{fresh.beat.verdict.sentence}: it is told when it lasts"))
+        found.append(_row("just seen", f"{fresh.beat.verdict.sentence}: reported if it lasts"))
     return found
 
 

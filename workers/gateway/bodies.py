@@ -227,7 +227,7 @@ def read(kind: str, source: str, headers: Mapping[str, str], body: bytes, *, sig
         return _parsed(CloudEvent, body).events(source)
     raise Refused(
         415,
-        "the Content-Type tells no form of CloudEvents",
+        "the Content-Type names no form of CloudEvents",
         f"send {STRUCTURED} or {BATCHED}" + ("" if signed else ", or the attributes as headers that begin with ce-"),
         field="Content-Type",
     )

@@ -18,7 +18,7 @@ _MEANINGS = {
     408: "the body did not arrive in time",
     409: "this signed request was taken already",
     413: "the body is too large",
-    415: "the Content-Type tells no form of CloudEvents",
+    415: "the Content-Type names no form of CloudEvents",
     422: "a field is missing or wrong; `field` names it",
     429: "this source sends more than it may",
     503: "Temporal does not have the events: send them again",

@@ -100,7 +100,7 @@ class TemporalServer:
         lines = self._log.read_text(errors="replace").strip().splitlines()
         raise Unusable(
             f"the Temporal server does not answer at {self.address} after {STARTS_WITHIN:.0f} s: "
-            + (lines[-1][:300] if lines else "it said nothing"),
+            + (lines[-1][:300] if lines else "no output"),
             f"read {self._log}",
         )
 

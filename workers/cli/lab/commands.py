@@ -161,7 +161,7 @@ def down(inventory: InventoryOption = None, as_json: JsonOption = False) -> None
     deadline = time.monotonic() + ENDS_WITHIN
     while control.answers():
         if time.monotonic() > deadline:
-            raise Unusable(f"the twin at {control.url} was told to end and did not", "look at its process")
+            raise Unusable(f"the twin at {control.url} was asked to end and did not", "look at its process")
         time.sleep(0.05)
     if as_json:
         out.print_json(data={"stopped": True})

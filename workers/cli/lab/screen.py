@@ -187,7 +187,7 @@ def _guests(now: Picture) -> Table:
 
 def _pods(now: Picture) -> Table:
     arrays = [site["array"] for site in now["sites"]]
-    table = _table("pod", "as told by", *(f"copy on {array['name']}" for array in arrays))
+    table = _table("pod", "as reported by", *(f"copy on {array['name']}" for array in arrays))
     for pod in now["pods"]:
         if len(now["pods"]) > 1:
             table.add_row(Text(pod["name"], style="bold"))
