@@ -66,7 +66,7 @@ class Explaining:
         verdict, notices = change.verdict, self._run.notices
         self.handed_to = taken_over_by("ClusterIncident", "", change.open)
         if self.handed_to:
-            notices.tell("changed", verdict.sentence, f"{self.handed_to} goes on with it.")
+            notices.tell("changed", verdict.sentence, f"{self.handed_to} continues this incident.")
         elif verdict.key != known.key:
             self._learn(verdict)
             notices.tell("changed", verdict.sentence, "; ".join(verdict.main.reasons))

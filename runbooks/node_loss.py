@@ -60,7 +60,7 @@ class NodeLoss(Incident):
         site, opening = inventory.site_of(request.nodes[0]).name, request.opening
         return Loss.of(inventory, site, request.nodes, opening.memory if opening else Memory())
 
-    @workflow.query(description="Measured times beside the forecast, and what is waited for")
+    @workflow.query(description="Measured times beside the forecast, and what the run waits for")
     def progress(self) -> Progress:
         """What `quorate incident watch` draws."""
         return self.course.progress()

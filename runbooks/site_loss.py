@@ -61,7 +61,7 @@ class SiteLoss(Incident):
         nodes = tuple(node.name for node in inventory.site(site).nodes)
         return Loss.of(inventory, site, nodes, opening.memory if opening else Memory())
 
-    @workflow.query(description="Measured times beside the forecast, and what is waited for")
+    @workflow.query(description="Measured times beside the forecast, and what the run waits for")
     def progress(self) -> Progress:
         """What `quorate incident watch` draws."""
         return self.course.progress()

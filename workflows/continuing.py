@@ -157,6 +157,6 @@ class Continuing:
         try:
             self.state.claim = await taken_over(self.state.subject, self.state.headline, known.at)
         except ApplicationError as error:  # nobody was there for so long that another run has begun
-            self.state.notes.append(f"{error.message}; this run goes on beside it")
+            self.state.notes.append(f"{error.message}; this run goes on without it")
         finally:
             self._claiming = False

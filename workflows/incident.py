@@ -50,7 +50,7 @@ class Incident(Runbook):
         """One that remembers."""
         return Remembering(self.state, self.about.name, self.parks)
 
-    @workflow.signal(description="The cluster looks different now: said by its watch")
+    @workflow.signal(description="The watch reports a new verdict")
     def changed(self, change: Change) -> None:
         """Kept for whoever waits; what is worse is on the page at once."""
         self.watched.told(change)

@@ -15,7 +15,7 @@ def tell_causes(run: Incident, condition: Condition) -> None:
     if condition.kind in ("site-isolated", "sites-parted"):
         said = (
             "hosts are alive without quorum: HA resets those with services within about 70 s, the others go on; "
-            "guests that HA does not know are possibly alive there"
+            "guests outside HA may still be running there"
         )
         run.record.line("Automatic").end("told", said, run.record.elapsed)
 
@@ -23,10 +23,12 @@ def tell_causes(run: Incident, condition: Condition) -> None:
 def note_unmanaged(run: Incident, loss: Loss) -> None:
     """Guests of the lost nodes that HA does not know: never touched."""
     if loss.unmanaged is None:
-        run.remarks.note_once("which guests outside HA ran there is not known: some may be alive, or lost")
+        run.remarks.note_once(
+            "which guests outside HA ran there is not known: some may still be running, others may be lost"
+        )
     elif loss.unmanaged:
         said = ", ".join(f"{vmid} on {node}" for vmid, node in sorted(loss.unmanaged.items()))
-        run.remarks.note_once(f"not under HA, lost or possibly alive, not touched: {said}")
+        run.remarks.note_once(f"guests outside HA, lost or still running, not touched: {said}")
 
 
 def note_doubts(run: Incident, loss: Loss) -> None:
@@ -35,6 +37,6 @@ def note_doubts(run: Incident, loss: Loss) -> None:
         said = ", ".join(f"{sid} on {one.node} at {one.as_of:%Y-%m-%d %H:%M} UTC" for sid, one in loss.perhaps.items())
         run.remarks.note_once(
             f"HA has moved guests of {loss.site} before the watch looked; last seen: {said}; "
-            "that counts as their home until they are there again, or until a person forgets it "
+            "that is their home until they run there again, or until an operator removes it "
             "(`quorate switches --forget-home`)"
         )

@@ -1,4 +1,6 @@
-"""News of guests: up, down again, unseen, set down by a person, late, given up. Each is told, and asked where it must.
+"""News of guests: up, down again, unseen, stopped by an operator, late, given up.
+
+Each is told, and asked about where that must be.
 
 What was down and is up again takes back what was said of it.
 """
@@ -20,7 +22,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.steps import HEARTBEAT
 
 EXPLAINED_WITHIN = timedelta(minutes=1)
-SET_DOWN = "set down by a person, so HA does not bring it back"
+SET_DOWN = "an operator stopped it, so HA does not restart it"
+# The same in the words of version 0.1, in which an incident of that time may have handed it on.
+SAID_FORMERLY = "set down by a person, so HA does not bring it back"
 
 
 class News:
@@ -72,7 +76,7 @@ class News:
                 del guests.late_notes[text]
                 run.remarks.unnote(text)
                 at = f"at T+{run.clock.now:.0f} s"
-                run.remarks.note_again(f"Late, and back: {', '.join(late)}", f"{at}. Before: {text}")
+                run.remarks.note_again(f"Was late, runs again: {', '.join(late)}", f"{at}. Said before: {text}")
 
     def _seen_again(self, news: dict[str, Standing]) -> None:
         """One that nobody could see: it was down meanwhile if it does not run, or has run for less long than that."""
@@ -100,7 +104,7 @@ class News:
             run.remarks.line_again(f"{sid} {word}", "warned", f"since T+{run.clock.now:.0f} s: {now.text}")
         if fallen:
             said = "; ".join(f"{sid}: {now.text}" for sid, now in fallen.items())
-            run.notices.tell("worse", f"{counted(len(fallen), 'guest has', 'guests have')} fallen", said)
+            run.notices.tell("worse", f"{counted(len(fallen), 'guest is', 'guests are')} down or cannot be seen", said)
 
     def _restarted(self, news: dict[str, Standing]) -> None:
         """It was down between two looks: since when is not known, and it ended when its process began."""
@@ -113,19 +117,27 @@ class News:
             run.remarks.line_again(f"{sid} was down again", "warned", said)
         if news:
             said = "; ".join(f"{sid} on {now.node}: its process is a new one" for sid, now in news.items())
-            run.notices.tell("worse", f"{counted(len(news), 'guest has', 'guests have')} been down again", said)
+            run.notices.tell(
+                "worse",
+                f"{counted(len(news), 'guest was', 'guests were')} down and run{'s' if len(news) == 1 else ''} again",
+                said,
+            )
 
     def is_set_down(self, sid: str, now: Standing) -> None:
         """A person has taken it down, or out of HA: said, and nobody waits for it or is asked about it."""
         run, guests = self._run, self._guests
         run.actions.done_with(f"guest {sid}")
         guests.running.pop(sid, None)
-        known = guests.causes.get(sid, "").endswith(SET_DOWN)  # an earlier incident may have told it, too
+        known = guests.causes.get(sid, "").endswith(
+            (SET_DOWN, SAID_FORMERLY)
+        )  # an earlier incident may have told it, too
         guests.causes[sid] = f"{now.text}: {SET_DOWN}"
         if known:
             return
-        run.remarks.line_again(f"{sid} was set down", "told", f"T+{run.clock.now:.0f} s: {sid} {now.text}")
-        run.notices.tell("changed", f"{sid} was set down by a person", f"{sid} {guests.causes[sid]}.")
+        run.remarks.line_again(
+            f"{sid} was stopped by an operator", "told", f"T+{run.clock.now:.0f} s: {sid} {now.text}"
+        )
+        run.notices.tell("changed", f"{sid} was stopped by an operator", f"{sid} {guests.causes[sid]}.")
 
     # --- not back ----------------------------------------------------------------------------------------------
 

@@ -63,7 +63,7 @@ class Takeover:
         graver = workflow.get_external_workflow_handle(lost.handed_to)
         with contextlib.suppress(FailureError):  # it has ended already
             await graver.signal("inherit", self._legacy())
-        run.notices.tell("changed", f"{lost.headline}: taken over", f"{lost.handed_to} goes on with it.")
+        run.notices.tell("changed", f"{lost.headline}: taken over", f"{lost.handed_to} continues this incident.")
         return False
 
     def _legacy(self) -> Inheritance:

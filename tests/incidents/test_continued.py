@@ -169,7 +169,7 @@ async def test_a_question_stays_open_through_a_crash_loop(
     assert "retried Automatic moves are listed by ana" in report.notes
     assert [str(one) for one in report.frozen] == ["vm:301 failback 1"]
     assert [title for title, text in asked(pager, run)] == ["Action needed: Site site-a is lost (apply)"]
-    assert "Automatic moves are listed did not succeed: Rejected" in asked(pager, run)[0][1]
+    assert "Automatic moves are listed failed: Rejected" in asked(pager, run)[0][1]
     titles = [step.title for step in report.steps]
     assert [titles.count(title) for title in ("Automatic moves are listed", "site-b is quorate", "site-a is back")] == [
         1,

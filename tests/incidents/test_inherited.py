@@ -44,18 +44,25 @@ async def test_a_guest_that_a_person_has_set_down_is_told_and_not_waited_for(sit
         site.world.cluster.ha.resources["vm:300"]["state"] = "stopped"
 
     site.call(set_down())
-    await until(first, lambda found: any(one.title == "vm:300 was set down" for one in found), "the person's word", 60)
+    await until(
+        first,
+        lambda found: any(one.title == "vm:300 was stopped by an operator" for one in found),
+        "the person's word",
+        60,
+    )
     assert "No action needed" in await first_line(first)
 
     run = await grown(site, watched)
-    assert len(said := [one.finding for one in await steps(run) if one.title == "vm:300 was set down"]) == 1, said
+    assert (
+        len(said := [one.finding for one in await steps(run) if one.title == "vm:300 was stopped by an operator"]) == 1
+    ), said
     assert "No action needed" in await first_line(run)
     for node in ("pxmx01-01", "pxmx01-02", "pxmx01-03"):
         site.restore("node", node)
     await ended(run, 120)
     report = SiteLossReport.model_validate(await run.result())
     assert report.homes["vm:300"] == "pxmx01-01"
-    assert report.not_back == {"vm:300": "is stopped by request: set down by a person, so HA does not bring it back"}
+    assert report.not_back == {"vm:300": "is stopped by request: an operator stopped it, so HA does not restart it"}
 
 
 async def test_a_guest_that_was_back_is_not_lost_a_second_time(site: Site, watched: Watched):

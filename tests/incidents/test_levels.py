@@ -129,7 +129,7 @@ async def test_an_incident_without_a_watch_looks_for_itself(site: Site, watched:
     site.restore("witness")
 
     await ended(run, 60)
-    assert "no watch of pxmx-cluster runs: this incident looks for itself" in (await run.result())["notes"]
+    assert "no watch of pxmx-cluster runs: this incident watches the cluster itself" in (await run.result())["notes"]
 
 
 async def test_an_incident_that_is_terminated_is_told_and_opened_again(site: Site, watched: Watched):

@@ -47,7 +47,7 @@ async def test_a_guest_that_ha_does_not_know_is_listed_and_not_touched(site: Sit
 
     report = SiteLossReport.model_validate(await run.result())
     assert report.unmanaged == {900: "pxmx01-03"}
-    assert report.notes == ("not under HA, lost or possibly alive, not touched: 900 on pxmx01-03",)
+    assert report.notes == ("guests outside HA, lost or still running, not touched: 900 on pxmx01-03",)
 
 
 async def _with_a_stranger(site: Site) -> None:

@@ -209,7 +209,7 @@ LINES: list[tuple[str, Start, RunbookReport | Stopped | Waits, list[str]]] = [
     ("incident, taken over", of("incident", ""),
      ended(IncidentReport, RUN, verdicts=("site lost (site-a)",), handed_to="site-loss/c/site-a/1"),
      ["found: site lost (site-a); nothing was changed",
-      "site-loss/c/site-a/1 goes on with it: quorate incident show site-loss/c/site-a/1"]),
+      "site-loss/c/site-a/1 continues this incident: quorate incident show site-loss/c/site-a/1"]),
     ("incident, aborted", of("incident", ""), Stopped("Aborted", "aborted. Nothing was changed."),
      ["aborted. Nothing was changed.", "state of the cluster: quorate status -i lab.yaml"]),
     ("incident, failed", of("incident", ""), Stopped("Unreachable", "x"),

@@ -277,7 +277,7 @@ def _explained(report: IncidentReport) -> Closing:
     found = "; then ".join(report.verdicts) or "nothing was found"
     if report.handed_to:
         show = shlex.join(["quorate", "incident", "show", report.handed_to])
-        return Closing(f"found: {found}; nothing was changed", f"{report.handed_to} goes on with it", show)
+        return Closing(f"found: {found}; nothing was changed", f"{report.handed_to} continues this incident", show)
     return Closing(f"found: {found}; nothing was changed")
 
 

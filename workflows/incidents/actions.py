@@ -46,7 +46,7 @@ class Actions:
         """A step that parks in an incident waits for a person who may be asleep: it is told, once for each time."""
         if question.step not in self._told_before and workflow.patched("told-when-parked"):
             skip = f" It can be skipped: {question.skip}." if question.skip else ""
-            said = f"{question.step} did not succeed: {question.word}: {question.message}.{skip} Answer retry or abort."
+            said = f"{question.step} failed: {question.word}: {question.message}.{skip} Answer retry or abort."
             self._notices.tell("asked", f"Action needed: {self.state.headline}", said)
         self._told_before.discard(question.step)
 

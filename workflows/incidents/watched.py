@@ -98,11 +98,11 @@ class Watched:
             await self._looks.seen_by(
                 "Waiting for the watch to be gone", watch.unwatched, StockWish(cluster=self.state.cluster)
             )
-            self._remarks.note_once(f"no watch of {self.state.cluster} runs: this incident looks for itself")
+            self._remarks.note_once(f"no watch of {self.state.cluster} runs: this incident watches the cluster itself")
             known = ""
             while self._from_watch == heard:
                 known = await self._looked(known, heard)
-            self.state.notes.append(f"{self.state.cluster} is watched again")
+            self.state.notes.append(f"a watch of {self.state.cluster} runs again")
 
     async def _looked(self, known: str, heard: int) -> str:
         """One look of its own; the key of what was found. It is cut short by the first word of a watch."""
