@@ -96,10 +96,6 @@ class Memory(Value):
     standing: tuple[str, ...] = ()
     changes: dict[str, tuple[datetime, ...]] = Field(default_factory=dict)
 
-    def fresh(self, now: datetime, inventory: Inventory) -> bool:
-        """Somebody has looked within the watch's own rounds."""
-        return self.looked is not None and now - self.looked <= rounds(inventory)
-
     def t0(self, nodes: Collection[str]) -> datetime | None:
         """When one of these nodes was a living member last; None when it is not known, and nothing may be counted.
 
