@@ -211,9 +211,9 @@ class Memory(Value):
         }
 
 
-def rounds(inventory: Inventory) -> timedelta:
-    """How far apart two looks of one series may be, by the worker's clock."""
-    return 3 * inventory.watch.full / inventory.speed + inventory.limits.look + HANDED_OVER
+def rounds(inventory: Inventory, speed: float = 1.0) -> timedelta:
+    """How far apart two looks of one series may be, by the worker's clock; `speed`: the cluster's time against it."""
+    return 3 * inventory.watch.full / speed + inventory.limits.look + HANDED_OVER
 
 
 def _later(*written: Written) -> Written:

@@ -77,7 +77,7 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
 def worker_at(client: Client, inventory: Inventory, base: Path, settings: Settings, site: str) -> Worker:
     """What a process at that site is asked for besides: what it reaches from there."""
     secrets = Secrets(base)
-    watching = Watching(inventory, quick(inventory, secrets), site)
+    watching = Watching(inventory, quick(inventory, secrets), site, inventory.speed)
     return Worker(
         client,
         task_queue=f"{settings.task_queue}@{site}",

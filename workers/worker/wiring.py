@@ -55,7 +55,7 @@ def activities(
     """
     secrets = Secrets(base, folders)
     arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
-    hasty = quick(inventory, secrets)
+    hasty, speed = quick(inventory, secrets), inventory.speed
     rooms = (
         InventoryReader(inventory),
         Plans(),
@@ -67,25 +67,33 @@ def activities(
         hosts := Hosts(ssh),
         quorum := Quorum(ssh),
         Lvm(ssh),
-        Watching(inventory, hasty, place),
-        Ha(hasty, inventory.speed),
+        Watching(inventory, hasty, place, speed),
+        Ha(hasty, speed),
         approvals := Approvals(inventory.approvals, secrets, cluster=inventory.name),
-        ledger := LedgerBook(inventory),
-        interlock := Interlock(inventory, ledger),
+        ledger := LedgerBook(inventory, speed),
+        interlock := Interlock(inventory, ledger, speed),
         Comparison(api, interlock),
         Losses(),
         Incidents(inventory),
-        Migration(hasty, api, approvals, inventory.speed),
+        Migration(hasty, api, approvals, speed),
         Placements(api, hasty),
-        maintenance := Maintenance(hasty, approvals, inventory.speed),
+        maintenance := Maintenance(hasty, approvals, speed),
         Freeze(api, approvals),
         Rights(inventory, api),
-        survivor := Survivor(inventory, arrays, ssh, api),
+        survivor := Survivor(inventory, arrays, ssh, api, speed),
         Notices(inventory.notify, secrets),
         ward := QuarantineWard(
-            inventory, api, ssh, hosts=hosts, survivor=survivor, quorum=quorum, proxmox=proxmox, purity=purity
+            inventory,
+            api,
+            ssh,
+            hosts=hosts,
+            survivor=survivor,
+            quorum=quorum,
+            proxmox=proxmox,
+            purity=purity,
+            speed=speed,
         ),
-        Dark(inventory, hasty, maintenance, ward),
+        Dark(inventory, hasty, maintenance, ward, speed),
     )
     return [method for room in rooms for method in _definitions(room)]
 
