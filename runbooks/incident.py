@@ -95,7 +95,7 @@ class ClusterIncident(Incident):
         known = await self.step("Inventory is read", records.inventory, which, parks=False)
         inventory, opening = known.inventory, request.opening
         if opening is not None:
-            self.starts_at(opening.odd_since, opening.at, inventory.speed)
+            self.starts_at(opening.odd_since, opening.at, known.speed)
             self._memory = opening.memory
         verdict = opening.verdict if opening else await self._first_look(which)
         await self.begin(f"{inventory.name}: {verdict.sentence}", inventory.name)

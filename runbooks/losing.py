@@ -97,10 +97,9 @@ class Losing(Incident):
 
     # --- the clock ---------------------------------------------------------------------------------------------
 
-    def start_clock(self, opening: Opening | None, loss: Loss) -> None:
+    def start_clock(self, opening: Opening | None, loss: Loss, speed: float) -> None:
         """T0 is the last time a lost node was heard; where that is not known, it is the start of this run."""
-        speed, began = loss.inventory.speed, self.record.began
-        known = loss.memory.t0(loss.nodes)
+        began, known = self.record.began, loss.memory.t0(loss.nodes)
         t0 = known or began
         first_sign = opening.odd_since if opening else began
         self._loss = loss
@@ -144,7 +143,7 @@ class Losing(Incident):
         self.section("Fencing and recovery", folds=False)
         view, workers = await self._services(loss)
         if view is not None:
-            loss = loss.listed(view, early=loss.is_early(workflow.now()))
+            loss = loss.listed(view, early=loss.is_early(workflow.now(), self.speed))
         self._loss = loss
         expected = self._expected(loss, workers)
         others = loss.others(view) if view else {}

@@ -55,7 +55,7 @@ class NodeLoss(Lasting):
         self.must_know(bool(sites), f"nodes: no site has them all: {', '.join(request.nodes)}")
         site, opening = known.inventory.site_of(request.nodes[0]).name, request.opening
         loss = Loss.of(known.inventory, site, request.nodes, opening.memory if opening else Memory())
-        self.start_clock(opening, loss)
+        self.start_clock(opening, loss, known.speed)
         await self.opens(f"Lost: {shortly(loss.nodes)} ({request.mode})", loss, opening)
 
     async def heed(self, change: Change) -> None:

@@ -93,7 +93,7 @@ class Recovery:
         """The forecast is another one, or another guest belongs to it."""
         self._expected = expected
         if self._loss is not None:
-            left = timedelta(seconds=(expected.running.latest - self._run.now) / self._loss.inventory.speed)
+            left = timedelta(seconds=(expected.running.latest - self._run.now) / self._run.speed)
             self._waits = self._waits.until(workflow.now() + left)
 
     def _wait(self) -> None:
@@ -101,7 +101,7 @@ class Recovery:
         if self._loss is None or self._expected is None:
             return
         # counted from now: a T0 that is wrong must not use up the time in which guests may come back
-        allowed = timedelta(seconds=self._expected.running.latest / self._loss.inventory.speed)
+        allowed = timedelta(seconds=self._expected.running.latest / self._run.speed)
         down = [sid for sid, one in self._standing.items() if one.state == "down"]
         self._waits = self._waits.now(down, workflow.now() + allowed)
 

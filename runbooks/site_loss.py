@@ -52,7 +52,7 @@ class SiteLoss(Lasting):
         self.must_know(site in {one.name for one in known.inventory.sites}, f"site: there is no {site}")
         nodes = tuple(node.name for node in known.inventory.site(site).nodes)
         loss = Loss.of(known.inventory, site, nodes, opening.memory if opening else Memory())
-        self.start_clock(opening, loss)
+        self.start_clock(opening, loss, known.speed)
         await self.opens(f"Site {site} is lost ({request.mode})", loss, opening)
 
     @workflow.signal(description="The loss of some of its nodes has become the loss of the site")

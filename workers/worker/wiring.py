@@ -57,7 +57,7 @@ def activities(
     arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
     hasty, speed = quick(inventory, secrets), inventory.speed
     rooms = (
-        InventoryReader(inventory),
+        InventoryReader(inventory, speed),
         Plans(),
         Hooks(hooks, secrets),
         purity := Purity(arrays),
