@@ -47,15 +47,21 @@ WATCHERS_EACH, WATCHERS_BESIDE = 4, 8
 
 
 def activities(
-    inventory: Inventory, base: Path, hooks: Sequence[str] = (), folders: Sequence[Path] = (), place: str = ""
+    inventory: Inventory,
+    base: Path,
+    hooks: Sequence[str] = (),
+    folders: Sequence[Path] = (),
+    place: str = "",
+    speed: float = 1.0,
 ) -> list[Callable[..., Any]]:
     """All activities, bound to the clients of that inventory; `base` is the folder its paths count from.
 
-    `folders` are those that outgoing secrets may come from, `place` is where the worker stands.
+    `folders` are those that outgoing secrets may come from, `place` is where the worker stands, `speed` how much faster
+    than the wall the cluster's time runs.
     """
     secrets = Secrets(base, folders)
     arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
-    hasty, speed = quick(inventory, secrets), inventory.speed
+    hasty = quick(inventory, secrets)
     rooms = (
         InventoryReader(inventory, speed),
         Plans(),
