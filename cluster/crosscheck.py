@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Literal
 
-from cluster.addresses import is_loopback, netloc, split
+from cluster.addresses import netloc, split
 from cluster.inventory import Inventory
 
 # The failure domains beside the sites; a site of that name would be one with it.
@@ -22,21 +22,7 @@ def problems(inventory: Inventory) -> list[Problem]:
         *_unknown_names(inventory),
         *_votes(inventory),
         *_luns(inventory),
-        *rehearsed(inventory),
     ]
-
-
-def rehearsed(inventory: Inventory) -> Iterator[Problem]:
-    """Time that runs faster than the wall's shortens every wait that safety asks for: only on the twin."""
-    if inventory.speed == 1:
-        return
-    hosts = [(node.name, node.address) for node in inventory.nodes]
-    hosts += [(node.name, node.bmc.address) for node in inventory.nodes if node.bmc]
-    hosts += [(array.name, array.address) for array in inventory.arrays]
-    hosts += [(inventory.witness.name, inventory.witness.address)]
-    if real := [f"{name} ({address})" for name, address in hosts if not is_loopback(address)]:
-        said = f"{inventory.speed:g} shortens the safety waits: it is only for a rehearsal on loopback addresses, "
-        yield ("speed",), f"{said}and {real[0]} is not one; remove speed"
 
 
 def _twice(inventory: Inventory) -> Iterator[Problem]:

@@ -22,11 +22,11 @@ def too_early(site: Site, facts: Facts, memory: Memory, inventory: Inventory) ->
         return f"; not asked yet: {', '.join(unasked)}"
     if memory.totem is None:
         return "; corosync's own times have not been read yet"
-    silent = silence(names, facts, memory) * inventory.speed
+    silent = silence(names, facts, memory) * facts.speed
     if silent < memory.totem.detection:
         return f"; {site.name} was alive {silent.total_seconds():.0f} s ago"
     seen, _ = seen_alive(site, facts, memory, inventory)
-    gone = away(names, facts, memory) * inventory.speed
+    gone = away(names, facts, memory) * facts.speed
     if seen and (silent < FORGETS + memory.totem.detection or gone < FORGETS):
         return f", but {'; '.join(seen)}, which may be old"
     return ""

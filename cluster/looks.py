@@ -147,10 +147,15 @@ class PowerLook(Look):
 
 
 class Facts(Value):
-    """The newest look of every vantage point, by its name; `at` is now, `place` where the engine stands, if known."""
+    """The newest look of every vantage point, by its name; `at` is now, `place` where the engine stands, if known.
+
+    All times are by the worker's clock. `speed` is how many seconds of the cluster pass in one of them: 1, but in a
+    rehearsal.
+    """
 
     at: datetime
     place: str = ""
+    speed: float = 1.0
     votes: dict[str, VotesLook] = Field(default_factory=dict)
     cluster: dict[str, ClusterLook] = Field(default_factory=dict)
     witness: WitnessLook | None = None
@@ -187,14 +192,14 @@ class Facts(Value):
         return tuple(look.source for look in self.looks if not look.answered)
 
 
-def lasts(look: Look, inventory: Inventory) -> timedelta:
+def lasts(look: Look, inventory: Inventory, speed: float = 1.0) -> timedelta:
     """How long an answer may be used, by the worker's clock: three rounds of the watch and a slow answer.
 
     The nodes of a site tell their API's view in turn, one a round; management controllers are asked in an alarm only.
     """
     watch = inventory.watch
     turns = 3 + max(len(site.nodes) for site in inventory.sites) if isinstance(look, ClusterLook) else 3
-    return turns * watch.full / inventory.speed + inventory.limits.look
+    return turns * watch.full / speed + inventory.limits.look
 
 
 def fresh(facts: Facts, inventory: Inventory) -> Facts:
@@ -202,12 +207,12 @@ def fresh(facts: Facts, inventory: Inventory) -> Facts:
 
     A management controller that was not asked for so long has said nothing at all.
     """
-    old = [look for look in facts.looks if look.answered and facts.at - look.at > lasts(look, inventory)]
+    old = [look for look in facts.looks if look.answered and facts.at - look.at > lasts(look, inventory, facts.speed)]
     if not old:
         return facts
     quiet: dict[str, Look] = {}
     for look in old:
-        age = (facts.at - look.at) * inventory.speed
+        age = (facts.at - look.at) * facts.speed
         said = f"last heard {age.total_seconds():.0f} s ago"
         quiet[look.source] = type(look)(by=look.by, how=look.how, domain=look.domain, at=look.at, silent=said)
     witness = facts.witness

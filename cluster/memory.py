@@ -96,10 +96,6 @@ class Memory(Value):
     standing: tuple[str, ...] = ()
     changes: dict[str, tuple[datetime, ...]] = Field(default_factory=dict)
 
-    def fresh(self, now: datetime, inventory: Inventory) -> bool:
-        """Somebody has looked within the watch's own rounds."""
-        return self.looked is not None and now - self.looked <= rounds(inventory)
-
     def t0(self, nodes: Collection[str]) -> datetime | None:
         """When one of these nodes was a living member last; None when it is not known, and nothing may be counted.
 
@@ -215,9 +211,9 @@ class Memory(Value):
         }
 
 
-def rounds(inventory: Inventory) -> timedelta:
-    """How far apart two looks of one series may be, by the worker's clock."""
-    return 3 * inventory.watch.full / inventory.speed + inventory.limits.look + HANDED_OVER
+def rounds(inventory: Inventory, speed: float = 1.0) -> timedelta:
+    """How far apart two looks of one series may be, by the worker's clock; `speed`: the cluster's time against it."""
+    return 3 * inventory.watch.full / speed + inventory.limits.look + HANDED_OVER
 
 
 def _later(*written: Written) -> Written:

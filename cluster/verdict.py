@@ -78,7 +78,7 @@ def judge(facts: Facts, memory: Memory, inventory: Inventory) -> Verdict:
     found, settling = membership(facts, memory, inventory)
     if not settling:
         found += _beside(found, facts, memory, inventory)
-    found = _damped(found, memory, facts.at, inventory.speed)
+    found = _damped(found, memory, facts)
     ranked = sorted(found, key=lambda condition: condition.gravity)
     views = {node: look for node, look in facts.votes.items() if look.answered}
     main = ranked[0] if ranked else _rest(views, facts, inventory)
@@ -155,7 +155,7 @@ def _recent(times: tuple[datetime, ...], now: datetime) -> tuple[datetime, ...]:
     return tuple(when for when in times if now - when < WITHIN)
 
 
-def _damped(found: list[Condition], memory: Memory, now: datetime, speed: float) -> list[Condition]:
+def _damped(found: list[Condition], memory: Memory, facts: Facts) -> list[Condition]:
     """The same, with what is unsteady said to be so. A lesser condition that blinks is told until it stays away.
 
     Damping is of each condition alone, and never upward: what is proven is told at once, whatever else blinks.
@@ -164,7 +164,7 @@ def _damped(found: list[Condition], memory: Memory, now: datetime, speed: float)
     held = [key for key in memory.changes if key not in told and (one := _named(key)) and one.gravity > _LEAST]
     damped = []
     for one in (*found, *filter(None, map(_named, held))):
-        times = [when for when in memory.changes.get(one.key, ()) if (now - when) * speed < WITHIN]
+        times = [when for when in memory.changes.get(one.key, ()) if (facts.at - when) * facts.speed < WITHIN]
         said = f"unsteady: {len(times)} changes in 5 min"
         if one.key in told:
             unsteady = (said,) if len(times) >= UNSTEADY else ()
@@ -189,14 +189,14 @@ def _answers(array: str, facts: Facts) -> bool:
 def _rest(views: dict[str, VotesLook], facts: Facts, inventory: Inventory) -> Condition:
     """Nothing is found to be wrong: healthy, or nobody knows."""
     well = Condition(kind="healthy", reasons=_well(views, facts, inventory))
-    return unknown(facts, inventory) or well
+    return unknown(facts) or well
 
 
 def _well(views: dict[str, VotesLook], facts: Facts, inventory: Inventory) -> tuple[str, ...]:
     """What stands behind the word healthy."""
     total = max((view.total for view in views.values()), default=0)
     online = sum(serves(look) for look in facts.arrays.values())
-    told = newest(facts, inventory)
+    told = newest(facts)
     services = f", {len(told.services)} HA guests as requested" if told else ""
     quiet = facts.silent
     return (

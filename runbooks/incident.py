@@ -80,7 +80,7 @@ class ClusterIncident(Incident):
         known = await self.step("Inventory is read", records.inventory, which, parks=False)
         inventory, opening = known.inventory, request.opening
         if opening is not None:
-            self.clock.starts_at(opening.odd_since, opening.at, inventory.speed)
+            self.clock.starts_at(opening.odd_since, opening.at, known.speed)
             self.watched.memory = opening.memory
         verdict = opening.verdict if opening else await self.course.first_look(request.cluster)
         await self.begin(f"{inventory.name}: {verdict.sentence}", inventory.name)

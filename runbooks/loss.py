@@ -14,6 +14,7 @@ from cluster.incidents import conditions
 from cluster.inventory import Inventory
 from cluster.memory import NOBODY_MOVED, ON_ITS_WAY, Before
 from cluster.outages import Outage, Standing
+from cluster.recorded import RecordedInventory
 from cluster.recovery import PRESENT, STOPPED, Back, Frozen, HaView
 from cluster.watching import Opening
 from workflows.catalogue import RunbookReport, RunbookRequest
@@ -29,7 +30,7 @@ class Loss:
     `stopped` are guests of them that were stopped by request before: they were not lost with the nodes.
     """
 
-    inventory: Inventory
+    inventory: RecordedInventory
     site: str
     nodes: tuple[str, ...]
     memory: Memory
@@ -78,12 +79,15 @@ class Loss:
         """Where guests of the lost nodes belong, as far as it is known or likely: guest to node."""
         return {sid: one.node for sid, one in self.perhaps.items()} | self.guests
 
-    def is_early(self, now: datetime) -> bool:
-        """HA cannot have moved anybody yet, also not from the node that was lost first."""
+    def is_early(self, now: datetime, speed: float) -> bool:
+        """HA cannot have moved anybody yet, also not from the node that was lost first.
+
+        `speed` is how much faster than the clock the cluster's time runs.
+        """
         seen = [self.memory.seen(node) for node in self.nodes]
         if self.memory.t0(self.nodes) is None or not all(seen):
             return False
-        return all((now - when) * self.inventory.speed < NOBODY_MOVED for when in seen if when)
+        return all((now - when) * speed < NOBODY_MOVED for when in seen if when)
 
     def listed(self, view: HaView, *, early: bool) -> "Loss":
         """With HA's own list. `early`: HA cannot have moved anybody yet, so what it lists elsewhere ran elsewhere."""

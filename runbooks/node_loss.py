@@ -10,6 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts import records
     from cluster.contracts.records import ClusterName
     from cluster.facts import Memory
+    from cluster.inventory import Inventory
     from cluster.units import shortly
     from cluster.watching import SITE_GONE
     from runbooks.losing.course import Losing, must_know
@@ -46,15 +47,15 @@ class NodeLoss(Incident):
             if request.carried:
                 losing.resume(request)
             else:
-                loss = await self._lost(request)
-                await losing.open(f"Lost: {shortly(loss.nodes)} ({request.mode})", loss, request.opening)
+                which = ClusterName(cluster=request.cluster)
+                known = await self.step("Inventory is read", records.inventory, which, parks=False)
+                loss = self._lost(request, known.inventory)
+                await losing.open(f"Lost: {shortly(loss.nodes)} ({request.mode})", loss, request.opening, known.speed)
             await losing.follow(request)
         return losing.report(NodeLossReport, request.mode)
 
-    async def _lost(self, request: NodeLossRequest) -> Loss:
+    def _lost(self, request: NodeLossRequest, inventory: Inventory) -> Loss:
         """The nodes, all of one site, and who ran there as the watch remembers it."""
-        which = ClusterName(cluster=request.cluster)
-        inventory = (await self.step("Inventory is read", records.inventory, which, parks=False)).inventory
         sites = [site for site in inventory.sites if set(request.nodes) <= {node.name for node in site.nodes}]
         must_know(bool(sites), f"nodes: no site has them all: {', '.join(request.nodes)}")
         site, opening = inventory.site_of(request.nodes[0]).name, request.opening

@@ -11,6 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts import records
     from cluster.contracts.records import ClusterName
     from cluster.facts import Memory
+    from cluster.inventory import Inventory
     from cluster.watching import SITE_GONE
     from runbooks.losing.course import Losing, must_know
     from runbooks.loss import Inheritance, Loss, Progress, SiteLossReport, SiteLossRequest
@@ -47,15 +48,15 @@ class SiteLoss(Incident):
             if request.carried:
                 losing.resume(request)
             else:
-                loss = await self._lost(request)
-                await losing.open(f"Site {loss.site} is lost ({request.mode})", loss, request.opening)
+                which = ClusterName(cluster=request.cluster)
+                known = await self.step("Inventory is read", records.inventory, which, parks=False)
+                loss = self._lost(request, known.inventory)
+                await losing.open(f"Site {loss.site} is lost ({request.mode})", loss, request.opening, known.speed)
             await losing.follow(request)
         return losing.report(SiteLossReport, request.mode)
 
-    async def _lost(self, request: SiteLossRequest) -> Loss:
+    def _lost(self, request: SiteLossRequest, inventory: Inventory) -> Loss:
         """All nodes of the site, and who ran there as the watch remembers it."""
-        which = ClusterName(cluster=request.cluster)
-        inventory = (await self.step("Inventory is read", records.inventory, which, parks=False)).inventory
         site, opening = request.lost, request.opening
         must_know(site in {one.name for one in inventory.sites}, f"site: there is no {site}")
         nodes = tuple(node.name for node in inventory.site(site).nodes)

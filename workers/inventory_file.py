@@ -14,6 +14,11 @@ from cluster.inventory import Inventory
 _SECRET_FIELDS = {"api_token", "token", "password", "key", "webhook"}
 # pydantic's own words for what happens most often, in the words of this file
 _PLAIN = {"missing": "is missing", "extra_forbidden": "is not a field here"}
+# up to version 0.2 it was one
+_SPEED = (
+    "is not a field here: the worker is told how fast a rehearsal's time runs; leave it out, and start the worker with "
+    "QUORATE_SPEED={}"
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,8 @@ def _inside(place: Location, other: Location) -> bool:
 
 def _message(error: ErrorDetails) -> str:
     kind, value = error["type"], error["input"]
+    if kind == "extra_forbidden" and error["loc"] == ("speed",):
+        return _SPEED.format(value)
     plain = _PLAIN.get(kind) or error["msg"].removeprefix("Value error, ")
     secret = bool(_SECRET_FIELDS & {str(part) for part in error["loc"]})
     # The value helps, unless it may be a secret or is a whole subtree.

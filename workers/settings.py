@@ -30,8 +30,11 @@ class Settings(BaseSettings):
     grace: timedelta = Field(
         default=timedelta(seconds=10), description="time for running steps when a worker is stopped"
     )
-    speed: float | None = Field(
-        default=None, gt=0, description="how much faster than the wall the cluster's time runs: only a rehearsal's does"
+    speed: float = Field(
+        default=1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="how much faster than the wall the cluster's time runs: only that of a rehearsal on the twin does",
     )
     hooks: tuple[str, ...] = Field(
         default=(), description="what hooks may run or call: paths of programs, addresses (a beginning ends with /)"

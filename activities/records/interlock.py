@@ -47,12 +47,15 @@ HELD = "Held"
 
 
 class Interlock:
-    """Activities and checks on what else is at work on the one cluster of this worker."""
+    """Activities and checks on what else is at work on the one cluster of this worker.
 
-    def __init__(self, inventory: Inventory, book: LedgerBook) -> None:
-        self._cluster, self._speed, self._book = inventory.name, inventory.speed, book
+    `speed` is how much faster than the wall a rehearsal's time runs.
+    """
+
+    def __init__(self, inventory: Inventory, book: LedgerBook, speed: float = 1.0) -> None:
+        self._cluster, self._speed, self._book = inventory.name, speed, book
         self._inventory = inventory.digest
-        self._rounds = rounds(inventory)
+        self._rounds = rounds(inventory, speed)
         self._looking = asyncio.Lock()
         self._incidents: tuple[float, tuple[Beside, ...]] | None = None
 

@@ -9,10 +9,10 @@ from cluster.units import counted
 
 
 class InventoryReader:
-    """Knows the one inventory that this worker was started with."""
+    """Knows the one inventory that this worker was started with, and how fast the cluster's time runs."""
 
-    def __init__(self, inventory: Inventory) -> None:
-        self._inventory = inventory
+    def __init__(self, inventory: Inventory, speed: float = 1.0) -> None:
+        self._inventory, self._speed = inventory, speed
 
     @serves(records.inventory)
     async def read(self, which: ClusterName) -> InventoryFinding:
@@ -21,4 +21,5 @@ class InventoryReader:
         if which.cluster not in (None, inventory.name):
             raise NotFound(f"cluster {which.cluster!r} is unknown here: this worker serves {inventory.name!r}")
         sites = " and ".join(f"{counted(len(site.nodes), 'node')} at {site.name}" for site in inventory.sites)
-        return InventoryFinding(finding=f"{inventory.name}: {sites}, {inventory.votes} votes", inventory=inventory)
+        said = f"{inventory.name}: {sites}, {inventory.votes} votes"
+        return InventoryFinding(finding=said, inventory=inventory, speed=self._speed)

@@ -59,10 +59,10 @@ Answer = TypeVar("Answer", bound=Value | BookFinding | GivenBack)
 
 
 class LedgerBook:
-    """Activities on the ledger. One worker serves one cluster."""
+    """Activities on the ledger of one cluster. `speed` is how much faster than the wall a rehearsal's time runs."""
 
-    def __init__(self, inventory: Inventory) -> None:
-        self._inventory = inventory
+    def __init__(self, inventory: Inventory, speed: float = 1.0) -> None:
+        self._inventory, self._speed = inventory, speed
 
     # --- what runs say -----------------------------------------------------------------------------------------
 
@@ -143,7 +143,7 @@ class LedgerBook:
         name = ledger_id(self._inventory.name)
         started: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
             LEDGER,
-            LedgerRequest(cluster=self._inventory.name, book=await self._earlier(), speed=self._inventory.speed),
+            LedgerRequest(cluster=self._inventory.name, book=await self._earlier(), speed=self._speed),
             id=name,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             task_queue=info.task_queue,

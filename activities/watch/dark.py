@@ -33,10 +33,12 @@ BESIDE = ("No lock and no task is left over",)
 
 
 class Dark:
-    """Activities on a site that is being switched off."""
+    """Activities on a site that is being switched off. `speed` is how much faster than the wall its time runs."""
 
-    def __init__(self, inventory: Inventory, clients: "Clients", ha: Maintenance, ward: QuarantineWard) -> None:
-        self._inventory, self._clients, self._ha, self._ward = inventory, clients, ha, ward
+    def __init__(
+        self, inventory: Inventory, clients: "Clients", ha: Maintenance, ward: QuarantineWard, speed: float = 1.0
+    ) -> None:
+        self._inventory, self._clients, self._ha, self._ward, self._speed = inventory, clients, ha, ward, speed
 
     @serves(watch.dark)
     async def dark(self, wish: DarkWish) -> DarkFinding:
@@ -45,7 +47,7 @@ class Dark:
             found = await self._looked(wish)
             if wish.known is None or not found.on or found.key != wish.known:
                 return found
-            await look_again(paced(EVERY, self._inventory.speed), found.finding)
+            await look_again(paced(EVERY, self._speed), found.finding)
 
     async def _looked(self, wish: DarkWish) -> DarkFinding:
         at = wish.at

@@ -43,7 +43,10 @@ Looks = Callable[[], Awaitable[Finding]]
 
 
 class QuarantineWard:
-    """Activities on a returned site; the single checks are those of the deployment and of the survivor."""
+    """Activities on a returned site; the single checks are those of the deployment and of the survivor.
+
+    `speed` is how much faster than the wall a rehearsal's time runs.
+    """
 
     def __init__(
         self,
@@ -56,8 +59,9 @@ class QuarantineWard:
         quorum: "Quorum",
         proxmox: "Proxmox",
         purity: "Purity",
+        speed: float = 1.0,
     ) -> None:
-        self._inventory, self._api, self._ssh = inventory, api, ssh
+        self._inventory, self._api, self._ssh, self._speed = inventory, api, ssh, speed
         self._hosts, self._survivor, self._quorum = hosts, survivor, quorum
         self._proxmox, self._purity = proxmox, purity
         self._wishes = Wishes(inventory, Mode.PLAN)
@@ -65,7 +69,7 @@ class QuarantineWard:
     @serves(watch.quarantine)
     async def watch(self, wish: QuarantineWish) -> QuarantineFinding:
         """Look until all checks have held for the soak time, or differ from the known ones, or the time is over."""
-        speed, began = self._inventory.speed, time.monotonic()
+        speed, began = self._speed, time.monotonic()
         held = Held()
         while True:
             checks = await self.checks(wish)

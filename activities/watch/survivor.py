@@ -35,10 +35,12 @@ SECOND_LOOK = 5.0
 
 
 class Survivor:
-    """Activities that read what is left."""
+    """Activities that read what is left. `speed` is how much faster than the wall a rehearsal's time runs."""
 
-    def __init__(self, inventory: Inventory, arrays: "Arrays", ssh: "SshHosts", api: "PveApi") -> None:
-        self._inventory, self._arrays, self._ssh, self._api = inventory, arrays, ssh, api
+    def __init__(
+        self, inventory: Inventory, arrays: "Arrays", ssh: "SshHosts", api: "PveApi", speed: float = 1.0
+    ) -> None:
+        self._inventory, self._arrays, self._ssh, self._api, self._speed = inventory, arrays, ssh, api, speed
 
     @serves(watch.survivor_votes)
     async def votes(self, which: SiteName) -> MarginFinding:
@@ -107,7 +109,7 @@ class Survivor:
         held = await self._held()
         if first := in_doubt(held):
             moving = await asyncio.to_thread(self._moving)
-            await asyncio.sleep(SECOND_LOOK / self._inventory.speed)
+            await asyncio.sleep(SECOND_LOOK / self._speed)
             held = await self._held()
             under_way = {sid for sid, guest in moving.items() if any(guest.owns(name) for name in first)}
             settled = {name for name in first if not any(moving[sid].owns(name) for sid in under_way)}

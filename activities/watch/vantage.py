@@ -105,12 +105,15 @@ class Vantage:
 
 
 class Vantages:
-    """All vantage points of one cluster, as they are asked from `place`."""
+    """All vantage points of one cluster, as they are asked from `place`.
 
-    def __init__(self, inventory: Inventory, clients: Clients, place: str = "") -> None:
-        self._inventory, self._clients, self._place = inventory, clients, place
+    `speed` is how much faster than the wall a rehearsal's time runs.
+    """
+
+    def __init__(self, inventory: Inventory, clients: Clients, place: str = "", speed: float = 1.0) -> None:
+        self._inventory, self._clients, self._place, self._speed = inventory, clients, place, speed
         # a rehearsal's time runs faster, but no machine answers faster for that
-        self._limit = max(0.5, LIMIT / inventory.speed)
+        self._limit = max(0.5, LIMIT / speed)
         self._portals: dict[str, list[Item]] = {}
         self._links: dict[str, tuple[datetime, set[int], Links | None]] = {}
         epoch = datetime.now(UTC)
@@ -140,6 +143,7 @@ class Vantages:
         return Facts(
             at=datetime.now(UTC),
             place=self._place,
+            speed=self._speed,
             votes={look.by: look for look in newest if isinstance(look, VotesLook)},
             cluster={look.by: look for look in newest if isinstance(look, ClusterLook)},
             witness=next((look for look in newest if isinstance(look, WitnessLook)), None),
@@ -171,7 +175,7 @@ class Vantages:
         now = datetime.now(UTC)
         asked, known, links = self._links.get(node, (None, set(), None))
         every = LINKS_AGAIN if links and links.down else LINKS_EVERY
-        if asked is not None and known == members and (now - asked) * self._inventory.speed < every:
+        if asked is not None and known == members and (now - asked) * self._speed < every:
             return links
         try:
             text = await self._clients.ssh.read(node, "corosync-cfgtool", "-s", limit=self._limit * 0.5)

@@ -46,9 +46,12 @@ def _grave(verdict: Verdict) -> tuple[str, ...]:
 class Watching:
     """Activities that look at the whole cluster."""
 
-    def __init__(self, inventory: Inventory, clients: Clients, place: str = "") -> None:
-        """`place` is where this worker stands: what it reaches or not is seen from there."""
-        self._inventory, self._clients, self._place = inventory, clients, place
+    def __init__(self, inventory: Inventory, clients: Clients, place: str = "", speed: float = 1.0) -> None:
+        """`place` is where this worker stands: what it reaches or not is seen from there.
+
+        `speed` is how much faster than the wall a rehearsal's time runs.
+        """
+        self._inventory, self._clients, self._place, self._speed = inventory, clients, place, speed
 
     @serves(watch.look)
     async def look(self, wish: WatchWish) -> Seen:
@@ -61,7 +64,7 @@ class Watching:
         if (earlier := _earlier()) is not None:
             wish = wish.model_copy(update={"memory": wish.memory.merge(earlier)})
         with self._asking() as vantages:
-            watcher = _Watcher(self._inventory, vantages, wish)
+            watcher = _Watcher(self._inventory, vantages, wish, self._speed)
             try:
                 return await watcher.watch()
             except asyncio.CancelledError:
@@ -74,7 +77,7 @@ class Watching:
         """Ask everybody anew; Refuted when the verdict is another one, as the main thing or beside a graver one."""
         with self._asking() as vantages:
             wish = WatchWish(memory=suspected.memory, urgent=True)
-            seen = await _Watcher(self._inventory, vantages, wish).settled()
+            seen = await _Watcher(self._inventory, vantages, wish, self._speed).settled()
         found = seen.verdict
         if not any(_is(suspected, condition) for condition in (found.main, *found.also)):
             because = "; ".join(found.main.reasons)
@@ -93,7 +96,7 @@ class Watching:
     @contextlib.contextmanager
     def _asking(self) -> Iterator[Vantages]:
         """Vantage points, and nobody left waiting for them."""
-        vantages = Vantages(self._inventory, self._clients, self._place)
+        vantages = Vantages(self._inventory, self._clients, self._place, self._speed)
         try:
             yield vantages
         finally:
@@ -121,8 +124,8 @@ def _is(suspected: Suspected, condition: Condition) -> bool:
 class _Watcher:
     """One watch: what is asked when, and what was made of it."""
 
-    def __init__(self, inventory: Inventory, vantages: Vantages, wish: WatchWish) -> None:
-        self._inventory, self._vantages, self._wish = inventory, vantages, wish
+    def __init__(self, inventory: Inventory, vantages: Vantages, wish: WatchWish, speed: float) -> None:
+        self._inventory, self._vantages, self._wish, self._speed = inventory, vantages, wish, speed
         self.memory = wish.memory
         self.verdict: Verdict | None = None
         self._started = self._looked = datetime.now(UTC)
@@ -146,7 +149,7 @@ class _Watcher:
             activity.heartbeat(Beat(verdict=verdict, memory=self.memory, looked_at=self._looked))
             rhythm = self._inventory.watch
             pause = rhythm.alert if self._alarmed(verdict) else rhythm.quick
-            await asyncio.sleep(pause.total_seconds() / self._inventory.speed)
+            await asyncio.sleep(pause.total_seconds() / self._speed)
             verdict = await self._look(everybody=self._alarmed(verdict))
 
     async def settled(self) -> Seen:
@@ -154,14 +157,14 @@ class _Watcher:
         verdict = await self._look(everybody=True)
         while verdict.settling or self._looks < 2:
             activity.heartbeat(verdict.main.reasons)
-            await asyncio.sleep(self._inventory.watch.alert.total_seconds() / self._inventory.speed)
+            await asyncio.sleep(self._inventory.watch.alert.total_seconds() / self._speed)
             verdict = await self._look(everybody=True)
         return self.seen(verdict, new=True)
 
     def _alarmed(self, verdict: Verdict) -> bool:
         """Something is odd: nodes are lost, a verdict that is young, or a vantage point that has just fallen silent."""
         now = datetime.now(UTC)
-        if self._wish.urgent and now - self._started < LATELY / self._inventory.speed:
+        if self._wish.urgent and now - self._started < LATELY / self._speed:
             return True
         grave = verdict.main.gravity <= GRAVEST_DOUBT
         young = verdict.kind not in CALM and self._steady_for(now) < YOUNG
@@ -169,10 +172,10 @@ class _Watcher:
 
     def _steady_for(self, now: datetime) -> timedelta:
         """How long it has been the same judgement, in the cluster's time, whoever has made it."""
-        return (now - min(self._since, self.memory.steady or self._since)) * self._inventory.speed
+        return (now - min(self._since, self.memory.steady or self._since)) * self._speed
 
     def _just_silent(self, now: datetime) -> bool:
-        lately = LATELY / self._inventory.speed
+        lately = LATELY / self._speed
         silences = [one.silent_for(now) for one in self._vantages.all if one.kind is not PowerLook]
         return any(timedelta() < silence < lately for silence in silences)
 
@@ -186,7 +189,8 @@ class _Watcher:
         self._looked = facts.at
         await self._read_totem(facts)
         nodes = tuple(node.name for node in self._inventory.nodes)
-        self.memory = remember(self.memory, facts, nodes, rounds(self._inventory), NOBODY_MOVED / self._inventory.speed)
+        between, early = rounds(self._inventory, self._speed), NOBODY_MOVED / self._speed
+        self.memory = remember(self.memory, facts, nodes, between, early)
         verdict = judge(facts, self.memory, self._inventory)
         self.memory = turned(self.memory, verdict, facts.at)
         self._count(verdict, facts.at)
@@ -195,7 +199,7 @@ class _Watcher:
 
     def _whose_turn(self, now: datetime) -> Iterable[Vantage]:
         """All is well: a node of each site often, everything else seldom, the management controllers hardly ever."""
-        rhythm, speed = self._inventory.watch, self._inventory.speed
+        rhythm, speed = self._inventory.watch, self._speed
         turn = next(self._turn)
         for site in self._inventory.sites:
             node = site.nodes[turn % len(site.nodes)].name
@@ -240,7 +244,7 @@ class _Watcher:
         known = self._wish.known.split(" + ")
         if set(self._grave) - set(known):
             return self._graves >= 2
-        now, speed, patience = datetime.now(UTC), self._inventory.speed, self._inventory.watch.patience
+        now, speed, patience = datetime.now(UTC), self._speed, self._inventory.watch.patience
         if verdict.key == self._wish.known:
             self._other_since = now
         if verdict.key == self._wish.known or self._looks < 2:

@@ -1,8 +1,11 @@
 """What is asked of records, and what it answers: pure models, and a typed reference for each activity."""
 
+from typing import Any
+
+from pydantic import model_validator
+
 from cluster.contracts.reference import Activity
 from cluster.failback import LossFound, LossRef
-from cluster.inventory import Inventory
 from cluster.ledger import World
 from cluster.ledger_calls import (
     AtHomeWish,
@@ -22,6 +25,7 @@ from cluster.ledger_calls import (
 )
 from cluster.nouns import Value
 from cluster.plan import Finding, PlanFound, PlanRef
+from cluster.recorded import RecordedInventory, speed_beside
 from cluster.together import TogetherFinding, TogetherWish
 
 
@@ -32,9 +36,18 @@ class ClusterName(Value):
 
 
 class InventoryFinding(Finding):
-    """The inventory. It holds references to secrets, never a secret."""
+    """The inventory, which holds references to secrets, never a secret.
 
-    inventory: Inventory
+    `speed` is how much faster than the wall the cluster's time runs for the worker: 1, but in a rehearsal.
+    """
+
+    inventory: RecordedInventory
+    speed: float = 1.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_recorded(cls, told: Any) -> Any:
+        return speed_beside(told)
 
 
 compare = Activity("records.compare", LookWish, World, formerly="ledger.look")

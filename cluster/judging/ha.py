@@ -27,16 +27,16 @@ def ha_conditions(
     facts: Facts, memory: Memory, inventory: Inventory, alive: frozenset[str], *, losing: bool, bare: bool
 ) -> Iterator[Condition]:
     """`losing`: nodes are lost, so that fencing and recovery are what HA shall do. `bare`: nothing is deployed."""
-    told = newest(facts, inventory)
+    told = newest(facts)
     if told is None:
         return
-    going = goes_down(told, memory, inventory)
+    going = goes_down(told, memory, facts.speed)
     yield from _guests(told, going, losing=losing)
     if not bare:
         yield from _left(told, memory, inventory)
     if told.disarmed:
         yield _disarmed(told)
-    yield from _nodes(_Case(told, facts, memory, inventory, alive, losing, going))
+    yield from _nodes(_Case(told, facts, memory, alive, losing, going))
 
 
 def by_request(told: ClusterLook) -> tuple[str, ...]:
@@ -122,17 +122,16 @@ class _Case:
     told: ClusterLook
     facts: Facts
     memory: Memory
-    inventory: Inventory
     alive: frozenset[str]
     losing: bool
     going: set[str]
 
 
 def _nodes(case: _Case) -> Iterator[Condition]:
-    told, alive, memory = case.told, case.alive, case.memory
-    old = silent(told, alive, memory, case.inventory)
+    told, alive, memory, speed = case.told, case.alive, case.memory, case.facts.speed
+    old = silent(told, alive, memory, speed)
     master = old.pop(MASTER, "")
-    bad = clocks(told, alive, memory, case.inventory) | behind(case.facts, alive, case.inventory)
+    bad = clocks(told, alive, memory, speed) | behind(case.facts, alive)
     bad |= {
         node: f"{node} is a member and HA calls it {told.node_states.get(node) or 'unknown'}"
         for node in sorted(alive)

@@ -57,7 +57,7 @@ def membership(facts: Facts, memory: Memory, inventory: Inventory) -> tuple[list
     """What is wrong with the membership, and whether it is still settling."""
     views = {node: look for node, look in facts.votes.items() if look.answered}
     if not views:
-        return nobody(facts, memory, inventory)
+        return nobody(facts, memory)
     if unsettled := [node for node, view in views.items() if not view.settled]:
         return [doubt("settling", f"the votes are settling on {', '.join(sorted(unsettled))}")], True
     if strange := _strangers((number for view in views.values() for number in view.members), memory):
@@ -152,12 +152,12 @@ def _alive(case: _Case, speak: list[str]) -> tuple[Condition, bool]:
         for look in case.facts.cluster.values()
         if look.by in case.names and look.answered and look.quorate and look.by not in {view.by for view in own}
     ]
-    late = away(case.names, case.facts, case.memory) * case.inventory.speed >= FORGETS
+    late = away(case.names, case.facts, case.memory) * case.facts.speed >= FORGETS
     if believers and late:
         said = f"{case.says}, and the API of {', '.join(believers)} calls itself quorate"
         return doubt("disagreement", said), False
     single = len(case.names) == 1 and bool(own)
-    late = late and not (single and awake(own[0], case.facts, case.memory) * case.inventory.speed < FORGETS)
+    late = late and not (single and awake(own[0], case.facts, case.memory) * case.facts.speed < FORGETS)
     if not late:
         return doubt("settling", f"{case.says}, but {_answer(speak)}, and may just be joining"), True
     if single:

@@ -9,7 +9,7 @@ from cluster.looks import Facts, VotesLook
 from cluster.memory import Memory
 
 
-def nobody(facts: Facts, memory: Memory, inventory: Inventory) -> tuple[list[Condition], bool]:
+def nobody(facts: Facts, memory: Memory) -> tuple[list[Condition], bool]:
     """No node answers here. The witness without clients says the same, unless it has just been started."""
     witness, last = facts.witness, max((*memory.alive.values(), *memory.counted.values()), default=facts.at)
     answering = [look for look in facts.arrays.values() if look.answered]
@@ -19,7 +19,7 @@ def nobody(facts: Facts, memory: Memory, inventory: Inventory) -> tuple[list[Con
     if witness is None or not witness.answered or witness.clients or any(look.logins for look in answering):
         return [silence], False
     patience = FORGETS + (memory.totem.detection if memory.totem else timedelta())
-    if (facts.at - max(last, memory.unbroken or last)) * inventory.speed < patience:
+    if (facts.at - max(last, memory.unbroken or last)) * facts.speed < patience:
         return [silence], True
     arrays = f"{', '.join(look.by for look in answering)} answer" if answering else "and no array answers"
     reasons = [f"no node answers, {arrays}", f"{witness.by} answers and has no client"]

@@ -1,14 +1,14 @@
 """Whether HA's own hands move: stamps of its LRMs and its master, against clocks that do not stand still with them.
 
 Stamps that are old by each other, stamps that stay the same from look to look by our own clock, and what the node that
-answers says by its clock. A clock that is wrong is told as that: it makes nobody dead.
+answers says by its clock. A clock that is wrong is told as that: it makes nobody dead. `speed` is that of the facts:
+how much faster than our clock the cluster's time runs.
 """
 
 from collections.abc import Iterator
 from datetime import timedelta
 from statistics import median_high
 
-from cluster.inventory import Inventory
 from cluster.looks import ClusterLook, Facts
 from cluster.memory import MASTER, OLD, Memory
 
@@ -20,16 +20,16 @@ GOING_DOWN = ("restart mode", "shutdown mode", "reboot mode")
 TOGETHER = timedelta(seconds=1)
 
 
-def newest(facts: Facts, inventory: Inventory) -> ClusterLook | None:
+def newest(facts: Facts) -> ClusterLook | None:
     """The newest word of a quorate node's API whose cluster file system goes on."""
-    behind = _behind(facts, inventory)
+    behind = _behind(facts)
     looks = [look for look in _quorate(facts) if look.by not in behind]
     return max(looks, key=lambda look: (look.at, look.by), default=None)
 
 
-def behind(facts: Facts, alive: frozenset[str], inventory: Inventory) -> dict[str, str]:
+def behind(facts: Facts, alive: frozenset[str]) -> dict[str, str]:
     """Members whose API tells a state of HA that others have long left behind."""
-    found = _behind(facts, inventory)
+    found = _behind(facts)
     return {
         node: f"the API of {node} shows HA's state of {age.total_seconds():.0f} s ago: its pmxcfs is not updated"
         for node, age in found.items()
@@ -45,13 +45,12 @@ def masters(facts: Facts, told: ClusterLook) -> str:
     return "HA has two masters: " + ", ".join(f"{by} names {master}" for by, master in sorted(named.items()))
 
 
-def silent(told: ClusterLook, alive: frozenset[str], memory: Memory, inventory: Inventory) -> dict[str, str]:
+def silent(told: ClusterLook, alive: frozenset[str], memory: Memory, speed: float) -> dict[str, str]:
     """LRMs of members, and the master under its own word, that do not write any more."""
     found = {
-        name: f"has not written for {age.total_seconds():.0f} s"
-        for name, age in _unmoved(told, memory, inventory).items()
+        name: f"has not written for {age.total_seconds():.0f} s" for name, age in _unmoved(told, memory, speed).items()
     }
-    moving = _moving(told, memory, inventory)
+    moving = _moving(told, memory, speed)
     if not found and _all_old(told) and not moving:
         found = dict.fromkeys(told.stamps, f"is old by the clock of {told.by}, as are all others")
     old = (*told.lrms_old, *((MASTER,) if told.master_old else ()))
@@ -60,9 +59,9 @@ def silent(told: ClusterLook, alive: frozenset[str], memory: Memory, inventory: 
     return {name: said for name, said in sorted(found.items()) if name in alive or name == MASTER}
 
 
-def clocks(told: ClusterLook, alive: frozenset[str], memory: Memory, inventory: Inventory) -> dict[str, str]:
+def clocks(told: ClusterLook, alive: frozenset[str], memory: Memory, speed: float) -> dict[str, str]:
     """Members whose clocks are wrong by more than HA's measure allows for: fencing counts on clocks."""
-    found, moving = {}, _moving(told, memory, inventory)
+    found, moving = {}, _moving(told, memory, speed)
     # what the dead wrote last is no clock, and the master's stamp is that of its node once more
     live = {node: stamp for node, stamp in sorted(told.stamps.items()) if node in alive and node in moving}
     now = median_high(live.values()) if len(live) > 2 else None
@@ -73,20 +72,20 @@ def clocks(told: ClusterLook, alive: frozenset[str], memory: Memory, inventory: 
     return found
 
 
-def goes_down(told: ClusterLook, memory: Memory, inventory: Inventory) -> set[str]:
+def goes_down(told: ClusterLook, memory: Memory, speed: float) -> set[str]:
     """Nodes whose LRM sees to their guests before it restarts or the node goes down: planned, and under way."""
     going = {node for node, word in told.modes.items() if word in GOING_DOWN}
-    return going & _moving(told, memory, inventory)
+    return going & _moving(told, memory, speed)
 
 
 def _quorate(facts: Facts) -> Iterator[ClusterLook]:
     return (look for look in facts.cluster.values() if look.answered and look.quorate)
 
 
-def _behind(facts: Facts, inventory: Inventory) -> dict[str, timedelta]:
+def _behind(facts: Facts) -> dict[str, timedelta]:
     """How far each node's state of HA is behind the newest one; looks of another time are set to one moment."""
     states = {
-        look.by: timedelta(seconds=median_high(look.stamps.values())) + (facts.at - look.at) * inventory.speed
+        look.by: timedelta(seconds=median_high(look.stamps.values())) + (facts.at - look.at) * facts.speed
         for look in _quorate(facts)
         if look.stamps
     }
@@ -94,22 +93,22 @@ def _behind(facts: Facts, inventory: Inventory) -> dict[str, timedelta]:
     return {node: leads - state for node, state in states.items() if leads - state > OLD}
 
 
-def _unmoved(told: ClusterLook, memory: Memory, inventory: Inventory) -> dict[str, timedelta]:
+def _unmoved(told: ClusterLook, memory: Memory, speed: float) -> dict[str, timedelta]:
     """Stamps that are the same for longer than HA's measure, by the clock of those who look."""
     found = {
-        name: (told.at - known.since) * inventory.speed
+        name: (told.at - known.since) * speed
         for name, stamp in told.stamps.items()
         if (known := memory.written.get(name)) and known.stamp == stamp
     }
     return {name: age for name, age in found.items() if age > OLD}
 
 
-def _moving(told: ClusterLook, memory: Memory, inventory: Inventory) -> set[str]:
+def _moving(told: ClusterLook, memory: Memory, speed: float) -> set[str]:
     """Stamps that were seen to change lately, whatever they say."""
     return {
         name
         for name, known in memory.written.items()
-        if name in told.stamps and known.moved and (told.at - known.since) * inventory.speed <= OLD
+        if name in told.stamps and known.moved and (told.at - known.since) * speed <= OLD
     }
 
 

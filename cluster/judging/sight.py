@@ -24,20 +24,20 @@ def blindness(facts: Facts, memory: Memory, inventory: Inventory, explained: set
         if look.answered or look.by in explained:
             continue
         since = memory.quiet.get(look.source, look.at)
-        if look.source not in memory.heard or (facts.at - since) * inventory.speed >= PATIENCE:
+        if look.source not in memory.heard or (facts.at - since) * facts.speed >= PATIENCE:
             silent[look.source] = (look.by, look.silent)
     for name, source in _wanted(inventory):
         asked = source in memory.heard or source in memory.quiet
         if not asked and name not in explained:
             silent[source] = (name, "has not been asked yet")
-    told = newest(facts, inventory)
+    told = newest(facts)
     hidden = told.hidden if told else ()
     refused = {source: said for source, said in silent.items() if said[1].startswith(REFUSED)}
     yield from _blind("", {source: said for source, said in silent.items() if source not in refused}, ())
     yield from _blind("refused", refused, hidden)
 
 
-def unknown(facts: Facts, inventory: Inventory) -> Condition | None:
+def unknown(facts: Facts) -> Condition | None:
     """Layers that nobody at all tells just now; None where each has a source that does.
 
     Told at once, whoever was heard a moment ago, where all else is well: what nobody knows is not healthy.
@@ -45,7 +45,7 @@ def unknown(facts: Facts, inventory: Inventory) -> Condition | None:
     unheard: list[Look] = []
     if not any(look.answered for look in facts.arrays.values()):
         unheard += facts.arrays.values()
-    if newest(facts, inventory) is None:
+    if newest(facts) is None:
         unheard += facts.cluster.values()
     said = {look.source: (look.by, look.silent or "it has no quorum, and HA's state is not known") for look in unheard}
     refused = bool(said) and all(why.startswith(REFUSED) for _, why in said.values())
@@ -90,7 +90,7 @@ def not_deployed(
     A cluster of which nothing stands, neither pod nor guests, is not deployed whatever was seen before.
     """
     absent = _absent(facts, views, inventory)
-    told = newest(facts, inventory)
+    told = newest(facts)
     if told is not None and _guests_of(inventory) & told.services.keys():
         return frozenset(), []
     if told is not None and not _guests_of(inventory) and told.services:

@@ -272,7 +272,7 @@ def _paths(case: Storage) -> Iterator[Condition]:
 
 def _inactive(case: Storage) -> Iterator[Condition]:
     """The storage on each member, as the cluster tells it where that may be seen."""
-    told = newest(case.facts, case.inventory)
+    told = newest(case.facts)
     storages = told.storages if told else {}
     bad = {node: word for node, word in sorted(storages.items()) if word != "available"}
     # where it is told for some nodes, it is told for all that have it

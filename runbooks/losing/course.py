@@ -71,11 +71,11 @@ class Losing:
 
     # --- the procedure -----------------------------------------------------------------------------------------
 
-    async def open(self, headline: str, loss: Loss, opening: Opening | None) -> None:
+    async def open(self, headline: str, loss: Loss, opening: Opening | None, speed: float) -> None:
         """Start the clock, claim the place, name what is so, and begin to watch fencing and guests."""
         run, lost = self._run, self._lost
         lost.so_far, lost.headline = loss, headline
-        self._timing.starts(opening, loss)
+        self._timing.starts(opening, loss, speed)
         where = (loss.site,) if loss.whole else loss.nodes
         await run.begin(headline, loss.inventory.name, loss.inventory.hooks, place=loss.site, where=where)
         if opening is not None:
@@ -88,7 +88,7 @@ class Losing:
         if lost.loss != loss and workflow.patched("followed-while-opening"):
             loss = lost.loss  # nodes have followed meanwhile
         if view is not None:
-            loss = loss.listed(view, early=loss.is_early(workflow.now()))
+            loss = loss.listed(view, early=loss.is_early(workflow.now(), run.clock.speed))
         lost.so_far = loss
         expected = self._timing.expects(loss, workers)
         run.notices.tell("opened", headline.partition(" (")[0], expected.finding)

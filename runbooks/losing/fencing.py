@@ -45,7 +45,7 @@ class Fencing:
             self._lines[node] = self._run.record.line(f"{node} is fenced", waiting)
             self._watched.add(node)
             self._seen[node] = FencingSeen(node=node)
-            within = timedelta(seconds=(expected.fenced.latest + NOT_KNOWN_AFTER) / loss.inventory.speed)
+            within = timedelta(seconds=(expected.fenced.latest + NOT_KNOWN_AFTER) / self._run.clock.speed)
             self._until[node] = workflow.now() + within
             self._run.looks.beside(self._until_known(node, loss))
 

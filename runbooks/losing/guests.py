@@ -77,7 +77,7 @@ class Guests:
         """The forecast is another one, or another guest belongs to it."""
         self.expected = expected
         if self.loss is not None:
-            left = timedelta(seconds=(expected.running.latest - self._clock.now) / self.loss.inventory.speed)
+            left = timedelta(seconds=(expected.running.latest - self._clock.now) / self._clock.speed)
             self.waits = self.waits.until(workflow.now() + left)
 
     def waits_for_all(self) -> None:
@@ -85,7 +85,7 @@ class Guests:
         if self.loss is None or self.expected is None:
             return
         # counted from now: a T0 that is wrong must not use up the time in which guests may come back
-        allowed = timedelta(seconds=self.expected.running.latest / self.loss.inventory.speed)
+        allowed = timedelta(seconds=self.expected.running.latest / self._clock.speed)
         down = [sid for sid, one in self.standing.items() if one.state == "down"]
         self.waits = self.waits.now(down, workflow.now() + allowed)
 

@@ -22,9 +22,9 @@ class Timing:
         self._times: Timeline | None = None
         self.forecast: Forecast | None = None
 
-    def starts(self, opening: Opening | None, loss: Loss) -> None:
+    def starts(self, opening: Opening | None, loss: Loss, speed: float) -> None:
         """T0 is the last time a lost node was heard; where that is not known, it is the start of this run."""
-        clock, speed, began = self._run.clock, loss.inventory.speed, self._run.record.began
+        clock, began = self._run.clock, self._run.record.began
         known = loss.memory.t0(loss.nodes)
         t0 = known or began
         first_sign = opening.odd_since if opening else began

@@ -70,7 +70,7 @@ def people(site: Site) -> dict[str, Person]:
 async def starting(client: Client, site: Site) -> AsyncIterator[Begin]:
     """Start runbooks with a worker of their own; what is left at the end is terminated."""
     inventory = load(site.path)
-    settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1))
+    settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1), speed=site.speed)
     runs: list[WorkflowHandle[Any, Any]] = []
 
     async def started(kind: str, **request: Any) -> WorkflowHandle[Any, Any]:

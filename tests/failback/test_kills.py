@@ -32,7 +32,7 @@ async def test_a_failback_survives_a_worker_killed_at_every_change(
     queue = f"kill-{uuid.uuid4()}"
     request = {"site": "site-b", "homes": HOMES, "by": "ana", "mode": "apply"}
     run = await client.start_workflow("Failback", request, id=f"Failback/{queue}", task_queue=queue)
-    with dying(site.path, temporal, queue, when, tmp_path) as deaths:
+    with dying(site.path, temporal, queue, when, tmp_path, site.speed) as deaths:
         await asked(run)
         await people["ben"].says(run)
         await people["cleo"].says(run)

@@ -128,7 +128,8 @@ async def test_no_activity_moves_anything_without_one(site: Site, people: dict[s
     """Asked directly, past every runbook and every gate: refused, and nothing was done."""
     inventory = load(site.path)
     at = site_nodes(inventory, "site-a")
-    known = {one.__temporal_activity_definition.name: one for one in activities(inventory, site.path.parent)}  # type: ignore[attr-defined]
+    bound = activities(inventory, site.path.parent, speed=site.speed)
+    known = {one.__temporal_activity_definition.name: one for one in bound}  # type: ignore[attr-defined]
     other = approval([people["ben"], people["cleo"]], planned=(MOVE.intent(9),))
     wishes: dict[str, list[Any]] = {
         "ha.bring_home": [move(None), move(other)],

@@ -70,7 +70,7 @@ class Stage:
         await asyncio.to_thread(self._fork_from)
 
     def _fork_from(self) -> None:
-        environment = {**os.environ, "TEMPORAL_ADDRESS": self.server.address}
+        environment = {**os.environ, "TEMPORAL_ADDRESS": self.server.address, "QUORATE_SPEED": f"{self.site.speed:g}"}
         command = [sys.executable, "-m", "tests.fuzz_runs.worker", str(self.site.path), self._planted]
         with (self.folder / "worker.log").open("a") as log:
             self._zygote = subprocess.Popen(

@@ -29,19 +29,21 @@ SPEED = 10.0
 
 
 class Site(TwinThread):
-    """The twin as it is after the deployment, with faults by name; the article's names are said of any example."""
+    """The twin as it is after the deployment, with faults by name; the article's names are said of any example.
+
+    `speed` is how much faster than the wall its time runs, which its workers have to be told.
+    """
 
     def __init__(self, path: Path, speed: float = SPEED) -> None:
-        path.write_text(path.read_text() + f"\nspeed: {speed:g}\n")
         super().__init__(path, speed=speed)
-        self._speed = speed
+        self.speed = speed
         self.drills = Drills(self.world)
 
     def rebuild(self) -> None:
         """As built, every fault ended."""
         self.world.clock.speed = 20
         self.call(self._twin.reset(built=True))
-        self.world.clock.speed = self._speed
+        self.world.clock.speed = self.speed
         self.drills = Drills(self.world)
 
     def fail(self, fault: str, *where: str) -> None:
@@ -132,7 +134,7 @@ def site(running_site: Site) -> Site:
 async def watching(client: Client, site: Site) -> AsyncIterator[Watched]:
     """A worker, and a watch that has found the cluster healthy."""
     inventory = load(site.path)
-    settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1))
+    settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1), speed=site.speed)
     await erase(client, inventory.name)  # a worker's last activity may have begun one after its test's end
     async with worker(client, inventory, site.path.parent, settings):
         handle = await client.start_workflow(

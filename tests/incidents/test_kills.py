@@ -48,7 +48,7 @@ class Stage:
 
     async def work(self) -> None:
         log = self._folder / f"worker-{self.kills}.log"
-        environment = {"TEMPORAL_ADDRESS": self.server.address}
+        environment = {"TEMPORAL_ADDRESS": self.server.address, "QUORATE_SPEED": f"{self._site.speed:g}"}
         self.worker = Child("the worker", ["worker", "-i", str(self._site.path)], log=log, environment=environment)
         await self.worker.says(WORKER_READY)
 

@@ -162,7 +162,7 @@ async def test_a_witness_that_blinks_hides_no_loss(site: Site, watched: Watched)
 async def test_a_loss_that_is_started_by_hand_reads_what_ha_lists(client: Client, site: Site):
     """Nobody had watched: homes and fencing come from HA's own list, and T0 is said not to be known."""
     inventory = load(site.path)
-    settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1))
+    settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1), speed=site.speed)
     await asyncio.sleep(8)  # HA has a master and knows its guests
     site.fail("site-power", "site-a")
     await asyncio.sleep(3)
@@ -189,7 +189,7 @@ async def test_a_loss_that_is_started_by_hand_reads_what_ha_lists(client: Client
 async def test_a_loss_that_was_started_by_hand_is_taken_over_by_a_watch(client: Client, site: Site):
     """No second one is opened: the watch finds it, tells it, and it ends with the loss."""
     inventory = load(site.path)
-    settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1))
+    settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1), speed=site.speed)
     await asyncio.sleep(8)
     site.fail("site-power", "site-a")
     await asyncio.sleep(3)

@@ -48,7 +48,7 @@ class Old:
     def __init__(self, client: Client, site: Site) -> None:
         self._client, self._site = client, site
         self._inventory = load(site.path)
-        self._settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1))
+        self._settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1), speed=site.speed)
         self._next = asyncio.Event()
         self._work = asyncio.create_task(self._workers())
         self.workers = 0

@@ -47,7 +47,7 @@ async def test_a_worker_that_reaches_nothing_there_changes_nothing(
 ):
     """Its own host has power, the nodes have none."""
     base: Path = site.path.parent
-    settings = Settings(task_queue=await _queue(watched_with_workers))
+    settings = Settings(task_queue=await _queue(watched_with_workers), speed=site.speed)
     async with worker_at(client, load(site.path), base, settings, "site-a"):
         site.fail("site-power", "site-a")
         await watched_with_workers.says("site-lost")

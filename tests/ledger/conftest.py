@@ -89,10 +89,13 @@ class Switched(Site):
 
 
 class Office:
-    """Runs on one cluster, the worker that does them, and the cluster's ledger."""
+    """Runs on one cluster, the worker that does them, and the cluster's ledger.
 
-    def __init__(self, client: Client, inventory: Inventory, folder: Path) -> None:
-        self.client, self.inventory, self._folder = client, inventory, folder
+    `speed` is how much faster than the wall the cluster's time runs for the worker.
+    """
+
+    def __init__(self, client: Client, inventory: Inventory, folder: Path, speed: float) -> None:
+        self.client, self.inventory, self._folder, self.speed = client, inventory, folder, speed
         self.queue = f"test-{uuid.uuid4()}"
         self._worker: Worker | None = None
         self._runs: list[WorkflowHandle[Any, Any]] = []
@@ -120,7 +123,7 @@ class Office:
             Approvals(self.inventory.approvals, secrets),
             unlicensed=(*INCIDENTS, "Holding"),
         )
-        own = [one for one in activities(self.inventory, self._folder) if one.__name__ != "freeze"]
+        own = [one for one in activities(self.inventory, self._folder, speed=self.speed) if one.__name__ != "freeze"]
         return [*own, freeze.freeze]
 
     async def shut(self) -> None:
@@ -194,7 +197,7 @@ async def office(client: Client, site: Switched) -> AsyncIterator[Office]:
     await bootstrap(client)
     inventory = load(site.path)
     await erase(client, inventory.name)
-    one = Office(client, inventory, site.path.parent)
+    one = Office(client, inventory, site.path.parent, site.speed)
     await one.open()
     yield one
     await one.close()

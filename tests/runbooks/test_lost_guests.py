@@ -84,7 +84,7 @@ def test_it_is_early_by_the_node_that_was_lost_first(alive: dict[str, float], co
     memory = Memory(alive=times(alive), counted=times(counted), unbroken=NOW - timedelta(hours=1))
     known = Loss(INVENTORY, "site-a", LOST, memory, {})
 
-    assert known.is_early(NOW) is early
+    assert known.is_early(NOW, speed=1.0) is early
 
 
 def test_a_home_that_is_a_guess_is_put_on_record_and_not_told_as_known():

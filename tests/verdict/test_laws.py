@@ -577,7 +577,8 @@ def test_what_is_remembered_only_grows(situation: Situation):
 @example(World().dead(A).facts, Memory(ids=IDS, totem=SLOW), 1000.0)
 def test_a_rehearsal_is_judged_too(facts: Facts, memory: Memory, speed: float):
     """A faster clock breaks nothing."""
-    assert judge(facts, remember(memory, facts, NODES), INVENTORY.model_copy(update={"speed": speed})).main.reasons
+    facts = facts.model_copy(update={"speed": speed})
+    assert judge(facts, remember(memory, facts, NODES), INVENTORY).main.reasons
 
 
 @many

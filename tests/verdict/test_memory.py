@@ -13,7 +13,7 @@ from cluster.memory import Before
 from cluster.verdict import Verdict, judge, turned
 from cluster.watching import Seen
 from tests.verdict.test_laws import Situation, many, situations
-from tests.verdict.world import ARRAY_B, INVENTORY, NODES, OF, QDEVICE, SITE_OF, START, A, B, World, healthy, seconds
+from tests.verdict.world import ARRAY_B, INVENTORY, NODES, OF, QDEVICE, SITE_OF, START, A, B, World, healthy
 
 ONE_A, TWO_A, THREE_A = OF[A]
 FULL = INVENTORY.watch.full
@@ -219,8 +219,6 @@ def test_what_was_seen_before_a_gap_is_not_known():
     assert memory.t0(OF[A]) is None
     assert memory.unmanaged(OF[A]) is None
     assert memory.homes(OF[A]) == {"vm:300": TWO_A}  # HA tells it now
-    assert memory.fresh(world.now, INVENTORY)
-    assert not memory.fresh(world.now + BETWEEN + seconds(1), INVENTORY)
 
 
 def test_a_silence_of_all_apis_leaves_the_homes_unknown():

@@ -167,7 +167,7 @@ async def test_a_look_that_is_cut_short_tells_what_it_knows():
     known = World().memory
     environment, begun = ActivityEnvironment(), asyncio.Event()
     environment.on_heartbeat = lambda *_: begun.set()
-    watching = Watching(INVENTORY.model_copy(update={"speed": 10.0}), _dark())
+    watching = Watching(INVENTORY, _dark(), speed=10.0)
     looking = asyncio.ensure_future(environment.run(watching.look, WatchWish(memory=known, until=timedelta(minutes=1))))
     await asyncio.wait_for(begun.wait(), 20)
     environment.cancel(activity.ActivityCancellationDetails(cancel_requested=True))
@@ -183,7 +183,7 @@ async def test_a_worker_that_ends_hands_its_look_to_another_one():
     """Nobody has asked for an end: the next attempt goes on from the last beat."""
     environment, begun = ActivityEnvironment(), asyncio.Event()
     environment.on_heartbeat = lambda *_: begun.set()
-    watching = Watching(INVENTORY.model_copy(update={"speed": 10.0}), _dark())
+    watching = Watching(INVENTORY, _dark(), speed=10.0)
     looking = asyncio.ensure_future(environment.run(watching.look, WatchWish(memory=Memory())))
     await asyncio.wait_for(begun.wait(), 20)
     environment.cancel(activity.ActivityCancellationDetails(worker_shutdown=True))

@@ -1,12 +1,16 @@
 """Which inventory judges a run: its own, or the page says that the worker goes by another one."""
 
+import hashlib
+import json
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
-from cluster.crosscheck import rehearsed
+from cluster.contracts.records import InventoryFinding
 from cluster.together import TogetherFinding
+from runbooks.loss import Loss
 from tests.verdict.world import INVENTORY
 from workflows.interlock import OTHER, Interlock
 
@@ -43,17 +47,30 @@ def test_another_limit_is_another_inventory():
     assert INVENTORY.digest != INVENTORY.model_copy(update={"failback": longer}).digest
 
 
-def test_time_runs_faster_only_on_loopback():
-    """Every wait that safety asks for would be shorter."""
-    node = INVENTORY.nodes[0].model_copy(update={"address": "10.20.1.11"})
-    site = INVENTORY.sites[0].model_copy(update={"nodes": (node, *INVENTORY.sites[0].nodes[1:])})
-    real = INVENTORY.model_copy(update={"speed": 20.0, "sites": (site, INVENTORY.sites[1])})
-    ((where, said),) = rehearsed(real)
+# --- runs of version 0.2, whose inventory had the speed of time ------------------------------------------------------
 
-    assert where == ("speed",)
-    assert said == (
-        "20 shortens the safety waits: it is only for a rehearsal on loopback addresses, "
-        f"and {node.name} (10.20.1.11) is not one; remove speed"
+RECORDED = json.dumps({**INVENTORY.model_dump(mode="json"), "speed": 1.0}, separators=(",", ":"), ensure_ascii=False)
+
+
+def test_a_run_that_noted_an_inventory_with_a_speed_goes_by_the_same_one():
+    """The worker was upgraded while a gate waits for days: its page does not say that the inventory has changed."""
+    assert INVENTORY.digest == hashlib.sha256(RECORDED.encode()).hexdigest()[:12]
+
+
+@pytest.mark.parametrize("speed", [1.0, 40.0])
+def test_a_recorded_inventory_tells_the_speed_beside_it(speed: float):
+    """What a run has recorded is decoded for as long as it goes on; so is what a worker of before answers."""
+    recorded = RECORDED.replace('"speed":1.0', f'"speed":{speed}')
+    known = InventoryFinding.model_validate_json(f'{{"finding": "metro", "inventory": {recorded}}}')
+
+    assert (known.inventory, known.speed) == (INVENTORY, speed)
+    assert InventoryFinding.model_validate_json(known.model_dump_json()) == known
+
+
+def test_a_loss_that_was_handed_over_with_a_speed_goes_on():
+    """It has continued as new under version 0.2; the speed is in its record besides."""
+    loss = TypeAdapter(Loss).validate_python(
+        {"inventory": json.loads(RECORDED), "site": "site-a", "nodes": ["pxmx01-01"], "memory": {}, "guests": {}}
     )
-    assert list(rehearsed(INVENTORY.model_copy(update={"speed": 20.0}))) == []
-    assert list(rehearsed(real.model_copy(update={"speed": 1.0}))) == []
+
+    assert loss.inventory == INVENTORY

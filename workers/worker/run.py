@@ -19,14 +19,13 @@ from activities.clients.secrets import Secrets
 from activities.records.interlock import Interlock
 from activities.serving import registered
 from activities.watch.watcher import Watching
-from cluster.crosscheck import rehearsed
 from cluster.inventory import Inventory
 from runbooks import ALL_RUNBOOKS
-from workers.errors import Unusable
 from workers.settings import Settings
 from workers.temporal.bootstrap import bootstrap
 from workers.worker import logs
 from workers.worker.pulse import Pulse
+from workers.worker.rehearsal import speed_of_time
 from workers.worker.wiring import activities, quick
 from workflows.claim import Claim
 from workflows.ledger import ClusterLedger
@@ -53,9 +52,10 @@ FAILURES: list[type[BaseException]] = [ValidationError]
 
 
 def worker(client: Client, inventory: Inventory, base: Path, settings: Settings) -> Worker:
-    """A worker for every runbook; use it as an async context."""
+    """A worker for every runbook; use it as an async context. Unusable where time may not run at that speed."""
     logs.in_short()
-    known = activities(inventory, base, settings.hooks, settings.secrets, settings.at)
+    speed = speed_of_time(inventory, settings)
+    known = activities(inventory, base, settings.hooks, settings.secrets, settings.at, speed)
     interlock = next(room for room in (getattr(one, "__self__", None) for one in known) if isinstance(room, Interlock))
     return Worker(
         client,
@@ -77,7 +77,7 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
 def worker_at(client: Client, inventory: Inventory, base: Path, settings: Settings, site: str) -> Worker:
     """What a process at that site is asked for besides: what it reaches from there."""
     secrets = Secrets(base)
-    watching = Watching(inventory, quick(inventory, secrets), site)
+    watching = Watching(inventory, quick(inventory, secrets), site, speed_of_time(inventory, settings))
     return Worker(
         client,
         task_queue=f"{settings.task_queue}@{site}",
@@ -101,10 +101,6 @@ async def until_stopped(
     A worker that stands at a site (`Settings.at`) is also asked what it reaches there.
     """
     await bootstrap(client)
-    if settings.speed is not None:
-        inventory = inventory.model_copy(update={"speed": settings.speed})
-        for _, wrong in rehearsed(inventory):
-            raise Unusable(f"QUORATE_SPEED: {wrong.partition(';')[0]}", "leave it out")
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -47,17 +47,23 @@ WATCHERS_EACH, WATCHERS_BESIDE = 4, 8
 
 
 def activities(
-    inventory: Inventory, base: Path, hooks: Sequence[str] = (), folders: Sequence[Path] = (), place: str = ""
+    inventory: Inventory,
+    base: Path,
+    hooks: Sequence[str] = (),
+    folders: Sequence[Path] = (),
+    place: str = "",
+    speed: float = 1.0,
 ) -> list[Callable[..., Any]]:
     """All activities, bound to the clients of that inventory; `base` is the folder its paths count from.
 
-    `folders` are those that outgoing secrets may come from, `place` is where the worker stands.
+    `folders` are those that outgoing secrets may come from, `place` is where the worker stands, `speed` how much faster
+    than the wall the cluster's time runs.
     """
     secrets = Secrets(base, folders)
     arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
     hasty = quick(inventory, secrets)
     rooms = (
-        InventoryReader(inventory),
+        InventoryReader(inventory, speed),
         Plans(),
         Hooks(hooks, secrets),
         purity := Purity(arrays),
@@ -67,25 +73,33 @@ def activities(
         hosts := Hosts(ssh),
         quorum := Quorum(ssh),
         Lvm(ssh),
-        Watching(inventory, hasty, place),
-        Ha(hasty, inventory.speed),
+        Watching(inventory, hasty, place, speed),
+        Ha(hasty, speed),
         approvals := Approvals(inventory.approvals, secrets, cluster=inventory.name),
-        ledger := LedgerBook(inventory),
-        interlock := Interlock(inventory, ledger),
+        ledger := LedgerBook(inventory, speed),
+        interlock := Interlock(inventory, ledger, speed),
         Comparison(api, interlock),
         Losses(),
         Incidents(inventory),
-        Migration(hasty, api, approvals, inventory.speed),
+        Migration(hasty, api, approvals, speed),
         Placements(api, hasty),
-        maintenance := Maintenance(hasty, approvals, inventory.speed),
+        maintenance := Maintenance(hasty, approvals, speed),
         Freeze(api, approvals),
         Rights(inventory, api),
-        survivor := Survivor(inventory, arrays, ssh, api),
+        survivor := Survivor(inventory, arrays, ssh, api, speed),
         Notices(inventory.notify, secrets),
         ward := QuarantineWard(
-            inventory, api, ssh, hosts=hosts, survivor=survivor, quorum=quorum, proxmox=proxmox, purity=purity
+            inventory,
+            api,
+            ssh,
+            hosts=hosts,
+            survivor=survivor,
+            quorum=quorum,
+            proxmox=proxmox,
+            purity=purity,
+            speed=speed,
         ),
-        Dark(inventory, hasty, maintenance, ward),
+        Dark(inventory, hasty, maintenance, ward, speed),
     )
     return [method for room in rooms for method in _definitions(room)]
 

@@ -54,8 +54,13 @@ async def lose_a_site(
     alive: Callable[[], None],
     faults: Faults,
     what: str,
+    *,
+    speed: float,
 ) -> dict[str, Any]:
-    """Switch that off, follow the incident, switch it on again, and see that nothing moves; the figures."""
+    """Switch that off, follow the incident, switch it on again, and see that nothing moves; the figures.
+
+    `speed` is that of the twin's time.
+    """
     control, site = Control(inventory_path), inventory.sites[0].name
     await asyncio.to_thread(_leave_failback_on, inventory_path, inventory)
     story.line("failback is on for one guest: by itself it would move home")
@@ -73,8 +78,8 @@ async def lose_a_site(
     story.line(f"the watch opens {run.id}")
     back_at = await _followed(run, control, site, story, alive, faults)
     report = SiteLossReport.model_validate(await run.result())
-    stayed = await _stays(control, report, inventory)
-    return _figures(report, run.id, gone, back_at, master, inventory, stayed=stayed)
+    stayed = await _stays(control, report, speed)
+    return _figures(report, run.id, gone, back_at, master, speed, stayed=stayed)
 
 
 def _is_well(state: WatchState) -> bool:
@@ -125,9 +130,9 @@ async def _followed(
     return given or datetime.now(UTC)
 
 
-async def _stays(control: Control, report: SiteLossReport, inventory: Inventory) -> bool:
+async def _stays(control: Control, report: SiteLossReport, speed: float) -> bool:
     """A minute of the twin's time later, every guest is where HA has put it."""
-    await asyncio.sleep(STAYS_FOR / inventory.speed)
+    await asyncio.sleep(STAYS_FOR / speed)
     where = {f"vm:{guest['vmid']}": guest["node"] for guest in control.get("/picture")["guests"]}
     return all(where.get(one.sid) == one.node for one in report.back if one.ok)
 
@@ -138,12 +143,12 @@ def _figures(
     gone: datetime,
     back_at: datetime,
     master: str,
-    inventory: Inventory,
+    speed: float,
     *,
     stayed: bool,
 ) -> dict[str, Any]:
     """Seconds of the twin's time after the power went: the run itself counts from the last proof of life."""
-    times, speed = report.timeline, inventory.speed
+    times = report.timeline
     earlier = (gone - times.t0).total_seconds() * speed
 
     def after(value: float | None) -> float | None:

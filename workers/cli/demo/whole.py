@@ -60,19 +60,24 @@ async def demo(inventory_path: Path, state: Path, *, speed: float, loss_speed: f
             Child("the worker", arguments, log=log, environment={**environment, "QUORATE_SPEED": str(loss_speed)})
         )
         await children[1].says(WORKER_READY)
-        fast = inventory.model_copy(update={"speed": loss_speed})
-        stage = (client, inventory_path, fast, "runbooks", story, lambda: _alive(children))
+        stage = (client, inventory_path, inventory, "runbooks", story, lambda: _alive(children))
         site = inventory.sites[0].name
         hosts = f"the hosts of {site} lose their power, its array stays on"
-        summary["article"] = await lose_a_site(*stage, hosts_of(fast), hosts)
+        summary["article"] = await lose_a_site(*stage, hosts_of(inventory), hosts, speed=loss_speed)
         story.heading("the guests go home")
         summary["failback"] = await bring_home(
-            client, inventory_path, fast, summary["article"]["incident"], "runbooks", story, lambda: _alive(children)
+            client,
+            inventory_path,
+            inventory,
+            summary["article"]["incident"],
+            "runbooks",
+            story,
+            lambda: _alive(children),
         )
         story.heading("the whole site is lost, its array with it")
         whole = f"{site} loses its power, its array with it"
-        summary["loss"] = await lose_a_site(*stage, whole_site(fast), whole)
-        await no_more_watch(client, fast)
+        summary["loss"] = await lose_a_site(*stage, whole_site(inventory), whole, speed=loss_speed)
+        await no_more_watch(client, inventory)
         (state / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
         return summary
     finally:
