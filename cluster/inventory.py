@@ -219,7 +219,7 @@ class Inventory(Noun):
     @property
     def digest(self) -> str:
         """Of everything in it, twelve letters: two that are equal have the same."""
-        # up to version 0.2 the speed of time was its last field, 1.0 outside of rehearsals: it still counts as that, or
+        # in version 0.1 the speed of time was its last field, 1.0 outside of rehearsals: it still counts as that, or
         # each run that has noted its digest would find that the worker goes by another inventory
         whole = f'{self.model_dump_json()[:-1]},"speed":1.0}}'
         return hashlib.sha256(whole.encode()).hexdigest()[:12]

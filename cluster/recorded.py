@@ -1,4 +1,4 @@
-"""An inventory as it stands in histories of runs: up to version 0.2 the speed of a rehearsal's time was a field of it.
+"""An inventory as it stands in histories of runs: in version 0.1 the speed of a rehearsal's time was a field of it.
 
 A run that was begun then is carried on: the field is left out of the inventory, and the speed is told beside it.
 """

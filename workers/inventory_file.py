@@ -14,7 +14,7 @@ from cluster.inventory import Inventory
 _SECRET_FIELDS = {"api_token", "token", "password", "key", "webhook"}
 # pydantic's own words for what happens most often, in the words of this file
 _PLAIN = {"missing": "is missing", "extra_forbidden": "is not a field here"}
-# up to version 0.2 it was one
+# in version 0.1 it was one
 _SPEED = (
     "is not a field here: the worker is told how fast a rehearsal's time runs; leave it out, and start the worker with "
     "QUORATE_SPEED={}"

@@ -93,7 +93,7 @@ def test_names_an_unknown_field(tmp_path: Path):
 
 
 def test_the_speed_of_time_is_the_workers(tmp_path: Path):
-    """It was a field up to version 0.2: the message says where it is set now."""
+    """It was a field in version 0.1: the message says where it is set now."""
     assert complaints(tmp_path, ("name: pxmx-cluster", "name: pxmx-cluster\nspeed: 20")) == [
         "line 4: speed: is not a field here: the worker is told how fast a rehearsal's time runs; leave it out, "
         "and start the worker with QUORATE_SPEED=20"

@@ -47,7 +47,7 @@ def test_another_limit_is_another_inventory():
     assert INVENTORY.digest != INVENTORY.model_copy(update={"failback": longer}).digest
 
 
-# --- runs of version 0.2, whose inventory had the speed of time ------------------------------------------------------
+# --- runs of version 0.1, whose inventory had the speed of time ------------------------------------------------------
 
 RECORDED = json.dumps({**INVENTORY.model_dump(mode="json"), "speed": 1.0}, separators=(",", ":"), ensure_ascii=False)
 
@@ -68,7 +68,7 @@ def test_a_recorded_inventory_tells_the_speed_beside_it(speed: float):
 
 
 def test_a_loss_that_was_handed_over_with_a_speed_goes_on():
-    """It has continued as new under version 0.2; the speed is in its record besides."""
+    """It has continued as new under version 0.1; the speed is in its record besides."""
     loss = TypeAdapter(Loss).validate_python(
         {"inventory": json.loads(RECORDED), "site": "site-a", "nodes": ["pxmx01-01"], "memory": {}, "guests": {}}
     )
