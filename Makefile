@@ -40,9 +40,9 @@ test-safety: setup  ## what stands before a change to safety: four of the tiers 
 test-all: setup  ## every tier, whatever fails on the way, and a table at the end (4 h)
 	@.venv/bin/python -m tests.tiers $(TIERS)
 
-test-failback: setup  ## what stops a failback: broken homes, people, killed workers (8 min)
+test-failback: setup  ## what stops a failback: broken homes, people, killed workers (5 min)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -m slow tests/failback -rP
+	@.venv/bin/python -m tests -n 3 -m slow tests/failback -rP
 
 test-kills: setup  ## workers killed before and after every change, Temporal again and again (8 min)
 	@$(QUORATE) server
@@ -50,7 +50,7 @@ test-kills: setup  ## workers killed before and after every change, Temporal aga
 
 test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (20 min)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -n 2 -m slow tests/incidents -rP
+	@.venv/bin/python -m tests -n 3 -m slow tests/incidents -rP
 	@QUORATE_EXAMPLE=metro .venv/bin/python -m tests -n 2 -m slow tests/incidents/test_scenarios.py
 	@QUORATE_THOROUGH=10 .venv/bin/python -m tests -n 2 tests/verdict
 

@@ -23,6 +23,8 @@ CHECKED_EVERY = 5.0
 # Looks in a row that nobody answers before it counts as unseen: an API that hiccups takes no guest away.
 MISSED = 3
 LVS_LIMIT = 10.0
+# Looks, a second or more apart, in which the source of a live migration closes the volumes.
+LETS_GO_WITHIN = 10
 # What was lost and is the API's business, not HA's: a guest is looked for on its node whatever HA believes of it.
 BY_HAND = ("error", "stopped", "")
 # A person has asked for that: HA brings back neither one that is stopped by request nor one that was taken from it.
@@ -38,6 +40,7 @@ class Proofs:
         self._checked: dict[str, float] = {}
         self._missed: dict[str, int] = {}
         self._unproved: dict[str, int] = {}
+        self._arriving: dict[str, int] = {}  # looks since a guest that ran was first seen at its new node
 
     async def look(self, view: HaView | None) -> dict[str, Standing]:
         """Every guest as it stands now; `view` is None while nobody tells HA's state."""
@@ -82,7 +85,22 @@ class Proofs:
             return known  # on its way: judged again where it arrives
         if service.state != "started" or service.node in lost:
             return waits if known.state != "unseen" or service.node in lost else known
-        return await self._proof(sid, service.node, view) or waits
+        if proven := await self._proof(sid, service.node, view):
+            return proven
+        if moved and known.state in UP and await self._has_arrived(sid, service.node):
+            return known
+        return waits
+
+    async def _has_arrived(self, sid: str, node: str) -> bool:
+        """One that ran elsewhere runs there now, and its source has not let go of its volumes yet: it was never down.
+
+        Only for some looks: what stays open on two nodes is not passed over.
+        """
+        self._arriving[sid] = self._arriving.get(sid, 0) + 1
+        if self._arriving[sid] > LETS_GO_WITHIN:
+            return False
+        guest = GuestId.of(sid)
+        return guest.runs(await self._clients.get(f"{guest.path(node)}/status/current", node))
 
     async def _still(self, sid: str, known: Standing, view: HaView | None) -> Standing:
         """One that runs is looked at now and then: its process is asked at its node, and a missing proof tried anew."""
@@ -132,6 +150,7 @@ class Proofs:
         if silent:
             return self._unproven(sid, node, silent, float(current.get("uptime") or 0))
         self._unproved.pop(sid, None)
+        self._arriving.pop(sid, None)
         proof = f"{guest.process} runs, its volume is open on {node} alone"
         if current.get("agent"):
             answers = await self._agent(guest.path(node))

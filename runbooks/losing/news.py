@@ -117,20 +117,16 @@ class News:
             run.remarks.line_again(f"{sid} was down again", "warned", said)
         if news:
             said = "; ".join(f"{sid} on {now.node}: its process is a new one" for sid, now in news.items())
-            run.notices.tell(
-                "worse",
-                f"{counted(len(news), 'guest was', 'guests were')} down and run{'s' if len(news) == 1 else ''} again",
-                said,
-            )
+            were = counted(len(news), "guest was down and runs", "guests were down and run")
+            run.notices.tell("worse", f"{were} again", said)
 
     def is_set_down(self, sid: str, now: Standing) -> None:
         """A person has taken it down, or out of HA: said, and nobody waits for it or is asked about it."""
         run, guests = self._run, self._guests
         run.actions.done_with(f"guest {sid}")
         guests.running.pop(sid, None)
-        known = guests.causes.get(sid, "").endswith(
-            (SET_DOWN, SAID_FORMERLY)
-        )  # an earlier incident may have told it, too
+        # an earlier incident may have told it, too
+        known = guests.causes.get(sid, "").endswith((SET_DOWN, SAID_FORMERLY))
         guests.causes[sid] = f"{now.text}: {SET_DOWN}"
         if known:
             return
