@@ -41,9 +41,10 @@ def test_time_runs_faster_only_on_loopback(who: str):
         speed_of_time(REAL[who], Settings(speed=20))
 
     assert refused.value.what == (
-        f"QUORATE_SPEED: 20 shortens all waits of safety: only for a rehearsal on loopback addresses, and {who} is none"
+        "QUORATE_SPEED: 20 shortens the safety waits: it is only for a rehearsal on loopback addresses, "
+        f"and {who} is not one"
     )
-    assert refused.value.remedy == "leave it out"
+    assert refused.value.remedy == "unset it"
     assert speed_of_time(REAL[who], Settings()) == 1.0
 
 

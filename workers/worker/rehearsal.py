@@ -12,8 +12,8 @@ def speed_of_time(inventory: Inventory, settings: Settings) -> float:
     Faster time shortens every wait that safety asks for: Unusable where an address of the cluster is no loopback one.
     """
     if settings.speed != 1 and (real := _real(inventory)):
-        said = f"{settings.speed:g} shortens all waits of safety: only for a rehearsal on loopback addresses"
-        raise Unusable(f"QUORATE_SPEED: {said}, and {real[0]} is none", "leave it out")
+        said = f"{settings.speed:g} shortens the safety waits: it is only for a rehearsal on loopback addresses"
+        raise Unusable(f"QUORATE_SPEED: {said}, and {real[0]} is not one", "unset it")
     return settings.speed
 
 
