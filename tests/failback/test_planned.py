@@ -390,6 +390,7 @@ async def test_a_run_that_begins_while_a_node_is_lost_waits_and_goes_on(
 ):
     """It says what it waits for on its first line, and nothing has to be answered when that is over."""
     first = await begin(site="site-b", mode="plan")
+    await ended(first, 60)  # or it is in the way itself
     await watching(client, first)
     try:
         site.fail("node", "pxmx01-03")
