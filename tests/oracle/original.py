@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from tests.oracle.scenario import BETWEEN, Act, Scenario
-from tests.oracle.story import Story
+from tests.oracle.story import NEW, Story
 
 SOURCE = "PVE_HA_MANAGER"
 CHANGE = re.compile(r"service '(?P<sid>[a-z]+:\d+)': state changed from '\w+' to '(?P<state>\w+)'")
@@ -58,7 +58,7 @@ def play(scenario: Scenario, source: Path, folder: Path) -> Story:
         elif frozen := FROZEN.search(text):
             told.changed(frozen["sid"], "freeze", at)
         elif (added := ADDED.search(text)) and step >= 0:
-            told.changed(added["sid"], "added", at)
+            told.changed(added["sid"], NEW, at)
         elif line["level"] == "info" and (fenced := FENCED.search(text)):
             told.fenced.append(fenced["node"])
     if "exit simulation - done" not in run.stdout:

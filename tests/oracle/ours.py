@@ -15,7 +15,7 @@ from tests.oracle.story import Story
 NODES = tuple(node.name for node in INVENTORY.nodes)
 # The simulator's machines stay off after their watchdog's reset, and are up at once when they get their power.
 NEVER, AT_ONCE = 1e9, 0.5
-FIRST_ROUND, APART = 4.0, 0.2
+FIRST_ROUND, APART = 4.0, 0.1
 
 
 def play(scenario: Scenario) -> Story:
@@ -35,11 +35,12 @@ class _Play:
         """From the start of the cluster to its rest after the last step."""
         cluster, ha = self.world.cluster, self.world.cluster.ha
         ha.first_master = self._scenario.nodes[0]
-        # The simulator's CRMs have their rounds one after the other, in the order of their names: the first one left
-        # is the next master. In a real cluster, and in the twin otherwise, that is chance.
+        # The simulator's daemons have their rounds one after the other, in the order of their names: the first CRM
+        # that is left is the next master, and locks grow old together. In a real cluster, and in the twin otherwise,
+        # that is chance.
         ha.phases = {
-            node: ((FIRST_ROUND + number * APART,) * 2, phase)
-            for number, (node, (_, phase)) in enumerate(ha.phases.items())
+            node: ((FIRST_ROUND + number * APART,) * 2, (FIRST_ROUND + (number + len(ha.phases)) * APART,) * 2)
+            for number, node in enumerate(ha.phases)
         }
         cluster.options["ha"] = f"shutdown_policy={self._scenario.policy}"
         for one in self._scenario.services:
