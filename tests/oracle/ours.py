@@ -101,9 +101,9 @@ class _Play:
                 ha.commands.append(("disarm-ha", "", act.word))
             case "arm":
                 ha.commands.append(("arm-ha", "", ""))
-            case "crm-stop":
+            case "crm-stop" if world.nodes[act.about].powered:
                 self.drills.fail("crm-stopped", [act.about], by="oracle")
-            case "crm-start":
+            case "crm-start" if world.nodes[act.about].powered:
                 self.drills.restore("crm-stopped", [act.about], by="oracle")
 
 
