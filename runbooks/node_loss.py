@@ -7,11 +7,8 @@ takes over: homes, fencing that was seen, and what was disabled go with it.
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from cluster.contracts import records
-    from cluster.contracts.records import ClusterName
     from cluster.facts import Memory
     from cluster.inventory import Inventory
-    from cluster.units import shortly
     from cluster.watching import SITE_GONE
     from runbooks.losing.course import Losing, must_know
     from runbooks.loss import Loss, NodeLossReport, NodeLossRequest, Progress
@@ -44,13 +41,7 @@ class NodeLoss(Incident):
         """From the first doubt until the nodes are back and listed, or their site's loss takes over."""
         request, losing = request or NodeLossRequest(), self.course  # refused with an example
         async with self.conclusion():
-            if request.carried:
-                losing.resume(request)
-            else:
-                which = ClusterName(cluster=request.cluster)
-                known = await self.step("Inventory is read", records.inventory, which, parks=False)
-                loss = self._lost(request, known.inventory)
-                await losing.open(f"Lost: {shortly(loss.nodes)} ({request.mode})", loss, request.opening, known.speed)
+            await losing.begin(request, lambda inventory: self._lost(request, inventory))
             await losing.follow(request)
         return losing.report(NodeLossReport, request.mode)
 

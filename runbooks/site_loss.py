@@ -8,8 +8,6 @@ nothing moves there: bringing the guests home is the failback's, when people and
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from cluster.contracts import records
-    from cluster.contracts.records import ClusterName
     from cluster.facts import Memory
     from cluster.inventory import Inventory
     from cluster.watching import SITE_GONE
@@ -45,13 +43,7 @@ class SiteLoss(Incident):
         """From the first doubt to the open door of the failback."""
         request, losing = request or SiteLossRequest(), self.course  # refused with an example
         async with self.conclusion():
-            if request.carried:
-                losing.resume(request)
-            else:
-                which = ClusterName(cluster=request.cluster)
-                known = await self.step("Inventory is read", records.inventory, which, parks=False)
-                loss = self._lost(request, known.inventory)
-                await losing.open(f"Site {loss.site} is lost ({request.mode})", loss, request.opening, known.speed)
+            await losing.begin(request, lambda inventory: self._lost(request, inventory))
             await losing.follow(request)
         return losing.report(SiteLossReport, request.mode)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from temporalio.exceptions import ApplicationError
 
@@ -85,32 +85,33 @@ class Proofs:
             return known  # on its way: judged again where it arrives
         if service.state != "started" or service.node in lost:
             return waits if known.state != "unseen" or service.node in lost else known
-        if proven := await self._proof(sid, service.node, view):
+        current = await self._current(sid, service.node)
+        if proven := await self._proof(sid, service.node, current, view):
             return proven
-        if moved and known.state in UP and await self._has_arrived(sid, service.node):
+        if moved and known.state in UP and self._has_arrived(sid, current):
             return known
         return waits
 
-    async def _has_arrived(self, sid: str, node: str) -> bool:
+    async def _current(self, sid: str, node: str) -> Any:
+        """What the node says of the guest's process."""
+        return await self._clients.get(f"{GuestId.of(sid).path(node)}/status/current", node)
+
+    def _has_arrived(self, sid: str, current: Any) -> bool:
         """One that ran elsewhere runs there now, and its source has not let go of its volumes yet: it was never down.
 
         Only for some looks: what stays open on two nodes is not passed over.
         """
         self._arriving[sid] = self._arriving.get(sid, 0) + 1
-        if self._arriving[sid] > LETS_GO_WITHIN:
-            return False
-        guest = GuestId.of(sid)
-        return guest.runs(await self._clients.get(f"{guest.path(node)}/status/current", node))
+        return self._arriving[sid] <= LETS_GO_WITHIN and GuestId.of(sid).runs(current)
 
     async def _still(self, sid: str, known: Standing, view: HaView | None) -> Standing:
         """One that runs is looked at now and then: its process is asked at its node, and a missing proof tried anew."""
         if time.monotonic() - self._checked.get(sid, 0.0) < CHECKED_EVERY / self._speed:
             return known
         self._checked[sid] = time.monotonic()
-        guest = GuestId.of(sid)
-        current = await self._clients.get(f"{guest.path(known.node)}/status/current", known.node)
+        guest, current = GuestId.of(sid), await self._current(sid, known.node)
         if guest.runs(current):
-            proven = await self._proof(sid, known.node, view) if known.state == "unproven" and view else None
+            proven = await self._proof(sid, known.node, current, view) if known.state == "unproven" and view else None
             return proven or known.model_copy(update={"up": float(current.get("uptime") or 0)})
         said = current.get("qmpstatus") or current.get("status") or "not there"
         return Standing(state="down", node=known.node, text=f"{guest.process} is {said} on {known.node}")
@@ -125,21 +126,20 @@ class Proofs:
         self._checked[sid] = time.monotonic()
         guest = GuestId.of(sid)
         try:
-            current = await self._clients.get(f"{guest.path(service.node)}/status/current", service.node)
+            current = await self._current(sid, service.node)
         except Unauthorized:  # HA's own word stands, which is not that it runs
             return lost
         if not guest.runs(current):
             return lost
         return Standing(state="running", node=service.node, text=f"{guest.process} runs; HA: {why}")
 
-    async def _proof(self, sid: str, node: str, view: HaView) -> Standing | None:
+    async def _proof(self, sid: str, node: str, current: Any, view: HaView) -> Standing | None:
         """It runs there and its volumes are open there alone; None when it is not so yet.
 
         A node that does not tell its volumes, look after look, leaves that guest unproven, and is named; the proof of
         every other guest does not wait for it.
         """
         guest = GuestId.of(sid)
-        current = await self._clients.get(f"{guest.path(node)}/status/current", node)
         if not guest.runs(current):
             return None
         asked = [one for one in self._wish.nodes if view.nodes.get(one) == "online"]

@@ -7,6 +7,7 @@ the incident closes: no step that waits for a person, and no switch that cannot 
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
@@ -15,7 +16,10 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from cluster.conditions import Kind
+    from cluster.contracts import records
+    from cluster.contracts.records import ClusterName
     from cluster.incidents import conditions
+    from cluster.inventory import Inventory
     from cluster.plan import Mode
     from cluster.units import counted
     from cluster.watching import Change, Opening
@@ -25,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from runbooks.losing.guests import Guests
     from runbooks.losing.hands import Hands
     from runbooks.losing.listing import Listing
-    from runbooks.losing.lost import Lost
+    from runbooks.losing.lost import Lost, named_lost
     from runbooks.losing.meanwhile import Meanwhile
     from runbooks.losing.recovery import Recovery
     from runbooks.losing.returning import Returning
@@ -55,7 +59,7 @@ class Losing:
     """The loss of nodes as part of a run. `kinds` confirm it; `site_wide`: it is about a site as a whole."""
 
     def __init__(self, run: Incident, *, kinds: tuple[Kind, ...], site_wide: bool) -> None:
-        self._run, self._kinds = run, kinds
+        self._run, self._kinds, self._site_wide = run, kinds, site_wide
         lost = self._lost = Lost()
         timing = self._timing = Timing(run)
         switches = self._switches = Switches(run)
@@ -71,7 +75,18 @@ class Losing:
 
     # --- the procedure -----------------------------------------------------------------------------------------
 
-    async def open(self, headline: str, loss: Loss, opening: Opening | None, speed: float) -> None:
+    async def begin(self, request: SiteLossRequest | NodeLossRequest, lost: Callable[[Inventory], Loss]) -> None:
+        """Open the incident, or go on where its earlier run was. `lost`: who is lost, by what was asked for."""
+        if request.carried:
+            self._resume(request)
+            return
+        which = ClusterName(cluster=request.cluster)
+        known = await self._run.step("Inventory is read", records.inventory, which, parks=False)
+        loss = lost(known.inventory)
+        what = f"Site {loss.site} is lost" if self._site_wide else named_lost(loss)
+        await self._open(f"{what} ({request.mode})", loss, request.opening, known.speed)
+
+    async def _open(self, headline: str, loss: Loss, opening: Opening | None, speed: float) -> None:
         """Start the clock, claim the place, name what is so, and begin to watch fencing and guests."""
         run, lost = self._run, self._lost
         lost.so_far, lost.headline = loss, headline
@@ -260,7 +275,7 @@ class Losing:
         more = {name: value for part in parts for name, value in part.carries().items()}
         return LossState(**(self._run.carried() | own | more))
 
-    def resume(self, request: SiteLossRequest | NodeLossRequest) -> None:
+    def _resume(self, request: SiteLossRequest | NodeLossRequest) -> None:
         """Know all that the earlier run knew, and look on."""
         run, known = self._run, LossState.model_validate(request.carried)
         came_before = run.watched.newest  # the watch's word may have been taken before the first line of this run

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.watching import Change
     from runbooks.losing.carried import LossState
     from runbooks.losing.fencing import Fencing
-    from runbooks.losing.lost import Lost
+    from runbooks.losing.lost import Lost, named_lost
     from runbooks.losing.recovery import Recovery
     from runbooks.losing.timing import Timing
     from runbooks.loss import Loss
@@ -93,9 +93,8 @@ class Listing:
     def heed(self, change: Change) -> None:
         """A further node of the same site belongs to this loss, unless the whole site is gone."""
         loss = self._lost.loss
-        here = {node.name for node in loss.inventory.site(loss.site).nodes}
         told = [node for one in conditions(change.verdict) if one.kind == "node-lost" for node in one.where]
-        if further := tuple(node for node in told if node in here and node not in loss.nodes):
+        if further := tuple(node for node in told if node in self._lost.here and node not in loss.nodes):
             self._lost.so_far = replace(loss, nodes=(*loss.nodes, *further))
             self._following.append((further, change.at))
             self._run.looks.beside(self._followed_by(further, change.at))
@@ -106,7 +105,7 @@ class Listing:
         loss = lost.loss
         run.remarks.note_once(f"{said}: {shortly(further)} followed")
         run.notices.tell("worse", f"{shortly(further)} followed · {lost.headline}", said)
-        run.state.headline = lost.headline = f"Lost: {shortly(loss.nodes)}"
+        run.state.headline = lost.headline = named_lost(loss)
         await run.watched.is_about(loss.nodes)
         await self._listed_further(further, at)
 

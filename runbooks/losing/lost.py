@@ -12,12 +12,18 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from cluster.conditions import Condition, lost_site
     from cluster.incidents import conditions
+    from cluster.units import shortly
     from cluster.watching import Change
     from runbooks.losing.carried import LossState
     from runbooks.loss import Loss
 
 # A verdict of these kinds says nothing of single nodes.
 BLIND = ("quorum-lost", "undetermined")
+
+
+def named_lost(loss: Loss) -> str:
+    """What an incident about single nodes is called."""
+    return f"Lost: {shortly(loss.nodes)}"
 
 
 @dataclass(eq=False)
@@ -38,12 +44,16 @@ class Lost:
             raise AssertionError("it is known as soon as the clock runs")
         return self.so_far
 
+    @property
+    def here(self) -> set[str]:
+        """All nodes of its site."""
+        return {node.name for node in self.loss.inventory.site(self.loss.site).nodes}
+
     def ours(self, condition: Condition) -> bool:
         """What this incident is about: its site, or nodes of it."""
         if lost_site(condition):
             return lost_site(condition) == self.loss.site
-        here = {node.name for node in self.loss.inventory.site(self.loss.site).nodes}
-        return condition.kind == "node-lost" and bool(set(condition.where) & here)
+        return condition.kind == "node-lost" and bool(set(condition.where) & self.here)
 
     def all_well(self, change: Change) -> bool:
         """The verdict calls none of them lost."""

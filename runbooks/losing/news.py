@@ -1,8 +1,6 @@
 """News of guests: up, down again, unseen, stopped by an operator, late, given up.
 
-Each is told, and asked about where that must be.
-
-What was down and is up again takes back what was said of it.
+Each is told, and asked about where that must be. What was down and is up again takes back what was said of it.
 """
 
 from datetime import timedelta

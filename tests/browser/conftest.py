@@ -17,6 +17,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from tests.failback.conftest import begin, people, running_far_site, site, start
+from tests.ledgers import erase
 from tests.twin import TwinThread
 from tests.workflows.test_operator import FULL, plant
 from workers.inventory_file import load
@@ -87,6 +88,7 @@ async def console(window: "Page", client: Client, twin: TwinThread) -> "AsyncIte
     queue = f"runbooks-{next(QUEUES)}"
     settings = Settings(task_queue=queue, grace=timedelta(seconds=1))
     one = Console(window, queue)
+    await erase(client, twin.inventory.name)  # it answers on the queue of the worker that it began with
     async with worker(client, load(twin.path), twin.path.parent, settings):
         yield one
         # a test that failed may leave a run that waits for an answer, and holds its claim
@@ -101,5 +103,5 @@ async def parked(console: "Console", twin: TwinThread) -> "Console":
     plant(twin, FULL)
     await console.start_deployment('{"mode": "apply"}')
     await console.tab("User Metadata")
-    await console.read_until("It waits for your answer.")
+    await console.read_until("failed and waits for your answer.")
     return console

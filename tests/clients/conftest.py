@@ -4,12 +4,14 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from lab.built import build
 from tests.lab.pve import RIGHTS
@@ -21,6 +23,7 @@ PLAYBOOKS = Path(__file__).parent / "playbooks"
 PLAYBOOK_WITHIN = 400
 # Three rounds of HA's daemons are half a minute of lab time.
 HA_STARTS_WITHIN = 30
+STARTS_WITHIN = 60
 
 
 @dataclass(frozen=True)
@@ -157,3 +160,28 @@ def secret(twin: TwinThread, reference: str | None) -> Path:
     """The file that a `file:` reference of the twin's inventory points to."""
     assert reference is not None
     return twin.path.parent / reference.removeprefix("file:")
+
+
+@contextmanager
+def serving(command: list[str], url: str, log: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that answers there, until the end of the block."""
+    with log.open("w") as out:
+        running = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
+    try:
+        _answering(url)
+        yield running
+    finally:
+        running.terminate()
+        running.wait(30)
+
+
+def _answering(url: str) -> None:
+    until = time.monotonic() + STARTS_WITHIN
+    while time.monotonic() < until:
+        try:
+            requests.get(url, timeout=5)
+        except requests.ConnectionError:
+            time.sleep(0.2)
+        else:
+            return
+    raise AssertionError(f"{url} did not answer within {STARTS_WITHIN} s")

@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,13 +9,12 @@ import pytest
 import requests
 import yaml
 
-from tests.clients.conftest import CLIENTS, secret
+from tests.clients.conftest import CLIENTS, secret, serving
 from tests.twin import TwinThread
 from workers.temporal.embedded import free_port
 
 pytestmark = pytest.mark.clients
 
-STARTS_WITHIN = 60
 Metrics = dict[str, dict[frozenset[tuple[str, str]], float]]
 Scrape = Callable[[], Metrics]
 
@@ -34,10 +31,7 @@ def scrape(built: TwinThread, tmp_path: Path) -> Iterator[Scrape]:
     listen = f"127.0.0.1:{free_port()}"
     environment = {**os.environ, "REQUESTS_CA_BUNDLE": str(secret(built, described.api.ca))}
     command = [CLIENTS / "pve_exporter", "--config.file", configuration, "--web.listen-address", listen]
-    with (tmp_path / "exporter.log").open("w") as log:
-        exporter = subprocess.Popen([*map(str, command)], env=environment, stdout=log, stderr=log)
-    try:
-        answering(f"http://{listen}/")
+    with serving([*map(str, command)], f"http://{listen}/", tmp_path / "exporter.log", environment):
         target = {"target": described.nodes[0].address, "cluster": "1", "node": "1"}
 
         def once() -> Metrics:
@@ -46,21 +40,6 @@ def scrape(built: TwinThread, tmp_path: Path) -> Iterator[Scrape]:
             return metrics_of(answer.text)
 
         yield once
-    finally:
-        exporter.terminate()
-        exporter.wait(30)
-
-
-def answering(url: str) -> None:
-    until = time.monotonic() + STARTS_WITHIN
-    while time.monotonic() < until:
-        try:
-            requests.get(url, timeout=5)
-        except requests.ConnectionError:
-            time.sleep(0.2)
-        else:
-            return
-    raise AssertionError(f"the exporter did not answer within {STARTS_WITHIN} s")
 
 
 def metrics_of(text: str) -> Metrics:

@@ -13,8 +13,8 @@ import pytest
 import requests
 
 from lab.control.drills import Drills
-from tests.clients.conftest import CLIENTS, secret
-from tests.clients.test_exporter import answering, metrics_of
+from tests.clients.conftest import CLIENTS, secret, serving
+from tests.clients.test_exporter import metrics_of
 from tests.twin import TwinThread
 from workers.temporal.embedded import free_port
 
@@ -39,16 +39,10 @@ def exporter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[subproc
         ["go", "build", "-o", str(program), "./cmd/fa-om-exporter"], cwd=Path(SOURCE), check=True, timeout=BUILT_WITHIN
     )
     port = free_port()
-    with (tmp_path_factory.mktemp("exporter") / "log").open("w") as log:
-        running = subprocess.Popen(
-            [str(program), "--address", "127.0.0.1", "--port", str(port)], stdout=log, stderr=log
-        )  # fmt: skip
-    try:
-        answering(f"http://127.0.0.1:{port}/")
-        yield running, f"http://127.0.0.1:{port}"
-    finally:
-        running.terminate()
-        running.wait(30)
+    command = [str(program), "--address", "127.0.0.1", "--port", str(port)]
+    where = f"http://127.0.0.1:{port}"
+    with serving(command, f"{where}/", tmp_path_factory.mktemp("exporter") / "log", {**os.environ}) as running:
+        yield running, where
 
 
 @pytest.fixture

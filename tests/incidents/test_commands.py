@@ -88,7 +88,7 @@ class Following:
         deadline = Deadline(20)
         while not self._parts:
             assert not deadline.over, "waited for its first line"
-            await asyncio.sleep(0.05)
+            await deadline.a_while()
         self._process.send_signal(signal.SIGINT)
         await self._reading
         return await self._process.wait()
@@ -150,7 +150,7 @@ async def _is_listed(client: Client, run: str) -> None:
     deadline = Deadline(10)
     while run not in [entry.run for entry in await listed(client, ended=False)]:
         assert not deadline.over
-        await asyncio.sleep(0.05)
+        await deadline.a_while()
 
 
 async def _while_it_goes_on(run: str, shell: Shell) -> None:
@@ -220,7 +220,7 @@ async def _is_over(client: Client) -> None:
     deadline = Deadline(10)
     while await listed(client, ended=False):
         assert not deadline.over
-        await asyncio.sleep(0.05)
+        await deadline.a_while()
 
 
 async def _when_it_is_over(client: Client, run: str, shell: Shell) -> None:

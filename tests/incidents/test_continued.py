@@ -128,7 +128,7 @@ async def crash(site: Site, run: Any, vmid: int) -> None:
     deadline = Deadline(40)
     while len(found := await outages(run, vmid)) == before or found[-1]["until"] is None:
         assert not deadline.over, f"{found}\n{await run.query('page')}"
-        await asyncio.sleep(0.1)
+        await deadline.a_while()
 
 
 async def outages(run: Any, vmid: int) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ async def started_by(client: Client, schedule: ScheduleHandle) -> Deployment:
     deadline = Deadline(30)
     while not (actions := (await schedule.describe()).info.recent_actions):
         assert not deadline.over, "waited for the schedule's first run"
-        await asyncio.sleep(0.05)
+        await deadline.a_while()
     action = actions[0].action
     assert isinstance(action, ScheduleActionExecutionStartWorkflow)
     return client.get_workflow_handle_for(

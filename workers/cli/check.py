@@ -8,14 +8,13 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from activities.clients import signatures
 from activities.clients.secrets import Secrets
-from cluster.addresses import split
+from cluster.addresses import is_loopback
 from cluster.crosscheck import Location, Problem
 from cluster.inventory import Inventory
 from cluster.signers import too_few
@@ -108,5 +107,4 @@ def _path(secrets: Secrets, value: str) -> Path:
 def _is_the_twins(inventory: Inventory) -> bool:
     """All of it is on loopback: what the twin answers for, whose secrets it makes itself when it is started."""
     addresses = [node.address for node in inventory.nodes] + [array.address for array in inventory.arrays]
-    hosts = [split(address)[0] for address in (*addresses, inventory.witness.address)]
-    return all(re.fullmatch(r"[\d.]+|[\da-fA-F:]+", host) and ip_address(host).is_loopback for host in hosts)
+    return all(map(is_loopback, (*addresses, inventory.witness.address)))
