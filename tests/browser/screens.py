@@ -4,6 +4,7 @@ Knows the UI (2.42), and of runbooks only how the example is started.
 Every wait has a deadline, and says what it waited for when it is over.
 """
 
+import re
 import time
 from pathlib import Path
 from urllib.parse import quote
@@ -121,7 +122,8 @@ class Console:
         await self.page.get_by_role("menuitem", name="Send an Update").click()
         dialog = self.page.get_by_role("dialog", name="Send an Update")
         await dialog.get_by_role("button", name="Select an Update").click()
-        await dialog.get_by_role("option", name=name).click()
+        # the option reads as the update's name and what it does; others may speak of it, too
+        await dialog.get_by_role("option", name=re.compile(rf"^{name}\b")).click()
         await self.write(dialog, data)
         return dialog
 
