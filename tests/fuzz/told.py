@@ -95,17 +95,24 @@ def _bmc(world: World, node: str) -> list[Told]:
     return [one for path in paths for one in _leaves(f"GET {path}", (node,), view.resource(path))]
 
 
-def _leaves(name: str, subject: tuple[str, ...], value: Any) -> Iterator[Told]:
+def _leaves(name: str, subject: tuple[str, ...], value: Any) -> list[Told]:
     """The values in an answer; the length of a list is one of them."""
+    found: list[Told] = []
+    _gather(found, name, subject, value)
+    return found
+
+
+def _gather(found: list[Told], name: str, subject: tuple[str, ...], value: Any) -> None:
+    """Into one list: an answer has thousands of values, and a rehearsal hundreds of answers."""
     if isinstance(value, dict):
         for key, one in value.items():
-            yield from _leaves(_below(name, _general(str(key))), (*subject, str(key)), one)
+            _gather(found, _below(name, _general(str(key))), (*subject, str(key)), one)
     elif isinstance(value, list):
-        yield _below(name, "(how many)"), subject, str(len(value))
+        found.append((_below(name, "(how many)"), subject, str(len(value))))
         for index, one in enumerate(value):
-            yield from _leaves(name, (*subject, _key(one, index)), one)
+            _gather(found, name, (*subject, _key(one, index)), one)
     else:
-        yield name, subject, str(value)
+        found.append((name, subject, str(value)))
 
 
 @cache
@@ -115,6 +122,7 @@ def _general(key: str) -> str:
     return "*" if data or re.fullmatch(r"(?=.*[A-Z])\w{20,}", key) else key
 
 
+@cache
 def _below(name: str, key: str) -> str:
     return f"{name}.{key}" if ": " in name else f"{name}: {key}"
 

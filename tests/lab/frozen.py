@@ -60,14 +60,17 @@ class Values:
 
     def __init__(self) -> None:
         self.first: dict[tuple[str, tuple[str, ...]], str] = {}
-        self.names: set[str] = set()
         self.moved: set[str] = set()
 
     async def look(self, world: World) -> None:
         for name, subject, value in await told(world, SEEN):
-            self.names.add(name)
             if self.first.setdefault((name, subject), value) != value:
                 self.moved.add(name)
+
+    @property
+    def names(self) -> set[str]:
+        """Of everything that was told at least once."""
+        return {name for name, _ in self.first}
 
     @property
     def frozen(self) -> set[str]:
