@@ -46,6 +46,12 @@ GRAVITY: tuple[Kind, ...] = get_args(Kind)
 SITE_GONE: tuple[Kind, ...] = ("sites-parted", "site-lost", "site-isolated")
 
 
+# No incident is opened for these.
+CALM: tuple[Kind, ...] = ("healthy", "not-deployed")
+# What HA, the arrays and the incident's own runbook see to: a person follows it, and need not act.
+BY_ITSELF: tuple[Kind, ...] = (*CALM, *SITE_GONE, "node-lost", "resyncing")
+
+
 class Condition(BaseModel):
     """One thing that is so. `where` names sites, nodes, arrays, guests; `unless` is what would change the mind.
 

@@ -4,17 +4,17 @@ Each lost site has its own `SiteLoss`, the lost nodes of a site that is still th
 that is not healthy is a `ClusterIncident`, unless a loss is open: that one is told, and explains it on its page.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from pydantic import Field
 
-from cluster.advice import advice
-from cluster.conditions import Condition, lost_site
+from cluster.answers.model import Answer
+from cluster.conditions import BY_ITSELF, Condition, lost_site
 from cluster.nouns import Value
 from cluster.plan import Finding
 from cluster.verdict import HELD, Verdict
-from cluster.watching import CALM, SITE_GONE, Open
+from cluster.watching import CALM, Open
 
 Kind = Literal["SiteLoss", "NodeLoss", "ClusterIncident"]
 # The folder of the ids of each kind: ``site-loss/metro/site-a/20261127T061500Z``.
@@ -62,16 +62,13 @@ def conditions(verdict: Verdict) -> tuple[Condition, ...]:
     return (verdict.main, *verdict.also)
 
 
-# What HA, the arrays and the incident's own runbook see to: a person follows it, and need not act.
-_BY_ITSELF = (*CALM, *SITE_GONE, "node-lost", "resyncing")
-
-
-def asked_of_people(verdict: Verdict, known: frozenset[str] = frozenset()) -> dict[str, str]:
-    """What a person has to do about it, by the key of the condition; `known` ones are seen to by somebody else."""
+def asked_of_people(verdict: Verdict, answers: Sequence[Answer] = ()) -> dict[str, str]:
+    """What a person has to do about it, by the key of the condition: the first task that its answer names."""
+    first = {one.about: f": {one.tasks[0].do}" for one in answers if one.tasks}
     return {
-        condition.key: f"{named(condition)}: {advice(condition).do[0]}"
+        condition.key: named(condition) + first.get(condition.key, "")
         for condition in conditions(verdict)
-        if condition.kind not in _BY_ITSELF and condition.case != HELD and condition.key not in known
+        if condition.kind not in BY_ITSELF and condition.case != HELD
     }
 
 

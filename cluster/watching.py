@@ -5,7 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cluster.conditions import SITE_GONE, Condition, Kind, lost_site
+from cluster.answers.model import Answer
+from cluster.conditions import CALM, SITE_GONE, Condition, Kind, lost_site
 from cluster.events import Event
 from cluster.facts import Memory
 from cluster.notices import Notice
@@ -35,12 +36,14 @@ class Beat(Value):
     verdict: Verdict
     memory: Memory
     looked_at: datetime
+    answers: tuple[Answer, ...] = ()
 
 
 class Seen(Finding):
     """A verdict; `new` unless the time was over or the look was asked to stop: its memory counts all the same.
 
-    `odd_since` is when the first look was not as usual, `looked_at` when the newest look was made.
+    `odd_since` is when the first look was not as usual, `looked_at` when the newest look was made. `answers` say what
+    to do, one for each condition of the verdict.
     """
 
     cluster: str
@@ -52,12 +55,14 @@ class Seen(Finding):
     looked_at: datetime | None = None
     new: bool = True
     workers_at: tuple[str, ...] = ()
+    answers: tuple[Answer, ...] = ()
 
 
 class Reach(Finding):
-    """Which nodes answer to a worker that stands at a site."""
+    """Which nodes answer to a worker that stands at a site, and what to do if that site is cut off."""
 
     nodes: tuple[str, ...] = ()
+    answer: Answer | None = None
 
 
 class Suspected(Value):
@@ -81,6 +86,7 @@ class Opening(Value):
     memory: Memory
     at: datetime
     odd_since: datetime
+    answers: tuple[Answer, ...] = ()
 
 
 class Open(Value):
@@ -98,6 +104,7 @@ class Change(Value):
     verdict: Verdict
     at: datetime
     open: tuple[Open, ...] = ()
+    answers: tuple[Answer, ...] = ()
 
 
 class WatchRequest(BaseModel):
@@ -146,15 +153,12 @@ class WatchState(BaseModel):
     rights: str = ""
     received: int
     trouble: str
+    answers: tuple[Answer, ...] = ()
 
 
 def watch_id(cluster: str) -> str:
     """The fixed id of its run: one watch a cluster."""
     return f"watch/{cluster}"
-
-
-# No incident is opened for these.
-CALM: tuple[Kind, ...] = ("healthy", "not-deployed")
 
 
 def site_losses(verdict: Verdict) -> dict[str, Condition]:

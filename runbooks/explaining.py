@@ -5,6 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.answers.model import Answer
     from cluster.contracts import watch
     from cluster.incidents import asked_of_people, conditions, taken_over_by
     from cluster.units import capital
@@ -48,7 +49,7 @@ class Explaining:
         seen = await run.step(
             "Every vantage point is asked", watch.look, wish, within=LOOKS_FOR, attempt=LOOKS_FOR, waiting=waiting
         )
-        run.watched.memory = seen.memory
+        run.watched.memory, run.watched.answers = seen.memory, seen.answers
         return seen.verdict
 
     def begin(self, verdict: Verdict) -> None:
@@ -74,7 +75,8 @@ class Explaining:
 
     def _learn(self, verdict: Verdict) -> None:
         """Lines of the page: what is so, why, and what to do."""
-        run, asked = self._run, asked_of_people(verdict)
+        run = self._run
+        asked = asked_of_people(verdict, run.watched.answers)
         self._verdict, self.turns = verdict, self.turns + 1
         if len(self.verdicts) < KEPT or verdict.sentence not in self.verdicts:
             self.verdicts.append(verdict.sentence)
@@ -96,6 +98,11 @@ class Explaining:
     def idle(self) -> str:
         """It stays until nothing is wrong any more."""
         return "waiting for the cluster to be healthy"
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """As the watch has told them."""
+        return self._run.watched.answers
 
     @property
     def closing(self) -> str:

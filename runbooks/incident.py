@@ -81,7 +81,7 @@ class ClusterIncident(Incident):
         inventory, opening = known.inventory, request.opening
         if opening is not None:
             self.clock.starts_at(opening.odd_since, opening.at, known.speed)
-            self.watched.memory = opening.memory
+            self.watched.memory, self.watched.answers = opening.memory, opening.answers
         verdict = opening.verdict if opening else await self.course.first_look(request.cluster)
         await self.begin(f"{inventory.name}: {verdict.sentence}", inventory.name)
         self.course.begin(verdict)

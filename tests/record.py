@@ -121,7 +121,7 @@ async def record_incidents() -> None:
             keep = Recorder(site, None).keep  # type: ignore[arg-type]  # nothing is deployed
             site.fail("witness")
             run = await watched.incident()
-            await until(run, lambda found: any(step.title == "Action 1" for step in found))
+            await until(run, lambda found: any(step.title == "Evidence" for step in found))
             site.restore("witness")
             await keep("incident-explained", run)
             await watched.until(lambda state: state.open is None, "the end")

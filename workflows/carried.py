@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from cluster.answers.model import Answer
 from cluster.around import Hook
 from cluster.memory import Memory
 from cluster.notices import Notice
@@ -72,7 +73,8 @@ class IncidentState(CarriedState):
     """What every incident has besides.
 
     `changes` is how often it was told of the cluster, `read` how much of that it has taken in, `newest` what it was
-    told last. `untold` are notices that have not been delivered, `notices` is how many there were.
+    told last. `answers` say more of what is `asked`, `told` are those of the newest look. `untold` are notices that
+    have not been delivered, `notices` is how many there were.
     """
 
     changes: int
@@ -81,6 +83,8 @@ class IncidentState(CarriedState):
     newest: Change | None
     memory: Memory
     asked: dict[str, str]
+    answers: dict[str, Answer] = Field(default_factory=dict)
+    told: tuple[Answer, ...] = ()
     untold: tuple[Notice, ...]
     notices: int
     repeated: dict[str, Repeated]

@@ -7,8 +7,11 @@ from urllib.parse import quote
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.answers.model import URGENCIES, Answer, Urgency, together
     from cluster.units import counted
     from workflows import attributes
+    from workflows.asking import of_alarm, of_end, of_gate, of_question
+    from workflows.ballot import GateView
     from workflows.claim import address
     from workflows.gate import Gates
     from workflows.page import Sheet, StepRecord, render
@@ -22,8 +25,8 @@ class Says(Protocol):
     """What a run says of itself in its own words."""
 
     @property
-    def asks(self) -> tuple[str, ...]:
-        """What a person has to do now, though no step has parked."""
+    def answers(self) -> tuple[Answer, ...]:
+        """What else a person has to know or to do, though no step has parked and no gate is open."""
 
     @property
     def idle(self) -> str:
@@ -42,6 +45,7 @@ class Face:
 
     def __init__(self, state: RunState, gates: Gates, run: Says) -> None:
         self.state, self._gates, self._run = state, gates, run
+        self._urgency: Urgency = "nothing"  # as the run list shows it
 
     def sheet(self) -> Sheet:
         """All that the page is made of."""
@@ -58,7 +62,28 @@ class Face:
             notes=tuple(self.state.skipped + self.state.notes),
             sections=self.state.record.sections,
             links=self._links(),
+            answer=together(self._told()),
         )
+
+    @property
+    def answer(self) -> Answer:
+        """What a person has to do about this run now."""
+        if self.state.word in ENDED:
+            return of_end(self.state.word, self._now())
+        now = Answer(about="run", urgency="nothing", title=self._now().rstrip("."))
+        return together((*self._waiting(), *self._told())) or now
+
+    def _told(self) -> tuple[Answer, ...]:
+        """What has no place of its own on the page."""
+        if self.state.word in ENDED:
+            return ()
+        return (*(of_alarm(key, text) for key, text in self.state.alarms.items()), *self._run.answers)
+
+    def _waiting(self) -> tuple[Answer, ...]:
+        """Parked steps, and the gate."""
+        run, gate = workflow.info().workflow_id, self._gates.asking
+        parked = tuple(of_question(run, one.question) for one in self.state.parked if one.answer is None)
+        return (*parked, *((of_gate(run, GateView.of(gate)),) if gate is not None else ()))
 
     def _now(self) -> str:
         if self.state.word == "done" and self._run.closing:
@@ -67,20 +92,19 @@ class Face:
             known, record = self.state, self.state.record
             told = ended(known.word, list(record.steps()), len(record.changes), known.left, known.planned)
             return f"Failed: {known.cause.rstrip('.')}. {known.left} {told}" if known.word == "failed" else told
-        questions = [parked.question for parked in self.state.parked]
-        paused = self.state.paused.signed if self.state.paused else None
-        quiet = not questions and not self.state.alarms and self.state.paused is None
-        if quiet and (gate := self._gates.asking) is not None:
-            return f"Waiting for approvals: {gate.terms.title}: {gate.missing}."
         return going_on(
             self._condition(),
             self._run.under_way(),
-            questions,
+            self._asking(),
             changing=self.state.changing,
-            paused=paused,
-            asks=self._run.asks,
+            paused=self.state.paused.signed if self.state.paused else None,
             idle=self._run.idle,
         )
+
+    def _asking(self) -> list[Answer]:
+        """What people have to do or to decide, the most urgent first."""
+        found = [one for one in (*self._waiting(), *self._told()) if one.urgency in ("act now", "decide")]
+        return sorted(found, key=lambda one: URGENCIES.index(one.urgency))
 
     def _links(self) -> tuple[tuple[str, str], ...]:
         """Where to look and what to do next. A step that is tried again shows attempt and next try in the first."""
@@ -101,15 +125,15 @@ class Face:
             if word != self.state.word:
                 self.state.word = word
                 workflow.upsert_search_attributes([attributes.STATE.value_set(word)])
+        urgency = self.answer.urgency
+        if urgency != self._urgency and workflow.patched("tells-its-urgency"):
+            self._urgency = urgency
+            workflow.upsert_search_attributes([attributes.URGENCY.value_set(urgency)])
         workflow.set_current_details(render(self.sheet()))
 
     def _condition(self) -> str:
         if self.state.ending:
             return "aborting"
-        if (
-            self._gates.asking is not None
-            or self._run.asks
-            or any(parked.answer is None for parked in self.state.parked)
-        ):
+        if self._asking():
             return "attention"
         return "paused" if self.state.paused is not None else "running"

@@ -9,6 +9,7 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.answers.model import Answer
     from cluster.around import Hook
     from cluster.watching import Change
     from workflows.carried import IncidentState
@@ -103,9 +104,11 @@ class Incident(Runbook):
         self.actions.parked(question)
 
     @property
-    def asks(self) -> tuple[str, ...]:
-        """What a person has to do now, though no step has parked; the newest first."""
-        return (*self.actions.needed, *super().asks)
+    def answers(self) -> tuple[Answer, ...]:
+        """What a person has to do, the newest first, and how the rest goes on."""
+        needed = self.actions.needed(self.watched.answers)
+        known = {one.about for one in needed}
+        return (*needed, *(one for one in self.course.answers if one.about not in known))
 
     def under_way(self) -> list[StepRecord]:
         """Everything that is waited for: an older section may wait while a newer one goes on."""

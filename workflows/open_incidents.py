@@ -115,7 +115,7 @@ class OpenIncidents:
         return known
 
     async def _inform(self, incident: Open, seen: Seen) -> None:
-        change = Change(verdict=seen.verdict, at=seen.at, open=self.open)
+        change = Change(verdict=seen.verdict, at=seen.at, open=self.open, answers=seen.answers)
         with contextlib.suppress(FailureError):  # it has ended: that is noticed where it is followed
             await workflow.get_external_workflow_handle(incident.run).signal("changed", change)
 
@@ -131,7 +131,7 @@ class OpenIncidents:
             epoch = now.strftime("%Y%m%dT%H%M%SZ")
         self.epochs[place], self._began[place] = epoch, now
         run = f"{place}/{epoch}"
-        opening = Opening(verdict=seen.verdict, memory=seen.memory, at=seen.at, odd_since=since)
+        opening = Opening(verdict=seen.verdict, memory=seen.memory, at=seen.at, odd_since=since, answers=seen.answers)
         mode = "apply" if seen.policy == "act" else "plan"
         request = {"cluster": seen.cluster, "mode": mode, "opening": opening.model_dump(mode="json"), **one.about}
         with contextlib.suppress(WorkflowAlreadyStartedError):  # opened by this watch's earlier life

@@ -12,6 +12,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from cluster.answers.model import Answer
+from cluster.answers.plain import listed
 from cluster.units import counted, seconds
 from cluster.visible import visible, visible_json
 
@@ -90,7 +92,8 @@ class Question(BaseModel):
 class Sheet(BaseModel):
     """All that the page is made of. `gate` is what an open gate says.
 
-    `links` are label and address, in the order of their use.
+    `links` are label and address, in the order of their use. `answer` is what to do about what is so, beside the open
+    questions and the gate.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -103,6 +106,7 @@ class Sheet(BaseModel):
     notes: tuple[str, ...] = ()
     sections: Sequence[Section] = ()
     links: tuple[tuple[str, str], ...] = ()
+    answer: Answer | None = None
 
     @property
     def skippable(self) -> bool:
@@ -113,7 +117,7 @@ class Sheet(BaseModel):
 def render(sheet: Sheet) -> str:
     """The whole page. Sections that went well shrink to one line while there is a newer one."""
     head = f"### {safe(sheet.headline)}\n\n**{sentence(sheet.now)}**\n\n"
-    head += _asked(sheet) + sheet.gate
+    head += _asked(sheet) + sheet.gate + advised(sheet.answer)
     head += "".join(f"- {safe(note)}\n" for note in sheet.notes[-3:]) + ("\n" if sheet.notes else "")
     tail = " · ".join(f"[{safe(label)}]({where})" for label, where in sheet.links)
     tail = f"\n{tail}\n" if tail else ""
@@ -138,6 +142,25 @@ def _asked(sheet: Sheet) -> str:
     ways.append('`{"answer": "abort"}` ends the run in its safe condition.')
     before = f"Changed before: {safe(sheet.before, 300)}\n\n" if sheet.before else ""
     return "".join(shown) + more + "\n" + before + "".join(f"- {way}\n" for way in ways) + "\n"
+
+
+# Of an answer, what a page has room for.
+TASKS, REASONS = 6, 3
+
+
+def advised(answer: Answer | None) -> str:
+    """What to do about what is so: no step, and without a tick."""
+    if answer is None:
+        return ""
+    lines = [f"- affected: {safe(listed(answer.guests))}"] if answer.guests else []
+    for number, task in enumerate(answer.tasks[:TASKS], start=1):
+        command = f": {code(task.command)}" if task.command else ""
+        lines.append(f"{number}. {sentence(str(task), 300)}{command}")
+    lines += [f"- **never** {sentence(one, 240)}" for one in answer.never[:2]]
+    lines += [f"- automatic: {safe(answer.automatic)}"] if answer.automatic else []
+    lines += [f"- why: {safe(one)}" for one in answer.why[:REASONS]]
+    lines += [f"- this would be wrong if: {safe(one)}" for one in answer.unless[:1]]
+    return "".join(f"{line}\n" for line in lines) + "\n" if lines else ""
 
 
 def _newest(sections: Sequence[Section], room: int) -> tuple[list[str], int]:

@@ -15,6 +15,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.answers.model import Answer as Advised
     from cluster.approval import Approval, ApprovalPolicy, Audit
     from cluster.around import Hook
     from cluster.contracts import proxmox, records
@@ -184,9 +185,9 @@ class Runbook:
         """A person is about to be waited for."""
 
     @property
-    def asks(self) -> tuple[str, ...]:
-        """What a person has to do now, though no step has parked."""
-        return tuple(self.state.alarms.values())
+    def answers(self) -> tuple[Advised, ...]:
+        """What else a person has to know or to do, though no step has parked and no gate is open."""
+        return ()
 
     @property
     def idle(self) -> str:
@@ -428,6 +429,11 @@ class Runbook:
     def sheet(self) -> Sheet:
         """What `quorate incident` shows."""
         return self.face.sheet()
+
+    @workflow.query(name="advice", description="What to do now: how urgent it is, tasks, what never to do, guests")
+    def advice(self) -> Advised:
+        """The same that the page, the terminal and notices show."""
+        return self.face.answer
 
     @workflow.query(name="steps", description="All steps so far: title, state, finding, times")
     def sections(self) -> list[Section]:

@@ -21,6 +21,7 @@ from temporalio.exceptions import TimeoutError as LookTimeout
 from temporalio.workflow import ActivityCancellationType
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.answers.model import instead, together
     from cluster.contracts import proxmox, watch
     from cluster.contracts.proxmox import RightsWish
     from cluster.events import Event, EventBatch
@@ -143,6 +144,7 @@ class ClusterWatch:
             rights=self._rights,
             received=self._received,
             trouble=self._trouble,
+            answers=seen.answers if seen else (),
         )
 
     @workflow.query(description="The page of this watch, as Markdown")
@@ -226,8 +228,13 @@ class ClusterWatch:
         self._owed = False
         seen = await self._asked_there(seen)
         self._seen = seen
+        answer = together(seen.answers)
         workflow.upsert_search_attributes(
-            [attributes.VERDICT.value_set(seen.verdict.kind), attributes.CLUSTER.value_set(seen.cluster)]
+            [
+                attributes.VERDICT.value_set(seen.verdict.kind),
+                attributes.CLUSTER.value_set(seen.cluster),
+                attributes.URGENCY.value_set(answer.urgency if answer is not None else "nothing"),
+            ]
         )
         await self._incidents.learn(seen)
 
@@ -252,7 +259,9 @@ class ClusterWatch:
             return seen
         alive = f"the worker at {site} answers and reaches {', '.join(found.nodes)}"
         isolated = main.model_copy(update={"kind": "site-isolated", "reasons": (*main.reasons, alive)})
-        return seen.model_copy(update={"verdict": seen.verdict.model_copy(update={"main": isolated})})
+        verdict = seen.verdict.model_copy(update={"main": isolated})
+        answers = instead(seen.answers, main.key, found.answer, isolated.reasons)
+        return seen.model_copy(update={"verdict": verdict, "answers": answers})
 
     async def _ask_rights(self) -> None:
         """Each day: whether the token may do all that an incident's runbooks ask for; people are told once."""

@@ -4,11 +4,12 @@ from urllib.parse import quote
 
 from pydantic import BaseModel
 
+from cluster.answers.model import together
 from cluster.conditions import Condition
 from cluster.events import Event
 from cluster.units import capital, counted, seconds
 from cluster.watching import Seen
-from workflows.page import safe
+from workflows.page import advised, safe, sentence
 
 
 class WatchSheet(BaseModel):
@@ -28,14 +29,16 @@ class WatchSheet(BaseModel):
 def render_watch(sheet: WatchSheet) -> str:
     """The whole page: verdict first."""
     here = f"/namespaces/{sheet.namespace}/workflows"
-    lines = [f"### Watch of {safe(sheet.cluster)}", "", f"**{safe(_now(sheet), 400)}**", ""]
+    lines = [f"### Watch of {safe(sheet.cluster)}", "", f"**{sentence(_now(sheet), 600)}**", ""]
     if sheet.trouble:
         lines += [f"The last look failed: {safe(sheet.trouble)}. It looks again.", ""]
     for run in sheet.open:
         lines += [f"Open incident: [{run}]({here}/{quote(run, safe='')})", ""]
     lines += [line for one in (sheet.remark, sheet.rights) if one for line in (f"{safe(one)}.", "")]
     if sheet.seen is not None:
-        verdict = sheet.seen.verdict
+        verdict, answer = sheet.seen.verdict, together(sheet.seen.answers)
+        if answer is not None and answer.urgency != "nothing":
+            lines += [advised(answer.model_copy(update={"why": (), "unless": ()}))]
         for condition in (verdict.main, *verdict.also):
             lines += [f"- **{condition.kind}** {' '.join(condition.where)}", *_reasons(condition)]
         lines += ["", _before(sheet.seen), ""]
@@ -52,9 +55,11 @@ def _now(sheet: WatchSheet) -> str:
         return "Looking for the first time."
     verdict, since = sheet.seen.verdict, sheet.seen.memory.steady
     when = f" since {since:%Y-%m-%d %H:%M:%S} UTC" if since else ""
+    answer = together(sheet.seen.answers)
     asked = " No action needed." if verdict.kind == "healthy" else ""
     only = " It only observes." if sheet.seen.policy == "observe" else ""
-    return f"{capital(verdict.sentence)}{when}.{asked}{only}"
+    said = f"{capital(verdict.sentence)}{when}.{asked}{only}"
+    return f"{answer.head} {said}" if answer is not None and answer.urgency != "nothing" else said
 
 
 def _reasons(condition: Condition) -> list[str]:

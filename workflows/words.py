@@ -4,8 +4,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cluster.answers.model import Answer
 from cluster.units import counted
-from workflows.page import Question, StepRecord
+from workflows.page import StepRecord
 
 NOTHING = "No action needed."
 
@@ -26,29 +27,23 @@ def ended(state: str, steps: Sequence[StepRecord], changes: int, left: str | Non
 def going_on(
     state: str,
     under_way: Sequence[StepRecord],
-    questions: Sequence[Question],
+    asking: Sequence[Answer] = (),
     *,
     changing: bool,
     paused: str | None,
-    asks: Sequence[str] = (),
     idle: str = "waiting for the next step",
 ) -> str:
     """What a run that has not ended does now.
 
-    `paused` says by whom, where it is; `asks` is what a person has to do, though no step has parked.
+    `paused` says by whom, where it is; `asking` is what people have to do or to decide, the most urgent first.
     """
     now = _doing([step.says for step in under_way if step.state == "running"])
     if state == "aborting":
         return f"Aborting{f', waiting for the end of: {now}' if now else ''}. {NOTHING}"
-    if questions:
-        one = f"{questions[0].step} failed and waits for your answer"
-        parked = one if len(questions) == 1 else f"{len(questions)} steps failed and wait for your answers"
-        return f"Action needed: {parked}." + (f" Meanwhile: {now}." if now else "")
-    if asks:
-        more = f" (and {len(asks) - 1} more, see below)" if len(asks) > 1 else ""
-        return f"Action needed: {_ended(asks[0] + more)} Meanwhile: {now or idle}." + (
-            f" Paused{paused}." if paused is not None else ""
-        )
+    if asking:
+        more = f" And {len(asking) - 1} more, see below." if len(asking) > 1 else ""
+        meanwhile = f" Meanwhile: {now or idle}." if now or asking[0].urgency == "act now" else ""
+        return f"{asking[0].head}{more}{meanwhile}" + (f" Paused{paused}." if paused is not None else "")
     if state == "paused":
         doing = (
             f"Pausing{paused or ''}. The change under way ends first: {now}." if changing else f"Paused{paused or ''}."
@@ -63,10 +58,6 @@ def _doing(titles: Sequence[str]) -> str:
     """What is under way, the first of it by name; what is waited for says so itself."""
     more = f", and {counted(len(titles) - 1, 'other step')}" if len(titles) > 1 else ""
     return f"{titles[0]}{more}" if titles else ""
-
-
-def _ended(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 def plan_sentence(changes: int, digest: str, given: Mapping[str, Any]) -> str:

@@ -18,6 +18,7 @@ from activities.clients.quick import Clients
 from activities.errors import NotFound, Refuted
 from activities.serving import serves
 from activities.watch.vantage import Vantage, Vantages
+from cluster.answers.advice import answer, answers
 from cluster.conditions import GRAVITY, SITE_GONE, Condition, Kind, lost_site
 from cluster.contracts import watch
 from cluster.facts import ArrayLook, ClusterLook, Facts, Memory, PowerLook, VotesLook, WitnessLook, remember, rounds
@@ -90,8 +91,10 @@ class Watching:
         with self._asking() as vantages:
             names = [node.name for node in self._inventory.site(where.site).nodes]
             await asyncio.wait([one.ask() for one in vantages.of(VotesLook, *names)])
-            answer = tuple(look.by for look in vantages.facts().votes.values() if look.answered)
-        return Reach(finding=f"{len(answer)} of {len(names)} nodes of {where.site} answer", nodes=answer)
+            alive = tuple(look.by for look in vantages.facts().votes.values() if look.answered)
+        said = f"{len(alive)} of {len(names)} nodes of {where.site} answer"
+        cut_off = answer(Condition(kind="site-isolated", where=(where.site,)), Memory(), self._inventory)
+        return Reach(finding=said, nodes=alive, answer=cut_off)
 
     @contextlib.contextmanager
     def _asking(self) -> Iterator[Vantages]:
@@ -146,7 +149,8 @@ class _Watcher:
                 return self.seen(verdict, new=True)
             if datetime.now(UTC) >= over:
                 return self.seen(verdict, new=False)
-            activity.heartbeat(Beat(verdict=verdict, memory=self.memory, looked_at=self._looked))
+            told = answers(verdict, self.memory, self._inventory)
+            activity.heartbeat(Beat(verdict=verdict, memory=self.memory, looked_at=self._looked, answers=told))
             rhythm = self._inventory.watch
             pause = rhythm.alert if self._alarmed(verdict) else rhythm.quick
             await asyncio.sleep(pause.total_seconds() / self._speed)
@@ -267,4 +271,5 @@ class _Watcher:
             looked_at=self._looked,
             new=new,
             workers_at=self._inventory.watch.workers_at,
+            answers=answers(verdict, self.memory, self._inventory),
         )

@@ -15,6 +15,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.answers.model import Answer
     from cluster.conditions import Kind
     from cluster.contracts import records
     from cluster.contracts.records import ClusterName
@@ -35,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
     from runbooks.losing.returning import Returning
     from runbooks.losing.survivor import Survivor
     from runbooks.losing.takeover import Takeover
+    from runbooks.losing.telling import Telling
     from runbooks.losing.timing import Timing
     from runbooks.loss import Inheritance, Loss, LossReport, NodeLossRequest, Progress, SiteLossRequest, Timeline
     from runbooks.switches import Switches
@@ -71,6 +73,7 @@ class Losing:
         self._survivor = Survivor(run, lost, timing)
         self._listing = Listing(run, lost, timing, fencing, recovery)
         self._returning = Returning(run, lost, timing, guests, self._hands, site_wide=site_wide)
+        self._telling = Telling(run, lost, guests)
         self._takeover = Takeover(run, lost, timing, fencing, recovery, guests, switches)
 
     # --- the procedure -----------------------------------------------------------------------------------------
@@ -94,7 +97,7 @@ class Losing:
         where = (loss.site,) if loss.whole else loss.nodes
         await run.begin(headline, loss.inventory.name, loss.inventory.hooks, place=loss.site, where=where)
         if opening is not None:
-            run.watched.memory = opening.memory
+            run.watched.memory, run.watched.answers = opening.memory, opening.answers
             run.watched.judged(opening.verdict)
             for condition in filter(lost.ours, conditions(opening.verdict)):
                 tell_causes(run, condition)
@@ -116,7 +119,9 @@ class Losing:
         note_doubts(run, loss)
         self._takeover.inherits_early_word()
         if opening is not None:
-            run.state.headline = self._meanwhile.learn(Change(verdict=opening.verdict, at=opening.at), headline)
+            run.state.headline = self._meanwhile.learn(
+                Change(verdict=opening.verdict, at=opening.at, answers=opening.answers), headline
+            )
         run.tell()
 
     async def follow(self, request: SiteLossRequest | NodeLossRequest) -> None:
@@ -181,6 +186,11 @@ class Losing:
     def idle(self) -> str:
         """It stays until the nodes are back and nobody is waited for."""
         return "waiting for guests and nodes"
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """How HA gets on, and until when to wait."""
+        return self._telling.answers
 
     @property
     def closing(self) -> str:

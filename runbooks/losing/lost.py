@@ -10,7 +10,7 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from cluster.conditions import Condition, lost_site
+    from cluster.conditions import GRAVITY, Condition, lost_site
     from cluster.incidents import conditions
     from cluster.units import shortly
     from cluster.watching import Change
@@ -54,6 +54,11 @@ class Lost:
         if lost_site(condition):
             return lost_site(condition) == self.loss.site
         return condition.kind == "node-lost" and bool(set(condition.where) & self.here)
+
+    def is_ours(self, key: str) -> bool:
+        """The same of a condition's key, as ``site-lost site-a``."""
+        kind, *where = key.split(" ")
+        return kind in GRAVITY and self.ours(Condition(kind=kind, where=tuple(where)))
 
     def all_well(self, change: Change) -> bool:
         """The verdict calls none of them lost."""

@@ -34,7 +34,7 @@ class Meanwhile:
             self._over(self.stand.pop(key), change)
         for key in others.keys() - self.stand.keys():
             self._new(others[key], plain)
-        asked = asked_of_people(change.verdict)
+        asked = asked_of_people(change.verdict, change.answers)
         for key in sorted(others, key=lambda key: -others[key].gravity):  # the gravest last, so that it stands first
             if key in asked:
                 self._run.actions.ask(key, asked[key], quietly=True)

@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.outages import UP, Standing
     from cluster.units import counted
     from runbooks.losing.guests import Guests
+    from runbooks.losing.telling import given_up
     from workflows.answers import ask
     from workflows.incident import Incident
     from workflows.steps import HEARTBEAT
@@ -140,7 +141,7 @@ class News:
         run, causes = self._run, self._guests.causes
         given_up = {sid: now for sid, now in news.items() if not now.set_down}
         for sid, now in given_up.items():
-            run.actions.ask(f"guest {sid}", f"{sid} {causes.get(sid, now.text)}")
+            self._ask(sid, causes.get(sid, now.text))
         if lost := [sid for sid, now in given_up.items() if now.state == "hopeless" and sid in self._guests.lost]:
             said = "; ".join(f"{sid} {causes.get(sid, given_up[sid].text)}" for sid in lost)
             title = f"{counted(len(lost), 'guest is', 'guests are')} not brought back by HA"
@@ -161,8 +162,15 @@ class News:
         run.remarks.note_once(note)
         run.notices.tell("late", f"{counted(len(late), 'guest is', 'guests are')} late", said)
         for sid in late:
-            run.actions.ask(f"guest {sid}", f"{sid} is late: {guests.waiting[sid]}", quietly=True)
+            self._ask(sid, guests.waiting[sid], late=True)
         return True
+
+    def _ask(self, sid: str, why: str, *, late: bool = False) -> None:
+        """A person has to see to this guest; that it is late is told by a notice of its own."""
+        loss = self._guests.loss
+        answer = given_up(sid, why, loss, late=late) if loss is not None else None
+        said = answer.title if answer is not None else f"{sid} {why}"
+        self._run.actions.ask(f"guest {sid}", said, answer=answer, quietly=late)
 
     async def _explain(self, sids: list[str]) -> None:
         """What keeps them away: rules, locks, storage, capacity, beside HA's own word; nothing where nobody tells."""

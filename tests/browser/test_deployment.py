@@ -21,7 +21,7 @@ async def test_a_parked_deployment_is_answered_and_completes(console: Console, t
     text = await console.read_until("waits for your answer.")
     await console.shot("parked")
     assert text.startswith("Deploy the stretched cluster pxmx-cluster (apply)\n")
-    assert f"Action needed: {PARKED} failed and waits for your answer." in text
+    assert f"Act now: {PARKED} failed and waits for your answer." in text
     assert f"{PARKED}: Rejected X90R3-SiteB: Array is out of LUNs." in text
     assert 'Send an Update, answer, and paste {"answer": "retry"}' in text
     table = console.details.get_by_role("row")

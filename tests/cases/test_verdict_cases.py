@@ -10,9 +10,9 @@ import yaml
 from activities.parsing.looks import votes_view
 from activities.parsing.votes import parse_votes
 from activities.parsing.witness import parse_clients
-from cluster.advice import advice
+from cluster.answers.advice import advice
 from cluster.verdict import Verdict
-from tests.verdict.world import ARRAY_A, ARRAY_B, NODES, QDEVICE, A, World, healthy
+from tests.verdict.world import ARRAY_A, ARRAY_B, INVENTORY, NODES, QDEVICE, A, World, healthy
 
 HERE = Path(__file__).parent
 FACTS = ("array-connection-partial", "array-connection-unbalanced", "ha-error-unseen", "quorum-lost-everybody-answers",
@@ -64,8 +64,9 @@ def test_what_was_posted_is_told_for_what_it_is(name: str):
     assert verdict.kind not in [*wanted.get("kind_not_in", []), wanted.get("not_kind")]
     assert all(name in _words(verdict) for name in wanted.get("names", []))
     assert any(word in _words(verdict) for word in wanted.get("names_any", [""]))
-    told = advice(verdict.main)
-    assert wanted.get("advice_not", "never said") not in " ".join((told.alone, *told.do, told.never))
+    told = advice(verdict.main, INVENTORY)
+    said = (told.title, told.stake, told.alone, *(task.do for task in told.do), told.never)
+    assert wanted.get("advice_not", "never said") not in " ".join(said)
 
 
 def test_no_session_at_an_array_is_told_for_every_node():
@@ -86,7 +87,7 @@ def test_a_node_without_any_session_has_no_disks():
 
     assert (verdict.kind, verdict.main.case) == ("paths-lost", "everywhere")
     assert f"{NODES[4]} has no session to any array: its guests have no disks" in verdict.main.reasons
-    assert "go on" not in advice(verdict.main).alone
+    assert "go on" not in advice(verdict.main, INVENTORY).alone
 
 
 def _without_pod(*arrays: str) -> World:
@@ -108,7 +109,7 @@ def test_nobody_is_said_to_serve_who_does_not_answer():
     (told,) = [one for one in (world.looks().main,) if one.kind == "replication-lost"]
 
     assert (told.where, told.case) == ((ARRAY_A,), "unseen")
-    assert "not known" in advice(told).alone
+    assert "not known" in advice(told, INVENTORY).alone
 
 
 def test_a_pod_with_one_copy_is_told_while_the_other_array_is_silent():
@@ -138,7 +139,7 @@ def test_a_device_that_was_taken_out_is_told():
     assert verdict.main.reasons == (
         "no quorum device is configured: 6 of 7 votes", "the loss of a site stops everything",
     )  # fmt: skip
-    assert advice(verdict.main).do[0].startswith("set up the quorum device again")
+    assert advice(verdict.main, INVENTORY).do[0].do.startswith("set up the quorum device again")
     assert "7 of 7" not in _words(verdict)
 
 

@@ -19,12 +19,13 @@ from tests.failback.desk import Desk
 from tests.workers.test_cli_runs import here, said
 from workers.cli import approve as approve_commands
 from workers.cli import steer
+from workers.cli.answered import answered
 from workers.cli.approve import sheet
-from workers.cli.status import Open, _wanted
 from workers.errors import Unusable
 from workers.temporal.embedded import TemporalServer
+from workflows.asking import of_gate, of_question
 from workflows.ballot import GateView
-from workflows.page import Section, StepRecord
+from workflows.page import Question
 
 COMFORT = Veto(name="stays-vm-301", text="vm:301 has no room at home")
 
@@ -121,13 +122,16 @@ async def test_the_status_of_a_run_that_asks_names_the_command(desk: Desk):
     """To approve; `answer` is for steps that have parked."""
     run = await desk.run()
     view = await desk.view(run)
-    look = Open([Section(title="s", steps=[])], {}, view)
-    assert _wanted(run.id, look).endswith(
-        f"0 of 2 approvals; waits for approvers to approve or reject the plan: quorate approve {run.id}"
-    )
-    parked = StepRecord(title="x", state="parked", at=timedelta())
-    look = Open([Section(title="s", steps=[parked])], {}, view)
-    assert "quorate answer 'build it' retry" in _wanted("build it", look)
+    asked = [text.plain.strip() for text in answered(of_gate(run.id, view))]
+    parked = [text.plain.strip() for text in answered(of_question("build it", PARKED))]
+
+    assert asked[0] == f"Decide by {view.terms.until:%Y-%m-%d %H:%M} UTC: {view.terms.title}: 0 of 2 approvals."
+    assert f"quorate approve {run.id}" in asked
+    assert parked[0] == "Act now: Pod is served failed and waits for your answer."
+    assert "quorate answer 'build it' retry" in parked
+
+
+PARKED = Question(step="Pod is served", word="Refuted", message="it is not")
 
 
 EVIL = "ana)\x1b[2J\x1b[H\x1b[1mBring home\x1b[0m  (failback/c, requested by ana)\n  → bring home vm:300\x1b[8m\u202e"

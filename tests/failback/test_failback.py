@@ -1,6 +1,7 @@
 """Guests go home when the site has proven itself and people have signed."""
 
 import asyncio
+import re
 
 from runbooks.homecoming import FailbackReport
 from tests.failback.conftest import Begin
@@ -22,7 +23,9 @@ async def test_guests_go_home_when_two_people_have_signed(site: Site, begin: Beg
     run = await begin()
     told = asyncio.create_task(_told(run))
     await asked(run)
-    assert "Waiting for approvals" in await run.query("page")
+    assert re.search(
+        r"\*\*Decide by [-\d]+ [:\d]+ UTC: Bring 2 guests home to site-b: 0 of 2 approvals\.", await run.query("page")
+    )
     assert await people["ben"].says(run) == "approve: 1 of 2 approvals"
     assert await people["cleo"].says(run) == "approve: approved"
     await ended(run)

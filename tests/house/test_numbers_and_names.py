@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster.advice import advice
+from cluster.answers.advice import advice
 from cluster.conditions import Condition
 from cluster.units import capital
 from tests.rooms import ROOT
+from tests.verdict.world import INVENTORY
 from workflows.page import Section, Sheet, StepRecord, render, story
 from workflows.words import ended, plan_sentence
 
@@ -88,4 +89,4 @@ def test_a_folded_section_counts():
 
 def test_who_is_well_gets_no_advice():
     """A line that tells a person to do nothing would be marked as needing attention."""
-    assert advice(Condition(kind="healthy", where=(), reasons=())).do == ()
+    assert advice(Condition(kind="healthy"), INVENTORY).do == ()

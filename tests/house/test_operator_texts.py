@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster import advice as advised
+from cluster.answers import advice as advised
 from cluster.conditions import Kind
 from tests.rooms import ROOT
 from workflows.page import SIGNS
@@ -171,9 +171,9 @@ ADVICE = {**{(kind, ""): one for kind, one in advised._KINDS.items()}, **advised
 
 @pytest.mark.parametrize("case", ADVICE, ids=" ".join)
 def test_advice_says_what_to_do(case: tuple[Kind, str]):
-    """On the page *Action 1* and *Do not* stand before it: an order fits there, a noun or a state does not."""
+    """A number or *never* stands before it: an order fits there, a noun or a state does not."""
     advice = ADVICE[case]
-    orders = [*advice.do, *filter(None, [advice.never])]
+    orders = [*(task.do for task in advice.do), *filter(None, [advice.never])]
 
     assert [one for one in orders if re.match(r"(no|not|the|a|an|(?!bring )\w+ing|planned|pvecm) ", one)] == []
     assert [

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from cluster.answers.model import Answer
 from cluster.fencing import FencingSeen, FencingWish, concluded, not_known
 from cluster.plan import Finding
 from cluster.recovery import HaView, Service
 from cluster.returning import ReturnFinding, ReturnWish
+from workflows.asking import of_asked, of_question
 from workflows.page import SIGNS, Question, StepRecord
 from workflows.words import ended, going_on
 
@@ -71,33 +73,33 @@ BACK = step("site-a is back", "Waiting for site-a to return")
 GONE = "vm:300 is in error: HA gave up starting it"
 
 FIRST_LINES = [
-    ("running", [BACK], [], (), "Waiting for site-a to return. No action needed."),
-    ("running", [FENCE, BACK], [], (),
+    ("running", [BACK], [], "Waiting for site-a to return. No action needed."),
+    ("running", [FENCE, BACK], [],
      "Waiting for HA to fence pxmx01-01 (earliest T+02:50), and 1 other step. No action needed."),
-    ("running", [step("Volume is copied")], [], (), "Running: Volume is copied. No action needed."),
-    ("running", [], [], (), "Running: waiting for the next step. No action needed."),
-    ("attention", [BACK], [], (GONE,), f"Action needed: {GONE}. Meanwhile: Waiting for site-a to return."),
-    ("attention", [BACK], [], (GONE, "x"),
-     f"Action needed: {GONE} (and 1 more, see below). Meanwhile: Waiting for site-a to return."),
-    ("attention", [BACK], [Question(step="Pod is served", word="Refuted", message="it is not")], (),
-     "Action needed: Pod is served failed and waits for your answer. Meanwhile: Waiting for site-a to return."),
-    ("aborting", [BACK], [], (), "Aborting, waiting for the end of: Waiting for site-a to return. No action needed."),
+    ("running", [step("Volume is copied")], [], "Running: Volume is copied. No action needed."),
+    ("running", [], [], "Running: waiting for the next step. No action needed."),
+    ("attention", [BACK], [of_asked("vm:300", GONE)], f"Act now: {GONE}. Meanwhile: Waiting for site-a to return."),
+    ("attention", [BACK], [of_asked("vm:300", GONE), of_asked("x", "y")],
+     f"Act now: {GONE}. And 1 more, see below. Meanwhile: Waiting for site-a to return."),
+    ("attention", [BACK], [of_question("x", Question(step="Pod is served", word="Refuted", message="it is not"))],
+     "Act now: Pod is served failed and waits for your answer. Meanwhile: Waiting for site-a to return."),
+    ("aborting", [BACK], [], "Aborting, waiting for the end of: Waiting for site-a to return. No action needed."),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("state", "under_way", "questions", "asks", "line"), FIRST_LINES)
+@pytest.mark.parametrize(("state", "under_way", "asking", "line"), FIRST_LINES)
 def test_the_first_line_says_what_is_waited_for_and_what_is_asked(
-    state: str, under_way: list[StepRecord], questions: list[Question], asks: tuple[str, ...], line: str
+    state: str, under_way: list[StepRecord], asking: list[Answer], line: str
 ):
     """What is not so yet is never told as so; *No action needed* stands only where that is so."""
-    assert going_on(state, under_way, questions, changing=False, paused=None, asks=asks) == line
+    assert going_on(state, under_way, asking, changing=False, paused=None) == line
 
 
 def test_a_paused_run_says_so_beside_what_is_asked():
     """And the other way round."""
-    line = going_on("attention", [BACK], [], changing=False, paused=" by ana", asks=(GONE,))
+    line = going_on("attention", [BACK], [of_asked("vm:300", GONE)], changing=False, paused=" by ana")
 
-    assert line == f"Action needed: {GONE}. Meanwhile: Waiting for site-a to return. Paused by ana."
+    assert line == f"Act now: {GONE}. Meanwhile: Waiting for site-a to return. Paused by ana."
 
 
 def test_the_end_says_that_nothing_is_left():

@@ -11,6 +11,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from activities.records.comparison import is_over
 from activities.records.interlock import _is_running
+from cluster.answers.model import Answer
 from cluster.ledger import RunRef
 from cluster.together import Beside
 from lab.physics.faults import Fault
@@ -168,7 +169,7 @@ async def test_a_question_stays_open_through_a_crash_loop(
     assert all(one.until is not None for one in report.outages)
     assert "retried Automatic moves are listed by ana" in report.notes
     assert [str(one) for one in report.frozen] == ["vm:301 failback 1"]
-    assert [title for title, text in asked(pager, run)] == ["Action needed: Site site-a is lost (apply)"]
+    assert [title for title, text in asked(pager, run)] == ["Act now: Site site-a is lost (apply)"]
     assert "Automatic moves are listed failed: Rejected" in asked(pager, run)[0][1]
     titles = [step.title for step in report.steps]
     assert [titles.count(title) for title in ("Automatic moves are listed", "site-b is quorate", "site-a is back")] == [
@@ -203,16 +204,17 @@ async def test_what_is_explained_continues_as_new(
         async with asyncio.timeout(60):
             while len(await runs_of(client, run)) < 3:  # noqa: ASYNC110  # Temporal is asked
                 await asyncio.sleep(0.5)
+        told = Answer.model_validate(await run.query("advice"))
         site.restore("witness")
         await ended(run, 60)
         result = await run.result()
 
     assert result["verdicts"] == ["witness lost (qdevice)", "healthy"]
     assert result["turns"] == 2
-    advised = [step["finding"] for step in result["steps"] if step["title"] == "Action 1"]
-    assert advised == ["check the witness's host, TCP port 5403 and its certificates"]
+    assert (told.urgency, told.tasks[0].command) == ("act now", "corosync-qnetd-tool -lv")
+    assert [step["title"] for step in result["steps"]].count("Evidence") >= 1
     assert told_of(pager, run) == [
-        ("asked", "Action needed: pxmx-cluster: witness lost (qdevice)"),
+        ("asked", "Act now: pxmx-cluster: witness lost (qdevice)"),
         ("changed", "healthy"),
         ("closed", "pxmx-cluster: healthy: done"),
         ("opened", "witness lost (qdevice)"),

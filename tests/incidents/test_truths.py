@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
+from cluster.answers.model import Answer
 from lab.physics.faults import Fault
 from runbooks.loss import NodeLossReport, SiteLossReport
 from tests.incidents.conftest import Site, Watched, ended
@@ -45,12 +46,13 @@ async def test_a_graver_verdict_leads_and_guests_that_fall_again_are_told(site: 
     assert await first_line(run) == "Waiting for site-a to return. No action needed."
 
     site.fail("witness")
-    await shows(run, "Action needed: quorum lost (site-a): prove that the silent nodes are off")
+    await shows(run, "Act now: The quorum is lost. No guest can start anywhere, and nodes with HA guests reset.")
     page = await run.query("page")
     assert page.startswith("### Quorum lost (site-a) · Site site-a is lost (apply)")
     assert await attention(client, run) == "attention"
-    never = [one.finding for one in await steps(run) if one.title == "Do not"]
-    assert "run `pvecm expected` without a second person and proof that the silent nodes are off" in never
+    told = Answer.model_validate(await run.query("advice"))
+    assert "run `pvecm expected` without a second person and proof that the silent nodes are off" in told.never
+    assert "pxmx01-01 (BMC 127." in told.tasks[0].do
     await until(run, lambda found: any(one.title == "vm:300 is down again" for one in found), "the fall", 90)
     progress = await run.query("progress")
     assert "down again since T+" in progress["waiting"]["vm:300"]
@@ -77,7 +79,7 @@ async def test_a_guest_that_ha_gave_up_asks_for_a_person_and_is_seen_when_it_is_
         site.fail("vg-hidden", node)
     site.fail("site-power", "site-a")
     run = await watched.loss()
-    line = await shows(run, "Action needed: vm:30", 90)
+    line = await shows(run, "Act now: ac-test-vm-0", 90)
     assert "Meanwhile: Waiting for" in line
     await waits_for(run, within=90)
     assert await attention(client, run) == "attention"
@@ -124,7 +126,7 @@ async def test_a_proof_that_is_refused_is_a_finding(site: Site, watched: Watched
     run = await watched.loss()
 
     line = await shows(run, "VM.Audit", 90)
-    assert line.startswith("Action needed: vm:30")
+    assert line.startswith("Act now: ac-test-vm-0")
     assert "HA calls it started; not verified" in line
 
 

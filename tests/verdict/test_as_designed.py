@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cluster.advice import advice
+from cluster.answers.advice import advice
 from cluster.conditions import Kind
 from cluster.looks import CopyLook, Links
 from cluster.memory import MASTER
-from tests.verdict.world import ARRAY_A, ARRAY_B, NODES, OF, QDEVICE, A, B, World, healthy
+from tests.verdict.world import ARRAY_A, ARRAY_B, INVENTORY, NODES, OF, QDEVICE, A, B, World, healthy
 
 ONE_A, ONE_B = OF[A][0], OF[B][0]
 ONLINE = dict.fromkeys(NODES, "online")
@@ -191,7 +191,7 @@ def test_what_is_not_as_designed_has_a_name_of_its_own(row: Row):
 
     assert (main.kind, main.where, main.case) == (row.kind, row.where, row.case), main.reasons
     assert row.reason in "; ".join(main.reasons)
-    assert advice(main).do
+    assert advice(main, INVENTORY).do
 
 
 WELL: dict[str, Callable[[], World]] = {

@@ -124,7 +124,8 @@ async def test_a_parked_run_is_steered_from_the_command_line(twin: TwinThread, c
 
     status = said(here("status", **shell))
     assert f"? {RUN}  DeployStretchedCluster  attention" in status
-    assert f"    waits for an answer, retry or abort: quorate answer {RUN} retry" in status
+    assert f"    Act now: {PARKED} failed and waits for your answer." in status
+    assert f"quorate answer {RUN} retry" in status
 
     assert said(quorate("note", RUN, "spare controller ordered", **shell)) == "noted\n"
     assert said(here("pause", RUN, "--why", "mending", **shell)) == "paused: nothing is changed until resumed\n"

@@ -9,13 +9,14 @@ from typing import get_args
 import pytest
 from rich.console import Console
 
-from cluster.advice import advice
+from cluster.answers.advice import advice, answer
 from cluster.around import Occasion
 from cluster.conditions import GRAVITY, Condition
-from cluster.facts import Totem
+from cluster.facts import Memory, Totem
 from cluster.forecast import forecast
 from cluster.recovery import Back
 from runbooks.loss import Progress, Timeline
+from tests.verdict.world import INVENTORY
 from tests.workers.test_cli import EXAMPLE, ROOT
 from workers.cli.incident.commands import incident_app
 from workers.cli.incident.phases import gist
@@ -250,21 +251,23 @@ def test_a_rehearsal_counts_the_clusters_own_time():
 
 
 def test_an_incident_without_a_forecast_shows_what_is_known_and_what_to_do():
-    """The newest verdict with its advice as a whole, not cut to a line."""
-    advice = "start no planned work on nodes or sites until every node counts its vote again"
-    steps = [step("Evidence", "told", "qdevice does not answer: timed out"), step("Action 1", "warned", advice)]
+    """What to do stands below the headline, with its commands; the newest verdict as a whole, not cut to a line."""
+    steps = [step("Evidence", "told", "qdevice does not answer: timed out")]
     one = picture(
         kind="ClusterIncident",
         headline="metro: witness lost (qdevice)",
         sections=(Section(title="Start", steps=[STEPS[0]]), Section(title="Witness lost (qdevice)", steps=steps)),
         progress=None,
+        answer=answer(Condition(kind="witness-lost", where=("qdevice",)), Memory(), INVENTORY),
     )
+    lines = shown(one, 40)
+    asked = lines.index("  1.         check the witness's host, TCP port 5403 and its certificates")
 
-    assert shown(one, 40)[-3:] == [
-        "Witness lost (qdevice)",
-        "   00:00  · Evidence: qdevice does not answer: timed out",
-        f"   00:00  ! Action 1: {advice}",
+    assert lines[asked + 1 : asked + 3] == [
+        "               corosync-qnetd-tool -lv",
+        "  2.         start no planned work on nodes or sites until every node counts its vote again",
     ]
+    assert lines[-2:] == ["Witness lost (qdevice)", "   00:00  · Evidence: qdevice does not answer: timed out"]
 
 
 def test_each_step_is_told_once():
@@ -323,7 +326,7 @@ def test_the_page_explains_every_verdict():
     named = re.findall(r"^\| ([a-z ]+) \| ", table, re.MULTILINE)
 
     assert sorted(named) == sorted(kind.replace("-", " ") for kind in GRAVITY)
-    assert all(advice(Condition(kind=kind)).alone for kind in GRAVITY)
+    assert all(advice(Condition(kind=kind), INVENTORY).alone for kind in GRAVITY)
 
 
 def test_the_page_names_every_occasion_and_its_example_fits_into_an_inventory(tmp_path: Path):

@@ -31,7 +31,7 @@ async def test_a_parked_step_is_tried_again_and_the_run_goes_on(twin: TwinThread
 
     assert step.title == PARKED
     assert step.finding == "Rejected: X90R3-SiteB: Array is out of LUNs."
-    assert "**Action needed: Hosts see the volume on X90R3-SiteB failed and waits for your answer." in page
+    assert "**Act now: Hosts see the volume on X90R3-SiteB failed and waits for your answer." in page
     assert "- **Hosts see the volume on X90R3-SiteB**: `Rejected` X90R3-SiteB: Array is out of LUNs." in page
     assert 'Fix the cause, then *More Actions*, *Send an Update*, `answer`, and paste `{"answer": "retry"}`.' in page
     assert "begun last, not confirmed: X90R3-SiteB: connect volume" in page

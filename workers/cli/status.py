@@ -1,12 +1,12 @@
 """What `quorate status` shows: the newest runs, and the steps of those that are running."""
 
-import shlex
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.text import Text
 from temporalio.client import (
     Client,
     WorkflowExecution,
@@ -16,15 +16,15 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError
 
+from cluster.answers.model import Answer
 from workers.catalogue import types
-from workers.cli.closing import Start, Waits, waits
-from workers.cli.follow import PATIENCE, retries, sections_of, sheet_of
+from workers.cli.answered import answered
+from workers.cli.closing import Start
+from workers.cli.follow import PATIENCE, retries, sections_of
 from workers.cli.freshness import lines
-from workers.cli.incident.runs import TYPES
 from workers.temporal.connect import connect
 from workflows.attributes import STATE
-from workflows.ballot import GateView
-from workflows.page import Section, Sheet, spoken, story
+from workflows.page import Section, story
 
 NEWEST = 10
 _SIGNS = {
@@ -66,8 +66,8 @@ async def show_status(
             console.print(f"    {step}", markup=False, highlight=False, soft_wrap=True)
         for title, tried in look.retries.items():
             console.print(f"    {title}: {tried}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-        if _state(run) == "attention":
-            console.print(f"    {_wanted(run.id, look)}", markup=False, highlight=False, soft_wrap=True)
+        for text in answered(look.answer, reasons=False):
+            console.print(Text("    ").append_text(text), highlight=False, soft_wrap=True)
 
 
 @dataclass
@@ -76,39 +76,23 @@ class Open:
 
     sections: list[Section] = field(default_factory=list)
     retries: dict[str, str] = field(default_factory=dict)
-    gate: GateView | None = None  # an open one
-    sheet: Sheet | None = None
-    incident: bool = False
-
-
-def _wanted(run: str, look: Open) -> str:
-    """What a run that waits for people waits for, as the command that gives it."""
-    if any(step.state == "parked" for section in look.sections for step in section.steps):
-        return waits(Waits(run, "answer", look.sheet is not None and look.sheet.skippable)).lines[-1]
-    if look.gate is not None:
-        until = f"{look.gate.terms.until:%Y-%m-%d %H:%M} UTC"
-        return f"until {until}, {look.gate.missing}; {waits(Waits(run, 'gate')).lines[-1]}"
-    if look.incident:
-        return f"action needed: {shlex.join(['quorate', 'incident', 'show', run])}"
-    return spoken(look.sheet.now) if look.sheet else "action needed: its page says what"
+    answer: Answer | None = None
 
 
 async def _look(client: Client, run: WorkflowExecution) -> Open:
     handle = client.get_workflow_handle(run.id, run_id=run.run_id)
     sections = await sections_of(handle) or []
-    asks = _state(run) == "attention" and bool(sections)
-    gate, sheet = (await _open_gate(handle), await sheet_of(handle)) if asks else (None, None)
-    incident = run.workflow_type in TYPES
-    return Open(sections, retries(await handle.describe()), gate, sheet, incident)
+    answer = await _advice(handle) if sections else None
+    return Open(sections, retries(await handle.describe()), answer)
 
 
-async def _open_gate(handle: WorkflowHandle[Any, Any]) -> GateView | None:
+async def _advice(handle: WorkflowHandle[Any, Any]) -> Answer | None:
+    """What the run asks of people; None when no worker answers, or it is a run of an earlier version."""
     try:
-        found = await handle.query("gate", rpc_timeout=PATIENCE)
-    except (WorkflowQueryFailedError, RPCError):  # what opens no gates has none, and nothing else hangs on the answer
+        found: Answer = await handle.query("advice", result_type=Answer, rpc_timeout=PATIENCE)
+    except (WorkflowQueryFailedError, RPCError):
         return None
-    view = GateView.model_validate(found) if found else None
-    return view if view is not None and view.outcome == "open" else None
+    return found
 
 
 def _running(run: WorkflowExecution) -> bool:
@@ -132,4 +116,5 @@ def _data(run: WorkflowExecution, look: Open | None) -> dict[str, Any]:
         "ended": run.close_time.isoformat() if run.close_time else None,
         "steps": [step.model_dump(mode="json") for section in (look or Open()).sections for step in section.steps],
         "retries": (look or Open()).retries,
+        "answer": look.answer.model_dump(mode="json") if look and look.answer else None,
     }

@@ -17,10 +17,11 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from cluster.advice import advice
+from cluster.answers.model import together
 from cluster.inventory import Inventory
 from cluster.memory import MASTER
 from cluster.watching import WatchRequest, WatchState, watch_id
+from workers.cli.answered import answered
 from workers.cli.follow import PATIENCE, SILENT, Run
 from workers.cli.freshness import Freshness, freshness
 from workers.cli.incident.phases import BAD, FAINT, GOOD, WARN, span
@@ -158,6 +159,7 @@ def with_the_newest(state: WatchState, fresh: Freshness) -> WatchState:
             "at": beat.looked_at,
             "memory": state.memory.merge(beat.memory),
             "verdict": beat.verdict if same else state.verdict,
+            "answers": beat.answers if same and beat.answers else state.answers,
         }
     )
 
@@ -175,14 +177,12 @@ def lines(state: WatchState, known: Inventory, now: datetime, fresh: Freshness |
     if since is not None:
         long = span((now - since) / timedelta(seconds=1))
         head.append(f"   since {since:%Y-%m-%d %H:%M:%S} UTC, for {long}", style="default")
-    found = [head, *_looked(state, now, fresh), *trouble]
+    found = [head, *_looked(state, now, fresh), *trouble, *answered(together(state.answers), reasons=False)]
     for condition in (verdict.main, *verdict.also):
         if condition is not verdict.main:
             found.append(Text(f"also: {condition.key}", style="bold"))
         found += [_row("evidence", reason) for reason in condition.reasons]
         found += [_row("revised if", unless) for unless in condition.unless]
-        if condition.kind != "healthy":
-            found.append(_row("automatic", advice(condition).alone))
     found.append(_row("silent", ", ".join(verdict.silent) or "none: every vantage point answers"))
     found.append(_row("HA's master", _master(state, known, now)))
     if state.rights:
@@ -247,5 +247,6 @@ def _data(state: WatchState, known: Inventory, fresh: Freshness, now: datetime) 
         "incidents": [one.run for one in state.incidents],
         "looked_at": fresh.looked_at.isoformat() if fresh.looked_at else None,
         "looking": fresh.looking(now),
+        "answer": answer.model_dump(mode="json") if (answer := together(state.answers)) else None,
         **state.model_dump(mode="json", include={"verdict", "at", "received", "trouble", "remark", "rights"}),
     }

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.answers.model import Answer
     from cluster.watching import Change
     from workflows.carried import IncidentState
     from workflows.continuing import Continues
@@ -20,6 +21,10 @@ class Course(Continues, Protocol):
     @property
     def closing(self) -> str:
         """What is said when it is over."""
+
+    @property
+    def answers(self) -> tuple[Answer, ...]:
+        """What a person has to know, beside what is asked of them."""
 
     async def landing(self) -> str:
         """What an abort does before the run ends; the condition in words."""

@@ -9,7 +9,6 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from cluster.advice import advice
     from cluster.conditions import Condition
     from workflows.carried import IncidentState, Repeated
     from workflows.page import State as LineIs
@@ -72,20 +71,15 @@ class Remarks:
             return
         self.state.record.section(title, folds=folds)
         for condition in found:
-            self._explain(condition)
+            self._evidence(condition)
 
-    def _explain(self, condition: Condition) -> None:
-        """Lines of the page: what is so, what happens by itself, what to do. Advice is no step and bears no tick."""
-        told, record, at = advice(condition), self.state.record, self.state.record.elapsed
+    def _evidence(self, condition: Condition) -> None:
+        """Lines of the page: what was seen. What to do about it is no step: it stands above them."""
+        record, at = self.state.record, self.state.record.elapsed
         for said in condition.reasons[:4]:
             record.line("Evidence").end("told", said, at)
         for unless in condition.unless[:1]:
-            record.line("Revised if").end("told", unless, at)
-        record.line("Automatic").end("told", told.alone, at)
-        for number, one in enumerate(told.do, start=1):
-            record.line(f"Action {number}").end("warned", one, at)
-        if told.never:
-            record.line("Do not").end("warned", told.never, at)
+            record.line("Wrong if").end("told", unless, at)
 
     # --- from run to run ---------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.answers.model import Answer
     from cluster.contracts import watch
     from cluster.incidents import StockWish
     from cluster.memory import Memory
@@ -36,6 +37,7 @@ class Watched:
         self.state, self._looks, self._remarks, self._heed = state, looks, remarks, heed
         self.memory = Memory()
         self.newest: Change | None = None
+        self.answers: tuple[Answer, ...] = ()  # what the newest look says of each condition
         self.changes = 0  # how often it was told of the cluster
         self._read = 0
         self._from_watch = 0
@@ -49,7 +51,7 @@ class Watched:
 
     def _hear(self, change: Change) -> None:
         self.changes += 1
-        self.newest = change
+        self.newest, self.answers = change, change.answers
         if not self.state.over:
             self._heed(change)
             self.judged(change.verdict)
@@ -129,7 +131,7 @@ class Watched:
             return known
         self.memory = seen.memory
         if seen.new and self._from_watch == heard:
-            self._hear(Change(verdict=seen.verdict, at=seen.at))
+            self._hear(Change(verdict=seen.verdict, at=seen.at, answers=seen.answers))
         return seen.verdict.key if seen.new else known
 
     # --- from run to run ---------------------------------------------------------------------------------------
@@ -142,6 +144,7 @@ class Watched:
             "from_watch": self._from_watch,
             "newest": self.newest,
             "memory": self.memory,
+            "told": self.answers,
         }
 
     def resumes(self, known: IncidentState) -> None:
@@ -150,3 +153,4 @@ class Watched:
         self._read, self._from_watch = known.read, self._from_watch + known.from_watch
         self.newest = self.newest or known.newest
         self.memory = known.memory
+        self.answers = self.answers or known.told

@@ -186,6 +186,7 @@ async def looked(handle: Run) -> Picture:
         skips={one.step: one.skip for one in sheet.questions if one.skip} if sheet else {},
         tries=retries(description) if running else {},
         remark="" if sheet else NOBODY,
+        answer=sheet.answer if sheet else None,
     )
 
 

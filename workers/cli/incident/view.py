@@ -13,9 +13,11 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from cluster.answers.model import Answer
 from cluster.incidents import FOLDER
 from cluster.units import seconds
 from runbooks.loss import Progress
+from workers.cli.answered import answered
 from workers.cli.incident.phases import (
     BAD,
     FAINT,
@@ -64,6 +66,7 @@ class Picture:
     skips: dict[str, str] = field(default_factory=dict)
     tries: dict[str, str] = field(default_factory=dict)
     remark: str = ""
+    answer: Answer | None = None
 
     @property
     def speed(self) -> float:
@@ -84,6 +87,11 @@ class Picture:
         return [step for section in self.sections for step in section.steps]
 
     @property
+    def asks(self) -> bool:
+        """A person has to do something about it."""
+        return self.answer is not None and self.answer.urgency in ("act now", "decide")
+
+    @property
     def addressed(self) -> str:
         """What to type for it: the procedure and the cluster, where its id begins with them."""
         procedure, _, rest = self.run.partition("/")
@@ -98,6 +106,7 @@ def frame(picture: Picture, now: datetime, console: Console) -> RenderableType:
     """Everything at once, with as many of the newest steps as the terminal has lines left for."""
     head = [
         *_head(picture, now, console),
+        *(answered(picture.answer, head=False, reasons=False) if picture.asks else ()),
         *_asked(picture),
         *_phases(picture, now, console.width),
         *_notes(picture, NEWEST_NOTES),
@@ -271,6 +280,7 @@ def news(picture: Picture, shown: Shown, told: set[str]) -> Iterator[StepRecord 
 def plain(picture: Picture, now: datetime, console: Console) -> Iterator[RenderableType]:
     """The whole page as text: every section with all its steps."""
     yield from _head(picture, now, console)
+    yield from answered(picture.answer, head=False)
     yield from _asked(picture)
     yield from _phases(picture, now, console.width)
     for section in picture.sections:

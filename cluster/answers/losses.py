@@ -1,0 +1,149 @@
+"""Advice for the loss of a quorum, a site, nodes or the pod (docs/incidents.md)."""
+
+from cluster.answers.texts import TWO, Advice, do
+from cluster.conditions import Kind
+
+LOSSES: dict[Kind, Advice] = {
+    "quorum-lost": Advice(
+        title="The quorum is lost",
+        stake="No guest can start anywhere, and nodes with HA guests reset.",
+        alone="no guest starts anywhere: without quorum HA neither fences nor restarts; nodes with HA guests reset",
+        do=(
+            do("prove that {silent} are off: management controllers, power distribution, a person on site"),
+            do("lock their power off, so that none comes back during the repair", who=TWO),
+            do(
+                "bring back the witness {witness}, or the silent nodes one at a time; check paths and the volume group "
+                "on each before quorum forms, since HA starts guests at once"
+            ),
+        ),
+        never="run `pvecm expected` without a second person and proof that the silent nodes are off",
+    ),
+    "storage-elsewhere": Advice(
+        title="The quorum is at {winner}, the disks are at {lost}",
+        stake="This does not heal by itself: guests that HA starts at {winner} find no disks.",
+        alone="HA restarts guests at the site with the quorum, where they find no disks and fail; "
+        "the nodes at the site with the pod reset",
+        do=(
+            do(
+                "give the quorum to {lost}: power off {power}; the witness then votes for {lost}, "
+                "and HA recovers the guests there",
+                who=TWO,
+            ),
+            do("repair the link between the sites"),
+        ),
+        never="start guests by hand at either site, or promote the copy that is offline",
+    ),
+    "pod-offline": Advice(
+        title="No array serves the pod {pod}",
+        stake="Every guest on it has lost its disks.",
+        alone="guests wait for their disks and fail; HA does not help, since it only notices failed starts",
+        do=(
+            do("look at both arrays: their copies, the link between them and the mediator", "purepod list"),
+            do("call the vendor; note frozen_at of each copy: it is the recovery point"),
+        ),
+        never="force a copy online, or start guests elsewhere",
+    ),
+    "sites-parted": Advice(
+        title="The sites are parted: {winner} has the quorum, {lost} is cut off",
+        stake="Proxmox HA restarts the guests of {lost} at {winner}.",
+        alone="the witness gives its vote to one site, the mediator gives the pod to one array; nodes with HA guests "
+        "at the losing site reset, and HA restarts these guests at the site with the quorum",
+        do=(
+            do("follow the incident", "quorate incident watch"),
+            do("repair the link between the sites"),
+            do("treat guests outside HA at the losing site as running: HA does not stop them"),
+        ),
+        never="start guests by hand at either site",
+    ),
+    "site-lost": Advice(
+        title="Site {lost} is lost",
+        stake="Proxmox HA restarts its guests at {winner}.",
+        alone="HA fences the lost nodes and restarts their guests at the other site",
+        do=(do("follow the incident", "quorate incident watch"),),
+        never="start guests of {lost} by hand: HA starts them once their nodes are fenced",
+    ),
+    "site-isolated": Advice(
+        title="Site {lost} is cut off",
+        stake="Proxmox HA restarts its guests at {winner}; guests outside HA go on at {lost}.",
+        alone="its nodes with HA guests reset within about 70 s; guests outside HA go on running there",
+        do=(
+            do("follow the incident", "quorate incident watch"),
+            do("keep the site's network off until all of it works again"),
+        ),
+        never="start a guest outside HA at the other site before its node is proven off",
+    ),
+    "node-lost": Advice(
+        title="{where} {is} lost",
+        stake="Proxmox HA restarts guests of lost nodes on any other node.",
+        alone="HA fences the node and restarts its guests on any other node, at either site",
+        do=(
+            do("check where its guests run now", "quorate incident watch"),
+            do("find out why the node failed before guests return to it"),
+        ),
+        never="start its guests by hand before HA has fenced the node",
+    ),
+    "undetermined": Advice(
+        title="What has happened is not certain",
+        stake="The vantage points contradict each other, or too few of them answer.",
+        alone="only what HA and the arrays decide: Quorate acts on no verdict that is in doubt",
+        do=(
+            do("compare the evidence with what you see yourself", "quorate watch show"),
+            do("check the vantage points that do not answer"),
+        ),
+        never="act on one source alone",
+    ),
+}
+
+CASES: dict[tuple[Kind, str], Advice] = {
+    ("quorum-lost", "links"): Advice(
+        title="The quorum is lost: no node sees another one",
+        stake="No guest can start anywhere, and nodes with HA guests reset within about 70 s.",
+        alone="nodes with HA guests reset within about 70 s; no guest starts anywhere until the nodes see each other",
+        do=(
+            do(
+                "all nodes answer: repair corosync's network (switches, VLANs, LACP, MTU); look at its links",
+                "corosync-cfgtool -s",
+            ),
+            do(
+                "check paths and the volume group on each node before the network works again: HA starts guests at "
+                "once when quorum forms",
+                "vgs; multipath -ll",
+            ),
+        ),
+        never="run `pvecm expected`: every node would go on alone",
+    ),
+    ("quorum-lost", "halves"): Advice(
+        title="The quorum is lost: the nodes have fallen into parts",
+        stake="No guest can start anywhere, and nodes with HA guests reset within about 70 s.",
+        alone="nodes with HA guests reset within about 70 s; no guest starts anywhere until there is a quorum",
+        do=(
+            do(
+                "both sites answer: repair the link between the sites, or bring back the witness {witness}; "
+                "either gives the quorum"
+            ),
+            do("check which array serves the pod before quorum forms: HA starts guests at once", "purepod list"),
+        ),
+        never="run `pvecm expected`: both sites would go on alone",
+    ),
+    ("quorum-lost", "votes"): Advice(
+        title="The quorum is lost although all nodes see each other: the votes are not as designed",
+        stake="No guest can start anywhere, and nodes with HA guests reset within about 70 s.",
+        alone="nodes with HA guests reset within about 70 s; no guest starts anywhere until there is a quorum",
+        do=(
+            do("compare the votes of all nodes with the design, and find who has changed them", "pvecm status"),
+            do("bring back the witness {witness}, or the votes in corosync.conf; either gives the quorum"),
+        ),
+        never="restart corosync on all nodes at once",
+    ),
+    ("storage-elsewhere", "reached"): Advice(
+        title="The quorum is at {winner}, the disks are at {lost}",
+        stake="Guests at {winner} reach their disks only over the storage network between the sites.",
+        alone="HA restarts guests at the site with the quorum; they reach the pod only over the storage network "
+        "between the sites, and nodes with HA guests at the other site reset",
+        do=(
+            do("follow the incident; check that the guests that HA starts get their disks", "quorate incident watch"),
+            do("repair the link between the sites before their storage network fails too"),
+        ),
+        never="shut down the array that serves the pod, or start guests by hand",
+    ),
+}

@@ -1,0 +1,92 @@
+"""What one piece of advice is made of, and the names that stand in its texts for those of the cluster."""
+
+from cluster.answers.affected import named_sids
+from cluster.answers.model import Task
+from cluster.conditions import Condition, lost_site
+from cluster.inventory import Inventory, Node
+from cluster.nouns import Value
+from cluster.units import are, shortly
+
+# Whoever switches off what may be alive does not do it alone.
+TWO = "two people together"
+# Guests whose commands are written out; of more of them the first stands as the example.
+WRITTEN_OUT = 3
+
+
+class Advice(Value):
+    """What to know about a condition: its name, how bad it is, what happens by itself, what to do, what never to do.
+
+    In the tables the texts have places, as ``{winner}``; `filled` puts the cluster's own names there.
+    """
+
+    title: str
+    stake: str
+    alone: str
+    do: tuple[Task, ...] = ()
+    never: str = ""
+
+    def filled(self, condition: Condition, inventory: Inventory) -> "Advice":
+        """With the names of this cluster."""
+        names = places(condition, inventory)
+        return Advice(
+            title=self.title.format_map(names),
+            stake=self.stake.format_map(names),
+            alone=self.alone.format_map(names),
+            do=tuple(
+                Task(do=task.do.format_map(names), command=task.command.format_map(names), who=task.who)
+                for task in self.do
+            ),
+            never=self.never.format_map(names),
+        )
+
+
+def do(what: str, command: str = "", who: str = "") -> Task:
+    """One order, with the command that does it where there is one."""
+    return Task(do=what, command=command, who=who)
+
+
+def places(condition: Condition, inventory: Inventory) -> dict[str, str]:
+    """By the name of the place in a text: names and addresses of what the condition is about."""
+    where = condition.where
+    sites = {site.name: site for site in inventory.sites}
+    lost = (lost_site(condition) if where else "") or next((name for name in reversed(where) if name in sites), "")
+    named = where[0] if where and where[0] in sites else ""
+    winner = named if named and named != lost else inventory.other_site(lost).name if lost else ""
+    found = {
+        "where": shortly(where) or inventory.name,
+        "is": are(where),
+        "first": where[0] if where else inventory.name,
+        "lost": lost or "the lost site",
+        "winner": winner or "the other site",
+        "power": _powers(sites[winner].nodes) if winner else "",
+        "silent": _powers(sites[lost].nodes) if lost else "the silent nodes",
+        "witness": f"{inventory.witness.name} ({inventory.witness.address})",
+        "address": inventory.witness.address,
+        "pod": inventory.pod.name,
+        "array": sites[lost].array if lost else "",
+        "storage": inventory.storage.id,
+        "guests": "",
+        "revive": "",
+        "start": "",
+    }
+    if condition.kind == "ha-error":
+        found |= {
+            "guests": named_sids(where, inventory),
+            "revive": _each("ha-manager set {} --state disabled && ha-manager set {} --state started", where),
+            "start": _each("ha-manager set {} --state started", where),
+        }
+    return found
+
+
+def _powers(nodes: tuple[Node, ...]) -> str:
+    """Nodes with the address of their management controllers: where the power is switched."""
+    return ", ".join(f"{node.name} ({_controller(node)})" for node in nodes)
+
+
+def _controller(node: Node) -> str:
+    return f"BMC {node.bmc.address}" if node.bmc is not None else "no BMC in the inventory: at the rack"
+
+
+def _each(command: str, sids: tuple[str, ...]) -> str:
+    """The command for each of them; of many only the first."""
+    return "; ".join(command.replace("{}", sid) for sid in sids[: WRITTEN_OUT if len(sids) <= WRITTEN_OUT else 1])
