@@ -5,6 +5,7 @@ from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from cluster.addresses import Endpoint
 from cluster.nouns import Noun, OwnName, SecretRef
 from cluster.units import Duration
 
@@ -54,24 +55,68 @@ class EventSource(Noun):
     secret: SecretRef
 
 
-# `asked`: a person has to act; `worse`: something that was well, or was back, is not any more.
-Occasion = Literal["opened", "quorum", "fenced", "running", "late", "changed", "asked", "worse", "closed"]
+# `asked`: a person has to act or to decide; `worse`: something that was well, or was back, is not any more. `begun` and
+# `done` are of planned work, `expired` and `refused` of its gate, `failed` of any run.
+Occasion = Literal[
+    "opened", "quorum", "fenced", "running", "late", "changed", "asked", "worse", "closed",
+    "begun", "done", "expired", "refused", "failed",
+]  # fmt: skip
+# PagerDuty's Events API v2 has one address for everybody; the others give each receiver one of its own.
+PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
+
+
+class Mail(Noun):
+    """A mail server that takes mail from this worker, ``host`` or ``host:port``, and who gets it.
+
+    TLS is used from the first byte at port 465, and by STARTTLS at any other one; `tls: false` is for a relay on the
+    worker's own machine. `password` goes with `user`.
+    """
+
+    server: Endpoint
+    sender: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
+    to: tuple[str, ...] = Field(min_length=1)
+    user: str | None = None
+    password: SecretRef | None = None
+    tls: bool = True
 
 
 class Notify(Noun):
-    """A webhook that is told how an incident goes on. `template` is the body; without one it gets a JSON document.
+    """Who is told what happens and what is asked of people: a webhook, or people by mail.
+
+    `kind` says in which form: ``json`` is our own document, or the `template`; ``pagerduty`` (with `routing_key`),
+    ``slack`` and ``teams`` are those of the services; ``mail`` has `mail` instead of a webhook.
 
     `webhook` is an address or a reference to one (``env:NAME``, ``file:PATH``): it is then in no history and no error.
 
-    In a template ``{title}``, ``{text}``, ``{cluster}``, ``{occasion}``, ``{incident}`` and ``{at}`` stand for their
-    values, escaped as inside a JSON string.
+    In a template ``{title}``, ``{text}``, ``{body}``, ``{cluster}``, ``{occasion}``, ``{severity}``, ``{urgency}``,
+    ``{incident}`` and ``{at}`` stand for their values, escaped as inside a JSON string.
     """
 
     name: OwnName
-    webhook: str = Field(pattern=Web)
+    kind: Literal["json", "pagerduty", "slack", "teams", "mail"] = "json"
+    webhook: str = Field(default="", pattern=rf"{Web}|^$")
+    routing_key: SecretRef | None = None
+    mail: Mail | None = None
     headers: dict[str, SecretRef] = Field(default_factory=dict)
     occasions: tuple[Occasion, ...] = get_args(Occasion)
     template: str | None = None
+
+    @model_validator(mode="after")
+    def _has_what_its_kind_needs(self) -> Self:
+        if (self.kind == "mail") != (self.mail is not None):
+            raise ValueError("kind mail has mail: {server, sender, to}, and no other kind has")
+        if (self.kind == "pagerduty") != (self.routing_key is not None):
+            raise ValueError("kind pagerduty has a routing_key, env:NAME or file:PATH, and no other kind has")
+        if self.kind in ("json", "slack", "teams") and not self.webhook:
+            raise ValueError(f"kind {self.kind} needs a webhook: an address, env:NAME or file:PATH")
+        if self.template is not None and self.kind != "json":
+            raise ValueError("a template is for kind json: every other kind has a form of its own")
+        return self
+
+    @property
+    def address(self) -> str:
+        """Where it is posted to."""
+        return self.webhook or PAGERDUTY
 
 
 class Watch(Noun):

@@ -1,6 +1,7 @@
-"""The other end of a webhook."""
+"""The other end of a webhook, and of a mail."""
 
 import http.server
+import socketserver
 import threading
 
 
@@ -28,6 +29,50 @@ class Receiver:
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}/hook"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class MailServer:
+    """A mail server without TLS: the mails it took, and `refusal` instead of taking one (``451 later``)."""
+
+    def __init__(self) -> None:
+        self.got: list[bytes] = []
+        self.refusal = ""
+        outer = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def say(self, line: str) -> None:
+                self.wfile.write(f"{line}\r\n".encode())
+
+            def handle(self) -> None:
+                self.say("220 ready")
+                while line := self.rfile.readline():
+                    word = line.split()[0].upper() if line.split() else b""
+                    if word == b"DATA":
+                        self.say("354 go on")
+                        outer.got.append(self._mail())
+                        self.say("250 taken")
+                    elif word == b"QUIT":
+                        self.say("221 bye")
+                        return
+                    elif word == b"RCPT" and outer.refusal:
+                        self.say(outer.refusal)
+                    else:
+                        self.say("250 fine")
+
+            def _mail(self) -> bytes:
+                found = b""
+                while (line := self.rfile.readline()) != b".\r\n":
+                    found += line
+                return found
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def stop(self) -> None:

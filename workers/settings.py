@@ -42,6 +42,11 @@ class Settings(BaseSettings):
     secrets: tuple[Path, ...] = Field(
         default=(), description="folders besides the inventory's whose files headers and webhooks may refer to"
     )
+    ui: str = Field(
+        default="",
+        pattern=r"^(https?://\S+)?$",
+        description="where people find Temporal's web UI, for links in notices: https://temporal.example",
+    )
     gateway_rate: float = Field(
         default=500.0, gt=0, description="requests a second that the event gateway takes from one source for long"
     )

@@ -21,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.units import counted
     from workflows.answers import Undecodable, ask
     from workflows.failures import reason
+    from workflows.notices import Notices
     from workflows.state import RunState
     from workflows.steps import RETRY, Withheld
 
@@ -47,8 +48,8 @@ class Ends(Protocol):
 class Ending:
     """The part of a run that comes to an end."""
 
-    def __init__(self, state: RunState, run: Ends) -> None:
-        self.state, self._run = state, run
+    def __init__(self, state: RunState, run: Ends, notices: Notices) -> None:
+        self.state, self._run, self._notices = state, run, notices
 
     # --- what a procedure is written in ------------------------------------------------------------------------
 
@@ -58,12 +59,15 @@ class Ending:
             return
         notice = Notice(
             key=f"{workflow.info().workflow_id}/end",
-            occasion="closed",
+            occasion="failed" if state == "failed" else self.state.occasion,
             cluster=self.state.cluster,
             incident=workflow.info().workflow_id,
             title=f"{self.state.subject}: {state}",
             text=" ".join(filter(None, (self.state.cause, left)))[:1000],
             at=workflow.now(),
+            severity="warning",
+            run=workflow.info().run_id,
+            namespace=workflow.info().namespace,
         )
         try:
             await ask(
@@ -100,6 +104,10 @@ class Ending:
             f"hook {hook.name} matched no step" for hook in self.state.hooks if hook.name not in self.state.hooked
         ]
         self.state.left = "The run had ended."
+        if self.state.approved:
+            made = counted(len(self.state.record.changes), "change")
+            self._notices.tell("done", f"{self.state.headline}: done", f"{made} made and proven.")
+            await self._notices.all_told_within(TOLD_WITHIN)
         await self._run.close("done")
 
     # --- how it is done ----------------------------------------------------------------------------------------

@@ -95,13 +95,13 @@ class Face:
         return going_on(
             self._condition(),
             self._run.under_way(),
-            self._asking(),
+            self.asking(),
             changing=self.state.changing,
             paused=self.state.paused.signed if self.state.paused else None,
             idle=self._run.idle,
         )
 
-    def _asking(self) -> list[Answer]:
+    def asking(self) -> list[Answer]:
         """What people have to do or to decide, the most urgent first."""
         found = [one for one in (*self._waiting(), *self._told()) if one.urgency in ("act now", "decide")]
         return sorted(found, key=lambda one: URGENCIES.index(one.urgency))
@@ -134,6 +134,6 @@ class Face:
     def _condition(self) -> str:
         if self.state.ending:
             return "aborting"
-        if self._asking():
+        if self.asking():
             return "attention"
         return "paused" if self.state.paused is not None else "running"

@@ -34,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.gate_page import asks
     from workflows.interlock import Interlock
     from workflows.messages import Abort
+    from workflows.notices import Notices
     from workflows.people import People
     from workflows.record import Line
     from workflows.state import RunState
@@ -44,8 +45,9 @@ NOTHING_ASKED = "no gate is open in this run: it asks for no approval yet"
 class Gates:
     """The part of a run that asks people. `interlock` says what else is at work, `people` end the run at a no."""
 
-    def __init__(self, state: RunState, checks: Checks, interlock: Interlock, people: People) -> None:
+    def __init__(self, state: RunState, checks: Checks, interlock: Interlock, people: People, notices: Notices) -> None:
         self.state, self._checks, self._interlock, self._people = state, checks, interlock, people
+        self._notices = notices
         self._gate: Gate | None = None
         self._gates: dict[int, Gate] = {}
         self._counting = asyncio.Lock()  # one vote after the other: none undoes what another has done
@@ -97,6 +99,9 @@ class Gates:
             raise asyncio.CancelledError
         line.end("done", str(approval), self.state.record.elapsed)
         self.state.tell()
+        if workflow.patched("begun-is-told"):
+            self.state.approved = True
+            self._notices.tell("begun", f"{gate.terms.title}: it begins", str(approval))
         return approval
 
     async def why_not(
@@ -300,11 +305,13 @@ class Gates:
             said = gate.closing.said
             why = f"rejected the plan ({'claimed' if gate.closing.claimed else 'signed'})"
             order = Abort(by=said.by, why=f"{why}: {said.why}" if said.why else why)
+            self.state.occasion = "refused"
             line.end("failed", f"rejected{order.signed}", self.state.record.elapsed)
         else:
             missing = f"{gate.missing} by {gate.terms.until:%Y-%m-%d %H:%M:%S} UTC"
             yes = ", ".join(one.who for one in gate.yes.values())
             order = Abort(why=f"too few approvals: {missing}")
+            self.state.occasion = "expired"
             line.end(
                 "failed", f"expired: {missing}" + (f"; approved by {yes}" if yes else ""), self.state.record.elapsed
             )

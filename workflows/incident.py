@@ -18,7 +18,6 @@ with workflow.unsafe.imports_passed_through():
     from workflows.incidents.clock import Clock
     from workflows.incidents.course import Carries, Course
     from workflows.incidents.looks import Looks
-    from workflows.incidents.notices import Notices
     from workflows.incidents.remarks import Remarks
     from workflows.incidents.watched import Watched
     from workflows.page import OPEN, Question, StepRecord
@@ -35,7 +34,6 @@ class Incident(Runbook):
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock(self.state)
-        self.notices = Notices(self.state)
         self.remarks = Remarks(self.state)
         self.actions = Actions(self.state, self.notices)
         self.looks = Looks(self.state, self.remarks)
@@ -98,6 +96,9 @@ class Incident(Runbook):
         self.tell()
 
     # --- what it shows -----------------------------------------------------------------------------------------
+
+    def asks_people(self) -> None:
+        """Each part of an incident tells what it asks, in words of its own."""
 
     def parks(self, question: Question) -> None:
         """A person is about to be waited for."""

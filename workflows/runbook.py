@@ -34,6 +34,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.gate import Gates
     from workflows.interlock import Interlock
     from workflows.messages import Abort, Answer, Note, Pause, Resume
+    from workflows.notices import Notices
     from workflows.page import Question, Section, Sheet, StepRecord, render
     from workflows.people import People
     from workflows.plans import differences
@@ -65,8 +66,9 @@ class Runbook:
         self.steps = self.does_steps()
         self.checks = Checks(self.state)
         self.interlock = Interlock(self.state, self.steps)
-        self.gates = Gates(self.state, self.checks, self.interlock, self.people)
-        self.ending = Ending(self.state, self)
+        self.notices = Notices(self.state, lambda: self.face.answer)
+        self.gates = Gates(self.state, self.checks, self.interlock, self.people, self.notices)
+        self.ending = Ending(self.state, self, self.notices)
         self.face = Face(self.state, self.gates, self)
 
     def does_steps(self) -> Steps:
@@ -417,8 +419,14 @@ class Runbook:
     # --- what it shows -----------------------------------------------------------------------------------------
 
     def tell(self) -> None:
-        """Show what has changed."""
+        """Show what has changed; in a run that is at work, people are told what they are asked."""
         self.face.tell()
+        if self.state.entered and not self.state.over:
+            self.asks_people()
+
+    def asks_people(self) -> None:
+        """Tell of what a person has to do or to decide."""
+        self.notices.ask(self.face.asking())
 
     @workflow.query(name="page", description="The page of this run, as Markdown")
     def page(self) -> str:

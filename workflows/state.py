@@ -13,7 +13,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from cluster.approval import Audit
-    from cluster.around import Hook
+    from cluster.around import Hook, Occasion
     from workflows.claim import Held
     from workflows.messages import Abort, Answer, Pause
     from workflows.page import Question
@@ -84,6 +84,8 @@ class RunState:
     left: str | None = None  # the condition in which an ended run left things
     cause: str = ""  # why it failed
     word: str = ""  # its state, as the run list shows it
+    approved: bool = False  # people have agreed to it, and want to know how it ended
+    occasion: Occasion = "closed"  # of the notice of its end
 
     @property
     def cluster(self) -> str:

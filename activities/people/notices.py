@@ -4,11 +4,13 @@ Who has been told is kept with the heartbeat, so that a new attempt tells only t
 between, somebody is told twice, with the same key both times.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pydantic import ValidationError
 from temporalio import activity
 
+from activities.clients import mail
 from activities.clients.webhook import post, post_text
 from activities.errors import NotFound, Rejected, Unauthorized, Unreachable
 from activities.serving import serves
@@ -16,6 +18,7 @@ from cluster.around import Notify
 from cluster.contracts import people
 from cluster.notices import Notice, NoticeWish, Told, rendered
 from cluster.plan import Finding
+from cluster.presets import letter, pagerduty, slack, teams
 
 if TYPE_CHECKING:
     from activities.clients.secrets import Secrets
@@ -24,10 +27,10 @@ TIMEOUT = 10.0
 
 
 class Notices:
-    """Activities that tell people. `targets` are the inventory's."""
+    """Activities that tell people. `targets` are the inventory's, `ui` is where people find Temporal's web UI."""
 
-    def __init__(self, targets: tuple[Notify, ...], secrets: "Secrets") -> None:
-        self._targets, self._secrets = targets, secrets
+    def __init__(self, targets: tuple[Notify, ...], secrets: "Secrets", ui: str = "") -> None:
+        self._targets, self._secrets, self._ui = targets, secrets, ui.rstrip("/")
 
     @serves(people.tell, no_thread_cancel_exception=True)
     def send(self, wish: NoticeWish) -> Finding:
@@ -41,7 +44,7 @@ class Notices:
             if wish.notice.occasion not in target.occasions or target.name in told.told or target.name in told.refused:
                 continue
             try:
-                self._post(target, wish.notice)
+                self.post(target, wish.notice)
             except Unreachable as error:
                 silent.append(f"{target.name}: {error.message}")
             except (Rejected, Unauthorized, NotFound) as error:
@@ -53,14 +56,35 @@ class Notices:
             raise Unreachable("; ".join(silent))
         return Finding(finding=told.finding)
 
-    def _post(self, target: Notify, notice: Notice) -> None:
+    def post(self, target: Notify, notice: Notice) -> None:
+        """Send it to one of them, once, in its form; the seven words say why it cannot be."""
+        if target.mail is not None:
+            password = self._secrets.outgoing(target.mail.password) if target.mail.password else None
+            mail.post(target.mail, password, *letter(notice, self._link(notice)), notice.key, TIMEOUT)
+            return
         headers = {name: self._secrets.outgoing(reference) for name, reference in target.headers.items()}
         headers["Idempotency-Key"] = notice.key
-        address = self._secrets.address(target.webhook)
-        if target.template is None:
-            post(address, notice.model_dump(mode="json"), headers, TIMEOUT)
-        else:
+        address = self._secrets.address(target.address)
+        if target.template is not None:
             post_text(address, rendered(target.template, notice), headers, TIMEOUT)
+        else:
+            post(address, self._document(target, notice), headers, TIMEOUT)
+
+    def _document(self, target: Notify, notice: Notice) -> dict[str, Any]:
+        link = self._link(notice)
+        if target.routing_key is not None:
+            return pagerduty(notice, self._secrets.outgoing(target.routing_key), link)
+        if target.kind == "slack":
+            return slack(notice, link)
+        if target.kind == "teams":
+            return teams(notice, link)
+        return notice.model_dump(mode="json") | ({"link": link} if link else {})
+
+    def _link(self, notice: Notice) -> str:
+        """The page of the run in Temporal's UI; empty where no worker knows its address."""
+        if not self._ui or not notice.run:
+            return ""
+        return f"{self._ui}/namespaces/{notice.namespace}/workflows/{quote(notice.incident, safe='')}/{notice.run}"
 
 
 def _earlier() -> Told:

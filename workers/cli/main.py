@@ -30,6 +30,7 @@ from workers.cli.extras import needs
 from workers.cli.freshness import known_cluster
 from workers.cli.incident.commands import incident_app
 from workers.cli.lab.commands import lab
+from workers.cli.notify import notify_app
 from workers.cli.options import InventoryOption, JsonOption, err, inventory_path, out
 from workers.cli.status import show_status
 from workers.cli.story import Story
@@ -51,10 +52,13 @@ app = typer.Typer(
     "Example: quorate demo",
     rich_markup_mode="rich",
 )
-app.add_typer(lab, name="lab")
-app.add_typer(watch_app, name="watch")
-app.add_typer(incident_app, name="incident")
-app.add_typer(connect_app, name="connect")
+# What a person wants to do, in the order of the first weeks.
+START, RUNBOOKS, PEOPLE, LOOK, SERVE = "Begin", "Runbooks", "People", "See what is so", "Keep it running"
+app.add_typer(lab, name="lab", rich_help_panel=START)
+app.add_typer(watch_app, name="watch", rich_help_panel=LOOK)
+app.add_typer(incident_app, name="incident", rich_help_panel=LOOK)
+app.add_typer(connect_app, name="connect", rich_help_panel=SERVE)
+app.add_typer(notify_app, name="notify", rich_help_panel=SERVE)
 
 
 def _told_version(wanted: bool) -> None:
@@ -72,16 +76,7 @@ def _all(
     """What every command has in common."""
 
 
-for command in (
-    *run_commands.COMMANDS,
-    *approve_commands.COMMANDS,
-    *gateway_commands.COMMANDS,
-    *switch_commands.COMMANDS,
-):
-    app.command()(command)
-
-
-@app.command()
+@app.command(rich_help_panel=START)
 def check(
     inventory: Annotated[Path, typer.Argument(help="The inventory file.")],
     offline: Annotated[
@@ -118,7 +113,7 @@ def check(
         out.print(f"  [yellow]note:[/yellow] {escape(note)}", soft_wrap=True)
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def demo(
     inventory: InventoryOption = None,
     speed: Annotated[float, typer.Option(help="Lab seconds per second; 1 is real time.", min=0.1)] = 1.0,
@@ -172,7 +167,7 @@ def demo(
     out.print(f"[dim]summary: {state / 'summary.json'}[/dim]")
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def up(
     inventory: InventoryOption = None,
     port: Annotated[int | None, typer.Option(help="Temporal's gRPC port. Default 7233.")] = None,
@@ -211,7 +206,7 @@ def up(
     asyncio.run(stay())
 
 
-@app.command(name="worker")
+@app.command(name="worker", rich_help_panel=SERVE)
 def run_worker(
     inventory: InventoryOption = None,
     at: Annotated[
@@ -261,7 +256,7 @@ def standing(at: str, known: Inventory) -> str:
     return f"stands at {at}, a place of its own"
 
 
-@app.command()
+@app.command(rich_help_panel=SERVE)
 def server() -> None:
     """Make sure that a Temporal server is at hand: find, fetch or build it once.
 
@@ -271,7 +266,7 @@ def server() -> None:
     out.print(str(binary), soft_wrap=True)
 
 
-@app.command()
+@app.command(rich_help_panel=LOOK)
 def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
     """Show how fresh the newest look at the cluster is, and the newest runs.
 
@@ -280,6 +275,16 @@ def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> No
     Example: quorate status
     """
     asyncio.run(show_status(out, as_json=as_json, cluster=known_cluster(inventory), inventory=inventory))
+
+
+for panel, commands in (
+    (RUNBOOKS, run_commands.COMMANDS),
+    (PEOPLE, approve_commands.COMMANDS),
+    (SERVE, gateway_commands.COMMANDS),
+    (LOOK, switch_commands.COMMANDS),
+):
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
 
 
 def _complain(what: str, remedy: str = "") -> None:

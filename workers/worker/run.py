@@ -55,7 +55,7 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
     """A worker for every runbook; use it as an async context. Unusable where time may not run at that speed."""
     logs.in_short()
     speed = speed_of_time(inventory, settings)
-    known = activities(inventory, base, settings.hooks, settings.secrets, settings.at, speed)
+    known = activities(inventory, base, settings.hooks, settings.secrets, settings.at, speed, settings.ui)
     interlock = next(room for room in (getattr(one, "__self__", None) for one in known) if isinstance(room, Interlock))
     return Worker(
         client,

@@ -53,11 +53,12 @@ def activities(
     folders: Sequence[Path] = (),
     place: str = "",
     speed: float = 1.0,
+    ui: str = "",
 ) -> list[Callable[..., Any]]:
     """All activities, bound to the clients of that inventory; `base` is the folder its paths count from.
 
     `folders` are those that outgoing secrets may come from, `place` is where the worker stands, `speed` how much faster
-    than the wall the cluster's time runs.
+    than the wall the cluster's time runs, `ui` where people find Temporal's web UI.
     """
     secrets = Secrets(base, folders)
     arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
@@ -87,7 +88,7 @@ def activities(
         Freeze(api, approvals),
         Rights(inventory, api),
         survivor := Survivor(inventory, arrays, ssh, api, speed),
-        Notices(inventory.notify, secrets),
+        Notices(inventory.notify, secrets, ui),
         ward := QuarantineWard(
             inventory,
             api,

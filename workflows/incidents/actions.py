@@ -9,7 +9,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.answers.model import Answer
     from workflows.asking import of_asked
     from workflows.carried import IncidentState
-    from workflows.incidents.notices import Notices
+    from workflows.notices import Notices
     from workflows.page import Question
     from workflows.state import RunState
 
