@@ -125,13 +125,21 @@ def concluded(wish: FencingWish, seen: FencingSeen, view: HaView) -> FencingFind
         return FencingFinding(finding=seen.proof, outcome="fenced", seen=seen)
     if not view.nodes:  # HA has no master yet, or its state cannot be read: that is silence
         return None
+    believed = dict.fromkeys((*wish.ran, *seen.listed))
+    away = [
+        f"{sid} is on {view.services[sid].node}"
+        for sid in believed
+        if sid in view.services and view.services[sid].node != wish.node
+    ]
     if seen.state in PRESENT and seen.away and not seen.fencing:
+        if away:  # it was fenced while nobody looked, or emptied by hand after it had come back
+            said = f"not known: HA calls it {seen.state} again; {shortly(away, 3)}, and how it got there was not seen"
+            return FencingFinding(finding=said, mark="warned", outcome="unknown", seen=seen)
         said = f"not fenced: it came back before, HA calls it {seen.state}"
         return FencingFinding(finding=said, mark="unneeded", outcome="back", seen=seen)
     if seen.services or seen.fencing:
         return None
-    believed = dict.fromkeys((*wish.ran, *seen.listed))
-    if away := [f"{sid} is on {view.services[sid].node}" for sid in believed if sid in view.services]:
+    if away:
         said = f"not known: HA lists no service on it now; {shortly(away, 3)}, and how it got there was not seen"
         return FencingFinding(finding=said, mark="warned", outcome="unknown", seen=seen)
     said = "nothing to fence: HA lists no service on it; guests outside HA may still be running there"

@@ -133,10 +133,7 @@ def hopeless(sid: str, view: HaView) -> str:
     if service is None:
         return "is not under HA any more"
     if service.state == "error":
-        return (
-            f"is in error: HA gave up starting it; fix the cause, then `ha-manager set {sid} --state disabled`, "
-            "and the same with `started`"
-        )
+        return "is in error: HA gave up starting it"
     if service.state == "freeze":
         return f"is held by HA with {service.node} (state freeze) until that node is back"
     if service.state in STOPPED:

@@ -116,7 +116,7 @@ class Sheet(BaseModel):
 
 def render(sheet: Sheet) -> str:
     """The whole page. Sections that went well shrink to one line while there is a newer one."""
-    head = f"### {safe(sheet.headline)}\n\n**{sentence(sheet.now)}**\n\n"
+    head = f"### {safe(sheet.headline)}\n\n**{sentence(sheet.now, 700)}**\n\n"
     head += _asked(sheet) + sheet.gate + advised(sheet.answer)
     head += "".join(f"- {safe(note)}\n" for note in sheet.notes[-3:]) + ("\n" if sheet.notes else "")
     tail = " · ".join(f"[{safe(label)}]({where})" for label, where in sheet.links)
@@ -159,7 +159,7 @@ def advised(answer: Answer | None) -> str:
     lines += [f"- **never** {sentence(one, 240)}" for one in answer.never[:2]]
     lines += [f"- automatic: {safe(answer.automatic)}"] if answer.automatic else []
     lines += [f"- why: {safe(one)}" for one in answer.why[:REASONS]]
-    lines += [f"- this would be wrong if: {safe(one)}" for one in answer.unless[:1]]
+    lines += [f"- revised if: {safe(one)}" for one in answer.unless[:1]]
     return "".join(f"{line}\n" for line in lines) + "\n" if lines else ""
 
 

@@ -29,7 +29,7 @@ def body(answer: Answer) -> Iterator[tuple[str, str]]:
     for text in answer.why[:REASONS]:
         yield "why", text
     for text in answer.unless[:1]:
-        yield "wrong if", text
+        yield "revised if", text
 
 
 def paragraph(answer: Answer) -> str:

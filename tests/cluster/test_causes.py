@@ -64,9 +64,7 @@ WAITS = "HA finds no node for it: rules, maintenance or storage leave none"
         ),
         (
             found(state="error", node="b1", failed="start failed: no such volume"),
-            "is in error: HA gave up starting it; fix the cause, then `ha-manager set vm:301 --state disabled`, "
-            "and the same with `started`; "
-            "its last task ended with: start failed: no such volume",
+            "is in error: HA gave up starting it; its last task ended with: start failed: no such volume",
         ),
         (found(state="fence"), "waits until HA has fenced a1"),
         (found(state="started", node="a1"), "HA still counts on a1, which is unknown"),

@@ -19,7 +19,7 @@ def answered(answer: Answer | None, *, head: bool = True, reasons: bool = True) 
     if head:
         yield Text(answer.head, style=STYLES[answer.urgency])
     for label, text in body(answer):
-        if not reasons and label in ("why", "wrong if"):
+        if not reasons and label in ("why", "revised if"):
             continue
         if label:
             yield Text(f"  {label:<{WIDTH}} ", style=BAD if label == "never" else FAINT).append(text, style="default")

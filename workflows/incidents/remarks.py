@@ -79,7 +79,7 @@ class Remarks:
         for said in condition.reasons[:4]:
             record.line("Evidence").end("told", said, at)
         for unless in condition.unless[:1]:
-            record.line("Wrong if").end("told", unless, at)
+            record.line("Revised if").end("told", unless, at)
 
     # --- from run to run ---------------------------------------------------------------------------------------
 
