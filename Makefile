@@ -15,7 +15,7 @@ endef
 # Every tier, the quickest to fail first; and those that stand before a change of what may be moved, fenced or set back.
 TIERS := check test test-wheel test-failback test-kills test-realtime test-browser test-steering test-clients \
 	test-incidents test-oracle fuzz-lab test-faults test-old-watch fuzz-runs
-SAFETY := test-failback test-kills test-incidents fuzz-runs-fast
+SAFETY := test-failback test-incidents fuzz-runs-fast
 # A machine with other work can be too slow for a moment: what failed is played once more, and its name is printed.
 ONCE_MORE := --reruns 1 -rR
 
@@ -36,7 +36,7 @@ test: setup  ## the tests: twin, real Temporal server, every measurement in smal
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 4 --dist loadfile --no-loadscope-reorder
 
-test-safety: setup  ## what stands before a change to safety: four of the tiers below (25 min)
+test-safety: setup  ## what stands before a change to safety: three of the tiers below (20 min)
 	@.venv/bin/python -m tests.tiers $(SAFETY)
 
 test-all: setup  ## every tier, whatever fails on the way, and a table at the end (4 h)

@@ -53,7 +53,7 @@ TABLE = [
     ("the service had moved away before", [view("unknown", **AWAY)], "unknown"),
     ("HA knows the node no more", [view("", **ON)], ""),
     ("it came back before", [view("unknown", **ON), view("online", **ON)], "back"),
-    ("it is back, and its service went while nobody looked", [view("unknown", **ON), view("online", **AWAY)], "unknown"),
+    ("its service left it unseen, and it is back", [view("unknown", **ON), view("online", **AWAY)], "unknown"),
 ]  # fmt: skip
 
 
