@@ -52,6 +52,13 @@ CALM: tuple[Kind, ...] = ("healthy", "not-deployed")
 BY_ITSELF: tuple[Kind, ...] = (*CALM, *SITE_GONE, "node-lost", "resyncing")
 
 
+# What follows from a graver condition, and is over with it: nothing more that a person has to do.
+FOLLOWING: dict[Kind, tuple[Kind, ...]] = {
+    "storage-elsewhere": ("storage-inactive", "paths-lost", "paths-degraded"),
+    "pod-offline": ("storage-inactive",),
+}
+
+
 class Condition(BaseModel):
     """One thing that is so. `where` names sites, nodes, arrays, guests; `unless` is what would change the mind.
 
@@ -83,6 +90,11 @@ def lost_site(condition: Condition) -> str:
     Parted sites are named with the one that has the quorum first.
     """
     return condition.where[-1] if condition.kind in SITE_GONE else ""
+
+
+def follows(condition: Condition, beside: Iterable[Condition]) -> bool:
+    """It is a consequence of a graver one of these."""
+    return any(condition.kind in FOLLOWING.get(other.kind, ()) for other in beside)
 
 
 def doubt(about: str, reason: str, unless: str = "the vantage points agree") -> Condition:

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field
 
 from cluster.answers.model import Answer
-from cluster.conditions import BY_ITSELF, Condition, lost_site
+from cluster.conditions import BY_ITSELF, Condition, follows, lost_site
 from cluster.nouns import Value
 from cluster.plan import Finding
 from cluster.verdict import HELD, Verdict
@@ -68,7 +68,7 @@ def asked_of_people(verdict: Verdict, answers: Sequence[Answer] = ()) -> dict[st
     return {
         condition.key: named(condition) + first.get(condition.key, "")
         for condition in conditions(verdict)
-        if condition.kind not in BY_ITSELF and condition.case != HELD
+        if condition.kind not in BY_ITSELF and condition.case != HELD and not follows(condition, conditions(verdict))
     }
 
 

@@ -12,6 +12,7 @@ from cluster.facts import Memory
 from cluster.notices import Notice
 from cluster.nouns import Value
 from cluster.plan import Finding
+from cluster.scene import Scene
 from cluster.verdict import Verdict
 
 __all__ = ["CALM", "SITE_GONE", "lost_site"]
@@ -37,6 +38,7 @@ class Beat(Value):
     memory: Memory
     looked_at: datetime
     answers: tuple[Answer, ...] = ()
+    scene: Scene | None = None
 
 
 class Seen(Finding):

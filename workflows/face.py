@@ -71,7 +71,7 @@ class Face:
         if self.state.word in ENDED:
             return of_end(self.state.word, self._now())
         now = Answer(about="run", urgency="nothing", title=self._now().rstrip("."))
-        return together((*self._waiting(), *self._told())) or now
+        return together((*self._told(), *self._waiting())) or now
 
     def _told(self) -> tuple[Answer, ...]:
         """What has no place of its own on the page."""
@@ -103,7 +103,7 @@ class Face:
 
     def asking(self) -> list[Answer]:
         """What people have to do or to decide, the most urgent first."""
-        found = [one for one in (*self._waiting(), *self._told()) if one.urgency in ("act now", "decide")]
+        found = [one for one in (*self._told(), *self._waiting()) if one.urgency in ("act now", "decide")]
         return sorted(found, key=lambda one: URGENCIES.index(one.urgency))
 
     def _links(self) -> tuple[tuple[str, str], ...]:

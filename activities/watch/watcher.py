@@ -24,6 +24,7 @@ from cluster.contracts import watch
 from cluster.facts import ArrayLook, ClusterLook, Facts, Memory, PowerLook, VotesLook, WitnessLook, remember, rounds
 from cluster.inventory import Inventory
 from cluster.memory import NOBODY_MOVED
+from cluster.scene import scene
 from cluster.verdict import Verdict, judge, turned
 from cluster.watching import CALM, Awaited, Beat, Reach, Seen, Suspected, WatchWish
 
@@ -131,6 +132,7 @@ class _Watcher:
         self._inventory, self._vantages, self._wish, self._speed = inventory, vantages, wish, speed
         self.memory = wish.memory
         self.verdict: Verdict | None = None
+        self._facts: Facts | None = None
         self._started = self._looked = datetime.now(UTC)
         self._totem_read = datetime.min.replace(tzinfo=UTC)
         self._key, self._since, self._looks = "", datetime.now(UTC), 0
@@ -149,12 +151,20 @@ class _Watcher:
                 return self.seen(verdict, new=True)
             if datetime.now(UTC) >= over:
                 return self.seen(verdict, new=False)
-            told = answers(verdict, self.memory, self._inventory)
-            activity.heartbeat(Beat(verdict=verdict, memory=self.memory, looked_at=self._looked, answers=told))
+            activity.heartbeat(self._beat(verdict))
             rhythm = self._inventory.watch
             pause = rhythm.alert if self._alarmed(verdict) else rhythm.quick
             await asyncio.sleep(pause.total_seconds() / self._speed)
             verdict = await self._look(everybody=self._alarmed(verdict))
+
+    def _beat(self, verdict: Verdict) -> Beat:
+        return Beat(
+            verdict=verdict,
+            memory=self.memory,
+            looked_at=self._looked,
+            answers=answers(verdict, self.memory, self._inventory),
+            scene=scene(self._facts, self.memory, self._inventory) if self._facts else None,
+        )
 
     async def settled(self) -> Seen:
         """The verdict once the cluster has made up its mind, seen twice; the attempt's limit bounds it."""
@@ -190,7 +200,7 @@ class _Watcher:
         if asked:
             await asyncio.wait(asked, timeout=GRACE if self._key else self._inventory.limits.look.total_seconds())
         facts = self._vantages.facts()
-        self._looked = facts.at
+        self._looked, self._facts = facts.at, facts
         await self._read_totem(facts)
         nodes = tuple(node.name for node in self._inventory.nodes)
         between, early = rounds(self._inventory, self._speed), NOBODY_MOVED / self._speed

@@ -8,7 +8,7 @@ from cluster.answers import disks, losses, services
 from cluster.answers.affected import affected
 from cluster.answers.model import Answer, Urgency
 from cluster.answers.texts import Advice
-from cluster.conditions import BY_ITSELF, CALM, Condition
+from cluster.conditions import BY_ITSELF, CALM, Condition, follows
 from cluster.inventory import Inventory
 from cluster.memory import Memory
 from cluster.verdict import HELD, Verdict
@@ -23,19 +23,20 @@ def advice(condition: Condition, inventory: Inventory) -> Advice:
     return known.filled(condition, inventory)
 
 
-def urgency(condition: Condition) -> Urgency:
+def urgency(condition: Condition, beside: tuple[Condition, ...] = ()) -> Urgency:
     """Whether a person has to do something about it now; what is only held is not seen just now."""
     if condition.kind in CALM:
         return "nothing"
-    return "watch" if condition.kind in BY_ITSELF or condition.case == HELD else "act now"
+    watched = condition.kind in BY_ITSELF or condition.case == HELD or follows(condition, beside)
+    return "watch" if watched else "act now"
 
 
-def answer(condition: Condition, memory: Memory, inventory: Inventory) -> Answer:
-    """What one condition asks of a person."""
+def answer(condition: Condition, memory: Memory, inventory: Inventory, beside: tuple[Condition, ...] = ()) -> Answer:
+    """What one condition asks of a person, with those that stand `beside` it."""
     told = advice(condition, inventory)
     return Answer(
         about=condition.key,
-        urgency=urgency(condition),
+        urgency=urgency(condition, beside),
         title=told.title,
         stake=told.stake,
         tasks=told.do,
@@ -49,4 +50,5 @@ def answer(condition: Condition, memory: Memory, inventory: Inventory) -> Answer
 
 def answers(verdict: Verdict, memory: Memory, inventory: Inventory) -> tuple[Answer, ...]:
     """One for each condition of a verdict, the gravest first."""
-    return tuple(answer(one, memory, inventory) for one in (verdict.main, *verdict.also))
+    found = (verdict.main, *verdict.also)
+    return tuple(answer(one, memory, inventory, found) for one in found)

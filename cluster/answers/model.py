@@ -3,7 +3,7 @@
 One object, made by pure functions; the page, the terminal, `--json`, a notice and the run list show the same one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Literal, get_args
 
@@ -72,7 +72,7 @@ class Answer(Value):
 def together(answers: Iterable[Answer]) -> Answer | None:
     """All of them as one: the most urgent leads, in the order given among equals; what others ask for comes after.
 
-    None when there is none.
+    The first task of each other one says what it is about. None when there is none.
     """
     ranked = sorted(answers, key=lambda one: URGENCIES.index(one.urgency))
     if not ranked:
@@ -81,12 +81,33 @@ def together(answers: Iterable[Answer]) -> Answer | None:
     asking = [one for one in ranked if one.urgency in ("act now", "decide")] or [first]
     return first.model_copy(
         update={
-            "tasks": tuple(dict.fromkeys(task for one in asking for task in one.tasks)),
-            "never": tuple(dict.fromkeys(text for one in ranked for text in one.never)),
-            "guests": tuple(dict.fromkeys(guest for one in ranked for guest in one.guests)),
+            "tasks": tuple(dict.fromkeys(task for one in asking for task in _introduced(one, first))),
+            "never": _without_parts(tuple(dict.fromkeys(text for one in ranked for text in one.never))),
+            "guests": _once_each(guest for one in ranked for guest in one.guests),
             "by": min((one.by for one in asking if one.by is not None), default=None),
         }
     )
+
+
+def _without_parts(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """What another one begins with says nothing more."""
+    return tuple(text for text in texts if not any(other != text and other.startswith(text) for other in texts))
+
+
+def _once_each(guests: Iterable[str]) -> tuple[str, ...]:
+    """Each guest once: where it was seen last says less than how it is now, which follows a colon."""
+    known: dict[str, str] = {}
+    for text in guests:
+        name = text.partition(")")[0]
+        if name not in known or (":" in text and ":" not in known[name]):
+            known[name] = text
+    return tuple(known.values())
+
+
+def _introduced(one: Answer, first: Answer) -> Iterator[Task]:
+    for number, task in enumerate(one.tasks):
+        said = f"{one.title}: {task.do}" if number == 0 and one is not first else task.do
+        yield task.model_copy(update={"do": said})
 
 
 def instead(answers: tuple[Answer, ...], of: str, new: Answer | None, why: tuple[str, ...]) -> tuple[Answer, ...]:

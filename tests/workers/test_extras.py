@@ -13,7 +13,7 @@ from workers.cli.extras import BRINGS
 
 EXAMPLE = ROOT / "examples" / "lab.yaml"
 # By what they are imported as, where that is not their name.
-IMPORTED = {"pyjwt": "jwt"}
+IMPORTED = {"jinja": "jinja2", "pyjwt": "jwt"}
 
 # What stands in front of every import of a process: these are not installed. `lab` is ours, and comes with the wheel.
 BARE = """
@@ -67,7 +67,7 @@ def test_the_commands_of_a_worker_do_without(arguments: tuple[str, ...]):
         (("lab", "scenario", "examples/scenarios/site-loss.yaml", "--check"),
          "the twin is not installed here: aiohttp, trustme missing", "pip install 'quorate[lab]'"),
         (("demo",), "the twin is not installed here: aiohttp, trustme missing", "pip install 'quorate[lab]'"),
-        (("gateway",), "the gateway is not installed here: fastapi, uvicorn missing",
+        (("gateway",), "what serves over HTTP is not installed here: fastapi, jinja2, sse_starlette, uvicorn missing",
          "pip install 'quorate[gateway]'"),
     ],
 )  # fmt: skip

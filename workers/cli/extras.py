@@ -1,4 +1,4 @@
-"""Parts that only some installations have: the twin and the gateway. A worker in production needs neither."""
+"""Parts that only some installations have: the twin, and what serves over HTTP. A worker needs neither."""
 
 from importlib.util import find_spec
 from typing import Literal
@@ -9,9 +9,9 @@ Extra = Literal["lab", "gateway"]
 # What each brings along that nothing else imports; pyproject.toml lists the same.
 BRINGS: dict[Extra, tuple[str, ...]] = {
     "lab": ("aiohttp", "cryptography", "jwt", "trustme"),
-    "gateway": ("fastapi", "uvicorn"),
+    "gateway": ("fastapi", "jinja2", "sse_starlette", "uvicorn"),
 }
-WHAT: dict[Extra, str] = {"lab": "the twin", "gateway": "the gateway"}
+WHAT: dict[Extra, str] = {"lab": "the twin", "gateway": "what serves over HTTP"}
 
 
 def needs(extra: Extra) -> None:

@@ -25,6 +25,7 @@ from workers.cli import follow, steer
 from workers.cli import gateway as gateway_commands
 from workers.cli import run as run_commands
 from workers.cli import switches as switch_commands
+from workers.cli.board import commands as board_commands
 from workers.cli.connect import connect_app
 from workers.cli.extras import needs
 from workers.cli.freshness import known_cluster
@@ -281,7 +282,7 @@ for panel, commands in (
     (RUNBOOKS, run_commands.COMMANDS),
     (PEOPLE, approve_commands.COMMANDS),
     (SERVE, gateway_commands.COMMANDS),
-    (LOOK, switch_commands.COMMANDS),
+    (LOOK, (*switch_commands.COMMANDS, *board_commands.COMMANDS)),
 ):
     for command in commands:
         app.command(rich_help_panel=panel)(command)

@@ -244,11 +244,20 @@ def listener(host: str, port: int) -> socket.socket:
         ) from None
 
 
-async def until_stopped(serving: Server, place: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve until SIGTERM or Ctrl-C; then take nobody in any more, bring what was taken in, and end."""
+async def until_stopped(
+    serving: Server,
+    place: socket.socket,
+    ready: Callable[[], None] = lambda: None,
+    stopping: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C; then take nobody in any more, bring what was taken in, and end.
+
+    `stopping` is called first: whoever answers for as long as he may ends then.
+    """
 
     def stop() -> None:
         serving.should_exit = True
+        stopping()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop)

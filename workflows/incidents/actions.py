@@ -7,11 +7,18 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from cluster.answers.model import Answer
+    from cluster.conditions import GRAVITY
     from workflows.asking import of_asked
     from workflows.carried import IncidentState
     from workflows.notices import Notices
     from workflows.page import Question
     from workflows.state import RunState
+
+
+def _gravity(about: str) -> int:
+    """A condition by its kind; a guest that does not come back is as grave as anything but the loss of a site."""
+    kind = about.partition(" ")[0]
+    return GRAVITY.index(kind) if kind in GRAVITY else GRAVITY.index("undetermined")
 
 
 class Actions:
@@ -44,11 +51,12 @@ class Actions:
         return frozenset(self._asked)
 
     def needed(self, told: Sequence[Answer]) -> tuple[Answer, ...]:
-        """What has to be done, the newest first, each as it was asked, or as the watch has `told` it."""
+        """What has to be done, the gravest first, each as it was asked, or as the watch has `told` it."""
         known = {one.about: one for one in told} | self._answers
+        newest_first = list(self._asked.items())[::-1]
         return tuple(
             one.model_copy(update={"urgency": "act now"}) if (one := known.get(about)) else of_asked(about, what)
-            for about, what in reversed(self._asked.items())
+            for about, what in sorted(newest_first, key=lambda one: _gravity(one[0]))
         )
 
     def parked(self, question: Question) -> None:

@@ -1,0 +1,1 @@
+"""The board: one read-only page for a wall or a phone."""
