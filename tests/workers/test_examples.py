@@ -14,7 +14,7 @@ from runbooks import ALL_RUNBOOKS
 from tests.rooms import ROOT
 from tests.workers.test_last_lines import ended
 from workers.catalogue import result_type
-from workers.cli.request import example, given_data, request_of
+from workers.cli.request import example, given_data, named, request_of
 from workers.errors import Unusable
 from workers.inventory_file import load
 from workers.temporal.failures import MESSAGES, PlainFailures
@@ -113,3 +113,41 @@ def test_a_run_without_an_annotation_is_an_error_of_ours():
 
     with pytest.raises(TypeError, match="must be annotated"):
         result_type(silent)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "data"),
+    [
+        ("failback", ["site=site-a"], {"site": "site-a"}),
+        ("failback", ["site=site-a", "by=ana=b"], {"site": "site-a", "by": "ana=b"}),
+        ("node-loss", ["nodes=pxmx01-01,pxmx01-02"], {"nodes": ["pxmx01-01", "pxmx01-02"]}),
+        ("failback", ["site=site-a", 'homes={"vm:300": "pxmx01-01"}'],
+         {"site": "site-a", "homes": {"vm:300": "pxmx01-01"}}),
+    ],
+)  # fmt: skip
+def test_a_request_is_written_as_words(name: str, words: list[str], data: dict[str, Any]):
+    """Lists with commas, anything deeper as JSON; beside `--input` the words win."""
+    assert given_data(BY_NAME[name], None, words) == data
+    assert given_data(BY_NAME[name], '{"site": "other"}', words) == {"site": "other"} | data
+
+
+@pytest.mark.parametrize("word", ["site", "=site-a", "homes={"])
+def test_a_word_that_is_none_is_told_with_an_example(word: str):
+    """Of that runbook."""
+    with pytest.raises(Unusable) as caught:
+        given_data(BY_NAME["failback"], None, [word])
+    assert "site" in caught.value.remedy
+
+
+def test_who_asks_is_never_a_number(monkeypatch: pytest.MonkeyPatch):
+    """In a container the user may have no name: then it has to be said."""
+
+    def unknown() -> str:
+        raise KeyError("getpwuid(): uid not found: 4711")
+
+    monkeypatch.setattr("getpass.getuser", unknown)
+    with pytest.raises(Unusable, match="not known here"):
+        named("")
+    assert named("ana") == "ana"
+    with pytest.raises(Unusable, match='"by" is required'):
+        request_of(BY_NAME["failback"], INVENTORY, {"site": "site-a"}, mode=Mode.APPLY)

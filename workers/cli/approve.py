@@ -18,13 +18,20 @@ from cluster.visible import visible
 from workers.cli import steer
 from workers.cli.follow import ASKED_ONCE, SILENT
 from workers.cli.options import JsonOption, err, out
-from workers.cli.request import ME
+from workers.cli.request import named
 from workers.cli.run import RunArgument, plan_lines
 from workers.errors import Unusable
 from workers.temporal.connect import connect
 from workflows.ballot import WHY, Ballot, GateView
 
-By = Annotated[str, typer.Option(help="Your name on the list of approvers. Default: the user of this shell.")]
+By = Annotated[
+    str,
+    typer.Option(
+        help="Your name on the list of approvers. Default: the user of this shell.",
+        callback=named,
+        show_default=False,
+    ),
+]
 Key = Annotated[
     Path | None,
     typer.Option(help="Your private SSH key; asked for its passphrase if it has one. Default: ~/.ssh/id_ed25519."),
@@ -42,7 +49,7 @@ RunOrNone = Annotated[str | None, typer.Argument(help="A run's id; without it al
 
 def approve(
     run: RunArgument,
-    by: By = ME,
+    by: By = "",
     key: Key = None,
     signature: Signature = None,
     waive: Waive = None,
@@ -63,7 +70,7 @@ def approve(
 
 def reject(
     run: RunArgument,
-    by: By = ME,
+    by: By = "",
     key: Key = None,
     signature: Signature = None,
     why: Why = None,

@@ -20,7 +20,7 @@ from workers import catalogue
 from workers.cli import follow, steer
 from workers.cli.closing import Closing, Start, Stopped, Waits, closing, waits
 from workers.cli.options import InventoryOption, JsonOption, err, inventory_path, out, run_of
-from workers.cli.request import ME, example, given_data, request_of
+from workers.cli.request import example, given_data, me, named, request_of
 from workers.cli.story import Story
 from workers.errors import Unusable, complaints
 from workers.inventory_file import load
@@ -35,11 +35,14 @@ _STYLES = {"+": "green", "~": "yellow", "→": "cyan", "-": "red"}
 
 RunbookArgument = Annotated[str, typer.Argument(help="Its name: see `quorate runbooks`.")]
 RunArgument = Annotated[str, typer.Argument(help="The run's id, for example deploy/metro: see `quorate status`.")]
-By = Annotated[str, typer.Option(help="Your name. Default: the user of this shell.")]
+By = Annotated[
+    str, typer.Option(help="Your name. Default: the user of this shell.", callback=named, show_default=False)
+]
 Why = Annotated[str | None, typer.Option(help="The reason; it stays with the run.")]
 InputOption = Annotated[
     str | None, typer.Option("--input", help="What the runbook asks, as JSON; @FILE reads it from a file.")
 ]
+Words = Annotated[list[str] | None, typer.Argument(metavar="FIELD=VALUE", help="What the runbook asks: site=site-a.")]
 WhenParked = Annotated[
     str | None,
     typer.Option(
@@ -73,6 +76,7 @@ def runbooks(
 
 def plan(
     runbook: RunbookArgument,
+    fields: Words = None,
     inventory: InventoryOption = None,
     given: InputOption = None,
     as_json: JsonOption = False,
@@ -81,7 +85,7 @@ def plan(
 
     Example: quorate plan deploy -i inventory.yaml
     """
-    known, wanted, start = _meant(runbook, inventory, given)
+    known, wanted, start = _meant(runbook, inventory, given, fields)
     request = request_of(wanted, known, dict(start.data or {}), mode=Mode.PLAN)
     report = _followed(wanted, request, known, start, "abort", as_json=as_json)
     if as_json:
@@ -95,6 +99,7 @@ def plan(
 
 def run(
     runbook: RunbookArgument,
+    fields: Words = None,
     inventory: InventoryOption = None,
     agreed: Annotated[
         str | None,
@@ -106,9 +111,9 @@ def run(
 ) -> None:
     """Start a runbook and follow it; started again, it changes only what still differs.
 
-    Example: quorate run failback --input '{"site": "site-a"}'
+    Example: quorate run failback site=site-a
     """
-    known, wanted, start = _meant(runbook, inventory, given)
+    known, wanted, start = _meant(runbook, inventory, given, fields)
     parked = when_parked or ("wait" if sys.stdout.isatty() and not as_json else "leave")
     if parked not in ("wait", "leave", "abort"):
         raise Unusable(f"--when-parked {parked!r} is unknown", "say wait, leave or abort")
@@ -123,10 +128,12 @@ def run(
     _close(closing(start, report))
 
 
-def _meant(runbook: str, inventory: Path | None, given: str | None) -> tuple[Inventory, type[Runbook], Start]:
+def _meant(
+    runbook: str, inventory: Path | None, given: str | None, fields: list[str] | None
+) -> tuple[Inventory, type[Runbook], Start]:
     """The cluster, the runbook, and what was typed."""
     known, wanted = load(inventory_path(inventory)), catalogue.named(runbook)
-    data = given_data(wanted, given)
+    data = given_data(wanted, given, fields or ())
     return known, wanted, Start(wanted.about.name, given or "", data, str(inventory) if inventory else "")
 
 
@@ -183,7 +190,7 @@ async def _hint(handle: follow.Run, look: follow.Look) -> str:
 async def _aborted(client: Client, handle: follow.Run, look: follow.Look) -> follow.Failed:
     """A step has parked and nobody is to be asked: the run lands."""
     stopped = next(step for step in look.steps if step.state == "parked")
-    left = await steer.tell(client, handle.id, "abort", Abort(by=ME, why="a step failed"))
+    left = await steer.tell(client, handle.id, "abort", Abort(by=me(), why="a step failed"))
     return follow.Failed(f"{stopped.title}: {stopped.finding} - the run was aborted: {left}", "Parked")
 
 
@@ -230,7 +237,7 @@ def answer(
     reply: Annotated[str, typer.Argument(metavar="retry|skip|abort", help="What to do about the parked step.")],
     step: Annotated[str | None, typer.Option(help="Which one; needed to skip, else all that are parked.")] = None,
     why: Why = None,
-    by: By = ME,
+    by: By = "",
     inventory: InventoryOption = None,
 ) -> None:
     """Answer a parked step: try it again, go on without it, or end the run.
@@ -244,7 +251,7 @@ def answer(
     )
 
 
-def pause(run: RunArgument, why: Why = None, by: By = ME, inventory: InventoryOption = None) -> None:
+def pause(run: RunArgument, why: Why = None, by: By = "", inventory: InventoryOption = None) -> None:
     """Let a run change nothing more until it is resumed.
 
     A change that is under way ends first.
@@ -254,7 +261,7 @@ def pause(run: RunArgument, why: Why = None, by: By = ME, inventory: InventoryOp
     _tell(run_of(run, inventory), "pause", lambda: Pause(by=by, why=why))
 
 
-def resume(run: RunArgument, why: Why = None, by: By = ME, inventory: InventoryOption = None) -> None:
+def resume(run: RunArgument, why: Why = None, by: By = "", inventory: InventoryOption = None) -> None:
     """Let a paused run go on.
 
     Example: quorate resume deploy/metro
@@ -262,7 +269,7 @@ def resume(run: RunArgument, why: Why = None, by: By = ME, inventory: InventoryO
     _tell(run_of(run, inventory), "resume", lambda: Resume(by=by, why=why))
 
 
-def abort(run: RunArgument, why: Why = None, by: By = ME, inventory: InventoryOption = None) -> None:
+def abort(run: RunArgument, why: Why = None, by: By = "", inventory: InventoryOption = None) -> None:
     """End a run in its safe condition, and say how things were left.
 
     Example: quorate abort deploy/metro --why "wrong cluster"
@@ -273,7 +280,7 @@ def abort(run: RunArgument, why: Why = None, by: By = ME, inventory: InventoryOp
 def note(
     run: RunArgument,
     text: Annotated[str, typer.Argument(help="The remark.")],
-    by: By = ME,
+    by: By = "",
     inventory: InventoryOption = None,
 ) -> None:
     """Keep a remark with a run: on its page and in its report.

@@ -1,7 +1,6 @@
 """`quorate switches`: what is disabled on a cluster, by which run, since when, and what holds it back."""
 
 import asyncio
-import os
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -17,6 +16,7 @@ from cluster.ledger_calls import BookFinding, Forgetting
 from cluster.units import counted
 from workers.cli.follow import ASKED_ONCE, SILENT, Run
 from workers.cli.options import InventoryOption, JsonOption, inventory_path, out
+from workers.cli.request import named
 from workers.cli.watch import NOBODY_ANSWERS
 from workers.errors import Unusable
 from workers.inventory_file import load
@@ -71,7 +71,7 @@ def switches(
                 raise Unusable(f"{known.name} has no ledger yet: no switch was disabled", "list it without options")
             return Book(cluster=known.name)
         if name is not None:
-            asked = Forgetting(name=name, by=by or _me(), why=str(why), home=forget_home is not None)
+            asked = Forgetting(name=name, by=named(by or ""), why=str(why), home=forget_home is not None)
             return (await _said(handle, "forget", asked)).book
         if restore is not None:
             before = await _book(handle)
@@ -89,10 +89,6 @@ def switches(
         _show(book)
     if restore and restore in {entry.switch.name for entry in book.switches}:
         raise typer.Exit(1)
-
-
-def _me() -> str:
-    return os.environ.get("USER") or str(os.getuid())
 
 
 async def _running(client: Client, known: Inventory) -> Run | None:

@@ -25,7 +25,7 @@ def board(
     tls_cert: Annotated[Path | None, typer.Option(help="The certificate chain as PEM; needs --tls-key.")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The certificate's key as PEM.")] = None,
 ) -> None:
-    """Show the cluster on one page: what to do now, sites and nodes, open incidents, what waits for people.
+    """Show the cluster on one page, in a browser: what to do now, and all that is seen.
 
     It reads and changes nothing, and needs no other network than its own server. No login is asked on loopback.
 

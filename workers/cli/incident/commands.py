@@ -11,11 +11,12 @@ from typing import Annotated, Any
 import typer
 from rich.live import Live
 from rich.text import Text
+from temporalio.client import Client
 
 from cluster.visible import visible_json
 from workers.cli.freshness import known_cluster, lines
 from workers.cli.incident.phases import clock_of
-from workers.cli.incident.runs import listed, looked, meant, pictures
+from workers.cli.incident.runs import any_open, listed, looked, meant, pictures
 from workers.cli.incident.view import Picture, Shown, commands, frame, line, news, plain
 from workers.cli.options import InventoryOption, JsonOption, cluster_of, err, out
 from workers.temporal.connect import connect
@@ -31,6 +32,8 @@ incident_app = typer.Typer(
 
 # Frames in a second: the clock runs, and the run is looked at once a second.
 FRAMES = 4
+# Seconds between two looks for an incident while none is open.
+WAITING_EVERY = 2.0
 
 RunArgument = Annotated[
     str | None,
@@ -108,7 +111,7 @@ def watch(
 ) -> None:
     """Follow an incident until it is over: a clock, forecast beside measured.
 
-    What is asked of you stands first.
+    What is asked of you stands first. While no incident is open it waits for one.
 
     Where the output is no terminal, each new step is one line. Ctrl-C stops the following, never the incident.
 
@@ -116,7 +119,10 @@ def watch(
     """
 
     async def go() -> None:
-        handle = await meant(await connect(), run, cluster_of(inventory))
+        client, cluster = await connect(), cluster_of(inventory)
+        if run is None:
+            await _until_open(client, cluster, quietly=json_lines)
+        handle = await meant(client, run, cluster)
         if json_lines:
             await _told_as_json(pictures(handle))
         elif out.is_terminal:
@@ -129,6 +135,18 @@ def watch(
     except KeyboardInterrupt:
         err.print("no longer followed; the incident goes on: see `quorate incident list`")
         raise
+
+
+async def _until_open(client: Client, cluster: str | None, *, quietly: bool) -> None:
+    """Wait for an incident to open, and say meanwhile how fresh the newest look is."""
+    told = False
+    while not await any_open(client, cluster):
+        if not told and not quietly:
+            for text in await lines(client, cluster):
+                _say(text)
+            _say(Text("no incident is open: waiting for one; Ctrl-C stops the waiting"))
+        told = True
+        await asyncio.sleep(WAITING_EVERY)
 
 
 async def _live(looks: AsyncIterator[Picture]) -> None:
@@ -217,6 +235,7 @@ def _data(picture: Picture, now: datetime) -> dict[str, Any]:
         "ended": picture.ended.isoformat() if picture.ended else None,
         "steps": [{"t_plus": round(picture.at(step), 1), **_step(picture, step)} for step in picture.steps],
         "notes": list(picture.notes),
+        "answer": picture.answer.model_dump(mode="json") if picture.answer else None,
         "progress": picture.progress.model_dump(mode="json") if picture.progress else None,
         "remark": picture.remark,
     }

@@ -148,6 +148,11 @@ async def of_place(client: Client, run: str) -> Run | None:
     return client.get_workflow_handle(one.id, run_id=one.run_id) if one is not None else None
 
 
+async def any_open(client: Client, cluster: str | None = None) -> bool:
+    """An incident is open."""
+    return bool(await _runs(client, ended=False, cluster=cluster))
+
+
 async def _open_one(client: Client, cluster: str | None) -> Run:
     found = await _runs(client, ended=False, cluster=cluster)
     if not found:
