@@ -19,12 +19,15 @@ SAFETY := test-failback test-incidents fuzz-runs-fast
 # A machine with other work can be too slow for a moment: what failed is played once more, and its name is printed.
 ONCE_MORE := --reruns 1 -rR
 
-.PHONY: help demo $(TIERS) $(SAFETY) test-all test-safety fuzz-runs-planted coverage bench setup clean
+.PHONY: help demo demo-stay $(TIERS) $(SAFETY) test-all test-safety fuzz-runs-planted coverage bench setup clean
 help:  ## what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 19
 
 demo: setup  ## the example cluster on the twin, the article's test, the loss of a site (4 min)
 	@$(QUORATE) demo
+
+demo-stay: setup  ## the same with the board open; everything stays until Ctrl-C
+	@$(QUORATE) demo --stay
 
 check: setup  ## ruff, strict types, import contracts (1 min)
 	@.venv/bin/ruff format --check .

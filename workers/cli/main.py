@@ -119,22 +119,29 @@ def demo(
     inventory: InventoryOption = None,
     speed: Annotated[float, typer.Option(help="Lab seconds per second; 1 is real time.", min=0.1)] = 1.0,
     loss_speed: Annotated[float, typer.Option(help="The same while a site is lost.", min=0.5, max=10)] = 5.0,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Show the board from the start, and keep everything until Ctrl-C.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Build the example cluster on the twin, bring guests home, lose a whole site.
 
     It is built twice, and the article's own test is played on it.
 
-    Example: quorate demo
+    Example: quorate demo --stay
     """
     needs("lab")
+    if stay:
+        needs("gateway")
     from workers.cli.demo.loss import beside_the_article, seat
     from workers.cli.demo.whole import demo as run_demo
 
     state = Settings().state / "demo"
     console = err if as_json else out
     summary = asyncio.run(
-        run_demo(inventory or example_file(), state, speed=speed, loss_speed=loss_speed, story=Story(console))
+        run_demo(
+            inventory or example_file(), state, speed=speed, loss_speed=loss_speed, story=Story(console), stay=stay
+        )
     )
     if as_json:
         out.print_json(data=summary)

@@ -1,8 +1,11 @@
 """The demonstration: the article's lab on the twin, built twice; its own test; guests go home; a whole site is lost."""
 
 import asyncio
+import contextlib
 import json
+import shlex
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +24,13 @@ from workflows.catalogue import RunbookRequest
 from workflows.page import StepRecord
 
 
-async def demo(inventory_path: Path, state: Path, *, speed: float, loss_speed: float, story: Story) -> dict[str, Any]:
-    """Build the cluster on a fresh twin, run again, lose hosts, go home, lose a site, and write ``summary.json``."""
+async def demo(
+    inventory_path: Path, state: Path, *, speed: float, loss_speed: float, story: Story, stay: bool = False
+) -> dict[str, Any]:
+    """Build the cluster on a fresh twin, run again, lose hosts, go home, lose a site, and write ``summary.json``.
+
+    With `stay` the board shows all of it from the start, and everything stays until Ctrl-C.
+    """
     inventory = load(inventory_path)
     await asyncio.to_thread(_emptied, state)
     server = TemporalServer(
@@ -40,6 +48,9 @@ async def demo(inventory_path: Path, state: Path, *, speed: float, loss_speed: f
         children.append(Child("the worker", arguments, log=state / "worker.log", environment=environment))
         await children[0].says(TWIN_READY)
         await children[1].says(WORKER_READY)
+        shown = await _board(children, inventory_path, state, environment) if stay else ""
+        if shown:
+            story.line(f"watch it on the board: {shown}")
         reports = []
         for title in ("first run: build it", "second run: nothing is left to do"):
             story.heading(title)
@@ -53,12 +64,11 @@ async def demo(inventory_path: Path, state: Path, *, speed: float, loss_speed: f
             reports.append(DeployReport.model_validate((await follow.result(handle, DeployReport)).model_dump()))
         summary = summarise(*reports)
         story.heading(f"the article's own test: the hosts of a site; the twin's time runs {loss_speed:g} times as fast")
-        await asyncio.to_thread(children.pop().stop)
+        await asyncio.to_thread(children.pop(1).stop)
         Control(inventory_path).call("PUT", "/speed", json.dumps({"speed": loss_speed, "by": "demo"}))
         log = state / "worker-loss.log"
-        children.append(
-            Child("the worker", arguments, log=log, environment={**environment, "QUORATE_SPEED": str(loss_speed)})
-        )
+        faster = {**environment, "QUORATE_SPEED": str(loss_speed)}
+        children.insert(1, Child("the worker", arguments, log=log, environment=faster))
         await children[1].says(WORKER_READY)
         stage = (client, inventory_path, inventory, "runbooks", story, lambda: _alive(children))
         site = inventory.sites[0].name
@@ -77,14 +87,41 @@ async def demo(inventory_path: Path, state: Path, *, speed: float, loss_speed: f
         story.heading("the whole site is lost, its array with it")
         whole = f"{site} loses its power, its array with it"
         summary["loss"] = await lose_a_site(*stage, whole_site(inventory), whole, speed=loss_speed)
-        await no_more_watch(client, inventory)
         (state / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
+        if stay:
+            story.heading("everything stays as it is until Ctrl-C")
+            story.line(f"the board: {shown}")
+            story.line(f"Temporal's web UI: {server.ui}")
+            story.line(f"try it: quorate lab fail witness -i {shlex.quote(str(inventory_path))}")
+            await _until_interrupted(children)
+        await no_more_watch(client, inventory)
         return summary
     finally:
         story.rest()
         for child in reversed(children):
             await asyncio.to_thread(child.stop)
         await server.stop()
+
+
+async def _board(children: list[Child], inventory_path: Path, state: Path, environment: dict[str, str]) -> str:
+    """Serve the board; where it is shown."""
+    port = free_port()
+    words = ["board", "--inventory", str(inventory_path), "--port", str(port)]
+    children.append(Child("the board", words, log=state / "board.log", environment=environment))
+    await children[-1].says("is shown at")
+    return f"http://127.0.0.1:{port}/"
+
+
+async def _until_interrupted(children: list[Child]) -> None:
+    """Until Ctrl-C; Unusable when one of them ends before."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    while not stop.is_set():
+        _alive(children)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), 1.0)
 
 
 def _emptied(folder: Path) -> None:

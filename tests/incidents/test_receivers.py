@@ -1,0 +1,120 @@
+"""A whole incident into a receiver of each kind: every message in its service's form, in order, and resolved once.
+
+Beside them one that hangs, one that refuses and one that is dead: they change nothing in the incident.
+"""
+
+import email
+import email.policy
+import http.server
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+from pydantic import TypeAdapter
+from temporalio.client import Client
+
+from runbooks.loss import SiteLossReport
+from tests.activities.services import Resolve, SlackMessage, TeamsMessage, Trigger
+from tests.incidents.conftest import Site, ended, watching
+from tests.incidents.test_levels import waits_for
+from tests.receivers import MailServer, Receiver
+from workers.temporal.embedded import free_port
+
+pytestmark = pytest.mark.slow
+
+KEY = "R0123456789ABCDEF0123456789ABCDE"
+
+
+class Hangs(http.server.BaseHTTPRequestHandler):
+    """Takes the request and says nothing for longer than a notice is waited for."""
+
+    def do_POST(self) -> None:  # the library's name
+        time.sleep(20)
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@dataclass(frozen=True)
+class Duty:
+    """Everybody who is told."""
+
+    plain: Receiver
+    pager: Receiver
+    chat: Receiver
+    teams: Receiver
+    mails: MailServer
+
+
+@contextmanager
+def hanging() -> Iterator[str]:
+    served = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hangs)
+    served.daemon_threads = True
+    threading.Thread(target=served.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{served.server_port}/"
+    served.shutdown()
+    served.server_close()
+
+
+@pytest.fixture
+def duty(site: Site) -> Iterator[Duty]:
+    text = site.path.read_text()
+    (site.path.parent / "pager.key").write_text(KEY)
+    refusing = Receiver()
+    refusing.status = 403
+    one = Duty(Receiver(), Receiver(), Receiver(), Receiver(), MailServer())
+    with hanging() as hangs:
+        rows = [
+            {"name": "plain", "webhook": one.plain.url},
+            {"name": "pager", "kind": "pagerduty", "webhook": one.pager.url, "routing_key": "file:pager.key"},
+            {"name": "chat", "kind": "slack", "webhook": one.chat.url},
+            {"name": "teams", "kind": "teams", "webhook": one.teams.url},
+            {"name": "post", "kind": "mail", "mail": {"server": f"127.0.0.1:{one.mails.port}", "tls": False,
+                                                      "sender": "quorate@example.org", "to": ["duty@example.org"]}},
+            {"name": "refuses", "webhook": refusing.url},
+            {"name": "hangs", "webhook": hangs},
+            {"name": "dead", "webhook": f"http://127.0.0.1:{free_port()}/"},
+        ]  # fmt: skip
+        site.path.write_text(f"{text}\nnotify: {json.dumps(rows)}\n")
+        yield one
+    site.path.write_text(text)
+    for receiver in (one.plain, one.pager, one.chat, one.teams, refusing):
+        receiver.stop()
+    one.mails.stop()
+
+
+async def test_a_whole_incident_reaches_everybody_in_their_form(site: Site, client: Client, duty: Duty):
+    """Lost, fenced, running, back: told, and resolved at the end; the incident itself takes what it takes."""
+    async with watching(client, site) as watched:
+        site.fail("site-power", "site-a")
+        run = await watched.loss()
+        await waits_for(run, within=90)
+        site.restore("site-power", "site-a")
+        await ended(run, 180)
+        report = SiteLossReport.model_validate(await run.result())
+
+    plain = [one for one in map(json.loads, (body for _, body in duty.plain.got)) if one["incident"] == run.id]
+    numbers = [int(one["key"].rpartition("/")[2]) for one in dict((one["key"], one) for one in plain).values()]
+    events = [json.loads(body) for _, body in duty.pager.got if run.id in body]
+    mails = [email.message_from_bytes(one, policy=email.policy.default)["Subject"] for one in duty.mails.got]
+
+    assert {one.sid for one in report.back if one.ok} == {"vm:300", "vm:301"}
+    assert [one["occasion"] for one in plain][0] == "opened"
+    assert numbers == sorted(numbers), "in their order"
+    assert plain[0]["severity"] == "critical"
+    assert any("ac-test-vm-01 (300)" in guest for guest in plain[0]["guests"])
+    assert [one["resolved"] for one in plain].count(True) == 1
+    assert plain[-1]["occasion"] == "closed"
+    assert {one["event_action"] for one in events[:-1]} == {"trigger"}
+    assert events[-1]["event_action"] == "resolve"
+    assert len({one["dedup_key"] for one in events}) == 1
+    for form, receiver in ((Trigger | Resolve, duty.pager), (SlackMessage, duty.chat), (TeamsMessage, duty.teams)):
+        for _, body in receiver.got:
+            TypeAdapter(form).validate_json(body)
+    assert "[RESOLVED] pxmx-cluster: Site site-a is lost (apply): done" in mails
+    assert not [step for step in report.steps if step.state in ("failed", "parked")]
+    print(f"{len(plain)} notices of one incident, each to 5 receivers; 3 others refused, hung or were dead")
