@@ -24,6 +24,8 @@ with workflow.unsafe.imports_passed_through():
 
 # So long the next notice waits for the one before it.
 IN_ORDER_WITHIN = timedelta(seconds=15)
+# So long a run that is over waits for its notices.
+AT_THE_END_WITHIN = timedelta(minutes=1)
 
 
 class Notices:
@@ -83,7 +85,10 @@ class Notices:
             await asyncio.wait(self._on_their_way, timeout=limit.total_seconds())
 
     async def all_told(self) -> None:
-        """Wait for those that are on their way, however each ends."""
+        """Wait for those that are on their way, however each ends; a receiver that is dead keeps no run open."""
+        if self._on_their_way and workflow.patched("told-at-the-end"):
+            await self.all_told_within(AT_THE_END_WITHIN)
+            return
         await asyncio.gather(*self._on_their_way, return_exceptions=True)
 
     def carries(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Who has been told is kept with the heartbeat, so that a new attempt tells only t
 between, somebody is told twice, with the same key both times.
 """
 
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -40,20 +41,23 @@ class Notices:
         """
         told = _earlier()
         silent: list[str] = []
-        for target in self._targets:
-            if wish.notice.occasion not in target.occasions or target.name in told.told or target.name in told.refused:
-                continue
-            try:
-                self.post(target, wish.notice)
-            except Unreachable as error:
-                silent.append(f"{target.name}: {error.message}")
-            except (Rejected, Unauthorized, NotFound) as error:
-                told = told.model_copy(update={"refused": {**told.refused, target.name: error.message}})
-            else:
-                told = told.model_copy(update={"told": (*told.told, target.name)})
-            activity.heartbeat(told)
+        wanted = [one for one in self._targets if wish.notice.occasion in one.occasions]
+        asked = [one for one in wanted if one.name not in told.told and one.name not in told.refused]
+        with ThreadPoolExecutor(max(1, len(asked))) as at_once:  # one that hangs holds up no other
+            sending = {at_once.submit(self.post, one, wish.notice): one for one in asked}
+            for sent in as_completed(sending):
+                target = sending[sent]
+                try:
+                    sent.result()
+                except Unreachable as error:
+                    silent.append(f"{target.name}: {error.message}")
+                except (Rejected, Unauthorized, NotFound) as error:
+                    told = told.model_copy(update={"refused": {**told.refused, target.name: error.message}})
+                else:
+                    told = told.model_copy(update={"told": (*told.told, target.name)})
+                activity.heartbeat(told)
         if silent:
-            raise Unreachable("; ".join(silent))
+            raise Unreachable("; ".join(sorted(silent)))
         return Finding(finding=told.finding)
 
     def post(self, target: Notify, notice: Notice) -> None:

@@ -98,12 +98,12 @@ async def test_a_whole_incident_reaches_everybody_in_their_form(site: Site, clie
         report = SiteLossReport.model_validate(await run.result())
 
     plain = [one for one in map(json.loads, (body for _, body in duty.plain.got)) if one["incident"] == run.id]
-    numbers = [int(one["key"].rpartition("/")[2]) for one in dict((one["key"], one) for one in plain).values()]
+    numbers = [int(one["key"].rpartition("/")[2]) for one in {one["key"]: one for one in plain}.values()]
     events = [json.loads(body) for _, body in duty.pager.got if run.id in body]
     mails = [email.message_from_bytes(one, policy=email.policy.default)["Subject"] for one in duty.mails.got]
 
     assert {one.sid for one in report.back if one.ok} == {"vm:300", "vm:301"}
-    assert [one["occasion"] for one in plain][0] == "opened"
+    assert plain[0]["occasion"] == "opened"
     assert numbers == sorted(numbers), "in their order"
     assert plain[0]["severity"] == "critical"
     assert any("ac-test-vm-01 (300)" in guest for guest in plain[0]["guests"])
@@ -112,9 +112,12 @@ async def test_a_whole_incident_reaches_everybody_in_their_form(site: Site, clie
     assert {one["event_action"] for one in events[:-1]} == {"trigger"}
     assert events[-1]["event_action"] == "resolve"
     assert len({one["dedup_key"] for one in events}) == 1
-    for form, receiver in ((Trigger | Resolve, duty.pager), (SlackMessage, duty.chat), (TeamsMessage, duty.teams)):
-        for _, body in receiver.got:
-            TypeAdapter(form).validate_json(body)
+    for event in events:
+        TypeAdapter[Trigger | Resolve](Trigger | Resolve).validate_python(event)
+    for _, body in duty.chat.got:
+        SlackMessage.model_validate_json(body)
+    for _, body in duty.teams.got:
+        TeamsMessage.model_validate_json(body)
     assert "[RESOLVED] pxmx-cluster: Site site-a is lost (apply): done" in mails
     assert not [step for step in report.steps if step.state in ("failed", "parked")]
     print(f"{len(plain)} notices of one incident, each to 5 receivers; 3 others refused, hung or were dead")
