@@ -53,7 +53,11 @@ class Telling:
 
     def _answer(self, loss: Loss) -> Answer:
         seen = self._seen()
-        waiting = self._guests.waiting
+        waiting = tuple(f"{named(sid, loss)}: {why}" for sid, why in self._guests.waiting.items())
+        if not self._guests.standing:  # HA's list is not read yet: those that the watch saw there
+            waiting = (
+                seen.guests if seen else tuple(f"{named(sid, loss)}: ran on {at}" for sid, at in loss.guests.items())
+            )
         return Answer(
             about=seen.about if seen else f"loss of {loss.site}",
             urgency="watch",
@@ -62,7 +66,7 @@ class Telling:
             tasks=seen.tasks if seen else (FOLLOW,),
             never=seen.never if seen else (),
             automatic=seen.automatic if seen else "",
-            guests=tuple(f"{named(sid, loss)}: {why}" for sid, why in waiting.items()),
+            guests=waiting,
             why=seen.why if seen else (),
             unless=seen.unless if seen else (),
         )
