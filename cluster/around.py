@@ -131,5 +131,8 @@ class Watch(Noun):
     alert: Duration = Field(default=timedelta(seconds=1), gt=timedelta())
     # What is not a site's loss has to last before somebody is woken: a restarted daemon is back within 15 s.
     patience: Duration = timedelta(seconds=30)
+    # An address that is called once a minute while the cluster is looked at: a service elsewhere tells people when the
+    # calls stay away, which nothing here could do any more.
+    deadman: str | None = Field(default=None, pattern=Web)
     # Sites at which workers stand too, each with the queue ``<task queue>@<site>``.
     workers_at: tuple[OwnName, ...] = ()

@@ -9,6 +9,9 @@ from cluster.answers.model import Answer, Task
 from workflows.ballot import GateView
 from workflows.page import Question
 
+# Alarms that a person need not act on: what holds the run is over by itself, and it goes on.
+HELD = ("together", "gate")
+
 
 def quorate(*words: str) -> str:
     """A command of ours, as it is typed."""
@@ -50,7 +53,7 @@ def of_gate(run: str, view: GateView) -> Answer:
 
 def of_alarm(key: str, text: str) -> Answer:
     """What a person must know before anything else; what is only held goes on by itself."""
-    held = key == "together"
+    held = key in HELD
     return Answer(about=f"alarm {key}", urgency="watch" if held else "act now", title=text.rstrip("."))
 
 

@@ -11,7 +11,6 @@ with workflow.unsafe.imports_passed_through():
     from cluster.units import counted
     from workflows import attributes
     from workflows.asking import of_alarm, of_end, of_gate, of_question
-    from workflows.ballot import GateView
     from workflows.claim import address
     from workflows.gate import Gates
     from workflows.page import Sheet, StepRecord, render
@@ -81,9 +80,9 @@ class Face:
 
     def _waiting(self) -> tuple[Answer, ...]:
         """Parked steps, and the gate."""
-        run, gate = workflow.info().workflow_id, self._gates.asking
+        run, gate = workflow.info().workflow_id, self._gates.view() if self._gates.asking else None
         parked = tuple(of_question(run, one.question) for one in self.state.parked if one.answer is None)
-        return (*parked, *((of_gate(run, GateView.of(gate)),) if gate is not None else ()))
+        return (*parked, *((of_gate(run, gate),) if gate is not None else ()))
 
     def _now(self) -> str:
         if self.state.word == "done" and self._run.closing:

@@ -7,7 +7,7 @@ A list of approvers that cannot be read ends no run: the run says so, looks agai
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -39,6 +39,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.record import Line
     from workflows.state import RunState
 
+# People who have not decided are told once more.
+REMINDS_BEFORE = timedelta(hours=1)
 NOTHING_ASKED = "no gate is open in this run: it asks for no approval yet"
 
 
@@ -259,16 +261,20 @@ class Gates:
     async def _decided(self, gate: Gate, line: Line) -> None:
         """Until the gate is closed by approvals, by a no, or by time."""
         pause, asked = AGAIN_IN, line.said
+        until = _reminds_at(gate.terms) if workflow.patched("gate-reminds") else gate.terms.until
         while gate.outcome == "open":
             if not self._unopened:
                 try:
                     await workflow.wait_condition(
                         lambda: gate.outcome != "open" or self._unopened,
-                        timeout=max(gate.terms.until - workflow.now(), timedelta()),
+                        timeout=max(until - workflow.now(), timedelta()),
                         timeout_summary=f"approvals of {short(gate.terms.digest)}",
                     )
                 except TimeoutError:
-                    self._expired(gate)
+                    if workflow.now() < gate.terms.until:
+                        until = self._reminded(gate)
+                    else:
+                        self._expired(gate)
                 continue
             try:
                 async with self._counting:
@@ -285,6 +291,12 @@ class Gates:
                     return
                 await self._checks.parked_for(line, min(pause, left), error, lambda: gate.outcome != "open")
                 pause = min(pause * LONGER, AGAIN_AT_MOST)
+
+    def _reminded(self, gate: Gate) -> datetime:
+        """People are told once more before the time is over; until when it is waited then."""
+        title = f"Reminder, decide by {gate.terms.until:%H:%M} UTC: {gate.terms.title}"
+        self._notices.tell("asked", title, f"{gate.missing}; with too few approvals by then, the run ends.")
+        return gate.terms.until
 
     async def _withheld(self) -> str:
         """A gate that opens by itself, long after the last yes, asks for the incident that has begun meanwhile."""
@@ -328,6 +340,11 @@ class Gates:
     def asking(self) -> Gate | None:
         """The gate that is open now."""
         return self._gate if self._gate is not None and self._gate.outcome == "open" else None
+
+
+def _reminds_at(terms: Terms) -> datetime:
+    """An hour before the end, or in the last quarter of a shorter time."""
+    return terms.until - min(REMINDS_BEFORE, (terms.until - terms.opened) / 4)
 
 
 def _answer(gate: Gate, vote: Vote) -> str:

@@ -6,7 +6,9 @@ Facts, memory and verdict are pure (`cluster.facts`, `cluster.verdict`); here th
 import asyncio
 import contextlib
 import itertools
-from collections.abc import Iterable, Iterator
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
@@ -36,6 +38,8 @@ URGENT: tuple[Kind, ...] = ("quorum-lost", "storage-elsewhere", *SITE_GONE)
 GRAVEST_DOUBT = GRAVITY.index("undetermined")
 # What is new is looked at closely for so long, and what has just fallen silent.
 YOUNG, LATELY = timedelta(minutes=5), timedelta(minutes=1)
+# Seconds between two calls that say that the cluster is looked at.
+CALLED_EVERY = 60.0
 # Whether a management controller can be asked at all is better known before the loss.
 POWER_EVERY = timedelta(minutes=10)
 
@@ -48,12 +52,21 @@ def _grave(verdict: Verdict) -> tuple[str, ...]:
 class Watching:
     """Activities that look at the whole cluster."""
 
-    def __init__(self, inventory: Inventory, clients: Clients, place: str = "", speed: float = 1.0) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        clients: Clients,
+        place: str = "",
+        speed: float = 1.0,
+        alive: Callable[[], None] | None = None,
+    ) -> None:
         """`place` is where this worker stands: what it reaches or not is seen from there.
 
-        `speed` is how much faster than the wall a rehearsal's time runs.
+        `speed` is how much faster than the wall a rehearsal's time runs. `alive` is called once a minute while the
+        cluster is looked at; it may take its time, and fail.
         """
         self._inventory, self._clients, self._place, self._speed = inventory, clients, place, speed
+        self._alive = alive
 
     @serves(watch.look)
     async def look(self, wish: WatchWish) -> Seen:
@@ -66,7 +79,7 @@ class Watching:
         if (earlier := _earlier()) is not None:
             wish = wish.model_copy(update={"memory": wish.memory.merge(earlier)})
         with self._asking() as vantages:
-            watcher = _Watcher(self._inventory, vantages, wish, self._speed)
+            watcher = _Watcher(self._inventory, vantages, wish, self._speed, self._alive)
             try:
                 return await watcher.watch()
             except asyncio.CancelledError:
@@ -128,8 +141,17 @@ def _is(suspected: Suspected, condition: Condition) -> bool:
 class _Watcher:
     """One watch: what is asked when, and what was made of it."""
 
-    def __init__(self, inventory: Inventory, vantages: Vantages, wish: WatchWish, speed: float) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        vantages: Vantages,
+        wish: WatchWish,
+        speed: float,
+        alive: Callable[[], None] | None = None,
+    ) -> None:
         self._inventory, self._vantages, self._wish, self._speed = inventory, vantages, wish, speed
+        self._alive, self._called = alive, -math.inf
+        self._calls: set[asyncio.Task[None]] = set()
         self.memory = wish.memory
         self.verdict: Verdict | None = None
         self._facts: Facts | None = None
@@ -152,10 +174,26 @@ class _Watcher:
             if datetime.now(UTC) >= over:
                 return self.seen(verdict, new=False)
             activity.heartbeat(self._beat(verdict))
+            self._says_that_it_looks()
             rhythm = self._inventory.watch
             pause = rhythm.alert if self._alarmed(verdict) else rhythm.quick
             await asyncio.sleep(pause.total_seconds() / self._speed)
             verdict = await self._look(everybody=self._alarmed(verdict))
+
+    def _says_that_it_looks(self) -> None:
+        """To whoever tells people when this stays away; nothing waits for it."""
+        if self._alive is None or time.monotonic() - self._called < CALLED_EVERY:
+            return
+        self._called = time.monotonic()
+        call = asyncio.create_task(self._call(self._alive))
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+
+    async def _call(self, alive: Callable[[], None]) -> None:
+        try:
+            await asyncio.to_thread(alive)
+        except ApplicationError as error:
+            activity.logger.warning("the dead-man's address was not called: %s: %s", error.type, error.message)
 
     def _beat(self, verdict: Verdict) -> Beat:
         return Beat(

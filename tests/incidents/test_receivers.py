@@ -48,6 +48,7 @@ class Duty:
     chat: Receiver
     teams: Receiver
     mails: MailServer
+    deadman: Receiver
 
 
 @contextmanager
@@ -66,7 +67,7 @@ def duty(site: Site) -> Iterator[Duty]:
     (site.path.parent / "pager.key").write_text(KEY)
     refusing = Receiver()
     refusing.status = 403
-    one = Duty(Receiver(), Receiver(), Receiver(), Receiver(), MailServer())
+    one = Duty(Receiver(), Receiver(), Receiver(), Receiver(), MailServer(), Receiver())
     with hanging() as hangs:
         rows = [
             {"name": "plain", "webhook": one.plain.url},
@@ -79,10 +80,11 @@ def duty(site: Site) -> Iterator[Duty]:
             {"name": "hangs", "webhook": hangs},
             {"name": "dead", "webhook": f"http://127.0.0.1:{free_port()}/"},
         ]  # fmt: skip
-        site.path.write_text(f"{text}\nnotify: {json.dumps(rows)}\n")
+        watch = {"deadman": one.deadman.url}
+        site.path.write_text(f"{text}\nnotify: {json.dumps(rows)}\nwatch: {json.dumps(watch)}\n")
         yield one
     site.path.write_text(text)
-    for receiver in (one.plain, one.pager, one.chat, one.teams, refusing):
+    for receiver in (one.plain, one.pager, one.chat, one.teams, one.deadman, refusing):
         receiver.stop()
     one.mails.stop()
 
@@ -120,4 +122,5 @@ async def test_a_whole_incident_reaches_everybody_in_their_form(site: Site, clie
         TeamsMessage.model_validate_json(body)
     assert "[RESOLVED] pxmx-cluster: Site site-a is lost (apply): done" in mails
     assert not [step for step in report.steps if step.state in ("failed", "parked")]
+    assert duty.deadman.got, "it was said that the cluster is looked at"
     print(f"{len(plain)} notices of one incident, each to 5 receivers; 3 others refused, hung or were dead")

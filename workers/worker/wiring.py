@@ -12,6 +12,7 @@ from activities.clients.quick import LIMIT, Clients
 from activities.clients.redfish import Controllers
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts as SshHosts
+from activities.clients.webhook import post_text
 from activities.ha.maintenance import Maintenance
 from activities.ha.moves import Migration
 from activities.ha.placement import Placements
@@ -40,8 +41,11 @@ from activities.watch.incidents import Incidents
 from activities.watch.quarantine import QuarantineWard
 from activities.watch.survivor import Survivor
 from activities.watch.watcher import Watching
+from cluster.around import Watch
 from cluster.inventory import Inventory
 
+# Seconds that a call to the dead-man's service may take.
+CALLED_WITHIN = 10.0
 # Threads of the watch: each node's API and management controller, both arrays, and as many again that hang.
 WATCHERS_EACH, WATCHERS_BESIDE = 4, 8
 
@@ -74,7 +78,7 @@ def activities(
         hosts := Hosts(ssh),
         quorum := Quorum(ssh),
         Lvm(ssh),
-        Watching(inventory, hasty, place, speed),
+        Watching(inventory, hasty, place, speed, deadman(inventory.watch, secrets)),
         Ha(hasty, speed),
         approvals := Approvals(inventory.approvals, secrets, cluster=inventory.name),
         ledger := LedgerBook(inventory, speed),
@@ -103,6 +107,17 @@ def activities(
         Dark(inventory, hasty, maintenance, ward, speed),
     )
     return [method for room in rooms for method in _definitions(room)]
+
+
+def deadman(watch: Watch, secrets: Secrets) -> Callable[[], None] | None:
+    """What says to a service elsewhere that the cluster is looked at; None where the inventory names none."""
+    if (reference := watch.deadman) is None:
+        return None
+
+    def call() -> None:
+        post_text(secrets.address(reference), "", {}, CALLED_WITHIN)
+
+    return call
 
 
 def quick(inventory: Inventory, secrets: Secrets) -> Clients:
