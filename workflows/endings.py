@@ -107,8 +107,8 @@ class Ending:
         if self.state.approved:
             made = counted(len(self.state.record.changes), "change")
             self._notices.tell("done", f"{self.state.headline}: done", f"{made} made and proven.")
-            await self._notices.all_told_within(TOLD_WITHIN)
         await self._run.close("done")
+        await self._notices.all_told_within(TOLD_WITHIN)
 
     # --- how it is done ----------------------------------------------------------------------------------------
 
@@ -154,6 +154,7 @@ class Ending:
         with contextlib.suppress(FailureError, ValidationError):
             await self.told_of_end(state, self.state.left)
         await self._run.close(state)
+        await self._notices.all_told_within(TOLD_WITHIN)
 
 
 def _cause(error: BaseException) -> tuple[str, str]:

@@ -133,6 +133,7 @@ class Face:
     def _condition(self) -> str:
         if self.state.ending:
             return "aborting"
-        if self.asking():
+        # a gate that is held, and an alarm that is over by itself, have this word too: `Urgency` tells them apart
+        if self.asking() or self._gates.asking is not None or self.state.alarms:
             return "attention"
         return "paused" if self.state.paused is not None else "running"

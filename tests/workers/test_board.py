@@ -172,3 +172,16 @@ async def test_scripts_get_the_same_as_data():
 
     assert (data["looking"], data["cluster"]) == (True, "pxmx-cluster")
     assert data["scene"]["quorum"]["mark"] == "good"
+
+
+async def test_a_window_that_is_open_before_temporal_answers_is_filled_when_it_does():
+    """The first look fails, the second one is shown; nobody has to load the page again."""
+    answers: list[Board | Exception] = [RPCError("away", RPCStatusCode.UNAVAILABLE, b""), board()]
+
+    async def gather() -> Board:
+        return await gathering(answers.pop(0))()
+
+    async with asyncio.timeout(20), Boards(gather).watched() as each:
+        async for one in each:
+            assert one.scene is not None
+            break

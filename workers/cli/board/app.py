@@ -5,6 +5,7 @@ One look at everything serves all who have the page open. With a password the pa
 
 import asyncio
 import base64
+import contextlib
 import hmac
 import logging
 import secrets
@@ -94,7 +95,8 @@ class Boards:
 
     async def _again_and_again(self) -> None:
         while self._viewers:
-            self._newest = await self._look()
+            with contextlib.suppress(RPCError, TimeoutError):  # nothing is known yet: it is asked again
+                self._newest = await self._look()
             async with self._changed:
                 self._changed.notify_all()
             await asyncio.sleep(EVERY)
