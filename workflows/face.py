@@ -89,7 +89,8 @@ class Face:
             return f"Done. {self._run.closing}"
         if self.state.word in ENDED:
             known, record = self.state, self.state.record
-            told = ended(known.word, list(record.steps()), len(record.changes), known.left, known.planned)
+            by = known.abort.signed if known.abort else ""
+            told = ended(known.word, list(record.steps()), len(record.changes), known.left, known.planned, by)
             return f"Failed: {known.cause.rstrip('.')}. {known.left} {told}" if known.word == "failed" else told
         return going_on(
             self._condition(),

@@ -11,14 +11,14 @@ from workflows.page import StepRecord
 NOTHING = "No action needed."
 
 
-def ended(state: str, steps: Sequence[StepRecord], changes: int, left: str | None, planned: str) -> str:
-    """How a run ended; `planned` says what a run that only planned would change."""
+def ended(state: str, steps: Sequence[StepRecord], changes: int, left: str | None, planned: str, by: str = "") -> str:
+    """How a run ended; `planned` says what a run that only planned would change, `by` who ended it and why."""
     if state == "done" and planned:
         return f"Done: {counted(len(steps), 'step')}, nothing changed. {planned}"
     if state == "done":
         return f"Done: {counted(len(steps), 'step')}, {counted(changes, 'change')} made. {NOTHING}"
     if state == "aborted":
-        return f"Aborted. {left}"
+        return f"Aborted{by.rstrip('.')}. {left}"
     failed = [step for step in steps if step.state == "failed"]
     where = f"Stopped at: {failed[0].title}. " if failed else ""
     return f"{where}Fix the cause, then start this runbook again: it changes only what still differs."

@@ -31,7 +31,8 @@ async def test_silence_is_a_no(client: Client, tmp_path: Path):
             ("time", "expiry", "with 1 of 2 approvals"),
         ]
         page = await run.query("page")
-        assert "**Aborted. Nothing was changed.**" in page
+        assert "**Aborted: too few approvals: 1 of 2 approvals by 20" in page
+        assert " UTC. Nothing was changed.**" in page
         assert "| ✗ | Bring guests home |" in page
         assert "approved by ben |" in page
 

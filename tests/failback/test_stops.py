@@ -196,7 +196,8 @@ async def test_a_no_ends_it_before_anything_moves(site: Site, begin: Begin, peop
     await people["ben"].says(run, "reject")
     await ended(run)
 
-    assert "**Aborted. Nothing was changed. No guest was moved.**" in await run.query("page")
+    page = await run.query("page")
+    assert "**Aborted by ben: rejected the plan (signed). Nothing was changed. No guest was moved.**" in page
     assert touched(site) == []
 
 

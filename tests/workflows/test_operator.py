@@ -136,7 +136,7 @@ async def test_abort_lands_and_says_how_things_were_left(twin: TwinThread, start
     assert "The cluster has " in left
     assert ended == f"aborted by ana: wrong cluster. {left}"
     page = await run.query("page")
-    assert f"**Aborted. {left}**" in page
+    assert f"**Aborted by ana: wrong cluster. {left}**" in page
     before = twin.change_lines()
     await asyncio.sleep(1.0)
     assert twin.change_lines() == before
