@@ -62,7 +62,8 @@ FOLLOWING: dict[Kind, tuple[Kind, ...]] = {
 class Condition(BaseModel):
     """One thing that is so. `where` names sites, nodes, arrays, guests; `unless` is what would change the mind.
 
-    `case` tells apart what has the same name and needs other advice; it is no part of the key.
+    `case` tells apart what has the same name and needs other advice, and `nodes` are those that somebody has to see
+    to where `where` names no node; neither is part of the key.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,6 +71,7 @@ class Condition(BaseModel):
     kind: Kind
     where: tuple[str, ...] = ()
     case: str = ""
+    nodes: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
 

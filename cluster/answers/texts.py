@@ -59,7 +59,7 @@ def places(condition: Condition, inventory: Inventory) -> dict[str, str]:
         "lost": lost or "the lost site",
         "winner": winner or "the other site",
         "power": _powers(sites[winner].nodes) if winner else "",
-        "silent": _powers(sites[lost].nodes) if lost else "the silent nodes",
+        "silent": _powers(_silent(condition, inventory)) or "the silent nodes",
         "witness": f"{inventory.witness.name} ({inventory.witness.address})",
         "address": inventory.witness.address,
         "pod": inventory.pod.name,
@@ -76,6 +76,12 @@ def places(condition: Condition, inventory: Inventory) -> dict[str, str]:
             "start": _each("ha-manager set {} --state started", where),
         }
     return found
+
+
+def _silent(condition: Condition, inventory: Inventory) -> tuple[Node, ...]:
+    """The nodes that the condition names itself, or those of the sites that it names."""
+    sites = {node.name for site in inventory.sites if site.name in condition.where for node in site.nodes}
+    return tuple(node for node in inventory.nodes if node.name in (condition.nodes or sites))
 
 
 def _powers(nodes: tuple[Node, ...]) -> str:

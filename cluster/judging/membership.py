@@ -57,7 +57,7 @@ def membership(facts: Facts, memory: Memory, inventory: Inventory) -> tuple[list
     """What is wrong with the membership, and whether it is still settling."""
     views = {node: look for node, look in facts.votes.items() if look.answered}
     if not views:
-        return nobody(facts, memory)
+        return nobody(facts, memory, inventory)
     if unsettled := [node for node, view in views.items() if not view.settled]:
         return [doubt("settling", f"the votes are settling on {', '.join(sorted(unsettled))}")], True
     if strange := _strangers((number for view in views.values() for number in view.members), memory):

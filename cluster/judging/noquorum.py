@@ -9,7 +9,7 @@ from cluster.looks import Facts, VotesLook
 from cluster.memory import Memory
 
 
-def nobody(facts: Facts, memory: Memory) -> tuple[list[Condition], bool]:
+def nobody(facts: Facts, memory: Memory, inventory: Inventory) -> tuple[list[Condition], bool]:
     """No node answers here. The witness without clients says the same, unless it has just been started."""
     witness, last = facts.witness, max((*memory.alive.values(), *memory.counted.values()), default=facts.at)
     answering = [look for look in facts.arrays.values() if look.answered]
@@ -25,7 +25,8 @@ def nobody(facts: Facts, memory: Memory) -> tuple[list[Condition], bool]:
     reasons = [f"no node answers, {arrays}", f"{witness.by} answers and has no client"]
     if len(answered) == 1:
         reasons.append("a worker at a third place that is cut off from both sites would see the same")
-    return [Condition(kind="quorum-lost", reasons=tuple(reasons), unless=("any node answers",))], False
+    every = tuple(node.name for node in inventory.nodes)
+    return [Condition(kind="quorum-lost", nodes=every, reasons=tuple(reasons), unless=("any node answers",))], False
 
 
 def no_quorum(
@@ -55,7 +56,10 @@ def no_quorum(
             reasons.append("a worker inside a site that is cut off from everything would see the same")
     sites = tuple(site.name for site in inventory.sites if all(node.name in dark for node in site.nodes))
     unless = ("any node counts a quorum again",)
-    return [Condition(kind="quorum-lost", where=sites, case=case, reasons=tuple(reasons), unless=unless)], False
+    lost = Condition(
+        kind="quorum-lost", where=sites, case=case, nodes=tuple(dark), reasons=tuple(reasons), unless=unless
+    )
+    return [lost], False
 
 
 def _parts(views: dict[str, VotesLook]) -> tuple[str, str]:

@@ -14,7 +14,7 @@ from cluster.answers.plain import body, paragraph
 from cluster.conditions import CALM, Condition, Kind
 from cluster.memory import Memory
 from cluster.verdict import HELD
-from tests.verdict.world import INVENTORY
+from tests.verdict.world import INVENTORY, NODES, QDEVICE, healthy
 
 TABLE = Path(__file__).with_name("answers.txt")
 MEMORY = Memory(placement={300: "pxmx01-01", 301: "pxmx01-02", 310: "pxmx02-01"}, services={"vm:300": "pxmx01-01"})
@@ -103,3 +103,18 @@ def test_a_pager_gets_the_tasks_first():
 def test_who_may_do_it_stands_behind_the_task():
     """In brackets, as whoever reads it aloud says it."""
     assert str(Task(do="power off the node", who="two people together")) == "power off the node (two people together)"
+
+
+def test_the_nodes_that_are_silent_are_named_though_no_site_is_whole():
+    """Three of six are gone, of both sites: each with the address at which its power is switched."""
+    gone = ("pxmx01-01", "pxmx01-02", "pxmx02-01")
+    left = tuple(node for node in NODES if node not in gone)
+    world = healthy().silent(*gone, QDEVICE).parts(left).after(30)
+    verdict = world.looks()
+    first = answer(verdict.main, world.memory, INVENTORY).tasks[0].do
+
+    assert (verdict.kind, verdict.main.where) == ("quorum-lost", ())
+    assert first.startswith(
+        "prove that pxmx01-01 (BMC 127.21.101.111:8443), pxmx01-02 (BMC 127.21.101.112:8443), "
+        "pxmx02-01 (BMC 127.21.102.111:8443) are off"
+    )
