@@ -35,7 +35,7 @@ from workers.cli.notify import notify_app
 from workers.cli.options import InventoryOption, JsonOption, err, inventory_path, out
 from workers.cli.status import show_status
 from workers.cli.story import Story
-from workers.cli.watch import ensure_watch, watch_app
+from workers.cli.watch import ensure_watch, tell_verdicts, watch_app
 from workers.errors import Unusable
 from workers.examples import example_file
 from workers.inventory_file import InventoryError, load
@@ -44,6 +44,7 @@ from workers.temporal.binary import obtain
 from workers.temporal.bootstrap import kept_warning
 from workers.temporal.connect import connect
 from workers.temporal.embedded import TemporalServer
+from workers.temporal.place import written
 
 app = typer.Typer(
     name="quorate",
@@ -207,9 +208,13 @@ def up(
                 f"runs that have ended are kept for {server.kept.days} days\n"
                 f"worker for {known.name}, which is watched; Ctrl-C stops both"
             )
-            await until_stopped(client, known, path.parent, settings)
+            telling = asyncio.create_task(tell_verdicts(client, known.name))
+            with written(settings.state, server.address):
+                await until_stopped(client, known, path.parent, settings)
+            telling.cancel()
         finally:
             await server.stop()
+        out.print("stopped; runs are kept in the state folder")
 
     asyncio.run(stay())
 

@@ -1,6 +1,7 @@
 """`quorate watch`: start and stop the watch of a cluster, and say what it takes the cluster for."""
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -43,6 +44,8 @@ DETAILS = (
     "It asks every vantage point of the cluster by itself, and opens one incident when something is wrong: `SiteLoss` "
     "for a site, `ClusterIncident` for all else.\n\nThe update `stop` ends it; an open incident goes on."
 )
+# Seconds between two questions for the verdict.
+TOLD_EVERY = 5.0
 NOBODY_ANSWERS = "start one with `quorate worker` or `quorate up`, then ask again"
 
 
@@ -61,6 +64,19 @@ async def ensure_watch(client: Client, inventory: Inventory, queue: str) -> bool
     except WorkflowAlreadyStartedError:
         return False
     return True
+
+
+async def tell_verdicts(client: Client, cluster: str) -> None:
+    """Print each verdict of the watch with its time, as long as it is wanted: what a log of `quorate up` shows."""
+    handle, told = client.get_workflow_handle(watch_id(cluster)), ""
+    while True:
+        with contextlib.suppress(RPCError, WorkflowQueryFailedError):
+            state = await handle.query(ClusterWatch.state, rpc_timeout=PATIENCE)
+            if state.verdict is not None and state.verdict.key != told:
+                told, answer = state.verdict.key, together(state.answers)
+                said = answer.head if answer is not None else state.verdict.sentence
+                out.print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC  {said}", markup=False, soft_wrap=True)
+        await asyncio.sleep(TOLD_EVERY)
 
 
 @watch_app.command()

@@ -9,7 +9,9 @@ from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError
 
 from workers.errors import Unusable
+from workers.settings import Settings
 from workers.temporal.failures import PlainFailures
+from workers.temporal.place import read
 
 CONVERTER = dataclasses.replace(pydantic_data_converter, failure_converter_class=PlainFailures)
 
@@ -17,12 +19,13 @@ CONVERTER = dataclasses.replace(pydantic_data_converter, failure_converter_class
 async def connect(address: str | None = None) -> Client:
     """A client for the server at `address`, else for the one of Temporal's profile or variables.
 
-    Unusable when nothing answers there.
+    Where neither names one it is the server that `quorate up` has started in this folder. Unusable when nothing answers
+    there.
     """
     config: dict[str, Any] = dict(ClientConfig.load_client_connect_config())
     if address is not None:
         config["target_host"] = address
-    config.setdefault("target_host", "localhost:7233")
+    config.setdefault("target_host", read(Settings().state) or "localhost:7233")
     try:
         return await Client.connect(**config, data_converter=CONVERTER)
     except (RPCError, RuntimeError) as error:
