@@ -26,7 +26,7 @@ def shell(twin: TwinThread, tmp_path: Path) -> dict[str, str]:
 def up(shell: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     words = [sys.executable, "-m", "workers.cli", "up", "--port", str(free_port()), "--ui-port", str(free_port())]
     with (tmp_path / "up.log").open("wb") as log:
-        process = subprocess.Popen(words, env={**os.environ, **shell}, stdout=log, stderr=log)
+        process = subprocess.Popen(words, env={**os.environ, **shell}, stdout=log, stderr=log, start_new_session=True)
     yield process
     if process.poll() is None:
         process.kill()
@@ -44,7 +44,7 @@ async def test_other_commands_find_it_and_it_stops_without_noise(
         await deadline.a_while()
 
     status = said(here("status", **shell))
-    up.send_signal(signal.SIGTERM)
+    os.killpg(up.pid, signal.SIGINT)  # as Ctrl-C does: to all that stand in the foreground
     ended = up.wait(60)
     told = log.read_text()
 

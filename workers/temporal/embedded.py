@@ -72,7 +72,8 @@ class TemporalServer:
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
-            return subprocess.Popen([str(binary), *self._arguments()], stdout=log, stderr=log)
+            # in a session of its own: Ctrl-C is for who started it, and the server must not die before its worker
+            return subprocess.Popen([str(binary), *self._arguments()], stdout=log, stderr=log, start_new_session=True)
 
     def _arguments(self) -> list[str]:
         words = ["server", "start-dev", "--ip", "127.0.0.1", "--port", str(self._port), "--log-level", "error"]

@@ -102,7 +102,7 @@ async def until_stopped(
     """
     await bootstrap(client)
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(worker(client, inventory, base, settings))
