@@ -181,7 +181,8 @@ def _newest(sections: Sequence[Section], room: int) -> tuple[list[str], int]:
 
 def _row(step: StepRecord) -> str:
     took = _unbroken(seconds(step.took)) if step.took else ""
-    return f"| {clock(step.at)} | {SIGNS[step.state]} | {safe(step.says)} | {took} | {safe(_finding(step))} |\n"
+    at = step.at if step.state in OPEN else step.at + step.took
+    return f"| {clock(at)} | {SIGNS[step.state]} | {safe(step.says)} | {took} | {safe(_finding(step))} |\n"
 
 
 def _finding(step: StepRecord) -> str:
@@ -193,8 +194,9 @@ def _summary(section: Section) -> str:
     for made, word in ((True, "made"), (False, "planned")):
         if changes := sum(step.changes for step in section.steps if step.changed is made):
             finding += f", {counted(changes, 'change')} {word}"
-    took = _unbroken(seconds(max(step.at + step.took for step in section.steps) - first.at))
-    return f"| {clock(first.at)} | ✓ | {safe(section.title)} | {took} | {finding} |\n"
+    over = max(step.at + step.took for step in section.steps)
+    took = _unbroken(seconds(over - first.at))
+    return f"| {clock(over)} | ✓ | {safe(section.title)} | {took} | {finding} |\n"
 
 
 def clock(at: timedelta) -> str:

@@ -108,3 +108,13 @@ def test_stays_below_three_kilobytes_when_everything_fails():
     assert len(page.encode()) < 3000
     assert "and 197 more" in page
     assert '`{"answer": "abort"}`' in page
+
+
+def test_a_line_bears_the_time_at_which_it_ended_or_began_if_it_goes_on():
+    """As the terminal has it."""
+    over = StepRecord(title="One", state="done", at=timedelta(seconds=5), took=timedelta(seconds=60), finding="well")
+    on = over.model_copy(update={"title": "Two", "state": "running"})
+    page = render("x", "x", [Section(title="s", steps=[over, on])])
+
+    assert "| 01:05 | ✓ | One |" in page
+    assert "| 00:05 | … | Two |" in page
