@@ -64,7 +64,8 @@ def _no_vote(without: list[str], views: Views, facts: Facts, inventory: Inventor
         )
         reasons.append(f"{witness} {said}")
     sites = {inventory.site_of(node).name for node in without}
-    where = (witness,) if len(without) == len(views) else (witness, *sorted(sites))
+    # at both sites it is one and the same thing, whichever nodes have noticed it by now
+    where = (witness,) if len(without) == len(views) or len(sites) > 1 else (witness, *sorted(sites))
     unless = ("the nodes count the quorum device's vote again",)
     return Condition(kind="witness-lost", where=where, reasons=tuple(reasons), unless=unless)
 
