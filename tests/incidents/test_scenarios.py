@@ -97,9 +97,8 @@ async def _page_of(run, kept: str, *, loss: bool) -> str:
 
 
 def _answered(answer: Answer) -> str:
-    """What a person is told to do: of a loss it has times, which `test_site_loss` reads."""
-    tasks = [f"{number}. {task}" for number, task in enumerate(answer.tasks, start=1)]
-    lines = [answer.head, *tasks, *(f"Never {one}" for one in answer.never)]
+    """What a person is told first; what is noticed later adds to the rest. Of a loss it has times."""
+    lines = [answer.head, *(f"1. {task}" for task in answer.tasks[:1])]
     text = re.sub(r"127\.\d+\.", "127.N.", "\n".join(lines))
     return re.sub(r"X90R3-Site[AB] is pre-elected", "X90R3-SiteN is pre-elected", text) + "\n"
 
