@@ -91,7 +91,9 @@ class Incident(Runbook):
             return
         await self.watched.closed()
         said = f"T+{self.clock.now:.0f} s. {self.closing}"
-        self.notices.tell("closed", f"{self.state.headline}: {state}", said)
+        # a pager that closes this one reads that another one goes on with it
+        over = "handed over" if self.course.handed_to else state
+        self.notices.tell("closed", f"{self.state.headline}: {over}", said)
         await self.notices.all_told()
         self.tell()
 

@@ -193,6 +193,11 @@ class Losing:
         return self._telling.answers
 
     @property
+    def handed_to(self) -> str:
+        """The incident that goes on with it."""
+        return self._lost.handed_to
+
+    @property
     def closing(self) -> str:
         """What is said when it is over."""
         if self._lost.handed_to:

@@ -23,6 +23,10 @@ class Course(Continues, Protocol):
         """What is said when it is over."""
 
     @property
+    def handed_to(self) -> str:
+        """The run of the graver incident that goes on with it; empty when there is none."""
+
+    @property
     def answers(self) -> tuple[Answer, ...]:
         """What a person has to know, beside what is asked of them."""
 
