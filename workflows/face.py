@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.answers.model import URGENCIES, Answer, Urgency, together
     from cluster.units import counted
     from workflows import attributes
-    from workflows.asking import of_alarm, of_end, of_gate, of_question
+    from workflows.asking import HELD, of_alarm, of_end, of_gate, of_question
     from workflows.claim import address
     from workflows.gate import Gates
     from workflows.page import Sheet, StepRecord, render
@@ -92,7 +92,8 @@ class Face:
             by = known.abort.signed if known.abort else ""
             told = ended(known.word, list(record.steps()), len(record.changes), known.left, known.planned, by)
             return f"Failed: {known.cause.rstrip('.')}. {known.left} {told}" if known.word == "failed" else told
-        return going_on(
+        held = [text for key, text in self.state.alarms.items() if key in HELD]
+        said = going_on(
             self._condition(),
             self._run.under_way(),
             self.asking(),
@@ -100,6 +101,7 @@ class Face:
             paused=self.state.paused.signed if self.state.paused else None,
             idle=self._run.idle,
         )
+        return " ".join((*held, said))
 
     def asking(self) -> list[Answer]:
         """What people have to do or to decide, the most urgent first."""
