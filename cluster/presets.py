@@ -9,7 +9,7 @@ from typing import Any
 from cluster.notices import Notice, Severity
 
 SUMMARY, DEDUP, HEADER, SECTION = 1024, 255, 150, 3000
-# PagerDuty knows four of them; ours have the same names.
+# The card's own words for colours.
 _COLOUR: dict[Severity, str] = {"critical": "attention", "warning": "warning", "info": "default"}
 
 

@@ -3,6 +3,9 @@
 import http.server
 import socketserver
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class Receiver:
@@ -34,6 +37,16 @@ class Receiver:
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+@contextmanager
+def told_in(inventory: Path, name: str) -> Iterator[Receiver]:
+    """Whoever wants to know of everything: it stands in that inventory until the end."""
+    receiver, text = Receiver(), inventory.read_text()
+    inventory.write_text(f"{text}\nnotify:\n  - name: {name}\n    webhook: {receiver.url}\n")
+    yield receiver
+    inventory.write_text(text)
+    receiver.stop()
 
 
 class MailServer:

@@ -108,7 +108,7 @@ class Incident(Runbook):
 
     @property
     def answers(self) -> tuple[Answer, ...]:
-        """What a person has to do, the newest first, and how the rest goes on."""
+        """What a person has to do, the gravest first, and how the rest goes on."""
         needed = self.actions.needed(self.watched.answers)
         known = {one.about for one in needed}
         return (*needed, *(one for one in self.course.answers if one.about not in known))

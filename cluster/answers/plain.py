@@ -1,4 +1,4 @@
-"""An answer as plain lines: what a terminal and a notice show, in the order in which a tired person needs it."""
+"""An answer as plain lines: what a terminal shows, in the order in which a tired person needs it."""
 
 from collections.abc import Iterator
 
@@ -30,12 +30,3 @@ def body(answer: Answer) -> Iterator[tuple[str, str]]:
         yield "why", text
     for text in answer.unless[:1]:
         yield "revised if", text
-
-
-def paragraph(answer: Answer) -> str:
-    """The tasks, what never to do and the guests in one text, for a pager."""
-    said = [f"{number}. {task}" + (f": {task.command}" if task.command else "") + "."
-            for number, task in enumerate(answer.tasks[:TASKS], start=1)]  # fmt: skip
-    said += [f"Never {text}." for text in answer.never[:1]]
-    said += [f"Affected: {listed(answer.guests)}."] if answer.guests else []
-    return " ".join(said)

@@ -63,17 +63,14 @@ def places(condition: Condition, inventory: Inventory) -> dict[str, str]:
         "witness": f"{inventory.witness.name} ({inventory.witness.address})",
         "address": inventory.witness.address,
         "pod": inventory.pod.name,
-        "array": sites[lost].array if lost else "",
         "storage": inventory.storage.id,
         "guests": "",
         "revive": "",
-        "start": "",
     }
     if condition.kind == "ha-error":
         found |= {
             "guests": named_sids(where, inventory),
             "revive": _each("ha-manager set {} --state disabled && ha-manager set {} --state started", where),
-            "start": _each("ha-manager set {} --state started", where),
         }
     return found
 

@@ -4,15 +4,17 @@
 """
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from cluster.answers.advice import _CASES, _KINDS, answer, urgency
 from cluster.answers.model import URGENCIES, Answer, Task, together
-from cluster.answers.plain import body, paragraph
+from cluster.answers.plain import body
 from cluster.conditions import CALM, Condition, Kind
 from cluster.memory import Memory
+from cluster.notices import Notice
 from cluster.verdict import HELD
 from tests.verdict.world import INVENTORY, NODES, QDEVICE, healthy
 
@@ -92,12 +94,14 @@ def test_the_most_urgent_leads_and_every_task_is_kept():
 def test_a_pager_gets_the_tasks_first():
     """Then what never to do, then the guests."""
     one = answer(condition("site-lost", ""), MEMORY, INVENTORY)
+    at = datetime(2026, 3, 1, 3, 12, tzinfo=UTC)
+    notice = Notice(key="k", occasion="opened", cluster="c", incident="i", title="t", text="", at=at).answered(one)
 
-    assert paragraph(one) == (
-        "1. follow the incident: quorate incident watch. "
-        "Never start guests of site-a by hand: HA starts them once their nodes are fenced. "
-        "Affected: ac-test-vm-01 (300), seen on pxmx01-01; ac-test-vm-02 (301), seen on pxmx01-02."
-    )
+    assert notice.body.splitlines() == [
+        "1. follow the incident: quorate incident watch",
+        "Never start guests of site-a by hand: HA starts them once their nodes are fenced.",
+        "Affected: ac-test-vm-01 (300), seen on pxmx01-01; ac-test-vm-02 (301), seen on pxmx01-02.",
+    ]
 
 
 def test_who_may_do_it_stands_behind_the_task():

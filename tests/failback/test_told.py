@@ -9,7 +9,7 @@ from tests.failback.conftest import Begin
 from tests.failback.people import Person
 from tests.failback.test_stops import asked
 from tests.incidents.conftest import Site, ended
-from tests.receivers import Receiver
+from tests.receivers import Receiver, told_in
 
 pytestmark = pytest.mark.slow
 
@@ -17,11 +17,8 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def duty(site: Site) -> Iterator[Receiver]:
     """Whoever wants to know of everything; it stands in the inventory before the worker reads it."""
-    receiver, text = Receiver(), site.path.read_text()
-    site.path.write_text(f"{text}\nnotify:\n  - name: duty\n    webhook: {receiver.url}\n")
-    yield receiver
-    site.path.write_text(text)
-    receiver.stop()
+    with told_in(site.path, "duty") as receiver:
+        yield receiver
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.incidents.conftest import Site, Watched, ended, watching
 from tests.incidents.test_levels import waits_for
 from tests.ledgers import book
 from tests.patience import Deadline
-from tests.receivers import Receiver
+from tests.receivers import Receiver, told_in
 from tests.runs import aborted, said, steps, until
 from workflows import lasting
 from workflows.page import SIGNS
@@ -36,11 +36,8 @@ RUNS_FOR = 60.0
 @pytest.fixture
 def pager(site: Site) -> Iterator[Receiver]:
     """Whoever wants to know of everything."""
-    receiver, text = Receiver(), site.path.read_text()
-    site.path.write_text(f"{text}\nnotify:\n  - name: pager\n    webhook: {receiver.url}\n")
-    yield receiver
-    site.path.write_text(text)
-    receiver.stop()
+    with told_in(site.path, "pager") as receiver:
+        yield receiver
 
 
 async def lost_and_found(site: Site, watched: Watched) -> tuple[SiteLossReport, Any, list[str]]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import (
@@ -35,6 +35,7 @@ ASKED_ONCE = timedelta(seconds=10)
 SILENT = (RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.FAILED_PRECONDITION)
 
 Run = WorkflowHandle[Any, Any]
+Told = TypeVar("Told")
 
 
 class Failed(Exception):
@@ -142,13 +143,18 @@ async def sections_of(handle: Run) -> list[Section] | None:
     return found
 
 
-async def sheet_of(handle: Run) -> Sheet | None:
-    """What its page is made of; None when no worker answers, or it has none."""
+async def told_by(handle: Run, query: str, kind: type[Told]) -> Told | None:
+    """What a run answers to a query; None when no worker answers, or it is a run that does not know the question."""
     try:
-        found: Sheet = await handle.query("sheet", result_type=Sheet, rpc_timeout=PATIENCE)
+        found: Told = await handle.query(query, result_type=kind, rpc_timeout=PATIENCE)
     except (WorkflowQueryFailedError, RPCError):  # nothing hangs on the answer
         return None
     return found
+
+
+async def sheet_of(handle: Run) -> Sheet | None:
+    """What its page is made of."""
+    return await told_by(handle, "sheet", Sheet)
 
 
 async def skippable(handle: Run) -> bool:

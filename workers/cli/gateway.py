@@ -1,26 +1,20 @@
 """`quorate gateway`: the process that takes events from outside. The web framework is imported only here, when run."""
 
 import asyncio
-from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from workers.cli.extras import needs
 from workers.cli.options import InventoryOption, err, inventory_path, out
-from workers.errors import Unusable
+from workers.cli.serving import CertOption, HostOption, KeyOption, PortOption, certificate, is_local, url
 from workers.inventory_file import load
 from workers.settings import Settings
-
-LOOPBACK = ("127.", "::1", "localhost")
 
 
 def gateway(
     inventory: InventoryOption = None,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)] = 8420,
-    tls_cert: Annotated[Path | None, typer.Option(help="The certificate chain as PEM; needs --tls-key.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="The certificate's key as PEM.")] = None,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8420,
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
 ) -> None:
     """Take events of other systems over HTTP, and bring them to the watch.
 
@@ -30,8 +24,7 @@ def gateway(
 
     Example: quorate gateway --host 10.0.0.5 --tls-cert gateway.pem --tls-key gateway.key
     """
-    if (tls_cert is None) != (tls_key is None):
-        raise Unusable("--tls-cert and --tls-key belong together", "give both, or none to serve plain HTTP")
+    tls = certificate(tls_cert, tls_key)
     needs("gateway")
     from activities.clients.secrets import Secrets
     from workers.gateway.app import Gateway, listener, server, until_stopped
@@ -44,10 +37,10 @@ def gateway(
     async def serve() -> None:
         delivery = Delivery(await connect(), known.name, settings.task_queue)
         made = Gateway(known, Secrets(path.parent), delivery, settings)
-        serving = server(made.app, (str(tls_cert), str(tls_key)) if tls_cert and tls_key else None)
+        serving = server(made.app, tls)
         place = listener(host, port)
-        at = f"{'https' if tls_cert else 'http'}://{host}:{place.getsockname()[1]}"
-        if not tls_cert and not host.startswith(LOOPBACK):
+        at = url(host, place, tls)
+        if tls is None and not is_local(host):
             err.print("without --tls-cert the senders' secrets travel in clear", style="yellow", soft_wrap=True)
 
         def ready() -> None:

@@ -11,16 +11,13 @@ from temporalio.client import (
     Client,
     WorkflowExecution,
     WorkflowExecutionStatus,
-    WorkflowHandle,
-    WorkflowQueryFailedError,
 )
-from temporalio.service import RPCError
 
 from cluster.answers.model import Answer
 from workers.catalogue import types
 from workers.cli.answered import answered
 from workers.cli.closing import Start
-from workers.cli.follow import PATIENCE, retries, sections_of
+from workers.cli.follow import retries, sections_of, told_by
 from workers.cli.freshness import lines
 from workers.temporal.connect import connect
 from workflows.attributes import STATE
@@ -82,17 +79,8 @@ class Open:
 async def _look(client: Client, run: WorkflowExecution) -> Open:
     handle = client.get_workflow_handle(run.id, run_id=run.run_id)
     sections = await sections_of(handle) or []
-    answer = await _advice(handle) if sections else None
+    answer = await told_by(handle, "advice", Answer) if sections else None
     return Open(sections, retries(await handle.describe()), answer)
-
-
-async def _advice(handle: WorkflowHandle[Any, Any]) -> Answer | None:
-    """What the run asks of people; None when no worker answers, or it is a run of an earlier version."""
-    try:
-        found: Answer = await handle.query("advice", result_type=Answer, rpc_timeout=PATIENCE)
-    except (WorkflowQueryFailedError, RPCError):
-        return None
-    return found
 
 
 def _running(run: WorkflowExecution) -> bool:

@@ -1,29 +1,28 @@
 """`quorate board`: the process that shows the cluster on a wall or a phone. The web framework is imported when run."""
 
 import asyncio
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from workers.cli.extras import needs
 from workers.cli.options import InventoryOption, err, inventory_path, out
+from workers.cli.serving import CertOption, HostOption, KeyOption, PortOption, certificate, is_local, url
 from workers.errors import Unusable
 from workers.inventory_file import load
 
-LOOPBACK = ("127.", "::1", "localhost")
 FEWEST_LETTERS = 12
 
 
 def board(
     inventory: InventoryOption = None,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)] = 8320,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8320,
     password: Annotated[
         str | None, typer.Option(help="Where the login's password is: env:NAME or file:PATH. Any user name will do.")
     ] = None,
-    tls_cert: Annotated[Path | None, typer.Option(help="The certificate chain as PEM; needs --tls-key.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="The certificate's key as PEM.")] = None,
+    tls_cert: CertOption = None,
+    tls_key: KeyOption = None,
 ) -> None:
     """Show the cluster on one page, in a browser: what to do now, and all that is seen.
 
@@ -31,9 +30,8 @@ def board(
 
     Example: quorate board
     """
-    if (tls_cert is None) != (tls_key is None):
-        raise Unusable("--tls-cert and --tls-key belong together", "give both, or none to serve plain HTTP")
-    if not password and not host.startswith(LOOPBACK):
+    tls = certificate(tls_cert, tls_key)
+    if not password and not is_local(host):
         raise Unusable(
             f"at {host} the board could be read without a login",
             "set a login with --password env:NAME or --password file:PATH",
@@ -54,14 +52,11 @@ def board(
     async def serve() -> None:
         client = await connect()
         boards = Boards(lambda: gathered(client, known.name))
-        serving = server(
-            application(known.name, boards, secret), (str(tls_cert), str(tls_key)) if tls_cert and tls_key else None
-        )
+        serving = server(application(known.name, boards, secret), tls)
         place = listener(host, port)
-        at = f"{'https' if tls_cert else 'http'}://{host}:{place.getsockname()[1]}/"
-        if not tls_cert and not host.startswith(LOOPBACK):
+        if tls is None and not is_local(host):
             err.print("without --tls-cert the password travels in clear", style="yellow", soft_wrap=True)
-        shown = f"{known.name} is shown at {at}; Ctrl-C stops it"
+        shown = f"{known.name} is shown at {url(host, place, tls)}/; Ctrl-C stops it"
         await until_stopped(serving, place, lambda: out.print(shown, soft_wrap=True), boards.closing.set)
 
     asyncio.run(serve())

@@ -5,16 +5,15 @@ Nothing is kept and nothing is concluded here: the watch's beat, Temporal's list
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
-from temporalio.client import Client, WorkflowQueryFailedError
+from temporalio.client import Client
 from temporalio.service import RPCError
 
 from cluster.answers.model import Answer, together
 from cluster.ledger import Book, ledger_id
 from cluster.scene import Scene
 from workers.catalogue import types
-from workers.cli.follow import PATIENCE
+from workers.cli.follow import told_by
 from workers.cli.freshness import Freshness, freshness
 from workers.cli.incident.runs import TYPES, listed, looked
 from workers.cli.incident.view import Picture
@@ -109,7 +108,7 @@ async def _runs(client: Client, cluster: str) -> list[Run]:
         if run.workflow_type in TYPES:
             continue
         handle = client.get_workflow_handle(run.id, run_id=run.run_id)
-        answer = await _asked(handle, "advice", Answer)
+        answer = await told_by(handle, "advice", Answer)
         found.append(Run(run.id, run.workflow_type, run.typed_search_attributes.get(STATE) or "running", answer))
     return found[:MOST]
 
@@ -120,15 +119,8 @@ async def _switches(client: Client, cluster: str, trouble: list[str]) -> list[st
         await client.get_workflow_handle(ledger_id(cluster)).describe()
     except RPCError:
         return []
-    book = await _asked(client.get_workflow_handle(ledger_id(cluster)), "book", Book)
+    book = await told_by(client.get_workflow_handle(ledger_id(cluster)), "book", Book)
     if book is None:
         trouble.append("which switches are disabled is not known: no worker answers for the ledger")
         return []
     return [f"{one.switch}: {one.held_back}" if one.held_back else str(one.switch) for one in book.switches]
-
-
-async def _asked(handle: Any, query: str, kind: Any) -> Any:
-    try:
-        return await handle.query(query, result_type=kind, rpc_timeout=PATIENCE)
-    except (WorkflowQueryFailedError, RPCError):
-        return None
