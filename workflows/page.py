@@ -146,6 +146,8 @@ def _asked(sheet: Sheet) -> str:
 
 # Of an answer, what a page has room for.
 TASKS, REASONS = 6, 3
+# Letters of one: the nodes of both sites with their controllers fit, for none of them may be left out.
+TASK = 800
 
 
 def advised(answer: Answer | None) -> str:
@@ -155,7 +157,7 @@ def advised(answer: Answer | None) -> str:
     lines = [f"- affected: {safe(listed(answer.guests))}"] if answer.guests else []
     for number, task in enumerate(answer.tasks[:TASKS], start=1):
         command = f": {code(task.command)}" if task.command else ""
-        lines.append(f"{number}. {sentence(str(task), 300)}{command}")
+        lines.append(f"{number}. {sentence(str(task), TASK)}{command}")
     lines += [f"- **never** {sentence(one, 240)}" for one in answer.never[:2]]
     lines += [f"- automatic: {safe(answer.automatic)}"] if answer.automatic else []
     lines += [f"- why: {safe(one)}" for one in answer.why[:REASONS]]

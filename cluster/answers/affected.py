@@ -6,6 +6,7 @@ from cluster.conditions import SITE_GONE, Condition, Kind, lost_site
 from cluster.guests import GuestId
 from cluster.inventory import Inventory
 from cluster.memory import Memory
+from cluster.units import shortly
 
 # Every guest of the cluster: none of them has a quorum, or its disks, for sure.
 _ALL: tuple[Kind, ...] = ("quorum-lost", "storage-elsewhere", "pod-offline")
@@ -48,5 +49,5 @@ def _nodes(condition: Condition, inventory: Inventory) -> set[str]:
 
 
 def named_sids(sids: Iterable[str], inventory: Inventory) -> str:
-    """Guests of HA by name, in one text."""
-    return ", ".join(guest(GuestId.of(sid).vmid, inventory) for sid in sids)
+    """Guests of HA by name, in one text: the first of them, and how many there are besides."""
+    return shortly(guest(GuestId.of(sid).vmid, inventory) for sid in sids)

@@ -14,10 +14,12 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from cluster.answers.advice import answers
+from cluster.answers.advice import advice, answer, answers
 from cluster.answers.model import Answer, together
 from cluster.approval import ApprovalPolicy, Terms
+from cluster.conditions import Condition
 from cluster.gate import Gate
+from cluster.memory import Memory
 from cluster.notices import Notice
 from cluster.plan import Intent, whole_digest
 from cluster.watching import Beat
@@ -189,3 +191,13 @@ def test_a_page_stays_small_and_a_notice_short(case: Case):
 
     assert len(page(one).encode()) < 3000
     assert len(notice(one).splitlines()) < 14
+
+
+def test_forty_guests_are_counted_and_no_node_is_left_out():
+    """A title names the first of them; an order that names nodes names all of them, on the page too."""
+    sids = tuple(f"vm:{number}" for number in range(300, 340))
+    many = advice(Condition(kind="ha-error", where=sids), INVENTORY)
+    every = answer(Condition(kind="quorum-lost", nodes=NODES), Memory(), INVENTORY)
+
+    assert many.title.endswith("and 35 more")
+    assert all(node.bmc and node.bmc.address in page(every) for node in INVENTORY.nodes)
