@@ -57,6 +57,10 @@ class ApprovalPolicy(Noun):
                 )
         return self
 
+    def at_least(self, needed: int) -> "ApprovalPolicy":
+        """The same, with no fewer approvals than that."""
+        return self.model_copy(update={"needed": max(self.needed, needed)})
+
     def roles_of(self, person: str) -> tuple[str, ...]:
         """The roles of that person, in the order of the file."""
         return tuple(role for role, people in self.roles.items() if person in people)

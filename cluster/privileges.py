@@ -11,10 +11,12 @@ from cluster.nouns import Value
 
 Rights = dict[str, tuple[str, ...]]
 Procedure = Literal[
-    "deploy", "watch", "incident", "site-loss", "node-loss", "evacuate-site", "return-site", "failback"
+    "deploy", "watch", "incident", "site-loss", "node-loss", "evacuate-site", "return-site", "failback",
+    "revive-guests",
 ]  # fmt: skip
 PROCEDURES: tuple[Procedure, ...] = (
     "deploy", "watch", "incident", "site-loss", "node-loss", "evacuate-site", "return-site", "failback",
+    "revive-guests",
 )  # fmt: skip
 
 _GUEST = (
@@ -52,6 +54,8 @@ def needed(inventory: Inventory, runbook: Procedure = "deploy") -> Rights:
         return _deploy(inventory)
     if runbook in ("watch", "incident"):
         return dict(_LOOKS)
+    if runbook == "revive-guests":
+        return _all_of(_LOOKS, {"/": ("Sys.Console",)})  # the requested state of a resource
     if runbook in ("site-loss", "node-loss"):
         return _all_of(_LOOKS, _SWITCHES, _AGENT, storage)
     if runbook == "evacuate-site":

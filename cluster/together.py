@@ -2,7 +2,8 @@
 
 A run that changes something holds while an incident is open that it does not serve: what HA and the arrays do then is
 theirs (design §2.1), and what people agreed to was agreed for another cluster. Incidents themselves never wait for
-anybody. Two runs that both move guests, nodes or storage exclude each other: the later one is refused.
+anybody, and a break-glass run is there for one. Two runs that both move guests, nodes or storage exclude each other:
+the later one is refused.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,8 +17,13 @@ from cluster.nouns import Value
 from cluster.plan import Finding
 
 # Workflow types of the runs that change something and are no incident.
-Changing = Literal["DeployStretchedCluster", "EvacuateSite", "ReturnSite", "Failback"]
-CHANGING: tuple[Changing, ...] = get_args(Changing)
+Moving = Literal["EvacuateSite", "ReturnSite", "Failback"]
+# Those that are there for an incident: each judges the cluster itself before every attempt of every change.
+Breaking = Literal["HandOverQuorum", "ReviveGuests", "RestoreSessions", "ReconcileArrays", "ColdStart"]
+Changing = Literal["DeployStretchedCluster", Moving, Breaking]
+MOVING: tuple[Moving, ...] = get_args(Moving)
+BREAKING: tuple[Breaking, ...] = get_args(Breaking)
+CHANGING: tuple[Changing, ...] = ("DeployStretchedCluster", *MOVING, *BREAKING)
 OTHER = "another runbook"
 # What stands beside a run where the watch does not tell how the cluster is: neither a run nor a verdict.
 UNSEEN = "Unseen"
@@ -53,11 +59,16 @@ _NOT_KNOWN = Rule(may="holds", why="it is not known whether an incident is about
 _FENCES = "HA fences and restarts guests, and nothing may be changed meanwhile"
 _BOTH_MOVE = "both move guests: one at a time"
 _BUILDS = "a deployment changes what the other run uses: one at a time"
+_BREAKS = (
+    "one of them is for an emergency, and two runs that change the cluster would not know of each other: end it first"
+)
 
 _RUNS: dict[tuple[str, str], Rule] = {
     **{("DeployStretchedCluster", other): Rule(may="refuses", why=_BUILDS) for other in CHANGING},
     **{(one, "DeployStretchedCluster"): Rule(may="refuses", why=_BUILDS) for one in CHANGING},
-    **{(one, other): Rule(may="refuses", why=_BOTH_MOVE) for one in CHANGING[1:] for other in CHANGING[1:]},
+    **{(one, other): Rule(may="refuses", why=_BREAKS) for one in CHANGING for other in BREAKING},
+    **{(one, other): Rule(may="refuses", why=_BREAKS) for one in BREAKING for other in CHANGING},
+    **{(one, other): Rule(may="refuses", why=_BOTH_MOVE) for one in MOVING for other in MOVING},
     ("ReturnSite", "EvacuateSite"): Rule(
         may="holds", why="the site is still being emptied or waits to be switched off: end that run first"
     ),
@@ -93,7 +104,7 @@ class Beside(Value):
 
 def rule(kind: str, other: Beside) -> Rule:
     """What a run of that workflow type may do while the other is there; `other` was there before."""
-    if kind in INCIDENTS:
+    if kind in INCIDENTS or (kind in BREAKING and (other.incident or other.kind == UNSEEN)):
         return LIVES
     if other.kind == UNSEEN:
         return _NOT_KNOWN

@@ -1,19 +1,26 @@
-"""A node's management controller: whether its power is on. Reads only."""
+"""A node's management controller: whether its power is on, whose machine it is, and the switch of its power.
+
+Switching is for break-glass runbooks alone; everybody else reads.
+"""
 
 import contextlib
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import requests
 
 from activities.clients.answers import json_object
 from activities.clients.secrets import Secrets
-from activities.errors import Rejected, Unauthorized, Unreachable
+from activities.errors import Conflict, Rejected, Unauthorized, Unreachable
 from cluster.addresses import netloc
 from cluster.inventory import Bmc
 
 TIMEOUT = 3.0
+# A controller may answer an order to switch later than a question.
+ORDER_TIMEOUT = 20.0
 SYSTEMS = "/redfish/v1/Systems"
+RESET = "#ComputerSystem.Reset"
 
 
 class Controllers:
@@ -31,6 +38,28 @@ class Controllers:
             raise Rejected(f"{bmc.address} calls the power {state!r}")
         return state != "Off"
 
+    def machine(self, bmc: Bmc) -> str:
+        """The name that the machine has given itself (``HostName``); empty where the controller knows none."""
+        return str(self._system(bmc).get("HostName") or "")
+
+    def switch(self, bmc: Bmc, *, on: bool) -> None:
+        """Order the power on, or off without asking the operating system. Sent once: read `power` for what it did.
+
+        Conflict when the controller calls the machine in that state already.
+        """
+        reset = (self._system(bmc).get("Actions") or {}).get(RESET) or {}
+        target, kind = str(reset.get("target") or ""), "On" if on else "ForceOff"
+        if not target.startswith("/"):
+            raise Rejected(f"{bmc.address} offers no {RESET} on a path of its own: {target or 'none'}")
+        offered = reset.get("ResetType@Redfish.AllowableValues") or [kind]
+        if kind not in offered:
+            raise Rejected(f"{bmc.address} offers no {kind}: {', '.join(map(str, offered))}")
+        answer = self._answered(bmc, functools.partial(self._ordered, bmc, target, kind))
+        if answer.status_code == 409:
+            raise Conflict(f"{bmc.address} refuses {kind}: the machine is in that state already, or on its way")
+        if answer.status_code >= 300:
+            raise Rejected(f"{bmc.address} refuses {kind}: HTTP {answer.status_code}")
+
     def _system(self, bmc: Bmc) -> dict[str, Any]:
         """The controller's account of its machine, whose path is asked for once and again when it is gone."""
         if known := self._systems.get(bmc.address):
@@ -43,14 +72,7 @@ class Controllers:
         return self._get(bmc, path)
 
     def _get(self, bmc: Bmc, path: str) -> dict[str, Any]:
-        try:
-            answer = self._asked(bmc, path)
-        except requests.exceptions.SSLError:
-            raise Unauthorized(f"{bmc.address}: its certificate is not trusted; put its CA into bmc.ca") from None
-        except requests.exceptions.RequestException as error:
-            raise Unreachable(f"{bmc.address} does not answer: {type(error).__name__}") from None
-        if answer.status_code in (401, 403):
-            raise Unauthorized(f"{bmc.address} refuses {bmc.user}: HTTP {answer.status_code}")
+        answer = self._answered(bmc, functools.partial(self._asked, bmc, path))
         if answer.status_code == 404:
             raise Rejected(f"{bmc.address} knows nothing of {path}")
         found = json_object(answer.content)
@@ -58,16 +80,42 @@ class Controllers:
             raise Unreachable(f"{bmc.address} answers HTTP {answer.status_code}")
         return found
 
+    def _answered(self, bmc: Bmc, call: Callable[[], requests.Response]) -> requests.Response:
+        """One answer, and what it means when there is none or when it refuses whoever asks."""
+        try:
+            answer = call()
+        except requests.exceptions.SSLError:
+            raise Unauthorized(f"{bmc.address}: its certificate is not trusted; put its CA into bmc.ca") from None
+        except requests.exceptions.RequestException as error:
+            raise Unreachable(f"{bmc.address} does not answer: {type(error).__name__}") from None
+        if answer.status_code in (401, 403):
+            raise Unauthorized(f"{bmc.address} refuses {bmc.user}: HTTP {answer.status_code}")
+        return answer
+
+    def _ordered(self, bmc: Bmc, target: str, kind: str) -> requests.Response:
+        """Over a connection of its own, so that it is never sent a second time because an old one was closed."""
+        with requests.Session() as session:
+            return session.post(
+                f"https://{netloc(bmc.address)}{target}",
+                json={"ResetType": kind},
+                timeout=ORDER_TIMEOUT,
+                **self._access(bmc),
+            )
+
+    def _access(self, bmc: Bmc) -> dict[str, Any]:
+        return {
+            "auth": (bmc.user, self._secrets.read(bmc.password)),
+            "verify": str(self._secrets.path(bmc.ca)) if bmc.ca else True,
+            "allow_redirects": False,
+        }
+
     def _asked(self, bmc: Bmc, path: str) -> requests.Response:
         """One answer. A connection that the controller has closed meanwhile is no silence of it."""
-        ask = functools.partial(
-            requests.Session.get,
-            url=f"https://{netloc(bmc.address)}{path}",
-            auth=(bmc.user, self._secrets.read(bmc.password)),
-            verify=str(self._secrets.path(bmc.ca)) if bmc.ca else True,
-            timeout=TIMEOUT,
-            allow_redirects=False,
-        )
+        url, access = f"https://{netloc(bmc.address)}{path}", self._access(bmc)
+
+        def ask(session: requests.Session) -> requests.Response:
+            return session.get(url, timeout=TIMEOUT, **access)
+
         if kept := self._sessions.get(bmc.address):
             try:
                 return ask(kept)

@@ -1,20 +1,22 @@
 """What the surviving site has left: votes and their margin, the pod's copy, paths. All reads."""
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from temporalio.exceptions import ApplicationError
 
+from activities.attempt import look_again, paced
 from activities.errors import NotYet, Refuted
 from activities.ha.manager import ha_view, told_by_quorum
 from activities.hosts.lvm import active_volumes
-from activities.hosts.maps import usable_paths, volume_wwid
+from activities.hosts.maps import map_of, usable_paths, volume_wwid
 from activities.parsing.guests import parse_guests
 from activities.parsing.links import parse_links
 from activities.parsing.votes import VoteCount, parse_votes
 from activities.serving import serves
 from cluster.contracts import watch
-from cluster.contracts.watch import CopyFinding, MarginFinding, SiteName
+from cluster.contracts.watch import CopyFinding, MarginFinding, NodeWish, SiteName
 from cluster.guests import GuestId
 from cluster.inventory import Inventory
 from cluster.move import MOVES
@@ -32,6 +34,8 @@ PATHS_LIMIT = 25.0
 # Between two looks at volumes that two nodes hold, in seconds of the cluster's time: a migration that has just ended
 # leaves them so until the source has closed them.
 SECOND_LOOK = 5.0
+# Between two looks at a node that boots, in seconds of the cluster's time.
+READY_EVERY = 5.0
 
 
 class Survivor:
@@ -98,6 +102,34 @@ class Survivor:
         least, most = min(found.values()), max(found.values())
         paths = f"{least}" if least == most else f"{least} to {most}"
         return Finding(finding=f"{paths} usable paths to {site.array} on each of {counted(len(found), 'node')}")
+
+    @serves(watch.node_ready)
+    async def node_ready(self, wish: NodeWish) -> Finding:
+        """Wait until a node that boots answers, has usable paths to the pod's volume and sees the volume group.
+
+        Refuted with what is missing when it is not so in time.
+        """
+        began = time.monotonic()
+        while True:
+            try:
+                return await self._disks(wish.node)
+            except ApplicationError as error:
+                if (time.monotonic() - began) * self._speed > wish.limit:
+                    raise Refuted(f"{error.message}, {wish.limit:.0f} s after it was waited for") from None
+                await look_again(paced(READY_EVERY, self._speed), error.message)
+
+    async def _disks(self, node: str) -> Finding:
+        names = [array.name for array in self._inventory.arrays]
+        wwid = await asyncio.to_thread(volume_wwid, self._arrays, names, self._inventory.volume_name)
+        found = await map_of(self._ssh, node, wwid, limit=PATHS_LIMIT)
+        count = sum(path.usable for group in found.groups for path in group.paths) if found else 0
+        if not count:
+            raise NotYet(f"{node} has no usable path to the pod's volume")
+        vg = self._inventory.storage.vg
+        shown = await self._ssh.run(node, "vgs", "--noheadings", "-o", "vg_name", vg, limit=PATHS_LIMIT)
+        if not shown.ok:
+            raise NotYet(f"{node} does not see the volume group {vg}")
+        return Finding(finding=f"{count} usable paths, {vg} is seen")
 
     @serves(watch.survivor_volumes)
     async def volumes(self, which: SiteName) -> Finding:

@@ -15,12 +15,14 @@ from pydantic import ValidationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.attempt import was_cancelled_by_its_run
+from activities.attempt import look_again, paced, was_cancelled_by_its_run
 from activities.clients.quick import Clients
 from activities.errors import NotFound, Refuted
 from activities.serving import serves
+from activities.watch.memory import remembered
 from activities.watch.vantage import Vantage, Vantages
 from cluster.answers.advice import answer, answers
+from cluster.breakglass.judged import Judged, JudgeWish, judged, lacks
 from cluster.conditions import GRAVITY, SITE_GONE, Condition, Kind, lost_site
 from cluster.contracts import watch
 from cluster.facts import ArrayLook, ClusterLook, Facts, Memory, PowerLook, VotesLook, WitnessLook, remember, rounds
@@ -40,6 +42,8 @@ GRAVEST_DOUBT = GRAVITY.index("undetermined")
 YOUNG, LATELY = timedelta(minutes=5), timedelta(minutes=1)
 # Seconds between two calls that say that the cluster is looked at.
 CALLED_EVERY = 60.0
+# Seconds of the cluster's time between two judgements that wait for something.
+JUDGED_EVERY = 5.0
 # Whether a management controller can be asked at all is better known before the loss.
 POWER_EVERY = timedelta(minutes=10)
 
@@ -98,6 +102,32 @@ class Watching:
             because = "; ".join(found.main.reasons)
             raise Refuted(f"the cluster is {found.sentence} now, not {suspected.kinds[0]} {suspected.where}: {because}")
         return seen
+
+    @serves(watch.judged)
+    async def judged(self, wish: JudgeWish) -> Judged:
+        """How the cluster is at this moment: everybody asked anew, judged by what the cluster's watch remembers.
+
+        What somebody decides by has to be of now, so nothing is taken from an earlier look but memories.
+        """
+        if wish.cluster not in (None, self._inventory.name):
+            raise NotFound(f"cluster {wish.cluster!r} is unknown here: this worker serves {self._inventory.name!r}")
+        began = time.monotonic()
+        while True:
+            found = await self._judged_now(wish)
+            if wish.until is None or not (why := lacks(wish, found)):
+                return found
+            if (time.monotonic() - began) * self._speed > wish.limit:
+                raise Refuted(f"{why}, {wish.limit:.0f} s after it was looked for; now the cluster is {found.finding}")
+            await look_again(paced(JUDGED_EVERY, self._speed), why)
+
+    async def _judged_now(self, wish: JudgeWish) -> Judged:
+        memory = await remembered(activity.client(), self._inventory.name)
+        with self._asking() as vantages:
+            watcher = _Watcher(self._inventory, vantages, WatchWish(memory=memory, urgent=True), self._speed)
+            # nobody is judged as silent who has only been slow: each answers, or comes to its own limit
+            await asyncio.wait([one.ask() for one in vantages.all if wish.powers or one.kind is not PowerLook])
+            seen = await watcher.settled()
+            return judged(seen.verdict, vantages.facts())
 
     @serves(watch.reach)
     async def reach(self, where: Awaited) -> Reach:

@@ -1,5 +1,6 @@
 """What is asked of ha, and what it answers: pure models, and a typed reference for each activity."""
 
+from cluster.breakglass.reviving import GivenUpFinding, GivenUpWish, ReviveFinding, ReviveWish
 from cluster.causes import CausesFinding, CausesWish
 from cluster.contracts.records import ClusterName
 from cluster.contracts.reference import Activity
@@ -34,3 +35,5 @@ watch_guests = Activity("ha.watch_guests", GuestsWish, GuestsFinding)
 watch_return = Activity("ha.watch_return", ReturnWish, ReturnFinding)
 switches = Activity("ha.switches", ClusterName, SwitchesFinding)
 freeze = Activity("ha.freeze", FreezeWish, FreezeFinding)
+given_up = Activity("ha.given_up", GivenUpWish, GivenUpFinding)
+revive = Activity("ha.revive", ReviveWish, ReviveFinding)

@@ -1,5 +1,6 @@
 """What is asked of watch, and what it answers: pure models, and a typed reference for each activity."""
 
+from cluster.breakglass.judged import Judged, JudgeWish
 from cluster.contracts.reference import Activity
 from cluster.evacuation import DarkFinding, DarkWish
 from cluster.incidents import Followed, FollowWish, Stock, StockWish
@@ -13,6 +14,13 @@ class SiteName(Value):
     """A surviving site."""
 
     site: str
+
+
+class NodeWish(Value):
+    """A node that has been switched on; it is waited for `limit` seconds of the cluster's time."""
+
+    node: str
+    limit: float = 1200.0
 
 
 class MarginFinding(Finding):
@@ -48,3 +56,5 @@ survivor_links = Activity("watch.survivor_links", SiteName, Finding, formerly="s
 look = Activity("watch.look", WatchWish, Seen, formerly="facts.watch")
 confirm = Activity("watch.confirm", Suspected, Seen, formerly="facts.confirm")
 reach = Activity("watch.reach", Awaited, Reach, formerly="facts.reach")
+judged = Activity("watch.judged", JudgeWish, Judged)
+node_ready = Activity("watch.node_ready", NodeWish, Finding)

@@ -135,8 +135,9 @@ class Service:
 
     @property
     def on(self) -> bool:
-        """Whether the machine has power: a booting one does, although nothing on it answers yet."""
-        return self.world.nodes[self.node].powered or (self.booting is not None and not self.booting.done())
+        """Whether the machine has power: one that boots or was reset does, although nothing on it answers yet."""
+        host, booting = self.world.nodes[self.node], self.booting is not None and not self.booting.done()
+        return host.powered or host.starting or booting
 
     async def _reset(self, request: web.Request) -> web.Response:
         kind = (await _json(request)).get("ResetType")

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
 def switch_off(world: "World", nodes: list[str], *, why: str = "power.off") -> None:
     """Take the power from nodes: their processes, iSCSI sessions and open volumes are gone at once."""
+    for name in nodes:
+        world.nodes[name].starting = False
     off = [world.nodes[name] for name in nodes if world.nodes[name].powered]
     for host in off:
         world.cluster.loses_power(host.name)
@@ -38,12 +40,17 @@ async def switch_on(world: "World", nodes: list[str]) -> None:
 
 
 def reset(world: "World", node: str) -> None:
-    """A watchdog's reset: the machine is off for no longer than it takes to boot."""
+    """A watchdog's reset: nothing runs for as long as it takes to boot, although the machine has power all the time.
+
+    One whose power is taken meanwhile does not boot.
+    """
     switch_off(world, [node], why="watchdog.reset")
+    host = world.nodes[node]
+    host.starting = True
 
     def boot() -> None:
-        if not world.nodes[node].powered:
-            _boot(world, world.nodes[node])
+        if host.starting and not host.powered:
+            _boot(world, host)
             world.links.changed()
 
     world.after(world.BOOTS_IN, boot)
@@ -80,7 +87,7 @@ def _end_processes(host: "Host") -> None:
 
 
 def _boot(world: "World", host: "Host") -> None:
-    host.powered, host.up_since = True, world.clock.now()
+    host.powered, host.starting, host.up_since = True, False, world.clock.now()
     _log_in(world, host)
     world.record(host.name, "power.on", host.name)
     world.membership.booted(host.name)

@@ -43,6 +43,7 @@ class Host:
     node_id: int = 0
     iqn: str = ""
     powered: bool = True
+    starting: bool = False  # it has been reset: it has power, and nothing on it runs yet
     packages: set[str] = field(default_factory=set)
     discovered: set[tuple[str, str]] = field(default_factory=set)  # (array, portal): iSCSI node records
     sessions: dict[tuple[str, str], int] = field(default_factory=dict)  # (array, portal) -> session number

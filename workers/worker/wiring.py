@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from activities.bmc.power import Power
 from activities.clients.proxmox import PveApi
 from activities.clients.purity import Arrays
 from activities.clients.quick import LIMIT, Clients
@@ -17,6 +18,7 @@ from activities.ha.maintenance import Maintenance
 from activities.ha.moves import Migration
 from activities.ha.placement import Placements
 from activities.ha.recovery import Ha
+from activities.ha.reviving import Reviving
 from activities.ha.switches import Freeze
 from activities.hosts.lvm import Lvm
 from activities.hosts.nodes import Hosts
@@ -42,6 +44,7 @@ from activities.watch.quarantine import QuarantineWard
 from activities.watch.survivor import Survivor
 from activities.watch.watcher import Watching
 from cluster.around import Watch
+from cluster.breakglass.called import BREAKERS
 from cluster.inventory import Inventory
 
 # Seconds that a call to the dead-man's service may take.
@@ -67,6 +70,8 @@ def activities(
     secrets = Secrets(base, folders)
     arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
     hasty = quick(inventory, secrets)
+    # what is done behind the glass needs two people, whatever the policy asks for otherwise
+    two = Approvals(inventory.approvals.at_least(BREAKERS), secrets, cluster=inventory.name)
     rooms = (
         InventoryReader(inventory, speed),
         Plans(),
@@ -105,6 +110,8 @@ def activities(
             speed=speed,
         ),
         Dark(inventory, hasty, maintenance, ward, speed),
+        Power(inventory, Controllers(secrets), hasty, two, speed),
+        Reviving(hasty, api, two, speed),
     )
     return [method for room in rooms for method in _definitions(room)]
 

@@ -1,0 +1,1 @@
+"""Management controllers of nodes: power, read and switched."""

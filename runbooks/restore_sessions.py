@@ -1,0 +1,105 @@
+"""iSCSI sessions that are missing are logged in again, node after node, and multipath shows every path.
+
+Only while both arrays serve the pod and know every host: what an array lacks is `reconcile-arrays`' matter.
+"""
+
+from typing import ClassVar
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from cluster.breakglass.called import Called, Hand
+    from cluster.contracts import hosts
+    from cluster.plan import Intent, Mode
+    from cluster.units import counted, shortly
+    from runbooks.breaking.asked import BreakGlassReport, BreakGlassRequest
+    from runbooks.breaking.course import BreakGlass
+    from runbooks.breaking.layers import Layers
+    from workflows.catalogue import About
+
+
+@workflow.defn(name="RestoreSessions")
+class RestoreSessions(BreakGlass):
+    """Judge, plan, two people, node after node, every path proven."""
+
+    about = About(
+        name="restore-sessions",
+        what="Break-glass: logs nodes in again at the portals of both arrays, node after node, and proves every path",
+        when="when paths are missing or lost, both arrays serve the pod, and the storage network works again",
+        asks="for approvals of two people (`quorate approve`), and what to do when a node does not get its paths",
+        landing="Sessions that were made stay; nothing is logged out",
+        example={"by": "ana", "why": "the storage switch was replaced", "mode": "apply"},
+        request=BreakGlassRequest,
+    )
+    hand: ClassVar[Hand] = "restore-sessions"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changes: dict[str, tuple[Intent, ...]] = {}
+        self._done: list[str] = []
+
+    @workflow.run
+    async def run(self, request: BreakGlassRequest | None = None) -> BreakGlassReport:
+        """Mode `plan` ends with the plan."""
+        request = request or BreakGlassRequest()
+        async with self.opens(request, "Log nodes of {cluster} in again at both arrays") as inventory:
+            await self.must_be_called_for(inventory)
+            layers = self._layers = Layers(self, inventory)
+            planned = await self._planned()
+            await self.require_two(
+                request,
+                inventory,
+                f"Log in {counted(len(self._changes), 'node')} again",
+                planned,
+                risk="I/O of a node whose paths change may stop for some seconds",
+                differs=self._differs,
+            )
+            if request.mode is Mode.APPLY and planned:
+                await self._restore(layers)
+        return self.reported(request, planned)
+
+    async def _planned(self) -> tuple[Intent, ...]:
+        self.section("Plan", rehearsal=True)
+        if lacking := await self._layers.read():
+            self.refuse_if(f"an array lacks what the nodes need ({lacking[0]}): run reconcile-arrays first")
+        answering = [name for name in self._layers.planning.nodes if self.judged and name in self.judged.answers]
+        layers = self._layers
+        found = await self.together(
+            *(
+                self.step(
+                    f"Paths of {node}", hosts.ensure_paths, layers.planning.paths(node, layers.arrays, layers.wwid)
+                )
+                for node in answering
+            )
+        )
+        self._changes = {one.node: one.changes for one in found if one.changes}
+        self.called = Called(hand=self.hand, nodes=tuple(self._changes))
+        return tuple(intent for changes in self._changes.values() for intent in changes)
+
+    async def _differs(self) -> str:
+        return self._layers.serve_both(self.judged) if self.judged else "how the cluster is, is not known"
+
+    async def _restore(self, layers: Layers) -> None:
+        self.section("Sessions are restored", folds=False)
+        for node in self._changes:
+            await self.step(
+                f"{node} has all its paths",
+                hosts.ensure_paths,
+                layers.applying.paths(node, layers.arrays, layers.wwid),
+                skip="the node stays without these paths",
+                given=self.why_not,
+                waiting=f"Logging {node} in again",
+            )
+            self._done.append(node)
+            self.called = self.called.model_copy(update={"begun": True})
+        await self.proven(
+            "The arrays see every session",
+            "sessions",
+            tuple(self._changes),
+            waiting="Waiting until both arrays see the sessions",
+            skip="the run ends although sessions are missing",
+        )
+
+    async def landing(self) -> str:
+        """A session that was made harms nobody."""
+        return f"Logged in again: {shortly(self._done, 10)}." if self._done else "No node was touched."

@@ -1,0 +1,150 @@
+"""A built twin with its watch, people with keys, and break-glass runs beside the incidents that are open."""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError
+
+from cluster.watching import WatchRequest
+from tests.failback.conftest import listed
+from tests.failback.people import Person
+from tests.incidents.conftest import Site, Watched, nothing_runs
+from tests.ledgers import erase
+from tests.patience import Deadline
+from tests.twin import CHOSEN, inventory_file, with_policy
+from workers.inventory_file import load
+from workers.settings import Settings
+from workers.worker.run import worker
+from workflows.watch import ClusterWatch
+
+POLICY = """
+approvals:
+  needed: 1
+  within: 10m
+"""
+WHY = "seen by the test"
+
+
+class Laws:
+    """Looks at the twin from inside for as long as it runs: V1, no guest runs twice; V2, no volume is open twice."""
+
+    def __init__(self, site: Site) -> None:
+        self._site, self.broken, self.looks = site, set[str](), 0
+        self._task = asyncio.run_coroutine_threadsafe(self._look(), site._loop)
+
+    def stop(self) -> None:
+        self._task.cancel()
+
+    async def _look(self) -> None:
+        world, until = self._site.world, time.monotonic() + 900
+        while time.monotonic() < until:
+            guests, disks = world.cluster.guests.values(), world.disks.values()
+            twice = {
+                f"V1: guest {guest.vmid} runs on {sorted(guest.runs_on)}" for guest in guests if len(guest.runs_on) > 1
+            }
+            lvs = [lv for disk in disks if disk.vg for lv in disk.vg.lvs.values()]
+            twice |= {f"V2: {lv.name} is open on {sorted(lv.open_on)}" for lv in lvs if len(lv.open_on) > 1}
+            self.broken |= twice
+            self.looks += 1
+            await asyncio.sleep(0.02)
+
+
+class Glass:
+    """A worker, a watch, and whoever breaks the glass: Ana asks, Ben and Cleo agree."""
+
+    def __init__(self, client: Client, site: Site, watched: Watched, people: dict[str, Person], queue: str) -> None:
+        self.client, self.site, self.watched, self.people = client, site, watched, people
+        self._queue, self._runs = queue, list[WorkflowHandle[Any, Any]]()
+
+    async def start(self, kind: str, **request: Any) -> WorkflowHandle[Any, Any]:
+        """Begin one, in mode `apply` unless another is given."""
+        wish = {"by": "ana", "why": WHY, "mode": "apply"} | request
+        name = f"{kind}/{uuid.uuid4().hex[:8]}"
+        run = await self.client.start_workflow(kind, wish, id=name, task_queue=self._queue)
+        self._runs.append(run)
+        return run
+
+    async def asked(self, run: WorkflowHandle[Any, Any], within: float = 60) -> dict[str, Any]:
+        """The open gate of a run."""
+        deadline = Deadline(within)
+        while not (found := await run.query("gate")):
+            assert not deadline.over, f"waited for the gate: {await run.query('page')}"
+            await deadline.a_while()
+        return dict(found)
+
+    async def both_agree(self, run: WorkflowHandle[Any, Any]) -> None:
+        """Two people sign what the gate asks."""
+        await self.asked(run)
+        for name in ("ben", "cleo"):
+            await self.people[name].says(run)
+
+    async def close(self) -> None:
+        for run in self._runs:
+            with contextlib.suppress(RPCError):
+                await run.terminate("the test is over")
+        cluster = self.site.inventory.name
+        for name in ("hand-over-quorum", "revive-guests", "restore-sessions", "reconcile-arrays", "cold-start"):
+            with contextlib.suppress(RPCError):
+                await self.client.get_workflow_handle(f"{name}/{cluster}").terminate("the test is over")
+
+
+@pytest.fixture(scope="session")
+def running_glass_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder: Path = tmp_path_factory.mktemp("glass")
+    twin = Site(with_policy(inventory_file(folder, "glass", CHOSEN), POLICY), 10.0)
+    yield twin
+    twin.stop()
+
+
+@pytest.fixture
+def site(running_glass_site: Site) -> Site:
+    """A healthy, built cluster."""
+    running_glass_site.rebuild()
+    return running_glass_site
+
+
+@asynccontextmanager
+async def breaking(client: Client, site: Site) -> AsyncIterator[Glass]:
+    """A worker, and a watch that has found the cluster healthy."""
+    inventory, people = load(site.path), listed(site)
+    settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1), speed=site.speed)
+    await erase(client, inventory.name)
+    async with worker(client, inventory, site.path.parent, settings):
+        handle = await client.start_workflow(
+            ClusterWatch.run, WatchRequest(), id=f"watch/{inventory.name}", task_queue=settings.task_queue
+        )
+        watched = Watched(client, handle, inventory.name)
+        glass = Glass(client, site, watched, people, settings.task_queue)
+        try:
+            await watched.says("healthy")
+            yield glass
+        finally:
+            await glass.close()
+            await nothing_runs(client, watched.cluster)
+
+
+@pytest_asyncio.fixture
+async def glass(client: Client, site: Site) -> AsyncIterator[Glass]:
+    """People beside a watched cluster."""
+    async with breaking(client, site) as one:
+        yield one
+
+
+@pytest.fixture
+def laws(site: Site) -> Iterator[Laws]:
+    """Looks at the twin while the test runs, and fails it when a guest or a volume was anywhere twice."""
+    watching = Laws(site)
+    yield watching
+    watching.stop()
+    assert watching.looks
+    assert watching.broken == set()

@@ -1,0 +1,42 @@
+"""The quorum at one site and the disks at the other: the nodes without disks go off, and the quorum moves."""
+
+import pytest
+
+from runbooks.breaking.asked import BreakGlassReport
+from tests.breakglass.conftest import Glass, Laws
+from tests.incidents.conftest import Site
+from tests.runs import steps
+
+pytestmark = pytest.mark.slow
+
+B = "X90R3-SiteB"
+
+
+async def parted(glass: Glass, site: Site) -> None:
+    """The sites do not see each other; the witness has chosen one, the mediator the other."""
+    for array in site.world.arrays.values():
+        for pod in array.pods:
+            pod.failover_preferences = [site.named(B)]
+    site.fail("inter-site")
+    site.fail("replication")
+    site.fail("storage-network")
+    await glass.watched.says("storage-elsewhere", 90)
+
+
+async def test_the_quorum_goes_to_the_site_with_the_disks(glass: Glass, site: Site, laws: Laws):
+    """Two people agree; node after node is off, the witness votes for the other site, HA runs the guests there."""
+    await parted(glass, site)
+    run = await glass.start("HandOverQuorum")
+    await glass.both_agree(run)
+
+    report = BreakGlassReport.model_validate(await run.result())
+
+    print(*(f"{step.state} {step.title}: {step.finding}" for step in await steps(run)), sep="\n")
+    assert report.before == "storage elsewhere (site-a, site-b)"
+    assert [str(one) for one in report.planned] == [
+        f"BMC: power off {node}" for node in ("pxmx01-01", "pxmx01-02", "pxmx01-03")
+    ]
+    assert report.changed == 3
+    assert not any(site.world.nodes[node].powered for node in ("pxmx01-01", "pxmx01-02", "pxmx01-03"))
+    guests = site.world.cluster.guests
+    await glass.watched.until(lambda _: all(guests[one].node.startswith("pxmx02") for one in (300, 301)), "guests", 90)
