@@ -8,6 +8,7 @@ import shlex
 from cluster.answers.model import Answer, Task
 from workflows.ballot import GateView
 from workflows.page import Question
+from workflows.words import AGAIN
 
 # Alarms that a person need not act on: what holds the run is over by itself, and it goes on.
 HELD = ("together", "gate")
@@ -62,9 +63,9 @@ def of_asked(about: str, what: str) -> Answer:
     return Answer(about=about, urgency="act now", title=what.rstrip("."))
 
 
-def of_end(word: str, sentence: str) -> Answer:
-    """A run that is over: only one that failed leaves something to do."""
-    if word != "failed":
+def of_end(word: str, sentence: str, then: str = AGAIN) -> Answer:
+    """A run that is over: only one that failed leaves something to do, unless it was refused with another word."""
+    if word != "failed" or then != AGAIN:
         return Answer(about="end", urgency="nothing", title=sentence.rstrip("."))
     again = Task(do="fix the cause, then start this runbook again: it changes only what still differs")
     return Answer(about="end", urgency="act now", title=sentence.rstrip("."), tasks=(again,))

@@ -68,7 +68,7 @@ class Face:
     def answer(self) -> Answer:
         """What a person has to do about this run now."""
         if self.state.word in ENDED:
-            return of_end(self.state.word, self._now())
+            return of_end(self.state.word, self._now(), self._run.then)
         now = Answer(about="run", urgency="nothing", title=self._now().rstrip("."))
         return together((*self._told(), *self._waiting())) or now
 
@@ -90,7 +90,9 @@ class Face:
         if self.state.word in ENDED:
             known, record = self.state, self.state.record
             by = known.abort.signed if known.abort else ""
-            told = ended(known.word, list(record.steps()), len(record.changes), known.left, known.planned, by)
+            told = ended(
+                known.word, list(record.steps()), len(record.changes), known.left, known.planned, by, self._run.then
+            )
             return f"Failed: {known.cause.rstrip('.')}. {known.left} {told}" if known.word == "failed" else told
         held = [text for key, text in self.state.alarms.items() if key in HELD]
         said = going_on(

@@ -41,7 +41,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.record import Line, Record
     from workflows.state import RunState
     from workflows.steps import ASKED_WITHIN, ATTEMPT, Failing, Given, Steps
-    from workflows.words import plan_sentence
+    from workflows.words import AGAIN, plan_sentence
 
 Asked = TypeVar("Asked")
 Found = TypeVar("Found", bound=Finding)
@@ -199,6 +199,11 @@ class Runbook:
     def under_way(self) -> list[StepRecord]:
         """The lines that tell what the run does now."""
         return self.state.record.under_way()
+
+    @property
+    def then(self) -> str:
+        """What follows from a failure of the run."""
+        return AGAIN
 
     @property
     def closing(self) -> str:

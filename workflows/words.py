@@ -9,10 +9,23 @@ from cluster.units import counted
 from workflows.page import StepRecord
 
 NOTHING = "No action needed."
+# What follows from a run that failed, unless the runbook says otherwise.
+AGAIN = "Fix the cause, then start this runbook again: it changes only what still differs."
 
 
-def ended(state: str, steps: Sequence[StepRecord], changes: int, left: str | None, planned: str, by: str = "") -> str:
-    """How a run ended; `planned` says what a run that only planned would change, `by` who ended it and why."""
+def ended(
+    state: str,
+    steps: Sequence[StepRecord],
+    changes: int,
+    left: str | None,
+    planned: str,
+    by: str = "",
+    then: str = AGAIN,
+) -> str:
+    """How a run ended; `planned` says what a run that only planned would change, `by` who ended it and why.
+
+    `then` is what follows from a failure.
+    """
     if state == "done" and planned:
         return f"Done: {counted(len(steps), 'step')}, nothing changed. {planned}"
     if state == "done":
@@ -21,7 +34,7 @@ def ended(state: str, steps: Sequence[StepRecord], changes: int, left: str | Non
         return f"Aborted{by.rstrip('.')}. {left}"
     failed = [step for step in steps if step.state == "failed"]
     where = f"Stopped at: {failed[0].title}. " if failed else ""
-    return f"{where}Fix the cause, then start this runbook again: it changes only what still differs."
+    return f"{where}{then}"
 
 
 def going_on(

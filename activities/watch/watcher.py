@@ -22,7 +22,7 @@ from activities.serving import serves
 from activities.watch.memory import remembered
 from activities.watch.vantage import Vantage, Vantages
 from cluster.answers.advice import answer, answers
-from cluster.breakglass.judged import Judged, JudgeWish, judged, lacks
+from cluster.breakglass.judged import Judged, JudgeWish, judged, lacks, reached
 from cluster.conditions import GRAVITY, SITE_GONE, Condition, Kind, lost_site
 from cluster.contracts import watch
 from cluster.facts import ArrayLook, ClusterLook, Facts, Memory, PowerLook, VotesLook, WitnessLook, remember, rounds
@@ -44,6 +44,8 @@ YOUNG, LATELY = timedelta(minutes=5), timedelta(minutes=1)
 CALLED_EVERY = 60.0
 # Seconds of the cluster's time between two judgements that wait for something.
 JUDGED_EVERY = 5.0
+# So long a doubt may pass by itself: an answer that was late, votes that are settling.
+DOUBTED_FOR = 60.0
 # Whether a management controller can be asked at all is better known before the loss.
 POWER_EVERY = timedelta(minutes=10)
 
@@ -114,9 +116,15 @@ class Watching:
         began = time.monotonic()
         while True:
             found = await self._judged_now(wish)
-            if wish.until is None or not (why := lacks(wish, found)):
+            spent = (time.monotonic() - began) * self._speed
+            if found.verdict.kind == "undetermined" and spent < DOUBTED_FOR:
+                await look_again(paced(JUDGED_EVERY, self._speed), found.finding)
+                continue
+            if wish.until is None:
                 return found
-            if (time.monotonic() - began) * self._speed > wish.limit:
+            if not (why := lacks(wish, found)):
+                return found.model_copy(update={"finding": reached(wish, found), "mark": "done"})
+            if spent > wish.limit:
                 raise Refuted(f"{why}, {wish.limit:.0f} s after it was looked for; now the cluster is {found.finding}")
             await look_again(paced(JUDGED_EVERY, self._speed), why)
 

@@ -39,7 +39,7 @@ _NEVER_BESIDE: dict[Hand, tuple[Kind, ...]] = {
     "revive-guests": (*_DISASTER, *_NO_HA),
     "restore-sessions": (*_DISASTER, *_ONE_COPY),
     "reconcile-arrays": (*_DISASTER, *_ONE_COPY),
-    "cold-start": ("storage-elsewhere", "pod-offline", "undetermined", "not-deployed"),
+    "cold-start": ("storage-elsewhere", "pod-offline", "undetermined"),
 }
 
 
@@ -68,7 +68,7 @@ def not_called_for(called: Called, judged: Judged) -> str:
 
 def refusal(hand: Hand, why: str, judged: Judged) -> str:
     """The whole sentence of a run that may not begin."""
-    return f"{hand} is for {FOR[hand]}. Now the cluster is {judged.verdict.sentence}: {why}. Nothing was changed"
+    return f"{hand} is for {FOR[hand]}. Now the cluster is {judged.verdict.sentence}: {why}"
 
 
 def named(condition: Condition) -> str:

@@ -86,4 +86,13 @@ def lacks(wish: JudgeWish, found: Judged) -> str:
     return "; ".join(reason for one in left for reason in one.reasons)
 
 
+def reached(wish: JudgeWish, found: Judged) -> str:
+    """What has come about, in words."""
+    if wish.until in ("quorum there", "quorum"):
+        there = [node for node in found.quorate if node in wish.about] if wish.about else found.quorate
+        return f"{', '.join(there)} {'counts' if len(there) == 1 else 'count'} a quorum"
+    words = {"answers": "all of them answer", "sessions": "every session is there"}
+    return words.get(str(wish.until), "HA has every guest as requested")
+
+
 _SESSIONS, _ERRORS = ("paths-lost", "paths-degraded"), ("ha-error",)

@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from runbooks.breaking.asked import BreakGlassReport, BreakGlassRequest
     from workflows.conditions import Agreement, Condition
     from workflows.runbook import Runbook
+    from workflows.words import AGAIN
 
 # Every vantage point is asked, twice; a dark machine keeps each look waiting for some seconds.
 JUDGED_WITHIN = timedelta(minutes=2)
@@ -40,6 +41,7 @@ class BreakGlass(Runbook):
         self.called = Called(hand=self.hand)
         self.judged: Judged | None = None
         self.before = ""
+        self.refused = False
         self.agreement: Agreement | None = None
 
     def opens(
@@ -71,6 +73,7 @@ class BreakGlass(Runbook):
     def refuse_if(self, why: str) -> None:
         """ApplicationError with the whole sentence when there is a reason."""
         if why and self.judged is not None:
+            self.refused = True
             raise ApplicationError(refusal(self.hand, why, self.judged), type="NotCalledFor", non_retryable=True)
 
     async def require_two(
@@ -98,6 +101,11 @@ class BreakGlass(Runbook):
             conditions.append(Condition("plan", "what is to be changed is as planned", differs))
         self.agreement = Agreement(self.gates, planned, conditions, vetoes)
         await self.agreement.reached(title, policy, f"Asked for because: {request.why}. {risk}")
+
+    @property
+    def then(self) -> str:
+        """One that was refused is not to be tried again: the incident says what to do."""
+        return f"Do what the incident says; it names {self.hand} when the facts call for it." if self.refused else AGAIN
 
     async def why_not(self) -> str:
         """Why nothing more may be begun: asked before each attempt of each change."""

@@ -1,7 +1,6 @@
 """What the two runbooks of storage have in common: both arrays serve the pod, and what each has for the nodes."""
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from cluster.breakglass.judged import Judged
@@ -10,23 +9,20 @@ with workflow.unsafe.imports_passed_through():
     from cluster.inventory import Inventory
     from cluster.plan import Intent, Mode
     from cluster.wishes import Wishes
-    from workflows.runbook import Runbook
+    from runbooks.breaking.course import BreakGlass
 
 
 class Layers:
     """The arrays of one cluster, as part of a run. `arrays` and `wwid` are known once `read` has looked."""
 
-    def __init__(self, run: Runbook, inventory: Inventory) -> None:
+    def __init__(self, run: BreakGlass, inventory: Inventory) -> None:
         self._run, self.inventory = run, inventory
         self.planning, self.applying = Wishes(inventory, Mode.PLAN), Wishes(inventory, Mode.APPLY)
         self.arrays: dict[str, ArrayFinding] = {}
         self.wwid: str | None = None
 
     async def read(self) -> tuple[Intent, ...]:
-        """Both arrays are ready and the pod holds the volume; what would have to be changed on the arrays.
-
-        ApplicationError when the pod or its volume is missing: that is more than an emergency.
-        """
+        """Both arrays are ready and the pod holds the volume; what would have to be changed on the arrays."""
         run, names = self._run, [array.name for array in self.inventory.arrays]
         ready = await run.together(
             *(run.step(f"Array {name} is ready", purity.preflight, self.planning.array_pair(name)) for name in names)
@@ -34,9 +30,8 @@ class Layers:
         self.arrays = dict(zip(names, ready, strict=True))
         pod = await run.step("Pod holds the volume", purity.ensure_pod, self.planning.pod())
         self.wwid = pod.wwid
-        if pod.changes:
-            why = f"the pod or its volume is missing ({pod.changes[0]}): compare with `quorate plan deploy`"
-            raise ApplicationError(why, type="NotCalledFor", non_retryable=True)
+        if pod.changes:  # more than an emergency
+            run.refuse_if(f"the pod or its volume is missing ({pod.changes[0]}): compare with `quorate plan deploy`")
         found = await run.together(
             *(
                 run.step(f"Hosts see the volume on {name}", purity.ensure_access, self.planning.access(name))
