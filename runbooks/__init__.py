@@ -26,7 +26,7 @@ def _modules() -> list[str]:
 
 
 def gathered(modules: Any) -> "tuple[type[Runbook], ...]":
-    """The runbooks that those modules define, by name; one name twice is an error of ours."""
+    """The runbooks that those modules define, by name, those for an emergency last; one name twice is our error."""
     from workflows.runbook import Runbook
 
     found: dict[str, type[Runbook]] = {}
@@ -38,4 +38,4 @@ def gathered(modules: Any) -> "tuple[type[Runbook], ...]":
                 other = found.setdefault(thing.about.name, thing)
                 if other is not thing:
                     raise TypeError(f"{thing.__name__} and {other.__name__} are both called {thing.about.name!r}")
-    return tuple(found[name] for name in sorted(found))
+    return tuple(found[name] for name in sorted(found, key=lambda name: (found[name].about.emergency, name)))

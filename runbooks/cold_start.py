@@ -39,8 +39,9 @@ class ColdStart(BreakGlass):
         when="after a power cut of both sites, or when nodes were switched off and the quorum went with them",
         asks="for approvals of two people (`quorate approve`), and what to do when a node does not get its disks",
         landing="Nodes that are on stay on; the others stay off and are listed",
-        example={"by": "ana", "why": "power is back at both sites, switches and arrays are up", "mode": "apply"},
+        example={"by": "ana", "why": "power on", "mode": "apply"},
         request=BreakGlassRequest,
+        emergency=True,
     )
     hand: ClassVar[Hand] = "cold-start"
     powers: ClassVar[bool] = True
@@ -121,7 +122,8 @@ class ColdStart(BreakGlass):
             )
             awake.append(node)
             clocks = HostNames(hosts=tuple(awake), limit=self._inventory.limits.clock_offset)
-            await self.step("Clocks agree", hosts.clocks, clocks, skip="HA judges by clocks that differ")
+            if len(awake) > 1:
+                await self.step("Clocks agree", hosts.clocks, clocks, skip="HA judges by clocks that differ")
         await self.proven("The cluster has its quorum", "quorum", waiting="Waiting for the quorum")
         await self.proven(
             "Guests run as requested",

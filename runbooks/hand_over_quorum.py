@@ -34,8 +34,9 @@ class HandOverQuorum(BreakGlass):
         "other",
         asks="for approvals of two people (`quorate approve`), and what to do when the quorum does not move",
         landing="Nodes that are off stay off and are listed; nothing is switched on",
-        example={"by": "ana", "why": "the link between the sites is cut, repair takes hours", "mode": "apply"},
+        example={"by": "ana", "why": "link cut", "mode": "apply"},
         request=BreakGlassRequest,
+        emergency=True,
     )
     hand: ClassVar[Hand] = "hand-over-quorum"
     powers: ClassVar[bool] = True

@@ -30,8 +30,9 @@ class ReconcileArrays(BreakGlass):
         when="when an array has returned, both copies of the pod are online, and it lacks hosts or connections",
         asks="for approvals of two people (`quorate approve`)",
         landing="What was created stays; nothing is taken away from an array",
-        example={"by": "ana", "why": "controllers of array-a were replaced", "mode": "apply"},
+        example={"by": "ana", "why": "array back", "mode": "apply"},
         request=BreakGlassRequest,
+        emergency=True,
     )
     hand: ClassVar[Hand] = "reconcile-arrays"
 

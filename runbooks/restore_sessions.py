@@ -28,8 +28,9 @@ class RestoreSessions(BreakGlass):
         when="when paths are missing or lost, both arrays serve the pod, and the storage network works again",
         asks="for approvals of two people (`quorate approve`), and what to do when a node does not get its paths",
         landing="Sessions that were made stay; nothing is logged out",
-        example={"by": "ana", "why": "the storage switch was replaced", "mode": "apply"},
+        example={"by": "ana", "why": "switch new", "mode": "apply"},
         request=BreakGlassRequest,
+        emergency=True,
     )
     hand: ClassVar[Hand] = "restore-sessions"
 

@@ -35,8 +35,9 @@ class ReviveGuests(BreakGlass):
         when="when the cause is fixed for which HA has given up guests: storage, lock, configuration",
         asks="for approvals of two people (`quorate approve`), and what to do when HA gives a guest up again",
         landing="Guests that run stay so; one that was just disabled is named with the command that has HA start it",
-        example={"by": "ana", "why": "the storage is back, task log read", "mode": "apply"},
+        example={"by": "ana", "why": "disks back", "mode": "apply"},
         request=ReviveRequest,
+        emergency=True,
     )
     hand: ClassVar[Hand] = "revive-guests"
 

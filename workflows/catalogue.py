@@ -54,3 +54,4 @@ class About(BaseModel):
     landing: str  # in which condition an abort leaves things
     example: dict[str, Any]
     request: type[RunbookRequest] = RunbookRequest
+    emergency: bool = False  # it is for an incident, and refuses to begin without one

@@ -32,6 +32,10 @@ class Says(Protocol):
         """What the run does while no step is under way."""
 
     @property
+    def then(self) -> str:
+        """What follows from a failure of the run."""
+
+    @property
     def closing(self) -> str:
         """What is said of one that ended well."""
 

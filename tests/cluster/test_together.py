@@ -8,11 +8,13 @@ import pytest
 
 from cluster.conditions import Kind
 from cluster.ledger import INCIDENTS
-from cluster.together import CHANGING, OTHER, UNSEEN, Beside, judged, rule, standing, unseen
+from cluster.together import BREAKING, CHANGING, MOVING, OTHER, UNSEEN, Beside, judged, rule, standing, unseen
 from runbooks import ALL_RUNBOOKS
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-RUNS = (*CHANGING, "EnsureStorage")
+# Runs that were agreed to for a healthy cluster.
+CALM = ("DeployStretchedCluster", *MOVING)
+RUNS = (*CALM, "EnsureStorage")
 KINDS = tuple(kind for kind in get_args(Kind) if kind != "healthy")
 # What the later of two runs may do, when the earlier one is at work; all other pairs may live together.
 EXPECTED: dict[tuple[str, str], str] = {
@@ -29,10 +31,12 @@ EXPECTED: dict[tuple[str, str], str] = {
     ("Failback", "EvacuateSite"): "refuses",
     ("Failback", "ReturnSite"): "refuses",
     ("Failback", "Failback"): "refuses",
+    **{pair: "refuses" for pair in product(BREAKING, CHANGING)},
+    **{pair: "refuses" for pair in product(CHANGING, BREAKING)},
 }
 
 
-@pytest.mark.parametrize(("later", "earlier"), list(product(RUNS, RUNS)))
+@pytest.mark.parametrize(("later", "earlier"), list(product((*RUNS, *BREAKING), (*RUNS, *BREAKING))))
 def test_every_pair_of_runs_in_both_orders(later: str, earlier: str):
     """The later one is refused or held, with a reason; the earlier one never learns of it."""
     found = rule(later, Beside(kind=earlier, run="r"))
@@ -46,7 +50,15 @@ def test_whatever_changes_something_holds_while_an_incident_is_open(run: str, in
     assert rule(run, Beside(kind=incident, run="i")).may == "holds"
 
 
-@pytest.mark.parametrize(("incident", "other"), list(product(INCIDENTS, (*INCIDENTS, *RUNS))))
+@pytest.mark.parametrize(("run", "about"), list(product(BREAKING, KINDS)))
+def test_a_break_glass_run_is_held_by_no_incident(run: str, about: Kind):
+    """It is there for one, and judges the cluster itself before each change; nor by a watch that says nothing."""
+    for incident in INCIDENTS:
+        assert rule(run, Beside(kind=incident, run="i", about=(f"{about} somewhere",))).may == "lives"
+    assert rule(run, Beside(kind=UNSEEN, about=("watch/c has given no verdict yet",))).may == "lives"
+
+
+@pytest.mark.parametrize(("incident", "other"), list(product(INCIDENTS, (*INCIDENTS, *RUNS, *BREAKING))))
 def test_an_incident_waits_for_nobody(incident: str, other: str):
     """Neither for runs nor for other incidents."""
     assert rule(incident, Beside(kind=other, run="o", about=("site-lost site-b",))).may == "lives"

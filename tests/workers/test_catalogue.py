@@ -72,7 +72,7 @@ def test_a_script_reads_the_same_as_json():
 
     assert entries == catalogue.as_data()
     assert [entry["name"] for entry in entries] == [runbook.about.name for runbook in ALL_RUNBOOKS]
-    assert set(entries[0]) == {"type", "name", "what", "when", "asks", "landing", "example"}
+    assert set(entries[0]) == {"type", "name", "what", "when", "asks", "landing", "example", "emergency"}
 
 
 def test_a_terminal_shows_every_runbook_with_its_example():

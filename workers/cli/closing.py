@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from cluster.plan import Mode
 from cluster.units import counted, shortly
+from runbooks.breaking.asked import BreakGlassReport
 from runbooks.deploy import DeployReport
 from runbooks.homecoming import FailbackReport
 from runbooks.incident import IncidentReport
@@ -21,6 +22,8 @@ from workflows.catalogue import RunbookReport
 
 # Guests that are told with their reason; the others are counted.
 TOLD = 5
+# Stands where somebody has to say why.
+WHY = "say what you have seen and done"
 # Runbooks that follow what has happened, and those that only explain it; all others are planned before they are run.
 FOLLOWING, EXPLAINING = ("site-loss", "node-loss"), ("incident",)
 
@@ -49,6 +52,11 @@ class Start:
     def other(self, *words: str) -> str:
         """Another command on the same cluster."""
         return shlex.join(["quorate", *words, *self._where])
+
+    def given_why(self) -> "Start":
+        """The same with a place for the reason, which whoever approves it reads."""
+        data = {"why": WHY} | dict(self.data or {})
+        return replace(self, given=json.dumps(data), data=data)
 
     def about(self, runbook: str, site: str) -> "Start":
         """Another runbook for that site, on the same cluster."""
@@ -144,6 +152,8 @@ def _stopped(start: Start, ended: Stopped) -> Closing:
             return Closing(ended.said, "see what is still disabled", start.other("switches"), well=False)
         case "Aborted":
             return Closing(ended.said, "state of the cluster", start.other("status"), well=False)
+        case "NotCalledFor":
+            return Closing(ended.said, "what to do now", start.other("watch", "show"), well=False)
         case "TooFew":
             check = shlex.join(["quorate", "check", start.inventory or "inventory.yaml"])
             return Closing(ended.said, "check the list of approvers", check, well=False)
@@ -160,8 +170,10 @@ def _planned(start: Start, report: RunbookReport) -> Closing:
     if not report.planned:
         return _nothing(start, report)
     said = f"{counted(len(report.planned), 'change')} planned, none made; digest {report.digest}"
-    signed = isinstance(report, FailbackReport | EvacuationReport)
+    signed = isinstance(report, FailbackReport | EvacuationReport | BreakGlassReport)
     then = "to have exactly these approved and made" if signed else "to make exactly these"
+    if isinstance(report, BreakGlassReport):
+        start = start.given_why()
     return Closing(f"{said}{held}", then, start.command("run", "--plan", report.digest), well=not held)
 
 
@@ -183,6 +195,8 @@ def _nothing(start: Start, report: RunbookReport) -> Closing:
             return Closing(f"no change is possible now: {shortly(report.vetoes, TOLD)}", well=False)
         case EvacuationReport():
             return Closing(f"no changes needed: {report.site} is empty and all its nodes are in maintenance")
+        case BreakGlassReport() if report.held:
+            return Closing(f"no change is possible now: {_held(report)}", well=False)
         case DeployReport():
             return Closing("no changes needed: the cluster matches the inventory")
         case _:
@@ -197,7 +211,14 @@ def _held_back(report: RunbookReport) -> str:
         said.append(f"{count}: {_each(report.staying)}")
     if isinstance(report, FailbackReport | EvacuationReport) and report.vetoes:
         said.append(f"{counted(len(report.vetoes), 'veto', 'vetoes')}: {shortly(report.vetoes, TOLD)}")
+    if isinstance(report, BreakGlassReport) and report.held:
+        said.append(_held(report))
     return "".join(f"; {one}" for one in said)
+
+
+def _held(report: BreakGlassReport) -> str:
+    """What is left to people, each with its reason."""
+    return f"left to people: {_each({name: f'({why})' for name, why in report.held.items()})}"
 
 
 # --- it made changes ---------------------------------------------------------------------------------------------
@@ -211,7 +232,8 @@ def _made(start: Start, report: RunbookReport) -> Closing:
         said = f"{counted(report.changed, 'change')} made{took}; {skipped}, so not everything is as planned"
         return Closing(said, "see what is missing", start.command("plan"), well=False)
     if report.changed:
-        return Closing(f"{counted(report.changed, 'change')} made and proven{took}")
+        held = _held_back(report)
+        return Closing(f"{counted(report.changed, 'change')} made and proven{took}{held}", well=not held)
     nothing = _nothing(start, report)
     return replace(nothing, said=f"{nothing.said} ({report.seconds:.1f} s)")
 
