@@ -31,8 +31,8 @@ EXPECTED: dict[tuple[str, str], str] = {
     ("Failback", "EvacuateSite"): "refuses",
     ("Failback", "ReturnSite"): "refuses",
     ("Failback", "Failback"): "refuses",
-    **{pair: "refuses" for pair in product(BREAKING, CHANGING)},
-    **{pair: "refuses" for pair in product(CHANGING, BREAKING)},
+    **dict.fromkeys(product(BREAKING, CHANGING), "refuses"),
+    **dict.fromkeys(product(CHANGING, BREAKING), "refuses"),
 }
 
 
