@@ -1,4 +1,4 @@
-"""Which emergency calls for which break-glass runbook: the whole matrix, each alone and beside others, with its count."""
+"""Which emergency calls for which break-glass runbook: the whole matrix, alone and in pairs, with its count."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime

@@ -62,7 +62,33 @@ def ended(kind: type[RunbookReport], mode: Mode, changes: int = 0, *, made: int 
 
 ROOM = "safety: room-vm-300: vm:300 has no place: no node is online there"
 
-LINES: list[tuple[str, Start, RunbookReport | Stopped | Waits, list[str]]] = [
+Row = tuple[str, Start, RunbookReport | Stopped | Waits, list[str]]
+
+
+def emergency(name: str) -> list[Row]:
+    """What every break-glass runbook says at its ends."""
+    bare, given = of(name, ""), of(name, WHY)
+    return [
+        (f"{name}, not called for", bare, Stopped("NotCalledFor", f"{name} is for something else"),
+         [f"{name} is for something else", "what to do now: quorate watch show -i lab.yaml"]),
+        (f"{name}, planned", bare, ended(BreakGlassReport, PLAN, 2),
+         ["2 changes planned, none made; digest dddddddddddddddd",
+          f"to have exactly these approved and made: quorate run {name} --plan dddddddddddddddd "
+          """--input '{"why": "say what you have seen and done"}' -i lab.yaml"""]),
+        (f"{name}, nothing to do", bare, ended(BreakGlassReport, PLAN), ["no changes needed"]),
+        (f"{name}, done", given, ended(BreakGlassReport, RUN, 2, made=2), ["2 changes made and proven in 12.3 s"]),
+        (f"{name}, at its gate", given, Waits(f"{name}/c", "gate"),
+         [f"waits for approvers to approve or reject the plan: quorate approve {name}/c"]),
+        (f"{name}, parked", given, Waits(f"{name}/c", "answer"),
+         [f"waits for an answer, retry or abort: quorate answer {name}/c retry"]),
+        (f"{name}, aborted", given, Stopped("Aborted", "aborted by ana. Nothing was changed."),
+         ["aborted by ana. Nothing was changed.",
+          f"""see what is left to do: quorate plan {name} --input '{WHY}' -i lab.yaml"""]),
+    ]  # fmt: skip
+
+
+EMERGENCIES = ("hand-over-quorum", "revive-guests", "restore-sessions", "reconcile-arrays", "cold-start")
+LINES: list[Row] = [
     # deploy
     ("deploy, plan, nothing to do", deploy(), ended(DeployReport, PLAN),
      ["no changes needed: the cluster matches the inventory"]),
@@ -218,87 +244,6 @@ LINES: list[tuple[str, Start, RunbookReport | Stopped | Waits, list[str]]] = [
      ["aborted. Nothing was changed.", "state of the cluster: quorate status -i lab.yaml"]),
     ("incident, failed", of("incident", ""), Stopped("Unreachable", "x"),
      ["x", "fix the cause, then look again: quorate run incident -i lab.yaml"]),
-    # for an emergency: each is refused, planned, asked for, parked, aborted, done
-    ("hand-over-quorum, not called for", of("hand-over-quorum", ""), Stopped("NotCalledFor", "hand-over-quorum is for something else"),
-     ["hand-over-quorum is for something else", "what to do now: quorate watch show -i lab.yaml"]),
-    ("hand-over-quorum, planned", of("hand-over-quorum", ""), ended(BreakGlassReport, PLAN, 2),
-     ["2 changes planned, none made; digest dddddddddddddddd",
-      "to have exactly these approved and made: quorate run hand-over-quorum --plan dddddddddddddddd "
-      """--input '{"why": "say what you have seen and done"}' -i lab.yaml"""]),
-    ("hand-over-quorum, nothing to do", of("hand-over-quorum", ""), ended(BreakGlassReport, PLAN), ["no changes needed"]),
-    ("hand-over-quorum, done", of("hand-over-quorum", WHY), ended(BreakGlassReport, RUN, 2, made=2),
-     ["2 changes made and proven in 12.3 s"]),
-    ("hand-over-quorum, at its gate", of("hand-over-quorum", WHY), Waits("hand-over-quorum/c", "gate"),
-     ["waits for approvers to approve or reject the plan: quorate approve hand-over-quorum/c"]),
-    ("hand-over-quorum, parked", of("hand-over-quorum", WHY), Waits("hand-over-quorum/c", "answer"),
-     ["waits for an answer, retry or abort: quorate answer hand-over-quorum/c retry"]),
-    ("hand-over-quorum, aborted", of("hand-over-quorum", WHY), Stopped("Aborted", "aborted by ana. Nothing was changed."),
-     ["aborted by ana. Nothing was changed.",
-      """see what is left to do: quorate plan hand-over-quorum --input '{"why": "link cut"}' -i lab.yaml"""]),
-    ("revive-guests, not called for", of("revive-guests", ""), Stopped("NotCalledFor", "revive-guests is for something else"),
-     ["revive-guests is for something else", "what to do now: quorate watch show -i lab.yaml"]),
-    ("revive-guests, planned", of("revive-guests", ""), ended(BreakGlassReport, PLAN, 2),
-     ["2 changes planned, none made; digest dddddddddddddddd",
-      "to have exactly these approved and made: quorate run revive-guests --plan dddddddddddddddd "
-      """--input '{"why": "say what you have seen and done"}' -i lab.yaml"""]),
-    ("revive-guests, nothing to do", of("revive-guests", ""), ended(BreakGlassReport, PLAN), ["no changes needed"]),
-    ("revive-guests, done", of("revive-guests", WHY), ended(BreakGlassReport, RUN, 2, made=2),
-     ["2 changes made and proven in 12.3 s"]),
-    ("revive-guests, at its gate", of("revive-guests", WHY), Waits("revive-guests/c", "gate"),
-     ["waits for approvers to approve or reject the plan: quorate approve revive-guests/c"]),
-    ("revive-guests, parked", of("revive-guests", WHY), Waits("revive-guests/c", "answer"),
-     ["waits for an answer, retry or abort: quorate answer revive-guests/c retry"]),
-    ("revive-guests, aborted", of("revive-guests", WHY), Stopped("Aborted", "aborted by ana. Nothing was changed."),
-     ["aborted by ana. Nothing was changed.",
-      """see what is left to do: quorate plan revive-guests --input '{"why": "link cut"}' -i lab.yaml"""]),
-    ("restore-sessions, not called for", of("restore-sessions", ""), Stopped("NotCalledFor", "restore-sessions is for something else"),
-     ["restore-sessions is for something else", "what to do now: quorate watch show -i lab.yaml"]),
-    ("restore-sessions, planned", of("restore-sessions", ""), ended(BreakGlassReport, PLAN, 2),
-     ["2 changes planned, none made; digest dddddddddddddddd",
-      "to have exactly these approved and made: quorate run restore-sessions --plan dddddddddddddddd "
-      """--input '{"why": "say what you have seen and done"}' -i lab.yaml"""]),
-    ("restore-sessions, nothing to do", of("restore-sessions", ""), ended(BreakGlassReport, PLAN), ["no changes needed"]),
-    ("restore-sessions, done", of("restore-sessions", WHY), ended(BreakGlassReport, RUN, 2, made=2),
-     ["2 changes made and proven in 12.3 s"]),
-    ("restore-sessions, at its gate", of("restore-sessions", WHY), Waits("restore-sessions/c", "gate"),
-     ["waits for approvers to approve or reject the plan: quorate approve restore-sessions/c"]),
-    ("restore-sessions, parked", of("restore-sessions", WHY), Waits("restore-sessions/c", "answer"),
-     ["waits for an answer, retry or abort: quorate answer restore-sessions/c retry"]),
-    ("restore-sessions, aborted", of("restore-sessions", WHY), Stopped("Aborted", "aborted by ana. Nothing was changed."),
-     ["aborted by ana. Nothing was changed.",
-      """see what is left to do: quorate plan restore-sessions --input '{"why": "link cut"}' -i lab.yaml"""]),
-    ("reconcile-arrays, not called for", of("reconcile-arrays", ""), Stopped("NotCalledFor", "reconcile-arrays is for something else"),
-     ["reconcile-arrays is for something else", "what to do now: quorate watch show -i lab.yaml"]),
-    ("reconcile-arrays, planned", of("reconcile-arrays", ""), ended(BreakGlassReport, PLAN, 2),
-     ["2 changes planned, none made; digest dddddddddddddddd",
-      "to have exactly these approved and made: quorate run reconcile-arrays --plan dddddddddddddddd "
-      """--input '{"why": "say what you have seen and done"}' -i lab.yaml"""]),
-    ("reconcile-arrays, nothing to do", of("reconcile-arrays", ""), ended(BreakGlassReport, PLAN), ["no changes needed"]),
-    ("reconcile-arrays, done", of("reconcile-arrays", WHY), ended(BreakGlassReport, RUN, 2, made=2),
-     ["2 changes made and proven in 12.3 s"]),
-    ("reconcile-arrays, at its gate", of("reconcile-arrays", WHY), Waits("reconcile-arrays/c", "gate"),
-     ["waits for approvers to approve or reject the plan: quorate approve reconcile-arrays/c"]),
-    ("reconcile-arrays, parked", of("reconcile-arrays", WHY), Waits("reconcile-arrays/c", "answer"),
-     ["waits for an answer, retry or abort: quorate answer reconcile-arrays/c retry"]),
-    ("reconcile-arrays, aborted", of("reconcile-arrays", WHY), Stopped("Aborted", "aborted by ana. Nothing was changed."),
-     ["aborted by ana. Nothing was changed.",
-      """see what is left to do: quorate plan reconcile-arrays --input '{"why": "link cut"}' -i lab.yaml"""]),
-    ("cold-start, not called for", of("cold-start", ""), Stopped("NotCalledFor", "cold-start is for something else"),
-     ["cold-start is for something else", "what to do now: quorate watch show -i lab.yaml"]),
-    ("cold-start, planned", of("cold-start", ""), ended(BreakGlassReport, PLAN, 2),
-     ["2 changes planned, none made; digest dddddddddddddddd",
-      "to have exactly these approved and made: quorate run cold-start --plan dddddddddddddddd "
-      """--input '{"why": "say what you have seen and done"}' -i lab.yaml"""]),
-    ("cold-start, nothing to do", of("cold-start", ""), ended(BreakGlassReport, PLAN), ["no changes needed"]),
-    ("cold-start, done", of("cold-start", WHY), ended(BreakGlassReport, RUN, 2, made=2),
-     ["2 changes made and proven in 12.3 s"]),
-    ("cold-start, at its gate", of("cold-start", WHY), Waits("cold-start/c", "gate"),
-     ["waits for approvers to approve or reject the plan: quorate approve cold-start/c"]),
-    ("cold-start, parked", of("cold-start", WHY), Waits("cold-start/c", "answer"),
-     ["waits for an answer, retry or abort: quorate answer cold-start/c retry"]),
-    ("cold-start, aborted", of("cold-start", WHY), Stopped("Aborted", "aborted by ana. Nothing was changed."),
-     ["aborted by ana. Nothing was changed.",
-      """see what is left to do: quorate plan cold-start --input '{"why": "link cut"}' -i lab.yaml"""]),
     ("revive-guests, everything held back", of("revive-guests", ""),
      ended(BreakGlassReport, PLAN, held={"vm:300": "it is locked (backup)"}),
      ["no change is possible now: left to people: vm:300 (it is locked (backup))"]),
@@ -309,6 +254,7 @@ LINES: list[tuple[str, Start, RunbookReport | Stopped | Waits, list[str]]] = [
      ended(BreakGlassReport, RUN, 3, made=1, skipped=("site-b has the quorum: no",)),
      ["1 change made in 12.3 s; 1 step was skipped, so not everything is as planned",
       """see what is missing: quorate plan hand-over-quorum --input '{"why": "link cut"}' -i lab.yaml"""]),
+    *(row for name in EMERGENCIES for row in emergency(name)),
     # one of one's own
     ("own, nothing to do", deploy(), ended(RunbookReport, PLAN), ["no changes needed"]),
     ("own, done", deploy(), ended(RunbookReport, RUN, 2, made=2), ["2 changes made and proven in 12.3 s"]),
@@ -345,5 +291,5 @@ def test_every_runbook_is_read():
     """A new one adds its endings here."""
     assert {row[1].runbook for row in LINES} == {
         "deploy", "failback", "return-site", "evacuate-site", "site-loss", "node-loss", "incident",
-        "hand-over-quorum", "revive-guests", "restore-sessions", "reconcile-arrays", "cold-start",
+        *EMERGENCIES,
     }  # fmt: skip
