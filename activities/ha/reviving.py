@@ -77,7 +77,7 @@ class Reviving:
         if service.state == "error" and request not in WANTED and not ours:
             raise Conflict(f"the requested state of {wish.sid} is {request} now: it is not to run; ask who has set it")
         if service.state not in ("error", "started") and not ours:
-            raise Conflict(f"HA calls {wish.sid} {service.state} now: another one is at work on it; look again")
+            raise Conflict(f"HA calls {wish.sid} {service.state} now: a person or another run changes it; look again")
         await self._approvals.licence(wish.approval, wish.intent)
         if not ledger.due(wish.intent):
             return ReviveFinding(finding="planned", node=wish.node, changes=ledger.changes)
