@@ -107,13 +107,16 @@ class Vantage:
 class Vantages:
     """All vantage points of one cluster, as they are asked from `place`.
 
-    `speed` is how much faster than the wall a rehearsal's time runs.
+    `speed` is how much faster than the wall a rehearsal's time runs. `patient`: a machine may answer as slowly in a
+    rehearsal as in the world; for who judges once and does not watch.
     """
 
-    def __init__(self, inventory: Inventory, clients: Clients, place: str = "", speed: float = 1.0) -> None:
+    def __init__(
+        self, inventory: Inventory, clients: Clients, place: str = "", speed: float = 1.0, *, patient: bool = False
+    ) -> None:
         self._inventory, self._clients, self._place, self._speed = inventory, clients, place, speed
         # a rehearsal's time runs faster, but no machine answers faster for that
-        self._limit = max(0.5, LIMIT / speed)
+        self._limit = LIMIT if patient else max(0.5, LIMIT / speed)
         self._portals: dict[str, list[Item]] = {}
         self._links: dict[str, tuple[datetime, set[int], Links | None]] = {}
         epoch = datetime.now(UTC)

@@ -130,7 +130,7 @@ class Watching:
 
     async def _judged_now(self, wish: JudgeWish) -> Judged:
         memory = await remembered(activity.client(), self._inventory.name)
-        with self._asking() as vantages:
+        with self._asking(patient=True) as vantages:
             watcher = _Watcher(self._inventory, vantages, WatchWish(memory=memory, urgent=True), self._speed)
             # nobody is judged as silent who has only been slow: each answers, or comes to its own limit
             await asyncio.wait([one.ask() for one in vantages.all if wish.powers or one.kind is not PowerLook])
@@ -149,9 +149,9 @@ class Watching:
         return Reach(finding=said, nodes=alive, answer=cut_off)
 
     @contextlib.contextmanager
-    def _asking(self) -> Iterator[Vantages]:
+    def _asking(self, *, patient: bool = False) -> Iterator[Vantages]:
         """Vantage points, and nobody left waiting for them."""
-        vantages = Vantages(self._inventory, self._clients, self._place, self._speed)
+        vantages = Vantages(self._inventory, self._clients, self._place, self._speed, patient=patient)
         try:
             yield vantages
         finally:

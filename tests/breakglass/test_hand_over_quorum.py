@@ -4,23 +4,11 @@ import pytest
 
 from runbooks.breaking.asked import BreakGlassReport
 from tests.breakglass.conftest import Glass, Laws
+from tests.breakglass.emergencies import parted
 from tests.incidents.conftest import Site
 from tests.runs import steps
 
 pytestmark = pytest.mark.slow
-
-B = "X90R3-SiteB"
-
-
-async def parted(glass: Glass, site: Site) -> None:
-    """The sites do not see each other; the witness has chosen one, the mediator the other."""
-    for array in site.world.arrays.values():
-        for pod in array.pods:
-            pod.failover_preferences = [site.named(B)]
-    site.fail("inter-site")
-    site.fail("replication")
-    site.fail("storage-network")
-    await glass.watched.says("storage-elsewhere", 90)
 
 
 async def test_the_quorum_goes_to_the_site_with_the_disks(glass: Glass, site: Site, laws: Laws):
