@@ -125,7 +125,7 @@ class Watching:
             if not (why := lacks(wish, found)):
                 return found.model_copy(update={"finding": reached(wish, found), "mark": "done"})
             if spent > wish.limit:
-                raise Refuted(f"{why}, {wish.limit:.0f} s after it was looked for; now the cluster is {found.finding}")
+                raise Refuted(f"{why}, {wish.limit:.0f} s after it was looked for. Now: {found.finding}")
             await look_again(paced(JUDGED_EVERY, self._speed), why)
 
     async def _judged_now(self, wish: JudgeWish) -> Judged:
@@ -135,7 +135,7 @@ class Watching:
             # nobody is judged as silent who has only been slow: each answers, or comes to its own limit
             await asyncio.wait([one.ask() for one in vantages.all if wish.powers or one.kind is not PowerLook])
             seen = await watcher.settled()
-            return judged(seen.verdict, vantages.facts())
+            return judged(seen.verdict, vantages.facts(), seen.answers[0].title)
 
     @serves(watch.reach)
     async def reach(self, where: Awaited) -> Reach:

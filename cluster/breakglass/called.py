@@ -68,7 +68,7 @@ def not_called_for(called: Called, judged: Judged) -> str:
 
 def refusal(hand: Hand, why: str, judged: Judged) -> str:
     """The whole sentence of a run that may not begin."""
-    return f"{hand} is for {FOR[hand]}. Now the cluster is {judged.verdict.sentence}: {why}"
+    return f"{hand} is for {FOR[hand]}. Now: {judged.finding}; {why}"
 
 
 def named(condition: Condition) -> str:

@@ -50,11 +50,11 @@ class Judged(Finding):
         return (self.verdict.main, *self.verdict.also)
 
 
-def judged(verdict: Verdict, facts: Facts) -> Judged:
-    """What a run keeps of one look."""
+def judged(verdict: Verdict, facts: Facts, title: str) -> Judged:
+    """What a run keeps of one look; `title` says in words what is so."""
     power = {name: look.on for name, look in facts.power.items() if look.answered}
     return Judged(
-        finding=verdict.sentence,
+        finding=title,
         mark="done" if verdict.kind == "healthy" else "warned",
         verdict=verdict,
         at=facts.at,

@@ -20,7 +20,7 @@ async def test_the_quorum_goes_to_the_site_with_the_disks(glass: Glass, site: Si
     report = BreakGlassReport.model_validate(await run.result())
 
     print(*(f"{step.state} {step.title}: {step.finding}" for step in await steps(run)), sep="\n")
-    assert report.before == "storage elsewhere (site-a, site-b)"
+    assert report.before == "The quorum is at site-a, the disks are at site-b"
     assert [str(one) for one in report.planned] == [
         f"BMC: power off {node}" for node in ("pxmx01-01", "pxmx01-02", "pxmx01-03")
     ]
