@@ -38,7 +38,7 @@ NOTICE = Notice(
     cluster="metro",
     incident="site-loss/metro/site-a/1",
     title="Site site-a is lost",
-    text="guests run again T+175 to 218 s",
+    text="guests run again T+02:55 to 03:38",
     at=datetime(2026, 3, 1, 3, 12, tzinfo=UTC),
     run="a-run",
 ).answered(LOST)
@@ -115,7 +115,7 @@ def test_a_mail_says_the_same_and_is_the_same_when_it_is_sent_again(mails: MailS
     assert first["Subject"] == "[CRITICAL] metro: Site site-a is lost"
     assert first["Message-ID"] == second["Message-ID"]
     assert first.get_content().splitlines()[:4] == [
-        "guests run again T+175 to 218 s",
+        "guests run again T+02:55 to 03:38",
         "1. follow the incident: quorate incident watch",
         "Never start guests of site-a by hand.",
         "Affected: ac-test-vm-01 (300), seen on pxmx01-01.",
