@@ -23,8 +23,10 @@ from markupsafe import Markup
 from sse_starlette import EventSourceResponse
 from temporalio.service import RPCError
 
+from cluster.moments import clock_of
 from workers.cli.board.state import Board
-from workers.cli.incident.phases import clock_of, gist, how, rows
+from workers.cli.incident.phases import gist, how, rows
+from workers.cli.incident.view import Picture
 
 log = logging.getLogger("quorate.board")
 
@@ -166,10 +168,20 @@ def as_data(board: Board) -> dict[str, object]:
         "looked_at": board.fresh.looked_at.isoformat() if board.fresh.looked_at else None,
         "answer": board.answer.model_dump(mode="json") if board.answer else None,
         "scene": board.scene.model_dump(mode="json") if board.scene else None,
-        "incidents": [{"run": one.run, "headline": one.headline, "says": one.sentence} for one in board.incidents],
+        "incidents": [_incident(one, board.at) for one in board.incidents],
         "runs": [{"run": one.run, "runbook": one.kind, "state": one.state} for one in board.runs],
         "switches": list(board.switches),
         "trouble": list(board.trouble),
+    }
+
+
+def _incident(one: Picture, at: datetime) -> dict[str, object]:
+    return {
+        "run": one.run,
+        "headline": one.headline,
+        "says": one.sentence,
+        "since": one.since.isoformat(),
+        "t_plus": round(one.t_plus(at), 1),
     }
 
 
