@@ -136,8 +136,8 @@ async def test_a_password_that_is_a_senders_secret_opens_nothing(
 @pytest.mark.parametrize(
     ("reference", "said"),
     [
-        ("a password of some length", "--board is no reference to a password"),
-        ("env:NO_SUCH_NAME", "--board: env:NO_SUCH_NAME leads to nothing that can be read here"),
+        ("a password of some length", "--board is no reference to a secret"),
+        ("env:NO_SUCH_NAME", "--board: env:NO_SUCH_NAME leads to no secret that can be read here"),
         ("file:short", "the password of file:short is too short"),
     ],
 )

@@ -30,6 +30,7 @@ from workers.cli.connect import connect_app
 from workers.cli.extras import needs
 from workers.cli.freshness import known_cluster
 from workers.cli.incident.commands import incident_app
+from workers.cli.init import commands as init_commands
 from workers.cli.lab.commands import lab
 from workers.cli.notify import notify_app
 from workers.cli.options import InventoryOption, JsonOption, err, inventory_path, out
@@ -291,6 +292,7 @@ def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> No
 
 
 for panel, commands in (
+    (START, init_commands.COMMANDS),
     (RUNBOOKS, run_commands.COMMANDS),
     (PEOPLE, approve_commands.COMMANDS),
     (SERVE, gateway_commands.COMMANDS),

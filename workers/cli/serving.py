@@ -1,6 +1,5 @@
 """What commands that serve over HTTP have in common: where they listen, with which certificate and which password."""
 
-import re
 import socket
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 import typer
 
 from activities.clients.secrets import Secrets
-from activities.errors import NotFound
+from workers.cli.references import secret_of
 from workers.errors import Unusable
 
 LOOPBACK = ("127.", "::1", "localhost")
@@ -40,18 +39,8 @@ def url(host: str, place: socket.socket, tls: Certificate | None) -> str:
 
 
 def password_of(option: str, reference: str, secrets: Secrets) -> str:
-    """The password that an option refers to; Unusable when it leads nowhere or is one that can be guessed.
-
-    What is no reference is not repeated: it may be the password itself.
-    """
-    if not re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+", reference):
-        raise Unusable(f"{option} is no reference to a password", "refer to it as env:NAME or file:PATH")
-    try:
-        password = secrets.read(reference)
-    except NotFound:
-        raise Unusable(
-            f"{option}: {reference} leads to nothing that can be read here", "put the password there, or name its place"
-        ) from None
+    """The password that an option refers to; Unusable when it leads nowhere or is one that can be guessed."""
+    password = secret_of(option, reference, secrets)
     if len(password) < FEWEST_LETTERS:
         raise Unusable(f"the password of {reference} is too short", f"use {FEWEST_LETTERS} letters at least")
     return password
