@@ -90,12 +90,22 @@ def test_a_cluster_that_is_built_is_written_as_its_example_has_it(
 
 def test_it_says_what_it_has_written_and_what_comes_next(lab: Site, capsys: pytest.CaptureFixture[str]):
     """In two lines; each command of the second one can be typed as it stands."""
+    list_of(Path("allowed_signers"), Person("ben"), Person("cleo"))
     assert run(words(lab)) == 0
 
     assert capsys.readouterr().out.splitlines() == [
         "new.yaml is written: cluster pxmx-cluster, 6 nodes, nothing left to fill in",
         "next: quorate check new.yaml, then quorate up -i new.yaml, then quorate plan deploy -i new.yaml",
     ]
+
+
+def test_what_the_file_refers_to_and_is_not_there_is_said_at_once(lab: Site, capsys: pytest.CaptureFixture[str]):
+    """The list of approvers, for whoever has made none yet."""
+    assert run(words(lab, "--signers", "nobody")) == 0
+
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "new.yaml is written: cluster pxmx-cluster, 6 nodes, 1 thing that it refers to not there yet"
+    assert re.match(r"  line \d+: approvals.allowed_signers: nobody does not exist here; .* NAME namespaces=", told[1])
 
 
 def test_the_file_teaches_and_holds_no_secret(lab: Site):
@@ -134,7 +144,7 @@ def test_of_bare_arrays_the_rest_is_left_to_people_and_check_names_it(
     site.stop()
     told = capsys.readouterr().out.splitlines()
     assert told[0] == "new.yaml is written: cluster pxmx-cluster, 6 nodes, 9 values to fill in"
-    assert told[-1] == "next: fill that in, then quorate check new.yaml"
+    assert told[-1] == "next: complete that, then quorate check new.yaml"
     assert run(["check", "new.yaml"]) == 1
     named = [re.sub(r"^ *line \d+: ", "", line) for line in capsys.readouterr().err.splitlines()]
     assert named[0] == "error: new.yaml has 9 errors"
@@ -200,6 +210,11 @@ def one_line(capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
         (
             ("--pve-token", "file:secrets/id_ed25519"),
             "--pve: secret file:secrets/id_ed25519: it is no token, which is one word of ASCII",
+            "put the token alone there",
+        ),
+        (
+            ("--array-a-token", "file:secrets/id_ed25519"),
+            "--array-a: secret file:secrets/id_ed25519: it is no token, which is one word of ASCII",
             "put the token alone there",
         ),
         (("--pve-ca", "nowhere.pem"), "--pve-ca nowhere.pem is no file .*", "name the right file with --pve-ca"),
@@ -373,9 +388,9 @@ def test_at_a_terminal_it_asks_and_has_the_sites_confirmed(lab: Site):
     a, b = known.arrays
     node = f"{known.nodes[0].address}:{known.api.port}"
     answers = [
-        *("https://10.0.0.1/24", node, "a-secret-in-clear", known.api.token, str(known.api.ca)),
+        *("https://10.0.0.1/24", node, "", "a-secret-in-clear", known.api.token, str(known.api.ca)),
         *(a.address, a.api_token, b.address, b.api_token, str(a.ca), "", known.ssh.key, known.ssh.known_hosts),
-        *("n", "pxmx01-01", "pxmx01-*", "99", "101", ""),
+        *("n", "pxmx01-01", "pxmx01-*", "room one", "room-1", "", "99", "101", ""),
     ]
     status, said = at_a_terminal(answers, lambda: ["init", "--out", "new.yaml", "--ssh-port", str(known.ssh.port)])
 
@@ -389,4 +404,5 @@ def test_at_a_terminal_it_asks_and_has_the_sites_confirmed(lab: Site):
     written = load(Path("new.yaml"))
     assert [guest.template for guest in written.guests] == [101, 101]
     assert written.witness.address == known.witness.address
-    assert written.sites == known_to_devices(known).sites
+    assert [site.name for site in written.sites] == ["room-1", "site-b"]
+    assert [site.nodes for site in written.sites] == [site.nodes for site in known_to_devices(known).sites]

@@ -20,6 +20,8 @@ REQUIRED = ("pve", "pve_token", "array_a", "array_a_token", "array_b", "array_b_
 REFERENCES = ("pve_token", "array_a_token", "array_b_token", "ssh_key")
 FILES = ("pve_ca", "array_ca", "known_hosts")
 PVE_PORT = 8006
+ENGINE = "engine@pve!runbook"  # as docs/prepare.md names it
+SITES = ("site-a", "site-b")
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Asked:
 
     pve: str | None
     pve_token: str | None
-    pve_token_id: str
+    pve_token_id: str | None
     pve_ca: Path | None
     array_a: str | None
     array_a_token: str | None
@@ -39,8 +41,8 @@ class Asked:
     ssh_key: str | None
     known_hosts: Path | None
     ssh_port: int
-    site_a: str
-    site_b: str
+    site_a: str | None
+    site_b: str | None
     nodes_a: str | None
     pod: str | None
     volume: str | None
@@ -68,6 +70,11 @@ class Asked:
         _ = self.api, self.arrays, self.ssh, self.witness_named
 
     @property
+    def token_id(self) -> str:
+        """The API token's name."""
+        return self.pve_token_id or ENGINE
+
+    @property
     def secrets(self) -> Secrets:
         """References as they were typed."""
         return Secrets(Path.cwd())
@@ -82,7 +89,7 @@ class Asked:
     def api(self) -> Api:
         """The API as it is typed; its `ca` counts from here."""
         made: Api = self._made(
-            "--pve-token-id", self.pve_token_id, Api, token_id=self.pve_token_id, token=self.pve_token,
+            "--pve-token-id", self.token_id, Api, token_id=self.token_id, token=self.pve_token,
             port=self.place[1], ca=_text(self.pve_ca),
         )  # fmt: skip
         return made
@@ -120,7 +127,7 @@ class Asked:
     def given(self) -> Given:
         """What goes into the file: references and paths count from its folder there."""
         return Given(
-            token_id=self.pve_token_id,
+            token_id=self.token_id,
             token=self._moved(self.pve_token) or "",
             pve_ca=self._beside(self.pve_ca),
             array_ca=self._beside(self.array_ca),
@@ -130,7 +137,7 @@ class Asked:
             known_hosts=self._beside(self.known_hosts),
             ssh_port=self.ssh_port,
             template=self.template,
-            site_names=(self.site_a, self.site_b),
+            site_names=(self.site_a or SITES[0], self.site_b or SITES[1]),
             allowed_signers=self._beside(self.signers) or "",
             array_tokens=(self._moved(self.array_a_token) or "", self._moved(self.array_b_token) or ""),
         )

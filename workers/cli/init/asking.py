@@ -9,8 +9,9 @@ from typing import Any
 import typer
 from pydantic import TypeAdapter, ValidationError
 
+from cluster.nouns import OwnName
+from workers.cli.init.asked import ENGINE, REFERENCES, SITES, Asked, option, readable
 from workers.cli.init.asked import FILES as PATHS
-from workers.cli.init.asked import REFERENCES, Asked, option, readable
 from workers.cli.init.draft import Document, Open, filled, left_open
 from workers.cli.init.reading import endpoint
 from workers.cli.init.seen import SeenArray, SeenCluster
@@ -21,7 +22,8 @@ from workers.errors import Unusable
 
 QUESTIONS = {
     "pve": "Proxmox VE, any node (https://ADDRESS:8006)",
-    "pve_token": "Its API token's secret (env:NAME or file:PATH)",
+    "pve_token_id": "Name of its API token",
+    "pve_token": "Its secret (env:NAME or file:PATH)",
     "pve_ca": "PEM file that signs the nodes' certificates (empty: this machine's own authorities)",
     "array_a": "FlashArray of the first site (https://ADDRESS)",
     "array_a_token": "Its API token",
@@ -32,13 +34,13 @@ QUESTIONS = {
     "ssh_key": "Root's private key on all hosts (file:PATH; empty: fill in later)",
     "known_hosts": "File with the hosts' keys (empty: fill in later)",
 }
-OPTIONAL = dict.fromkeys(("pve_ca", "array_ca", "witness", "ssh_key", "known_hosts"), "")
+OPTIONAL = {"pve_token_id": ENGINE} | dict.fromkeys(("pve_ca", "array_ca", "witness", "ssh_key", "known_hosts"), "")
 
 
 def answer(question: str, check: Callable[[str], object], default: str | None = None) -> str:
     """An answer that passes the check, whose errors are told before it is asked again."""
     while True:
-        given: str = typer.prompt(question, default=default, err=True)
+        given: str = typer.prompt(question, default=default, show_default=bool(default), err=True)
         try:
             check(given.strip())
         except Unusable as error:
@@ -49,14 +51,13 @@ def answer(question: str, check: Callable[[str], object], default: str | None = 
 
 def asked_by_hand(asked: Asked) -> Asked:
     """The options with what the person says in place of those that were not given."""
-    err.print(
-        "Where the cluster and its arrays are; a secret stays where it is: env:NAME or file:PATH.", soft_wrap=True
-    )
+    _tell("Where the cluster and its arrays are; a secret stays where it is: env:NAME or file:PATH.")
     said: dict[str, Any] = {}
     for name, question in QUESTIONS.items():
         if getattr(asked, name) is None:
             given = answer(question, _leads_somewhere(asked, name), OPTIONAL.get(name))
             said[name] = (Path(given) if name in PATHS else given) if given else None
+    _tell("reading the cluster and both arrays")
     return replace(asked, **said)
 
 
@@ -70,7 +71,7 @@ def _leads_somewhere(asked: Asked, name: str) -> Callable[[str], None]:
             secret_of(option(name), text, asked.secrets)
         elif name in PATHS:
             readable(option(name), Path(text))
-        else:
+        elif name != "pve_token_id":
             endpoint(option(name), text.rpartition("=")[2])
 
     return check
@@ -79,23 +80,33 @@ def _leads_somewhere(asked: Asked, name: str) -> Callable[[str], None]:
 def confirmed_sites(
     proposal: Proposal | None, cluster: SeenCluster, arrays: Sequence[SeenArray], named: Callable[[str], Halves]
 ) -> Halves:
-    """The sites as the person has confirmed or named them."""
+    """The nodes of the sites as the person has confirmed or named them."""
     names = [node.name for node in cluster.nodes]
     if proposal is not None:
         for array, half in zip(arrays, proposal.halves, strict=True):
-            err.print(f"beside {array.name}: {', '.join(half)}", markup=False, soft_wrap=True)
-        err.print(f"from {proposal.why}", markup=False, soft_wrap=True)
+            _tell(f"beside {array.name}: {', '.join(half)}")
+        _tell(f"from {proposal.why}")
         if typer.confirm("Are these the sites?", default=proposal.sure, err=True):
             return proposal.halves
-    err.print(f"The nodes are {', '.join(names)}.", markup=False, soft_wrap=True)
+    _tell(f"The nodes are {', '.join(names)}.")
     return named(answer(f"Which of them stand beside {arrays[0].name}", named))
+
+
+def named_sites(asked: Asked, arrays: Sequence[SeenArray]) -> Asked:
+    """The options with the sites' names as the person has them."""
+    check = partial(_fits, Open("", OwnName))
+    first, second = (
+        given or answer(f"Name of the site with {array.name}", check, default)
+        for given, array, default in zip((asked.site_a, asked.site_b), arrays, SITES, strict=True)
+    )
+    return replace(asked, site_a=first, site_b=second)
 
 
 def filled_by_hand(made: Document) -> Document:
     """The document with what the person knows; an empty answer leaves the value open."""
     open_ones = left_open(made)
     if open_ones:
-        err.print("What no device tells; leave an answer empty to fill it in later.", soft_wrap=True)
+        _tell("What no device tells; leave an answer empty to fill it in later.")
     values: dict[tuple[str | int, ...], Any] = {}
     before: dict[str, str] = {}  # what was said to the same question
     for place, one in open_ones.items():
@@ -106,6 +117,10 @@ def filled_by_hand(made: Document) -> Document:
             values[place] = int(given) if given.isdigit() else given
     document: Document = filled(made, values)
     return document
+
+
+def _tell(line: str) -> None:
+    err.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _fits(one: Open, text: str) -> None:

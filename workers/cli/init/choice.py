@@ -4,6 +4,7 @@ Quorate builds pod and storage where there are none yet, so their absence is no 
 and is not there is one.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
@@ -20,9 +21,11 @@ def must_differ(arrays: Sequence[SeenArray]) -> None:
 
 def site_proposal(cluster: SeenCluster, arrays: Sequence[SeenArray]) -> Proposal | None:
     """Which nodes most likely stand beside which array."""
-    preferred = {
-        name: host.preferred for array in arrays for name, host in array.hosts.items() if host.preferred is not None
-    }
+    said: dict[str, set[str | None]] = defaultdict(set)
+    for array in arrays:
+        for name, host in array.hosts.items():
+            said[name].add(host.preferred)
+    preferred = {name: one for name, words in said.items() if len(words) == 1 and (one := next(iter(words)))}
     return proposed(cluster.addresses, preferred, [(array.name, array.address) for array in arrays])
 
 

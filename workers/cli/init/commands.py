@@ -7,18 +7,17 @@ from typing import Annotated
 
 import typer
 
-from workers.cli.init.asked import Asked
+from workers.cli.init.asked import ENGINE, Asked
 from workers.cli.init.whole import inventory_of
 from workers.cli.options import JsonOption, err, out
 
 Text = str | None
-ENGINE = "engine@pve!runbook"  # as docs/prepare.md names it
 
 
 def init(
     pve: Annotated[Text, typer.Option(help="Any node's API: https://ADDRESS:8006.")] = None,
     pve_token: Annotated[Text, typer.Option(help="Where the API token's secret is.", metavar="REF")] = None,
-    pve_token_id: Annotated[str, typer.Option(help="The token's name.")] = ENGINE,
+    pve_token_id: Annotated[Text, typer.Option(help=f"The token's name. Default: {ENGINE}.")] = None,
     pve_ca: Annotated[Path | None, typer.Option(help="PEM file that signs the nodes' certificates.")] = None,
     array_a: Annotated[Text, typer.Option(help="Array of the first site: https://ADDRESS.")] = None,
     array_a_token: Annotated[Text, typer.Option(help="Where its API token is.", metavar="REF")] = None,
@@ -29,8 +28,8 @@ def init(
     ssh_key: Annotated[Text, typer.Option(help="Where root's private key is.", metavar="REF")] = None,
     known_hosts: Annotated[Path | None, typer.Option(help="File with the hosts' keys.")] = None,
     ssh_port: Annotated[int, typer.Option(help="Port of the hosts' sshd.", min=1, max=65535)] = 22,
-    site_a: Annotated[str, typer.Option(help="Name of the first site.")] = "site-a",
-    site_b: Annotated[str, typer.Option(help="Name of the second site.")] = "site-b",
+    site_a: Annotated[Text, typer.Option(help="Name of the first site. Default: site-a.")] = None,
+    site_b: Annotated[Text, typer.Option(help="Name of the second site. Default: site-b.")] = None,
     nodes_a: Annotated[Text, typer.Option(help="Nodes of the first site: pve1,pve2 or 'pve-n*'.")] = None,
     pod: Annotated[Text, typer.Option(help="The stretched pod, where there are several.")] = None,
     volume: Annotated[Text, typer.Option(help="Its volume, where there are several.")] = None,
@@ -66,12 +65,9 @@ def init(
         out.print(f"  {one}", markup=False, soft_wrap=True)
     where = "" if file == Path("inventory.yaml") else f" -i {shlex.quote(str(file))}"
     if made.left_open:
-        out.print(f"next: fill that in, then quorate check {shlex.quote(str(file))}", markup=False, soft_wrap=True)
+        out.print(f"next: complete that, then quorate check {shlex.quote(str(file))}", markup=False, soft_wrap=True)
         return
     out.print(
         f"next: quorate check {shlex.quote(str(file))}, then quorate up{where}, then quorate plan deploy{where}",
         markup=False, soft_wrap=True,
     )  # fmt: skip
-
-
-COMMANDS = (init,)

@@ -98,7 +98,7 @@ def seen_cluster(api_of: Api, host: str, secrets: Secrets) -> SeenCluster:
         }
         return SeenCluster(
             name=str(head["name"] if head else ""),
-            nodes=tuple(Member(str(n["name"]), str(n["ip"]), links.get(str(n["name"]), ())) for n in listed),
+            nodes=tuple(_member(entry, links.get(str(entry["name"]), ())) for entry in listed),
             witness=_witness(api),
             storages=storages,
             guests=tuple(_guests(api, ha, rows)),
@@ -119,6 +119,14 @@ def _must_be_two_halves(host: str, head: Any, names: list[str]) -> None:
             f"--pve {host}: cluster {head['name']} has {len(names)} nodes, an odd number",
             "give both sites the same number of nodes: the quorum device votes only for an even one",
         )
+
+
+def _member(entry: Item, links: tuple[str, ...]) -> Member:
+    """A node with its address; that of its first link where the cluster has not heard of it."""
+    address = str(entry.get("ip") or next(iter(links), ""))
+    if not address:
+        raise Unusable(f"--pve: the cluster tells no address of node {entry['name']}", "bring the node online first")
+    return Member(str(entry["name"]), address, links)
 
 
 def _links(api: PveApi) -> dict[str, tuple[str, ...]]:

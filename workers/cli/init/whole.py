@@ -7,8 +7,9 @@ from pathlib import Path
 
 from activities.errors import Word
 from cluster.units import counted
+from workers.cli.check import checked
 from workers.cli.init.asked import Asked
-from workers.cli.init.asking import asked_by_hand, confirmed_sites, filled_by_hand
+from workers.cli.init.asking import asked_by_hand, confirmed_sites, filled_by_hand, named_sites
 from workers.cli.init.choice import certain, must_differ, named_nodes, pod_of, site_proposal, storage_of, volume_of
 from workers.cli.init.draft import Chosen, document
 from workers.cli.init.page import must_be_free, page, write
@@ -38,6 +39,8 @@ def inventory_of(asked: Asked, *, by_hand: bool) -> Written:
     arrays = [seen_array(array.name, array, asked.secrets) for array in asked.arrays]
     must_differ(arrays)
     halves, why = _sites(asked, cluster, arrays, by_hand=by_hand)
+    if by_hand:
+        asked = named_sites(asked, arrays)
     pod = pod_of(asked.pod, arrays)
     volume, storage = volume_of(asked.volume, pod, arrays), storage_of(asked.storage, cluster)
     told = asyncio.run(initiators(cluster.addresses, asked.ssh, asked.secrets)) if asked.ssh else {}
@@ -48,9 +51,10 @@ def inventory_of(asked: Asked, *, by_hand: bool) -> Written:
     links = "\n".join(f"  {node.name} {' '.join(node.links)}" for node in cluster.nodes)
     text = page(made, str(asked.out), {"why": why, "links": links})
     left = write(asked.out, text, force=asked.force, check=_complaints)
-    sentence = f"cluster {cluster.name}, {counted(len(cluster.nodes), 'node')}, " + (
-        f"{counted(len(left), 'value')} to fill in" if left else "nothing left to fill in"
-    )
+    rest = f"{counted(len(left), 'value')} to fill in" if left else "nothing left to fill in"
+    if not left and (left := checked(asked.out, offline=False).complaints):
+        rest = f"{counted(len(left), 'thing')} that it refers to not there yet"
+    sentence = f"cluster {cluster.name}, {counted(len(cluster.nodes), 'node')}, {rest}"
     return Written(sentence, left, [*cluster.notes, *notes])
 
 
