@@ -1,6 +1,6 @@
 """Advice for arrays, the pod's copies, the mediator, paths and storage (docs/incidents.md)."""
 
-from cluster.answers.texts import Advice, do
+from cluster.answers.texts import PLANNED, Advice, do
 from cluster.conditions import Kind
 
 _LOGIN = "iscsiadm -m node --login && iscsiadm -m session --rescan && multipath -ll"
@@ -31,8 +31,9 @@ DISKS: dict[Kind, Advice] = {
         stake="Guests go on over the other array; when that one is lost, these nodes lose their disks.",
         do=(
             do("check the array's iSCSI ports and the storage network between the nodes and this array"),
-            do("check that the hosts and the volume are connected on this array too"),
+            do("check that the hosts and the volume are connected on this array too", "quorate plan reconcile-arrays"),
             do("log in again, then rescan and check multipath", _LOGIN),
+            do(f"or have that {PLANNED}", "quorate plan restore-sessions"),
         ),
         never="start planned work on the other array or its site",
     ),
@@ -85,6 +86,7 @@ DISKS: dict[Kind, Advice] = {
         stake="Guests go on over the paths that are left.",
         do=(
             do("find the sessions that are missing and log in again", "iscsiadm -m session; iscsiadm -m node --login"),
+            do(f"or have that {PLANNED}", "quorate plan restore-sessions"),
             do(
                 "start no work on an array meanwhile: a node without paths to the far array does not survive the loss "
                 "of the near one"
@@ -129,6 +131,7 @@ CASES: dict[tuple[Kind, str], Advice] = {
             do("put these nodes into HA maintenance, but only when their guests can be stopped"),
             do("check the storage network of these nodes, and that hosts and volume are connected on both arrays"),
             do("log in again, then rescan and check multipath", _LOGIN),
+            do(f"or have that {PLANNED}", "quorate plan restore-sessions"),
         ),
         never="start these guests elsewhere before they are proven stopped",
     ),

@@ -13,7 +13,8 @@ LOSSES: dict[Kind, Advice] = {
             do("lock their power off, so that none comes back during the repair", who=TWO),
             do(
                 "bring back the witness {witness}, or the silent nodes one at a time; check paths and the volume group "
-                "on each before quorum forms, since HA starts guests at once"
+                "on each before quorum forms, since HA starts guests at once",
+                "quorate plan cold-start",
             ),
         ),
         never="run `pvecm expected` without a second person and proof that the silent nodes are off",
@@ -26,6 +27,7 @@ LOSSES: dict[Kind, Advice] = {
             do(
                 "give the quorum to {lost}: power off {power}; the witness then votes for {lost}, "
                 "and HA recovers the guests there",
+                "quorate plan hand-over-quorum",
                 who=TWO,
             ),
             do("repair the link between the sites"),

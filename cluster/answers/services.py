@@ -1,6 +1,6 @@
 """Advice for votes, the witness, HA, corosync's links and what does not answer (docs/incidents.md)."""
 
-from cluster.answers.texts import Advice, do
+from cluster.answers.texts import PLANNED, Advice, do
 from cluster.conditions import Kind
 
 SERVICES: dict[Kind, Advice] = {
@@ -30,6 +30,7 @@ SERVICES: dict[Kind, Advice] = {
         do=(
             do("find the cause in the task log of the node: storage, lock, configuration"),
             do("when the cause is fixed, have HA start {them} again", "{revive}"),
+            do(f"or have that {PLANNED}", "quorate plan revive-guests"),
         ),
         never="start {them} outside HA",
     ),

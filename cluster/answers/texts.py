@@ -9,6 +9,8 @@ from cluster.units import are, shortly
 
 # Whoever switches off what may be alive does not do it alone.
 TWO = "two people together"
+# What a break-glass runbook does with a task.
+PLANNED = "planned, approved by two people and proven"
 # Guests whose commands are written out; of more of them the first stands as the example.
 WRITTEN_OUT = 3
 
