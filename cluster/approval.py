@@ -284,7 +284,7 @@ class Approval(Value):
 
     def __str__(self) -> str:
         people = ", ".join(f"{vote.said.by}{' (claimed)' if vote.claimed else ''}" for vote in self.votes)
-        return f"{short(self.terms.digest)} approved by {people}"
+        return f"plan {short(self.terms.plan)} approved by {people}"
 
 
 def is_digest(plan: str, subject: str, planned: Sequence[Intent]) -> bool:

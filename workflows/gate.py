@@ -115,9 +115,11 @@ class Gates:
         Votes are checked anew, and what was withdrawn is not counted. Parks while they cannot be checked.
         """
         terms = approval.terms
-        now = terms.about(whole_digest(self.state.subject, planned), conditions, vetoes).digest
-        if now != terms.digest:
-            return f"the plan has changed: the approved terms are {short(terms.digest)}, now they are {short(now)}"
+        now = terms.about(whole_digest(self.state.subject, planned), conditions, vetoes)
+        if now.plan != terms.plan:
+            return f"the plan has changed: approved was {short(terms.plan)}, now it is {short(now.plan)}"
+        if now.digest != terms.digest:
+            return "the conditions or the vetoes have changed since the plan was approved"
         gate = self._gates.get(terms.number)
         if gate is None or gate.approval is None:
             return "this run has no such approval"
@@ -201,7 +203,8 @@ class Gates:
             raise self._refused(by or "no name given", decision, word, sentence)
         terms = self._gate.terms
         said = statement(terms, by, ballot.waives, decision, ballot.why if decision == "reject" else "")
-        known = len(ballot.plan) >= SHORT and terms.digest.startswith(ballot.plan)
+        # the plan as the page names it: an open gate asks for one plan under one set of terms
+        known = len(ballot.plan) >= SHORT and any(one.startswith(ballot.plan) for one in (terms.plan, terms.digest))
         return said if known else said.model_copy(update={"digest": ballot.plan})
 
     def _refused(self, by: str, what: str, word: str, sentence: str) -> ApplicationError:
@@ -270,7 +273,7 @@ class Gates:
                     await workflow.wait_condition(
                         lambda: gate.outcome != "open" or self._unopened,
                         timeout=max(until - workflow.now(), timedelta()),
-                        timeout_summary=f"approvals of {short(gate.terms.digest)}",
+                        timeout_summary=f"approvals of plan {short(gate.terms.plan)}",
                     )
                 except TimeoutError:
                     due = self._reminded(gate, due)
