@@ -26,5 +26,6 @@ async def test_the_quorum_goes_to_the_site_with_the_disks(glass: Glass, site: Si
     ]
     assert report.changed == 3
     assert not any(site.world.nodes[node].powered for node in ("pxmx01-01", "pxmx01-02", "pxmx01-03"))
+    assert laws.commands == [("bmc.reset", node, "ForceOff") for node in ("pxmx01-01", "pxmx01-02", "pxmx01-03")]
     guests = site.world.cluster.guests
     await glass.watched.until(lambda _: all(guests[one].node.startswith("pxmx02") for one in (300, 301)), "guests", 90)

@@ -14,10 +14,15 @@ from workflows.page import StepRecord
 pytestmark = pytest.mark.slow
 
 
-async def healed(glass: Glass, kind: str, **request: Any) -> tuple[BreakGlassReport, list[StepRecord]]:
-    """Start it, have two people agree, and what it says at its end."""
+async def healed(glass: Glass, laws: Laws, kind: str, **request: Any) -> tuple[BreakGlassReport, list[StepRecord]]:
+    """Start it, have two people agree, and what it says at its end; until the second yes nothing is done (V3)."""
+    begun = laws.commands
     run = await glass.start(kind, **request)
-    await glass.both_agree(run)
+    await glass.asked(run)
+    await glass.people["ben"].says(run)
+    assert "1 of 2 approvals" in await run.query("page")
+    assert laws.commands == begun
+    await glass.people["cleo"].says(run)
     report = BreakGlassReport.model_validate(await run.result())
     found = await steps(run)
     print(*(f"{step.state} {step.title}: {step.finding}" for step in found), sep="\n")
@@ -28,7 +33,7 @@ async def test_guests_that_ha_has_given_up_run_again(glass: Glass, site: Site, l
     """The storage was away at the survivor; when it is back, HA starts each guest again, proven one by one."""
     await given_up(glass, site)
 
-    report, found = await healed(glass, "ReviveGuests")
+    report, found = await healed(glass, laws, "ReviveGuests")
 
     assert [one.target for one in report.planned] == list(GUESTS)
     assert report.changed == 2
@@ -37,13 +42,14 @@ async def test_guests_that_ha_has_given_up_run_again(glass: Glass, site: Site, l
     assert running <= set(SITE_B)
     assert running
     assert {step.state for step in found if step.title.endswith("runs again")} == {"done"}
+    assert laws.commands == [("ha.resource.update", sid, state) for sid in GUESTS for state in ("disabled", "started")]
 
 
 async def test_sessions_are_logged_in_again(glass: Glass, site: Site, laws: Laws):
     """Two nodes have lost their sessions to an array; they get them back, with every path."""
     await logged_out(glass, site)
 
-    report, _ = await healed(glass, "RestoreSessions")
+    report, _ = await healed(glass, laws, "RestoreSessions")
 
     assert {one.where for one in report.planned} == {"pxmx01-02", "pxmx02-03"}
     assert report.after == "every session is there"
@@ -54,7 +60,7 @@ async def test_an_array_is_given_what_it_lacks(glass: Glass, site: Site, laws: L
     """Somebody has taken the volume's connection and a host away; both arrays have the same again."""
     await unconnected(glass, site)
 
-    report, _ = await healed(glass, "ReconcileArrays")
+    report, _ = await healed(glass, laws, "ReconcileArrays")
 
     assert [str(one) for one in report.planned] == [
         "X90R3-SiteA: connect volume webb-ac-proxmox-01::ac-pve-test-01 (to pxmx-cluster-1 at LUN 253)"
@@ -68,9 +74,10 @@ async def test_a_dark_cluster_is_started_node_after_node(glass: Glass, site: Sit
     nodes = [node.name for node in site.inventory.nodes]
     await dark(glass, site)
 
-    report, _ = await healed(glass, "ColdStart")
+    report, _ = await healed(glass, laws, "ColdStart")
 
     assert [one.target for one in report.planned] == nodes
     assert report.changed == len(nodes)
+    assert laws.commands == [("bmc.reset", node, "On") for node in nodes]
     assert states(site) == {"started"}
     await glass.watched.says("healthy", 120)
