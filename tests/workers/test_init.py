@@ -6,7 +6,7 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -369,10 +369,10 @@ def test_a_script_reads_what_is_left_open(lab: Site, capsys: pytest.CaptureFixtu
     assert told["file"] == "new.yaml"
 
 
-def at_a_terminal(answers: list[str], ask: Callable[[], list[str]]) -> tuple[int, str]:
+def at_a_terminal(answers: list[str], words: list[str]) -> tuple[int, str]:
     """The command at a terminal of its own, with all answers typed ahead; its status, and what stood on the screen."""
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "workers.cli", *ask()]
+    command = [sys.executable, "-m", "workers.cli", *words]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "200", "TERM": "dumb"}
     process = subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
     os.close(theirs)
@@ -392,10 +392,12 @@ def test_at_a_terminal_it_asks_and_has_the_sites_confirmed(lab: Site):
         *(a.address, a.api_token, b.address, b.api_token, str(a.ca), "", known.ssh.key, known.ssh.known_hosts),
         *("n", "pxmx01-01", "pxmx01-*", "room one", "room-1", "", "99", "101", ""),
     ]
-    status, said = at_a_terminal(answers, lambda: ["init", "--out", "new.yaml", "--ssh-port", str(known.ssh.port)])
+    status, said = at_a_terminal(answers, ["init", "--out", "new.yaml", "--ssh-port", str(known.ssh.port)])
 
     assert status == 0, said
     assert "an address has no prefix length and no path" in said
+    again = f"quorate init --pve {node} --pve-token {known.api.token} --pve-token-id 'engine@pve!runbook' --pve-ca"
+    assert f"the same without these questions: {again}" in said
     assert "--pve-token is no reference to a secret" in said
     assert f"beside {a.name}: pxmx01-01, pxmx01-02, pxmx01-03" in said
     assert "from each host's preferred array" in said
@@ -406,3 +408,29 @@ def test_at_a_terminal_it_asks_and_has_the_sites_confirmed(lab: Site):
     assert written.witness.address == known.witness.address
     assert [site.name for site in written.sites] == ["room-1", "site-b"]
     assert [site.nodes for site in written.sites] == [site.nodes for site in known_to_devices(known).sites]
+
+
+def test_at_a_terminal_what_is_to_be_built_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Names, size and LUNs of what is not there yet; what stands in brackets is taken with Enter."""
+    site = Site(inventory_file(tmp_path, "chosen"))
+    monkeypatch.chdir(tmp_path)
+    known = site.inventory
+    a, b = known.arrays
+    answers = [
+        *(f"{known.nodes[0].address}:{known.api.port}", "", known.api.token, str(known.api.ca)),
+        *(a.address, a.api_token, b.address, b.api_token, str(a.ca), f"qdevice={known.witness.address}"),
+        *(known.ssh.key, known.ssh.known_hosts, "y", "", ""),
+        *("", "hosts-b", "no_good", known.pod.name, known.pod.volume.name, "10 TB", "10TiB", "", "252", "", ""),
+    ]
+    status, said = at_a_terminal(answers, ["init", "--out", "new.yaml", "--ssh-port", str(known.ssh.port)])
+    site.stop()
+
+    assert status == 0, said
+    written = load(tmp_path / "new.yaml")
+    assert [array.host_group for array in written.arrays] == [known.name, "hosts-b"]
+    assert (written.pod.name, written.pod.volume.size) == (known.pod.name, known.pod.volume.size)
+    assert written.pod.volume.luns == {a.name: 1, b.name: 252}
+    assert (written.storage.id, written.storage.vg) == (f"{known.name}-shared", f"{known.name}-vg")
+    assert written.witness == known.witness
+    assert "a Purity name has 1 to 63 letters" in said
+    assert "unit 'TB' is unknown" in said

@@ -57,8 +57,10 @@ def asked_by_hand(asked: Asked) -> Asked:
         if getattr(asked, name) is None:
             given = answer(question, _leads_somewhere(asked, name), OPTIONAL.get(name))
             said[name] = (Path(given) if name in PATHS else given) if given else None
+    asked = replace(asked, **said)
+    _tell(f"the same without these questions: {asked.line}")
     _tell("reading the cluster and both arrays")
-    return replace(asked, **said)
+    return asked
 
 
 def _leads_somewhere(asked: Asked, name: str) -> Callable[[str], None]:
@@ -106,7 +108,7 @@ def filled_by_hand(made: Document) -> Document:
     """The document with what the person knows; an empty answer leaves the value open."""
     open_ones = left_open(made)
     if open_ones:
-        _tell("What no device tells; leave an answer empty to fill it in later.")
+        _tell("What no device tells. Enter takes what stands in brackets; where none stand, it leaves the value open.")
     values: dict[tuple[str | int, ...], Any] = {}
     before: dict[str, str] = {}  # what was said to the same question
     for place, one in open_ones.items():

@@ -141,7 +141,8 @@ def _links(api: PveApi) -> dict[str, tuple[str, ...]]:
 def _witness(api: PveApi) -> str | None:
     """The witness's address; None while the cluster has no quorum device."""
     said = str(api.get("cluster/config/qdevice").get("QNetd host") or "")
-    return split(said)[0] if said else None
+    # the port is always there, and no brackets are around an IPv6 address
+    return split(said.rpartition(":")[0].strip("[]"))[0] if said else None
 
 
 def _guests(api: PveApi, ha: list[Item], rows: list[Item]) -> Iterator[HaGuest]:
@@ -189,6 +190,7 @@ def seen_array(option: str, array: Array, secrets: Secrets) -> SeenArray:
     """An array as it tells itself; Unusable with the option that is to blame."""
     client = FlashArray(array, secrets, read_timeout=LIMIT)
     with told_of(option):
+        rows = client.connections()
         pods = {str(pod["name"]): frozenset(str(one["name"]) for one in pod["arrays"]) for pod in client.pods()}
         return SeenArray(
             name=str(client.array()["name"]),
@@ -205,9 +207,10 @@ def seen_array(option: str, array: Array, secrets: Secrets) -> SeenArray:
             },
             connections=frozenset(
                 (str(row["volume"]["name"]), str(row["host_group"]["name"]), int(row["lun"]))
-                for row in client.connections()
+                for row in rows
                 if (row.get("host_group") or {}).get("name") and row.get("lun")
             ),
+            taken=frozenset(int(row["lun"]) for row in rows if row.get("lun")),
         )
 
 
