@@ -47,7 +47,7 @@ def words(site: Site, *more: str) -> list[str]:
     known = site.inventory
     a, b = known.arrays
     return [
-        *("init", "--out", "new.yaml", "--pve", f"https://{known.nodes[0].address}:{known.api.port}/"),
+        *("init", "--out", "new.yaml", "--pve", f"https://{known.nodes[0].address}:{known.api.port}/#v1:0:18:4"),
         *("--pve-token", known.api.token, "--pve-ca", str(known.api.ca)),
         *("--array-a", f"https://{a.address}", "--array-a-token", a.api_token),
         *("--array-b", b.address, "--array-b-token", b.api_token, "--array-ca", str(a.ca)),
@@ -104,7 +104,7 @@ def test_what_the_file_refers_to_and_is_not_there_is_said_at_once(lab: Site, cap
     assert run(words(lab, "--signers", "nobody")) == 0
 
     told = capsys.readouterr().out.splitlines()
-    assert told[0] == "new.yaml is written: cluster pxmx-cluster, 6 nodes, 1 thing that it refers to not there yet"
+    assert told[0] == "new.yaml is written: cluster pxmx-cluster, 6 nodes, 1 thing to put in place"
     assert re.match(r"  line \d+: approvals.allowed_signers: nobody does not exist here; .* NAME namespaces=", told[1])
 
 
@@ -388,7 +388,7 @@ def test_at_a_terminal_it_asks_and_has_the_sites_confirmed(lab: Site):
     a, b = known.arrays
     node = f"{known.nodes[0].address}:{known.api.port}"
     answers = [
-        *("https://10.0.0.1/24", node, "", "a-secret-in-clear", known.api.token, str(known.api.ca)),
+        *("10.0.0.1/24", node, "", "a-secret-in-clear", known.api.token, str(known.api.ca)),
         *(a.address, a.api_token, b.address, b.api_token, str(a.ca), "", known.ssh.key, known.ssh.known_hosts),
         *("n", "pxmx01-01", "pxmx01-*", "room one", "room-1", "", "99", "101", ""),
     ]
@@ -418,10 +418,11 @@ def test_at_a_terminal_what_is_to_be_built_is_chosen(tmp_path: Path, monkeypatch
     a, b = known.arrays
     answers = [
         *(f"{known.nodes[0].address}:{known.api.port}", "", known.api.token, str(known.api.ca)),
-        *(a.address, a.api_token, b.address, b.api_token, str(a.ca), f"qdevice={known.witness.address}"),
+        *(a.address, a.api_token, b.address, b.api_token, f"~/{a.ca}", f"qdevice={known.witness.address}"),
         *(known.ssh.key, known.ssh.known_hosts, "y", "", ""),
         *("", "hosts-b", "no_good", known.pod.name, known.pod.volume.name, "10 TB", "10TiB", "", "252", "", ""),
     ]
+    monkeypatch.setenv("HOME", str(tmp_path))
     status, said = at_a_terminal(answers, ["init", "--out", "new.yaml", "--ssh-port", str(known.ssh.port)])
     site.stop()
 
@@ -432,5 +433,6 @@ def test_at_a_terminal_what_is_to_be_built_is_chosen(tmp_path: Path, monkeypatch
     assert written.pod.volume.luns == {a.name: 1, b.name: 252}
     assert (written.storage.id, written.storage.vg) == (f"{known.name}-shared", f"{known.name}-vg")
     assert written.witness == known.witness
+    assert written.arrays[0].ca == str(tmp_path / str(a.ca))
     assert "a Purity name has 1 to 63 letters" in said
     assert "unit 'TB' is unknown" in said

@@ -42,11 +42,17 @@ def answer(question: str, check: Callable[[str], object], default: str | None = 
     while True:
         given: str = typer.prompt(question, default=default, show_default=bool(default), err=True)
         try:
-            check(given.strip())
+            check(given := _at_home(given.strip()))
         except Unusable as error:
             err.print(f"{error.what}; {error.remedy}", style="yellow", markup=False, soft_wrap=True)
         else:
-            return given.strip()
+            return given
+
+
+def _at_home(text: str) -> str:
+    """With ``~`` written out, as a shell does it for what is typed as an option."""
+    kind, path = ("file:", text[5:]) if text.startswith("file:") else ("", text)
+    return f"{kind}{Path(path).expanduser()}" if path.startswith("~/") else text
 
 
 def asked_by_hand(asked: Asked) -> Asked:

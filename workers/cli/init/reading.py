@@ -1,6 +1,7 @@
 """What Proxmox VE, both arrays and the nodes tell. Reads only; each word of a device is told with its option."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -60,8 +61,10 @@ def _otherwise(word: Word) -> str:
 
 
 def endpoint(option: str, given: str) -> str:
-    """An address as people have it in their browser: ``https://10.0.0.5:8006/`` is ``10.0.0.5:8006``."""
-    text = given.strip().removeprefix("https://").rstrip("/")
+    """An address as people have it in their browser: ``https://10.0.0.5:8006/#v1:0`` is ``10.0.0.5:8006``."""
+    text = given.strip()
+    if text.startswith("https://"):
+        text = re.split("[/?#]", text.removeprefix("https://"), maxsplit=1)[0]
     try:
         host, port = split(text)
     except ValueError as error:
