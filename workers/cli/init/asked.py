@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from activities.clients.secrets import Secrets
 from cluster.addresses import split
 from cluster.inventory import Api, Array, Ssh, Witness
+from workers.cli.init.defaults import ENGINE, PVE_PORT, SIGNERS, SITES, SSH_PORT
 from workers.cli.init.draft import Given
 from workers.cli.init.reading import endpoint
 from workers.cli.references import secret_of
@@ -20,10 +21,6 @@ from workers.errors import Unusable
 REQUIRED = ("pve", "pve_token", "array_a", "array_a_token", "array_b", "array_b_token")
 REFERENCES = ("pve_token", "array_a_token", "array_b_token", "ssh_key")
 FILES = ("pve_ca", "array_ca", "known_hosts")
-PVE_PORT, SSH_PORT = 8006, 22
-SIGNERS = Path("allowed_signers")
-ENGINE = "engine@pve!runbook"  # as docs/prepare.md names it
-SITES = ("site-a", "site-b")
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from cluster.nouns import OwnName
-from workers.cli.init.asked import ENGINE, REFERENCES, SITES, Asked, option, readable
 from workers.cli.init.asked import FILES as PATHS
+from workers.cli.init.asked import REFERENCES, Asked, option, readable
+from workers.cli.init.defaults import ENGINE, SITES
 from workers.cli.init.draft import Document, Open, filled, left_open
 from workers.cli.init.reading import endpoint
 from workers.cli.init.seen import SeenArray, SeenCluster

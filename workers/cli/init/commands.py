@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from workers.cli.init.asked import ENGINE, SIGNERS, SSH_PORT, Asked
-from workers.cli.init.whole import inventory_of
+from workers.cli.init.defaults import ENGINE, SIGNERS, SSH_PORT
 from workers.cli.options import JsonOption, err, out
 
 Text = str | None
@@ -46,6 +45,9 @@ def init(
 
     Example: quorate init --pve https://10.0.0.11:8006 --out inventory.yaml
     """
+    from workers.cli.init.asked import Asked
+    from workers.cli.init.whole import inventory_of
+
     asked = Asked(
         pve=pve, pve_token=pve_token, pve_token_id=pve_token_id, pve_ca=pve_ca,
         array_a=array_a, array_a_token=array_a_token, array_b=array_b, array_b_token=array_b_token, array_ca=array_ca,
