@@ -1,8 +1,9 @@
 """What `quorate init` was asked for with its options, and what they have to be before anything is read."""
 
 import os
+import shlex
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from activities.clients.secrets import Secrets
 from cluster.addresses import split
 from cluster.inventory import Api, Array, Ssh, Witness
+from workers.cli.init.defaults import ENGINE, PVE_PORT, SIGNERS, SITES, SSH_PORT
 from workers.cli.init.draft import Given
 from workers.cli.init.reading import endpoint
 from workers.cli.references import secret_of
@@ -19,9 +21,6 @@ from workers.errors import Unusable
 REQUIRED = ("pve", "pve_token", "array_a", "array_a_token", "array_b", "array_b_token")
 REFERENCES = ("pve_token", "array_a_token", "array_b_token", "ssh_key")
 FILES = ("pve_ca", "array_ca", "known_hosts")
-PVE_PORT = 8006
-ENGINE = "engine@pve!runbook"  # as docs/prepare.md names it
-SITES = ("site-a", "site-b")
 
 
 @dataclass(frozen=True)
@@ -68,6 +67,19 @@ class Asked:
             if (path := getattr(self, name)) is not None:
                 readable(option(name), path)
         _ = self.api, self.arrays, self.ssh, self.witness_named
+
+    @property
+    def line(self) -> str:
+        """The command that asks for the same without a question."""
+        plain = {"ssh_port": SSH_PORT, "signers": SIGNERS, "force": False}
+        given = ((one.name, getattr(self, one.name)) for one in fields(self))
+        words = [
+            word
+            for name, value in given
+            if value is not None and value != plain.get(name)
+            for word in ([option(name)] if value is True else [option(name), str(value)])
+        ]
+        return shlex.join(["quorate", "init", *words])
 
     @property
     def token_id(self) -> str:

@@ -10,8 +10,9 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from cluster.nouns import OwnName
-from workers.cli.init.asked import ENGINE, REFERENCES, SITES, Asked, option, readable
 from workers.cli.init.asked import FILES as PATHS
+from workers.cli.init.asked import REFERENCES, Asked, option, readable
+from workers.cli.init.defaults import ENGINE, SITES
 from workers.cli.init.draft import Document, Open, filled, left_open
 from workers.cli.init.reading import endpoint
 from workers.cli.init.seen import SeenArray, SeenCluster
@@ -42,11 +43,17 @@ def answer(question: str, check: Callable[[str], object], default: str | None = 
     while True:
         given: str = typer.prompt(question, default=default, show_default=bool(default), err=True)
         try:
-            check(given.strip())
+            check(given := _at_home(given.strip()))
         except Unusable as error:
             err.print(f"{error.what}; {error.remedy}", style="yellow", markup=False, soft_wrap=True)
         else:
-            return given.strip()
+            return given
+
+
+def _at_home(text: str) -> str:
+    """With ``~`` written out, as a shell does it for what is typed as an option."""
+    kind, path = ("file:", text[5:]) if text.startswith("file:") else ("", text)
+    return f"{kind}{Path(path).expanduser()}" if path.startswith("~/") else text
 
 
 def asked_by_hand(asked: Asked) -> Asked:
@@ -57,8 +64,10 @@ def asked_by_hand(asked: Asked) -> Asked:
         if getattr(asked, name) is None:
             given = answer(question, _leads_somewhere(asked, name), OPTIONAL.get(name))
             said[name] = (Path(given) if name in PATHS else given) if given else None
+    asked = replace(asked, **said)
+    _tell(f"the same without these questions: {asked.line}")
     _tell("reading the cluster and both arrays")
-    return replace(asked, **said)
+    return asked
 
 
 def _leads_somewhere(asked: Asked, name: str) -> Callable[[str], None]:
@@ -106,7 +115,7 @@ def filled_by_hand(made: Document) -> Document:
     """The document with what the person knows; an empty answer leaves the value open."""
     open_ones = left_open(made)
     if open_ones:
-        _tell("What no device tells; leave an answer empty to fill it in later.")
+        _tell("What no device tells. Enter takes what stands in brackets; where none stand, it leaves the value open.")
     values: dict[tuple[str | int, ...], Any] = {}
     before: dict[str, str] = {}  # what was said to the same question
     for place, one in open_ones.items():

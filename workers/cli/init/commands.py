@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from workers.cli.init.asked import ENGINE, Asked
-from workers.cli.init.whole import inventory_of
+from workers.cli.init.defaults import ENGINE, SIGNERS, SSH_PORT
 from workers.cli.options import JsonOption, err, out
 
 Text = str | None
@@ -27,7 +26,7 @@ def init(
     witness: Annotated[Text, typer.Option(help="ADDRESS or NAME=ADDRESS. Default: the quorum device's.")] = None,
     ssh_key: Annotated[Text, typer.Option(help="Where root's private key is.", metavar="REF")] = None,
     known_hosts: Annotated[Path | None, typer.Option(help="File with the hosts' keys.")] = None,
-    ssh_port: Annotated[int, typer.Option(help="Port of the hosts' sshd.", min=1, max=65535)] = 22,
+    ssh_port: Annotated[int, typer.Option(help="Port of the hosts' sshd.", min=1, max=65535)] = SSH_PORT,
     site_a: Annotated[Text, typer.Option(help="Name of the first site. Default: site-a.")] = None,
     site_b: Annotated[Text, typer.Option(help="Name of the second site. Default: site-b.")] = None,
     nodes_a: Annotated[Text, typer.Option(help="Nodes of the first site: pve1,pve2 or 'pve-n*'.")] = None,
@@ -35,7 +34,7 @@ def init(
     volume: Annotated[Text, typer.Option(help="Its volume, where there are several.")] = None,
     storage: Annotated[Text, typer.Option(help="The shared LVM storage, where there are several.")] = None,
     template: Annotated[int | None, typer.Option(help="Guest that the guests were cloned from.")] = None,
-    signers: Annotated[Path, typer.Option(help="File with the approvers' keys.")] = Path("allowed_signers"),
+    signers: Annotated[Path, typer.Option(help="File with the approvers' keys.")] = SIGNERS,
     file: Annotated[Path, typer.Option("--out", help="The file to write.")] = Path("inventory.yaml"),
     force: Annotated[bool, typer.Option("--force", help="Write over a file that exists.")] = False,
     as_json: JsonOption = False,
@@ -46,6 +45,9 @@ def init(
 
     Example: quorate init --pve https://10.0.0.11:8006 --out inventory.yaml
     """
+    from workers.cli.init.asked import Asked
+    from workers.cli.init.whole import inventory_of
+
     asked = Asked(
         pve=pve, pve_token=pve_token, pve_token_id=pve_token_id, pve_ca=pve_ca,
         array_a=array_a, array_a_token=array_a_token, array_b=array_b, array_b_token=array_b_token, array_ca=array_ca,

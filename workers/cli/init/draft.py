@@ -128,7 +128,8 @@ def _pod(arrays: Sequence[SeenArray], chosen: Chosen) -> Document:
     volume, luns = chosen.volume, {}
     for array in arrays:
         shown = shown_by(array, chosen.pod, volume.name) if chosen.pod and volume else None
-        luns[array.name] = shown[1] if shown else Open(f"a LUN from 1 to 4095 that is free on {array.name}", Lun, "1")
+        free = next((str(lun) for lun in range(1, 4096) if lun not in array.taken), "")
+        luns[array.name] = shown[1] if shown else Open(f"a LUN from 1 to 4095 that is free on {array.name}", Lun, free)
     return {
         "name": chosen.pod or Open(f"name of the stretched pod; {DEPLOYED}", PurityName),
         "first": arrays[0].name,

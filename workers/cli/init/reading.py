@@ -1,6 +1,7 @@
 """What Proxmox VE, both arrays and the nodes tell. Reads only; each word of a device is told with its option."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -60,8 +61,10 @@ def _otherwise(word: Word) -> str:
 
 
 def endpoint(option: str, given: str) -> str:
-    """An address as people have it in their browser: ``https://10.0.0.5:8006/`` is ``10.0.0.5:8006``."""
-    text = given.strip().removeprefix("https://").rstrip("/")
+    """An address as people have it in their browser: ``https://10.0.0.5:8006/#v1:0`` is ``10.0.0.5:8006``."""
+    text = given.strip()
+    if text.startswith("https://"):
+        text = re.split("[/?#]", text.removeprefix("https://"), maxsplit=1)[0]
     try:
         host, port = split(text)
     except ValueError as error:
@@ -94,7 +97,7 @@ def seen_cluster(api_of: Api, host: str, secrets: Secrets) -> SeenCluster:
         storages = {
             str(one["storage"]): str(one["vgname"])
             for one in api.get("storage")
-            if one.get("type") == "lvm" and int(one.get("shared") or 0)
+            if one["type"] == "lvm" and int(one.get("shared") or 0)
         }
         return SeenCluster(
             name=str(head["name"] if head else ""),
@@ -104,7 +107,7 @@ def seen_cluster(api_of: Api, host: str, secrets: Secrets) -> SeenCluster:
             guests=tuple(_guests(api, ha, rows)),
             templates=tuple(int(row["vmid"]) for row in rows if row["type"] == "qemu" and row.get("template")),
             ha=_policy(ha),
-            notes=tuple(_blind_spots(api)),
+            notes=(*_blind_spots(api), *_single_links(links)),
         )
 
 
@@ -134,14 +137,15 @@ def _links(api: PveApi) -> dict[str, tuple[str, ...]]:
     found = {}
     for node in api.get("cluster/config/nodes"):
         rings = sorted(name for name in node if name.startswith("ring") and name.endswith("_addr"))
-        found[str(node.get("name") or node.get("node"))] = tuple(str(node[ring]) for ring in rings)
+        found[str(node["name"])] = tuple(str(node[ring]) for ring in rings)
     return found
 
 
 def _witness(api: PveApi) -> str | None:
     """The witness's address; None while the cluster has no quorum device."""
     said = str(api.get("cluster/config/qdevice").get("QNetd host") or "")
-    return split(said)[0] if said else None
+    # the port is always there, and no brackets are around an IPv6 address
+    return split(said.rpartition(":")[0].strip("[]"))[0] if said else None
 
 
 def _guests(api: PveApi, ha: list[Item], rows: list[Item]) -> Iterator[HaGuest]:
@@ -182,6 +186,11 @@ def _blind_spots(api: PveApi) -> Iterator[str]:
             yield f"the token lacks {privilege} at {path}: {what} may be missing here; docs/prepare.md grants it"
 
 
+def _single_links(links: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    if single := sorted(node for node, addresses in links.items() if len(addresses) < 2):
+        yield f"one corosync link only on {', '.join(single)}: Quorate expects a second one, on another network"
+
+
 # --- arrays --------------------------------------------------------------------------------------------------------
 
 
@@ -189,6 +198,7 @@ def seen_array(option: str, array: Array, secrets: Secrets) -> SeenArray:
     """An array as it tells itself; Unusable with the option that is to blame."""
     client = FlashArray(array, secrets, read_timeout=LIMIT)
     with told_of(option):
+        shown = [(str(row["volume"]["name"]), row) for row in client.connections()]
         pods = {str(pod["name"]): frozenset(str(one["name"]) for one in pod["arrays"]) for pod in client.pods()}
         return SeenArray(
             name=str(client.array()["name"]),
@@ -204,10 +214,11 @@ def seen_array(option: str, array: Array, secrets: Secrets) -> SeenArray:
                 if len(members) > 1
             },
             connections=frozenset(
-                (str(row["volume"]["name"]), str(row["host_group"]["name"]), int(row["lun"]))
-                for row in client.connections()
+                (volume, str(row["host_group"]["name"]), int(row["lun"]))
+                for volume, row in shown
                 if (row.get("host_group") or {}).get("name") and row.get("lun")
             ),
+            taken=frozenset(int(row["lun"]) for _, row in shown if row.get("lun")),
         )
 
 

@@ -61,7 +61,10 @@ class SeenHost:
 
 @dataclass(frozen=True)
 class SeenArray:
-    """What an array tells. `connections`: volume, host group and LUN. `pods`: the arrays that each is stretched to."""
+    """What an array tells. `pods`: the arrays that each is stretched to; `connections`: volume, host group and LUN.
+
+    `taken` has every LUN that is in use, for whomever.
+    """
 
     name: str
     address: str
@@ -69,3 +72,4 @@ class SeenArray:
     pods: dict[str, frozenset[str]] = field(default_factory=dict)
     volumes: dict[str, tuple[SeenVolume, ...]] = field(default_factory=dict)
     connections: frozenset[tuple[str, str, int]] = frozenset()
+    taken: frozenset[int] = frozenset()

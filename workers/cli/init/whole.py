@@ -53,7 +53,7 @@ def inventory_of(asked: Asked, *, by_hand: bool) -> Written:
     left = write(asked.out, text, force=asked.force, check=_complaints)
     rest = f"{counted(len(left), 'value')} to fill in" if left else "nothing left to fill in"
     if not left and (left := checked(asked.out, offline=False).complaints):
-        rest = f"{counted(len(left), 'thing')} that it refers to not there yet"
+        rest = f"{counted(len(left), 'thing')} to put in place"
     sentence = f"cluster {cluster.name}, {counted(len(cluster.nodes), 'node')}, {rest}"
     return Written(sentence, left, [*cluster.notes, *notes])
 
