@@ -1,14 +1,13 @@
 """What commands that serve over HTTP have in common: where they listen, and with which certificate."""
 
 import socket
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from workers.errors import Unusable
-
-LOOPBACK = ("127.", "::1", "localhost")
 
 HostOption = Annotated[str, typer.Option(help="The address to listen on.")]
 PortOption = Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)]
@@ -26,8 +25,11 @@ def certificate(chain: Path | None, key: Path | None) -> Certificate | None:
 
 
 def is_local(host: str) -> bool:
-    """Only this machine reaches what listens there."""
-    return host.startswith(LOOPBACK)
+    """Only this machine reaches what listens there: an address of loopback, or ``localhost``, and no longer name."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def url(host: str, place: socket.socket, tls: Certificate | None) -> str:
