@@ -18,12 +18,12 @@ def post(
     url: str, document: dict[str, Any], headers: dict[str, str], timeout: float, hidden: tuple[str, ...] = ()
 ) -> int:
     """Send a document once; the status. `hidden` are secrets in it, which no error repeats; headers are secrets too."""
-    return _sent("POST", url, json.dumps(document), headers, timeout, hidden)
+    return _sent("POST", url, json.dumps(document, ensure_ascii=False), headers, timeout, hidden)
 
 
 def put(url: str, document: dict[str, Any], headers: dict[str, str], timeout: float) -> int:
     """The same with PUT, for a service in which the address names the message."""
-    return _sent("PUT", url, json.dumps(document), headers, timeout)
+    return _sent("PUT", url, json.dumps(document, ensure_ascii=False), headers, timeout)
 
 
 def post_text(url: str, text: str, headers: dict[str, str], timeout: float) -> int:

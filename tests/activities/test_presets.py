@@ -20,7 +20,7 @@ from cluster.answers.model import Answer, Task
 from cluster.around import Mail, Notify
 from cluster.notices import Notice
 from cluster.presets import letter, line, matrix, opsgenie, pagerduty, slack, teams
-from tests.activities.services import MATRIX, check
+from tests.activities.services import MATRIX, TEAMS, check
 from tests.receivers import MailServer, Receiver
 
 KEY = "R0123456789ABCDEF0123456789ABCDE"
@@ -158,6 +158,7 @@ def test_whatever_devices_and_people_have_said_fits(title: str, text: str):
         check("teams", teams(one, LINK))
         check("matrix", matrix(one, ROOM, LINK)[1])
         assert len(json.dumps(matrix(one, ROOM, LINK)[1], ensure_ascii=False).encode()) < MATRIX
+        assert len(json.dumps(teams(one, LINK), ensure_ascii=False).encode()) < TEAMS
     check("opsgenie-create", opsgenie(notice, LINK)[1])
     check("opsgenie-close", opsgenie(over, LINK)[1])
     assert "\n" not in letter(notice, LINK)[0]
