@@ -298,4 +298,8 @@ async def test_an_incident_without_a_worker_is_shown_as_far_as_temporal_knows_it
     assert "no worker answers for this run: start one with `quorate worker` or `quorate up`" in page
     await _is_over(client)
     listing = await shell("incident", "list", "--all")
-    assert re.search(rf"^✗ {run}  terminated  since 2026-03-01 03:12:31 UTC  over after ", listing, re.MULTILINE)
+    assert re.search(
+        rf"^✗ {run}  terminated  witness lost \(qdevice\)  since 2026-03-01 03:12:31 UTC  over after ",
+        listing,
+        re.MULTILINE,
+    )
