@@ -2,8 +2,8 @@
 
 Forms and limits are those of the services' own pages: PagerDuty Events API v2 (summary 1024 letters, dedup_key 255),
 Opsgenie Alert API v2 (message 130, alias 512, description 15000), Slack incoming webhooks (Block Kit: header 150
-letters, section 3000), Microsoft Teams Workflows (Adaptive Card 1.4), Matrix client-server API (`m.room.message`, whole
-events of 64 KiB).
+letters, section 3000), Microsoft Teams Workflows (Adaptive Card 1.4, 28 KB a message), Matrix client-server API
+(`m.room.message`, whole events of 64 KiB).
 
 What devices and people have said is text in every one of them: it calls nobody, links nowhere and hides nothing.
 """
@@ -16,8 +16,8 @@ from cluster.visible import visible
 
 SUMMARY, DEDUP, HEADER, SECTION = 1024, 255, 150, 3000
 MESSAGE, ALIAS, DESCRIPTION, SOURCE, ENTITY, LINK = 130, 512, 15000, 100, 512, 1600
-# Four bytes a letter at most, and the rest of the event beside them.
-MATRIX_BODY = 12000
+# Four bytes a letter at most, and the rest of the message beside them.
+MATRIX_BODY, CARD = 12000, 5000
 # The card's own words for colours, and the pager's for how urgent it is.
 _COLOUR: dict[Severity, str] = {"critical": "attention", "warning": "warning", "info": "default"}
 _PRIORITY: dict[Severity, str] = {"critical": "P1", "warning": "P3", "info": "P5"}
@@ -100,8 +100,8 @@ def _unmarked(text: str) -> str:
 def teams(notice: Notice, link: str) -> dict[str, Any]:
     """An Adaptive Card, as a workflow of Teams takes it; in runs of text nothing is Markdown."""
     colour = "good" if notice.resolved else _COLOUR[notice.severity]
-    head = {"type": "TextRun", "text": line(notice), "weight": "bolder", "color": colour}
-    runs = [{"type": "TextRun", "text": one} for one in body(notice).split("\n") if one]
+    head = {"type": "TextRun", "text": line(notice)[:SUMMARY], "weight": "bolder", "color": colour}
+    runs = [{"type": "TextRun", "text": one} for one in body(notice)[:CARD].split("\n") if one]
     card: dict[str, Any] = {
         "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
         "type": "AdaptiveCard",

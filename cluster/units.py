@@ -53,6 +53,13 @@ def counted(number: int, one: str, many: str | None = None) -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
+def still_disabled(switches: Sized) -> str:
+    """What is left of automatic moves that a run has disabled, in words: ``no switch is still disabled``."""
+    if not switches:
+        return "no switch is still disabled"
+    return f"{counted(len(switches), 'switch is', 'switches are')} still disabled"
+
+
 def are(names: Sized) -> str:
     """The verb after so many names: `is` after one, `are` after several."""
     return "is" if len(names) == 1 else "are"

@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.move import Move
     from cluster.placement import PlacementWish
     from cluster.plan import Mode
-    from cluster.units import counted, seconds, shortly
+    from cluster.units import counted, seconds, shortly, still_disabled
     from runbooks.homecoming import FailbackReport, FailbackRequest, Homes
     from runbooks.moves import Moves
     from runbooks.quarantine import MOVING, Quarantine
@@ -310,8 +310,7 @@ class WayHome:
             )
         stays = f"; {counted(len(staying), 'stays', 'stay')}: {', '.join(staying)}" if staying else ""
         came = counted(len(self._moves.moved), "guest is", "guests are")
-        left = counted(len(self._switches.outstanding), "switch", "switches")
-        return f"{came} at home{stays}; {left} outstanding."
+        return f"{came} at home{stays}; {still_disabled(self._switches.outstanding)}."
 
     def report(self, request: FailbackRequest) -> FailbackReport:
         """All of it."""

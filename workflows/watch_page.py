@@ -11,6 +11,9 @@ from cluster.units import capital, counted, seconds
 from cluster.watching import Seen
 from workflows.page import advised, safe, sentence
 
+# Without a worker this page cannot change, and cannot be asked for: what is on it may be of yesterday.
+OLD = "This page is as of its last change. `quorate watch show` and the board say whether the cluster is looked at now."
+
 
 class WatchSheet(BaseModel):
     """All that the page is made of."""
@@ -47,7 +50,7 @@ def render_watch(sheet: WatchSheet) -> str:
     if sheet.events:
         lines += [f"{counted(sheet.received, 'event')} received, the last ones:", ""]
         lines += [f"- {safe(event.source)}: {safe(event.kind)} {safe(event.subject)}" for event in sheet.events]
-    return "\n".join(lines).rstrip() + "\n"
+    return "\n".join(lines).rstrip() + f"\n\n{OLD}\n"
 
 
 def _now(sheet: WatchSheet) -> str:

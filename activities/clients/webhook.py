@@ -18,12 +18,12 @@ def post(
     url: str, document: dict[str, Any], headers: dict[str, str], timeout: float, hidden: tuple[str, ...] = ()
 ) -> int:
     """Send a document once; the status. `hidden` are secrets in it, which no error repeats; headers are secrets too."""
-    return _sent("POST", url, json.dumps(document), headers, timeout, hidden)
+    return _sent("POST", url, json.dumps(document, ensure_ascii=False), headers, timeout, hidden)
 
 
 def put(url: str, document: dict[str, Any], headers: dict[str, str], timeout: float) -> int:
     """The same with PUT, for a service in which the address names the message."""
-    return _sent("PUT", url, json.dumps(document), headers, timeout)
+    return _sent("PUT", url, json.dumps(document, ensure_ascii=False), headers, timeout)
 
 
 def post_text(url: str, text: str, headers: dict[str, str], timeout: float) -> int:
@@ -40,11 +40,16 @@ def _sent(
             method,
             url,
             stream=True,
+            auth=_as_it_is,
             data=text.encode(),
             headers={"Content-Type": "application/json", **headers},
             timeout=timeout,
             allow_redirects=False,
         )
+    except (UnicodeError, requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema,
+            requests.exceptions.MissingSchema, requests.exceptions.InvalidHeader) as error:  # fmt: skip
+        said = f"{where(url)}: its address or a header cannot be sent ({type(error).__name__})"
+        raise Rejected(f"{said}; look at what env: and file: of this receiver hold") from None
     except requests.exceptions.SSLError:
         # the library's own words hold the path
         raise Unauthorized(f"{where(url)}: its certificate is not trusted by this worker") from None
@@ -58,6 +63,11 @@ def _sent(
             said = _without(_beginning(answer, timeout), *secrets)[:SHOWN].strip()
             raise Rejected(f"{where(url)} says HTTP {answer.status_code}{': ' + said if said else ''}")
         return answer.status_code
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """The headers that were given: a login in the worker's own ``.netrc`` would take the place of a token."""
+    return request
 
 
 def _beginning(answer: requests.Response, timeout: float) -> str:

@@ -4,7 +4,11 @@ Who has been told is kept with the heartbeat, so that a new attempt tells only t
 between, somebody is told twice, with the same key both times.
 """
 
-from concurrent.futures import ThreadPoolExecutor, as_completed
+import contextlib
+import time
+from collections.abc import Iterator
+from queue import Empty, Queue
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
     from activities.clients.secrets import Secrets
 
 TIMEOUT = 10.0
+# All of them, in one attempt.
+ALL_WITHIN = 30.0
 
 
 class Notices:
@@ -44,22 +50,45 @@ class Notices:
         notice = wish.notice
         wanted = [one for one in self._targets if one.wants(notice.occasion, escalated=notice.escalated)]
         asked = [one for one in wanted if one.name not in told.told and one.name not in told.refused]
-        with ThreadPoolExecutor(max(1, len(asked))) as at_once:  # one that hangs holds up no other
-            sending = {at_once.submit(self.post, one, notice): one for one in asked}
-            for sent in as_completed(sending):
-                target = sending[sent]
-                try:
-                    sent.result()
-                except Unreachable as error:
-                    silent.append(f"{target.name}: {error.message}")
-                except (Rejected, Unauthorized, NotFound) as error:
-                    told = told.model_copy(update={"refused": {**told.refused, target.name: error.message}})
-                else:
-                    told = told.model_copy(update={"told": (*told.told, target.name)})
-                activity.heartbeat(told)
+        waiting = {one.name: one for one in asked}
+        for name, sent in self._at_once(asked, notice):
+            del waiting[name]
+            match sent:
+                case None:
+                    told = told.model_copy(update={"told": (*told.told, name)})
+                case Unreachable():
+                    silent.append(f"{name}: {sent.message}")
+                case Rejected() | Unauthorized() | NotFound():
+                    told = told.model_copy(update={"refused": {**told.refused, name: sent.message}})
+                case _:
+                    raise sent
+            activity.heartbeat(told)
+        silent += [f"{name}: no answer within {ALL_WITHIN:.0f} s" for name in waiting]
         if silent:
             raise Unreachable("; ".join(sorted(silent)))
         return Finding(finding=told.finding)
+
+    def _at_once(self, asked: list[Notify], notice: Notice) -> Iterator[tuple[str, Exception | None]]:
+        """Who has taken it, or why not, as they answer; one that hangs holds up no other, and is left alone in the end.
+
+        An answer that drips a letter at a time would keep a thread for hours: those threads end with the worker.
+        """
+        answered: Queue[tuple[str, Exception | None]] = Queue()
+
+        def sent(target: Notify) -> None:
+            try:
+                self.post(target, notice)
+            except Exception as error:
+                answered.put((target.name, error))
+            else:
+                answered.put((target.name, None))
+
+        for one in asked:
+            Thread(target=sent, args=(one,), daemon=True, name=f"notice to {one.name}").start()
+        until = time.monotonic() + ALL_WITHIN
+        with contextlib.suppress(Empty):
+            for _ in asked:
+                yield answered.get(timeout=max(0.0, until - time.monotonic()))
 
     def post(self, target: Notify, notice: Notice) -> None:
         """Send it to one of them, once, in its form; the seven words say why it cannot be."""

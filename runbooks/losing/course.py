@@ -22,7 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.incidents import conditions
     from cluster.inventory import Inventory
     from cluster.plan import Mode
-    from cluster.units import counted
+    from cluster.units import still_disabled
     from cluster.watching import Change, Opening
     from runbooks.losing.carried import LossState
     from runbooks.losing.evidence import note_doubts, note_unmanaged, tell_causes
@@ -203,7 +203,7 @@ class Losing:
         if self._lost.handed_to:
             return f"Handed over to {self._lost.handed_to}."
         out, missing = self._switches.outstanding, self._lost.missing
-        said = f"{self._guests.closing}; {counted(len(out), 'switch', 'switches')} outstanding."
+        said = f"{self._guests.closing}; {still_disabled(out)}."
         return said + (f" Not back: {', '.join(missing)}." if missing else "")
 
     async def landing(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.answers.affected import named_sids
     from cluster.forecast import Forecast
     from cluster.moments import t_plus
     from cluster.outages import UP, Outage, Outages, Standing, Waits
@@ -32,6 +33,10 @@ class Guests:
         self.outages = Outages()
         self.waits = Waits()
         self.late_notes: dict[str, tuple[str, ...]] = {}  # remarks that guests are late, and which ones
+
+    def called(self, sid: str) -> str:
+        """As its owner knows it: ``app-01 (300)``; `sid` before anything is known."""
+        return named_sids((sid,), self.loss.inventory) if self.loss is not None else sid
 
     # --- who joins ---------------------------------------------------------------------------------------------
 

@@ -64,7 +64,7 @@ class News:
             guests.running[sid] = workflow.now()
             guests.outages = guests.outages.over(sid, workflow.now())
         if sids:
-            said = ", ".join(f"{sid} on {guests.standing[sid].node}" for sid in sids)
+            said = ", ".join(f"{guests.called(sid)} on {guests.standing[sid].node}" for sid in sids)
             self._run.notices.tell("running", f"{counted(len(sids), 'guest runs', 'guests run')} again", said)
         self._late_no_more()
 
@@ -103,7 +103,7 @@ class News:
             word = "cannot be seen" if now.state == "unseen" else "is down again" if sid in guests.lost else "is down"
             run.remarks.line_again(f"{sid} {word}", "warned", f"since {run.clock.says}: {now.text}")
         if fallen:
-            said = "; ".join(f"{sid}: {now.text}" for sid, now in fallen.items())
+            said = "; ".join(f"{guests.called(sid)}: {now.text}" for sid, now in fallen.items())
             run.notices.tell("worse", f"{counted(len(fallen), 'guest is', 'guests are')} down or cannot be seen", said)
 
     def _restarted(self, news: dict[str, Standing]) -> None:
@@ -116,9 +116,9 @@ class News:
             said = f"restarted at {t_plus(run.clock.since(at))} on {now.node}"
             run.remarks.line_again(f"{sid} was down again", "warned", said)
         if news:
-            said = "; ".join(f"{sid} on {now.node}: its process is a new one" for sid, now in news.items())
+            named = (f"{guests.called(sid)} on {now.node}: its process is a new one" for sid, now in news.items())
             were = counted(len(news), "guest was down and runs", "guests were down and run")
-            run.notices.tell("worse", f"{were} again", said)
+            run.notices.tell("worse", f"{were} again", "; ".join(named))
 
     def is_set_down(self, sid: str, now: Standing) -> None:
         """A person has taken it down, or out of HA: said, and nobody waits for it or is asked about it."""
@@ -131,7 +131,8 @@ class News:
         if known:
             return
         run.remarks.line_again(f"{sid} was stopped by an operator", "told", f"{run.clock.says}: {sid} {now.text}")
-        run.notices.tell("changed", f"{sid} was stopped by an operator", f"{sid} {guests.causes[sid]}.")
+        name = guests.called(sid)
+        run.notices.tell("changed", f"{name} was stopped by an operator", f"{name} {guests.causes[sid]}.")
 
     # --- not back ----------------------------------------------------------------------------------------------
 
@@ -142,7 +143,7 @@ class News:
         for sid, now in given_up.items():
             self._ask(sid, causes.get(sid, now.text))
         if lost := [sid for sid, now in given_up.items() if now.state == "hopeless" and sid in self._guests.lost]:
-            said = "; ".join(f"{sid} {causes.get(sid, given_up[sid].text)}" for sid in lost)
+            said = "; ".join(f"{self._guests.called(sid)} {causes.get(sid, given_up[sid].text)}" for sid in lost)
             title = f"{counted(len(lost), 'guest is', 'guests are')} not brought back by HA"
             run.notices.tell("late", title, said)
 
@@ -159,7 +160,8 @@ class News:
         note = f"{run.clock.says}: late against the forecast ({expected}): {said}"
         guests.late_notes[note] = late
         run.remarks.note_once(note)
-        run.notices.tell("late", f"{counted(len(late), 'guest is', 'guests are')} late", said)
+        named = "; ".join(f"{guests.called(sid)} {guests.waiting[sid]}" for sid in late[:5])
+        run.notices.tell("late", f"{counted(len(late), 'guest is', 'guests are')} late", named)
         for sid in late:
             self._ask(sid, guests.waiting[sid], late=True)
         return True

@@ -1,6 +1,11 @@
 """Notices: who is told, in which words, and what happens when somebody cannot be told."""
 
+import contextlib
+import itertools
 import json
+import socketserver
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +19,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.clients.secrets import Secrets
 from activities.errors import Unreachable
+from activities.people import notices
 from activities.people.notices import Notices
 from cluster.around import Notify
 from cluster.notices import Notice, NoticeWish, rendered
@@ -116,3 +122,33 @@ def test_a_json_template_stays_json_whatever_is_said(title: str, text: str):
     found = json.loads(rendered('{"a": "{title}", "b": "{text}", "c": "{at}"}', notice))
 
     assert (found["a"], found["b"]) == (title, text)
+
+
+class Drips(socketserver.BaseRequestHandler):
+    """Begins an answer and never ends it."""
+
+    def handle(self) -> None:
+        with contextlib.suppress(OSError):
+            self.request.sendall(b"HTTP/1.1 200 OK\r\n")
+            for number in itertools.count():
+                self.request.sendall(f"X-{number}: x\r\n".encode())
+                time.sleep(0.05)
+
+
+def test_a_receiver_that_never_ends_its_answer_keeps_nobody_waiting(
+    receivers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The others are told, and it is tried again later."""
+    monkeypatch.setattr(notices, "ALL_WITHIN", 1.0)
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Drips) as served:
+        served.daemon_threads = True
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        slow = Notify(name="slow", webhook=f"http://127.0.0.1:{served.server_address[1]}/")
+        began = time.monotonic()
+        finding, beats = send((slow, Notify(name="chat", webhook=receivers[0].url)), tmp_path)
+        took = time.monotonic() - began
+        served.shutdown()
+
+    assert finding == "Unreachable: slow: no answer within 1 s"
+    assert beats[-1].told == ("chat",)
+    assert took < 5

@@ -20,7 +20,7 @@ from cluster.answers.model import Answer, Task
 from cluster.around import Mail, Notify
 from cluster.notices import Notice
 from cluster.presets import letter, line, matrix, opsgenie, pagerduty, slack, teams
-from tests.activities.services import MATRIX, check
+from tests.activities.services import MATRIX, TEAMS, check
 from tests.receivers import MailServer, Receiver
 
 KEY = "R0123456789ABCDEF0123456789ABCDE"
@@ -158,6 +158,7 @@ def test_whatever_devices_and_people_have_said_fits(title: str, text: str):
         check("teams", teams(one, LINK))
         check("matrix", matrix(one, ROOM, LINK)[1])
         assert len(json.dumps(matrix(one, ROOM, LINK)[1], ensure_ascii=False).encode()) < MATRIX
+        assert len(json.dumps(teams(one, LINK), ensure_ascii=False).encode()) < TEAMS
     check("opsgenie-create", opsgenie(notice, LINK)[1])
     check("opsgenie-close", opsgenie(over, LINK)[1])
     assert "\n" not in letter(notice, LINK)[0]
@@ -197,6 +198,44 @@ def test_a_receiver_that_answers_with_a_secret_or_without_an_end_is_told_in_shor
             room(tmp_path, target).post(target, NOTICE)
         assert KEY not in caught.value.message
         assert len(caught.value.message) < 300
+
+
+@pytest.mark.parametrize("secret", ["no address", "https://[", "https://x.example:port/", "ftp://x.example/"])
+def test_an_address_that_is_none_is_refused_at_once_with_the_remedy(secret: str, tmp_path: Path):
+    """It is no matter of time, and is in no error itself."""
+    (tmp_path / "chat").write_text(secret)
+    target = Notify(name="duty", kind="slack", webhook="file:chat")
+    with pytest.raises(ApplicationError) as caught:
+        room(tmp_path, target).post(target, NOTICE)
+
+    assert caught.value.type == "Rejected"
+    assert "look at what env: and file: of this receiver hold" in caught.value.message
+    assert secret not in caught.value.message
+
+
+@pytest.mark.parametrize("secret", ["two\r\nX-Evil: lines", "✓"])
+def test_a_token_that_fits_into_no_header_is_refused_at_once(secret: str, receiver: Receiver, tmp_path: Path):
+    """A file with a second line is none, and adds no header."""
+    target = Notify(name="duty", kind="opsgenie", webhook=receiver.url, token="file:token")
+    (tmp_path / "token").write_text(secret)
+    with pytest.raises(ApplicationError) as caught:
+        room(tmp_path, target).post(target, NOTICE)
+
+    assert caught.value.type == "Rejected"
+    assert "X-Evil" not in caught.value.message
+    assert receiver.got == []
+
+
+def test_a_login_of_the_machine_does_not_take_the_place_of_the_token(
+    receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The worker's user may have a ``.netrc`` for that host."""
+    (tmp_path / "netrc").write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    target = Notify(name="duty", kind="opsgenie", webhook=receiver.url, token="file:key")
+    room(tmp_path, target).post(target, NOTICE)
+
+    assert receiver.got[0][0]["Authorization"] == f"GenieKey {KEY}"
 
 
 def test_a_redirect_is_refused_and_not_followed(receiver: Receiver, tmp_path: Path):

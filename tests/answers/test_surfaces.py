@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -22,16 +23,19 @@ from cluster.gate import Gate
 from cluster.memory import Memory
 from cluster.notices import Notice
 from cluster.plan import Intent, whole_digest
-from cluster.watching import Beat
+from cluster.watching import Beat, WatchState
 from tests.verdict.world import ARRAY_A, ARRAY_B, INVENTORY, NODES, OF, QDEVICE, A, B, World, healthy
 from workers.cli.answered import answered
 from workers.cli.board.app import drawn
 from workers.cli.board.state import Board
 from workers.cli.freshness import Freshness
+from workers.cli.watch import lines
 from workflows.asking import of_gate, of_question
 from workflows.ballot import GateView
 from workflows.page import Question, Sheet, render
+from workflows.watch_page import WatchSheet, render_watch
 
+DOCS = Path(__file__).parents[2] / "docs" / "follow-an-incident.md"
 NOW = datetime(2026, 3, 1, 3, 12, tzinfo=UTC)
 
 
@@ -182,6 +186,31 @@ def test_every_surface_says_the_same(case: Case, surface: str):
 
     missing = [text for text in case.says if words(text) not in told]
     assert missing == [], told
+
+
+def test_that_the_cluster_is_not_looked_at_is_said_wherever_it_can_be():
+    """Terminal and board say so first; the page says that it may be old; nothing here can send a notice."""
+    world = healthy()
+    beat = Beat(verdict=world.looks(), memory=world.memory, looked_at=NOW, answers=(seen(world),))
+    fresh = Freshness("pxmx-cluster", watched=True, looked_at=NOW, beat=beat, trouble="no worker takes it")
+    later = NOW + timedelta(minutes=2)
+    state = WatchState(
+        cluster="pxmx-cluster", verdict=beat.verdict, at=NOW, memory=world.memory, open=None, received=0, trouble=""
+    )
+    said = "pxmx-cluster: not looked at since 2026-03-01 03:12:00 UTC, for 2 min 0 s: no worker takes it"
+    wall = html.unescape(re.sub(r"<[^>]+>", " ", drawn(Board(cluster="pxmx-cluster", at=later, fresh=fresh))))
+    sheet = WatchSheet(
+        cluster="pxmx-cluster", seen=None, open=(), events=(), received=0, trouble="", remark="", rights="",
+        namespace="default",
+    )  # fmt: skip
+
+    assert [one.plain for one in lines(state, INVENTORY, later, fresh)][1] == f"  {said}"
+    assert " ".join(wall.split()).startswith(f"The cluster is not looked at {said}. What is drawn below is old.")
+    assert "banner good" not in drawn(Board(cluster="pxmx-cluster", at=later, fresh=fresh))
+    assert render_watch(sheet).endswith(
+        "`quorate watch show` and the board say whether the cluster is looked at now.\n"
+    )
+    assert "deadman: env:HEALTHCHECKS_URL" in DOCS.read_text()
 
 
 @pytest.mark.parametrize("case", CASES, ids=[one.name for one in CASES])

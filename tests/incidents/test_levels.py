@@ -22,7 +22,8 @@ pytestmark = pytest.mark.slow
 
 
 async def waits_for(run: Any, site: str = "site-a", within: float = 60) -> None:
-    await until(run, lambda found: any(step.title == f"{site} is back" for step in found), "the guests", within)
+    title = f"{site} {'are' if ', ' in site else 'is'} back"
+    await until(run, lambda found: any(step.title == title for step in found), "the guests", within)
 
 
 def loss_of(state: WatchState, site: str) -> str:

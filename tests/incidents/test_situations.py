@@ -79,6 +79,15 @@ async def terminal(run: Any) -> str:
     return " ".join(console.export_text().replace("\\\n", " ").split())
 
 
+async def reads(run: Any, what: str, within: float = 40) -> str:
+    """The terminal, once it says that."""
+    deadline = Deadline(within)
+    while what not in (screen := await terminal(run)):
+        assert not deadline.over, f"waited for {what!r}: {screen}"
+        await deadline.a_while()
+    return screen
+
+
 async def test_nobody_looks(
     site: Site, client: Client, duty: tuple[Receiver, Receiver], monkeypatch: pytest.MonkeyPatch
 ):
@@ -146,9 +155,7 @@ async def test_guests_that_do_not_come_back_and_are_mended_by_hand(
         await heard(
             lambda: [str(one["title"]) for one in notices(told) if one["occasion"] == "running"] != [], "the good news"
         )
-        screen = await terminal(run)
-        assert "2 of 2 guests run again, the last one at " in screen
-        assert REVIVE not in screen
+        assert REVIVE not in await reads(run, "2 of 2 guests run again, the last one at ")
         assert REVIVE not in await run.query("page")
         wall = text_of(await gathered(client, site.inventory.name))
         assert "2 of 2 guests run again" in wall

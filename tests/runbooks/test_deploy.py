@@ -143,7 +143,9 @@ async def test_the_page_says_what_happened_and_what_is_asked(deployed: Deployed)
     assert deployed.page.startswith("### Deploy the stretched cluster pxmx-cluster (apply)\n\n")
     assert f"{deployed.first.changed} changes made. No action needed.**" in deployed.page
     lines = [" | ".join(part for part in line.strip("| ").split(" | ")) for line in deployed.page.splitlines()]
-    without_times = [re.sub(r"^\d\d:\d\d \| (.) \| (.*?) \| .*? \| (.*)$", r"\1 \2: \3", line) for line in lines]
+    without_times = [
+        re.sub(r"^\d\d:\d\d \| \d\d:\d\d:\d\d \| (.) \| (.*?) \| .*? \| (.*)$", r"\1 \2: \3", line) for line in lines
+    ]
     assert "✓ Preflight: 12 steps" in without_times
     assert f"✓ Plan: 16 steps, {deployed.first.changed} changes planned" in without_times
     assert f"✓ Apply: 16 steps, {deployed.first.changed} changes made" in without_times

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -15,9 +16,11 @@ from cluster.answers.model import Answer, Task
 from cluster.scene import scene
 from cluster.watching import Beat
 from tests.verdict.world import INVENTORY, healthy
-from workers.cli.board.app import Boards, application, drawn
+from workers.cli.board import app
+from workers.cli.board.app import GUESSES, Boards, Guesses, application, drawn
 from workers.cli.board.state import Board, Run
 from workers.cli.freshness import Freshness
+from workers.cli.serving import is_local
 from workers.gateway.app import listener, server
 
 PASSWORD = "a password of some length"
@@ -58,17 +61,23 @@ class Got:
     text: str
 
 
-async def got(path: str, found: Board | Exception, password: str = "", given: str = "") -> Got:
+async def got(path: str, found: Board | Exception, password: str = "", given: str = "", host: str = "") -> Got:
     """One answer of a board that is served for it."""
-    boards = Boards(gathering(found))
+    async with served(Boards(gathering(found)), password) as url:
+        headers = {"Authorization": aiohttp.encode_basic_auth("any", given)} if given else {}
+        headers |= {"Host": host} if host else {}
+        async with aiohttp.ClientSession(headers=headers) as session, session.get(f"{url}{path}") as answer:
+            return Got(answer.status, answer.headers, await answer.text())
+
+
+@asynccontextmanager
+async def served(boards: Boards, password: str = "") -> AsyncIterator[str]:
+    """A board, and where it is."""
     serving = server(application("pxmx-cluster", boards, password))
     place = listener("127.0.0.1", 0)
     work = asyncio.create_task(serving.serve(sockets=[place]))
-    headers = {"Authorization": aiohttp.encode_basic_auth("any", given)} if given else {}
     try:
-        url = f"http://127.0.0.1:{place.getsockname()[1]}{path}"
-        async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as answer:
-            return Got(answer.status, answer.headers, await answer.text())
+        yield f"http://127.0.0.1:{place.getsockname()[1]}"
     finally:
         boards.close()
         serving.should_exit = True
@@ -131,7 +140,7 @@ async def test_what_was_known_stays_while_temporal_does_not_answer():
     async def gather() -> Board:
         return await gathering(answers.pop(0))()
 
-    boards = Boards(gather)
+    boards = Boards(gather, every=0)
     await boards.now()
     again = await boards.now()
     none = await got("/board.json", lost)
@@ -185,3 +194,90 @@ async def test_a_window_that_is_open_before_temporal_answers_is_filled_when_it_d
         async for one in each:
             assert one.scene is not None
             break
+
+
+async def test_a_run_that_nobody_can_read_leaves_the_board_as_it_was_and_says_so():
+    """An answer of another build, or of a stranger: the next look is taken all the same."""
+    answers: list[Board | Exception] = [board(), ValueError("no such field"), board()]
+
+    async def gather() -> Board:
+        return await gathering(answers.pop(0))()
+
+    boards = Boards(gather, every=0)
+    await boards.now()
+    odd = await boards.now()
+    well = await boards.now()
+
+    assert odd.trouble == ("what is asked for cannot be read (ValueError): what is shown is what was known before",)
+    assert (well.trouble, well.scene is not None) == ((), True)
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example:8320", "127.evil"])
+async def test_without_a_login_no_page_of_another_site_reads_it(host: str):
+    """A name that leads to loopback is not loopback."""
+    answer = await got("/board.json", board(), host=host)
+
+    assert answer.status == 403
+    assert "pxmx" not in answer.text
+    assert (await got("/board.json", board(), host="localhost:8320")).status == 200
+
+
+async def test_who_guesses_passwords_waits_and_is_told_so():
+    """Ten at once; then not even the right one is looked at from there, until some time has passed."""
+    now = [0.0]
+    guesses = Guesses(lambda: now[0])
+    async with served(Boards(gathering(board())), PASSWORD) as url, aiohttp.ClientSession() as session:
+        found = []
+        for number in range(12):
+            login = {"Authorization": aiohttp.encode_basic_auth("any", f"guess {number}")}
+            async with session.get(f"{url}/", headers=login) as answer:
+                found.append(answer.status)
+    for _ in range(GUESSES):
+        guesses.failed("10.0.0.9")
+    refused = guesses.waits("10.0.0.9")
+    now[0] = 60.0
+
+    assert found == [401] * GUESSES + [429] * 2
+    assert (refused, guesses.waits("10.0.0.9"), guesses.waits("10.0.0.10")) == (True, False, False)
+
+
+async def test_a_flood_of_questions_is_one_look_and_one_drawing():
+    """Whoever loads the page a hundred times asks Temporal once in two seconds."""
+    looks = 0
+
+    async def gather() -> Board:
+        nonlocal looks
+        looks += 1
+        return board()
+
+    boards = Boards(gather)
+    found = await asyncio.gather(*(boards.now() for _ in range(100)))
+
+    assert looks == 1
+    assert len({id(boards.inside(one)) for one in found}) == 1
+
+
+async def test_more_windows_than_anybody_has_are_refused(monkeypatch: pytest.MonkeyPatch):
+    """Those that are open stay current."""
+    monkeypatch.setattr(app, "MOST_WINDOWS", 0)
+
+    assert (await got("/stream", board())).status == 503
+
+
+async def test_what_is_hidden_in_a_name_is_written_out():
+    """A letter that turns the line around would show another command than is copied."""
+    evil = EVIL.model_copy(update={"title": "x", "tasks": (Task(do="look", command="rm \u202etxt.exe"),)})
+    text = drawn(board(runs=(Run("deploy/\u202ex", "DeployStretchedCluster", "attention", evil),)))
+
+    assert "\u202e" not in text
+    assert "deploy/\\u202ex" in text
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("127.0.0.1", True), ("127.3.2.1", True), ("::1", True), ("[::1]", True), ("localhost", True), ("0.0.0.1", False),
+     ("::", False), ("127.evil.example", False), ("localhost.evil.example", False), ("10.0.0.5", False), ("", False)],
+)  # fmt: skip
+def test_only_loopback_is_loopback(host: str, local: bool):
+    """At any other address a login is needed."""
+    assert is_local(host) == local

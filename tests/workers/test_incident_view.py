@@ -127,7 +127,8 @@ def test_the_whole_picture_in_the_middle_of_a_loss():
         "   00:14 03:12:42  ✓ Automatic moves are disabled: off: vm:301 failback [1.4 s]",
         "   00:15 03:12:43  ✓ site-b is quorate: 4 of 7 votes, quorum 4: no margin",
         "   02:58 03:15:26  ✓ node-a1 is fenced: node-b2 has its agent lock [2 min 43 s]",
-        "                   … Waiting for HA to fence node-a2, at the earliest 03:15:18 UTC (T+02:50): under…",
+        "                   … Waiting for HA to fence node-a2, at the earliest 03:15:18 UTC (T+02:50): under",
+        "                     way since 03:12:43 UTC (T+00:15)",
         "                   … Waiting for HA to restart 2 guests: under way since 03:12:43 UTC (T+00:15)",
     ]
 

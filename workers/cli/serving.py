@@ -1,6 +1,7 @@
 """What commands that serve over HTTP have in common: where they listen, with which certificate and which password."""
 
 import socket
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,6 @@ from activities.clients.secrets import Secrets
 from workers.cli.references import secret_of
 from workers.errors import Unusable
 
-LOOPBACK = ("127.", "::1", "localhost")
 FEWEST_LETTERS = 12
 
 HostOption = Annotated[str, typer.Option(help="The address to listen on.")]
@@ -29,8 +29,11 @@ def certificate(chain: Path | None, key: Path | None) -> Certificate | None:
 
 
 def is_local(host: str) -> bool:
-    """Only this machine reaches what listens there."""
-    return host.startswith(LOOPBACK)
+    """Only this machine reaches what listens there: an address of loopback, or ``localhost``, and no longer name."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def url(host: str, place: socket.socket, tls: Certificate | None) -> str:

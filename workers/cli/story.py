@@ -33,10 +33,10 @@ class Story:
         self._console.print(Text(text, style="bold"))
 
     def line(self, text: str) -> None:
-        """Something that happened beside the steps."""
+        """Something that happened beside the steps; it may hold a command to be copied, so it is not broken."""
         beside = self._times.t0 if self._times else datetime.now(UTC)
         head = Text(f"{'':>8} {utc(datetime.now(UTC), beside):>8}    ", style="dim")
-        self._console.tell(Hanging(head, Text(text, style="dim")))
+        self._console.print(head.append(text), soft_wrap=True)
 
     def tell(self, look: Look) -> None:
         """A remark about the run, steps that have ended or parked, what is under way."""

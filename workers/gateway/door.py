@@ -40,10 +40,19 @@ class Bucket:
         self._rate, self._burst, self._clock = rate, float(burst), clock
         self._left, self._at = self._burst, clock()
 
-    def wait(self) -> float:
-        """Take one: 0.0, or the seconds until there is one to take."""
+    @property
+    def has_one(self) -> bool:
+        """There is one to take."""
+        self._fill()
+        return self._left >= 1
+
+    def _fill(self) -> None:
         now = self._clock()
         self._left, self._at = min(self._burst, self._left + (now - self._at) * self._rate), now
+
+    def wait(self) -> float:
+        """Take one: 0.0, or the seconds until there is one to take."""
+        self._fill()
         if self._left < 1:
             return (1 - self._left) / self._rate
         self._left -= 1

@@ -12,6 +12,8 @@ import jsonschema_rs
 
 # Bytes of a whole event of Matrix; what a homeserver adds to the content is small.
 MATRIX = 65536 - 2048
+# Bytes of a message to Teams.
+TEAMS = 28 * 1024
 
 
 def check(service: str, document: Any) -> None:

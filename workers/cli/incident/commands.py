@@ -17,7 +17,7 @@ from temporalio.client import Client
 from cluster.moments import clock_of, t_plus, utc
 from cluster.visible import visible_json
 from workers.cli.freshness import known_cluster, lines
-from workers.cli.incident.runs import any_open, listed, looked, meant, pictures
+from workers.cli.incident.runs import Entry, any_open, listed, looked, meant, pictures
 from workers.cli.incident.view import COLUMNS, Picture, Shown, commands, frame, line, news, plain
 from workers.cli.options import InventoryOption, JsonOption, cluster_of, err, out
 from workers.cli.steps import step_data
@@ -73,7 +73,7 @@ def list_(
         for text in fresh:
             out.print(text, soft_wrap=True)
         for one in found:
-            verdict = f"  {one.verdict.replace('-', ' ')}" if one.verdict else ""
+            verdict = f"  {_was(one)}" if one.verdict or one.about else ""
             over = f"over after {clock_of(one.t_plus)}" if one.ended else t_plus(one.t_plus)
             sign = _SIGNS.get(one.state, "✗")
             said = f"{sign} {one.run}  {one.state}{verdict}  since {one.since:%Y-%m-%d %H:%M:%S} UTC  {over}"
@@ -83,6 +83,14 @@ def list_(
             out.print(none)
 
     asyncio.run(go())
+
+
+def _was(one: Entry) -> str:
+    """What it is; of one that is over what it was, and how the cluster was then."""
+    now = one.verdict.replace("-", " ")
+    if not one.ended or not one.about:
+        return now or one.about
+    return f"{one.about}, ended {now}" if now and now not in one.about else one.about
 
 
 @incident_app.command()

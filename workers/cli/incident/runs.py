@@ -47,7 +47,10 @@ _EPOCH = re.compile(r"/(\d{8}T\d{6}Z)$")
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the list. `since` is T0 where the run tells it, else the first sign or the start."""
+    """One line of the list. `since` is T0 where the run tells it, else the first sign or the start.
+
+    `about` is what it was opened for; `verdict` is what it takes the cluster for now, or took it for at its end.
+    """
 
     run: str
     kind: str
@@ -56,13 +59,24 @@ class Entry:
     since: datetime
     t_plus: float
     ended: datetime | None
+    about: str = ""
 
 
 async def listed(client: Client, *, ended: bool, cluster: str | None = None) -> list[Entry]:
     """Open incidents, newest first, of one cluster or of all; the last ended ones too when they are wanted."""
     found = await _runs(client, ended=ended, cluster=cluster)
     progress = await asyncio.gather(*(_progress(client, run) for run in found))
-    return [_entry(run, known) for run, known in zip(found, progress, strict=True)]
+    about = await asyncio.gather(*(_about(client, run) for run in found))
+    return [replace(_entry(run, known), about=said) for run, known, said in zip(found, progress, about, strict=True)]
+
+
+async def _about(client: Client, run: WorkflowExecution) -> str:
+    """What the watch has opened it for: the verdict of its beginning."""
+    try:
+        description = await client.get_workflow_handle(run.id, run_id=run.run_id).describe()
+        return await description.static_summary() or ""
+    except RPCError:  # a list without that is still a list
+        return ""
 
 
 async def _runs(client: Client, *, ended: bool, cluster: str | None = None) -> list[WorkflowExecution]:

@@ -117,7 +117,7 @@ def frame(picture: Picture, now: datetime, console: Console) -> RenderableType:
         *_notes(picture, NEWEST_NOTES),
     ]
     used = len(console.render_lines(Group(*head), console.options.update(height=None)))
-    return Group(*head, *_newest(picture, max(FEWEST_STEPS, console.height - used - 3)))
+    return Group(*head, *_newest(picture, max(FEWEST_STEPS, console.height - used - 3), console))
 
 
 def _head(picture: Picture, now: datetime, console: Console) -> Iterator[RenderableType]:
@@ -227,8 +227,11 @@ def _notes(picture: Picture, newest: int = 0) -> Iterator[RenderableType]:
         yield hanging(f"! {note}", 2, WARN)
 
 
-def _newest(picture: Picture, room: int) -> Iterator[RenderableType]:
-    """The last steps that ended, newest last, then what is under way. An explanation is shown as a whole."""
+def _newest(picture: Picture, room: int, console: Console) -> Iterator[RenderableType]:
+    """The last steps that ended, newest last, then what is under way. An explanation is shown as a whole.
+
+    Where there is room for all of a long line, nothing of it is cut: its end may be what matters.
+    """
     yield Text(f"\n{COLUMNS}", style=FAINT)
     if picture.progress is None and len(picture.sections) > 1:
         yield Text(picture.sections[-1].title, style="bold")
@@ -239,8 +242,12 @@ def _newest(picture: Picture, room: int) -> Iterator[RenderableType]:
     open_ = [step for step in told if step.goes_on][-room:]
     past = sorted((step for step in told if step.state not in OPEN), key=picture.at)
     kept = past[-(room - len(open_)) :] if room > len(open_) else []
-    for step in (*kept, *open_):
-        text = line(picture, step).one_line
+    shown = [line(picture, step) for step in (*kept, *open_)]
+    if len(console.render_lines(Group(*shown), console.options.update(height=None))) <= room:
+        yield from shown
+        return
+    for one in shown:
+        text = one.one_line
         text.no_wrap, text.overflow = True, "ellipsis"
         yield text
 
