@@ -47,6 +47,8 @@ class Power:
         """Switch it, and wait until the controller calls it so. A machine that is in that state is left alone."""
         ledger = Changes(wish.mode)
         found = await self._told(wish.node)
+        if not found.named and not wish.nameless:
+            raise Refuted(f"{found.finding}: whether it is {wish.node} was not agreed to; look at the device")
         if found.on == wish.on:
             return found.model_copy(update={"changes": ledger.changes})
         if ledger.applying:
@@ -77,7 +79,9 @@ class Power:
                 "correct the bmc of that node in the inventory"
             )
         who = "" if name else ", and knows no name of it"
-        return MachineFinding(finding=f"{controller.address} calls {node} {'on' if on else 'off'}{who}", on=on)
+        return MachineFinding(
+            finding=f"{controller.address} calls {node} {'on' if on else 'off'}{who}", on=on, named=bool(name)
+        )
 
     def _of(self, node: str) -> Bmc:
         if (found := self._inventory.node(node).bmc) is None:

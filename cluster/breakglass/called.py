@@ -89,6 +89,8 @@ def _elsewhere(called: Called, judged: Judged, standing: list[Condition]) -> str
         return f"nodes of {found.where[0]} still reach the disks of {found.where[1]}, so their guests go on"
     if called.where and found.where != called.where:
         return f"the quorum is at {found.where[0]} now, not at {called.where[0]}"
+    if _disarmed(standing):
+        return "HA is disarmed: it would start the guests nowhere else"
     return ""
 
 
@@ -114,6 +116,8 @@ def _given_up(called: Called, _: Judged, standing: list[Condition]) -> str:
     for one in standing:
         if one.kind in ("paths-lost", "storage-inactive") and (hit := sorted({*called.nodes} & {*one.where})):
             return f"{named(one)} stands against it: {', '.join(hit)} would run the guests"
+        if one.kind == "paths-lost" and one.case == "everywhere":
+            return f"{named(one)} stands against it: {one.reasons[-1]}"
     return ""
 
 
@@ -131,11 +135,15 @@ def _connections(called: Called, judged: Judged, standing: list[Condition]) -> s
 def _dark(called: Called, judged: Judged, standing: list[Condition]) -> str:
     if not any(one.kind == "quorum-lost" for one in standing):
         return "the cluster has its quorum"
-    if any(one.kind == "ha-impaired" and one.case == "disarmed" for one in standing):
+    if _disarmed(standing):
         return "HA is disarmed: no watchdog has stopped the guests of nodes that were cut off"
     if not judged.off:
         return "no management controller calls its node switched off"
     return ""
+
+
+def _disarmed(standing: list[Condition]) -> bool:
+    return any(one.kind == "ha-impaired" and one.case == "disarmed" for one in standing)
 
 
 def _starting(called: Called, _: Judged, standing: list[Condition]) -> str:

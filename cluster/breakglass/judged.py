@@ -4,8 +4,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
-from cluster.conditions import Condition, serves
-from cluster.looks import Facts
+from pydantic import Field
+
+from cluster.conditions import Condition, known_name, serves
+from cluster.evidence import clients_of
+from cluster.guests import numbers
+from cluster.judging.pulse import newest
+from cluster.looks import ClusterLook, Facts, VotesLook
+from cluster.memory import Memory
 from cluster.nouns import Value
 from cluster.plan import Finding
 from cluster.verdict import Verdict
@@ -34,6 +40,11 @@ class Judged(Finding):
     `on` and `off` are nodes by the word of their management controllers; one that says nothing is in neither.
     `answers` are nodes that answer for themselves, `quorate` those that count themselves in the quorate part, `serving`
     the arrays that call their own copy of the pod online.
+
+    `parts` are the members that each node counts whose votes are told, `needed` the votes that make a quorum by the
+    most that any of them says, and `clients` the nodes that the witness hears; None while it does not answer.
+    `resting` are nodes that HA had in maintenance when it was heard last. `outside` are guests that run and are not
+    under HA, with their nodes; None where nobody tells.
     """
 
     verdict: Verdict
@@ -43,6 +54,11 @@ class Judged(Finding):
     answers: tuple[str, ...] = ()
     quorate: tuple[str, ...] = ()
     serving: tuple[str, ...] = ()
+    parts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    needed: int = 0
+    clients: tuple[str, ...] | None = None
+    resting: tuple[str, ...] = ()
+    outside: dict[int, str] | None = None
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -50,8 +66,11 @@ class Judged(Finding):
         return (self.verdict.main, *self.verdict.also)
 
 
-def judged(verdict: Verdict, facts: Facts) -> Judged:
-    """What a run keeps of one look."""
+def judged(verdict: Verdict, facts: Facts, memory: Memory | None = None) -> Judged:
+    """What a run keeps of one look. `memory` is that of the watch, this look included."""
+    memory = memory or Memory()
+    views = {node: look for node, look in facts.votes.items() if look.answered}
+    told, witness = newest(facts), facts.witness
     power = {name: look.on for name, look in facts.power.items() if look.answered}
     return Judged(
         finding=verdict.sentence,
@@ -63,7 +82,29 @@ def judged(verdict: Verdict, facts: Facts) -> Judged:
         answers=_named(look.by for look in (*facts.votes.values(), *facts.cluster.values()) if look.answered),
         quorate=_named(look.by for look in facts.votes.values() if look.answered and look.quorate and look.settled),
         serving=_named(look.by for look in facts.arrays.values() if serves(look)),
+        parts={node: _members(look, memory) for node, look in sorted(views.items())},
+        needed=max((look.quorum for look in views.values()), default=0),
+        clients=_named(clients_of(facts, memory)) if witness is not None and witness.answered else None,
+        resting=_named(_resting(facts, memory, told)),
+        outside=_outside(told) if told is not None else None,
     )
+
+
+def _members(look: VotesLook, memory: Memory) -> tuple[str, ...]:
+    return _named(known_name(number, memory) for number in look.members)
+
+
+def _resting(facts: Facts, memory: Memory, told: ClusterLook | None) -> Iterable[str]:
+    """By a quorate node's word, or where there is none by any that was heard: one word is enough."""
+    if told is not None:
+        return (node for node, state in told.node_states.items() if state == "maintenance")
+    own = (look.node_states for look in facts.cluster.values() if look.answered)
+    return (*memory.resting, *(node for states in own for node, state in states.items() if state == "maintenance"))
+
+
+def _outside(told: ClusterLook) -> dict[int, str]:
+    kept = numbers(told.services)
+    return {vmid: node for vmid, node in sorted(told.guests.items()) if vmid not in kept}
 
 
 def _named(names: Iterable[str]) -> tuple[str, ...]:
@@ -82,8 +123,15 @@ def lacks(wish: JudgeWish, found: Judged) -> str:
         silent = sorted(about - set(found.answers))
         return f"no answer from {', '.join(silent)} yet" if silent else ""
     kinds = {"sessions": _SESSIONS, "no errors": _ERRORS, "guests": _ERRORS}.get(str(wish.until), ())
-    left = [one for one in found.conditions if one.kind in kinds and (not about or about & set(one.where))]
+    left = [one for one in found.conditions if one.kind in kinds and (not about or concerns(one, about))]
     return "; ".join(reason for one in left for reason in one.reasons)
+
+
+def concerns(condition: Condition, names: Iterable[str]) -> bool:
+    """It is about one of these nodes or guests. Paths that every node has lost are told with the array alone."""
+    if condition.kind == "paths-lost" and len(condition.where) == 1:
+        return True
+    return bool({*names} & {*condition.where})
 
 
 def reached(wish: JudgeWish, found: Judged) -> str:

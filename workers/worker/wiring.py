@@ -71,7 +71,7 @@ def activities(
     arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
     hasty = quick(inventory, secrets)
     # what is done behind the glass needs two people, whatever the policy asks for otherwise
-    two = Approvals(inventory.approvals.at_least(BREAKERS), secrets, cluster=inventory.name)
+    two = Approvals(inventory.approvals.signed_by(BREAKERS), secrets, cluster=inventory.name)
     rooms = (
         InventoryReader(inventory, speed),
         Plans(),
@@ -111,7 +111,7 @@ def activities(
         ),
         Dark(inventory, hasty, maintenance, ward, speed),
         Power(inventory, Controllers(secrets), hasty, two, speed),
-        Reviving(hasty, api, two, speed),
+        Reviving(inventory, hasty, api, two, speed),
     )
     return [method for room in rooms for method in _definitions(room)]
 
