@@ -4,9 +4,8 @@ Only HA starts a guest: its requested state is set to `disabled`, which ends `er
 the two it is proven that no node holds its volumes.
 """
 
-import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from activities.attempt import CURRENT, Changes, look_again, paced
@@ -16,7 +15,6 @@ from activities.hosts.lvm import volumes_told
 from activities.parsing.guests import parse_guests
 from activities.proxmox.rights import must_see_all_guests
 from activities.serving import serves
-from activities.watch.vantage import Vantages
 from cluster.breakglass.reviving import (
     GivenUp,
     GivenUpFinding,
@@ -29,7 +27,7 @@ from cluster.breakglass.reviving import (
 from cluster.contracts import ha
 from cluster.guests import GuestId, GuestRow
 from cluster.inventory import Inventory
-from cluster.looks import ArrayLook, Facts, PowerLook
+from cluster.looks import Facts
 from cluster.recovery import HaView, Service
 from cluster.units import shortly
 from cluster.volumes import Held, holders
@@ -44,16 +42,28 @@ if TYPE_CHECKING:
 POLL, STOPPED_WITHIN, STARTED_WITHIN, LVS_LIMIT = 1.0, 240.0, 180.0, 10.0
 GONE = ("unknown", "gone")
 WANTED, DISABLED = ("started", "enabled"), "disabled"
+# Both arrays, and the management controllers of these nodes, at this moment.
+Looks = Callable[[Sequence[str]], Awaitable[Facts]]
 
 
 class Reviving:
-    """Activities on guests that HA has given up. `api` is asked patiently; `speed` is that of a rehearsal's time."""
+    """Activities on guests that HA has given up.
+
+    `api` is asked patiently, `looks` sees the arrays and the power of some nodes anew; `speed` is that of a rehearsal's
+    time.
+    """
 
     def __init__(
-        self, inventory: Inventory, clients: "Clients", api: "PveApi", approvals: "Approvals", speed: float = 1.0
+        self,
+        inventory: Inventory,
+        clients: "Clients",
+        api: "PveApi",
+        approvals: "Approvals",
+        looks: Looks,
+        speed: float = 1.0,
     ) -> None:
         self._inventory, self._clients, self._api = inventory, clients, api
-        self._approvals, self._speed = approvals, speed
+        self._approvals, self._looks, self._speed = approvals, looks, speed
 
     @serves(ha.given_up)
     async def given_up(self, wish: GivenUpWish) -> GivenUpFinding:
@@ -186,14 +196,8 @@ class Reviving:
         """
         held, silent = await volumes_told(self._clients.ssh, nodes, vg, limit=LVS_LIMIT)
         out = [node for node in silent if view.nodes.get(node) in GONE]
-        harmless = cannot_write(await self._looked_at(out), out, self._inventory) if out else ()
+        harmless = cannot_write(await self._looks(out), out, self._inventory) if out else ()
         return held, {node: why for node, why in silent.items() if node not in harmless}
-
-    async def _looked_at(self, nodes: list[str]) -> Facts:
-        """Both arrays, and the management controllers of these nodes, at this moment."""
-        vantages = Vantages(self._inventory, self._clients, speed=self._speed)
-        await asyncio.wait([one.ask() for one in (*vantages.of(ArrayLook), *vantages.of(PowerLook, *nodes))])
-        return vantages.facts()
 
 
 def _may_be_stopped(wish: ReviveWish) -> bool:
