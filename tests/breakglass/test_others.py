@@ -21,7 +21,7 @@ async def healed(glass: Glass, kind: str, **request: Any) -> tuple[BreakGlassRep
     """Start it, have two people agree, and what it says at its end."""
     run = await glass.start(kind, **request)
     await glass.both_agree(run)
-    report = BreakGlassReport.model_validate(await run.result())
+    report = await glass.done(run)
     found = await steps(run)
     print(*(f"{step.state} {step.title}: {step.finding}" for step in found), sep="\n")
     return report, found
