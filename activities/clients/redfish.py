@@ -71,8 +71,8 @@ class Controllers:
             with contextlib.suppress(Rejected):
                 return self._get(bmc, known)
         members = self._get(bmc, SYSTEMS).get("Members")
-        known = members if isinstance(members, list) else ()
-        paths = [str(one.get("@odata.id")) for one in known if isinstance(one, dict)]
+        listed = members if isinstance(members, list) else []
+        paths = [str(one.get("@odata.id")) for one in listed if isinstance(one, dict)]
         if len(paths) != 1 or not paths[0].startswith("/"):
             raise Rejected(f"{bmc.address} knows of {', '.join(paths) or 'no system'}: one system is needed")
         self._systems[bmc.address] = paths[0]

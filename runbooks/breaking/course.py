@@ -135,9 +135,12 @@ class BreakGlass(Runbook):
         return await self.learn(watch.judged, wish, within=JUDGED_WITHIN, attempt=JUDGED_WITHIN)
 
     async def proven(
-        self, title: str, until: Outcome, about: tuple[str, ...] = (), *, waiting: str, skip: str | None = None
+        self, title: str, until: Outcome | None, about: tuple[str, ...] = (), *, waiting: str, skip: str | None = None
     ) -> None:
-        """What the change was for has come about. Parks when it does not; `skip` says what follows from going on."""
+        """What the change was for has come about (`until`; None where nothing is waited for).
+
+        Parks when it does not; `skip` says what follows from going on.
+        """
         wish = JudgeWish(cluster=self.state.cluster, powers=self.powers, until=until, about=about)
         found = await self.step(
             title, watch.judged, wish, within=SETTLED_WITHIN, attempt=SETTLED_WITHIN, skip=skip, waiting=waiting
