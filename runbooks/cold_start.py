@@ -131,7 +131,6 @@ class ColdStart(BreakGlass):
                 waiting=f"Powering on {node}",
             )
             self._on.append(node)
-            self.called = self.called.model_copy(update={"begun": True})
             ready = await self.step(
                 f"{node} has its disks",
                 watch.node_ready,

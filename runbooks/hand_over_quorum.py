@@ -103,7 +103,6 @@ class HandOverQuorum(BreakGlass):
         self.section(f"The quorum goes to {lost}", folds=False)
         for turn, node in enumerate(plan.nodes, start=1):
             await self._switch_off(f"{node} is off", node, turn)
-            self.called = self.called.model_copy(update={"begun": True})
             if turn == 1:
                 await self.proven(
                     f"{lost} has the quorum",

@@ -119,7 +119,6 @@ class ReviveGuests(BreakGlass):
                 given=self.noting(self._begun, one.sid),
                 waiting=f"Having HA start {one.sid} on {one.node}",
             )
-            self.called = self.called.model_copy(update={"begun": True})
             if found is None:
                 self._left[one.sid] = "left as it is: the answer was skip"
             else:

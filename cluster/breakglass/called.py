@@ -46,7 +46,7 @@ _NEVER_BESIDE: dict[Hand, tuple[Kind, ...]] = {
 class Called(Value):
     """A break-glass runbook and what it has to do with: `where` as its condition names it, `nodes` that it is about.
 
-    `begun`: it has made a change, so that what its own work brings about is no reason to stop.
+    `begun`: it has ordered a change, so that what its own work brings about is no reason to stop.
     """
 
     hand: Hand
@@ -56,10 +56,18 @@ class Called(Value):
 
 
 def not_called_for(called: Called, judged: Judged) -> str:
-    """Why the facts do not call for it; empty when they do."""
+    """Why the facts do not call for it; empty when they do.
+
+    What it has begun may not have come about: then what called for it does so still.
+    """
     standing = [one for one in judged.conditions if one.case != HELD]
     if called.begun and (own := _OWN_WORK.get(called.hand)) is not None:
-        return own(called, judged, standing)
+        why = own(called, judged, standing)
+        return why if why and _uncalled(called, judged, standing) else ""
+    return _uncalled(called, judged, standing)
+
+
+def _uncalled(called: Called, judged: Judged, standing: list[Condition]) -> str:
     for one in standing:
         if one.kind in _NEVER_BESIDE[called.hand]:
             return f"{named(one)} stands against it"

@@ -121,6 +121,8 @@ class BreakGlass(Runbook):
                 return why
             if what not in begun:
                 begun.append(what)
+            # from here on the cluster may look otherwise by this very order, whatever is heard of it
+            self.called = self.called.model_copy(update={"begun": True})
             return ""
 
         return given

@@ -33,7 +33,7 @@ async def requested(site: Site, state: str) -> None:
 
 
 async def test_a_guest_that_a_person_stops_meanwhile_is_not_started(glass: Glass, site: Site, laws: Laws):
-    """The answer to `disabled` is lost; a person sets `stopped` before the next attempt; `retry` goes on once it may."""
+    """The answer to `disabled` is lost; a person sets `stopped` before the next attempt; `retry` goes on when it may."""
     site.call(given_up(site.world))
     await glass.watched.until(lambda state: "ha-error" in str(state.verdict), "the error", 60)
     run = await glass.start("ReviveGuests")
@@ -79,8 +79,6 @@ async def test_what_was_ordered_and_is_not_confirmed_is_said(glass: Glass, site:
 async def test_a_node_that_is_off_on_purpose_stays_off(glass: Glass, site: Site, laws: Laws):
     """The request names one, and HA had another in maintenance before the lights went out."""
     nodes = [node.name for node in site.inventory.nodes]
-    manager = site.world.cluster.ha.manager
-    assert manager is not None
     site.call(rests(site, "pxmx02-02"))
     await glass.watched.until(lambda state: "pxmx02-02" in state.memory.resting, "the maintenance", 60)
     site.call(all_off(site, nodes))
@@ -99,9 +97,7 @@ async def test_a_node_that_is_off_on_purpose_stays_off(glass: Glass, site: Site,
 
 async def rests(site: Site, node: str) -> None:
     """A person has put it into maintenance."""
-    manager = site.world.cluster.ha.manager
-    assert manager is not None
-    manager.requests[node] = {"maintenance": 1}
+    site.world.cluster.ha.commands.append(("node-maintenance", node, "enable"))
 
 
 async def all_off(site: Site, nodes: list[str]) -> None:
