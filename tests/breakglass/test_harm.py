@@ -4,7 +4,6 @@ import pytest
 
 from lab.physics.faults import Fault
 from lab.physics.power import switch_off
-from lab.physics.world import World
 from tests.breakglass.conftest import Glass, Laws
 from tests.breakglass.test_hand_over_quorum import parted
 from tests.incidents.conftest import Site
@@ -16,9 +15,9 @@ pytestmark = pytest.mark.slow
 SID = "vm:300"
 
 
-async def given_up(world: World) -> None:
+async def given_up(site: Site) -> None:
     """HA has given the guest up, which runs all the same."""
-    manager = world.cluster.ha.manager
+    manager = site.world.cluster.ha.manager
     assert manager is not None
     manager.services[SID].state = "error"
 
@@ -33,8 +32,8 @@ async def requested(site: Site, state: str) -> None:
 
 
 async def test_a_guest_that_a_person_stops_meanwhile_is_not_started(glass: Glass, site: Site, laws: Laws):
-    """The answer to `disabled` is lost; a person sets `stopped` before the next attempt; `retry` goes on when it may."""
-    site.call(given_up(site.world))
+    """The answer to `disabled` is lost; then a person sets `stopped`; `retry` goes on once it may."""
+    site.call(given_up(site))
     await glass.watched.until(lambda state: "ha-error" in str(state.verdict), "the error", 60)
     run = await glass.start("ReviveGuests")
     await glass.asked(run)

@@ -9,6 +9,7 @@ from cluster.breakglass.against import against_off, against_on, back_off
 from cluster.breakglass.called import BREAKERS, Called, not_called_for
 from cluster.breakglass.judged import Judged, JudgeWish, judged, lacks
 from cluster.breakglass.power import PowerPlan, nameless, plan_off, plan_on
+from cluster.breakglass.reviving import GivenUp, cannot_write, plan_reviving
 from cluster.conditions import Condition
 from cluster.inventory import Inventory
 from tests.verdict.world import ARRAY_A, ARRAY_B, INVENTORY, NODES, OF, A, B, World
@@ -304,3 +305,30 @@ def test_a_controller_without_a_name_is_waived_by_name():
 def test_a_plan_of_before_has_nothing_more():
     """What an older worker has told is still read."""
     assert PowerPlan(on=True, nodes=NODES).vetoes == ()
+
+
+# --- who can write ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("world", "harmless"),
+    [
+        (World().silent(NODES[0]), False),
+        (World().logins(*NODES[1:], at=[ARRAY_A]), False),
+        (World().logins(*NODES[1:]), True),
+        (World().logins(*NODES[1:]).silent(ARRAY_A), False),
+        (World().logins(*NODES[1:]).silent(ARRAY_A).copies([ARRAY_B], a="offline"), True),
+        (World().logins(*NODES[1:]).silent(ARRAY_A, ARRAY_B), False),
+        (powered(World(), NODES[0]), True),
+        (powered(World().silent(ARRAY_A, ARRAY_B), NODES[0]), True),
+    ],
+)
+def test_a_silent_node_is_harmless_only_where_it_can_write_nothing(world: World, harmless: bool):
+    """HA's word for it, `unknown`, is as true of a node that runs on without the cluster."""
+    assert cannot_write(world.facts, NODES[:1], INVENTORY) == (NODES[:1] if harmless else ())
+
+
+def test_a_guest_that_ha_lists_no_more_is_held_back():
+    """What is not in a list is not `started` there."""
+    plan = plan_reviving((GivenUp(sid="vm:300", node=NODES[0], request=""),))
+    assert plan.held == {"vm:300": "HA's list of resources does not have it: add it to HA again, if it is to run"}
