@@ -115,6 +115,7 @@ class Reviving:
             await self._request(wish.sid, DISABLED)
         if service.state != "started" and (service.state == "error" or request == DISABLED):
             await self._until(wish.sid, "stopped", STOPPED_WITHIN)
+            await self._ended(wish.sid, wish.node)
             await self._must_be_alone(wish, stopped=True)
             await self._request(wish.sid, "started")
         node = await self._started(wish.sid)
@@ -131,6 +132,15 @@ class Reviving:
             if time.monotonic() > until:
                 raise NotYet(f"HA calls {sid} {service.state} {within:.0f} s after its requested state was changed")
             await look_again(paced(POLL, self._speed), f"HA calls {sid} {service.state}")
+
+    async def _ended(self, sid: str, node: str) -> None:
+        """HA calls a guest stopped as soon as it is disabled; where it runs, the LRM stops it only then."""
+        until = time.monotonic() + STOPPED_WITHIN / self._speed
+        guest = GuestId.of(sid)
+        while (found := await self._clients.get(f"{guest.path(node)}/status/current", node)).get("status") != "stopped":
+            if time.monotonic() > until:
+                raise NotYet(f"{sid} is {found.get('status')} on {node} {STOPPED_WITHIN:.0f} s after it was disabled")
+            await look_again(paced(POLL, self._speed), f"{sid} is being stopped on {node}")
 
     async def _must_be_alone(self, wish: ReviveWish, *, stopped: bool) -> None:
         """No other node has a volume of it open, no lock is on it, and it is where it was; `stopped`: it runs nowhere.

@@ -97,6 +97,8 @@ def _elsewhere(called: Called, judged: Judged, standing: list[Condition]) -> str
         return f"nodes of {found.where[0]} still reach the disks of {found.where[1]}, so their guests go on"
     if called.where and found.where != called.where:
         return f"the quorum is at {found.where[0]} now, not at {called.where[0]}"
+    if found.key in judged.unsteady:
+        return f"{named(found)} comes and goes: wait until it stays"
     if _disarmed(standing):
         return "HA is disarmed: it would start the guests nowhere else"
     return ""
@@ -141,8 +143,11 @@ def _connections(called: Called, judged: Judged, standing: list[Condition]) -> s
 
 
 def _dark(called: Called, judged: Judged, standing: list[Condition]) -> str:
-    if not any(one.kind == "quorum-lost" for one in standing):
+    lost = next((one for one in standing if one.kind == "quorum-lost"), None)
+    if lost is None:
         return "the cluster has its quorum"
+    if lost.key in judged.unsteady:
+        return f"{named(lost)} comes and goes: wait until it stays"
     if _disarmed(standing):
         return "HA is disarmed: no watchdog has stopped the guests of nodes that were cut off"
     if not judged.off:

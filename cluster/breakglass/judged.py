@@ -14,7 +14,7 @@ from cluster.looks import ClusterLook, Facts, VotesLook
 from cluster.memory import Memory
 from cluster.nouns import Value
 from cluster.plan import Finding
-from cluster.verdict import Verdict
+from cluster.verdict import UNSTEADY, Verdict, turns
 
 # What a change is made for: the quorum at these nodes, or anywhere; their sessions; these guests with HA; all guests.
 Outcome = Literal["quorum there", "quorum", "answers", "sessions", "no errors", "guests"]
@@ -44,7 +44,7 @@ class Judged(Finding):
     `parts` are the members that each node counts whose votes are told, `needed` the votes that make a quorum by the
     most that any of them says, and `clients` the nodes that the witness hears; None while it does not answer.
     `resting` are nodes that HA had in maintenance when it was heard last. `outside` are guests that run and are not
-    under HA, with their nodes; None where nobody tells.
+    under HA, with their nodes; None where nobody tells. `unsteady` are keys of conditions that come and go.
     """
 
     verdict: Verdict
@@ -59,6 +59,7 @@ class Judged(Finding):
     clients: tuple[str, ...] | None = None
     resting: tuple[str, ...] = ()
     outside: dict[int, str] | None = None
+    unsteady: tuple[str, ...] = ()
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -87,6 +88,7 @@ def judged(verdict: Verdict, facts: Facts, memory: Memory | None = None) -> Judg
         clients=_named(clients_of(facts, memory)) if witness is not None and witness.answered else None,
         resting=_named(_resting(facts, memory, told)),
         outside=_outside(told) if told is not None else None,
+        unsteady=tuple(one.key for one in (verdict.main, *verdict.also) if turns(one.key, memory, facts) >= UNSTEADY),
     )
 
 

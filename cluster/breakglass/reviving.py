@@ -81,9 +81,8 @@ class RevivePlan(Value):
         """What is otherwise than it was agreed, apart from guests that are done; empty while it is the same."""
         mine = {one.sid: one for one in self.guests if one.sid not in done}
         theirs = {one.sid: one for one in now.guests}
-        said = [
-            f"{sid}: {now.held.get(sid, 'HA does not call it error any more')}" for sid in mine if sid not in theirs
-        ]
+        # one that is not in error any more is somebody's work: its own step finds out what it is
+        said = [f"{sid}: {now.held[sid]}" for sid in mine if sid in now.held]
         said += [
             f"{sid} is on {theirs[sid].node} now, not on {one.node}"
             for sid, one in mine.items()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from activities.watch.memory import remembered
 from lab.physics.faults import Fault
 from lab.physics.power import switch_off
 from tests.breakglass.conftest import Glass, Laws
@@ -79,7 +80,10 @@ async def test_a_node_that_is_off_on_purpose_stays_off(glass: Glass, site: Site,
     """The request names one, and HA had another in maintenance before the lights went out."""
     nodes = [node.name for node in site.inventory.nodes]
     site.call(rests(site, "pxmx02-02"))
-    await glass.watched.until(lambda state: "pxmx02-02" in state.memory.resting, "the maintenance", 60)
+    deadline = Deadline(60)
+    while "pxmx02-02" not in (await remembered(glass.client, glass.watched.cluster)).resting:
+        assert not deadline.over, "waited until the watch knows of the maintenance"
+        await deadline.a_while()
     site.call(all_off(site, nodes))
     await glass.watched.says("quorum-lost", 90)
     run = await glass.start("ColdStart", leave=["pxmx02-03"])

@@ -252,6 +252,23 @@ def test_a_node_that_was_on_meanwhile_and_is_off_again_is_not_started():
     )
 
 
+def test_a_verdict_that_flaps_switches_nothing():
+    """It stands at this moment, and has come and gone six times."""
+    world = parted()
+    world.looks()
+    key = f"storage-elsewhere {A} {B}"
+    world.memory = world.memory.model_copy(update={"changes": {key: (world.now,) * 6}})
+    assert not_called_for(HAND_OVER, seen(world)) == f"storage elsewhere ({A}, {B}) comes and goes: wait until it stays"
+
+
+def test_a_quorum_that_flaps_is_no_cold_cluster():
+    """Nodes are joining and leaving: nobody is started into that."""
+    world = dark()
+    world.looks()
+    world.memory = world.memory.model_copy(update={"changes": {"quorum-lost": (world.now,) * 6}})
+    assert not_called_for(COLD, seen(world)) == "quorum lost comes and goes: wait until it stays"
+
+
 # --- what counts as proof ------------------------------------------------------------------------------------------
 
 
@@ -332,3 +349,9 @@ def test_a_guest_that_ha_lists_no_more_is_held_back():
     """What is not in a list is not `started` there."""
     plan = plan_reviving((GivenUp(sid="vm:300", node=NODES[0], request=""),))
     assert plan.held == {"vm:300": "HA's list of resources does not have it: add it to HA again, if it is to run"}
+
+
+def test_a_guest_that_somebody_has_helped_meanwhile_holds_up_no_other():
+    """Of forty guests, one runs again: the others are as they were agreed to."""
+    agreed = plan_reviving(tuple(GivenUp(sid=f"vm:{300 + n}", node=NODES[0], request="started") for n in range(40)))
+    assert agreed.differs(plan_reviving(agreed.guests[1:]), set()) == ""
