@@ -101,5 +101,5 @@ def _must_be_soon() -> None:
     waited = datetime.now(UTC) - activity.info().current_attempt_scheduled_time
     if waited > BEGUN_WITHIN:
         raise NotYet(
-            f"the order is {waited.total_seconds():.0f} s old, by this worker's clock: the facts are asked for anew"
+            f"the order is {waited.total_seconds():.0f} s old, by this worker's clock: the facts are asked for again"
         )
