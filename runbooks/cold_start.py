@@ -73,7 +73,7 @@ class ColdStart(BreakGlass):
                 risk="HA starts guests as soon as there is a quorum: the node that brings it about proves its disks "
                 "only while it starts",
                 differs=self._differs,
-                vetoes=nameless(self._nameless),
+                vetoes=(*plan.vetoes, *nameless(self._nameless)),
             )
             if request.mode is Mode.APPLY:
                 await self._start(plan, found)

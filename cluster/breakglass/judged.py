@@ -11,7 +11,7 @@ from cluster.evidence import clients_of
 from cluster.guests import numbers
 from cluster.judging.pulse import newest
 from cluster.looks import ClusterLook, Facts, VotesLook
-from cluster.memory import Memory
+from cluster.memory import SERVICES, Memory
 from cluster.nouns import Value
 from cluster.plan import Finding
 from cluster.verdict import UNSTEADY, Verdict, turns
@@ -44,7 +44,8 @@ class Judged(Finding):
     `parts` are the members that each node counts whose votes are told, `needed` the votes that make a quorum by the
     most that any of them says, and `clients` the nodes that the witness hears; None while it does not answer.
     `resting` are nodes that HA had in maintenance when it was heard last. `outside` are guests that run and are not
-    under HA, with their nodes; None where nobody tells. `unsteady` are keys of conditions that come and go.
+    under HA, with their nodes; None where nobody tells. `unsteady` are keys of conditions that come and go. `heard`:
+    HA's word is known, of now or of before.
     """
 
     verdict: Verdict
@@ -60,6 +61,7 @@ class Judged(Finding):
     resting: tuple[str, ...] = ()
     outside: dict[int, str] | None = None
     unsteady: tuple[str, ...] = ()
+    heard: bool = True
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -88,6 +90,7 @@ def judged(verdict: Verdict, facts: Facts, memory: Memory | None = None) -> Judg
         clients=_named(clients_of(facts, memory)) if witness is not None and witness.answered else None,
         resting=_named(_resting(facts, memory, told)),
         outside=_outside(told) if told is not None else None,
+        heard=told is not None or SERVICES in memory.as_of,
         unsteady=tuple(one.key for one in (verdict.main, *verdict.also) if turns(one.key, memory, facts) >= UNSTEADY),
     )
 

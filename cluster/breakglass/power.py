@@ -53,7 +53,7 @@ class PowerPlan(Value):
     """Nodes in the order in which they are switched; `by_hand` are those that have no controller in the inventory.
 
     `left` are nodes that are off and stay off, with the reason. `outside` are running guests of these nodes that are
-    not under HA, with their nodes; None where nobody tells.
+    not under HA, with their nodes; None where nobody tells. `heard`: it is known what HA had in maintenance.
     """
 
     on: bool
@@ -61,6 +61,7 @@ class PowerPlan(Value):
     by_hand: tuple[str, ...] = ()
     left: dict[str, str] = Field(default_factory=dict)
     outside: dict[int, str] | None = Field(default_factory=dict)
+    heard: bool = True
 
     @property
     def intents(self) -> tuple[Intent, ...]:
@@ -69,7 +70,10 @@ class PowerPlan(Value):
 
     @property
     def vetoes(self) -> tuple[Veto, ...]:
-        """What people waive by name: guests that stop with their node, and that HA starts nowhere else."""
+        """What people waive by name: guests that stop with their node, or that HA's maintenance is not known."""
+        if self.on and not self.heard:
+            why = "what HA had in maintenance is not known, as no watch remembers it"
+            return (Veto(name="maintenance-not-known", text=f"{why}: make sure that no node is locked off"),)
         if self.on or self.outside == {}:
             return ()
         nodes = shortly(self.nodes, 10)
@@ -133,4 +137,5 @@ def plan_on(judged: Judged, inventory: Inventory, leave: Iterable[str] = ()) -> 
         nodes=tuple(node for node in nodes if node not in left),
         by_hand=tuple(node for node in unknown if node not in left),
         left={node: left[node] for node in (*nodes, *unknown) if node in left},
+        heard=judged.heard,
     )

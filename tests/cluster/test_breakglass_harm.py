@@ -230,6 +230,16 @@ def test_a_node_in_maintenance_is_off_on_purpose():
     assert plan.left == {NODES[1]: "HA had it in maintenance: switch it on by hand once that is over"}
 
 
+def test_where_no_watch_remembers_people_say_that_no_node_is_off_on_purpose():
+    """A cluster that is dark tells nothing of its maintenance."""
+    found = judged(dark().looks(), dark().facts)
+    assert [str(one) for one in plan_on(found, INVENTORY).vetoes] == [
+        "comfort: maintenance-not-known: what HA had in maintenance is not known, as no watch remembers it: "
+        "make sure that no node is locked off"
+    ]
+    assert plan_on(seen(dark()), INVENTORY).vetoes == ()
+
+
 def test_a_node_that_goes_into_maintenance_after_it_was_agreed_stays_off():
     """By the word of the part that has its quorum again."""
     agreed = plan_on(seen(dark()), INVENTORY)
