@@ -220,6 +220,7 @@ def _learn(memory: Memory, facts: Facts) -> Memory:
     return memory.model_copy(
         update={
             "master": master,
+            "resting": tuple(sorted(node for node, state in told.node_states.items() if state == "maintenance")),
             "services": services,
             "states": states,
             "before": before,

@@ -62,6 +62,7 @@ class Memory(Value):
     `master`, `placement` (running guests) and `services` (HA's, with their `states`) are the newest word of the quorate
     part, and `as_of` says of when: of each, and of ``services`` and ``guests`` as a whole. A guest of a lost node keeps
     the place it had; one that HA has brought elsewhere has its earlier place in `before` until the node is back.
+    `resting` are the nodes that HA had in maintenance when its word was heard last.
     `layers` are parts of the design that were seen, so that their absence is a loss.
     `written` are the stamps of HA's master and LRMs, each with the first look that has seen it: one that stays is old
     by our own clock.
@@ -80,6 +81,7 @@ class Memory(Value):
     quiet: dict[str, datetime] = Field(default_factory=dict)
     woke: dict[str, datetime] = Field(default_factory=dict)
     master: str = ""
+    resting: tuple[str, ...] = ()
     placement: dict[int, str] = Field(default_factory=dict)
     services: dict[str, str] = Field(default_factory=dict)
     states: dict[str, str] = Field(default_factory=dict)
@@ -204,6 +206,7 @@ class Memory(Value):
         return {
             "as_of": _latest(old.as_of, new.as_of),
             "master": side(MASTER).master,
+            "resting": side(SERVICES).resting,
             "services": {sid: known.services[sid] for sid in sids if sid in (known := side(sid)).services},
             "states": {sid: known.states[sid] for sid in sids if sid in (known := side(sid)).states},
             "before": {sid: known.before[sid] for sid in sids if sid in (known := side(sid)).before},

@@ -133,6 +133,7 @@ class Earlier(BaseModel):
     """What attempts that the engine itself has begun anew leave to the next one: how many, what was made and told.
 
     Temporal hands the last beat to the attempts that it makes by itself; between two activities nobody does.
+    `kept` is all that this step has begun so far, also before a person has answered `retry`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -140,6 +141,7 @@ class Earlier(BaseModel):
     attempts: int = 0
     made: Made = Made()
     told: Any = None
+    kept: tuple[Intent, ...] = ()
 
 
 class Wish(BaseModel):

@@ -155,6 +155,11 @@ def _recent(times: tuple[datetime, ...], now: datetime) -> tuple[datetime, ...]:
     return tuple(when for when in times if now - when < WITHIN)
 
 
+def turns(key: str, memory: Memory, facts: Facts) -> int:
+    """How often the condition of that key has come or gone within five minutes of the cluster's time."""
+    return sum((facts.at - when) * facts.speed < WITHIN for when in memory.changes.get(key, ()))
+
+
 def _damped(found: list[Condition], memory: Memory, facts: Facts) -> list[Condition]:
     """The same, with what is unsteady said to be so. A lesser condition that blinks is told until it stays away.
 
@@ -164,12 +169,12 @@ def _damped(found: list[Condition], memory: Memory, facts: Facts) -> list[Condit
     held = [key for key in memory.changes if key not in told and (one := _named(key)) and one.gravity > _LEAST]
     damped = []
     for one in (*found, *filter(None, map(_named, held))):
-        times = [when for when in memory.changes.get(one.key, ()) if (facts.at - when) * facts.speed < WITHIN]
-        said = f"unsteady: {len(times)} changes in 5 min"
+        times = turns(one.key, memory, facts)
+        said = f"unsteady: {times} changes in 5 min"
         if one.key in told:
-            unsteady = (said,) if len(times) >= UNSTEADY else ()
+            unsteady = (said,) if times >= UNSTEADY else ()
             damped.append(one.model_copy(update={"reasons": (*one.reasons, *unsteady)}))
-        elif len(times) >= BLINKS:
+        elif times >= BLINKS:
             damped.append(one.model_copy(update={"reasons": (f"{said}; it is not seen now",)}))
     return damped
 

@@ -10,17 +10,18 @@ from typing import ClassVar
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.breakglass.against import against_on, back_off
     from cluster.breakglass.called import Called, Hand
     from cluster.breakglass.judged import Judged
-    from cluster.breakglass.power import MachineWish, PowerPlan, PowerWish, plan_on
+    from cluster.breakglass.power import MachineWish, PowerPlan, PowerWish, nameless, plan_on
     from cluster.contracts import bmc, hosts, watch
     from cluster.contracts.hosts import HostName, HostNames
     from cluster.contracts.watch import NodeWish
     from cluster.inventory import Inventory
     from cluster.plan import Mode
     from cluster.units import counted, shortly
-    from runbooks.breaking.asked import BreakGlassReport, BreakGlassRequest
-    from runbooks.breaking.course import BreakGlass
+    from runbooks.breaking.asked import BreakGlassReport, ColdStartRequest
+    from runbooks.breaking.course import BreakGlass, unconfirmed
     from workflows.catalogue import About
 
 # A server's firmware takes minutes before its system boots; above the wish's own limit.
@@ -40,7 +41,7 @@ class ColdStart(BreakGlass):
         asks="for approvals of two people (`quorate approve`), and what to do when a node does not get its disks",
         landing="Nodes that are on stay on; the others stay off and are listed",
         example={"by": "ana", "why": "power on", "mode": "apply"},
-        request=BreakGlassRequest,
+        request=ColdStartRequest,
         emergency=True,
     )
     hand: ClassVar[Hand] = "cold-start"
@@ -49,15 +50,20 @@ class ColdStart(BreakGlass):
     def __init__(self) -> None:
         super().__init__()
         self._on: list[str] = []
+        self._ordered: list[str] = []
+        self._nameless: list[str] = []
+        self._up: set[str] = set()  # seen up since the plan was made
+        self._leave: tuple[str, ...] = ()
         self._plan = PowerPlan(on=True, nodes=())
 
     @workflow.run
-    async def run(self, request: BreakGlassRequest | None = None) -> BreakGlassReport:
+    async def run(self, request: ColdStartRequest | None = None) -> BreakGlassReport:
         """Mode `plan` ends with the plan."""
-        request = request or BreakGlassRequest()
-        async with self.opens(request, "Cold start of {cluster}") as inventory:
+        request = request or ColdStartRequest()
+        async with self.opens(request, "Cold start of {cluster}", refused=request.wrong_nodes) as inventory:
+            self._leave = request.leave
             found = await self.must_be_called_for(inventory)
-            self.refuse_if("" if found.serving else "no array says that it serves the pod: bring the arrays up first")
+            self.refuse_if(against_on(found, inventory))
             plan = await self._planned(found, inventory)
             await self.require_two(
                 request,
@@ -67,14 +73,18 @@ class ColdStart(BreakGlass):
                 risk="HA starts guests as soon as there is a quorum: the node that brings it about proves its disks "
                 "only while it starts",
                 differs=self._differs,
+                vetoes=(*plan.vetoes, *nameless(self._nameless)),
             )
             if request.mode is Mode.APPLY:
                 await self._start(plan, found)
-        return self.reported(request, plan.intents, dict.fromkeys(plan.by_hand, "has no bmc: switch it on at the rack"))
+        by_hand = dict.fromkeys(plan.by_hand, "has no bmc: switch it on at the rack")
+        return self.reported(request, plan.intents, by_hand | plan.left)
 
     async def _planned(self, found: Judged, inventory: Inventory) -> PowerPlan:
         self._inventory = inventory
-        plan = self._plan = plan_on(found, inventory)
+        plan = self._plan = plan_on(found, inventory, self._leave)
+        why = "; ".join(f"{node}: {left}" for node, left in plan.left.items())
+        self.refuse_if("" if plan.nodes else f"no node may be powered on ({why})")
         self.called = Called(hand=self.hand, nodes=plan.nodes)
         self.section("Plan", rehearsal=True)
         self.record.line("The pod is served").end("done", f"by {' and '.join(found.serving)}", self.record.elapsed)
@@ -85,17 +95,26 @@ class ColdStart(BreakGlass):
             skip="without the witness's vote more nodes have to start before there is a quorum",
         )
         for node in plan.nodes:
-            await self.step(
+            told = await self.step(
                 f"The controller of {node} is its own", bmc.machine, MachineWish(node=node), waiting=f"Asking {node}"
             )
+            self._nameless += [] if told.named else [node]
         for node in plan.by_hand:
             self.record.line(f"{node} has no bmc").end("warned", "switch it on at the rack", self.record.elapsed)
+        for node, left in plan.left.items():
+            self.record.line(f"{node} stays off").end("warned", left, self.record.elapsed)
         return plan
 
     async def _differs(self) -> str:
         if self.judged is None:
             return "how the cluster is, is not known"
-        return self._plan.differs(plan_on(self.judged, self._inventory), self._on)
+        judged, pending = self.judged, [node for node in self._plan.nodes if node not in self._on]
+        self._up |= {*judged.on, *judged.answers}
+        return (
+            against_on(judged, self._inventory)
+            or back_off(pending, self._up, judged)
+            or self._plan.differs(plan_on(judged, self._inventory, self._leave), self._on)
+        )
 
     async def _start(self, plan: PowerPlan, found: Judged) -> None:
         approval = self.agreement.approval if self.agreement else None
@@ -105,13 +124,14 @@ class ColdStart(BreakGlass):
             await self.step(
                 f"{node} is on",
                 bmc.switch,
-                PowerWish(mode=Mode.APPLY, node=node, on=True, turn=turn, approval=approval),
-                given=self.why_not,
+                PowerWish(
+                    mode=Mode.APPLY, node=node, on=True, turn=turn, nameless=node in self._nameless, approval=approval
+                ),
+                given=self.noting(self._ordered, node),
                 waiting=f"Powering on {node}",
             )
             self._on.append(node)
-            self.called = self.called.model_copy(update={"begun": True})
-            await self.step(
+            ready = await self.step(
                 f"{node} has its disks",
                 watch.node_ready,
                 NodeWish(node=node),
@@ -120,7 +140,7 @@ class ColdStart(BreakGlass):
                 skip="the next node starts although this one is not proven",
                 waiting=f"Waiting until {node} has booted and sees its disks",
             )
-            awake.append(node)
+            awake += [node] if ready is not None and node not in awake else []
             clocks = HostNames(hosts=tuple(awake), limit=self._inventory.limits.clock_offset)
             if len(awake) > 1:
                 await self.step("Clocks agree", hosts.clocks, clocks, skip="HA judges by clocks that differ")
@@ -134,11 +154,12 @@ class ColdStart(BreakGlass):
 
     async def landing(self) -> str:
         """Nothing is switched off again."""
-        left = [node for node in self._plan.nodes if node not in self._on]
-        on = f"Powered on: {shortly(self._on, 10)}." if self._on else "No node was powered on."
+        left = [node for node in self._plan.nodes if node not in self._ordered]
+        on = self.unlanded or "No node was powered on."
         return f"{on} Still off: {shortly(left, 10)}." if left else on
 
     @property
     def unlanded(self) -> str:
         """What is known without a look."""
-        return f"Powered on: {shortly(self._on, 10)}." if self._on else ""
+        on = f"Powered on: {shortly(self._on, 10)}." if self._on else ""
+        return " ".join(filter(None, (on, unconfirmed("on", self._ordered, self._on))))

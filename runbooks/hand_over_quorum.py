@@ -9,15 +9,16 @@ from typing import ClassVar
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.breakglass.against import against_off
     from cluster.breakglass.called import Called, Hand
     from cluster.breakglass.judged import Judged
-    from cluster.breakglass.power import MachineWish, PowerPlan, PowerWish, plan_off
+    from cluster.breakglass.power import MachineWish, PowerPlan, PowerWish, nameless, plan_off
     from cluster.contracts import bmc
     from cluster.inventory import Inventory
     from cluster.plan import Mode
     from cluster.units import counted, shortly
     from runbooks.breaking.asked import BreakGlassReport, BreakGlassRequest
-    from runbooks.breaking.course import BreakGlass
+    from runbooks.breaking.course import BreakGlass, unconfirmed
     from workflows.catalogue import About
 
 
@@ -44,6 +45,8 @@ class HandOverQuorum(BreakGlass):
     def __init__(self) -> None:
         super().__init__()
         self._off: list[str] = []
+        self._ordered: list[str] = []
+        self._nameless: list[str] = []
         self._plan = PowerPlan(on=False, nodes=())
 
     @workflow.run
@@ -62,6 +65,7 @@ class HandOverQuorum(BreakGlass):
                 risk=f"What still runs at {winner} stops: guests there have no disks. {lost} has the disks; HA starts "
                 "the guests there once the witness votes for it",
                 differs=self._differs,
+                vetoes=(*plan.vetoes, *nameless(self._nameless)),
             )
             if request.mode is Mode.APPLY:
                 await self._hand_over(plan, inventory)
@@ -75,11 +79,13 @@ class HandOverQuorum(BreakGlass):
         self.called = Called(hand=self.hand, where=where)
         plan = self._plan = plan_off(where[0], found, inventory)
         self.refuse_if("" if plan.nodes else f"no node of {where[0]} has a bmc in the inventory: switch them off there")
+        self.refuse_if(against_off(plan, where[1], found, inventory))
         self.section("Plan", rehearsal=True)
         for node in plan.nodes:
-            await self.step(
+            told = await self.step(
                 f"The controller of {node} is its own", bmc.machine, MachineWish(node=node), waiting=f"Asking {node}"
             )
+            self._nameless += [] if told.named else [node]
         for node in plan.by_hand:
             self.record.line(f"{node} has no bmc").end("warned", "switch it off at the rack", self.record.elapsed)
         return plan
@@ -87,7 +93,9 @@ class HandOverQuorum(BreakGlass):
     async def _differs(self) -> str:
         if self.judged is None:
             return "how the cluster is, is not known"
-        return self._plan.differs(plan_off(self.called.where[0], self.judged, self._inventory), self._off)
+        winner, lost = self.called.where
+        now = plan_off(winner, self.judged, self._inventory)
+        return against_off(now, lost, self.judged, self._inventory) or self._plan.differs(now, self._off)
 
     async def _hand_over(self, plan: PowerPlan, inventory: Inventory) -> None:
         winner, lost = self.called.where
@@ -95,7 +103,6 @@ class HandOverQuorum(BreakGlass):
         self.section(f"The quorum goes to {lost}", folds=False)
         for turn, node in enumerate(plan.nodes, start=1):
             await self._switch_off(f"{node} is off", node, turn)
-            self.called = self.called.model_copy(update={"begun": True})
             if turn == 1:
                 await self.proven(
                     f"{lost} has the quorum",
@@ -113,21 +120,23 @@ class HandOverQuorum(BreakGlass):
         await self.step(
             title,
             bmc.switch,
-            PowerWish(mode=Mode.APPLY, node=node, on=False, turn=turn, approval=approval),
-            given=self.why_not,
+            PowerWish(
+                mode=Mode.APPLY, node=node, on=False, turn=turn, nameless=node in self._nameless, approval=approval
+            ),
+            given=self.noting(self._ordered, node),
             waiting=f"Powering off {node}",
         )
         self._off += [node] if node not in self._off else []
 
     async def landing(self) -> str:
         """Nothing is switched on again in a hurry: what is off is listed."""
-        off = f"Powered off and left off: {shortly(self._off, 10)}." if self._off else ""
-        return off or "No node was powered off."
+        return self.unlanded or "No node was powered off."
 
     @property
     def unlanded(self) -> str:
         """What is known without a look."""
-        return f"Powered off: {shortly(self._off, 10)}." if self._off else ""
+        off = f"Powered off and left off: {shortly(self._off, 10)}." if self._off else ""
+        return " ".join(filter(None, (off, unconfirmed("off", self._ordered, self._off))))
 
     @property
     def closing(self) -> str:

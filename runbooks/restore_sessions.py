@@ -14,8 +14,9 @@ with workflow.unsafe.imports_passed_through():
     from cluster.units import counted, shortly
     from runbooks.breaking.asked import BreakGlassReport, BreakGlassRequest
     from runbooks.breaking.course import BreakGlass
-    from runbooks.breaking.layers import Layers
+    from runbooks.breaking.layers import Layers, beyond
     from workflows.catalogue import About
+    from workflows.steps import Given
 
 
 @workflow.defn(name="RestoreSessions")
@@ -83,15 +84,15 @@ class RestoreSessions(BreakGlass):
     async def _restore(self, layers: Layers) -> None:
         self.section("Sessions are restored", folds=False)
         for node in self._changes:
-            await self.step(
+            found = await self.step(
                 f"{node} has all its paths",
                 hosts.ensure_paths,
                 layers.applying.paths(node, layers.arrays, layers.wwid),
                 skip="the node stays without these paths",
-                given=self.why_not,
+                given=self._as_agreed(node),
                 waiting=f"Logging {node} in again",
             )
-            self._done.append(node)
+            self._done += [] if found is None else [node]
             self.called = self.called.model_copy(update={"begun": True})
         await self.proven(
             "The arrays see every session",
@@ -100,6 +101,18 @@ class RestoreSessions(BreakGlass):
             waiting="Waiting until both arrays see the sessions",
             skip="the run ends although sessions are missing",
         )
+
+    def _as_agreed(self, node: str) -> Given:
+        """Nothing speaks against it, and the node would be changed in no other way than people have agreed to."""
+        layers = self._layers
+
+        async def given() -> str:
+            if why := await self.why_not():
+                return why
+            now = await self.learn(hosts.ensure_paths, layers.planning.paths(node, layers.arrays, layers.wwid))
+            return beyond(self._changes[node], now.changes)
+
+        return given
 
     async def landing(self) -> str:
         """A session that was made harms nobody."""

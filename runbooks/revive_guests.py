@@ -19,7 +19,6 @@ with workflow.unsafe.imports_passed_through():
     from runbooks.breaking.asked import BreakGlassReport, ReviveRequest
     from runbooks.breaking.course import BreakGlass
     from workflows.catalogue import About
-    from workflows.steps import Given
 
 # One guest: HA stops what is left of it, and starts it.
 REVIVED_WITHIN = timedelta(minutes=10)
@@ -116,23 +115,13 @@ class ReviveGuests(BreakGlass):
                 within=REVIVED_WITHIN,
                 attempt=REVIVED_WITHIN,
                 skip="the guest is left as it is: look at its requested state",
-                given=self._may_begin_with(one.sid),
+                given=self.noting(self._begun, one.sid),
                 waiting=f"Having HA start {one.sid} on {one.node}",
             )
-            self.called = self.called.model_copy(update={"begun": True})
             if found is None:
                 self._left[one.sid] = "left as it is: the answer was skip"
             else:
                 self._running[one.sid] = found.node
-
-    def _may_begin_with(self, sid: str) -> Given:
-        async def given() -> str:
-            if why := await self.why_not():
-                return why
-            self._begun += [sid] if sid not in self._begun else []
-            return ""
-
-        return given
 
     async def landing(self) -> str:
         """HA goes on with what was begun; a guest that is disabled is named with the way out."""
@@ -144,8 +133,8 @@ class ReviveGuests(BreakGlass):
         going = [sid for sid in self._begun if sid not in self._running]
         runs = f"Running again: {shortly(self._running, 10)}." if self._running else ""
         left = (
-            f"Begun and not proven: {shortly(going, 10)}; where HA calls it stopped: "
-            f"`ha-manager set {going[0]} --state started`."
+            f"Begun and not proven: {shortly(going, 10)}; where HA calls it stopped and `lvs` shows its volume open on "
+            f"no node: `ha-manager set {going[0]} --state started`."
             if going
             else ""
         )

@@ -95,6 +95,11 @@ class Line:
         return self.changes if self.finding is None or self.finding.changed else ()
 
     @property
+    def begun(self) -> tuple[Intent, ...]:
+        """Changes that attempts which ended early have begun."""
+        return (*self._earlier.changes, *self._earlier.doubtful)
+
+    @property
     def doubtful(self) -> tuple[Intent, ...]:
         """Changes that were begun, and nobody knows whether they were made."""
         return self._earlier.doubtful

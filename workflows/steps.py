@@ -111,7 +111,7 @@ class Steps:
         with _tracer.start_as_current_span(title):
             while True:
                 try:
-                    found = await self._attempted(line, activity, wish, options, given)
+                    found = await self._attempted(line, activity, _kept(wish, line), options, given)
                 except (ActivityError, Withheld, Undecodable) as error:
                     word, message = _met(line, error)
                     if self.state.stopping:
@@ -302,5 +302,12 @@ def _carried(wish: Any, error: ActivityError) -> Any:
     made, told = made_by(error), told_by(error)
     if isinstance(error.cause, StepTimeout) and made == Made() and told is None:  # it was never begun
         made, told = wish.earlier.made, wish.earlier.told
-    earlier = Earlier(attempts=wish.earlier.attempts + 1, made=made, told=told)
+    earlier = Earlier(attempts=wish.earlier.attempts + 1, made=made, told=told, kept=wish.earlier.kept)
     return wish.model_copy(update={"earlier": earlier})
+
+
+def _kept(wish: Any, line: Line) -> Any:
+    """The same request when a person has answered `retry`, with what the step has begun before."""
+    if not isinstance(wish, Wish) or not line.begun:
+        return wish
+    return wish.model_copy(update={"earlier": wish.earlier.model_copy(update={"kept": line.begun})})

@@ -5,7 +5,10 @@ inventory must not cost another node.
 """
 
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+from temporalio import activity
 
 from activities.attempt import Changes, look_again, paced
 from activities.errors import Conflict, NotFound, NotYet, Refuted
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
 
 # Seconds of the cluster's time: a controller reports a switched machine within a few seconds.
 POLL, SWITCHED_WITHIN = 1.0, 60.0
+# The run has asked every vantage point right before it orders a change. What a worker begins later than this, by the
+# wall, stands on facts that are old.
+BEGUN_WITHIN = timedelta(seconds=45)
 
 
 class Power:
@@ -47,10 +53,13 @@ class Power:
         """Switch it, and wait until the controller calls it so. A machine that is in that state is left alone."""
         ledger = Changes(wish.mode)
         found = await self._told(wish.node)
+        if not found.named and not wish.nameless:
+            raise Refuted(f"{found.finding}: whether it is {wish.node} was not agreed to; look at the device")
         if found.on == wish.on:
             return found.model_copy(update={"changes": ledger.changes})
         if ledger.applying:
             await self._approvals.licence(wish.approval, wish.intent)
+            _must_be_soon()
         if not ledger.due(wish.intent):
             return found.model_copy(update={"finding": f"{found.finding}; planned", "changes": ledger.changes})
         try:
@@ -77,9 +86,20 @@ class Power:
                 "correct the bmc of that node in the inventory"
             )
         who = "" if name else ", and knows no name of it"
-        return MachineFinding(finding=f"{controller.address} calls {node} {'on' if on else 'off'}{who}", on=on)
+        return MachineFinding(
+            finding=f"{controller.address} calls {node} {'on' if on else 'off'}{who}", on=on, named=bool(name)
+        )
 
     def _of(self, node: str) -> Bmc:
         if (found := self._inventory.node(node).bmc) is None:
             raise NotFound(f"{node} has no bmc in the inventory: switch it at the rack")
         return found
+
+
+def _must_be_soon() -> None:
+    """NotYet when the order has waited for a worker: its run asks every vantage point anew and orders again."""
+    waited = datetime.now(UTC) - activity.info().current_attempt_scheduled_time
+    if waited > BEGUN_WITHIN:
+        raise NotYet(
+            f"the order is {waited.total_seconds():.0f} s old, by this worker's clock: the facts are asked for again"
+        )

@@ -47,13 +47,15 @@ class Controllers:
 
         Conflict when the controller calls the machine in that state already.
         """
-        reset = (self._system(bmc).get("Actions") or {}).get(RESET) or {}
+        actions = self._system(bmc).get("Actions")
+        reset = actions.get(RESET) if isinstance(actions, dict) else None
+        reset = reset if isinstance(reset, dict) else {}
         target, kind = str(reset.get("target") or ""), "On" if on else "ForceOff"
         if not target.startswith("/"):
             raise Rejected(f"{bmc.address} offers no {RESET} on a path of its own: {target or 'none'}")
         offered = reset.get("ResetType@Redfish.AllowableValues") or [kind]
-        if kind not in offered:
-            raise Rejected(f"{bmc.address} offers no {kind}: {', '.join(map(str, offered))}")
+        if not isinstance(offered, list) or kind not in offered:
+            raise Rejected(f"{bmc.address} offers no {kind}: {offered}")
         answer = self._answered(bmc, functools.partial(self._ordered, bmc, target, kind))
         if answer.status_code == 409:
             raise Conflict(f"{bmc.address} refuses {kind}: the machine is in that state already, or on its way")
@@ -61,15 +63,20 @@ class Controllers:
             raise Rejected(f"{bmc.address} refuses {kind}: HTTP {answer.status_code}")
 
     def _system(self, bmc: Bmc) -> dict[str, Any]:
-        """The controller's account of its machine, whose path is asked for once and again when it is gone."""
+        """The controller's account of its machine, whose path is asked for once and again when it is gone.
+
+        Rejected where it has several: which of them is meant is nowhere said, and the first one is not the right one.
+        """
         if known := self._systems.get(bmc.address):
             with contextlib.suppress(Rejected):
                 return self._get(bmc, known)
-        members = self._get(bmc, SYSTEMS).get("Members") or []
-        if not members:
-            raise Rejected(f"{bmc.address} knows of no system")
-        path = self._systems[bmc.address] = str(members[0]["@odata.id"])
-        return self._get(bmc, path)
+        members = self._get(bmc, SYSTEMS).get("Members")
+        listed = members if isinstance(members, list) else []
+        paths = [str(one.get("@odata.id")) for one in listed if isinstance(one, dict)]
+        if len(paths) != 1 or not paths[0].startswith("/"):
+            raise Rejected(f"{bmc.address} knows of {', '.join(paths) or 'no system'}: one system is needed")
+        self._systems[bmc.address] = paths[0]
+        return self._get(bmc, paths[0])
 
     def _get(self, bmc: Bmc, path: str) -> dict[str, Any]:
         answer = self._answered(bmc, functools.partial(self._asked, bmc, path))

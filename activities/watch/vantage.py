@@ -5,7 +5,7 @@ ways. The witness, both arrays and the management controllers are asked for thei
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -232,3 +232,10 @@ class Vantages:
             return {"on": await self._clients.threaded(lambda: self._clients.power(bmc))}
 
         return ask
+
+
+async def storage_and_power(inventory: Inventory, clients: Clients, speed: float, nodes: Sequence[str]) -> Facts:
+    """Both arrays, and the management controllers of these nodes, asked at this moment."""
+    vantages = Vantages(inventory, clients, speed=speed)
+    await asyncio.wait([one.ask() for one in (*vantages.of(ArrayLook), *(vantages.of(PowerLook, *nodes)))])
+    return vantages.facts()

@@ -135,7 +135,7 @@ class Watching:
             # nobody is judged as silent who has only been slow: each answers, or comes to its own limit
             await asyncio.wait([one.ask() for one in vantages.all if wish.powers or one.kind is not PowerLook])
             seen = await watcher.settled()
-            return judged(seen.verdict, vantages.facts(), seen.answers[0].title)
+            return judged(seen.verdict, vantages.facts(), watcher.memory, seen.answers[0].title)
 
     @serves(watch.reach)
     async def reach(self, where: Awaited) -> Reach:

@@ -46,7 +46,7 @@ _NEVER_BESIDE: dict[Hand, tuple[Kind, ...]] = {
 class Called(Value):
     """A break-glass runbook and what it has to do with: `where` as its condition names it, `nodes` that it is about.
 
-    `begun`: it has made a change, so that what its own work brings about is no reason to stop.
+    `begun`: it has ordered a change, so that what its own work brings about is no reason to stop.
     """
 
     hand: Hand
@@ -56,10 +56,18 @@ class Called(Value):
 
 
 def not_called_for(called: Called, judged: Judged) -> str:
-    """Why the facts do not call for it; empty when they do."""
+    """Why the facts do not call for it; empty when they do.
+
+    What it has begun may not have come about: then what called for it does so still.
+    """
     standing = [one for one in judged.conditions if one.case != HELD]
     if called.begun and (own := _OWN_WORK.get(called.hand)) is not None:
-        return own(called, judged, standing)
+        why = own(called, judged, standing)
+        return why if why and _uncalled(called, judged, standing) else ""
+    return _uncalled(called, judged, standing)
+
+
+def _uncalled(called: Called, judged: Judged, standing: list[Condition]) -> str:
     for one in standing:
         if one.kind in _NEVER_BESIDE[called.hand]:
             return f"{named(one)} stands against it"
@@ -89,6 +97,10 @@ def _elsewhere(called: Called, judged: Judged, standing: list[Condition]) -> str
         return f"nodes of {found.where[0]} still reach the disks of {found.where[1]}, so their guests go on"
     if called.where and found.where != called.where:
         return f"the quorum is at {found.where[0]} now, not at {called.where[0]}"
+    if found.key in judged.unsteady:
+        return f"{named(found)} comes and goes: wait until it stays"
+    if _disarmed(standing):
+        return "HA is disarmed: it would start the guests nowhere else"
     return ""
 
 
@@ -114,6 +126,8 @@ def _given_up(called: Called, _: Judged, standing: list[Condition]) -> str:
     for one in standing:
         if one.kind in ("paths-lost", "storage-inactive") and (hit := sorted({*called.nodes} & {*one.where})):
             return f"{named(one)} stands against it: {', '.join(hit)} would run the guests"
+        if one.kind == "paths-lost" and one.case == "everywhere":
+            return f"{named(one)} stands against it: {one.reasons[-1]}"
     return ""
 
 
@@ -129,13 +143,20 @@ def _connections(called: Called, judged: Judged, standing: list[Condition]) -> s
 
 
 def _dark(called: Called, judged: Judged, standing: list[Condition]) -> str:
-    if not any(one.kind == "quorum-lost" for one in standing):
+    lost = next((one for one in standing if one.kind == "quorum-lost"), None)
+    if lost is None:
         return "the cluster has its quorum"
-    if any(one.kind == "ha-impaired" and one.case == "disarmed" for one in standing):
+    if lost.key in judged.unsteady:
+        return f"{named(lost)} comes and goes: wait until it stays"
+    if _disarmed(standing):
         return "HA is disarmed: no watchdog has stopped the guests of nodes that were cut off"
     if not judged.off:
         return "no management controller calls its node switched off"
     return ""
+
+
+def _disarmed(standing: list[Condition]) -> bool:
+    return any(one.kind == "ha-impaired" and one.case == "disarmed" for one in standing)
 
 
 def _starting(called: Called, _: Judged, standing: list[Condition]) -> str:

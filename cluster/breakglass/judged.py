@@ -4,11 +4,17 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
-from cluster.conditions import Condition, serves
-from cluster.looks import Facts
+from pydantic import Field
+
+from cluster.conditions import Condition, known_name, serves
+from cluster.evidence import clients_of
+from cluster.guests import numbers
+from cluster.judging.pulse import newest
+from cluster.looks import ClusterLook, Facts, VotesLook
+from cluster.memory import SERVICES, Memory
 from cluster.nouns import Value
 from cluster.plan import Finding
-from cluster.verdict import Verdict
+from cluster.verdict import UNSTEADY, Verdict, turns
 
 # What a change is made for: the quorum at these nodes, or anywhere; their sessions; these guests with HA; all guests.
 Outcome = Literal["quorum there", "quorum", "answers", "sessions", "no errors", "guests"]
@@ -34,6 +40,12 @@ class Judged(Finding):
     `on` and `off` are nodes by the word of their management controllers; one that says nothing is in neither.
     `answers` are nodes that answer for themselves, `quorate` those that count themselves in the quorate part, `serving`
     the arrays that call their own copy of the pod online.
+
+    `parts` are the members that each node counts whose votes are told, `needed` the votes that make a quorum by the
+    most that any of them says, and `clients` the nodes that the witness hears; None while it does not answer.
+    `resting` are nodes that HA had in maintenance when it was heard last. `outside` are guests that run and are not
+    under HA, with their nodes; None where nobody tells. `unsteady` are keys of conditions that come and go. `heard`:
+    HA's word is known, of now or of before.
     """
 
     verdict: Verdict
@@ -43,6 +55,13 @@ class Judged(Finding):
     answers: tuple[str, ...] = ()
     quorate: tuple[str, ...] = ()
     serving: tuple[str, ...] = ()
+    parts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    needed: int = 0
+    clients: tuple[str, ...] | None = None
+    resting: tuple[str, ...] = ()
+    outside: dict[int, str] | None = None
+    unsteady: tuple[str, ...] = ()
+    heard: bool = True
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -50,11 +69,14 @@ class Judged(Finding):
         return (self.verdict.main, *self.verdict.also)
 
 
-def judged(verdict: Verdict, facts: Facts, title: str) -> Judged:
-    """What a run keeps of one look; `title` says in words what is so."""
+def judged(verdict: Verdict, facts: Facts, memory: Memory | None = None, title: str = "") -> Judged:
+    """What a run keeps of one look. `memory` is that of the watch, this look included; `title` says what is so."""
+    memory = memory or Memory()
+    views = {node: look for node, look in facts.votes.items() if look.answered}
+    told, witness = newest(facts), facts.witness
     power = {name: look.on for name, look in facts.power.items() if look.answered}
     return Judged(
-        finding=title,
+        finding=title or verdict.sentence,
         mark="done" if verdict.kind == "healthy" else "warned",
         verdict=verdict,
         at=facts.at,
@@ -63,7 +85,31 @@ def judged(verdict: Verdict, facts: Facts, title: str) -> Judged:
         answers=_named(look.by for look in (*facts.votes.values(), *facts.cluster.values()) if look.answered),
         quorate=_named(look.by for look in facts.votes.values() if look.answered and look.quorate and look.settled),
         serving=_named(look.by for look in facts.arrays.values() if serves(look)),
+        parts={node: _members(look, memory) for node, look in sorted(views.items())},
+        needed=max((look.quorum for look in views.values()), default=0),
+        clients=_named(clients_of(facts, memory)) if witness is not None and witness.answered else None,
+        resting=_named(_resting(facts, memory, told)),
+        outside=_outside(told) if told is not None else None,
+        heard=told is not None or SERVICES in memory.as_of,
+        unsteady=tuple(one.key for one in (verdict.main, *verdict.also) if turns(one.key, memory, facts) >= UNSTEADY),
     )
+
+
+def _members(look: VotesLook, memory: Memory) -> tuple[str, ...]:
+    return _named(known_name(number, memory) for number in look.members)
+
+
+def _resting(facts: Facts, memory: Memory, told: ClusterLook | None) -> Iterable[str]:
+    """By a quorate node's word, or where there is none by any that was heard: one word is enough."""
+    if told is not None:
+        return (node for node, state in told.node_states.items() if state == "maintenance")
+    own = (look.node_states for look in facts.cluster.values() if look.answered)
+    return (*memory.resting, *(node for states in own for node, state in states.items() if state == "maintenance"))
+
+
+def _outside(told: ClusterLook) -> dict[int, str]:
+    kept = numbers(told.services)
+    return {vmid: node for vmid, node in sorted(told.guests.items()) if vmid not in kept}
 
 
 def _named(names: Iterable[str]) -> tuple[str, ...]:
@@ -82,8 +128,15 @@ def lacks(wish: JudgeWish, found: Judged) -> str:
         silent = sorted(about - set(found.answers))
         return f"no answer from {', '.join(silent)} yet" if silent else ""
     kinds = {"sessions": _SESSIONS, "no errors": _ERRORS, "guests": _ERRORS}.get(str(wish.until), ())
-    left = [one for one in found.conditions if one.kind in kinds and (not about or about & set(one.where))]
+    left = [one for one in found.conditions if one.kind in kinds and (not about or concerns(one, about))]
     return "; ".join(reason for one in left for reason in one.reasons)
+
+
+def concerns(condition: Condition, names: Iterable[str]) -> bool:
+    """It is about one of these nodes or guests. Paths that every node has lost are told with the array alone."""
+    if condition.kind == "paths-lost" and len(condition.where) == 1:
+        return True
+    return bool({*names} & {*condition.where})
 
 
 def reached(wish: JudgeWish, found: Judged) -> str:

@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable
 
-from cluster.approval import Approval
+from pydantic import Field
+
+from cluster.approval import Approval, Veto
 from cluster.breakglass.judged import Judged
 from cluster.inventory import Inventory
 from cluster.nouns import Value
 from cluster.plan import Finding, Intent, Wish
+from cluster.units import shortly
 
 
 class MachineWish(Value):
@@ -16,17 +19,22 @@ class MachineWish(Value):
 
 
 class MachineFinding(Finding):
-    """Its power, by the word of its controller."""
+    """Its power, by the word of its controller; `named`: it tells the machine's own name, and that is the node's."""
 
     on: bool
+    named: bool = True
 
 
 class PowerWish(Wish):
-    """The power of one node, on or off; `turn` is its place in the plan."""
+    """The power of one node, on or off; `turn` is its place in the plan.
+
+    `nameless`: people have agreed to a controller that does not tell whose machine it switches.
+    """
 
     node: str
     on: bool
     turn: int
+    nameless: bool = False
     approval: Approval | None = None
 
     @property
@@ -42,38 +50,92 @@ def switched(node: str, *, on: bool, turn: int) -> Intent:
 
 
 class PowerPlan(Value):
-    """Nodes in the order in which they are switched; `by_hand` are those that have no controller in the inventory."""
+    """Nodes in the order in which they are switched; `by_hand` are those that have no controller in the inventory.
+
+    `left` are nodes that are off and stay off, with the reason. `outside` are running guests of these nodes that are
+    not under HA, with their nodes; None where nobody tells. `heard`: it is known what HA had in maintenance.
+    """
 
     on: bool
     nodes: tuple[str, ...]
     by_hand: tuple[str, ...] = ()
+    left: dict[str, str] = Field(default_factory=dict)
+    outside: dict[int, str] | None = Field(default_factory=dict)
+    heard: bool = True
 
     @property
     def intents(self) -> tuple[Intent, ...]:
         """What people agree to."""
         return tuple(switched(node, on=self.on, turn=turn) for turn, node in enumerate(self.nodes, start=1))
 
+    @property
+    def vetoes(self) -> tuple[Veto, ...]:
+        """What people waive by name: guests that stop with their node, or that HA's maintenance is not known."""
+        if self.on and not self.heard:
+            why = "what HA had in maintenance is not known, as no watch remembers it"
+            return (Veto(name="maintenance-not-known", text=f"{why}: make sure that no node is locked off"),)
+        if self.on or self.outside == {}:
+            return ()
+        nodes = shortly(self.nodes, 10)
+        if self.outside is None:
+            text = f"which guests outside of HA run on {nodes} is not known: they stop, and HA starts them nowhere else"
+        else:
+            run = shortly([f"{vmid} on {node}" for vmid, node in self.outside.items()], 20)
+            text = f"guests outside of HA run on {nodes} ({run}): they stop, and HA starts them nowhere else"
+        return (Veto(name="guests-outside-ha", text=text),)
+
     def differs(self, now: "PowerPlan", done: Iterable[str]) -> str:
         """What is otherwise than it was agreed, apart from nodes that are switched; empty while it is the same."""
         gone = set(done)
         if more := [node for node in now.nodes if node not in self.nodes and node not in gone]:
             return f"the plan has changed: {', '.join(more)} would be switched too"
+        if kept := {node: why for node, why in now.left.items() if node in self.nodes and node not in gone}:
+            return f"the plan has changed: {'; '.join(f'{node}: {why}' for node, why in kept.items())}"
+        known = self.outside
+        if known is not None and (come := [one for one in (now.outside or {}).items() if one not in known.items()]):
+            said = shortly([f"{vmid} on {node}" for vmid, node in come], 10)
+            return f"the plan has changed: guests outside of HA run there now ({said})"
         return ""
+
+
+def nameless(nodes: Iterable[str]) -> tuple[Veto, ...]:
+    """What people waive by name, after a look at the device: it may be the controller of another machine."""
+    return tuple(
+        Veto(
+            name=f"nameless-{node}",
+            text=f"the controller of {node} tells no name of its machine: make sure at the device that it is {node}",
+        )
+        for node in nodes
+    )
 
 
 def plan_off(site: str, judged: Judged, inventory: Inventory) -> PowerPlan:
     """The nodes of a site that may be running: all that no controller calls off."""
     nodes = [node for node in inventory.site(site).nodes if node.name not in judged.off]
+    mine = tuple(node.name for node in nodes if node.bmc is not None)
+    told = judged.outside
     return PowerPlan(
         on=False,
-        nodes=tuple(node.name for node in nodes if node.bmc is not None),
+        nodes=mine,
         by_hand=tuple(node.name for node in nodes if node.bmc is None),
+        outside=None if told is None else {vmid: node for vmid, node in told.items() if node in mine},
     )
 
 
-def plan_on(judged: Judged, inventory: Inventory) -> PowerPlan:
-    """The nodes that are off, those of a site whose array serves the pod first; the order of the inventory else."""
+def plan_on(judged: Judged, inventory: Inventory, leave: Iterable[str] = ()) -> PowerPlan:
+    """The nodes that are off, those of a site whose array serves the pod first; the order of the inventory else.
+
+    `leave` are nodes that people want left off, and HA's maintenance says the same: they are off on purpose.
+    """
+    left = dict.fromkeys(judged.resting, "HA had it in maintenance: switch it on by hand once that is over")
+    left |= dict.fromkeys(leave, "the request says to leave it off")
     ranked = sorted(inventory.sites, key=lambda site: site.array not in judged.serving)
-    nodes = [node for site in ranked for node in site.nodes if node.name in judged.off]
+    nodes = [node.name for site in ranked for node in site.nodes if node.name in judged.off]
     unknown = [node.name for node in inventory.nodes if node.bmc is None and node.name not in judged.answers]
-    return PowerPlan(on=True, nodes=tuple(node.name for node in nodes), by_hand=tuple(unknown))
+    return PowerPlan(
+        on=True,
+        nodes=tuple(node for node in nodes if node not in left),
+        by_hand=tuple(node for node in unknown if node not in left),
+        left={node: left[node] for node in (*nodes, *unknown) if node in left},
+        heard=judged.heard,
+    )

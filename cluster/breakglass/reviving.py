@@ -4,7 +4,12 @@ HA starts nothing that it calls `error` until its requested state was `disabled`
 against a second start holds a guest back; it is never forced.
 """
 
+from collections.abc import Iterable
+
 from cluster.approval import Approval, Veto
+from cluster.conditions import serves
+from cluster.inventory import Inventory
+from cluster.looks import Facts
 from cluster.nouns import Value
 from cluster.plan import Finding, Intent, Wish
 
@@ -17,7 +22,7 @@ class GivenUpWish(Value):
 
 
 class GivenUp(Value):
-    """A guest in `error`: where HA has it, and what was asked for (`request`, HA's word).
+    """A guest in `error`: where HA has it, and what was asked for (`request`, HA's word; empty where HA lists none).
 
     `lock` is that of its configuration. `running`: its process lives. `doubt` says why it is not proven that no other
     node holds its volumes; empty when that is proven.
@@ -34,6 +39,8 @@ class GivenUp(Value):
     @property
     def held(self) -> str:
         """Why it is not started again now; empty when it may be."""
+        if not self.request:
+            return "HA's list of resources does not have it: add it to HA again, if it is to run"
         if self.request not in ("started", "enabled"):
             return f"its requested state is {self.request}: set it to started first, if it is to run"
         if self.lock:
@@ -63,7 +70,7 @@ class RevivePlan(Value):
         """What people may waive by name: one that runs although HA has given it up is stopped first."""
         return tuple(
             Veto(
-                name=f"runs-{one.sid.replace(':', '-')}",
+                name=veto_of(one.sid),
                 text=f"{one.sid} runs on {one.node} although HA has given it up: HA stops it, then starts it again",
             )
             for one in self.guests
@@ -74,9 +81,8 @@ class RevivePlan(Value):
         """What is otherwise than it was agreed, apart from guests that are done; empty while it is the same."""
         mine = {one.sid: one for one in self.guests if one.sid not in done}
         theirs = {one.sid: one for one in now.guests}
-        said = [
-            f"{sid}: {now.held.get(sid, 'HA does not call it error any more')}" for sid in mine if sid not in theirs
-        ]
+        # one that is not in error any more is somebody's work: its own step finds out what it is
+        said = [f"{sid}: {now.held[sid]}" for sid in mine if sid in now.held]
         said += [
             f"{sid} is on {theirs[sid].node} now, not on {one.node}"
             for sid, one in mine.items()
@@ -112,9 +118,32 @@ class ReviveFinding(Finding):
     node: str = ""
 
 
+def veto_of(sid: str) -> str:
+    """The name of what people waive where a guest runs."""
+    return f"runs-{sid.replace(':', '-')}"
+
+
 def revived(sid: str, node: str, turn: int) -> Intent:
     """The change of one guest."""
     return Intent(where="HA", what="start again", target=sid, detail=f"on {node}", turn=turn, verb="start")
+
+
+def cannot_write(facts: Facts, nodes: Iterable[str], inventory: Inventory) -> tuple[str, ...]:
+    """Those of these nodes that can write to no copy of the pod: off, or without a session at any array that serves.
+
+    An array that does not answer serves nobody only where its peer serves and says so.
+    """
+    serving = [look for look in facts.arrays.values() if serves(look)]
+    unsure = []
+    for array in inventory.arrays:
+        look = facts.arrays.get(array.name)
+        if look is None or not look.answered:
+            told = [copy.status for peer in serving if (copy := peer.copies.get(array.name)) is not None]
+            unsure += [] if told and not {*told} & {"online", "resyncing"} else [array.name]
+    logged_in = {name for look in facts.arrays.values() if look.answered for name in look.logins}
+    off = {name for name, look in facts.power.items() if look.answered and look.on is False}
+    shut_out = serving and not unsure
+    return tuple(node for node in nodes if node in off or (shut_out and node not in logged_in))
 
 
 def plan_reviving(found: tuple[GivenUp, ...], only: tuple[str, ...] = ()) -> RevivePlan:

@@ -35,6 +35,18 @@ class ReviveRequest(BreakGlassRequest):
         return f"guests: {', '.join(odd)}: a guest is named as HA does, vm:300 or ct:137" if odd else ""
 
 
+class ColdStartRequest(BreakGlassRequest):
+    """The same; `leave` are nodes that are off on purpose and stay off."""
+
+    leave: tuple[str, ...] = ()
+
+    def wrong_nodes(self, inventory: Inventory) -> str:
+        """Empty when the inventory has each of them."""
+        known = [node.name for node in inventory.nodes]
+        odd = [node for node in self.leave if node not in known]
+        return f"leave: {', '.join(odd)}: the inventory has {', '.join(known)}" if odd else ""
+
+
 class BreakGlassReport(RunbookReport):
     """How the cluster was called before and after, who has agreed, what was left to people."""
 

@@ -4,7 +4,7 @@ What it would do in any other situation is harm, so it never begins on an old wo
 before the plan, and again before every attempt of every change. A fact that has changed parks the run.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from typing import ClassVar
@@ -19,9 +19,11 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts import watch
     from cluster.inventory import Inventory
     from cluster.plan import Intent, Mode
+    from cluster.units import shortly
     from runbooks.breaking.asked import BreakGlassReport, BreakGlassRequest
     from workflows.conditions import Agreement, Condition
     from workflows.runbook import Runbook
+    from workflows.steps import Given
     from workflows.words import AGAIN
 
 # Every vantage point is asked, twice; a dark machine keeps each look waiting for some seconds.
@@ -93,7 +95,7 @@ class BreakGlass(Runbook):
         await self.require_agreement(request, planned)
         if request.mode is Mode.PLAN or not planned:
             return
-        policy = inventory.approvals.at_least(BREAKERS)
+        policy = inventory.approvals.signed_by(BREAKERS)
         await self.signers_ready(policy, request.by)
         conditions = [Condition("facts", f"the facts call for it: {FOR[self.hand]}", self._uncalled)]
         if differs is not None:
@@ -110,6 +112,20 @@ class BreakGlass(Runbook):
         """Why nothing more may be begun: asked before each attempt of each change."""
         return await self.agreement.why_not() if self.agreement else "it has no valid approval"
 
+    def noting(self, begun: list[str], what: str) -> Given:
+        """The same, for the change of `what`: once it may begin it counts as begun, whatever is heard of it."""
+
+        async def given() -> str:
+            if why := await self.why_not():
+                return why
+            if what not in begun:
+                begun.append(what)
+            # from here on the cluster may look otherwise by this very order, whatever is heard of it
+            self.called = self.called.model_copy(update={"begun": True})
+            return ""
+
+        return given
+
     async def _uncalled(self) -> str:
         self.judged = await self.look_now()
         return not_called_for(self.called, self.judged)
@@ -120,9 +136,12 @@ class BreakGlass(Runbook):
         return await self.learn(watch.judged, wish, within=JUDGED_WITHIN, attempt=JUDGED_WITHIN)
 
     async def proven(
-        self, title: str, until: Outcome, about: tuple[str, ...] = (), *, waiting: str, skip: str | None = None
+        self, title: str, until: Outcome | None, about: tuple[str, ...] = (), *, waiting: str, skip: str | None = None
     ) -> None:
-        """What the change was for has come about. Parks when it does not; `skip` says what follows from going on."""
+        """What the change was for has come about (`until`; None where nothing is waited for).
+
+        Parks when it does not; `skip` says what follows from going on.
+        """
         wish = JudgeWish(cluster=self.state.cluster, powers=self.powers, until=until, about=about)
         found = await self.step(
             title, watch.judged, wish, within=SETTLED_WITHIN, attempt=SETTLED_WITHIN, skip=skip, waiting=waiting
@@ -142,3 +161,9 @@ class BreakGlass(Runbook):
             approval=self.agreement.approval if self.agreement else None,
             held=held or {},
         )
+
+
+def unconfirmed(state: str, begun: Iterable[str], done: Iterable[str]) -> str:
+    """What was ordered and never seen to have come about; empty when nothing is."""
+    left = [node for node in begun if node not in done]
+    return f"Ordered {state} and not confirmed: {shortly(left, 10)}; ask the management controller." if left else ""

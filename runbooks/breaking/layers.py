@@ -1,5 +1,7 @@
 """What the two runbooks of storage have in common: both arrays serve the pod, and what each has for the nodes."""
 
+from collections.abc import Sequence
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -7,7 +9,8 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts import purity
     from cluster.contracts.purity import ArrayFinding
     from cluster.inventory import Inventory
-    from cluster.plan import Intent, Mode
+    from cluster.plan import Intent, Mode, difference
+    from cluster.units import shortly
     from cluster.wishes import Wishes
     from runbooks.breaking.course import BreakGlass
 
@@ -44,3 +47,9 @@ class Layers:
         """Why not both arrays serve the pod, in words; empty while both do."""
         silent = [array.name for array in self.inventory.arrays if array.name not in found.serving]
         return f"{', '.join(silent)} does not serve the pod" if silent else ""
+
+
+def beyond(agreed: Sequence[Intent], now: Sequence[Intent]) -> str:
+    """What would be changed now that nobody has agreed to; empty while that is nothing. Less is no other plan."""
+    more = [line.removeprefix("+ ") for line in difference(agreed, now) if line.startswith("+ ")]
+    return f"the plan has changed: not agreed to is {shortly(more, 3)}" if more else ""

@@ -4,7 +4,7 @@ import pytest
 
 from activities.clients.redfish import Controllers
 from activities.clients.secrets import Secrets
-from activities.errors import Unreachable
+from activities.errors import Rejected, Unreachable
 from cluster.inventory import Bmc
 from lab.physics.faults import Fault
 from tests.twin import TwinThread
@@ -51,3 +51,41 @@ def test_a_system_that_has_another_path_now_is_found_again(twin: TwinThread, con
     assert controllers.power(bmc)
     controllers._systems[bmc.address] = "/redfish/v1/Systems/old"
     assert controllers.power(bmc)
+
+
+TARGET = '{"PowerState": "On", "Actions": {"#ComputerSystem.Reset": {"target": %s}}}'
+KINDS = '"/r", "ResetType@Redfish.AllowableValues": 1'
+
+
+@pytest.mark.parametrize(
+    ("call", "answer", "why"),
+    [
+        (
+            "Systems$",
+            '{"Members": [{"@odata.id": "/a"}, {"@odata.id": "/b"}]}',
+            "knows of /a, /b: one system is needed",
+        ),
+        ("Systems$", '{"Members": []}', "knows of no system: one system is needed"),
+        ("Systems$", '{"Members": ["/a"]}', "knows of no system: one system is needed"),
+        ("Systems$", '{"Members": 1}', "knows of no system: one system is needed"),
+        ("Systems/1$", '{"PowerState": "On", "Actions": []}', "offers no #ComputerSystem.Reset"),
+        ("Systems/1$", TARGET % KINDS, "offers no ForceOff: 1"),
+        ("Systems/1$", TARGET % '"https://elsewhere/r"', "path of its own"),
+    ],
+)
+def test_what_cannot_be_understood_switches_nothing(
+    twin: TwinThread, controllers: Controllers, bmc: Bmc, call: str, answer: str, why: str
+):
+    """A chassis with several systems, and answers of another shape: the controller is refused, in words."""
+    twin.world.faults.plant(Fault(f"^bmc:{NODE}", f"GET .*{call}", "garbage", message=answer, times=None))
+    with pytest.raises(Rejected, match=why):
+        controllers.switch(bmc, on=False)
+    assert twin.world.nodes[NODE].powered
+
+
+def test_a_chassis_with_several_systems_says_nothing_of_a_node(twin: TwinThread, controllers: Controllers, bmc: Bmc):
+    """The first of them may be another node: its power is no evidence."""
+    two = '{"Members": [{"@odata.id": "/redfish/v1/Systems/1"}, {"@odata.id": "/redfish/v1/Systems/2"}]}'
+    twin.world.faults.plant(Fault(f"^bmc:{NODE}", "GET .*Systems$", "garbage", message=two, times=None))
+    with pytest.raises(Rejected, match="one system is needed"):
+        controllers.power(bmc)

@@ -16,11 +16,13 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
 from cluster.watching import WatchRequest
+from runbooks.breaking.asked import BreakGlassReport
 from tests.failback.conftest import listed
 from tests.failback.people import Person
 from tests.incidents.conftest import Site, Watched, nothing_runs
 from tests.ledgers import erase
 from tests.patience import Deadline
+from tests.runs import parked_or_ended
 from tests.twin import CHOSEN, inventory_file, with_policy
 from workers.inventory_file import load
 from workers.settings import Settings
@@ -110,11 +112,17 @@ class Glass:
             await deadline.a_while()
         return dict(found)
 
-    async def both_agree(self, run: WorkflowHandle[Any, Any]) -> None:
+    async def both_agree(self, run: WorkflowHandle[Any, Any], waives: tuple[str, ...] = ()) -> None:
         """Two people sign what the gate asks."""
         await self.asked(run)
         for name in ("ben", "cleo"):
-            await self.people[name].says(run)
+            await self.people[name].says(run, waives=waives)
+
+    async def done(self, run: WorkflowHandle[Any, Any], within: float = 240) -> BreakGlassReport:
+        """What it reports at its end; a step that parks is told with the page, and not waited for."""
+        stuck = await parked_or_ended(run, within)
+        assert stuck is None, f"{stuck.title}: {stuck.finding}\n{await run.query('page')}"
+        return BreakGlassReport.model_validate(await run.result())
 
     async def close(self) -> None:
         for run in self._runs:

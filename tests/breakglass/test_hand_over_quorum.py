@@ -2,7 +2,6 @@
 
 import pytest
 
-from runbooks.breaking.asked import BreakGlassReport
 from tests.breakglass.conftest import Glass, Laws
 from tests.breakglass.emergencies import parted
 from tests.incidents.conftest import Site
@@ -17,7 +16,7 @@ async def test_the_quorum_goes_to_the_site_with_the_disks(glass: Glass, site: Si
     run = await glass.start("HandOverQuorum")
     await glass.both_agree(run)
 
-    report = BreakGlassReport.model_validate(await run.result())
+    report = await glass.done(run)
 
     print(*(f"{step.state} {step.title}: {step.finding}" for step in await steps(run)), sep="\n")
     assert report.before == "The quorum is at site-a, the disks are at site-b"

@@ -23,7 +23,7 @@ async def healed(glass: Glass, laws: Laws, kind: str, **request: Any) -> tuple[B
     assert "1 of 2 approvals" in await run.query("page")
     assert laws.commands == begun
     await glass.people["cleo"].says(run)
-    report = BreakGlassReport.model_validate(await run.result())
+    report = await glass.done(run)
     found = await steps(run)
     print(*(f"{step.state} {step.title}: {step.finding}" for step in found), sep="\n")
     return report, found

@@ -116,6 +116,18 @@ def test_once_it_has_begun_its_own_work_is_no_reason_to_stop(conditions: list[Co
     assert not_called_for(begun, judged(*conditions)) == why
 
 
+def test_an_order_that_came_to_nothing_leaves_the_emergency_as_it_was():
+    """The controller has refused it: the sites are parted as before, and the next attempt may begin."""
+    begun = Called(hand="hand-over-quorum", where=(A, B), begun=True)
+    assert not_called_for(begun, judged(condition("storage-elsewhere"), condition("sites-parted"))) == ""
+
+
+def test_the_first_guest_goes_on_after_its_answer_was_lost():
+    """It is disabled by then, so HA calls no guest error any more."""
+    begun = Called(hand="revive-guests", nodes=(NODES[0],), begun=True)
+    assert not_called_for(begun, judged(condition("healthy"))) == ""
+
+
 def test_a_guest_is_not_revived_onto_a_node_without_its_disks():
     """Its own node is the one that matters."""
     here, there = (Called(hand="revive-guests", nodes=(node,)) for node in (NODES[0], NODES[3]))

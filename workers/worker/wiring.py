@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from activities.watch.dark import Dark
 from activities.watch.incidents import Incidents
 from activities.watch.quarantine import QuarantineWard
 from activities.watch.survivor import Survivor
+from activities.watch.vantage import storage_and_power
 from activities.watch.watcher import Watching
 from cluster.around import Watch
 from cluster.breakglass.called import BREAKERS
@@ -71,7 +73,7 @@ def activities(
     arrays, api, ssh = Arrays(inventory.arrays, secrets), PveApi(inventory, secrets), SshHosts(inventory, secrets)
     hasty = quick(inventory, secrets)
     # what is done behind the glass needs two people, whatever the policy asks for otherwise
-    two = Approvals(inventory.approvals.at_least(BREAKERS), secrets, cluster=inventory.name)
+    two = Approvals(inventory.approvals.signed_by(BREAKERS), secrets, cluster=inventory.name)
     rooms = (
         InventoryReader(inventory, speed),
         Plans(),
@@ -111,7 +113,7 @@ def activities(
         ),
         Dark(inventory, hasty, maintenance, ward, speed),
         Power(inventory, Controllers(secrets), hasty, two, speed),
-        Reviving(hasty, api, two, speed),
+        Reviving(inventory, hasty, api, two, partial(storage_and_power, inventory, hasty, speed), speed),
     )
     return [method for room in rooms for method in _definitions(room)]
 
