@@ -25,6 +25,7 @@ from cluster.conditions import GRAVITY, SITE_GONE, Condition, Kind, lost_site
 from cluster.contracts import watch
 from cluster.facts import ArrayLook, ClusterLook, Facts, Memory, PowerLook, VotesLook, WitnessLook, remember, rounds
 from cluster.inventory import Inventory
+from cluster.judging.planned import announced
 from cluster.memory import NOBODY_MOVED
 from cluster.scene import scene
 from cluster.verdict import Verdict, judge, turned
@@ -46,7 +47,7 @@ POWER_EVERY = timedelta(minutes=10)
 
 def _grave(verdict: Verdict) -> tuple[str, ...]:
     """The keys of what cannot wait."""
-    return tuple(one.key for one in (verdict.main, *verdict.also) if one.kind in URGENT)
+    return tuple(one.key for one in (verdict.main, *verdict.also) if one.kind in URGENT and one.planned is None)
 
 
 class Watching:
@@ -245,6 +246,7 @@ class _Watcher:
         self.memory = remember(self.memory, facts, nodes, between, early)
         verdict = judge(facts, self.memory, self._inventory)
         self.memory = turned(self.memory, verdict, facts.at)
+        verdict = announced(verdict, self._wish.silences, self.memory, self._inventory)
         self._count(verdict, facts.at)
         self.verdict = verdict
         return verdict

@@ -33,6 +33,7 @@ from workers.cli.incident.commands import incident_app
 from workers.cli.lab.commands import lab
 from workers.cli.notify import notify_app
 from workers.cli.options import InventoryOption, JsonOption, err, inventory_path, out
+from workers.cli.silence import silence_app
 from workers.cli.status import show_status
 from workers.cli.story import Story
 from workers.cli.watch import ensure_watch, tell_verdicts, watch_app
@@ -59,6 +60,7 @@ START, RUNBOOKS, PEOPLE, LOOK, SERVE = "Begin", "Runbooks", "People", "See what 
 app.add_typer(lab, name="lab", rich_help_panel=START)
 app.add_typer(watch_app, name="watch", rich_help_panel=LOOK)
 app.add_typer(incident_app, name="incident", rich_help_panel=LOOK)
+app.add_typer(silence_app, name="silence", rich_help_panel=PEOPLE)
 app.add_typer(connect_app, name="connect", rich_help_panel=SERVE)
 app.add_typer(notify_app, name="notify", rich_help_panel=SERVE)
 
