@@ -13,14 +13,14 @@ def planned(condition: Condition, silence: Silence) -> Answer:
         urgency="watch",
         planned=True,
         title=f"{_what(condition)}, as {silence.by} announced until {at(silence.until)} ({silence.why})",
-        stake="No guest ran there.",
+        stake="No guest ran there. An incident opens for what is not back by then, and for anything else that fails.",
         tasks=(
             Task(
                 do="if the work takes longer, announce a later end",
                 command=f"quorate silence {' '.join(silence.where)} --by NAME --why REASON --for 4h",
             ),
         ),
-        automatic=f"the silence ends at {at(silence.until)}, and an incident opens for what is not back then",
+        automatic=f"the announcement ends at {at(silence.until)}; what is not back by then opens an incident",
         why=condition.reasons,
         unless=("a guest is found there, or anything fails that was not announced: an incident opens at once",),
     )

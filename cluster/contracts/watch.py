@@ -6,6 +6,7 @@ from cluster.incidents import Followed, FollowWish, Stock, StockWish
 from cluster.nouns import Value
 from cluster.plan import Finding
 from cluster.quarantine import QuarantineFinding, QuarantineWish
+from cluster.silences import SilenceWish, UnsilenceWish
 from cluster.watching import Awaited, Reach, Seen, Suspected, WatchWish
 
 
@@ -48,3 +49,5 @@ survivor_links = Activity("watch.survivor_links", SiteName, Finding, formerly="s
 look = Activity("watch.look", WatchWish, Seen, formerly="facts.watch")
 confirm = Activity("watch.confirm", Suspected, Seen, formerly="facts.confirm")
 reach = Activity("watch.reach", Awaited, Reach, formerly="facts.reach")
+announce = Activity("watch.announce", SilenceWish, Finding)
+unannounce = Activity("watch.unannounce", UnsilenceWish, Finding)

@@ -12,6 +12,7 @@ from cluster.facts import Memory
 from cluster.incidents import Wanted, told_to, wanted
 from cluster.judging.planned import announced, empty
 from cluster.silences import Silence, SilenceWish, added, not_there, refused, without
+from cluster.together import CHANGING, rule, standing
 from cluster.verdict import Verdict
 from cluster.watching import Open
 from tests.verdict.world import ARRAY_A, ARRAY_B, INVENTORY, NODES, OF, QDEVICE, SITE_OF, START, A, B, World, healthy
@@ -203,6 +204,15 @@ def test_nothing_is_taken_out_of_a_verdict(made: Made, silences: tuple[Silence, 
     assert places(marked) == places(plain)
 
 
+def test_a_planned_dark_holds_other_runs_as_any_loss_does():
+    """The interlock reads the watch's verdict as data: it knows nothing of silences."""
+    found = standing(seen(site_emptied().dead(A), SITE).model_dump(mode="json"), ())
+
+    assert found is not None
+    assert (found.kind, found.about) == ("SiteLoss", ("site-lost site-a",))
+    assert [rule(kind, found).may for kind in CHANGING] == ["holds"] * len(CHANGING)
+
+
 def places(verdict: Verdict) -> set[tuple[str, str]]:
     return {(one.kind, name) for one in (verdict.main, *verdict.also) for name in one.where}
 
@@ -215,9 +225,10 @@ def test_the_answer_says_planned_by_whom_until_when_and_what_would_be_an_inciden
     assert answer is not None
     assert answer.urgency == "watch"
     assert answer.head == (
-        "Planned: site-a is dark, as ana announced until 2026-11-22 23:38 UTC (replacing PDUs). No guest ran there."
+        "Planned: site-a is dark, as ana announced until 2026-11-22 23:38 UTC (replacing PDUs). No guest ran there. "
+        "An incident opens for what is not back by then, and for anything else that fails."
     )
-    assert "an incident opens for what is not back then" in answer.automatic
+    assert answer.automatic.startswith("the announcement ends at 2026-11-22 23:38 UTC")
     assert answer.unless == (
         "a guest is found there, or anything fails that was not announced: an incident opens at once",
     )
