@@ -157,16 +157,16 @@ def _rests(facts: Facts, woke: dict[str, datetime]) -> Iterator[tuple[str, datet
     """When a node was found in maintenance and without a running guest.
 
     It counts once the node has spoken after that look, without a silence in between: what is said of a dead node is
-    a guess, and HA goes on to call it in maintenance.
+    a guess, and HA goes on to call it in maintenance. A list that a missing right may have filtered proves nothing.
     """
     spoken = {look.by: look.at for look in facts.votes.values() if look.answered and look.quorate}
     for look in facts.cluster.values():
-        if not (look.answered and look.quorate and _counts_too(look, facts)) or look.hidden:
+        if not (look.answered and look.quorate and _counts_too(look, facts)) or look.hidden or not look.sees_all:
             continue
         for node, word in look.node_states.items():
             silent = any(when > look.at for source, when in woke.items() if source.startswith(f"{node} ("))
             alive = node in spoken and spoken[node] >= look.at - TOGETHER
-            if word == "maintenance" and node not in _busy(look) and alive and not silent:
+            if word == "maintenance" and node not in _busy(look) | {*look.unclear} and alive and not silent:
                 yield node, look.at
 
 

@@ -60,7 +60,8 @@ def then_the_witness() -> World:
 def planned_dark() -> Answer:
     """An emptied site that was announced, and is off."""
     states = {node: "maintenance" if node in OF[A] else "online" for node in NODES}
-    world = healthy().api(NODES, node_states=states, services={"vm:300": ("started", OF[B][0])}, guests={300: OF[B][0]})
+    left = {"services": {"vm:300": ("started", OF[B][0])}, "guests": {300: OF[B][0]}}
+    world = healthy().api(NODES, node_states=states, sees_all=True, **left)
     world.after(20).looks()
     world.dead(A)
     silence = Silence(where=(A,), by="ana", why="replacing PDUs", since=NOW, until=NOW + timedelta(hours=4))

@@ -1,18 +1,20 @@
 """Planned work, announced to the watch: no incident for what was said, one for everything else."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
 from cluster.answers.model import together
 from cluster.memory import Memory
 from cluster.silences import SilenceWish, UnsilenceWish
-from cluster.watching import WatchState
+from cluster.watching import WatchRequest, WatchState
 from lab.built import add_guest
-from tests.incidents.conftest import Site, Watched
+from tests.incidents.conftest import Site, Watched, watching
 from tests.patience import Deadline
+from tests.receivers import Receiver
 from workers.cli.freshness import freshness
 from workers.cli.watch import lines
 from workers.inventory_file import load
@@ -94,18 +96,48 @@ async def test_an_announced_site_goes_dark_without_an_incident_and_has_one_when_
     assert loss.id.startswith("site-loss/")
 
 
-async def test_a_silence_ends_by_its_time_after_people_were_told(site: Site, watched: Watched):
+async def test_a_silence_ends_by_its_time_after_people_were_told(site: Site, client: Client):
     """The watch's own clock ends it; what is dark then is a loss."""
+    receiver, text = Receiver(), site.path.read_text()
+    site.path.write_text(f'{text}\nnotify: [{{"name": "desk", "webhook": "{receiver.url}"}}]\n')
+    try:
+        async with watching(client, site) as watched:
+            await in_maintenance(watched, site, A1)
+            await watched.handle.execute_update(ClusterWatch.silence, wish(A1, seconds=60))
+            site.fail("node", A1)
+            state = await dark(watched, "node-lost")
+            assert not state.incidents
+
+            loss = await watched.nodes(A1, within=120)
+
+            assert loss.id.startswith("node-loss/")
+            assert not (await watched.state()).silences
+    finally:
+        site.path.write_text(text)
+        receiver.stop()
+    told = [json.loads(body) for _, body in receiver.got]
+    warned = next(one for one in told if one["occasion"] == "asked" and "announcement" in one["title"])
+    assert warned["title"].startswith(f"The announcement for {A1} ends at ")
+    assert f"{A1} is still dark, as ana announced (replacing PDUs)." in warned["text"]
+
+
+async def test_a_watch_that_goes_on_as_a_new_run_holds_what_was_announced(site: Site, client: Client, watched: Watched):
+    """With its memory; one that is started anew knows neither, and takes the dark node for lost."""
     await in_maintenance(watched, site, A1)
-    await watched.handle.execute_update(ClusterWatch.silence, wish(A1, seconds=40))
+    await watched.handle.execute_update(ClusterWatch.silence, wish(A1))
     site.fail("node", A1)
-    state = await dark(watched, "node-lost")
-    assert not state.incidents
+    known = await dark(watched, "node-lost")
+    queue = (await watched.handle.describe()).task_queue
+    await watched.handle.terminate("the test goes on as its next run")
 
-    loss = await watched.nodes(A1, within=120)
+    carried = WatchRequest(memory=known.memory, silences=known.silences)
+    handle = await client.start_workflow(ClusterWatch.run, carried, id=watched.handle.id, task_queue=queue)
+    after = Watched(client, handle, watched.cluster)
+    assert not (await dark(after, "node-lost")).incidents
+    await handle.terminate("the test begins anew")
 
-    assert loss.id.startswith("node-loss/")
-    assert not (await watched.state()).silences
+    handle = await client.start_workflow(ClusterWatch.run, WatchRequest(), id=watched.handle.id, task_queue=queue)
+    assert await Watched(client, handle, watched.cluster).nodes(A1)
 
 
 async def test_another_node_that_dies_meanwhile_has_an_incident_of_its_own(site: Site, watched: Watched):

@@ -36,7 +36,7 @@ def emptied(*nodes: str, guests: dict[int, str] | None = None, **more: object) -
     states = {node: "maintenance" if node in nodes else "online" for node in NODES}
     said: dict[str, object] = {
         "node_states": states, "services": {"vm:300": ("started", B1)}, "guests": {300: B1, **(guests or {})},
-        "master": B1,
+        "master": B1, "sees_all": True,
     }  # fmt: skip
     world = healthy().api(NODES, **(said | more)).after(20)
     world.looks()
@@ -163,6 +163,8 @@ TABLE: list[tuple[str, Made, tuple[Silence, ...], tuple[Wanted, ...]]] = [
     ("it came back with a guest and went", back_and_gone, SITE, (LOST_A,)),
     ("what ran was not known for long", long_ago, SITE, (LOST_A,)),
     ("nobody looked while it was dark", unwatched_for_an_hour, SITE, (LOST_A,)),
+    ("whether a guest runs is not told", lambda: site_emptied(unclear=(A2,)).dead(A), SITE, (LOST_A,)),
+    ("rights may hide guests", lambda: site_emptied(sees_all=False).dead(A), SITE, (LOST_A,)),
     ("rights hide guests", lambda: site_emptied(hidden=("vm:301",)).dead(A), SITE, (LOST_A,)),
     ("an announced node", lambda: gone(emptied(A1), A1), (silent(A1),), ()),
     ("a node of an announced site", lambda: gone(site_emptied(), A1), SITE, ()),
