@@ -132,8 +132,9 @@ class OpenIncidents:
             epoch = now.strftime("%Y%m%dT%H%M%SZ")
         self.epochs[place], self._began[place] = epoch, now
         run = f"{place}/{epoch}"
-        opened = Open(run=run, key=seen.verdict.key, kind=one.kind, where=one.where)
+        opened = Open(run=run, key="", kind=one.kind, where=one.where)
         told = told_to(opened, seen.verdict)
+        opened = opened.model_copy(update={"key": told.key})
         opening = Opening(verdict=told, memory=seen.memory, at=seen.at, odd_since=since, answers=seen.answers)
         mode = "apply" if seen.policy == "act" else "plan"
         request = {"cluster": seen.cluster, "mode": mode, "opening": opening.model_dump(mode="json"), **one.about}

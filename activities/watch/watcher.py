@@ -219,7 +219,8 @@ class _Watcher:
         now = datetime.now(UTC)
         if self._wish.urgent and now - self._started < LATELY / self._speed:
             return True
-        grave = verdict.main.gravity <= GRAVEST_DOUBT
+        # what was announced stands behind what was not, and is watched as closely
+        grave = any(one.gravity <= GRAVEST_DOUBT for one in (verdict.main, *verdict.also))
         young = verdict.kind not in CALM and self._steady_for(now) < YOUNG
         return grave or young or self._just_silent(now)
 

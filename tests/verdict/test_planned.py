@@ -12,7 +12,7 @@ from cluster.facts import Memory
 from cluster.incidents import Wanted, told_to, wanted
 from cluster.judging.planned import announced, empty
 from cluster.silences import Silence, SilenceWish, added, not_there, refused, without
-from cluster.together import CHANGING, rule, standing
+from cluster.together import CHANGING, Beside, rule, standing
 from cluster.verdict import Verdict
 from cluster.watching import Open
 from tests.verdict.world import ARRAY_A, ARRAY_B, INVENTORY, NODES, OF, QDEVICE, SITE_OF, START, A, B, World, healthy
@@ -213,6 +213,17 @@ def test_a_planned_dark_holds_other_runs_as_any_loss_does():
     assert found is not None
     assert (found.kind, found.about) == ("SiteLoss", ("site-lost site-a",))
     assert [rule(kind, found).may for kind in CHANGING] == ["holds"] * len(CHANGING)
+
+
+def test_a_planned_dark_holds_also_what_serves_the_incident_beside_it():
+    """A deployment may bring back the witness, and not while a node is dark."""
+    verdict = seen(witness_too(), (silent(A1),)).model_dump(mode="json")
+    told = Beside(kind="ClusterIncident", run="incident/metro/x", about=("witness-lost qdevice",))
+    found = standing(verdict, (told,))
+
+    assert rule("DeployStretchedCluster", told).may == "lives"
+    assert found is not None
+    assert rule("DeployStretchedCluster", found).may == "holds"
 
 
 def places(verdict: Verdict) -> set[tuple[str, str]]:
