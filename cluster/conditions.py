@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cluster.looks import ArrayLook, Facts
 from cluster.memory import Memory
+from cluster.silences import Silence
 
 # The gravest first: what a person has to know before anything else.
 Kind = Literal[
@@ -63,7 +64,7 @@ class Condition(BaseModel):
     """One thing that is so. `where` names sites, nodes, arrays, guests; `unless` is what would change the mind.
 
     `case` tells apart what has the same name and needs other advice, and `nodes` are those that somebody has to see
-    to where `where` names no node; neither is part of the key.
+    to where `where` names no node; neither is part of the key. `planned` is the silence that has announced it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -74,6 +75,7 @@ class Condition(BaseModel):
     nodes: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
+    planned: Silence | None = None
 
     @property
     def key(self) -> str:

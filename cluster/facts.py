@@ -36,7 +36,7 @@ from cluster.memory import (
     Written,
     rounds,
 )
-from cluster.recovery import PRESENT
+from cluster.recovery import PRESENT, STOPPED
 
 __all__ = [
     "ENGINE",
@@ -88,6 +88,8 @@ def remember(
             "heard": heard,
             "quiet": quiet,
             "woke": woke,
+            "rested": _latest(memory.rested, _rests(facts, woke)),
+            "worked": _latest(memory.worked, _works(facts)),
             "layers": _layers(memory, facts, nodes),
             "written": _written(memory, facts, between),
             "unbroken": facts.at if broken else memory.unbroken,
@@ -151,12 +153,46 @@ def _silences(memory: Memory, facts: Facts) -> tuple[dict[str, datetime], dict[s
     return heard, quiet, woke
 
 
+def _rests(facts: Facts, woke: dict[str, datetime]) -> Iterator[tuple[str, datetime]]:
+    """When a node was found in maintenance and without a running guest.
+
+    It counts once the node has spoken after that look, without a silence in between: what is said of a dead node is
+    a guess, and HA goes on to call it in maintenance. A list that a missing right may have filtered proves nothing.
+    """
+    spoken = {look.by: look.at for look in facts.votes.values() if look.answered and look.quorate}
+    for look in facts.cluster.values():
+        if not (look.answered and look.quorate and _counts_too(look, facts)) or look.hidden or not look.sees_all:
+            continue
+        for node, word in look.node_states.items():
+            silent = any(when > look.at for source, when in woke.items() if source.startswith(f"{node} ("))
+            alive = node in spoken and spoken[node] >= look.at - TOGETHER
+            if word == "maintenance" and node not in _busy(look) | {*look.unclear} and alive and not silent:
+                yield node, look.at
+
+
+def _works(facts: Facts) -> Iterator[tuple[str, datetime]]:
+    """When a node was found online, or with a guest on it."""
+    for look in facts.cluster.values():
+        if look.answered and look.quorate and _counts_too(look, facts):
+            for node in _busy(look) | {node for node, word in look.node_states.items() if word == "online"}:
+                yield node, look.at
+
+
+def _busy(look: ClusterLook) -> set[str]:
+    """Nodes on which a guest runs, or has to by HA's word."""
+    return {*look.guests.values(), *(node for state, node in look.services.values() if state not in STOPPED)}
+
+
+def _latest(known: dict[str, datetime], seen: Iterator[tuple[str, datetime]]) -> dict[str, datetime]:
+    found = dict(known)
+    for name, when in seen:
+        found[name] = max(when, found.get(name, when))
+    return found
+
+
 def _layers(memory: Memory, facts: Facts, nodes: tuple[str, ...]) -> dict[str, datetime]:
     """The parts of the design that were seen, each with the last time."""
-    layers = dict(memory.layers)
-    for layer, when in _seen(facts, nodes):
-        layers[layer] = max(when, layers.get(layer, when))
-    return layers
+    return _latest(memory.layers, _seen(facts, nodes))
 
 
 def _seen(facts: Facts, nodes: tuple[str, ...]) -> Iterator[tuple[str, datetime]]:

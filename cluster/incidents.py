@@ -68,8 +68,23 @@ def asked_of_people(verdict: Verdict, answers: Sequence[Answer] = ()) -> dict[st
     return {
         condition.key: named(condition) + first.get(condition.key, "")
         for condition in conditions(verdict)
-        if condition.kind not in BY_ITSELF and condition.case != HELD and not follows(condition, conditions(verdict))
+        if condition.planned is None
+        and condition.kind not in BY_ITSELF
+        and condition.case != HELD
+        and not follows(condition, conditions(verdict))
     }
+
+
+def told_to(incident: Open, verdict: Verdict) -> Verdict:
+    """What an open incident is told of it: not what was announced, unless it is about that very site or these nodes.
+
+    Where nothing else is so, the cluster is healthy to it.
+    """
+    told = [one for one in conditions(verdict) if one.planned is None or set(one.where) & set(incident.where)]
+    if not told:
+        said = tuple(f"announced: {named(one)}" for one in conditions(verdict))
+        return verdict.model_copy(update={"main": Condition(kind="healthy", reasons=said), "also": ()})
+    return verdict.model_copy(update={"main": told[0], "also": tuple(told[1:])})
 
 
 def named(condition: Condition) -> str:
@@ -78,13 +93,16 @@ def named(condition: Condition) -> str:
 
 
 def wanted(verdict: Verdict, open_: tuple[Open, ...], site_of: Mapping[str, str]) -> tuple[Wanted, ...]:
-    """What is to be opened beside the open ones, the gravest first. `site_of`: node to site."""
-    found = conditions(verdict)
+    """What is to be opened beside the open ones, the gravest first. `site_of`: node to site.
+
+    Nothing is opened for what was announced.
+    """
+    found = tuple(one for one in conditions(verdict) if one.planned is None)
     gone = dict.fromkeys(site for condition in found if (site := lost_site(condition)))
     sites = {one.where[0] for one in open_ if one.kind == "SiteLoss" and one.where}
     opens = [Wanted(kind="SiteLoss", where=(site,)) for site in gone if site not in sites]
     opens += _nodes(found, open_, site_of, {*gone, *sites})
-    if not opens and not open_ and verdict.kind not in CALM:
+    if not opens and not open_ and any(one.kind not in CALM for one in found):
         opens.append(Wanted(kind="ClusterIncident"))
     return tuple(opens)
 

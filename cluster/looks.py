@@ -86,6 +86,9 @@ class ClusterLook(Look):
     are services whose guests the list of guests lacks: a right is missing. `storages` is the state of the inventory's
     storage by node, where it is told.
 
+    `unclear` are nodes with a guest of which it is not told whether it runs. `sees_all`: the token may see every guest;
+    it is asked for only while a node is in maintenance.
+
     `stamps` is when each LRM and the master (``master``) wrote last, by their own clocks. `lrms_old` are nodes whose
     LRM has not written for 30 s, measured by HA's newest stamps, and `master_old` is the same of the master;
     `called_old` are those that the node that answers calls old by its own clock, and `called_ahead` those whose stamps
@@ -112,6 +115,8 @@ class ClusterLook(Look):
     guests: dict[int, str] = Field(default_factory=dict)
     stopped: tuple[int, ...] = ()
     hidden: tuple[str, ...] = ()
+    unclear: tuple[str, ...] = ()
+    sees_all: bool = False
     storages: dict[str, str] = Field(default_factory=dict)
 
 

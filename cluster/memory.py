@@ -63,6 +63,8 @@ class Memory(Value):
     part, and `as_of` says of when: of each, and of ``services`` and ``guests`` as a whole. A guest of a lost node keeps
     the place it had; one that HA has brought elsewhere has its earlier place in `before` until the node is back.
     `resting` are the nodes that HA had in maintenance when its word was heard last.
+    `rested` is the newest look that found a node in maintenance and no guest running on it, while it was alive.
+    `worked` is the newest look that found it online or with a guest.
     `layers` are parts of the design that were seen, so that their absence is a loss.
     `written` are the stamps of HA's master and LRMs, each with the first look that has seen it: one that stays is old
     by our own clock.
@@ -87,6 +89,8 @@ class Memory(Value):
     states: dict[str, str] = Field(default_factory=dict)
     before: dict[str, Before] = Field(default_factory=dict)
     as_of: dict[str, datetime] = Field(default_factory=dict)
+    rested: dict[str, datetime] = Field(default_factory=dict)
+    worked: dict[str, datetime] = Field(default_factory=dict)
     layers: dict[str, datetime] = Field(default_factory=dict)
     written: dict[str, Written] = Field(default_factory=dict)
     looked: datetime | None = None
@@ -181,6 +185,8 @@ class Memory(Value):
                 "heard": heard,
                 "quiet": quiet,
                 "woke": _latest(old.woke, new.woke),
+                "rested": _latest(old.rested, new.rested),
+                "worked": _latest(old.worked, new.worked),
                 "layers": _latest(old.layers, new.layers),
                 "written": {
                     name: _later(*(found[name] for found in (old.written, new.written) if name in found))

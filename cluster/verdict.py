@@ -35,6 +35,8 @@ UNSTEADY, WITHIN = 6, timedelta(minutes=5)
 BLINKS = 2 * UNSTEADY
 # The case of a condition that is told although it is not seen just now.
 HELD = "held"
+# What a verdict's key says of what was announced.
+PLANNED = " (planned)"
 # What is no condition of its own: it neither comes nor goes.
 UNCOUNTED: tuple[Kind, ...] = ("undetermined", "healthy")
 # Losses of nodes are never held: what is back is told as back.
@@ -62,14 +64,14 @@ class Verdict(BaseModel):
 
     @property
     def key(self) -> str:
-        """Equal for two looks that found the same."""
-        return " + ".join(condition.key for condition in (self.main, *self.also))
+        """Equal for two looks that found the same, and of it the same as planned."""
+        return " + ".join(f"{one.key}{PLANNED if one.planned else ''}" for one in (self.main, *self.also))
 
     @property
     def sentence(self) -> str:
         """What a person reads first."""
         where = f" ({', '.join(self.main.where)})" if self.main.where else ""
-        return f"{self.kind.replace('-', ' ')}{where}"
+        return f"{'planned: ' if self.main.planned else ''}{self.kind.replace('-', ' ')}{where}"
 
 
 def judge(facts: Facts, memory: Memory, inventory: Inventory) -> Verdict:

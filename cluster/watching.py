@@ -13,19 +13,24 @@ from cluster.notices import Notice
 from cluster.nouns import Value
 from cluster.plan import Finding
 from cluster.scene import Scene
+from cluster.silences import Silence
 from cluster.verdict import Verdict
 
 __all__ = ["CALM", "SITE_GONE", "lost_site"]
 
 
 class WatchWish(Value):
-    """What is known already: `known` is the key of the verdict that was told last. `urgent`: ask everybody often."""
+    """What is known already: `known` is the key of the verdict that was told last. `urgent`: ask everybody often.
+
+    `silences` are the announcements that stand, whatever the worker's clock says.
+    """
 
     cluster: str | None = None
     memory: Memory = Memory()
     known: str = ""
     urgent: bool = False
     until: timedelta = timedelta(hours=1)
+    silences: tuple[Silence, ...] = ()
 
 
 class Beat(Value):
@@ -135,6 +140,7 @@ class WatchRequest(BaseModel):
     rights_asked: datetime | None = None
     opened: dict[str, datetime] = Field(default_factory=dict)
     untold: tuple[Notice, ...] = ()
+    silences: tuple[Silence, ...] = ()
 
 
 class WatchState(BaseModel):
@@ -156,6 +162,7 @@ class WatchState(BaseModel):
     received: int
     trouble: str
     answers: tuple[Answer, ...] = ()
+    silences: tuple[Silence, ...] = ()
 
 
 def watch_id(cluster: str) -> str:

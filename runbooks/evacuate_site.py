@@ -9,6 +9,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from cluster.plan import Mode
     from cluster.recovery import Back
+    from runbooks.announcing import announce
     from runbooks.emptying import Emptying
     from runbooks.site_work import EvacuationReport, SiteRequest
     from workflows.catalogue import About
@@ -53,6 +54,7 @@ class EvacuateSite(Runbook):
             if request.mode is Mode.APPLY:
                 agreement = await emptying.require_approval(plan)
                 await emptying.empty(plan, agreement)
+                await announce(self, site, str(request.by), request.dark_for)
                 await emptying.wait_for_dark()
                 await emptying.hand_over_switches()
         return self.report(

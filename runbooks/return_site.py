@@ -7,6 +7,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from cluster.plan import Mode
+    from runbooks import announcing
     from runbooks.homecoming import FailbackReport, FailbackRequest
     from runbooks.homeward import Homeward
     from workflows.catalogue import About
@@ -28,6 +29,7 @@ class ReturnSite(Homeward):
     )
 
     after = ("EvacuateSite",)
+    _announced_off = False
 
     @workflow.run
     async def run(self, request: FailbackRequest | None = None) -> FailbackReport:
@@ -39,6 +41,7 @@ class ReturnSite(Homeward):
                 await way.rehearse(request)
             while request.mode is Mode.APPLY and not way.at_home:
                 await way.hold_quarantine()
+                await self._back(request)
                 if (await way.plan_moves(request)).empty:
                     break
                 await way.require_approval()
@@ -50,3 +53,9 @@ class ReturnSite(Homeward):
             if request.mode is Mode.APPLY:
                 await way.restore_automatic_moves()
         return way.report(request)
+
+    async def _back(self, request: FailbackRequest) -> None:
+        """The planned dark is over, whatever is held or looked at anew later."""
+        if not self._announced_off:
+            self._announced_off = True
+            await announcing.end(self, str(request.site), str(request.by))

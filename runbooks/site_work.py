@@ -1,5 +1,6 @@
 """Planned work on a site: what is asked for and reported. Pure."""
 
+from datetime import timedelta
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -9,14 +10,20 @@ from cluster.evacuation import SiteNodes
 from cluster.inventory import Inventory
 from cluster.plan import Mode
 from cluster.recovery import Back
+from cluster.silences import LONGEST
+from cluster.units import Duration
 from runbooks.homecoming import Moved
 from workflows.catalogue import RunbookReport, RunbookRequest
 
 
 class SiteRequest(RunbookRequest):
-    """Which site is emptied, and who asks for it."""
+    """Which site is emptied, and who asks for it.
+
+    `dark_for` is how long it may stay dark from when it is empty: so long the watch takes it as planned.
+    """
 
     site: str | None = None
+    dark_for: Duration = Field(default=timedelta(hours=24), gt=timedelta(), le=LONGEST)
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -16,8 +16,9 @@ from temporalio.exceptions import ActivityError, FailureError, WorkflowAlreadySt
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
+    from cluster.around import Occasion
     from cluster.contracts import watch
-    from cluster.incidents import Ended, FollowWish, StockWish, Wanted, wanted
+    from cluster.incidents import Ended, FollowWish, StockWish, Wanted, told_to, wanted
     from cluster.notices import Notice
     from cluster.watching import Change, Open, Opening, Seen, WatchRequest
     from workflows.answers import ask, begun
@@ -38,7 +39,7 @@ class OpenIncidents:
         self.open: tuple[Open, ...] = ()
         self.epochs: dict[str, str] = {}
         self.remark = ""
-        self._site_of: dict[str, str] = {}
+        self.site_of: dict[str, str] = {}
         self._began: dict[str, datetime] = {}
         self._seen: Seen | None = None
         self._beside: set[asyncio.Task[None]] = set()
@@ -83,7 +84,7 @@ class OpenIncidents:
             heartbeat_timeout=HEARTBEAT,
             retry_policy=AGAIN,
         )
-        self._site_of = found.site_of
+        self.site_of = found.site_of
         for incident in found.open:
             await self.adopt(incident)
 
@@ -101,7 +102,7 @@ class OpenIncidents:
     async def learn(self, seen: Seen) -> None:
         """A new verdict: it is told to the open incidents, and what is missing is opened."""
         self._seen, before = seen, self.open
-        for one in wanted(seen.verdict, self.open, self._site_of):
+        for one in wanted(seen.verdict, self.open, self.site_of):
             await self._opened(one, seen)
         for incident in before:
             await self._inform(incident, seen)
@@ -115,7 +116,7 @@ class OpenIncidents:
         return known
 
     async def _inform(self, incident: Open, seen: Seen) -> None:
-        change = Change(verdict=seen.verdict, at=seen.at, open=self.open, answers=seen.answers)
+        change = Change(verdict=told_to(incident, seen.verdict), at=seen.at, open=self.open, answers=seen.answers)
         with contextlib.suppress(FailureError):  # it has ended: that is noticed where it is followed
             await workflow.get_external_workflow_handle(incident.run).signal("changed", change)
 
@@ -131,7 +132,10 @@ class OpenIncidents:
             epoch = now.strftime("%Y%m%dT%H%M%SZ")
         self.epochs[place], self._began[place] = epoch, now
         run = f"{place}/{epoch}"
-        opening = Opening(verdict=seen.verdict, memory=seen.memory, at=seen.at, odd_since=since, answers=seen.answers)
+        opened = Open(run=run, key="", kind=one.kind, where=one.where)
+        told = told_to(opened, seen.verdict)
+        opened = opened.model_copy(update={"key": told.key})
+        opening = Opening(verdict=told, memory=seen.memory, at=seen.at, odd_since=since, answers=seen.answers)
         mode = "apply" if seen.policy == "act" else "plan"
         request = {"cluster": seen.cluster, "mode": mode, "opening": opening.model_dump(mode="json"), **one.about}
         with contextlib.suppress(WorkflowAlreadyStartedError):  # opened by this watch's earlier life
@@ -140,10 +144,10 @@ class OpenIncidents:
                 request,
                 id=run,
                 parent_close_policy=ParentClosePolicy.ABANDON,
-                static_summary=seen.verdict.sentence[:100],
-                static_details="; ".join(seen.verdict.main.reasons)[:1000],
+                static_summary=told.sentence[:100],
+                static_details="; ".join(told.main.reasons)[:1000],
             )
-        self.open += (Open(run=run, key=seen.verdict.key, kind=one.kind, where=one.where),)
+        self.open += (opened,)
 
     async def _judge_again_in(self, pause: timedelta) -> None:
         await asyncio.sleep(pause.total_seconds())
@@ -187,12 +191,12 @@ class OpenIncidents:
         said = f"The cluster is {stands}. It is judged again; an incident opens while anything is wrong."
         self.tell_people(ended.run, self.remark, said)
 
-    def tell_people(self, incident: str, title: str, text: str) -> None:
+    def tell_people(self, incident: str, title: str, text: str, occasion: Occasion = "changed") -> None:
         """What no incident can say itself."""
         self._notices += 1
         notice = Notice(
             key=f"{workflow.info().workflow_id}/{workflow.info().run_id}/{self._notices}",
-            occasion="changed",
+            occasion=occasion,
             cluster=self._seen.cluster if self._seen else "?",
             incident=incident,
             title=title[:200],

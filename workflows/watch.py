@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts.proxmox import RightsWish
     from cluster.events import Event, EventBatch
     from cluster.memory import Memory
+    from cluster.silences import Silence, SilenceWish, UnsilenceWish, not_there, refused
     from cluster.watching import (
         Awaited,
         Beat,
@@ -40,6 +41,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.failures import reason
     from workflows.lasting import is_long
     from workflows.open_incidents import OpenIncidents
+    from workflows.silences import Silences, ends_soon
     from workflows.steps import HEARTBEAT
     from workflows.watch_page import WatchSheet, render_watch
 
@@ -52,6 +54,7 @@ ASKED_THERE = timedelta(seconds=3)
 COVERED = timedelta(seconds=30)
 # How many event ids are remembered here; the gateway remembers more of them.
 KNOWN_IDS, SHOWN_EVENTS = 500, 5
+NOBODY = "by: empty: say who ends it"
 AGAIN = RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=5))
 
 
@@ -72,6 +75,7 @@ class ClusterWatch:
         self._seen: Seen | None = None
         self._memory = Memory()
         self._incidents = OpenIncidents(self._judge_anew)
+        self._silences = Silences(self._judge_anew, self._warn)
         self._hinted = self._anew = self._owed = self._stopped = self._urgent = False
         self._latest: list[Event] = []
         self._ids: list[str] = []
@@ -87,7 +91,8 @@ class ClusterWatch:
         """Until somebody stops it."""
         self._take_over(request or WatchRequest())
         await self._incidents.take_stock(self._request.cluster)
-        self._beside = [asyncio.create_task(work) for work in (self._incidents.follow(self._tell), self._ask_rights())]
+        beside = (self._incidents.follow(self._tell), self._ask_rights(), self._silences.keep())
+        self._beside = [asyncio.create_task(work) for work in beside]
         while not self._stopped:
             seen = await self._looked()
             if seen is not None:
@@ -123,6 +128,40 @@ class ClusterWatch:
     def _judge_anew(self) -> None:
         self._anew = True
 
+    @workflow.update(
+        description='Announce planned work: {"where": ["site-a"], "by": "ana", "why": "replacing PDUs", '
+        '"until": "2026-11-28T18:00:00Z"}; `quorate silence`'
+    )
+    def silence(self, wish: SilenceWish) -> str:
+        """No incident opens for what it covers, as long as no guest ran there; one for the same names is replaced."""
+        said = self._silences.add(wish)
+        self._tell()
+        return said
+
+    @silence.validator
+    def _may_be_silent(self, wish: SilenceWish) -> None:
+        if wrong := refused(wish, self._incidents.site_of, workflow.now()):
+            raise ApplicationError(wrong, type="WrongInput")
+
+    @workflow.update(description='End an announcement: {"where": ["site-a"], "by": "ana"}; `quorate silence end`')
+    def unsilence(self, wish: UnsilenceWish) -> str:
+        """What stands is judged at once, and opens its incident."""
+        said = self._silences.end(wish)
+        self._tell()
+        return said
+
+    @unsilence.validator
+    def _is_silent(self, wish: UnsilenceWish) -> None:
+        if wrong := not_there(wish.where, self._silences.standing) or ("" if wish.by.strip() else NOBODY):
+            raise ApplicationError(wrong, type="WrongInput")
+
+    def _warn(self, one: Silence) -> None:
+        """It ends soon, and what it covers is still dark."""
+        verdict = self._seen.verdict if self._seen else None
+        told = (verdict.main, *verdict.also) if verdict else ()
+        if any(seen.planned is not None and seen.planned.where == one.where for seen in told):
+            self._incidents.tell_people(workflow.info().workflow_id, *ends_soon(one), occasion="asked")
+
     @workflow.update(description="Stop watching; start it again with `quorate watch`")
     def stop(self) -> str:
         """It ends at once; an open incident goes on."""
@@ -145,6 +184,7 @@ class ClusterWatch:
             received=self._received,
             trouble=self._trouble,
             answers=seen.answers if seen else (),
+            silences=self._silences.standing,
         )
 
     @workflow.query(description="The page of this watch, as Markdown")
@@ -160,6 +200,7 @@ class ClusterWatch:
                 trouble=self._trouble,
                 remark=self._incidents.remark,
                 rights=self._rights,
+                silences=self._silences.standing,
                 namespace=workflow.info().namespace,
             )
         )
@@ -197,6 +238,7 @@ class ClusterWatch:
             memory=self._memory,
             known=self._seen.verdict.key if self._seen and not self._owed else "",
             urgent=self._urgent or self._owed,
+            silences=self._silences.standing,
         )
         self._urgent = self._anew = False
         return begun(
@@ -297,6 +339,7 @@ class ClusterWatch:
     def _take_over(self, request: WatchRequest) -> None:
         self._request, self._seen, self._memory = request, request.seen, request.memory
         self._incidents.take_over(request)
+        self._silences.take_over(request.silences)
         # a signal may have been taken before the first line of this run
         self._hinted, self._anew = self._hinted or request.hinted, self._anew or request.anew
         self._urgent, self._nudged = request.urgent, request.nudged
@@ -319,6 +362,7 @@ class ClusterWatch:
             latest=tuple(self._latest),
             rights=self._rights,
             rights_asked=self._rights_asked,
+            silences=self._silences.standing,
             **self._incidents.handed_over(),
         )
 

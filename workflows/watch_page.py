@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from cluster.answers.model import together
 from cluster.conditions import Condition
 from cluster.events import Event
+from cluster.silences import Silence
 from cluster.units import capital, counted, seconds
 from cluster.watching import Seen
 from workflows.page import advised, safe, sentence
@@ -27,6 +28,7 @@ class WatchSheet(BaseModel):
     remark: str
     rights: str
     namespace: str
+    silences: tuple[Silence, ...] = ()
 
 
 def render_watch(sheet: WatchSheet) -> str:
@@ -37,13 +39,15 @@ def render_watch(sheet: WatchSheet) -> str:
         lines += [f"The last look failed: {safe(sheet.trouble)}. It looks again.", ""]
     for run in sheet.open:
         lines += [f"Open incident: [{run}]({here}/{quote(run, safe='')})", ""]
+    lines += [line for one in sheet.silences for line in (f"Announced: {safe(str(one))}.", "")]
     lines += [line for one in (sheet.remark, sheet.rights) if one for line in (f"{safe(one)}.", "")]
     if sheet.seen is not None:
         verdict, answer = sheet.seen.verdict, together(sheet.seen.answers)
         if answer is not None and answer.urgency != "nothing":
             lines += [advised(answer.model_copy(update={"why": (), "unless": ()}))]
         for condition in (verdict.main, *verdict.also):
-            lines += [f"- **{condition.kind}** {' '.join(condition.where)}", *_reasons(condition)]
+            planned = "planned: " if condition.planned else ""
+            lines += [f"- {planned}**{condition.kind}** {' '.join(condition.where)}", *_reasons(condition)]
         lines += ["", _before(sheet.seen), ""]
         if verdict.silent:
             lines += [f"No answer: {safe(', '.join(verdict.silent))}.", ""]

@@ -63,6 +63,7 @@ def cluster_view(
         ),
         "guests": {row.guest.vmid: row.node for row in guests if row.alive},
         "stopped": tuple(row.guest.vmid for row in guests if row.status == "stopped"),
+        "unclear": tuple(sorted({row.node for row in guests if row.unknown})),
         "hidden": tuple(sorted(services.keys() - listed)),
         "storages": {
             str(row["node"]): str(row.get("status") or "unknown")

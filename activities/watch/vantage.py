@@ -17,6 +17,7 @@ from activities.parsing.looks import array_view, cluster_view, votes_view
 from activities.parsing.totem import parse_milliseconds
 from activities.parsing.votes import parse_votes
 from activities.parsing.witness import parse_clients
+from activities.proxmox.rights import must_see_all_guests
 from cluster.facts import (
     WITNESS,
     ArrayLook,
@@ -39,6 +40,8 @@ LINKS_EVERY = timedelta(minutes=1)
 # Seconds that a machine has to answer in a rehearsal, however fast its time runs: the computer that plays all of them
 # may have other work.
 REHEARSED = 1.0
+# Rights are a matter of people: what a token may see changes seldom.
+RIGHTS_EVERY = timedelta(minutes=1)
 # What is down may be back in a moment.
 LINKS_AGAIN = timedelta(seconds=5)
 
@@ -122,6 +125,8 @@ class Vantages:
         self._limit = LIMIT if patient else max(REHEARSED, LIMIT / speed)
         self._portals: dict[str, list[Item]] = {}
         self._links: dict[str, tuple[datetime, set[int], Links | None]] = {}
+        self._rights_asked: datetime | None = None
+        self._all_guests = False
         epoch = datetime.now(UTC)
         self.all: list[Vantage] = []
         for site in inventory.sites:
@@ -195,15 +200,29 @@ class Vantages:
     def _cluster(self, node: str) -> Callable[[], Awaitable[dict[str, Any]]]:
         def ask() -> dict[str, Any]:
             api = self._clients.api
-            return cluster_view(
+            view = cluster_view(
                 api.get("cluster/status", node=node),
                 api.get("cluster/ha/status/manager_status", node=node),
                 api.get("cluster/resources", node=node),
                 self._inventory.storage.id,
                 api.get("cluster/ha/status/current", node=node),
             )
+            rests = "maintenance" in view["node_states"].values()
+            return view | {"sees_all": rests and self._sees_all(node)}
 
         return lambda: self._clients.threaded(ask)
+
+    def _sees_all(self, node: str) -> bool:
+        """The token may see every guest, as it was lately; what cannot be told makes no silence of the API's view."""
+        now = datetime.now(UTC)
+        if self._rights_asked is None or (now - self._rights_asked) * self._speed >= RIGHTS_EVERY:
+            try:
+                must_see_all_guests(self._clients.api, node)
+                self._all_guests, self._rights_asked = True, now
+            except ApplicationError as error:
+                self._all_guests = False
+                self._rights_asked = now if error.type == "Unauthorized" else None
+        return self._all_guests
 
     def _witness(self, host: str) -> Callable[[], Awaitable[dict[str, Any]]]:
         cluster = self._inventory.name

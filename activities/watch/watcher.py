@@ -27,6 +27,7 @@ from cluster.conditions import GRAVITY, SITE_GONE, Condition, Kind, lost_site
 from cluster.contracts import watch
 from cluster.facts import ArrayLook, ClusterLook, Facts, Memory, PowerLook, VotesLook, WitnessLook, remember, rounds
 from cluster.inventory import Inventory
+from cluster.judging.planned import announced
 from cluster.memory import NOBODY_MOVED
 from cluster.scene import scene
 from cluster.verdict import Verdict, judge, turned
@@ -52,7 +53,7 @@ POWER_EVERY = timedelta(minutes=10)
 
 def _grave(verdict: Verdict) -> tuple[str, ...]:
     """The keys of what cannot wait."""
-    return tuple(one.key for one in (verdict.main, *verdict.also) if one.kind in URGENT)
+    return tuple(one.key for one in (verdict.main, *verdict.also) if one.kind in URGENT and one.planned is None)
 
 
 class Watching:
@@ -256,7 +257,8 @@ class _Watcher:
         now = datetime.now(UTC)
         if self._wish.urgent and now - self._started < LATELY / self._speed:
             return True
-        grave = verdict.main.gravity <= GRAVEST_DOUBT
+        # what was announced stands behind what was not, and is watched as closely
+        grave = any(one.gravity <= GRAVEST_DOUBT for one in (verdict.main, *verdict.also))
         young = verdict.kind not in CALM and self._steady_for(now) < YOUNG
         return grave or young or self._just_silent(now)
 
@@ -283,6 +285,7 @@ class _Watcher:
         self.memory = remember(self.memory, facts, nodes, between, early)
         verdict = judge(facts, self.memory, self._inventory)
         self.memory = turned(self.memory, verdict, facts.at)
+        verdict = announced(verdict, self._wish.silences, self.memory, self._inventory)
         self._count(verdict, facts.at)
         self.verdict = verdict
         return verdict

@@ -7,6 +7,7 @@ needs another answer, a condition has a `case`.
 from cluster.answers import disks, losses, services
 from cluster.answers.affected import affected
 from cluster.answers.model import Answer, Urgency
+from cluster.answers.planned import planned
 from cluster.answers.texts import Advice
 from cluster.conditions import BY_ITSELF, CALM, Condition, follows
 from cluster.inventory import Inventory
@@ -33,6 +34,8 @@ def urgency(condition: Condition, beside: tuple[Condition, ...] = ()) -> Urgency
 
 def answer(condition: Condition, memory: Memory, inventory: Inventory, beside: tuple[Condition, ...] = ()) -> Answer:
     """What one condition asks of a person, with those that stand `beside` it."""
+    if condition.planned is not None:
+        return planned(condition, condition.planned)
     told = advice(condition, inventory)
     return Answer(
         about=condition.key,

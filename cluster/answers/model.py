@@ -41,7 +41,7 @@ class Answer(Value):
 
     `title` says what is so and `stake` how bad that is. `automatic` is what happens without anybody. `guests` are those
     that it affects, by name. `by` is when the time to decide is over, in UTC. `why` are words of vantage points, and
-    `unless` what would revise it.
+    `unless` what would revise it. `planned`: people have announced it.
     """
 
     about: str
@@ -55,13 +55,14 @@ class Answer(Value):
     guests: tuple[str, ...] = ()
     why: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
+    planned: bool = False
 
     @property
     def says(self) -> str:
         """How urgent it is, in words: ``Decide by 2026-11-28 16:20 UTC``."""
         if self.urgency == "decide" and self.by is not None:
             return f"Decide by {self.by:%Y-%m-%d %H:%M} UTC"
-        return WORDS[self.urgency]
+        return "Planned" if self.planned and self.urgency == "watch" else WORDS[self.urgency]
 
     @property
     def head(self) -> str:
@@ -70,11 +71,11 @@ class Answer(Value):
 
 
 def together(answers: Iterable[Answer]) -> Answer | None:
-    """All of them as one: the most urgent leads, in the order given among equals; what others ask for comes after.
+    """All of them as one: the most urgent leads, among equals what was not planned; what others ask for comes after.
 
     The first task of each other one says what it is about. None when there is none.
     """
-    ranked = sorted(answers, key=lambda one: URGENCIES.index(one.urgency))
+    ranked = sorted(answers, key=lambda one: (URGENCIES.index(one.urgency), one.planned))
     if not ranked:
         return None
     first = ranked[0]

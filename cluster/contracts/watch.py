@@ -7,6 +7,7 @@ from cluster.incidents import Followed, FollowWish, Stock, StockWish
 from cluster.nouns import Value
 from cluster.plan import Finding
 from cluster.quarantine import QuarantineFinding, QuarantineWish
+from cluster.silences import SilenceWish, UnsilenceWish
 from cluster.watching import Awaited, Reach, Seen, Suspected, WatchWish
 
 
@@ -58,3 +59,5 @@ confirm = Activity("watch.confirm", Suspected, Seen, formerly="facts.confirm")
 reach = Activity("watch.reach", Awaited, Reach, formerly="facts.reach")
 judged = Activity("watch.judged", JudgeWish, Judged)
 node_ready = Activity("watch.node_ready", NodeWish, Finding)
+announce = Activity("watch.announce", SilenceWish, Finding)
+unannounce = Activity("watch.unannounce", UnsilenceWish, Finding)

@@ -1,4 +1,4 @@
-"""Ten situations on four surfaces: page, a terminal of 80 columns, a notice and the board say the same answer.
+"""Eleven situations on four surfaces: page, a terminal of 80 columns, a notice and the board say the same answer.
 
 Each names how urgent it is, the first thing to do with its command, what never to do, and the guests by name.
 """
@@ -20,9 +20,11 @@ from cluster.answers.model import Answer, together
 from cluster.approval import ApprovalPolicy, Terms
 from cluster.conditions import Condition
 from cluster.gate import Gate
+from cluster.judging.planned import announced
 from cluster.memory import Memory
 from cluster.notices import Notice
 from cluster.plan import Intent, whole_digest
+from cluster.silences import Silence
 from cluster.watching import Beat, WatchState
 from tests.verdict.world import ARRAY_A, ARRAY_B, INVENTORY, NODES, OF, QDEVICE, A, B, World, healthy
 from workers.cli.answered import answered
@@ -57,6 +59,19 @@ def then_the_witness() -> World:
     world = healthy().dead(A)
     world.looks()
     return world.silent(QDEVICE).parts(OF[B]).after(30)
+
+
+def planned_dark() -> Answer:
+    """An emptied site that was announced, and is off."""
+    states = {node: "maintenance" if node in OF[A] else "online" for node in NODES}
+    left = {"services": {"vm:300": ("started", OF[B][0])}, "guests": {300: OF[B][0]}}
+    world = healthy().api(NODES, node_states=states, sees_all=True, **left)
+    world.after(20).looks()
+    world.dead(A)
+    silence = Silence(where=(A,), by="ana", why="replacing PDUs", since=NOW, until=NOW + timedelta(hours=4))
+    found = together(answers(announced(world.looks(), (silence,), world.memory, INVENTORY), world.memory, INVENTORY))
+    assert found is not None
+    return found
 
 
 def given_up() -> World:
@@ -98,6 +113,12 @@ CASES = (
         ("Watch: Site site-a is lost.", "Never start guests of site-a by hand", "quorate incident watch", *GUESTS),
     ),
     Case("site lost", lambda: seen(healthy().dead(A)), ("Watch: Site site-a is lost.", *GUESTS)),
+    Case(
+        "planned dark",
+        planned_dark,
+        ("Planned: site-a is dark, as ana announced until 2026-03-01 07:12 UTC (replacing PDUs).",
+         "An incident opens for what is not back by then, and for anything else that fails."),
+    ),
     Case(
         "site lost, then the witness",
         lambda: seen(then_the_witness()),

@@ -303,3 +303,31 @@ async def test_an_incident_without_a_worker_is_shown_as_far_as_temporal_knows_it
         listing,
         re.MULTILINE,
     )
+
+
+async def test_planned_work_is_announced_listed_and_ended(watched: Watched, shell: Shell):
+    """In words for people, and as data for scripts; what the watch refuses is told with its remedy."""
+    assert await shell("silence", "list") == "pxmx-cluster: nothing is announced\n"
+    told = ("--by", "ana", "--why", "replacing PDUs")
+
+    said = await shell("silence", "site-a", *told, "--for", "4h")
+    assert re.match(r"announced: site-a until \d{4}-\d\d-\d\d \d\d:\d\d UTC, by ana \(replacing PDUs\);", said)
+    listed_now = await shell("silence", "list")
+    assert re.fullmatch(r"site-a until \S+ \S+ UTC, by ana \(replacing PDUs\), since \S+ \S+ UTC\n", listed_now)
+    found = json.loads(await shell("silence", "list", "--json"))["silences"]
+    assert [(one["where"], one["by"], one["why"], one["dark"]) for one in found] == [
+        (["site-a"], "ana", "replacing PDUs", False)
+    ]
+    assert "announced    site-a until " in await shell("watch", "show")
+    assert json.loads(await shell("watch", "show", "--json"))["silences"][0]["where"] == ["site-a"]
+
+    unknown = await shell("silence", "site-x", *told, "--for", "4h", status=1)
+    assert "where: 'site-x' is neither a site nor a node here: name one of site-a, site-b," in unknown
+    assert "is more than 14 days away" in await shell("silence", "site-a", *told, "--for", "15d", status=1)
+    assert "is past" in await shell("silence", "site-a", *told, "--until", "2020-01-01T00:00Z", status=1)
+
+    ended_now = await shell("silence", "end", "site-a", "--by", "ben")
+    assert ended_now == "ended by ben: site-a is not announced any more\n"
+    assert "is not announced: nothing is announced" in await shell("silence", "end", "site-a", "--by", "ben", status=1)
+    await watched.handle.terminate("the test goes on without a watch")
+    assert "pxmx-cluster is not watched" in await shell("silence", "list", status=2)

@@ -34,6 +34,7 @@ from workers.cli.init import commands as init_commands
 from workers.cli.lab.commands import lab
 from workers.cli.notify import notify_app
 from workers.cli.options import InventoryOption, JsonOption, err, inventory_path, out
+from workers.cli.silence import silence_app
 from workers.cli.status import show_status
 from workers.cli.story import Story
 from workers.cli.watch import ensure_watch, tell_verdicts, watch_app
@@ -56,11 +57,12 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 # What a person wants to do, in the order of the first weeks.
-START, RUNBOOKS, PEOPLE, LOOK, SERVE = "Begin", "Runbooks", "People", "See what is so", "Keep it running"
+START, RUNBOOKS, LOOK, SERVE = "Begin", "Runbooks and people", "See what is so", "Keep it running"
 app.command(rich_help_panel=START)(init_commands.init)
 app.add_typer(lab, name="lab", rich_help_panel=START)
 app.add_typer(watch_app, name="watch", rich_help_panel=LOOK)
 app.add_typer(incident_app, name="incident", rich_help_panel=LOOK)
+app.add_typer(silence_app, name="silence", rich_help_panel=RUNBOOKS)
 app.add_typer(connect_app, name="connect", rich_help_panel=SERVE)
 app.add_typer(notify_app, name="notify", rich_help_panel=SERVE)
 
@@ -293,8 +295,7 @@ def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> No
 
 
 for panel, commands in (
-    (RUNBOOKS, run_commands.COMMANDS),
-    (PEOPLE, approve_commands.COMMANDS),
+    (RUNBOOKS, (*run_commands.COMMANDS, *approve_commands.COMMANDS)),
     (SERVE, gateway_commands.COMMANDS),
     (LOOK, (*switch_commands.COMMANDS, *board_commands.COMMANDS)),
 ):

@@ -104,7 +104,7 @@ def stop(inventory: InventoryOption = None) -> None:
     known = load(inventory_path(inventory))
 
     async def go() -> bool:
-        handle = await _running(await connect(), known)
+        handle = await running(await connect(), known)
         if handle is None:
             return False
         try:
@@ -112,7 +112,7 @@ def stop(inventory: InventoryOption = None) -> None:
         except WorkflowUpdateRPCTimeoutOrCancelledError:
             raise Later(handle.id, "stop") from None
         except (RPCError, WorkflowUpdateFailedError):  # somebody else was faster
-            if await _running(await connect(), known) is not None:
+            if await running(await connect(), known) is not None:
                 raise
         return True
 
@@ -130,7 +130,7 @@ def show(inventory: InventoryOption = None, as_json: JsonOption = False) -> None
 
     async def go() -> tuple[WatchState, Freshness]:
         client = await connect()
-        handle = await _running(client, known)
+        handle = await running(client, known)
         if handle is None:
             raise Unusable(f"{known.name} is not watched", "start it with `quorate watch start`")
         fresh = await freshness(client, known.name)
@@ -154,7 +154,8 @@ def show(inventory: InventoryOption = None, as_json: JsonOption = False) -> None
         out.tell(text)
 
 
-async def _running(client: Client, known: Inventory) -> Run | None:
+async def running(client: Client, known: Inventory) -> Run | None:
+    """The watch of that cluster; None where none runs."""
     handle: Run = client.get_workflow_handle(watch_id(known.name))
     try:
         description = await handle.describe()
@@ -187,7 +188,8 @@ def lines(state: WatchState, known: Inventory, now: datetime, fresh: Freshness |
     trouble = [Text(f"the last look failed: {state.trouble}; it looks again", style=BAD)] if state.trouble else []
     if verdict is None:
         return [Text(f"{state.cluster}: looks for the first time", style="bold"), *trouble]
-    style = GOOD if verdict.kind == "healthy" else WARN if verdict.settling else BAD
+    mild = verdict.settling or verdict.main.planned is not None
+    style = GOOD if verdict.kind == "healthy" else WARN if mild else BAD
     head = Text(f"{state.cluster}: ", style="bold")
     head.append(verdict.sentence, style=f"bold {style}" if style != BAD else style)
     since = _since(state)
@@ -202,11 +204,13 @@ def lines(state: WatchState, known: Inventory, now: datetime, fresh: Freshness |
     ]
     for condition in (verdict.main, *verdict.also):
         if condition is not verdict.main:
-            found.append(Text(f"also: {condition.key}", style="bold"))
+            planned = "planned: " if condition.planned else ""
+            found.append(Text(f"also: {planned}{condition.key}", style="bold"))
         found += [_row("evidence", reason) for reason in condition.reasons]
         found += [_row("revised if", unless) for unless in condition.unless]
     found.append(_row("silent", ", ".join(verdict.silent) or "none: every vantage point answers"))
     found.append(_row("HA's master", _master(state, known, now)))
+    found += [_row("announced", str(one)) for one in state.silences]
     if state.rights:
         found.append(Text(f"  {state.rights}", style=WARN))
     if state.remark:
@@ -270,5 +274,7 @@ def _data(state: WatchState, known: Inventory, fresh: Freshness, now: datetime) 
         "looked_at": fresh.looked_at.isoformat() if fresh.looked_at else None,
         "looking": fresh.looking(now),
         "answer": answer.model_dump(mode="json") if (answer := together(state.answers)) else None,
-        **state.model_dump(mode="json", include={"verdict", "at", "received", "trouble", "remark", "rights"}),
+        **state.model_dump(
+            mode="json", include={"verdict", "at", "received", "trouble", "remark", "rights", "silences"}
+        ),
     }

@@ -39,6 +39,7 @@ from activities.records.ledger import LedgerBook
 from activities.records.losses import Losses
 from activities.records.plans import Plans
 from activities.serving import DEFINITION, registered
+from activities.watch.announcing import Announcing
 from activities.watch.dark import Dark
 from activities.watch.incidents import Incidents
 from activities.watch.quarantine import QuarantineWard
@@ -93,6 +94,7 @@ def activities(
         Comparison(api, interlock),
         Losses(),
         Incidents(inventory),
+        Announcing(inventory),
         Migration(hasty, api, approvals, speed),
         Placements(api, hasty),
         maintenance := Maintenance(hasty, approvals, speed),
