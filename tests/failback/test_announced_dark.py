@@ -25,7 +25,9 @@ async def watching_beside(client: Client, site: Site, run: WorkflowHandle[Any, A
     queue, cluster = (await run.describe()).task_queue, load(site.path).name
     handle = await client.start_workflow(ClusterWatch.run, WatchRequest(), id=watch_id(cluster), task_queue=queue)
     try:
-        yield Watched(client, handle, cluster)
+        watched = Watched(client, handle, cluster)
+        await watched.says("healthy")  # a gate takes no vote before the watch has a verdict
+        yield watched
     finally:
         await nothing_runs(client, cluster)
 
