@@ -17,19 +17,24 @@ SAID_WITHIN = timedelta(minutes=1)
 PATCH = "announces-the-dark"
 
 
-async def announce(run: Runbook, site: str, by: str, dark_for: timedelta) -> None:
-    """The watch opens no incident for that site, as long as it is empty; runs of before that do not say it."""
+async def announce(run: Runbook, site: str, by: str, dark_for: timedelta) -> bool:
+    """The watch opens no incident for that site, as long as it is empty; whether it has taken it.
+
+    Runs that were begun before this was there do not say it.
+    """
     if not workflow.patched(PATCH):
-        return
+        return False
     line = run.record.line(f"The watch knows that {site} goes dark", f"Announcing {site} to the watch")
     wish = SilenceWish(
         where=(site,), by=by[:NAME], why=workflow.info().workflow_id[:200], until=workflow.now() + dark_for
     )
     try:
-        line.found(await run.learn(watch.announce, wish, within=SAID_WITHIN), run.record.elapsed)
+        found = line.found(await run.learn(watch.announce, wish, within=SAID_WITHIN), run.record.elapsed)
     except (ActivityError, Undecodable) as error:
         run.state.stop_if_asked()
         line.end("warned", f"{_said(error)}; an incident opens when {site} goes dark", run.record.elapsed)
+        return False
+    return found.mark == "done"
 
 
 async def end(run: Runbook, site: str, by: str) -> None:

@@ -37,6 +37,7 @@ class EvacuateSite(Runbook):
     def __init__(self) -> None:
         super().__init__()
         self._emptying: Emptying | None = None
+        self._announced = ""  # the site, as the watch has taken it
 
     @workflow.run
     async def run(self, request: SiteRequest | None = None) -> EvacuationReport:
@@ -54,7 +55,8 @@ class EvacuateSite(Runbook):
             if request.mode is Mode.APPLY:
                 agreement = await emptying.require_approval(plan)
                 await emptying.empty(plan, agreement)
-                await announce(self, site, str(request.by), request.dark_for)
+                if await announce(self, site, str(request.by), request.dark_for):
+                    self._announced = site
                 await emptying.wait_for_dark()
                 await emptying.hand_over_switches()
         return self.report(
@@ -74,7 +76,11 @@ class EvacuateSite(Runbook):
 
     async def landing(self) -> str:
         """Nothing is undone in a hurry."""
-        return await self._emptying.land() if self._emptying else "No guest was moved."
+        if self._emptying is None:
+            return "No guest was moved."
+        said = await self._emptying.land()
+        site = self._announced
+        return f"{said} {site} stays announced to the watch: `quorate silence end {site}` ends that." if site else said
 
     @property
     def beyond(self) -> str:
