@@ -13,7 +13,7 @@ define CHROMIUM
 endef
 
 # Every tier, the quickest to fail first; and those that stand before a change of what may be moved, fenced or set back.
-TIERS := check test test-wheel test-failback test-kills test-realtime test-browser test-steering test-clients \
+TIERS := check test test-wheel test-failback test-breakglass test-kills test-realtime test-browser test-steering test-clients \
 	test-incidents test-oracle fuzz-lab test-faults test-old-watch fuzz-runs
 SAFETY := test-failback test-incidents fuzz-runs-fast
 # A machine with other work can be too slow for a moment: what failed is played once more, and its name is printed.
@@ -48,6 +48,10 @@ test-all: setup  ## every tier, whatever fails on the way, and a table at the en
 test-failback: setup  ## what stops a failback: broken homes, people, killed workers (5 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 3 -m slow tests/failback $(ONCE_MORE)
+
+test-breakglass: setup  ## each break-glass runbook heals its emergency and refuses all others (5 min)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -n 3 -m slow tests/breakglass $(ONCE_MORE) -rP
 
 test-kills: setup  ## workers killed before and after every change, Temporal again and again (8 min)
 	@$(QUORATE) server

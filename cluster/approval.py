@@ -14,6 +14,7 @@ from pydantic import Field, model_validator
 
 from cluster.nouns import Noun, Value
 from cluster.plan import Intent, whole_digest
+from cluster.reminders import Before
 from cluster.units import Duration
 from cluster.visible import visible
 
@@ -30,8 +31,10 @@ Decision = Literal["approve", "reject"]
 class ApprovalPolicy(Noun):
     """How many people have to agree, who they are, how long they have, and how long their approval holds.
 
-    Votes are collected for `within`; once enough people have agreed, the approval holds for `valid`. `allowed_signers`
-    is OpenSSH's file of that name, beside the inventory: whose name stands there, with a valid key, may approve.
+    Votes are collected for `within`; who has not decided is told once more at each of the `reminders`, so long before
+    its end (``50%`` of the time, ``1h``), and at the last one everybody with `escalates` in `notify` as well. Once
+    enough people have agreed, the approval holds for `valid`. `allowed_signers` is OpenSSH's file of that name, beside
+    the inventory: whose name stands there, with a valid key, may approve.
     `revoked_keys` is a file of public keys that are no longer valid. Both are read anew at each check. `roles` name
     people, `per_role` how many of them have to be among those who approve. `unsigned: allowed` lets people approve by a
     click in Temporal's UI; that is marked as claimed everywhere.
@@ -39,6 +42,7 @@ class ApprovalPolicy(Noun):
 
     needed: int = Field(default=2, ge=1)
     within: Duration = Field(default=timedelta(hours=12), gt=timedelta())
+    reminders: tuple[Before, ...] = (0.5, timedelta(hours=1))
     # A night and the day after it: longer than any of our runbooks works, shorter than anybody keeps a plan in mind.
     valid: Duration = Field(default=timedelta(hours=24), ge=timedelta(seconds=1))
     allowed_signers: str = "allowed_signers"
@@ -284,7 +288,7 @@ class Approval(Value):
 
     def __str__(self) -> str:
         people = ", ".join(f"{vote.said.by}{' (claimed)' if vote.claimed else ''}" for vote in self.votes)
-        return f"{short(self.terms.digest)} approved by {people}"
+        return f"plan {short(self.terms.plan)} approved by {people}"
 
 
 def is_digest(plan: str, subject: str, planned: Sequence[Intent]) -> bool:

@@ -1,7 +1,7 @@
 """What stands around the cluster: events that come in, notices that go out, hooks, and how closely it is watched."""
 
 from datetime import timedelta
-from typing import Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
@@ -61,8 +61,19 @@ Occasion = Literal[
     "opened", "quorum", "fenced", "running", "late", "changed", "asked", "worse", "closed",
     "begun", "done", "expired", "refused", "failed",
 ]  # fmt: skip
-# PagerDuty's Events API v2 has one address for everybody; the others give each receiver one of its own.
-PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
+Kind = Literal["json", "pagerduty", "opsgenie", "slack", "teams", "matrix", "mail"]
+# These have one address for everybody, Opsgenie another one in Europe; the others give each receiver one of its own.
+ADDRESSES: dict[Kind, str] = {
+    "pagerduty": "https://events.pagerduty.com/v2/enqueue",
+    "opsgenie": "https://api.opsgenie.com/v2/alerts",
+}
+# What each kind needs besides, and no other kind has.
+NEEDS: dict[str, tuple[tuple[Kind, ...], str]] = {
+    "mail": (("mail",), "mail: {server, sender, to}"),
+    "routing_key": (("pagerduty",), "a routing_key, env:NAME or file:PATH"),
+    "token": (("opsgenie", "matrix"), "a token, env:NAME or file:PATH"),
+    "room": (("matrix",), 'a room, "!ID:SERVER"'),
+}
 
 
 class Mail(Noun):
@@ -74,7 +85,7 @@ class Mail(Noun):
 
     server: Endpoint
     sender: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
-    to: tuple[str, ...] = Field(min_length=1)
+    to: tuple[Annotated[str, Field(pattern=r"^[^@\s,<>]+@[^@\s,<>]+$")], ...] = Field(min_length=1)
     user: str | None = None
     password: SecretRef | None = None
     tls: bool = True
@@ -84,39 +95,51 @@ class Notify(Noun):
     """Who is told what happens and what is asked of people: a webhook, or people by mail.
 
     `kind` says in which form: ``json`` is our own document, or the `template`; ``pagerduty`` (with `routing_key`),
-    ``slack`` and ``teams`` are those of the services; ``mail`` has `mail` instead of a webhook.
+    ``opsgenie`` (with the `token` of an integration), ``slack`` and ``teams`` are those of the services; ``matrix`` has
+    the homeserver as its webhook, the `token` of a user there and the `room`; ``mail`` has `mail` instead of a webhook.
 
     `webhook` is an address or a reference to one (``env:NAME``, ``file:PATH``): it is then in no history and no error.
+
+    With `escalates` it gets besides its `occasions` what nobody has answered: the last reminder before a gate closes.
 
     In a template ``{title}``, ``{text}``, ``{body}``, ``{cluster}``, ``{occasion}``, ``{severity}``, ``{urgency}``,
     ``{incident}`` and ``{at}`` stand for their values, escaped as inside a JSON string.
     """
 
     name: OwnName
-    kind: Literal["json", "pagerduty", "slack", "teams", "mail"] = "json"
+    kind: Kind = "json"
     webhook: str = Field(default="", pattern=rf"{Web}|^$")
     routing_key: SecretRef | None = None
+    token: SecretRef | None = None
+    room: str | None = Field(default=None, pattern=r"^[!#][^\s/]+$", max_length=255)
     mail: Mail | None = None
     headers: dict[str, SecretRef] = Field(default_factory=dict)
     occasions: tuple[Occasion, ...] = get_args(Occasion)
+    escalates: bool = False
     template: str | None = None
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> Self:
-        if (self.kind == "mail") != (self.mail is not None):
-            raise ValueError("kind mail has mail: {server, sender, to}, and no other kind has")
-        if (self.kind == "pagerduty") != (self.routing_key is not None):
-            raise ValueError("kind pagerduty has a routing_key, env:NAME or file:PATH, and no other kind has")
-        if self.kind in ("json", "slack", "teams") and not self.webhook:
+        for name, (kinds, what) in NEEDS.items():
+            if (self.kind in kinds) != (getattr(self, name) is not None):
+                has = "has" if len(kinds) == 1 else "have"
+                raise ValueError(f"kind {' and '.join(kinds)} {has} {what}, and no other kind has")
+        if self.kind != "mail" and not self.address:
             raise ValueError(f"kind {self.kind} needs a webhook: an address, env:NAME or file:PATH")
+        if self.kind == "mail" and self.webhook:
+            raise ValueError("kind mail has no webhook")
         if self.template is not None and self.kind != "json":
             raise ValueError("a template is for kind json: every other kind has a form of its own")
         return self
 
+    def wants(self, occasion: Occasion, *, escalated: bool = False) -> bool:
+        """It is told of that."""
+        return occasion in self.occasions or (escalated and self.escalates)
+
     @property
     def address(self) -> str:
         """Where it is posted to."""
-        return self.webhook or PAGERDUTY
+        return self.webhook or ADDRESSES.get(self.kind, "")
 
 
 class Watch(Noun):

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from cluster.facts import Totem
+from cluster.moments import clock_of, t_plus
 
 # An agent lock is free when it has not been refreshed for more than 120 s; rounds of 10 s and the two steps of a
 # take-over add up to 20 s.
@@ -40,7 +41,7 @@ class Phase(BaseModel):
     latest: float
 
     def __str__(self) -> str:
-        return f"T+{self.earliest:.0f} to {self.latest:.0f} s"
+        return f"{t_plus(self.earliest)} to {clock_of(self.latest)}"
 
 
 class Forecast(BaseModel):
@@ -102,7 +103,7 @@ def rejoined(expected: Forecast, at: float) -> Forecast:
         update={
             "fenced": fenced,
             "running": Phase(earliest=fenced.earliest + first, latest=fenced.latest + spread),
-            "why": f"{expected.why}; nodes came back at T+{at:.0f} s, before the locks were free: locks count "
+            "why": f"{expected.why}; nodes came back at {t_plus(at)}, before the locks were free: locks count "
             f"again for {REJOINED[0]:.0f} s",
         }
     )

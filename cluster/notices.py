@@ -21,7 +21,8 @@ class Notice(BaseModel):
     """One message. `key` is the same whenever it is sent again, so that a receiver can tell a repetition.
 
     All notices of one run belong together: `incident` is what a pager opens, updates and resolves. `resolved` is said
-    only when it is over. `urgency`, `tasks` and `guests` are the run's answer to "what do I do now?" at that moment.
+    only when it is over. `escalated`: nobody has answered so far, and those who are there for that are told too.
+    `urgency`, `tasks` and `guests` are the run's answer to "what do I do now?" at that moment.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,6 +36,7 @@ class Notice(BaseModel):
     at: datetime
     severity: Severity = "info"
     resolved: bool = False
+    escalated: bool = False
     urgency: Urgency = "watch"
     tasks: tuple[str, ...] = ()
     never: tuple[str, ...] = ()
@@ -48,7 +50,7 @@ class Notice(BaseModel):
             return self
         return self.model_copy(
             update={
-                "severity": _severity(self.occasion, answer),
+                "severity": "critical" if self.escalated else _severity(self.occasion, answer),
                 "resolved": self.occasion in OVER and answer.urgency == "nothing",
                 "urgency": answer.urgency,
                 "tasks": tuple(f"{task}: {task.command}" if task.command else str(task) for task in answer.tasks),

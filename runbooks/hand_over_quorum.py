@@ -109,7 +109,7 @@ class HandOverQuorum(BreakGlass):
                     "quorum there",
                     there,
                     waiting=f"Waiting until the witness votes for {lost}",
-                    skip=f"the next node of {winner} is asked for although no site has the quorum",
+                    skip=f"the next node of {winner} is switched off although no site has the quorum",
                 )
         # a machine that its watchdog resets may have looked switched off for a moment
         for turn, node in enumerate(plan.nodes, start=1):

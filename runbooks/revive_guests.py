@@ -11,7 +11,8 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from cluster.breakglass.called import Called, Hand
     from cluster.breakglass.reviving import GivenUpWish, RevivePlan, ReviveWish, plan_reviving
-    from cluster.contracts import ha
+    from cluster.contracts import ha, proxmox
+    from cluster.contracts.proxmox import RIGHTS, RightsWish
     from cluster.inventory import Inventory
     from cluster.plan import Mode
     from cluster.units import counted, shortly
@@ -51,14 +52,12 @@ class ReviveGuests(BreakGlass):
     async def run(self, request: ReviveRequest | None = None) -> BreakGlassReport:
         """Mode `plan` ends with the plan."""
         request = request or ReviveRequest()
-        async with self.opens(
-            request,
-            "Start the guests of {cluster} again that HA has given up",
-            refused=request.wrong_guests,
-            rights=True,
-        ) as inventory:
+        headline = "Start the guests of {cluster} again that HA has given up"
+        async with self.opens(request, headline, refused=request.wrong_guests) as inventory:
             self._inventory, self._only = inventory, request.guests
             await self.must_be_called_for(inventory)
+            wish = RightsWish(runbook=self.about.name, must=True)  # only now: a cluster without quorum may not answer
+            await self.step(RIGHTS, proxmox.rights, wish, waiting="Asking what the token may do")
             plan = await self._planned()
             await self.require_two(
                 request,

@@ -13,7 +13,10 @@ class Receiver:
 
     def __init__(self) -> None:
         self.got: list[tuple[dict[str, str], str]] = []
+        self.paths: list[str] = []  # method and path of each
         self.status = 200
+        self.says = ""  # what it answers with
+        self.goes_to = ""  # where it redirects to
         self.refusals = 0  # so many of the next ones are answered with 503
         outer = self
 
@@ -22,9 +25,15 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
                 if not outer.refusals:
                     outer.got.append((dict(self.headers), body))
+                    outer.paths.append(f"{self.command} {self.path}")
                 status, outer.refusals = (503, outer.refusals - 1) if outer.refusals else (outer.status, 0)
                 self.send_response(status)
+                if outer.goes_to:
+                    self.send_header("Location", outer.goes_to)
                 self.end_headers()
+                self.wfile.write(outer.says.encode())
+
+            do_PUT = do_POST  # noqa: N815  # the library's name
 
             def log_message(self, *_: object) -> None:
                 """Quiet."""

@@ -1,4 +1,4 @@
-"""`python -m tests.record [deploy|incidents|failback]`: record the histories that the replay test reads.
+"""`python -m tests.record [deploy|incidents|failback|emergencies]`: record the histories that the replay test reads.
 
 Those of the version of now; what earlier versions have recorded stays as it is, as their runs may still go on.
 """
@@ -20,13 +20,15 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle
 from cluster.ledger import ledger_id
 from cluster.plan import Mode
 from lab.physics.faults import Fault
+from tests.breakglass.conftest import POLICY, breaking
+from tests.breakglass.emergencies import dark, given_up, logged_out, parted, unconnected
 from tests.conftest import APPLY, Deployment, Start, working
 from tests.failback.conftest import HOMES, far_site, listed, starting
 from tests.failback.test_site_work import agreed, under_way
 from tests.failback.test_stops import asked
 from tests.incidents.conftest import Site, watching
 from tests.runs import parked, until
-from tests.twin import TwinThread, inventory_file
+from tests.twin import TwinThread, inventory_file, with_policy
 from workers.temporal.embedded import TemporalServer, free_port
 from workflows.catalogue import RunbookRequest
 
@@ -181,8 +183,44 @@ async def record_failbacks() -> None:
         site.stop()
 
 
+EMERGENCIES = {
+    "HandOverQuorum": parted,
+    "ReviveGuests": given_up,
+    "RestoreSessions": logged_out,
+    "ReconcileArrays": unconnected,
+    "ColdStart": dark,
+}
+
+
+async def record_emergencies() -> None:
+    """Each break-glass runbook in its own emergency, and one that is refused."""
+    with tempfile.TemporaryDirectory() as folder:
+        site = Site(with_policy(inventory_file(Path(folder)), POLICY))
+        server = TemporalServer(database=None, port=free_port(), ui_port=None, log=Path(folder) / "temporal.log")
+        client = await server.start(print)
+        keep = Recorder(site, None).keep  # type: ignore[arg-type]  # nothing is deployed
+        for kind, happens in EMERGENCIES.items():
+            site.rebuild()
+            async with breaking(client, site) as glass:
+                name = re.sub("(?<!^)([A-Z])", r"-\1", kind).lower()
+                if kind == "ColdStart":
+                    await keep(f"{name}-refused", await glass.start(kind))
+                await happens(glass, site)
+                run = await glass.start(kind)
+                await glass.both_agree(run)
+                await keep(name, run)
+        await server.stop()
+        site.stop()
+
+
 if __name__ == "__main__":
-    for kind, recording in (("deploy", record), ("incidents", record_incidents), ("failback", record_failbacks)):
+    recordings = {
+        "deploy": record,
+        "incidents": record_incidents,
+        "failback": record_failbacks,
+        "emergencies": record_emergencies,
+    }
+    for kind, recording in recordings.items():
         if sys.argv[1:] in ([], [kind]):
             asyncio.run(recording())
     sys.stdout.flush()

@@ -11,6 +11,8 @@ from pydantic_core import ErrorDetails
 from cluster.crosscheck import Location, Problem, problems
 from cluster.inventory import Inventory
 
+# Where `quorate init` leaves a value to people: after these words stands what is meant, and where it is found.
+FILL_IN, NOT_FILLED_IN = "FILL IN", "is not filled in yet"
 _SECRET_FIELDS = {"api_token", "token", "password", "key", "webhook"}
 # pydantic's own words for what happens most often, in the words of this file
 _PLAIN = {"missing": "is missing", "extra_forbidden": "is not a field here"}
@@ -62,13 +64,17 @@ def load(path: Path) -> Inventory:
     lines = dict(_lines(tree, ()))
     if twice := list(_keys_twice(tree, ())):
         raise InventoryError(path, twice)
+    left = dict(_left_open(tree, ()))
     try:
         inventory = Inventory.model_validate(document)
     except ValidationError as error:
         found = [(tuple(each["loc"]), _message(each)) for each in error.errors()]
         # a list is "too short" for pydantic as soon as one item of it is wrong: the item says it better
         found = [(place, said) for place, said in found if not any(_inside(place, other) for other, _ in found)]
+        found = [*left.items(), *((place, said) for place, said in found if place not in left)]
         raise InventoryError(path, [_complaint(lines, place, message) for place, message in found]) from None
+    if left:
+        raise InventoryError(path, [_complaint(lines, place, message) for place, message in left.items()])
     if found := problems(inventory):
         raise InventoryError(path, [_complaint(lines, place, message) for place, message in found])
     return inventory
@@ -120,6 +126,19 @@ def _lines(node: yaml.Node, place: Location) -> Iterator[tuple[Location, int]]:
     elif isinstance(node, yaml.SequenceNode):
         for index, value in enumerate(node.value):
             yield from _lines(value, (*place, index))
+
+
+def _left_open(node: yaml.Node, place: Location) -> Iterator[Problem]:
+    """Values that were left to people."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield from _left_open(value, (*place, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _left_open(value, (*place, index))
+    elif isinstance(node, yaml.ScalarNode) and node.value.startswith(FILL_IN):
+        hint = node.value.removeprefix(FILL_IN).lstrip(": ")
+        yield place, NOT_FILLED_IN + (f": {hint}" if hint else "")
 
 
 def _keys_twice(node: yaml.Node, place: Location) -> Iterator[Complaint]:

@@ -116,7 +116,7 @@ class Checks:
         said = f"{error.message}. Quorate changes nothing meanwhile and checks again"
         parked = Parked(Question(step=line.title, word=word, message=said))
         self.state.parked.append(parked)
-        line.set("parked", f"{word}: {error.message}")
+        line.park(f"{word}: {error.message}", self.state.record.elapsed)
         self.state.tell()
         try:
             await workflow.wait_condition(

@@ -8,6 +8,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from cluster.answers.model import URGENCIES, Answer, Urgency, together
+    from cluster.moments import Times
     from cluster.units import counted
     from workflows import attributes
     from workflows.asking import HELD, of_alarm, of_end, of_gate, of_question
@@ -66,6 +67,7 @@ class Face:
             sections=self.state.record.sections,
             links=self._links(),
             answer=together(self._told()),
+            times=Times(t0=self.state.record.began, speed=self.state.record.speed),
         )
 
     @property

@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from cluster.gate import Gate
     from cluster.plan import Intent, whole_digest
+    from cluster.reminders import reminders
     from workflows.ballot import Ballot, GateView
     from workflows.checking import AGAIN_AT_MOST, AGAIN_IN, LONGER, Checks
     from workflows.gate_page import asks
@@ -39,8 +40,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.record import Line
     from workflows.state import RunState
 
-# People who have not decided are told once more.
-REMINDS_BEFORE = timedelta(hours=1)
+# The one reminder of an earlier build.
+REMINDED_BEFORE = timedelta(hours=1)
 NOTHING_ASKED = "no gate is open in this run: it asks for no approval yet"
 
 
@@ -114,9 +115,11 @@ class Gates:
         Votes are checked anew, and what was withdrawn is not counted. Parks while they cannot be checked.
         """
         terms = approval.terms
-        now = terms.about(whole_digest(self.state.subject, planned), conditions, vetoes).digest
-        if now != terms.digest:
-            return f"the plan has changed: the approved terms are {short(terms.digest)}, now they are {short(now)}"
+        now = terms.about(whole_digest(self.state.subject, planned), conditions, vetoes)
+        if now.plan != terms.plan:
+            return f"the plan has changed: approved was {short(terms.plan)}, now it is {short(now.plan)}"
+        if now.digest != terms.digest:
+            return "the conditions or the vetoes have changed since the plan was approved"
         gate = self._gates.get(terms.number)
         if gate is None or gate.approval is None:
             return "this run has no such approval"
@@ -200,7 +203,8 @@ class Gates:
             raise self._refused(by or "no name given", decision, word, sentence)
         terms = self._gate.terms
         said = statement(terms, by, ballot.waives, decision, ballot.why if decision == "reject" else "")
-        known = len(ballot.plan) >= SHORT and terms.digest.startswith(ballot.plan)
+        # the plan as the page names it: an open gate asks for one plan under one set of terms
+        known = len(ballot.plan) >= SHORT and any(one.startswith(ballot.plan) for one in (terms.plan, terms.digest))
         return said if known else said.model_copy(update={"digest": ballot.plan})
 
     def _refused(self, by: str, what: str, word: str, sentence: str) -> ApplicationError:
@@ -261,20 +265,18 @@ class Gates:
     async def _decided(self, gate: Gate, line: Line) -> None:
         """Until the gate is closed by approvals, by a no, or by time."""
         pause, asked = AGAIN_IN, line.said
-        until = _reminds_at(gate.terms) if workflow.patched("gate-reminds") else gate.terms.until
+        due = _reminders(gate)
         while gate.outcome == "open":
             if not self._unopened:
+                until = due[0] if due else gate.terms.until
                 try:
                     await workflow.wait_condition(
                         lambda: gate.outcome != "open" or self._unopened,
                         timeout=max(until - workflow.now(), timedelta()),
-                        timeout_summary=f"approvals of {short(gate.terms.digest)}",
+                        timeout_summary=f"approvals of plan {short(gate.terms.plan)}",
                     )
                 except TimeoutError:
-                    if workflow.now() < gate.terms.until:
-                        until = self._reminded(gate)
-                    else:
-                        self._expired(gate)
+                    due = self._reminded(gate, due)
                 continue
             try:
                 async with self._counting:
@@ -292,11 +294,18 @@ class Gates:
                 await self._checks.parked_for(line, min(pause, left), error, lambda: gate.outcome != "open")
                 pause = min(pause * LONGER, AGAIN_AT_MOST)
 
-    def _reminded(self, gate: Gate) -> datetime:
-        """People are told once more before the time is over; until when it is waited then."""
-        title = f"Reminder, decide by {gate.terms.until:%H:%M} UTC: {gate.terms.title}"
-        self._notices.tell("asked", title, f"{gate.missing}; with too few approvals by then, the run ends.")
-        return gate.terms.until
+    def _reminded(self, gate: Gate, due: list[datetime]) -> list[datetime]:
+        """People are told once more, or the time is over; the reminders that are left."""
+        now, until = workflow.now(), gate.terms.until
+        if now >= until:
+            self._expired(gate)
+            return []
+        left = [one for one in due if one > now]
+        word = "Reminder" if left else "Last reminder"
+        title = f"{word}, decide by {until:%Y-%m-%d %H:%M} UTC: {gate.terms.title}"
+        said = f"{gate.missing}; with too few approvals by then, the run ends."
+        self._notices.tell("asked", title, said, escalated=not left)
+        return left
 
     async def _withheld(self) -> str:
         """A gate that opens by itself, long after the last yes, asks for the incident that has begun meanwhile."""
@@ -342,9 +351,14 @@ class Gates:
         return self._gate if self._gate is not None and self._gate.outcome == "open" else None
 
 
-def _reminds_at(terms: Terms) -> datetime:
-    """An hour before the end, or in the last quarter of a shorter time."""
-    return terms.until - min(REMINDS_BEFORE, (terms.until - terms.opened) / 4)
+def _reminders(gate: Gate) -> list[datetime]:
+    """When people are told once more, in order; a gate of an earlier build reminds as it did."""
+    terms = gate.terms
+    if workflow.patched("reminds-by-policy"):
+        return list(reminders(gate.policy.reminders, terms.opened, terms.until))
+    if workflow.patched("gate-reminds"):
+        return list(reminders((REMINDED_BEFORE,), terms.opened, terms.until))
+    return []
 
 
 def _answer(gate: Gate, vote: Vote) -> str:

@@ -30,7 +30,7 @@ def asks(gate: Gate, run: str, refused: Sequence[Audit] = ()) -> str:
         lines.append(f"- {votes} refused, the last one: {safe(str(refused[-1]))}")
     ways = f"Read, sign and send: {code(f'quorate approve {run}')}, or {code(f'quorate reject {run}')}."
     if gate.policy.unsigned == "allowed":
-        claim = code(f'{{"by": "…", "plan": "{short(terms.digest)}"}}')
+        claim = code(f'{{"by": "…", "plan": "{short(terms.plan)}"}}')
         ways += f" Or *More Actions*, *Send an Update*, {code('approve')}, and paste {claim} with your name."
     return "\n".join([*lines, "", ways]) + "\n\n"
 

@@ -90,7 +90,7 @@ class Incident(Runbook):
         if not self._has_begun:  # another run has its claim: nothing has begun and nothing is over
             return
         await self.watched.closed()
-        said = f"T+{self.clock.now:.0f} s. {self.closing}"
+        said = f"{self.clock.says}. {self.closing}"
         # a pager that closes this one reads that another one goes on with it
         over = "handed over" if self.course.handed_to else state
         self.notices.tell("closed", f"{self.state.headline}: {over}", said)

@@ -38,7 +38,7 @@ class Notices:
         self._newest: asyncio.Task[None] | None = None
         self._asked: set[str] = set()
 
-    def tell(self, occasion: Occasion, title: str, text: str) -> None:
+    def tell(self, occasion: Occasion, title: str, text: str, *, escalated: bool = False) -> None:
         """Send a notice; the run does not wait for it."""
         self._count += 1
         notice = Notice(
@@ -49,6 +49,7 @@ class Notices:
             title=title[:200],
             text=text[:1000],
             at=workflow.now(),
+            escalated=escalated,
             run=workflow.info().run_id,
             namespace=workflow.info().namespace,
         )

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cluster.answers.model import Answer
 from cluster.answers.plain import listed
+from cluster.moments import Times, clock_of, t_plus
 from cluster.units import counted, seconds
 from cluster.visible import visible, visible_json
 
@@ -39,7 +40,7 @@ OPEN: tuple[State, ...] = ("running", "waiting", "parked", "asked")
 
 
 class StepRecord(BaseModel):
-    """One line of the page. `at` counts from the start of the run.
+    """One line of the page. `at` counts from the start of the run; `took` ends when the step ended or parked.
 
     `waiting` is what is said instead of the title until the step has ended: a title is a fact, and not one yet.
     """
@@ -59,6 +60,29 @@ class StepRecord(BaseModel):
     def says(self) -> str:
         """What the line is called now: the title once the step has ended, what is waited for until then."""
         return self.waiting if self.waiting and self.state in OPEN else self.title
+
+    @property
+    def goes_on(self) -> bool:
+        """It has neither ended nor parked."""
+        return self.state in OPEN and self.state != "parked"
+
+    @property
+    def over(self) -> timedelta:
+        """When it ended or parked."""
+        return self.at + self.took
+
+    def cells(self, times: Times | None) -> tuple[str, str]:
+        """When it ended or parked: T+, and the time of day in UTC. Empty while it goes on."""
+        if self.goes_on:
+            return "", ""
+        return _cells(self.over, times)
+
+    def said(self, times: Times | None) -> str:
+        """What it has found; of one that goes on also since when."""
+        if not self.goes_on:
+            return self.finding
+        since = times.both(times.seconds(self.at)) if times else t_plus(self.at.total_seconds())
+        return f"{self.finding}; begun {since}" if self.finding else f"under way since {since}"
 
 
 class Section(BaseModel):
@@ -92,8 +116,8 @@ class Question(BaseModel):
 class Sheet(BaseModel):
     """All that the page is made of. `gate` is what an open gate says.
 
-    `links` are label and address, in the order of their use. `answer` is what to do about what is so, beside the open
-    questions and the gate.
+    `times` are the clocks of its steps. `links` are label and address, in the order of their use. `answer` is what to
+    do about what is so, beside the open questions and the gate.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -107,6 +131,7 @@ class Sheet(BaseModel):
     sections: Sequence[Section] = ()
     links: tuple[tuple[str, str], ...] = ()
     answer: Answer | None = None
+    times: Times | None = None
 
     @property
     def skippable(self) -> bool:
@@ -121,9 +146,10 @@ def render(sheet: Sheet) -> str:
     head += "".join(f"- {safe(note)}\n" for note in sheet.notes[-3:]) + ("\n" if sheet.notes else "")
     tail = " · ".join(f"[{safe(label)}]({where})" for label, where in sheet.links)
     tail = f"\n{tail}\n" if tail else ""
-    table = "| T+ | | Step | Took | Finding |\n| --- | --- | --- | --- | --- |\n"
+    day = f"UTC {sheet.times.t0:%Y-%m-%d}" if sheet.times else "UTC"
+    table = f"| T+ | {day} | | Step | Took | Finding |\n| --- | --- | --- | --- | --- | --- |\n"
     room = LIMIT - 100 - len((head + table + tail).encode())
-    rows, left_out = _newest(sheet.sections, room)
+    rows, left_out = _newest(sheet.sections, room, sheet.times)
     note = f"\n{counted(left_out, 'earlier line')}: see *History*.\n" if left_out else ""
     return head + (table + "".join(rows) if rows else "") + note + tail
 
@@ -165,13 +191,13 @@ def advised(answer: Answer | None) -> str:
     return "".join(f"{line}\n" for line in lines) + "\n" if lines else ""
 
 
-def _newest(sections: Sequence[Section], room: int) -> tuple[list[str], int]:
+def _newest(sections: Sequence[Section], room: int, times: Times | None) -> tuple[list[str], int]:
     """As many of the newest lines as there is room for, newest last, and how many are left out."""
     rows: list[str] = []
     for number in range(len(sections) - 1, -1, -1):
         section = sections[number]
         folded = section.folds and section.well and number < len(sections) - 1 and len(section.steps) > 1
-        texts = iter([_summary(section)]) if folded else (_row(step) for step in reversed(section.steps))
+        texts = iter([_summary(section, times)]) if folded else (_row(step, times) for step in reversed(section.steps))
         for shown, text in enumerate(texts):
             room -= len(text.encode())
             if room < 0 and rows:
@@ -181,33 +207,30 @@ def _newest(sections: Sequence[Section], room: int) -> tuple[list[str], int]:
     return rows[::-1], 0
 
 
-def _row(step: StepRecord) -> str:
-    took = _unbroken(seconds(step.took)) if step.took else ""
-    at = step.at if step.state in OPEN else step.at + step.took
-    return f"| {clock(at)} | {SIGNS[step.state]} | {safe(step.says)} | {took} | {safe(_finding(step))} |\n"
+def _cells(at: timedelta, times: Times | None) -> tuple[str, str]:
+    """On both clocks; without `times` on one."""
+    return (clock_of(times.seconds(at)), times.utc(at)) if times else (clock_of(at.total_seconds()), "")
 
 
-def _finding(step: StepRecord) -> str:
-    return "under way" if step.state == "running" and not step.finding else step.finding
+def _took(length: timedelta, times: Times | None) -> str:
+    """As T+ is counted."""
+    return _unbroken(seconds(length * times.speed if times else length))
 
 
-def _summary(section: Section) -> str:
+def _row(step: StepRecord, times: Times | None) -> str:
+    took = _took(step.took, times) if step.took and step.state not in OPEN else ""
+    when = " | ".join(_unbroken(cell) for cell in step.cells(times))
+    return f"| {when} | {SIGNS[step.state]} | {safe(step.says)} | {took} | {safe(step.said(times))} |\n"
+
+
+def _summary(section: Section, times: Times | None) -> str:
     first, finding = section.steps[0], counted(len(section.steps), "step")
     for made, word in ((True, "made"), (False, "planned")):
         if changes := sum(step.changes for step in section.steps if step.changed is made):
             finding += f", {counted(changes, 'change')} {word}"
-    over = max(step.at + step.took for step in section.steps)
-    took = _unbroken(seconds(over - first.at))
-    return f"| {clock(over)} | ✓ | {safe(section.title)} | {took} | {finding} |\n"
-
-
-def clock(at: timedelta) -> str:
-    """Minutes and seconds, hours and days before them where there are any: ``02:05``, ``1:02:05``, ``3 d 1:02:05``."""
-    minutes, rest = divmod(int(at.total_seconds()), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    text = f"{hours}:{minutes:02d}:{rest:02d}" if hours or days else f"{minutes:02d}:{rest:02d}"
-    return f"{days} d {text}" if days else text
+    over = max(step.over for step in section.steps)
+    took, when = _took(over - first.at, times), " | ".join(_unbroken(cell) for cell in _cells(over, times))
+    return f"| {when} | ✓ | {safe(section.title)} | {took} | {finding} |\n"
 
 
 # What begins something in Markdown or HTML, a cell or mathematics: each is kept as the letter that it is.
@@ -262,10 +285,12 @@ def _skipping(step: str) -> str:
     return visible_json(answer).replace("`", "\\u0060")
 
 
-def story(sections: Sequence[Section]) -> list[str]:
+def story(sections: Sequence[Section], times: Times | None = None) -> list[str]:
     """The run as lines of plain text: what a terminal shows and a test reads."""
-    return [
-        f"{SIGNS[step.state]} {step.says}: {_finding(step)}" + (f" [{seconds(step.took)}]" if step.took else "")
-        for section in sections
-        for step in section.steps
-    ]
+    return [told(step, times) for section in sections for step in section.steps]
+
+
+def told(step: StepRecord, times: Times | None = None) -> str:
+    """One step in a line, without its time: ``✓ Pod is online: on both arrays [1.2 s]``."""
+    took = f" [{_took(step.took, times)}]" if step.took and step.state not in OPEN else ""
+    return f"{SIGNS[step.state]} {step.says}: {step.said(times)}{took}"

@@ -1,7 +1,7 @@
 """What a run has done so far: its sections, their steps, and the changes that were made or planned."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from temporalio import workflow
@@ -32,6 +32,10 @@ class Line:
         line._began, line._earlier, line.finding = known.began, known.earlier, known.finding
         return line
 
+    def later_by(self, earlier: timedelta) -> None:
+        """It began so much later than the clock that counts now."""
+        self._began += earlier
+
     def carries(self, section: int) -> LineState:
         """What it is made of besides its step."""
         found = self.finding
@@ -52,6 +56,14 @@ class Line:
         """Another state, another sentence."""
         steps = self._section.steps
         steps[self._index] = steps[self._index].model_copy(update={"state": state, "finding": finding, **more})
+
+    def park(self, finding: str, at: timedelta) -> None:
+        """It waits for a person since then."""
+        self.set("parked", finding, took=at - self._began)
+
+    def goes_on(self) -> None:
+        """A person has answered: it is tried again."""
+        self.set("running", took=timedelta())
 
     def end(self, state: State, finding: str, at: timedelta) -> None:
         """It is over; what its failed attempts changed is counted."""
@@ -98,6 +110,7 @@ class Record:
 
     def __init__(self) -> None:
         self.began = workflow.now()
+        self.speed = 1.0  # of the cluster's own time, in which T+ is told
         self.sections: list[Section] = []
         self._lines: dict[int, list[Line]] = {}  # by the index of the section
 
@@ -128,6 +141,14 @@ class Record:
     def elapsed(self) -> timedelta:
         """Since the run began."""
         return workflow.now() - self.began
+
+    def counts_from(self, t0: datetime, speed: float) -> None:
+        """T0 is known: what was recorded before stays at its time of the wall."""
+        earlier, self.began, self.speed = self.began - t0, t0, speed
+        for section in self.sections:
+            section.steps[:] = [step.model_copy(update={"at": step.at + earlier}) for step in section.steps]
+        for line in (line for here in self._lines.values() for line in here):
+            line.later_by(earlier)
 
     def section(self, title: str, *, rehearsal: bool = False, folds: bool = True) -> Section:
         """A new one, which is the current one from now on."""

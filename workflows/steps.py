@@ -267,7 +267,7 @@ class Steps:
         self._parks(question)
         parked = Parked(question)
         self.state.parked.append(parked)
-        line.set("parked", f"{question.word}: {question.message}")
+        line.park(f"{question.word}: {question.message}", self.state.record.elapsed)
         self.state.tell()
         try:
             await workflow.wait_condition(lambda: parked.answer is not None)
@@ -279,7 +279,7 @@ class Steps:
         answer = parked.answer
         if answer is None or answer.answer == "retry":
             self.state.notes.append(f"retried {question.step}{answer.signed if answer else ''}")
-            line.set("running")
+            line.goes_on()
         else:
             self.state.skipped.append(f"{question.step}: {question.skip} (skipped{answer.signed})")
             line.end("skipped", f"skipped{answer.signed}; {question.skip}", self.state.record.elapsed)

@@ -106,7 +106,7 @@ class PveApi:
                 port=api.port,
                 user=user,
                 token_name=name,
-                token_value=self._secrets.read(api.token),
+                token_value=self._secrets.token(api.token),
                 verify_ssl=str(self._secrets.path(api.ca)) if api.ca else True,
                 timeout=(min(CONNECT_TIMEOUT, limit), limit),
             )

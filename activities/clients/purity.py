@@ -50,7 +50,7 @@ class FlashArray:
             self._client = flasharray.Client(
                 netloc(self._array.address),
                 version=REST_VERSION,
-                api_token=self._secrets.read(self._array.api_token),
+                api_token=self._secrets.token(self._array.api_token),
                 timeout=(CONNECT_TIMEOUT, self._read_timeout or READ_TIMEOUT),
                 retries=1,  # one new login when the session has expired
                 user_agent="quorate",
@@ -64,7 +64,7 @@ class FlashArray:
         ca = str(self._secrets.path(self._array.ca)) if self._array.ca is not None else None
         limit = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=self._read_timeout or READ_TIMEOUT)
         headers = {"Content-Type": "application/json", "X-Request-ID": str(uuid.uuid4())}
-        token = {"api-token": self._secrets.read(self._array.api_token)}
+        token = {"api-token": self._secrets.token(self._array.api_token)}
         with urllib3.PoolManager(ca_certs=ca, timeout=limit, retries=Answers.of(self._array)) as pool:
             answer = pool.request("POST", f"{base}/login", headers={**headers, **token})
             session = {"x-auth-token": answer.headers["x-auth-token"]}
@@ -141,6 +141,10 @@ class FlashArray:
     def pod(self, name: str) -> Item | None:
         """A pod, destroyed or not."""
         return self._one("get_pods", name)
+
+    def pods(self) -> list[Item]:
+        """All pods of this array that are not destroyed."""
+        return self._call("get_pods", destroyed=False)
 
     def create_pod(self, name: str) -> None:
         """Make an empty pod on this array."""

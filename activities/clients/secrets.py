@@ -1,10 +1,13 @@
 """From a reference to a secret, at the last moment: inside a client, never in a workflow or a message."""
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from activities.errors import NotFound, Unauthorized
+
+_TOKEN = re.compile(r"[!-~]+")
 
 
 class Secrets:
@@ -33,6 +36,15 @@ class Secrets:
             return self.path(name).read_text().strip()
         except OSError as error:
             raise NotFound(f"secret {reference}: cannot be read by the worker ({error.strerror})") from None
+
+    def token(self, reference: str) -> str:
+        """A secret that stands in a header; Unauthorized where it cannot: the libraries' own errors would show it."""
+        found = self.read(reference)
+        if not _TOKEN.fullmatch(found):
+            raise Unauthorized(
+                f"secret {reference}: it is no token, which is one word of ASCII; put the token alone there"
+            )
+        return found
 
     def outgoing(self, reference: str) -> str:
         """A secret that is sent to an address of the inventory; Unauthorized unless its file is among our secrets.

@@ -12,14 +12,14 @@ from pydantic import ValidationError
 from temporalio import activity
 
 from activities.clients import mail
-from activities.clients.webhook import post, post_text
+from activities.clients.webhook import post, post_text, put
 from activities.errors import NotFound, Rejected, Unauthorized, Unreachable
 from activities.serving import serves
 from cluster.around import Notify
 from cluster.contracts import people
 from cluster.notices import Notice, NoticeWish, Told, rendered
 from cluster.plan import Finding
-from cluster.presets import letter, pagerduty, slack, teams
+from cluster.presets import letter, matrix, opsgenie, pagerduty, slack, teams
 
 if TYPE_CHECKING:
     from activities.clients.secrets import Secrets
@@ -41,10 +41,11 @@ class Notices:
         """
         told = _earlier()
         silent: list[str] = []
-        wanted = [one for one in self._targets if wish.notice.occasion in one.occasions]
+        notice = wish.notice
+        wanted = [one for one in self._targets if one.wants(notice.occasion, escalated=notice.escalated)]
         asked = [one for one in wanted if one.name not in told.told and one.name not in told.refused]
         with ThreadPoolExecutor(max(1, len(asked))) as at_once:  # one that hangs holds up no other
-            sending = {at_once.submit(self.post, one, wish.notice): one for one in asked}
+            sending = {at_once.submit(self.post, one, notice): one for one in asked}
             for sent in as_completed(sending):
                 target = sending[sent]
                 try:
@@ -67,28 +68,39 @@ class Notices:
             mail.post(target.mail, password, *letter(notice, self._link(notice)), notice.key, TIMEOUT)
             return
         headers = {name: self._secrets.outgoing(reference) for name, reference in target.headers.items()}
-        headers["Idempotency-Key"] = notice.key
+        headers["Idempotency-Key"] = quote(notice.key, safe="/:")  # a header takes ASCII alone
         address = self._secrets.address(target.address)
         if target.template is not None:
             post_text(address, rendered(target.template, notice), headers, TIMEOUT)
-        else:
-            post(address, self._document(target, notice), headers, TIMEOUT)
-
-    def _document(self, target: Notify, notice: Notice) -> dict[str, Any]:
+            return
         link = self._link(notice)
-        if target.routing_key is not None:
-            return pagerduty(notice, self._secrets.outgoing(target.routing_key), link)
-        if target.kind == "slack":
-            return slack(notice, link)
-        if target.kind == "teams":
-            return teams(notice, link)
-        return notice.model_dump(mode="json") | ({"link": link} if link else {})
+        token = self._secrets.outgoing(target.token) if target.token is not None else ""
+        if target.kind == "opsgenie":
+            more, alert = opsgenie(notice, link)
+            post(address.rstrip("/") + more, alert, headers | {"Authorization": f"GenieKey {token}"}, TIMEOUT)
+        elif target.room is not None:
+            more, message = matrix(notice, target.room, link)
+            put(address.rstrip("/") + more, message, headers | {"Authorization": f"Bearer {token}"}, TIMEOUT)
+        elif target.routing_key is not None:
+            key = self._secrets.outgoing(target.routing_key)
+            post(address, pagerduty(notice, key, link), headers, TIMEOUT, (key,))
+        else:
+            post(address, _document(target, notice, link), headers, TIMEOUT)
 
     def _link(self, notice: Notice) -> str:
         """The page of the run in Temporal's UI; empty where no worker knows its address."""
         if not self._ui or not notice.run:
             return ""
         return f"{self._ui}/namespaces/{notice.namespace}/workflows/{quote(notice.incident, safe='')}/{notice.run}"
+
+
+def _document(target: Notify, notice: Notice, link: str) -> dict[str, Any]:
+    match target.kind:
+        case "slack":
+            return slack(notice, link)
+        case "teams":
+            return teams(notice, link)
+    return notice.model_dump(mode="json") | ({"link": link} if link else {})
 
 
 def _earlier() -> Told:

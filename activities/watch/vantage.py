@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 # Corosync's links are asked for so seldom while the members stay the same: they tell nothing that is urgent.
 LINKS_EVERY = timedelta(minutes=1)
+# Seconds that a machine has to answer in a rehearsal, however fast its time runs: the computer that plays all of them
+# may have other work.
+REHEARSED = 1.0
 # What is down may be back in a moment.
 LINKS_AGAIN = timedelta(seconds=5)
 
@@ -107,13 +110,16 @@ class Vantage:
 class Vantages:
     """All vantage points of one cluster, as they are asked from `place`.
 
-    `speed` is how much faster than the wall a rehearsal's time runs.
+    `speed` is how much faster than the wall a rehearsal's time runs. `patient`: a machine may answer as slowly in a
+    rehearsal as in the world; for who judges once and does not watch.
     """
 
-    def __init__(self, inventory: Inventory, clients: Clients, place: str = "", speed: float = 1.0) -> None:
+    def __init__(
+        self, inventory: Inventory, clients: Clients, place: str = "", speed: float = 1.0, *, patient: bool = False
+    ) -> None:
         self._inventory, self._clients, self._place, self._speed = inventory, clients, place, speed
         # a rehearsal's time runs faster, but no machine answers faster for that
-        self._limit = max(0.5, LIMIT / speed)
+        self._limit = LIMIT if patient else max(REHEARSED, LIMIT / speed)
         self._portals: dict[str, list[Item]] = {}
         self._links: dict[str, tuple[datetime, set[int], Links | None]] = {}
         epoch = datetime.now(UTC)

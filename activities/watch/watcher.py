@@ -125,17 +125,17 @@ class Watching:
             if not (why := lacks(wish, found)):
                 return found.model_copy(update={"finding": reached(wish, found), "mark": "done"})
             if spent > wish.limit:
-                raise Refuted(f"{why}, {wish.limit:.0f} s after it was looked for; now the cluster is {found.finding}")
+                raise Refuted(f"{why}, {wish.limit:.0f} s after it was looked for. Now: {found.finding}")
             await look_again(paced(JUDGED_EVERY, self._speed), why)
 
     async def _judged_now(self, wish: JudgeWish) -> Judged:
         memory = await remembered(activity.client(), self._inventory.name)
-        with self._asking() as vantages:
+        with self._asking(patient=True) as vantages:
             watcher = _Watcher(self._inventory, vantages, WatchWish(memory=memory, urgent=True), self._speed)
             # nobody is judged as silent who has only been slow: each answers, or comes to its own limit
             await asyncio.wait([one.ask() for one in vantages.all if wish.powers or one.kind is not PowerLook])
             seen = await watcher.settled()
-            return judged(seen.verdict, vantages.facts(), watcher.memory)
+            return judged(seen.verdict, vantages.facts(), seen.answers[0].title, watcher.memory)
 
     @serves(watch.reach)
     async def reach(self, where: Awaited) -> Reach:
@@ -149,9 +149,9 @@ class Watching:
         return Reach(finding=said, nodes=alive, answer=cut_off)
 
     @contextlib.contextmanager
-    def _asking(self) -> Iterator[Vantages]:
+    def _asking(self, *, patient: bool = False) -> Iterator[Vantages]:
         """Vantage points, and nobody left waiting for them."""
-        vantages = Vantages(self._inventory, self._clients, self._place, self._speed)
+        vantages = Vantages(self._inventory, self._clients, self._place, self._speed, patient=patient)
         try:
             yield vantages
         finally:

@@ -1,6 +1,6 @@
 """Advice for arrays, the pod's copies, the mediator, paths and storage (docs/incidents.md)."""
 
-from cluster.answers.texts import Advice, do
+from cluster.answers.texts import PLANNED, Advice, do
 from cluster.conditions import Kind
 
 _LOGIN = "iscsiadm -m node --login && iscsiadm -m session --rescan && multipath -ll"
@@ -9,7 +9,7 @@ DISKS: dict[Kind, Advice] = {
     "array-lost": Advice(
         title="Array {where} is lost",
         stake="Guests go on over the other array; another failure of storage stops them.",
-        alone="the other array serves the pod; nodes beside the lost one use their non-optimized paths",
+        alone="nodes beside the lost array use their non-optimized paths",
         do=(
             do("look for guests that are paused with an I/O error", "qm list"),
             do("start no planned work: there is no redundancy until the array is back"),
@@ -19,7 +19,7 @@ DISKS: dict[Kind, Advice] = {
     "pod-unstretched": Advice(
         title="The pod {pod} is not stretched to {where} any more",
         stake="Guests go on; the loss of the array that is left is an outage.",
-        alone="one array serves the pod; the loss of that array is an outage",
+        alone="nothing",
         do=(
             do("find out who took the pod off the array, in the array's audit log", "pureaudit list"),
             do("stretch the pod again from the array that has it, and wait until both copies are online"),
@@ -29,18 +29,18 @@ DISKS: dict[Kind, Advice] = {
     "paths-lost": Advice(
         title="Paths to {first} are lost",
         stake="Guests go on over the other array; when that one is lost, these nodes lose their disks.",
-        alone="guests go on over the other array; when that one is lost, these nodes lose their disks",
         do=(
             do("check the array's iSCSI ports and the storage network between the nodes and this array"),
-            do("check that the hosts and the volume are connected on this array too"),
+            do("check that the hosts and the volume are connected on this array too", "quorate plan reconcile-arrays"),
             do("log in again, then rescan and check multipath", _LOGIN),
+            do(f"or have that {PLANNED}", "quorate plan restore-sessions"),
         ),
         never="start planned work on the other array or its site",
     ),
     "replication-lost": Advice(
         title="The replication of the pod is lost ({where})",
         stake="Guests go on over one array; writes are not mirrored.",
-        alone="one array takes its copy offline and the other one serves; hosts go on over the winner's paths",
+        alone="one array takes its copy offline; hosts go on over the paths to the other one",
         do=(
             do("check that the array that serves is at the site that keeps the quorum", "purepod list"),
             do(
@@ -52,14 +52,13 @@ DISKS: dict[Kind, Advice] = {
     ),
     "replication-degraded": Advice(
         title="The replication runs over fewer links ({where})",
-        stake="Data is still mirrored.",
-        alone="data is still mirrored over the links that are left",
+        stake="Data is still mirrored, over the links that are left.",
         do=(do("find the replication links that are down or uneven: ports, switches, addresses on both arrays"),),
     ),
     "mediator-lost": Advice(
         title="{where} does not reach the mediator",
         stake="Guests go on; only the pre-elected array survives a break of the replication.",
-        alone="replication goes on; one array is pre-elected, and only that one survives a break of the replication",
+        alone="replication goes on",
         do=(
             do("check DNS, gateway and firewall of the mediator", "purepod list --mediator"),
             do("start no maintenance on the pre-elected array"),
@@ -74,7 +73,6 @@ DISKS: dict[Kind, Advice] = {
     "storage-inactive": Advice(
         title="The storage {storage} is inactive on {where}",
         stake="HA may still place guests there, and their start fails.",
-        alone="HA may still place guests there, and their start fails",
         do=(
             do(
                 "put the node into HA maintenance, so that no guest is placed there",
@@ -86,9 +84,9 @@ DISKS: dict[Kind, Advice] = {
     "paths-degraded": Advice(
         title="Paths are missing on {where}",
         stake="Guests go on over the paths that are left.",
-        alone="multipath goes on over the paths that are left",
         do=(
             do("find the sessions that are missing and log in again", "iscsiadm -m session; iscsiadm -m node --login"),
+            do(f"or have that {PLANNED}", "quorate plan restore-sessions"),
             do(
                 "start no work on an array meanwhile: a node without paths to the far array does not survive the loss "
                 "of the near one"
@@ -101,8 +99,6 @@ CASES: dict[tuple[Kind, str], Advice] = {
     ("replication-lost", "unseen"): Advice(
         title="{where} does not serve the pod, and the other array does not answer",
         stake="Whether guests have their disks is not known.",
-        alone="this array does not serve, and the other one does not answer here: "
-        "whether the pod is served is not known",
         do=(
             do(
                 "look at the other array from another place: its console, its site, a node's paths",
@@ -115,7 +111,6 @@ CASES: dict[tuple[Kind, str], Advice] = {
     ("replication-lost", "not known"): Advice(
         title="The state of the pod's copies is not known ({where})",
         stake="Whether writes are mirrored is not known.",
-        alone="whether this copy serves, and whether writes are mirrored, is not known",
         do=(
             do("look at the pod on both arrays, and at their alerts", "purepod list"),
             do("start no planned work until both arrays call both copies online"),
@@ -125,19 +120,18 @@ CASES: dict[tuple[Kind, str], Advice] = {
     ("mediator-lost", "not known"): Advice(
         title="What {where} knows of the mediator is not known",
         stake="Guests go on; whether the pod survives a break of the replication is not known.",
-        alone="replication goes on; whether the pod survives a break of it is not known",
         do=(do("look at the mediator on both arrays, and at their alerts", "purepod list --mediator"),),
     ),
     ("paths-lost", "everywhere"): Advice(
         title="Nodes have lost every path to their disks ({where})",
         stake="Their guests are paused or hang, and HA does not help them.",
-        alone="guests on nodes without any session have lost their disks; HA does not help: it only notices failed "
-        "starts, and may place more guests there",
+        alone="HA notices only failed starts, and may place more guests there",
         do=(
             do("tell the owners of these guests: they are paused with an I/O error, or hang"),
             do("put these nodes into HA maintenance, but only when their guests can be stopped"),
             do("check the storage network of these nodes, and that hosts and volume are connected on both arrays"),
             do("log in again, then rescan and check multipath", _LOGIN),
+            do(f"or have that {PLANNED}", "quorate plan restore-sessions"),
         ),
         never="start these guests elsewhere before they are proven stopped",
     ),

@@ -7,13 +7,14 @@ LOSSES: dict[Kind, Advice] = {
     "quorum-lost": Advice(
         title="The quorum is lost",
         stake="No guest can start anywhere, and nodes with HA guests reset.",
-        alone="no guest starts anywhere: without quorum HA neither fences nor restarts; nodes with HA guests reset",
+        alone="without quorum HA neither fences nor restarts",
         do=(
             do("prove that {silent} are off: management controllers, power distribution, a person on site"),
             do("lock their power off, so that none comes back during the repair", who=TWO),
             do(
                 "bring back the witness {witness}, or the silent nodes one at a time; check paths and the volume group "
-                "on each before quorum forms, since HA starts guests at once"
+                "on each before quorum forms, since HA starts guests at once",
+                "quorate plan cold-start",
             ),
         ),
         never="run `pvecm expected` without a second person and proof that the silent nodes are off",
@@ -21,12 +22,12 @@ LOSSES: dict[Kind, Advice] = {
     "storage-elsewhere": Advice(
         title="The quorum is at {winner}, the disks are at {lost}",
         stake="This does not heal by itself: guests that HA starts at {winner} find no disks.",
-        alone="HA restarts guests at the site with the quorum, where they find no disks and fail; "
-        "the nodes at the site with the pod reset",
+        alone="nodes with HA guests at {lost} reset, and HA restarts these guests at {winner}, where they fail",
         do=(
             do(
                 "give the quorum to {lost}: power off {power}; the witness then votes for {lost}, "
                 "and HA recovers the guests there",
+                "quorate plan hand-over-quorum",
                 who=TWO,
             ),
             do("repair the link between the sites"),
@@ -36,7 +37,7 @@ LOSSES: dict[Kind, Advice] = {
     "pod-offline": Advice(
         title="No array serves the pod {pod}",
         stake="Every guest on it has lost its disks.",
-        alone="guests wait for their disks and fail; HA does not help, since it only notices failed starts",
+        alone="guests wait for their disks and fail; HA notices only failed starts",
         do=(
             do("look at both arrays: their copies, the link between them and the mediator", "purepod list"),
             do("call the vendor; note frozen_at of each copy: it is the recovery point"),
@@ -46,26 +47,25 @@ LOSSES: dict[Kind, Advice] = {
     "sites-parted": Advice(
         title="The sites are parted: {winner} has the quorum, {lost} is cut off",
         stake="Proxmox HA restarts the guests of {lost} at {winner}.",
-        alone="the witness gives its vote to one site, the mediator gives the pod to one array; nodes with HA guests "
-        "at the losing site reset, and HA restarts these guests at the site with the quorum",
+        alone="nodes with HA guests at {lost} reset; the mediator gives the pod to one array",
         do=(
             do("follow the incident", "quorate incident watch"),
             do("repair the link between the sites"),
-            do("treat guests outside HA at the losing site as running: HA does not stop them"),
+            do("treat guests outside HA at {lost} as running: HA does not stop them"),
         ),
         never="start guests by hand at either site",
     ),
     "site-lost": Advice(
         title="Site {lost} is lost",
         stake="Proxmox HA restarts its guests at {winner}.",
-        alone="HA fences the lost nodes and restarts their guests at the other site",
+        alone="HA fences the lost nodes first",
         do=(do("follow the incident", "quorate incident watch"),),
         never="start guests of {lost} by hand: HA starts them once their nodes are fenced",
     ),
     "site-isolated": Advice(
         title="Site {lost} is cut off",
         stake="Proxmox HA restarts its guests at {winner}; guests outside HA go on at {lost}.",
-        alone="its nodes with HA guests reset within about 70 s; guests outside HA go on running there",
+        alone="its nodes with HA guests reset within about 70 s",
         do=(
             do("follow the incident", "quorate incident watch"),
             do("keep the site's network off until all of it works again"),
@@ -74,13 +74,13 @@ LOSSES: dict[Kind, Advice] = {
     ),
     "node-lost": Advice(
         title="{where} {is} lost",
-        stake="Proxmox HA restarts guests of lost nodes on any other node.",
-        alone="HA fences the node and restarts its guests on any other node, at either site",
+        stake="Proxmox HA restarts {its} guests on other nodes, at either site.",
+        alone="HA fences {them} first",
         do=(
-            do("check where its guests run now", "quorate incident watch"),
-            do("find out why the node failed before guests return to it"),
+            do("check where {its} guests run now", "quorate incident watch"),
+            do("find out why {it} failed before guests return to {them}"),
         ),
-        never="start its guests by hand before HA has fenced the node",
+        never="start {its} guests by hand before HA has fenced {them}",
     ),
     "undetermined": Advice(
         title="What has happened is not certain",
@@ -98,7 +98,7 @@ CASES: dict[tuple[Kind, str], Advice] = {
     ("quorum-lost", "links"): Advice(
         title="The quorum is lost: no node sees another one",
         stake="No guest can start anywhere, and nodes with HA guests reset within about 70 s.",
-        alone="nodes with HA guests reset within about 70 s; no guest starts anywhere until the nodes see each other",
+        alone="HA starts guests as soon as the nodes see each other",
         do=(
             do(
                 "all nodes answer: repair corosync's network (switches, VLANs, LACP, MTU); look at its links",
@@ -115,7 +115,7 @@ CASES: dict[tuple[Kind, str], Advice] = {
     ("quorum-lost", "halves"): Advice(
         title="The quorum is lost: the nodes have fallen into parts",
         stake="No guest can start anywhere, and nodes with HA guests reset within about 70 s.",
-        alone="nodes with HA guests reset within about 70 s; no guest starts anywhere until there is a quorum",
+        alone="HA starts guests as soon as there is a quorum",
         do=(
             do(
                 "both sites answer: repair the link between the sites, or bring back the witness {witness}; "
@@ -128,7 +128,7 @@ CASES: dict[tuple[Kind, str], Advice] = {
     ("quorum-lost", "votes"): Advice(
         title="The quorum is lost although all nodes see each other: the votes are not as designed",
         stake="No guest can start anywhere, and nodes with HA guests reset within about 70 s.",
-        alone="nodes with HA guests reset within about 70 s; no guest starts anywhere until there is a quorum",
+        alone="HA starts guests as soon as there is a quorum",
         do=(
             do("compare the votes of all nodes with the design, and find who has changed them", "pvecm status"),
             do("bring back the witness {witness}, or the votes in corosync.conf; either gives the quorum"),
@@ -138,8 +138,7 @@ CASES: dict[tuple[Kind, str], Advice] = {
     ("storage-elsewhere", "reached"): Advice(
         title="The quorum is at {winner}, the disks are at {lost}",
         stake="Guests at {winner} reach their disks only over the storage network between the sites.",
-        alone="HA restarts guests at the site with the quorum; they reach the pod only over the storage network "
-        "between the sites, and nodes with HA guests at the other site reset",
+        alone="nodes with HA guests at {lost} reset, and HA restarts these guests at {winner}",
         do=(
             do("follow the incident; check that the guests that HA starts get their disks", "quorate incident watch"),
             do("repair the link between the sites before their storage network fails too"),

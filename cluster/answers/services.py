@@ -1,13 +1,13 @@
 """Advice for votes, the witness, HA, corosync's links and what does not answer (docs/incidents.md)."""
 
-from cluster.answers.texts import Advice, do
+from cluster.answers.texts import PLANNED, Advice, do
 from cluster.conditions import Kind
 
 SERVICES: dict[Kind, Advice] = {
     "witness-lost": Advice(
         title="The witness {witness} gives no vote",
         stake="Guests go on; the loss of a site would now stop everything.",
-        alone="nothing; but the loss of a site now stops everything",
+        alone="nothing",
         do=(
             do("check the witness's host, TCP port 5403 and its certificates", "corosync-qnetd-tool -lv"),
             do("start no planned work on nodes or sites until every node counts its vote again"),
@@ -16,7 +16,7 @@ SERVICES: dict[Kind, Advice] = {
     "votes-changed": Advice(
         title="The votes are not as designed",
         stake="Guests go on; a loss may now end differently from the design.",
-        alone="nothing; but a loss may now end differently from the design",
+        alone="nothing",
         do=(
             do("set quorum_votes of each node to 1 in corosync.conf, and do not leave `pvecm expected` in force"),
             do("compare the votes of all nodes with the evidence", "pvecm status"),
@@ -25,17 +25,18 @@ SERVICES: dict[Kind, Advice] = {
     ),
     "ha-error": Advice(
         title="HA has given up {guests}",
-        stake="HA does not start them again.",
-        alone="nothing: HA has given up these guests",
+        stake="HA does not start {them} again.",
+        alone="nothing",
         do=(
             do("find the cause in the task log of the node: storage, lock, configuration"),
-            do("when the cause is fixed, have HA start them again", "{revive}"),
+            do("when the cause is fixed, have HA start {them} again", "{revive}"),
+            do(f"or have that {PLANNED}", "quorate plan revive-guests"),
         ),
-        never="start the guest outside HA",
+        never="start {them} outside HA",
     ),
     "ha-impaired": Advice(
         title="HA is impaired ({where})",
-        stake="Guests go on; a node that is lost now may not be replaced by HA.",
+        stake="Guests go on; HA may not restart those of a node that is lost now.",
         alone="HA does not act on the nodes named in the evidence; a node whose LRM is dead resets itself or is fenced",
         do=(
             do(
@@ -49,14 +50,14 @@ SERVICES: dict[Kind, Advice] = {
     "links-down": Advice(
         title="Corosync has lost a link ({where})",
         stake="Guests go on; when the other link goes too, nodes with HA guests reset.",
-        alone="corosync goes on over the other link; when that one goes too, nodes with HA guests reset",
+        alone="corosync goes on over the other link",
         do=(do("check the network of the link that is down, on the nodes named", "corosync-cfgtool -s"),),
         never="restart corosync on all nodes",
     ),
     "blind": Advice(
         title="No answer from {where}",
         stake="Guests go on; a loss would be confirmed later, or not at all.",
-        alone="nothing; but a loss is confirmed later, or not at all, without these sources",
+        alone="nothing",
         do=(do("check whether the service answers from the worker's host: network, firewall, daemon"),),
     ),
     "not-deployed": Advice(
@@ -71,26 +72,29 @@ SERVICES: dict[Kind, Advice] = {
 CASES: dict[tuple[Kind, str], Advice] = {
     ("ha-error", "unmanaged"): Advice(
         title="HA no longer manages {guests}",
-        stake="They run; HA does not restart them when their node or site is lost.",
-        alone="HA does not restart these guests when their node or site is lost",
-        do=(do("put them under HA again, or take them out of the inventory", "ha-manager add GUEST --state started"),),
+        stake="Guests go on; HA does not restart {them} when {its} node or site is lost.",
+        alone="nothing",
+        do=(
+            do(
+                "put {them} under HA again, or take {them} out of the inventory", "ha-manager add GUEST --state started"
+            ),
+        ),
     ),
     ("ha-error", "waiting"): Advice(
         title="HA does not get {guests} to run",
         stake="HA keeps trying.",
-        alone="HA keeps trying and does not get these guests to run",
         do=(
             do(
-                "look for rules, maintenance, storage or memory that leave no node for them",
+                "look for rules, maintenance, storage or memory that leave no node for {them}",
                 "ha-manager status; ha-manager rules list",
             ),
         ),
-        never="start the guest outside HA",
+        never="start {them} outside HA",
     ),
     ("ha-impaired", "disarmed"): Advice(
         title="HA is disarmed",
         stake="A lost node is not fenced, and its guests stay down.",
-        alone="nothing: a lost node is not fenced and its guests stay down until HA is armed again",
+        alone="nothing, until HA is armed again",
         do=(
             do("find out who has disarmed HA and why", "pvecm status"),
             do(
@@ -104,7 +108,7 @@ CASES: dict[tuple[Kind, str], Advice] = {
     ("witness-lost", "elsewhere"): Advice(
         title="The vote comes from another host than the witness {witness}",
         stake="Guests go on; after the loss of a site another host decides than the designed witness.",
-        alone="nothing; but after the loss of a site another host decides than the designed witness",
+        alone="nothing",
         do=(
             do(
                 "compare the QNetd host on the nodes with {address}, the witness's address in the inventory",
@@ -120,7 +124,7 @@ CASES: dict[tuple[Kind, str], Advice] = {
     ("witness-lost", "not configured"): Advice(
         title="No quorum device is configured",
         stake="Guests go on; the loss of a site would now stop everything.",
-        alone="nothing; but the loss of a site now stops everything",
+        alone="nothing",
         do=(
             do(
                 "set up the quorum device again, then check `A,V` in `pvecm status`",
@@ -132,7 +136,7 @@ CASES: dict[tuple[Kind, str], Advice] = {
     ("blind", "refused"): Advice(
         title="{where} refuses to answer",
         stake="Guests go on; a loss would be confirmed later, or not at all.",
-        alone="nothing; but a loss is confirmed later, or not at all, without these sources",
+        alone="nothing",
         do=(
             do("renew the token or key, or grant the right that the refusal names"),
             do("check the certificate"),

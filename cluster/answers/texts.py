@@ -9,6 +9,8 @@ from cluster.units import are, shortly
 
 # Whoever switches off what may be alive does not do it alone.
 TWO = "two people together"
+# What a break-glass runbook does with a task.
+PLANNED = "planned, approved by two people and proven"
 # Guests whose commands are written out; of more of them the first stands as the example.
 WRITTEN_OUT = 3
 
@@ -16,12 +18,13 @@ WRITTEN_OUT = 3
 class Advice(Value):
     """What to know about a condition: its name, how bad it is, what happens by itself, what to do, what never to do.
 
-    In the tables the texts have places, as ``{winner}``; `filled` puts the cluster's own names there.
+    In the tables the texts have places, as ``{winner}``; `filled` puts the cluster's own names there. What happens by
+    itself is left out where the stake says it.
     """
 
     title: str
     stake: str
-    alone: str
+    alone: str = ""
     do: tuple[Task, ...] = ()
     never: str = ""
 
@@ -55,6 +58,9 @@ def places(condition: Condition, inventory: Inventory) -> dict[str, str]:
     found = {
         "where": shortly(where) or inventory.name,
         "is": are(where),
+        "its": "its" if len(where) == 1 else "their",
+        "it": "it" if len(where) == 1 else "they",
+        "them": "it" if len(where) == 1 else "them",
         "first": where[0] if where else inventory.name,
         "lost": lost or "the lost site",
         "winner": winner or "the other site",

@@ -76,7 +76,7 @@ def _uncalled(called: Called, judged: Judged, standing: list[Condition]) -> str:
 
 def refusal(hand: Hand, why: str, judged: Judged) -> str:
     """The whole sentence of a run that may not begin."""
-    return f"{hand} is for {FOR[hand]}. Now the cluster is {judged.verdict.sentence}: {why}"
+    return f"{hand} is for {FOR[hand]}. Now: {judged.finding}; {why}"
 
 
 def named(condition: Condition) -> str:

@@ -69,14 +69,14 @@ class Judged(Finding):
         return (self.verdict.main, *self.verdict.also)
 
 
-def judged(verdict: Verdict, facts: Facts, memory: Memory | None = None) -> Judged:
-    """What a run keeps of one look. `memory` is that of the watch, this look included."""
+def judged(verdict: Verdict, facts: Facts, title: str, memory: Memory | None = None) -> Judged:
+    """What a run keeps of one look; `title` says in words what is so, `memory` is the watch's, this look included."""
     memory = memory or Memory()
     views = {node: look for node, look in facts.votes.items() if look.answered}
     told, witness = newest(facts), facts.witness
     power = {name: look.on for name, look in facts.power.items() if look.answered}
     return Judged(
-        finding=verdict.sentence,
+        finding=title,
         mark="done" if verdict.kind == "healthy" else "warned",
         verdict=verdict,
         at=facts.at,

@@ -52,10 +52,9 @@ class BreakGlass(Runbook):
         headline: str,
         *,
         refused: Callable[[Inventory], str] = lambda _: "",
-        rights: bool = False,
     ) -> AbstractAsyncContextManager[Inventory]:
         """The opening, as of every runbook that changes something."""
-        return self.opened(request, headline, refused=refused, rights=rights)
+        return self.opened(request, headline, refused=refused)
 
     async def must_be_called_for(self, inventory: Inventory) -> Judged:
         """How the cluster is now. ApplicationError when that does not call for this runbook: nothing is planned."""

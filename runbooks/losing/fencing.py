@@ -8,11 +8,11 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts import ha
     from cluster.fencing import FencingFinding, FencingSeen, FencingWish
     from cluster.forecast import Forecast
+    from cluster.moments import t_plus
     from cluster.units import shortly
     from runbooks.losing.carried import FencingState
     from runbooks.loss import Inheritance, Loss
     from workflows.incident import Incident
-    from workflows.page import clock
     from workflows.record import Line
 
 # Beyond the forecast: then a person is told that nothing is known, and it is watched on.
@@ -37,11 +37,11 @@ class Fencing:
 
     def begins(self, loss: Loss, expected: Forecast) -> None:
         """Watch these nodes from now on; those that are watched already go on."""
-        earliest = clock(timedelta(seconds=expected.fenced.earliest))
+        earliest = self._run.clock.times.both(expected.fenced.earliest)
         for node in loss.nodes:
             if node in self._lines:
                 continue
-            waiting = f"Waiting for HA to fence {node} (earliest T+{earliest})"
+            waiting = f"Waiting for HA to fence {node}, at the earliest {earliest}"
             self._lines[node] = self._run.record.line(f"{node} is fenced", waiting)
             self._watched.add(node)
             self._seen[node] = FencingSeen(node=node)
@@ -160,7 +160,7 @@ class Fencing:
             run.actions.done_with(f"fencing {node}")
             if self._needed <= set(self.fenced):
                 run.notices.tell(
-                    "fenced", f"HA has fenced {shortly(sorted(self.fenced))}", f"T+{run.clock.since(when):.0f} s"
+                    "fenced", f"HA has fenced {shortly(sorted(self.fenced))}", t_plus(run.clock.since(when))
                 )
         else:
             self.others[node] = found.finding

@@ -7,13 +7,13 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from cluster.forecast import Forecast
+    from cluster.moments import t_plus
     from cluster.outages import UP, Outage, Outages, Standing, Waits
     from cluster.recovery import Back
     from cluster.units import counted
     from runbooks.losing.carried import RecoveryState
     from runbooks.loss import Loss
     from workflows.incidents.clock import Clock
-    from workflows.page import clock
 
 NOT_LOST, WAS_STOPPED = "was not lost", "is stopped by request, as it was before the loss"
 
@@ -133,7 +133,7 @@ class Guests:
         outages = self.outages.of(sid)
         if one.set_down:
             return self.causes.get(sid, one.text)
-        again = f"down again since T+{self._t_plus(outages[-1].begin)}: " if self._again(sid) else ""
+        again = f"down again since {self._t_plus(outages[-1].begin)}: " if self._again(sid) else ""
         return again + self.causes.get(sid, one.text)
 
     def _again(self, sid: str) -> bool:
@@ -142,7 +142,7 @@ class Guests:
         return bool(outages) and outages[-1].until is None and (len(outages) > 1 or sid not in self.lost)
 
     def _t_plus(self, when: datetime) -> str:
-        return clock(timedelta(seconds=max(0.0, self._clock.since(when))))
+        return t_plus(self._clock.since(when))
 
     def was_down(self, sid: str, before: Standing) -> bool:
         """What is proven late was down until then, as far as anybody could tell."""

@@ -101,7 +101,7 @@ class Listing:
 
     async def _followed_by(self, further: tuple[str, ...], at: datetime) -> None:
         """Told, and then their homes, fencing and guests."""
-        run, lost, said = self._run, self._lost, f"T+{self._run.clock.now:.0f} s"
+        run, lost, said = self._run, self._lost, self._run.clock.says
         loss = lost.loss
         run.remarks.note_once(f"{said}: {shortly(further)} followed")
         run.notices.tell("worse", f"{shortly(further)} followed · {lost.headline}", said)

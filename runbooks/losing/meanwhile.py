@@ -44,7 +44,7 @@ class Meanwhile:
     def _over(self, condition: Condition, change: Change) -> None:
         run = self._run
         run.actions.done_with(condition.key)
-        run.remarks.note_again(f"Over: {named(condition)}", f"T+{run.clock.now:.0f} s")
+        run.remarks.note_again(f"Over: {named(condition)}", run.clock.says)
         run.notices.tell("changed", f"Over: {named(condition)}", f"The watch now says: {change.verdict.sentence}.")
 
     def _new(self, condition: Condition, plain: str) -> None:
@@ -52,7 +52,7 @@ class Meanwhile:
         run = self._run
         self.stand[condition.key] = condition
         why = "; ".join(condition.reasons[:2])
-        text = f"T+{run.clock.now:.0f} s: {named(condition)}: {why}"
-        run.remarks.note_again(capital(named(condition)), f"{why} (T+{run.clock.now:.0f} s)")
+        text = f"{run.clock.says}: {named(condition)}: {why}"
+        run.remarks.note_again(capital(named(condition)), f"{why} ({run.clock.says})")
         run.remarks.explain_again(capital(named(condition)), (condition,), folds=False)
         run.notices.tell("worse", f"{capital(named(condition))} · {plain}", text)

@@ -12,6 +12,7 @@ from temporalio.exceptions import ActivityError
 with workflow.unsafe.imports_passed_through():
     from cluster.causes import CausesWish
     from cluster.contracts import ha
+    from cluster.moments import t_plus
     from cluster.outages import UP, Standing
     from cluster.units import counted
     from runbooks.losing.guests import Guests
@@ -74,7 +75,7 @@ class News:
             if all(guests.standing[sid].state in UP for sid in late):
                 del guests.late_notes[text]
                 run.remarks.unnote(text)
-                at = f"at T+{run.clock.now:.0f} s"
+                at = f"at {run.clock.says}"
                 run.remarks.note_again(f"Was late, runs again: {', '.join(late)}", f"{at}. Said before: {text}")
 
     def _seen_again(self, news: dict[str, Standing]) -> None:
@@ -100,7 +101,7 @@ class News:
                 guests.outages = guests.outages.begun(sid, workflow.now())
             guests.running.pop(sid, None)
             word = "cannot be seen" if now.state == "unseen" else "is down again" if sid in guests.lost else "is down"
-            run.remarks.line_again(f"{sid} {word}", "warned", f"since T+{run.clock.now:.0f} s: {now.text}")
+            run.remarks.line_again(f"{sid} {word}", "warned", f"since {run.clock.says}: {now.text}")
         if fallen:
             said = "; ".join(f"{sid}: {now.text}" for sid, now in fallen.items())
             run.notices.tell("worse", f"{counted(len(fallen), 'guest is', 'guests are')} down or cannot be seen", said)
@@ -112,7 +113,7 @@ class News:
             at = workflow.now() - timedelta(seconds=(now.up or 0.0) / run.clock.speed)
             guests.outages = guests.outages.begun(sid, at).over(sid, at)
             guests.running[sid] = at
-            said = f"restarted at T+{run.clock.since(at):.0f} s on {now.node}"
+            said = f"restarted at {t_plus(run.clock.since(at))} on {now.node}"
             run.remarks.line_again(f"{sid} was down again", "warned", said)
         if news:
             said = "; ".join(f"{sid} on {now.node}: its process is a new one" for sid, now in news.items())
@@ -129,9 +130,7 @@ class News:
         guests.causes[sid] = f"{now.text}: {SET_DOWN}"
         if known:
             return
-        run.remarks.line_again(
-            f"{sid} was stopped by an operator", "told", f"T+{run.clock.now:.0f} s: {sid} {now.text}"
-        )
+        run.remarks.line_again(f"{sid} was stopped by an operator", "told", f"{run.clock.says}: {sid} {now.text}")
         run.notices.tell("changed", f"{sid} was stopped by an operator", f"{sid} {guests.causes[sid]}.")
 
     # --- not back ----------------------------------------------------------------------------------------------
@@ -157,7 +156,7 @@ class News:
             return False
         said = "; ".join(f"{sid} {guests.waiting[sid]}" for sid in late[:5])
         expected = guests.expected.running if guests.expected else ""
-        note = f"T+{run.clock.now:.0f} s: late against the forecast ({expected}): {said}"
+        note = f"{run.clock.says}: late against the forecast ({expected}): {said}"
         guests.late_notes[note] = late
         run.remarks.note_once(note)
         run.notices.tell("late", f"{counted(len(late), 'guest is', 'guests are')} late", said)

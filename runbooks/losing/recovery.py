@@ -95,7 +95,9 @@ class Recovery:
         if unseen and not pending:
             return f"Waiting to see {counted(unseen, 'guest')} again"
         expected = guests.expected.running if guests.expected else None
-        when = f" ({expected})" if expected and not guests.running else ""
+        times = self._run.clock.times
+        due = times.between(expected.earliest, expected.latest) if expected and not guests.running else ""
+        when = f", expected {due}" if due else ""
         return f"Waiting for HA to restart {counted(pending, 'guest')}{when}"
 
     def _write(self) -> None:

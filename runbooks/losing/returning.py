@@ -97,7 +97,8 @@ class Returning:
         if self.title not in run.steps.left_open:
             self._awaited = loss.nodes
             who = loss.site if self._site_wide else shortly(self._awaited)
-            self.title, self._waiting = f"{who} is back", f"Waiting for {who} to return"
+            several = not self._site_wide and len(self._awaited) > 1 and workflow.patched("nodes-are-back")
+            self.title, self._waiting = f"{who} {'are' if several else 'is'} back", f"Waiting for {who} to return"
             run.section("Until they return")
         found = await run.step(
             self.title,

@@ -1,7 +1,5 @@
 """What a person has to know of a loss while HA is at work: whether to wait, until when, for which guests by name."""
 
-from datetime import timedelta
-
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -91,10 +89,5 @@ class Telling:
         return f"{up} of {counted(len(guests.lost), 'guest runs', 'guests run')} again."
 
     def _until(self, expected: Forecast) -> str:
-        """By the clock of the wall, and counted from the loss."""
-        clock = self._run.clock
-        began = workflow.now() - timedelta(seconds=clock.now / clock.speed)
-        first, last = (
-            began + timedelta(seconds=at / clock.speed) for at in (expected.running.earliest, expected.running.latest)
-        )
-        return f"between {first:%H:%M:%S} and {last:%H:%M:%S} UTC ({expected.running})"
+        """On both clocks."""
+        return self._run.clock.times.between(expected.running.earliest, expected.running.latest)

@@ -115,7 +115,7 @@ CASES = (
         "a guest that HA has given up",
         lambda: seen(given_up()),
         ("Act now: HA has given up ac-test-vm-01 (300).", "ha-manager set vm:300 --state disabled",
-         "Never start the guest outside HA"),
+         "Never start it outside HA"),
     ),
     Case(
         "gate open",

@@ -37,15 +37,43 @@ approvals:
 WHY = "seen by the test"
 
 
+# What break-glass runs may do to the world, in the twin's own words; and what nobody may.
+COMMANDS = ("bmc.reset", "ha.resource.update", "host.create", "host.update", "connection.create", "host_group.create")
+FORBIDDEN = ("destroy", "eradicate", "unstretch", "delete")
+
+
 class Laws:
-    """Looks at the twin from inside for as long as it runs: V1, no guest runs twice; V2, no volume is open twice."""
+    """Looks at the twin from inside for as long as it runs.
+
+    V1: no guest runs twice. V2: no volume is open twice. V4: nothing of a pod or a volume goes away. `commands` are the
+    changes that a run can have made since it began to look, without the incidents' own switches (V3).
+    """
 
     def __init__(self, site: Site) -> None:
         self._site, self.broken, self.looks = site, set[str](), 0
+        self._from = len(site.world.changes)
         self._task = asyncio.run_coroutine_threadsafe(self._look(), site._loop)
 
     def stop(self) -> None:
         self._task.cancel()
+
+    @property
+    def commands(self) -> list[tuple[str, str, str]]:
+        """What was done, to what, and how it was to become."""
+        return [
+            (one.what, one.target, str(one.detail.get("kind") or one.detail.get("state") or ""))
+            for one in self._site.world.changes[self._from :]
+            if one.what in COMMANDS and "failback" not in one.detail
+        ]
+
+    @property
+    def gone(self) -> list[str]:
+        """What went away that must not."""
+        return [
+            f"V4: {one.what} {one.target}"
+            for one in self._site.world.changes[self._from :]
+            if one.what.partition(".")[0] in ("pod", "volume") and one.what.rpartition(".")[2] in FORBIDDEN
+        ]
 
     async def _look(self) -> None:
         world, until = self._site.world, time.monotonic() + 900
@@ -156,3 +184,4 @@ def laws(site: Site) -> Iterator[Laws]:
     watching.stop()
     assert watching.looks
     assert watching.broken == set()
+    assert watching.gone == []

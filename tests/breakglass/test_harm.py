@@ -6,7 +6,7 @@ from activities.watch.memory import remembered
 from lab.physics.faults import Fault
 from lab.physics.power import switch_off
 from tests.breakglass.conftest import Glass, Laws
-from tests.breakglass.test_hand_over_quorum import parted
+from tests.breakglass.emergencies import parted
 from tests.incidents.conftest import Site
 from tests.patience import Deadline
 from tests.runs import aborted, parked, said, until

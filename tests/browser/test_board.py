@@ -58,7 +58,7 @@ async def wall(client: Client, built: Site, chromium: "Browser") -> AsyncIterato
         try:
             yield Wall(f"http://127.0.0.1:{place.getsockname()[1]}/", built, watched, chromium)
         finally:
-            boards.closing.set()
+            boards.close()
             serving.should_exit = True
             await work
 

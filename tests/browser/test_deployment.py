@@ -1,5 +1,7 @@
 """A deployment from the start form to its last page, with nothing but a browser."""
 
+import re
+
 import pytest
 from playwright.async_api import expect
 
@@ -25,9 +27,9 @@ async def test_a_parked_deployment_is_answered_and_completes(console: Console, t
     assert f"{PARKED}: Rejected X90R3-SiteB: Array is out of LUNs." in text
     assert 'Send an Update, answer, and paste {"answer": "retry"}' in text
     table = console.details.get_by_role("row")
-    assert await table.first.inner_text() == "T+\t\tStep\tTook\tFinding"
+    assert re.fullmatch(r"T\+\tUTC \d{4}-\d\d-\d\d\t\tStep\tTook\tFinding", await table.first.inner_text())
     last = await table.last.get_by_role("cell").all_inner_texts()
-    assert last[1:] == ["?", PARKED, "", "Rejected: X90R3-SiteB: Array is out of LUNs."]
+    assert last[2:] == ["?", PARKED, "", "Rejected: X90R3-SiteB: Array is out of LUNs."]
 
     await console.tab("History")
     dialog = await console.fill_update("answer", '{"answer": "retry"}')

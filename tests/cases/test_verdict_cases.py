@@ -87,7 +87,7 @@ def test_a_node_without_any_session_has_no_disks():
 
     assert (verdict.kind, verdict.main.case) == ("paths-lost", "everywhere")
     assert f"{NODES[4]} has no session to any array: its guests have no disks" in verdict.main.reasons
-    assert "go on" not in advice(verdict.main, INVENTORY).alone
+    assert "go on" not in advice(verdict.main, INVENTORY).stake
 
 
 def _without_pod(*arrays: str) -> World:
@@ -109,7 +109,7 @@ def test_nobody_is_said_to_serve_who_does_not_answer():
     (told,) = [one for one in (world.looks().main,) if one.kind == "replication-lost"]
 
     assert (told.where, told.case) == ((ARRAY_A,), "unseen")
-    assert "not known" in advice(told, INVENTORY).alone
+    assert "not known" in advice(told, INVENTORY).stake
 
 
 def test_a_pod_with_one_copy_is_told_while_the_other_array_is_silent():

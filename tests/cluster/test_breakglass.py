@@ -152,7 +152,7 @@ def test_a_refusal_says_what_it_is_for_and_what_is_so():
     found = judged(condition("witness-lost"))
     assert refusal("cold-start", "the cluster has its quorum", found) == (
         "cold-start is for a cluster without quorum, some of whose nodes are switched off. "
-        "Now the cluster is witness lost: the cluster has its quorum"
+        "Now: witness lost; the cluster has its quorum"
     )
 
 

@@ -20,7 +20,8 @@ COLD = Called(hand="cold-start")
 
 def seen(world: World) -> Judged:
     """What a run keeps of one look at that world."""
-    return judged(world.looks(), world.facts, world.memory)
+    verdict = world.looks()
+    return judged(verdict, world.facts, verdict.sentence, world.memory)
 
 
 def parted() -> World:
@@ -232,7 +233,7 @@ def test_a_node_in_maintenance_is_off_on_purpose():
 
 def test_where_no_watch_remembers_people_say_that_no_node_is_off_on_purpose():
     """A cluster that is dark tells nothing of its maintenance."""
-    found = judged(dark().looks(), dark().facts)
+    found = judged(dark().looks(), dark().facts, "quorum lost")
     assert [str(one) for one in plan_on(found, INVENTORY).vetoes] == [
         "comfort: maintenance-not-known: what HA had in maintenance is not known, as no watch remembers it: "
         "make sure that no node is locked off"

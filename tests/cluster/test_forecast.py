@@ -75,12 +75,12 @@ def test_guests_start_in_waves_of_four_a_node(guests: int, survivors: int, waves
 def test_the_line_says_when_and_why():
     """What a person reads at three in the morning."""
     assert told(SURVIVES, guests=100).finding == (
-        "votes settle T+12 to 17 s, fenced T+120 to 140 s, guests run again T+125 to 235 s: HA's master pxmx02-01 "
-        "survives and waits for locks of 120 s; 100 guests on 3 nodes start in 9 waves"
+        "votes settle T+00:12 to 00:17, fenced T+02:00 to 02:20, guests run again T+02:05 to 03:55: HA's master "
+        "pxmx02-01 survives and waits for locks of 120 s; 100 guests on 3 nodes start in 9 waves"
     )
     assert told(DIES).finding == (
-        "votes settle T+12 to 17 s, fenced T+170 to 203 s, guests run again T+175 to 218 s: HA's master pxmx01-01 is "
-        "lost, a new one comes after 110 to 121 s and waits 60 s more"
+        "votes settle T+00:12 to 00:17, fenced T+02:50 to 03:23, guests run again T+02:55 to 03:38: HA's master "
+        "pxmx01-01 is lost, a new one comes after 110 to 121 s and waits 60 s more"
     )
     assert told("", totem=None).why == "where HA's master ran is not known"
 
@@ -120,7 +120,7 @@ def test_nodes_that_return_before_the_locks_are_free_cost_two_minutes_more():
 
     assert (early.fenced.earliest, early.fenced.latest) == (180, 200)
     assert (early.running.earliest, early.running.latest) == (185, 215)
-    assert "nodes came back at T+60 s, before the locks were free: locks count again for 120 s" in early.why
+    assert "nodes came back at T+01:00, before the locks were free: locks count again for 120 s" in early.why
 
 
 def test_nodes_that_return_while_the_locks_become_free_may_cost_time():

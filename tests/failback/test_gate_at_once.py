@@ -121,7 +121,7 @@ async def test_other_changes_than_the_approved_ones_do_not_stand(desk: Desk):
     await desk.people["ben"].says(run)
     await desk.people["cleo"].says(run)
     await run.signal("ask_again", Intent(where="HA", what="bring home", target="vm:999").model_dump())
-    assert (await asked_again(run)).finding.startswith("the plan has changed: the approved terms are ")
+    assert (await asked_again(run)).finding.startswith("the plan has changed: approved was ")
 
 
 async def asked_again(run: Run) -> StepRecord:

@@ -22,6 +22,17 @@ def duty(site: Site) -> Iterator[Receiver]:
 
 
 @pytest.fixture
+def boss(site: Site, duty: Receiver) -> Iterator[Receiver]:
+    """Who is told of nothing, but of what nobody has answered."""
+    receiver, text = Receiver(), site.path.read_text()
+    row = f"  - {{name: boss, webhook: {receiver.url}, occasions: [], escalates: true}}\n"
+    site.path.write_text(f"{text}{row}")
+    yield receiver
+    site.path.write_text(text)
+    receiver.stop()
+
+
+@pytest.fixture
 def hasty(site: Site) -> Iterator[None]:
     """A gate that closes after some seconds."""
     text = site.path.read_text()
@@ -54,17 +65,23 @@ async def test_planned_work_is_told_from_the_question_to_its_end(
     assert notices[2]["urgency"] == "nothing"
 
 
-async def test_who_does_not_decide_is_reminded_and_told_that_the_time_is_over(
-    hasty: None, duty: Receiver, site: Site, begin: Begin, people: dict[str, Person]
+async def test_who_does_not_decide_is_reminded_until_the_time_is_over_and_at_last_others_are_told(
+    hasty: None, boss: Receiver, duty: Receiver, site: Site, begin: Begin, people: dict[str, Person]
 ):
-    """Once, before the end; then that nothing was done."""
+    """At half of the time and before its end; whoever is there for that gets the last one; then nothing is done."""
     run = await begin()
     await ended(run, 120)
-    notices = told(duty, run.id)
+    notices, late = told(duty, run.id), told(boss, run.id)
 
-    assert [one["occasion"] for one in notices] == ["asked", "asked", "expired"]
-    assert str(notices[1]["title"]).startswith("Reminder, decide by ")
-    assert "Nothing was changed" in str(notices[2]["text"])
+    assert [one["occasion"] for one in notices] == ["asked", "asked", "asked", "expired"]
+    assert [str(one["title"]).partition(", decide by ")[0] for one in notices[1:3]] == ["Reminder", "Last reminder"]
+    assert [(one["severity"], one["escalated"]) for one in notices[:3]] == [
+        ("warning", False),
+        ("warning", False),
+        ("critical", True),
+    ]
+    assert "Nothing was changed" in str(notices[3]["text"])
+    assert [one["title"] for one in late] == [notices[2]["title"]]
 
 
 async def test_a_rejection_is_told(duty: Receiver, site: Site, begin: Begin, people: dict[str, Person]):

@@ -68,14 +68,14 @@ def step(title: str, waiting: str = "", state: str = "running") -> StepRecord:
     return StepRecord(title=title, waiting=waiting, state=state, at=timedelta())
 
 
-FENCE = step("pxmx01-01 is fenced", "Waiting for HA to fence pxmx01-01 (earliest T+02:50)")
+FENCE = step("pxmx01-01 is fenced", "Waiting for HA to fence pxmx01-01, at the earliest 03:15:18 UTC (T+02:50)")
 BACK = step("site-a is back", "Waiting for site-a to return")
 GONE = "vm:300 is in error: HA gave up starting it"
 
 FIRST_LINES = [
     ("running", [BACK], [], "Waiting for site-a to return. No action needed."),
     ("running", [FENCE, BACK], [],
-     "Waiting for HA to fence pxmx01-01 (earliest T+02:50), and 1 other step. No action needed."),
+     "Waiting for HA to fence pxmx01-01, at the earliest 03:15:18 UTC (T+02:50), and 1 other step. No action needed."),
     ("running", [step("Volume is copied")], [], "Running: Volume is copied. No action needed."),
     ("running", [], [], "Running: waiting for the next step. No action needed."),
     ("attention", [BACK], [of_asked("vm:300", GONE)], f"Act now: {GONE}. Meanwhile: Waiting for site-a to return."),

@@ -14,11 +14,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
-from pydantic import TypeAdapter
 from temporalio.client import Client
 
 from runbooks.loss import SiteLossReport
-from tests.activities.services import Resolve, SlackMessage, TeamsMessage, Trigger
+from tests.activities.services import check
 from tests.incidents.conftest import Site, ended, watching
 from tests.incidents.test_levels import waits_for
 from tests.receivers import MailServer, Receiver
@@ -47,6 +46,8 @@ class Duty:
     pager: Receiver
     chat: Receiver
     teams: Receiver
+    genie: Receiver
+    room: Receiver
     mails: MailServer
     deadman: Receiver
 
@@ -67,13 +68,17 @@ def duty(site: Site) -> Iterator[Duty]:
     (site.path.parent / "pager.key").write_text(KEY)
     refusing = Receiver()
     refusing.status = 403
-    one = Duty(Receiver(), Receiver(), Receiver(), Receiver(), MailServer(), Receiver())
+    one = Duty(
+        Receiver(), Receiver(), Receiver(), Receiver(), Receiver(), Receiver(), MailServer(), Receiver()
+    )  # fmt: skip
     with hanging() as hangs:
         rows = [
             {"name": "plain", "webhook": one.plain.url},
             {"name": "pager", "kind": "pagerduty", "webhook": one.pager.url, "routing_key": "file:pager.key"},
             {"name": "chat", "kind": "slack", "webhook": one.chat.url},
             {"name": "teams", "kind": "teams", "webhook": one.teams.url},
+            {"name": "genie", "kind": "opsgenie", "webhook": one.genie.url, "token": "file:pager.key"},
+            {"name": "room", "kind": "matrix", "webhook": one.room.url, "token": "file:pager.key", "room": "!ops:hs"},
             {"name": "post", "kind": "mail", "mail": {"server": f"127.0.0.1:{one.mails.port}", "tls": False,
                                                       "sender": "quorate@example.org", "to": ["duty@example.org"]}},
             {"name": "refuses", "webhook": refusing.url},
@@ -84,7 +89,7 @@ def duty(site: Site) -> Iterator[Duty]:
         site.path.write_text(f"{text}\nnotify: {json.dumps(rows)}\nwatch: {json.dumps(watch)}\n")
         yield one
     site.path.write_text(text)
-    for receiver in (one.plain, one.pager, one.chat, one.teams, one.deadman, refusing):
+    for receiver in (one.plain, one.pager, one.chat, one.teams, one.genie, one.room, one.deadman, refusing):
         receiver.stop()
     one.mails.stop()
 
@@ -115,12 +120,22 @@ async def test_a_whole_incident_reaches_everybody_in_their_form(site: Site, clie
     assert events[-1]["event_action"] == "resolve"
     assert len({one["dedup_key"] for one in events}) == 1
     for event in events:
-        TypeAdapter[Trigger | Resolve](Trigger | Resolve).validate_python(event)
+        check("pagerduty", event)
     for _, body in duty.chat.got:
-        SlackMessage.model_validate_json(body)
+        check("slack", json.loads(body))
     for _, body in duty.teams.got:
-        TeamsMessage.model_validate_json(body)
+        check("teams", json.loads(body))
+    for path, (_, body) in zip(duty.genie.paths, duty.genie.got, strict=True):
+        check("opsgenie-close" if "/close?" in path else "opsgenie-create", json.loads(body))
+    assert [path.partition("/close?")[1] for path in duty.genie.paths if run.id.replace("/", "%2F") in path] == [
+        "/close?"
+    ]
+    for _, body in duty.room.got:
+        check("matrix", json.loads(body))
+    assert len(set(duty.room.paths)) == len(
+        {one["key"] for one in map(json.loads, (body for _, body in duty.plain.got))}
+    )
     assert "[RESOLVED] pxmx-cluster: Site site-a is lost (apply): done" in mails
     assert not [step for step in report.steps if step.state in ("failed", "parked")]
     assert duty.deadman.got, "it was said that the cluster is looked at"
-    print(f"{len(plain)} notices of one incident, each to 5 receivers; 3 others refused, hung or were dead")
+    print(f"{len(plain)} notices of one incident, each to 7 receivers; 3 others refused, hung or were dead")

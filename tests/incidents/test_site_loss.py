@@ -26,7 +26,7 @@ async def test_a_site_that_loses_its_power_is_followed_to_the_end(site: Site, wa
             "· Evidence: X90R3-SiteB has no login of site-a and calls the copy of X90R3-SiteA offline",
             "· Evidence: X90R3-SiteA is dark: X90R3-SiteB calls its copy offline",
             "✓ HA's list of services is read: HA lists 2 services",
-            "✓ Forecast: votes settle T+8 to 14 s, fenced T+170 to 203 s, guests run again T+175 to 218 s: "
+            "✓ Forecast: votes settle T+00:08 to 00:14, fenced T+02:50 to 03:23, guests run again T+02:55 to 03:38: "
             "HA's master pxmx01-01 is lost, a new one comes after 110 to 121 s and waits 60 s more",
             "✓ Guests run again: vm:300 on pxmx02-01, vm:301 on pxmx02-02",
             "✓ pxmx01-01 is fenced: pxmx02-0N has its agent lock: vm:300 went from started there to pxmx02-01",

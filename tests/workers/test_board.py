@@ -70,7 +70,7 @@ async def got(path: str, found: Board | Exception, password: str = "", given: st
         async with aiohttp.ClientSession(headers=headers) as session, session.get(url) as answer:
             return Got(answer.status, answer.headers, await answer.text())
     finally:
-        boards.closing.set()
+        boards.close()
         serving.should_exit = True
         await work
 

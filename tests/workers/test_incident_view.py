@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 from rich.console import Console
 
-from cluster.answers.advice import advice, answer
+from cluster.answers.advice import answer
 from cluster.around import Occasion
 from cluster.conditions import GRAVITY, Condition
 from cluster.facts import Memory, Totem
@@ -51,11 +51,16 @@ def progress(guests: dict[str, str] = GUESTS, uncertain: float = 3.0, back: tupl
 STEPS = [
     step("Inventory is read", finding="metro: 3 nodes at site-a and 3 nodes at site-b, 7 votes", at=11),
     step("Loss of site-a is confirmed", finding="site lost (site-a)", at=11, took=2.1),
-    step("Forecast", finding="votes settle T+8 to 14 s", at=13),
+    step("Forecast", finding="votes settle T+00:08 to 00:14", at=13),
     step("Automatic moves are disabled", finding="off: vm:301 failback", at=13, took=1.4),
     step("site-b is quorate", finding="4 of 7 votes, quorum 4: no margin", at=15, took=0.3),
     step("node-a1 is fenced", finding="node-b2 has its agent lock", at=15, took=163),
-    step("node-a2 is fenced", "running", at=15, waiting="Waiting for HA to fence node-a2 (earliest T+02:50)"),
+    step(
+        "node-a2 is fenced",
+        "running",
+        at=15,
+        waiting="Waiting for HA to fence node-a2, at the earliest 03:15:18 UTC (T+02:50)",
+    ),
     step("Guests run again", "running", at=15, waiting="Waiting for HA to restart 2 guests"),
 ]
 
@@ -65,7 +70,8 @@ def picture(**more) -> Picture:
         "run": RUN,
         "kind": "SiteLoss",
         "headline": "Site site-a is lost (apply)",
-        "sentence": "Waiting for HA to fence node-a2 (earliest T+02:50), and 1 other step. No action needed.",
+        "sentence": "Waiting for HA to fence node-a2, at the earliest 03:15:18 UTC (T+02:50), and 1 other step. "
+        "No action needed.",
         "state": "running",
         "since": T0,
         "sections": (Section(title="Survivor, fencing, recovery", steps=STEPS),),
@@ -99,28 +105,30 @@ def late(measured: float | None, uncertain: float = 3.0) -> str:
 def test_the_whole_picture_in_the_middle_of_a_loss():
     """Clock, what is asked, whether the guests are back, expected beside measured, the newest steps."""
     assert shown(picture(), 185) == [
-        f"Site site-a is lost (apply){'T+ 03:05':>73}",
+        f"Site site-a is lost (apply){'T+03:05  03:15:33 UTC':>73}",
         RUN,
         "last sign of life 2026-03-01 03:12:28 UTC, the loss came up to 3 s later",
         "",
-        "Waiting for HA to fence node-a2 (earliest T+02:50), and 1 other step. No action needed.",
-        "0 of 2 guests run again · expected by T+03:38, in 33 s",
+        "Waiting for HA to fence node-a2, at the earliest 03:15:18 UTC (T+02:50), and 1 other step. No action",
+        "needed.",
+        "0 of 2 guests run again · expected by 03:16:06 UTC (T+03:38), in 33 s",
         "",
-        "                   expected       00:00                   03:55",
-        "quorum   survivor  00:08 - 00:14  ━●····················│······  ✓ by 00:11",
-        "fenced   node-a1   02:50 - 03:23  ····················━●│━━━···  ✓ 02:58",
+        "                   expected, T+   00:00                   03:55",
+        "quorum   survivor  00:08 - 00:14  ━●····················│······  ✓ by T+00:11",
+        "fenced   node-a1   02:50 - 03:23  ····················━●│━━━···  ✓ T+02:58",
         "         node-a2   02:50 - 03:23  ····················━━│━━━···  due now",
         "running  vm:300    02:55 - 03:38  ·····················━│━━━━··  due now",
         "         vm:301    02:55 - 03:38  ·····················━│━━━━··  due now",
         "HA's master node-a1 is lost, a new one comes after 110 to 121 s and waits 60 s more",
         "",
-        "   00:11  ✓ Inventory is read: metro: 3 nodes at site-a and 3 nodes at site-b, 7 votes",
-        "   00:13  ✓ Loss of site-a is confirmed: site lost (site-a) [2.1 s]",
-        "   00:14  ✓ Automatic moves are disabled: off: vm:301 failback [1.4 s]",
-        "   00:15  ✓ site-b is quorate: 4 of 7 votes, quorum 4: no margin",
-        "   02:58  ✓ node-a1 is fenced: node-b2 has its agent lock [2 min 43 s]",
-        "          … Waiting for HA to fence node-a2 (earliest T+02:50): under way since 00:15",
-        "          … Waiting for HA to restart 2 guests: under way since 00:15",
+        "      T+      UTC",
+        "   00:11 03:12:39  ✓ Inventory is read: metro: 3 nodes at site-a and 3 nodes at site-b, 7 votes",
+        "   00:13 03:12:41  ✓ Loss of site-a is confirmed: site lost (site-a) [2.1 s]",
+        "   00:14 03:12:42  ✓ Automatic moves are disabled: off: vm:301 failback [1.4 s]",
+        "   00:15 03:12:43  ✓ site-b is quorate: 4 of 7 votes, quorum 4: no margin",
+        "   02:58 03:15:26  ✓ node-a1 is fenced: node-b2 has its agent lock [2 min 43 s]",
+        "                   … Waiting for HA to fence node-a2, at the earliest 03:15:18 UTC (T+02:50): under…",
+        "                   … Waiting for HA to restart 2 guests: under way since 03:12:43 UTC (T+00:15)",
     ]
 
 
@@ -129,7 +137,7 @@ def test_what_is_ahead_says_how_long_to_wait():
     lines = shown(picture(progress=progress()), 20)
 
     assert row(lines, "node-a1").endswith("in 2 min 30 s at the earliest")
-    assert "0 of 2 guests run again · expected by T+03:38, in 3 min 18 s" in lines
+    assert "0 of 2 guests run again · expected by 03:16:06 UTC (T+03:38), in 3 min 18 s" in lines
 
 
 def test_what_is_late_is_red_and_says_why():
@@ -150,10 +158,10 @@ def test_late_by_less_than_the_clock_knows_is_yellow():
 @pytest.mark.parametrize(
     ("measured", "said"),
     [
-        (217.0, f"{GREEN}✓ 03:37"),
-        (218.4, f"{GREEN}✓ 03:38"),
-        (220.0, f"{YELLOW}✓ 03:40, 2 s late"),
-        (240.0, f"{RED}✓ 04:00, 22 s late"),
+        (217.0, f"{GREEN}✓ T+03:37"),
+        (218.4, f"{GREEN}✓ T+03:38"),
+        (220.0, f"{YELLOW}✓ T+03:40, 2 s late"),
+        (240.0, f"{RED}✓ T+04:00, 22 s late"),
     ],
 )
 def test_what_came_is_measured_against_the_forecast(measured: float, said: str):
@@ -176,7 +184,9 @@ def test_quorum_that_was_proven_with_the_verdict_is_never_late():
     told = progress(quorum=25.0, declared=25.0)
 
     assert (
-        row(shown(picture(progress=told), 60, coloured=True), "survivor").replace("\x1b[0m", "").endswith("✓ by 00:25")
+        row(shown(picture(progress=told), 60, coloured=True), "survivor")
+        .replace("\x1b[0m", "")
+        .endswith("✓ by T+00:25")
     )
 
 
@@ -185,7 +195,7 @@ def test_when_all_are_back_the_sentence_is_green():
     told = progress(running={"vm:300": 193.0, "vm:301": 201.0})
     said = gist(told, 4000)
 
-    assert (said.plain, said.style) == ("2 of 2 guests run again, the last one at T+03:21", "green")
+    assert (said.plain, said.style) == ("2 of 2 guests run again, the last one at 03:15:49 UTC (T+03:21)", "green")
 
 
 def test_many_guests_show_those_that_need_a_person():
@@ -229,7 +239,7 @@ def test_it_fits_into_the_terminal(width: int, height: int):
 
     assert max(map(len, lines)) <= width
     assert len(lines) <= height
-    assert "… Waiting for HA to restart 2 guests: under way s" in lines[-1]
+    assert "… Waiting for HA to restart 2 guests: un" in lines[-1]
 
 
 def test_the_clock_stands_when_it_is_over():
@@ -243,11 +253,11 @@ def test_the_clock_stands_when_it_is_over():
 
 def test_a_rehearsal_counts_the_clusters_own_time():
     """At ten times the speed a second of the wall is ten of the cluster's, in the clock and in every step."""
-    one = picture(progress=progress().model_copy(update={"speed": 10.0}))
+    one = picture(speed=10.0)
 
-    assert shown(one, 20)[0].endswith("T+ 03:20")
+    assert shown(one, 20)[0].endswith("T+03:20  03:12:48 UTC")
     told = line(one, step("site-b is quorate", finding="4 of 7 votes", at=2, took=1.5)).plain
-    assert told == "   00:35  ✓ site-b is quorate: 4 of 7 votes [15.0 s]"
+    assert told == "   00:35 03:12:31  ✓ site-b is quorate: 4 of 7 votes [15.0 s]"
 
 
 def test_an_incident_without_a_forecast_shows_what_is_known_and_what_to_do():
@@ -267,7 +277,7 @@ def test_an_incident_without_a_forecast_shows_what_is_known_and_what_to_do():
         "               corosync-qnetd-tool -lv",
         "  2.         start no planned work on nodes or sites until every node counts its vote again",
     ]
-    assert lines[-2:] == ["Witness lost (qdevice)", "   00:00  · Evidence: qdevice does not answer: timed out"]
+    assert lines[-2:] == ["Witness lost (qdevice)", "   00:00 03:12:28  · Evidence: qdevice does not answer: timed out"]
 
 
 def test_each_step_is_told_once():
@@ -311,7 +321,7 @@ def test_the_whole_page_has_every_section():
     lines = screen.export_text().splitlines()
 
     heading = lines.index("Survivor, fencing, recovery")
-    assert lines[heading + 3].startswith("   00:13  ✓ Forecast: votes settle")
+    assert lines[heading + 3].startswith("   00:13 03:12:41  ✓ Forecast: votes settle")
     assert lines[-1] == "! ana: the power company was called"
 
 
@@ -326,7 +336,6 @@ def test_the_page_explains_every_verdict():
     named = re.findall(r"^\| ([a-z ]+) \| ", table, re.MULTILINE)
 
     assert sorted(named) == sorted(kind.replace("-", " ") for kind in GRAVITY)
-    assert all(advice(Condition(kind=kind), INVENTORY).alone for kind in GRAVITY)
 
 
 def test_the_page_names_every_occasion_and_its_example_fits_into_an_inventory(tmp_path: Path):

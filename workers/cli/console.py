@@ -28,6 +28,10 @@ class PlainConsole(Console):
         """Texts are made visible before they are laid out as well, so that widths are right."""
         super().print(*(visible(one, keep="\n") if isinstance(one, str) else one for one in objects), **how)
 
+    def tell(self, told: RenderableType, **how: Any) -> None:
+        """Wrapped into its column on a terminal; into a file or a pipe as one line."""
+        self.print(told, soft_wrap=not self.is_terminal, crop=False, **how)
+
     def print_json(self, json_text: str | None = None, *, data: Any = None, **_: Any) -> None:  # type: ignore[override]
         """A JSON document that means what it meant, with everything hidden in it as JSON's own escapes."""
         document = json.loads(json_text) if json_text is not None else data

@@ -20,11 +20,12 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError, CancelledError, TerminatedError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from cluster.moments import Times
 from cluster.units import seconds
 from workers.catalogue import type_name
 from workers.errors import Unusable
 from workflows.catalogue import RunbookReport, RunbookRequest
-from workflows.page import OPEN, Section, Sheet, StepRecord
+from workflows.page import Sheet, StepRecord
 from workflows.runbook import Runbook
 
 POLL = 0.25
@@ -58,6 +59,7 @@ class Look:
     """One look at a run: steps that have ended, parked or asked since the last one, what is under way, and remarks."""
 
     steps: list[StepRecord] = field(default_factory=list)
+    times: Times | None = None  # the clocks of the steps
     under_way: list[str] = field(default_factory=list)
     remark: str = ""
     parked: bool = False
@@ -101,17 +103,17 @@ async def looks(handle: Run) -> AsyncIterator[Look]:
     while True:
         description = await handle.describe()
         closed = description.status != WorkflowExecutionStatus.RUNNING
-        look = Look()
-        sections = await sections_of(handle)
-        if sections is None and not silent and not closed:
+        sheet = await shown_by(handle)
+        look = Look(times=sheet.times if sheet else None)
+        if sheet is None and not silent and not closed:
             silent = True
             look.remark = "no worker answers for this run: start one with `quorate worker` or `quorate up`"
         tries = retries(description)
-        for s, section in enumerate(sections or ()):
+        for s, section in enumerate(sheet.sections if sheet else ()):
             for n, step in enumerate(section.steps):
                 look.parked |= step.state == "parked"
                 look.asked |= step.state == "asked"
-                if step.state in OPEN and step.state not in ("parked", "asked"):
+                if step.goes_on and step.state != "asked":
                     look.under_way.append(step.says + (f", {tries[step.title]}" if step.title in tries else ""))
                 elif shown.get((s, n)) != (news := _news(step)):
                     shown[s, n] = news
@@ -130,12 +132,12 @@ def _news(step: StepRecord) -> str:
     return step.state + re.sub(r"[\d.]+ ?(ms|s|min)?\b", "#", step.finding)
 
 
-async def sections_of(handle: Run) -> list[Section] | None:
-    """All steps so far; None when no worker answers."""
+async def shown_by(handle: Run) -> Sheet | None:
+    """What its page is made of, empty before it has begun; None when no worker answers."""
     try:
-        found: list[Section] = await handle.query("steps", result_type=list[Section], rpc_timeout=PATIENCE)
+        found: Sheet = await handle.query("sheet", result_type=Sheet, rpc_timeout=PATIENCE)
     except WorkflowQueryFailedError:
-        return []
+        return Sheet(headline="", now="")
     except RPCError as error:
         if error.status not in SILENT:
             raise

@@ -1,10 +1,13 @@
 """`quorate gateway`: the process that takes events from outside. The web framework is imported only here, when run."""
 
 import asyncio
+from typing import Annotated
+
+import typer
 
 from workers.cli.extras import needs
 from workers.cli.options import InventoryOption, err, inventory_path, out
-from workers.cli.serving import CertOption, HostOption, KeyOption, PortOption, certificate, is_local, url
+from workers.cli.serving import CertOption, HostOption, KeyOption, PortOption, certificate, is_local, password_of, url
 from workers.inventory_file import load
 from workers.settings import Settings
 
@@ -15,6 +18,14 @@ def gateway(
     port: PortOption = 8420,
     tls_cert: CertOption = None,
     tls_key: KeyOption = None,
+    board: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PASSWORD",
+            help="Show the board under /board too. Its login: any user name, and the password that this refers to, "
+            "env:NAME or file:PATH.",
+        ),
+    ] = None,
 ) -> None:
     """Take events of other systems over HTTP, and bring them to the watch.
 
@@ -27,27 +38,36 @@ def gateway(
     tls = certificate(tls_cert, tls_key)
     needs("gateway")
     from activities.clients.secrets import Secrets
+    from workers.cli.board.app import Boards, application
+    from workers.cli.board.state import gathered
     from workers.gateway.app import Gateway, listener, server, until_stopped
     from workers.gateway.delivery import Delivery
     from workers.temporal.connect import connect
 
     path, settings = inventory_path(inventory), Settings()
-    known = load(path)
+    known, secrets = load(path), Secrets(path.parent)
+    password = password_of("--board", board, secrets) if board is not None else ""
 
     async def serve() -> None:
-        delivery = Delivery(await connect(), known.name, settings.task_queue)
-        made = Gateway(known, Secrets(path.parent), delivery, settings)
+        client = await connect()
+        made = Gateway(known, secrets, Delivery(client, known.name, settings.task_queue), settings)
+        boards = Boards(lambda: gathered(client, known.name))
+        if password:
+            made.show(application(known.name, boards, password), password)
         serving = server(made.app, tls)
         place = listener(host, port)
         at = url(host, place, tls)
         if tls is None and not is_local(host):
-            err.print("without --tls-cert the senders' secrets travel in clear", style="yellow", soft_wrap=True)
+            what = "the senders' secrets and the board's password travel" if password else "the senders' secrets travel"
+            err.print(f"without --tls-cert {what} in clear", style="yellow", soft_wrap=True)
 
         def ready() -> None:
             names = ", ".join(source.name for source in known.events)
             out.print(f"takes events for {known.name} at {at}/events/ from {names}; Ctrl-C stops it", soft_wrap=True)
+            if password:
+                out.print(f"{known.name} is shown at {at}/board/", soft_wrap=True)
 
-        await until_stopped(serving, place, ready)
+        await until_stopped(serving, place, ready, boards.close)
 
     asyncio.run(serve())
 

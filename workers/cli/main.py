@@ -30,6 +30,7 @@ from workers.cli.connect import connect_app
 from workers.cli.extras import needs
 from workers.cli.freshness import known_cluster
 from workers.cli.incident.commands import incident_app
+from workers.cli.init import commands as init_commands
 from workers.cli.lab.commands import lab
 from workers.cli.notify import notify_app
 from workers.cli.options import InventoryOption, JsonOption, err, inventory_path, out
@@ -56,6 +57,7 @@ app = typer.Typer(
 )
 # What a person wants to do, in the order of the first weeks.
 START, RUNBOOKS, PEOPLE, LOOK, SERVE = "Begin", "Runbooks", "People", "See what is so", "Keep it running"
+app.command(rich_help_panel=START)(init_commands.init)
 app.add_typer(lab, name="lab", rich_help_panel=START)
 app.add_typer(watch_app, name="watch", rich_help_panel=LOOK)
 app.add_typer(incident_app, name="incident", rich_help_panel=LOOK)
@@ -269,7 +271,7 @@ def standing(at: str, known: Inventory) -> str:
     return f"stands at {at}, a place of its own"
 
 
-@app.command(rich_help_panel=SERVE)
+@app.command(rich_help_panel=SERVE, hidden=True)  # what needs a server finds one by itself; the Makefile asks for it
 def server() -> None:
     """Make sure that a Temporal server is at hand: find, fetch or build it once.
 

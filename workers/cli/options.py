@@ -27,7 +27,8 @@ def inventory_path(option: Path | None) -> Path:
     if not path.exists():
         raise Unusable(
             f"there is no inventory file {path}",
-            f"name one with --inventory or QUORATE_INVENTORY; {FOLDER}/{example_file().name} is an example",
+            f"name one with --inventory or QUORATE_INVENTORY; `quorate init` writes one, "
+            f"{FOLDER}/{example_file().name} is an example",
         )
     return path
 

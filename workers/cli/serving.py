@@ -1,4 +1,4 @@
-"""What commands that serve over HTTP have in common: where they listen, and with which certificate."""
+"""What commands that serve over HTTP have in common: where they listen, with which certificate and which password."""
 
 import socket
 from pathlib import Path
@@ -6,9 +6,12 @@ from typing import Annotated
 
 import typer
 
+from activities.clients.secrets import Secrets
+from workers.cli.references import secret_of
 from workers.errors import Unusable
 
 LOOPBACK = ("127.", "::1", "localhost")
+FEWEST_LETTERS = 12
 
 HostOption = Annotated[str, typer.Option(help="The address to listen on.")]
 PortOption = Annotated[int, typer.Option(help="The port to listen on.", min=0, max=65535)]
@@ -33,3 +36,11 @@ def is_local(host: str) -> bool:
 def url(host: str, place: socket.socket, tls: Certificate | None) -> str:
     """Where it is served, without a path."""
     return f"{'https' if tls else 'http'}://{host}:{place.getsockname()[1]}"
+
+
+def password_of(option: str, reference: str, secrets: Secrets) -> str:
+    """The password that an option refers to; Unusable when it leads nowhere or is one that can be guessed."""
+    password = secret_of(option, reference, secrets)
+    if len(password) < FEWEST_LETTERS:
+        raise Unusable(f"the password of {reference} is too short", f"use {FEWEST_LETTERS} letters at least")
+    return password

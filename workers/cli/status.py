@@ -5,8 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.text import Text
 from temporalio.client import (
     Client,
     WorkflowExecution,
@@ -17,11 +15,14 @@ from cluster.answers.model import Answer
 from workers.catalogue import types
 from workers.cli.answered import answered
 from workers.cli.closing import Start
-from workers.cli.follow import retries, sections_of, told_by
+from workers.cli.console import PlainConsole
+from workers.cli.follow import retries, shown_by, told_by
 from workers.cli.freshness import lines
+from workers.cli.hanging import hanging
+from workers.cli.steps import step_data
 from workers.temporal.connect import connect
 from workflows.attributes import STATE
-from workflows.page import Section, story
+from workflows.page import Sheet, told
 
 NEWEST = 10
 _SIGNS = {
@@ -36,7 +37,7 @@ _SIGNS = {
 
 
 async def show_status(
-    console: Console, *, as_json: bool, cluster: str | None = None, inventory: Path | None = None
+    console: PlainConsole, *, as_json: bool, cluster: str | None = None, inventory: Path | None = None
 ) -> None:
     """Print how fresh the newest look at the cluster is, then its newest runs, newest first; of one cluster or all."""
     client = await connect()
@@ -47,7 +48,7 @@ async def show_status(
         console.print_json(data=[_data(run, open_runs.get(run.run_id)) for run in runs])
         return
     for text in await lines(client, cluster):
-        console.print(text, soft_wrap=True)
+        console.tell(text)
     if not runs:
         first = Start("deploy", inventory=str(inventory) if inventory else "").command("plan")
         console.print(f"no runs yet; the first one: {first}", markup=False, soft_wrap=True)
@@ -59,28 +60,28 @@ async def show_status(
         line = f"{sign} {run.id}  {run.workflow_type}  {_state(run)}  {run.start_time:%Y-%m-%d %H:%M:%S} UTC  {took}"
         console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
         look = open_runs.get(run.run_id, Open())
-        for step in story(look.sections):
-            console.print(f"    {step}", markup=False, highlight=False, soft_wrap=True)
+        for step in (step for section in look.sheet.sections for step in section.steps):
+            console.tell(hanging(f"    {told(step, look.sheet.times)}", 6), highlight=False)
         for title, tried in look.retries.items():
-            console.print(f"    {title}: {tried}", style="yellow", markup=False, highlight=False, soft_wrap=True)
-        for text in answered(look.answer, reasons=False):
-            console.print(Text("    ").append_text(text), highlight=False, soft_wrap=True)
+            console.tell(hanging(f"    {title}: {tried}", 6, "yellow"), highlight=False)
+        for one in answered(look.answer, reasons=False):
+            console.tell(one.behind("    "), highlight=False)
 
 
 @dataclass
 class Open:
-    """A run that has not ended: its steps, and those that are tried again; nothing when no worker answers."""
+    """A run that has not ended: its page, and steps that are tried again; nothing when no worker answers."""
 
-    sections: list[Section] = field(default_factory=list)
+    sheet: Sheet = field(default_factory=lambda: Sheet(headline="", now=""))
     retries: dict[str, str] = field(default_factory=dict)
     answer: Answer | None = None
 
 
 async def _look(client: Client, run: WorkflowExecution) -> Open:
     handle = client.get_workflow_handle(run.id, run_id=run.run_id)
-    sections = await sections_of(handle) or []
-    answer = await told_by(handle, "advice", Answer) if sections else None
-    return Open(sections, retries(await handle.describe()), answer)
+    sheet = await shown_by(handle) or Sheet(headline="", now="")
+    answer = await told_by(handle, "advice", Answer) if sheet.sections else None
+    return Open(sheet, retries(await handle.describe()), answer)
 
 
 def _running(run: WorkflowExecution) -> bool:
@@ -102,7 +103,9 @@ def _data(run: WorkflowExecution, look: Open | None) -> dict[str, Any]:
         "state": _state(run),
         "started": run.start_time.isoformat(),
         "ended": run.close_time.isoformat() if run.close_time else None,
-        "steps": [step.model_dump(mode="json") for section in (look or Open()).sections for step in section.steps],
+        "steps": [step_data(step, look.sheet.times) for one in look.sheet.sections for step in one.steps]
+        if look
+        else [],
         "retries": (look or Open()).retries,
         "answer": look.answer.model_dump(mode="json") if look and look.answer else None,
     }

@@ -1,25 +1,31 @@
 """What a run did, told on a terminal while it happens."""
 
-import time
+from datetime import UTC, datetime
 
-from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
+from cluster.moments import Times, utc
 from cluster.units import counted, seconds
+from workers.cli.console import PlainConsole
 from workers.cli.follow import Look
-from workflows.page import SIGNS, StepRecord
+from workers.cli.hanging import Hanging
+from workers.cli.incident.view import COLUMNS
+from workflows.page import OPEN, SIGNS, StepRecord
 
 _STYLE = {"done": "green", "failed": "bold red", "stopped": "red", "parked": "bold yellow", "asked": "bold yellow"}
 
 
 class Story:
-    """Lines with the time since the start. Nothing is printed when a script reads the output instead."""
+    """Lines with their times: T+ since the run began, and UTC. Nothing is printed when a script reads the output.
 
-    def __init__(self, console: Console) -> None:
+    What happens beside the run's steps has the time of day alone.
+    """
+
+    def __init__(self, console: PlainConsole) -> None:
         self._console = console
-        self._started = time.monotonic()
         self._moving: Status | None = None
+        self._times: Times | None = None
 
     def heading(self, text: str) -> None:
         """A new chapter."""
@@ -28,10 +34,15 @@ class Story:
 
     def line(self, text: str) -> None:
         """Something that happened beside the steps."""
-        self._console.print(Text(f"{self._clock()}    {text}", style="dim"), soft_wrap=True)
+        beside = self._times.t0 if self._times else datetime.now(UTC)
+        head = Text(f"{'':>8} {utc(datetime.now(UTC), beside):>8}    ", style="dim")
+        self._console.tell(Hanging(head, Text(text, style="dim")))
 
     def tell(self, look: Look) -> None:
         """A remark about the run, steps that have ended or parked, what is under way."""
+        if look.times and look.times != self._times:
+            self._times = look.times
+            self._console.print(Text(f"{COLUMNS} {look.times.t0:%Y-%m-%d}", style="dim"))
         if look.remark:
             self.line(look.remark)
         for step in look.steps:
@@ -60,17 +71,14 @@ class Story:
             self._moving = None
 
     def _ended(self, step: StepRecord) -> None:
-        line = Text(f"{self._clock()} ")
-        line.append(f" {SIGNS[step.state]} ", style=_STYLE.get(step.state, "yellow"))
-        line.append(step.title, style="bold" if step.changed else "")
+        counted_from, wall = step.cells(self._times)
+        head = Text(f"{counted_from:>8} {wall:>8} ")
+        head.append(f" {SIGNS[step.state]} ", style=_STYLE.get(step.state, "yellow"))
+        line = Text(step.title, style="bold" if step.changed else "")
         line.append(f"  {step.finding}", style="" if step.changed else "dim")
         notes = [counted(step.changes, "change")] if step.changed else []
-        if step.took and step.state not in ("parked", "asked"):  # a step that waits has taken no time yet
+        if step.took and step.state not in OPEN:
             notes.append(seconds(step.took))
         if notes:
             line.append(f"  [{', '.join(notes)}]", style="cyan" if step.changed else "dim")
-        self._console.print(line, soft_wrap=True)
-
-    def _clock(self) -> str:
-        minutes, rest = divmod(int(time.monotonic() - self._started), 60)
-        return f"{minutes:02d}:{rest:02d}"
+        self._console.tell(Hanging(head, line))

@@ -25,6 +25,7 @@ from cluster.watching import WatchRequest, WatchState, watch_id
 from workers.cli.answered import answered
 from workers.cli.follow import PATIENCE, SILENT, Run
 from workers.cli.freshness import Freshness, freshness
+from workers.cli.hanging import Hanging
 from workers.cli.incident.phases import BAD, FAINT, GOOD, WARN, span
 from workers.cli.options import InventoryOption, JsonOption, inventory_path, out
 from workers.cli.steer import ACCEPTED_WITHIN, Later
@@ -150,7 +151,7 @@ def show(inventory: InventoryOption = None, as_json: JsonOption = False) -> None
         out.print_json(data=_data(state, known, fresh, now))
         return
     for text in lines(state, known, now, fresh):
-        out.print(text, soft_wrap=True)
+        out.tell(text)
 
 
 async def _running(client: Client, known: Inventory) -> Run | None:
@@ -180,7 +181,7 @@ def with_the_newest(state: WatchState, fresh: Freshness) -> WatchState:
     )
 
 
-def lines(state: WatchState, known: Inventory, now: datetime, fresh: Freshness | None = None) -> list[Text]:
+def lines(state: WatchState, known: Inventory, now: datetime, fresh: Freshness | None = None) -> list[Text | Hanging]:
     """What a person reads: the verdict first, then why, then what everything else depends on."""
     verdict = state.verdict
     trouble = [Text(f"the last look failed: {state.trouble}; it looks again", style=BAD)] if state.trouble else []
@@ -193,7 +194,12 @@ def lines(state: WatchState, known: Inventory, now: datetime, fresh: Freshness |
     if since is not None:
         long = span((now - since) / timedelta(seconds=1))
         head.append(f"   since {since:%Y-%m-%d %H:%M:%S} UTC, for {long}", style="default")
-    found = [head, *_looked(state, now, fresh), *trouble, *answered(together(state.answers), reasons=False)]
+    found: list[Text | Hanging] = [
+        head,
+        *_looked(state, now, fresh),
+        *trouble,
+        *answered(together(state.answers), reasons=False),
+    ]
     for condition in (verdict.main, *verdict.also):
         if condition is not verdict.main:
             found.append(Text(f"also: {condition.key}", style="bold"))
@@ -212,14 +218,14 @@ def lines(state: WatchState, known: Inventory, now: datetime, fresh: Freshness |
     return found
 
 
-def _looked(state: WatchState, now: datetime, fresh: Freshness | None) -> list[Text]:
+def _looked(state: WatchState, now: datetime, fresh: Freshness | None) -> list[Text | Hanging]:
     """How old the newest look is, and what it saw that is not told yet."""
     if fresh is None:
         return []
     age = fresh.age(now)
     if not fresh.looking(now) or age is None:
         return [Text(f"  {fresh.sentence(now)}", style=BAD)]
-    found = [_row("looked", f"{span(age / timedelta(seconds=1))} ago")]
+    found: list[Text | Hanging] = [_row("looked", f"{span(age / timedelta(seconds=1))} ago")]
     if fresh.beat and state.verdict and fresh.beat.verdict.key != state.verdict.key:
         found.append(_row("just seen", f"{fresh.beat.verdict.sentence}: reported if it lasts"))
     return found
@@ -238,8 +244,8 @@ def _since(state: WatchState) -> datetime | None:
     return state.at if settling else state.memory.steady or state.at
 
 
-def _row(name: str, said: str) -> Text:
-    return Text(f"  {name:<12} ", style=FAINT).append(said, style="default")
+def _row(name: str, said: str) -> Hanging:
+    return Hanging(Text(f"  {name:<12} ", style=FAINT), Text(said, style="default"))
 
 
 def _seat(master: str, known: Inventory) -> str:

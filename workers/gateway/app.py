@@ -18,10 +18,11 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp
 
 from activities.clients.secrets import Secrets
 from activities.errors import NotFound
@@ -79,6 +80,7 @@ class Gateway:
             )
         self._delivery, self._under_way = delivery, 0
         self._asked, self._ready = -math.inf, False
+        self._doors: dict[str, Door] = {}
         self.app = _Documented(
             inventory.events,
             title=f"Quorate event gateway of {inventory.name}",
@@ -93,6 +95,7 @@ class Gateway:
             secret = _secret(source, secrets)
             door = Door(source, secret, rate=settings.gateway_rate, burst=settings.gateway_burst)
             self._add(source, door)
+            self._doors[source.name] = door
         self.app.add_api_route("/health", self._health, response_model=Health, summary="The process lives")
         self.app.add_api_route(
             "/ready",
@@ -104,6 +107,16 @@ class Gateway:
         self.app.add_exception_handler(Refused, _refused)
         self.app.add_exception_handler(HTTPException, _unknown)
         self.app.add_exception_handler(Exception, _bug)
+
+    def show(self, board: ASGIApp, password: str) -> None:
+        """Serve the board below ``/board``. It asks for its own login, and no sender may know that one."""
+        if both := next((name for name, door in self._doors.items() if door.opens_with(password)), None):
+            raise Unusable(
+                f"the board's password is the secret of the event source {both}", "give the board a password of its own"
+            )
+        # what the page loads is named relative to its folder
+        self.app.add_api_route("/board", _to_the_board, include_in_schema=False)
+        self.app.mount("/board", board)
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -184,6 +197,10 @@ def _answer(refused: Refused, headers: dict[str, str] | None = None) -> JSONResp
     if refused.again_in is not None:
         headers = {"Retry-After": str(max(1, math.ceil(refused.again_in)))}
     return JSONResponse(refused.refusal.model_dump(exclude_none=True), refused.status, headers)
+
+
+async def _to_the_board() -> RedirectResponse:
+    return RedirectResponse("board/", 308)
 
 
 async def _refused(_: Request, error: Exception) -> JSONResponse:

@@ -105,6 +105,10 @@ class Door:
         self._within_limits()
         return Visit(await _body(headers, stream, seconds))
 
+    def opens_with(self, secret: str) -> bool:
+        """Whether that is the secret of this source."""
+        return hmac.compare_digest(secret.encode(), self._secret)
+
     def taken(self, visit: Visit) -> None:
         """Its events are safe: the same signature is not let in again. Before that a sender may try again."""
         if visit.signed is not None:

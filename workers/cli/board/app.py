@@ -15,7 +15,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import anyio
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -23,14 +22,18 @@ from markupsafe import Markup
 from sse_starlette import EventSourceResponse
 from temporalio.service import RPCError
 
+from cluster.moments import clock_of
 from workers.cli.board.state import Board
-from workers.cli.incident.phases import clock_of, gist, how, rows
+from workers.cli.incident.phases import gist, how, rows
+from workers.cli.incident.view import Picture
 
 log = logging.getLogger("quorate.board")
 
 EVERY = 2.0
 # A look that takes longer is told as trouble, and the page says how old its facts are.
 WITHIN = 20.0
+# Windows that are open at once: far fewer connections than the gateway has for those who send events.
+WINDOWS = 200
 # Nothing is loaded from anywhere else, and nobody may frame the page.
 POLICY = "; ".join(
     (
@@ -65,11 +68,20 @@ class Boards:
 
     def __init__(self, gather: Gather) -> None:
         self._gather = gather
-        self.closing = anyio.Event()  # streams end when the server does
         self._newest: Board | None = None
-        self._changed = asyncio.Condition()
+        self._news, self._closed = asyncio.Event(), False
         self._viewers = 0
         self._work: asyncio.Task[None] | None = None
+
+    @property
+    def full(self) -> bool:
+        """No more windows are served."""
+        return self._viewers >= WINDOWS
+
+    def close(self) -> None:
+        """End every stream: the server stops, and waits for those who still read."""
+        self._closed = True
+        self._news.set()
 
     async def now(self) -> Board:
         """A look of now."""
@@ -87,18 +99,17 @@ class Boards:
             self._viewers -= 1
 
     async def _each(self) -> AsyncIterator[Board]:
-        while True:
-            async with self._changed:
-                await self._changed.wait()
-            if self._newest is not None:
+        while not self._closed:
+            await self._news.wait()
+            if self._newest is not None and not self._closed:
                 yield self._newest
 
     async def _again_and_again(self) -> None:
-        while self._viewers:
+        while self._viewers and not self._closed:
             with contextlib.suppress(RPCError, TimeoutError):  # nothing is known yet: it is asked again
                 self._newest = await self._look()
-            async with self._changed:
-                self._changed.notify_all()
+            told, self._news = self._news, asyncio.Event()
+            told.set()
             await asyncio.sleep(EVERY)
 
     async def _look(self) -> Board:
@@ -140,12 +151,15 @@ def application(cluster: str, boards: Boards, password: str = "") -> FastAPI:
 
     @app.get("/stream")
     async def stream() -> Response:
+        if boards.full:
+            return Response("too many windows are open: close some", 503)
+
         async def events() -> AsyncIterator[dict[str, str]]:
             async with boards.watched() as each:
                 async for board in each:
                     yield {"event": "board", "data": drawn(board)}
 
-        return EventSourceResponse(events(), ping=5, shutdown_event=boards.closing)
+        return EventSourceResponse(events(), ping=5)
 
     @app.get("/board.json")
     async def data() -> Response:
@@ -166,10 +180,20 @@ def as_data(board: Board) -> dict[str, object]:
         "looked_at": board.fresh.looked_at.isoformat() if board.fresh.looked_at else None,
         "answer": board.answer.model_dump(mode="json") if board.answer else None,
         "scene": board.scene.model_dump(mode="json") if board.scene else None,
-        "incidents": [{"run": one.run, "headline": one.headline, "says": one.sentence} for one in board.incidents],
+        "incidents": [_incident(one, board.at) for one in board.incidents],
         "runs": [{"run": one.run, "runbook": one.kind, "state": one.state} for one in board.runs],
         "switches": list(board.switches),
         "trouble": list(board.trouble),
+    }
+
+
+def _incident(one: Picture, at: datetime) -> dict[str, object]:
+    return {
+        "run": one.run,
+        "headline": one.headline,
+        "says": one.sentence,
+        "since": one.since.isoformat(),
+        "t_plus": round(one.t_plus(at), 1),
     }
 
 

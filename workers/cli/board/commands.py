@@ -7,11 +7,9 @@ import typer
 
 from workers.cli.extras import needs
 from workers.cli.options import InventoryOption, err, inventory_path, out
-from workers.cli.serving import CertOption, HostOption, KeyOption, PortOption, certificate, is_local, url
+from workers.cli.serving import CertOption, HostOption, KeyOption, PortOption, certificate, is_local, password_of, url
 from workers.errors import Unusable
 from workers.inventory_file import load
-
-FEWEST_LETTERS = 12
 
 
 def board(
@@ -45,9 +43,7 @@ def board(
 
     path = inventory_path(inventory)
     known = load(path)
-    secret = Secrets(path.parent).read(password) if password else ""
-    if password and len(secret) < FEWEST_LETTERS:
-        raise Unusable(f"the password of {password} is too short", f"use {FEWEST_LETTERS} letters at least")
+    secret = password_of("--password", password, Secrets(path.parent)) if password else ""
 
     async def serve() -> None:
         client = await connect()
@@ -57,7 +53,7 @@ def board(
         if tls is None and not is_local(host):
             err.print("without --tls-cert the password travels in clear", style="yellow", soft_wrap=True)
         shown = f"{known.name} is shown at {url(host, place, tls)}/; Ctrl-C stops it"
-        await until_stopped(serving, place, lambda: out.print(shown, soft_wrap=True), boards.closing.set)
+        await until_stopped(serving, place, lambda: out.print(shown, soft_wrap=True), boards.close)
 
     asyncio.run(serve())
 

@@ -9,16 +9,18 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
+from rich.console import RenderableType
 from rich.live import Live
 from rich.text import Text
 from temporalio.client import Client
 
+from cluster.moments import clock_of, t_plus, utc
 from cluster.visible import visible_json
 from workers.cli.freshness import known_cluster, lines
-from workers.cli.incident.phases import clock_of
 from workers.cli.incident.runs import any_open, listed, looked, meant, pictures
-from workers.cli.incident.view import Picture, Shown, commands, frame, line, news, plain
+from workers.cli.incident.view import COLUMNS, Picture, Shown, commands, frame, line, news, plain
 from workers.cli.options import InventoryOption, JsonOption, cluster_of, err, out
+from workers.cli.steps import step_data
 from workers.temporal.connect import connect
 from workflows.page import StepRecord
 
@@ -72,7 +74,7 @@ def list_(
             out.print(text, soft_wrap=True)
         for one in found:
             verdict = f"  {one.verdict.replace('-', ' ')}" if one.verdict else ""
-            over = f"over after {clock_of(one.t_plus)}" if one.ended else f"T+ {clock_of(one.t_plus)}"
+            over = f"over after {clock_of(one.t_plus)}" if one.ended else t_plus(one.t_plus)
             sign = _SIGNS.get(one.state, "✗")
             said = f"{sign} {one.run}  {one.state}{verdict}  since {one.since:%Y-%m-%d %H:%M:%S} UTC  {over}"
             out.print(Text(said, style=_STYLES.get(one.state, "red")), soft_wrap=True)
@@ -96,7 +98,7 @@ def show(run: RunArgument = None, inventory: InventoryOption = None, as_json: Js
             out.print_json(data=_data(picture, now))
             return
         for part in plain(picture, now, out):
-            out.print(part, soft_wrap=isinstance(part, Text))
+            out.tell(part)
 
     asyncio.run(go())
 
@@ -174,19 +176,24 @@ async def _told(looks: AsyncIterator[Picture]) -> None:
     async for picture in looks:
         if picture.headline and not named:
             named = True
-            _say(Text(f"{picture.headline}   {picture.run}"))
+            _say(Text(f"{picture.headline}   {picture.run}   T0 {picture.since:%Y-%m-%d %H:%M:%S} UTC\n{COLUMNS}"))
         if picture.remark and picture.remark != remark:
-            _say(Text(f"{'':>8}    {picture.remark}"))
+            _say(Text(f"{'':>17}    {picture.remark}"))
         remark = picture.remark
         for one in news(picture, shown, told):
             if isinstance(one, str):
-                _say(Text(f"{clock_of(picture.t_plus(datetime.now(UTC))):>8}  ! {one}"))
+                _say(Text(f"{_now(picture, datetime.now(UTC))}  ! {one}"))
                 continue
             _say(line(picture, one))
             for way in commands(picture, one) if one.state == "parked" else ():
-                _say(Text(f"{'':>12}{way}"))
+                _say(Text(f"{'':>21}{way}"))
         if picture.ended:
-            _say(Text(f"{clock_of(picture.t_plus(picture.ended)):>8}    {picture.sentence or picture.state}"))
+            _say(Text(f"{_now(picture, picture.ended)}    {picture.sentence or picture.state}"))
+
+
+def _now(picture: Picture, now: datetime) -> str:
+    """The two times of a line."""
+    return f"{clock_of(picture.t_plus(now)):>8} {utc(now, picture.since):>8}"
 
 
 async def _told_as_json(looks: AsyncIterator[Picture]) -> None:
@@ -202,9 +209,9 @@ async def _told_as_json(looks: AsyncIterator[Picture]) -> None:
             _print({"run": picture.run, "t_plus": round(picture.t_plus(now), 1), "ended": picture.state})
 
 
-def _say(text: Text) -> None:
+def _say(told: RenderableType) -> None:
     """At once, also into a pipe."""
-    out.print(text, soft_wrap=True)
+    out.tell(told)
     with contextlib.suppress(OSError):
         out.file.flush()
 
@@ -214,13 +221,8 @@ def _print(data: dict[str, Any]) -> None:
 
 
 def _step(picture: Picture, step: StepRecord) -> dict[str, Any]:
-    return {
-        "title": step.title,
-        "state": step.state,
-        "finding": step.finding,
-        "took": round(step.took.total_seconds() * picture.speed, 1),
-        **({"answer": commands(picture, step)} if step.state == "parked" else {}),
-    }
+    answer = {"answer": commands(picture, step)} if step.state == "parked" else {}
+    return {**step_data(step, picture.times), **answer}
 
 
 def _data(picture: Picture, now: datetime) -> dict[str, Any]:
@@ -233,7 +235,7 @@ def _data(picture: Picture, now: datetime) -> dict[str, Any]:
         "since": picture.since.isoformat(),
         "t_plus": round(picture.t_plus(now), 1),
         "ended": picture.ended.isoformat() if picture.ended else None,
-        "steps": [{"t_plus": round(picture.at(step), 1), **_step(picture, step)} for step in picture.steps],
+        "steps": [_step(picture, step) for step in picture.steps],
         "notes": list(picture.notes),
         "answer": picture.answer.model_dump(mode="json") if picture.answer else None,
         "progress": picture.progress.model_dump(mode="json") if picture.progress else None,

@@ -11,9 +11,9 @@ from typing import Literal
 from rich.text import Text
 
 from cluster.forecast import Phase
+from cluster.moments import Times, t_plus
 from cluster.units import seconds
 from runbooks.loss import Progress
-from workflows.page import clock
 
 GOOD, BAD, WARN, FAINT = "green", "bold red", "yellow", "dim"
 # Below this a number is as good as on time.
@@ -79,17 +79,23 @@ def rows(progress: Progress) -> list[Row]:
     return found
 
 
+def times_of(progress: Progress) -> Times | None:
+    """Its clocks, once T0 is known."""
+    return Times(t0=progress.timeline.t0, speed=progress.speed) if progress.timeline else None
+
+
 def gist(progress: Progress, now: float) -> Text:
     """The one thing that everybody asks: are the guests back, and if not, when."""
     guests = [row for row in rows(progress) if row.phase == "running"]
-    if progress.forecast is None:
+    times = times_of(progress)
+    if progress.forecast is None or times is None:
         return Text("The forecast comes once the loss is confirmed.", style=FAINT)
     if not guests:
         return Text("No guest under HA ran there.")
     back = [row.measured for row in guests if row.measured is not None]
     failed, late = (sum(row.state(now) == state for row in guests) for state in ("failed", "late"))
     whole, all_ = f"{len(back)} of {len(guests)} guests run again", len(back) == len(guests)
-    said = f"{whole}, the last one at T+{clock_of(max(back))}" if all_ else whole
+    said = f"{whole}, the last one at {times.both(max(back))}" if all_ else whole
     text = Text(said, style=GOOD if all_ else "bold")
     if failed:
         text.append(f" · {failed} will not come back by {'itself' if failed == 1 else 'themselves'}", style=BAD)
@@ -101,7 +107,7 @@ def gist(progress: Progress, now: float) -> Text:
         text.append(f" · {late} {'is' if late == 1 else 'are'} LATE by {span(by)}", style=BAD)
     elif not all_ and len(back) + failed < len(guests):
         latest = progress.forecast.running.latest
-        text.append(f" · expected by T+{clock_of(latest)}, in {span(latest - now)}")
+        text.append(f" · expected by {times.both(latest)}, in {span(latest - now)}")
     return text
 
 
@@ -112,7 +118,7 @@ def how(row: Row, now: float, uncertain: float, *, ended: bool) -> Text:
     if state == "failed":
         return Text(f"✗ {row.said}", style=BAD)
     if row.measured is not None:
-        at = f"{'by ' if row.proven_late else ''}{clock_of(row.measured)}" + (f", {span(by)} late" if by else "")
+        at = f"{'by ' if row.proven_late else ''}{t_plus(row.measured)}" + (f", {span(by)} late" if by else "")
         return Text.assemble((f"✓ {at}", style if by else GOOD), f" {row.said}" if row.said else "")
     if ended:
         return Text("not seen", style=BAD)
@@ -151,11 +157,6 @@ def bar(row: Row, now: float, end: float, width: int, uncertain: float) -> Text:
     for sign, look in cells:
         text.append(sign, style=look)
     return text
-
-
-def clock_of(at: float) -> str:
-    """T+ as the page writes it: ``02:50``."""
-    return clock(timedelta(seconds=max(0.0, round(at))))
 
 
 def span(length: float) -> str:

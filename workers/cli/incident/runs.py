@@ -177,13 +177,15 @@ async def looked(handle: Run) -> Picture:
     description, sheet = await handle.describe(), await _asked(handle, "sheet", Sheet)
     progress = await _asked(handle, "progress", Progress) if sheet else None
     running = description.status == WorkflowExecutionStatus.RUNNING
+    times = sheet.times if sheet else None
     return Picture(
         run=description.id,
         kind=description.workflow_type,
         headline=sheet.headline if sheet else await description.static_summary() or description.id,
         sentence=spoken(sheet.now) if sheet else "",
         state=_state(description),
-        since=_since(description, progress),
+        since=times.t0 if times else _since(description, progress),
+        speed=times.speed if times else 1.0,
         ended=description.close_time if not running else None,
         sections=tuple(sheet.sections) if sheet else (),
         progress=progress,

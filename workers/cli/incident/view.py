@@ -15,9 +15,11 @@ from rich.text import Text
 
 from cluster.answers.model import Answer
 from cluster.incidents import FOLDER
+from cluster.moments import Times, clock_of, utc
 from cluster.units import seconds
 from runbooks.loss import Progress
 from workers.cli.answered import answered
+from workers.cli.hanging import Hanging, hanging
 from workers.cli.incident.phases import (
     BAD,
     FAINT,
@@ -26,7 +28,6 @@ from workers.cli.incident.phases import (
     WARN,
     Row,
     bar,
-    clock_of,
     gist,
     how,
     rows,
@@ -45,6 +46,9 @@ FEWEST_STEPS = 4
 NEWEST_NOTES = 3
 # Letters of a bar; below the first it would show nothing. What a line has left is shared with the words behind it.
 NARROWEST_BAR, WIDEST_BAR, SHARE = 12, 60, 0.46
+
+# What the two times before a step are.
+COLUMNS = f"{'T+':>8} {'UTC':>8}"
 
 Shown = set[tuple[int, int, str]]
 
@@ -67,19 +71,20 @@ class Picture:
     tries: dict[str, str] = field(default_factory=dict)
     remark: str = ""
     answer: Answer | None = None
+    speed: float = 1.0  # how much faster than the wall the cluster's time runs: 1, unless it is a rehearsal
 
     @property
-    def speed(self) -> float:
-        """How much faster than the wall the cluster's time runs: 1, unless it is a rehearsal."""
-        return self.progress.speed if self.progress else 1.0
+    def times(self) -> Times:
+        """Both clocks."""
+        return Times(t0=self.since, speed=self.speed)
 
     def t_plus(self, now: datetime) -> float:
         """Seconds of the cluster's own time since T0; the clock stands when the incident is over."""
         return max(0.0, ((self.ended or now) - self.since).total_seconds() * self.speed)
 
     def at(self, step: StepRecord) -> float:
-        """T+ at which a step ended, or began if it goes on."""
-        return (step.at if step.state in OPEN else step.at + step.took).total_seconds() * self.speed
+        """T+ at which a step ended or parked, or began if it goes on."""
+        return self.times.seconds(step.at if step.goes_on else step.over)
 
     @property
     def steps(self) -> list[StepRecord]:
@@ -120,8 +125,8 @@ def _head(picture: Picture, now: datetime, console: Console) -> Iterator[Rendera
     first = Table.grid(expand=True)
     first.add_column(ratio=1)
     first.add_column(justify="right", no_wrap=True)
-    over = "over, took" if picture.ended else "T+"
-    first.add_row(Text(picture.headline, style="bold"), Text(f"{over} {clock_of(at)}", style="bold reverse"))
+    clocks = f"over, took {clock_of(at)}" if picture.ended else f"T+{clock_of(at)}  {utc(now, picture.since)} UTC"
+    first.add_row(Text(picture.headline, style="bold"), Text(clocks, style="bold reverse"))
     yield first
     yield Text(f"{picture.run}\n{_since(picture)}", style=FAINT)
     yield Text()
@@ -149,9 +154,9 @@ def _asked(picture: Picture) -> Iterator[RenderableType]:
         if step.state != "parked":
             continue
         yield Text()
-        yield Text(f"? {step.title}: {step.finding}", style="bold yellow")
-        for line in commands(picture, step):
-            yield Text(f"    {line}", no_wrap=True, overflow="ignore")
+        yield hanging(f"? {step.title}: {step.finding}", 2, "bold yellow")
+        for way in commands(picture, step):
+            yield Hanging(Text("    "), Text(way), command=way.startswith("quorate"))
 
 
 def commands(picture: Picture, step: StepRecord) -> list[str]:
@@ -175,7 +180,7 @@ def _phases(picture: Picture, now: datetime, width: int) -> Iterator[RenderableT
     length = min(left, WIDEST_BAR) if left >= NARROWEST_BAR else 0
     end = scale(found, at)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style=FAINT)
-    titles: list[str | Text] = ["", "", "expected", *([_ruler(end, length)] if length else []), ""]
+    titles: list[str | Text] = ["", "", "expected, T+", *([_ruler(end, length)] if length else []), ""]
     for title in titles:
         table.add_column(title, no_wrap=True)
     table.columns[-1].no_wrap, table.columns[-1].overflow = False, "fold"
@@ -219,23 +224,23 @@ def _notes(picture: Picture, newest: int = 0) -> Iterator[RenderableType]:
     if picture.notes:
         yield Text()
     for note in picture.notes[-newest:]:
-        yield Text(f"! {note}", style=WARN)
+        yield hanging(f"! {note}", 2, WARN)
 
 
 def _newest(picture: Picture, room: int) -> Iterator[RenderableType]:
     """The last steps that ended, newest last, then what is under way. An explanation is shown as a whole."""
-    yield Text()
+    yield Text(f"\n{COLUMNS}", style=FAINT)
     if picture.progress is None and len(picture.sections) > 1:
         yield Text(picture.sections[-1].title, style="bold")
         for step in picture.sections[-1].steps:
             yield line(picture, step)
         return
     told = [step for step in picture.steps if not (step.title == "Forecast" and picture.progress)]
-    open_ = [step for step in told if step.state in OPEN and step.state != "parked"][-room:]
+    open_ = [step for step in told if step.goes_on][-room:]
     past = sorted((step for step in told if step.state not in OPEN), key=picture.at)
     kept = past[-(room - len(open_)) :] if room > len(open_) else []
     for step in (*kept, *open_):
-        text = line(picture, step)
+        text = line(picture, step).one_line
         text.no_wrap, text.overflow = True, "ellipsis"
         yield text
 
@@ -243,21 +248,23 @@ def _newest(picture: Picture, room: int) -> Iterator[RenderableType]:
 # --- line by line --------------------------------------------------------------------------------------------------
 
 
-def line(picture: Picture, step: StepRecord) -> Text:
-    """One step: when it ended, its sign, what it found and how long it took; of one that goes on, since when."""
-    goes_on = step.state in OPEN and step.state != "parked"
-    text = Text(f"{'' if goes_on else clock_of(picture.at(step)):>8} ", style=FAINT)
-    text.append(f" {SIGNS[step.state]} ", style=STYLES.get(step.state, WARN))
-    text.append(step.says, style="bold" if step.changed else "default")
-    finding = step.finding or picture.tries.get(step.title, "")
-    if goes_on:
-        finding = f"{finding or 'under way'} since {clock_of(picture.at(step))}"
-    if finding:
-        text.append(f": {finding}", style="default")
-    took = step.took * picture.speed
-    if took.total_seconds() >= 1 and step.state != "parked":
+def line(picture: Picture, step: StepRecord) -> Hanging:
+    """One step: when it ended or parked, its sign, what it found and how long it took; of one that goes on, since when.
+
+    `COLUMNS` stands above the lines.
+    """
+    t_plus, wall = step.cells(picture.times)
+    head = Text(f"{t_plus:>8} {wall:>8} ", style=FAINT)
+    head.append(f" {SIGNS[step.state]} ", style=STYLES.get(step.state, WARN))
+    text = Text(step.says, style="bold" if step.changed else "default")
+    tried = picture.tries.get(step.title, "")
+    said = (step if step.finding or not tried else step.model_copy(update={"finding": tried})).said(picture.times)
+    if said:
+        text.append(f": {said}", style="default")
+    took = step.took * picture.speed  # as T+ is counted
+    if took.total_seconds() >= 1 and step.state not in OPEN:
         text.append(f" [{seconds(took)}]", style=FAINT)
-    return text
+    return Hanging(head, text)
 
 
 def news(picture: Picture, shown: Shown, told: set[str]) -> Iterator[StepRecord | str]:
@@ -266,7 +273,7 @@ def news(picture: Picture, shown: Shown, told: set[str]) -> Iterator[StepRecord 
     for s, section in enumerate(picture.sections):
         for n, step in enumerate(section.steps):
             key = (s, n, step.state + step.finding)
-            if (step.state in OPEN and step.state != "parked") or key in shown:
+            if step.goes_on or key in shown:
                 continue
             shown.add(key)
             fresh.append(step)
@@ -283,6 +290,7 @@ def plain(picture: Picture, now: datetime, console: Console) -> Iterator[Rendera
     yield from answered(picture.answer, head=False)
     yield from _asked(picture)
     yield from _phases(picture, now, console.width)
+    yield Text(f"\n{COLUMNS}", style=FAINT)
     for section in picture.sections:
         yield Text()
         yield Text(section.title, style="bold")
