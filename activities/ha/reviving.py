@@ -103,7 +103,7 @@ class Reviving:
         if request not in WANTED and not (ours and request == DISABLED):
             raise Conflict(f"the requested state of {wish.sid} is {request} now: it is not to run; ask who has set it")
         if service.state not in ("error", "started") and not ours:
-            raise Conflict(f"HA calls {wish.sid} {service.state} now: another request is changing it; look again")
+            raise Conflict(f"HA calls {wish.sid} {service.state} now: a person or another run changes it; look again")
         if service.node != wish.node:
             raise Conflict(f"HA has {wish.sid} on {service.node} now, agreed was {wish.node}; look again")
         await self._approvals.licence(wish.approval, wish.intent)

@@ -1,5 +1,6 @@
 """What the cluster's watch remembers, for those who judge by themselves: who was alive, what was there. Reads only."""
 
+import contextlib
 from datetime import timedelta
 
 from pydantic import ValidationError
@@ -29,7 +30,8 @@ async def remembered(client: Client, cluster: str) -> Memory:
         for one in found.raw_description.pending_activities:
             if watch.look.is_called(one.activity_type.name):
                 for beat in await client.data_converter.decode(one.heartbeat_details.payloads[:1]):
-                    memory = memory.merge(Beat.model_validate(beat).memory)
+                    with contextlib.suppress(ValidationError):  # the first beats of a look say only that it lives
+                        memory = memory.merge(Beat.model_validate(beat).memory)
         state = await handle.query("state", rpc_timeout=ASKED)
         return memory.merge(WatchState.model_validate(state).memory)
     except RPCError as error:

@@ -47,6 +47,8 @@ CALLED_EVERY = 60.0
 JUDGED_EVERY = 5.0
 # So long a doubt may pass by itself: an answer that was late, votes that are settling.
 DOUBTED_FOR = 60.0
+# However fast a rehearsal's time goes, no machine answers faster for that: a doubt lasts at least so long by the wall.
+ANSWERED_LATE = 20.0
 # Whether a management controller can be asked at all is better known before the loss.
 POWER_EVERY = timedelta(minutes=10)
 
@@ -118,7 +120,8 @@ class Watching:
         while True:
             found = await self._judged_now(wish)
             spent = (time.monotonic() - began) * self._speed
-            if found.verdict.kind == "undetermined" and spent < DOUBTED_FOR:
+            early = spent < DOUBTED_FOR or time.monotonic() - began < ANSWERED_LATE
+            if found.verdict.kind == "undetermined" and early:
                 await look_again(paced(JUDGED_EVERY, self._speed), found.finding)
                 continue
             if wish.until is None:
@@ -136,7 +139,7 @@ class Watching:
             # nobody is judged as silent who has only been slow: each answers, or comes to its own limit
             await asyncio.wait([one.ask() for one in vantages.all if wish.powers or one.kind is not PowerLook])
             seen = await watcher.settled()
-            return judged(seen.verdict, vantages.facts(), watcher.memory, seen.answers[0].title)
+            return judged(seen.verdict, vantages.facts(), seen.answers[0].title, watcher.memory)
 
     @serves(watch.reach)
     async def reach(self, where: Awaited) -> Reach:

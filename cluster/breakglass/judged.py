@@ -11,7 +11,7 @@ from cluster.evidence import clients_of
 from cluster.guests import numbers
 from cluster.judging.pulse import newest
 from cluster.looks import ClusterLook, Facts, VotesLook
-from cluster.memory import SERVICES, Memory
+from cluster.memory import GUESTS, SERVICES, Memory
 from cluster.nouns import Value
 from cluster.plan import Finding
 from cluster.verdict import UNSTEADY, Verdict, turns
@@ -69,14 +69,14 @@ class Judged(Finding):
         return (self.verdict.main, *self.verdict.also)
 
 
-def judged(verdict: Verdict, facts: Facts, memory: Memory | None = None, title: str = "") -> Judged:
-    """What a run keeps of one look. `memory` is that of the watch, this look included; `title` says what is so."""
+def judged(verdict: Verdict, facts: Facts, title: str, memory: Memory | None = None) -> Judged:
+    """What a run keeps of one look; `title` says in words what is so, `memory` is the watch's, this look included."""
     memory = memory or Memory()
     views = {node: look for node, look in facts.votes.items() if look.answered}
     told, witness = newest(facts), facts.witness
     power = {name: look.on for name, look in facts.power.items() if look.answered}
     return Judged(
-        finding=title or verdict.sentence,
+        finding=title,
         mark="done" if verdict.kind == "healthy" else "warned",
         verdict=verdict,
         at=facts.at,
@@ -89,7 +89,7 @@ def judged(verdict: Verdict, facts: Facts, memory: Memory | None = None, title: 
         needed=max((look.quorum for look in views.values()), default=0),
         clients=_named(clients_of(facts, memory)) if witness is not None and witness.answered else None,
         resting=_named(_resting(facts, memory, told)),
-        outside=_outside(told) if told is not None else None,
+        outside=_outside(told, memory),
         heard=told is not None or SERVICES in memory.as_of,
         unsteady=tuple(one.key for one in (verdict.main, *verdict.also) if turns(one.key, memory, facts) >= UNSTEADY),
     )
@@ -107,9 +107,13 @@ def _resting(facts: Facts, memory: Memory, told: ClusterLook | None) -> Iterable
     return (*memory.resting, *(node for states in own for node, state in states.items() if state == "maintenance"))
 
 
-def _outside(told: ClusterLook) -> dict[int, str]:
-    kept = numbers(told.services)
-    return {vmid: node for vmid, node in sorted(told.guests.items()) if vmid not in kept}
+def _outside(told: ClusterLook | None, memory: Memory) -> dict[int, str] | None:
+    """By HA's word of now, else by what the watch has seen without a gap: a guest more is better than one less."""
+    if told is None and not memory.was_seen(GUESTS):
+        return None
+    services, guests = (told.services, told.guests) if told else (memory.services, memory.placement)
+    kept = numbers(services)
+    return {vmid: node for vmid, node in sorted(guests.items()) if vmid not in kept}
 
 
 def _named(names: Iterable[str]) -> tuple[str, ...]:

@@ -20,7 +20,8 @@ COLD = Called(hand="cold-start")
 
 def seen(world: World) -> Judged:
     """What a run keeps of one look at that world."""
-    return judged(world.looks(), world.facts, world.memory)
+    verdict = world.looks()
+    return judged(verdict, world.facts, verdict.sentence, world.memory)
 
 
 def parted() -> World:
@@ -144,8 +145,10 @@ def test_guests_outside_of_ha_that_stop_with_their_node_are_waived_by_name():
 
 
 def test_guests_that_nobody_tells_are_not_none():
-    """Without a word of the API it is said that it is not known."""
-    plan = plan_off(A, seen(parted().silent(*OF[A], how="api")), INVENTORY)
+    """Without a word of the API, of now or remembered, it is said that it is not known."""
+    world = parted().silent(*OF[A], how="api")
+    assert plan_off(A, seen(world), INVENTORY).vetoes == ()
+    plan = plan_off(A, judged(world.looks(), world.facts, "parted"), INVENTORY)
     assert [one.text for one in plan.vetoes] == [
         "which guests outside of HA run on pxmx01-01, pxmx01-02, pxmx01-03 is not known: "
         "they stop, and HA starts them nowhere else"
@@ -232,7 +235,7 @@ def test_a_node_in_maintenance_is_off_on_purpose():
 
 def test_where_no_watch_remembers_people_say_that_no_node_is_off_on_purpose():
     """A cluster that is dark tells nothing of its maintenance."""
-    found = judged(dark().looks(), dark().facts)
+    found = judged(dark().looks(), dark().facts, "quorum lost")
     assert [str(one) for one in plan_on(found, INVENTORY).vetoes] == [
         "comfort: maintenance-not-known: what HA had in maintenance is not known, as no watch remembers it: "
         "make sure that no node is locked off"

@@ -212,7 +212,7 @@ def test_a_planned_dark_holds_other_runs_as_any_loss_does():
 
     assert found is not None
     assert (found.kind, found.about) == ("SiteLoss", ("site-lost site-a",))
-    assert [rule(kind, found).may for kind in ("DeployStretchedCluster", *MOVING)] == ["holds"] * len(CHANGING)
+    assert {rule(kind, found).may for kind in ("DeployStretchedCluster", *MOVING)} == {"holds"}
 
 
 def test_a_planned_dark_holds_also_what_serves_the_incident_beside_it():
