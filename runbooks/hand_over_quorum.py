@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.inventory import Inventory
     from cluster.plan import Mode
     from cluster.units import counted, shortly
-    from runbooks.breaking.asked import BreakGlassReport, BreakGlassRequest
+    from runbooks.breaking.asked import BreakGlassReport, HandOverRequest
     from runbooks.breaking.course import BreakGlass, unconfirmed
     from workflows.catalogue import About
 
@@ -36,7 +36,7 @@ class HandOverQuorum(BreakGlass):
         asks="for approvals of two people (`quorate approve`), and what to do when the quorum does not move",
         landing="Nodes that are off stay off and are listed; nothing is switched on",
         example={"by": "ana", "why": "link cut", "mode": "apply"},
-        request=BreakGlassRequest,
+        request=HandOverRequest,
         emergency=True,
     )
     hand: ClassVar[Hand] = "hand-over-quorum"
@@ -50,9 +50,9 @@ class HandOverQuorum(BreakGlass):
         self._plan = PowerPlan(on=False, nodes=())
 
     @workflow.run
-    async def run(self, request: BreakGlassRequest | None = None) -> BreakGlassReport:
+    async def run(self, request: HandOverRequest | None = None) -> BreakGlassReport:
         """Mode `plan` ends with the plan."""
-        request = request or BreakGlassRequest()
+        request = request or HandOverRequest()
         async with self.opens(request, "Give the quorum of {cluster} to the site with the disks") as inventory:
             found = await self.must_be_called_for(inventory)
             plan = await self._planned(found, inventory)

@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts import purity
     from cluster.plan import Intent, Mode
     from cluster.units import counted, shortly
-    from runbooks.breaking.asked import BreakGlassReport, BreakGlassRequest
+    from runbooks.breaking.asked import BreakGlassReport, ReconcileRequest
     from runbooks.breaking.course import BreakGlass
     from runbooks.breaking.layers import Layers, beyond
     from workflows.catalogue import About
@@ -32,7 +32,7 @@ class ReconcileArrays(BreakGlass):
         asks="for approvals of two people (`quorate approve`)",
         landing="What was created stays; nothing is taken away from an array",
         example={"by": "ana", "why": "array back", "mode": "apply"},
-        request=BreakGlassRequest,
+        request=ReconcileRequest,
         emergency=True,
     )
     hand: ClassVar[Hand] = "reconcile-arrays"
@@ -43,9 +43,9 @@ class ReconcileArrays(BreakGlass):
         self._done: list[str] = []
 
     @workflow.run
-    async def run(self, request: BreakGlassRequest | None = None) -> BreakGlassReport:
+    async def run(self, request: ReconcileRequest | None = None) -> BreakGlassReport:
         """Mode `plan` ends with the plan."""
-        request = request or BreakGlassRequest()
+        request = request or ReconcileRequest()
         async with self.opens(request, "Reconcile hosts and connections of both arrays of {cluster}") as inventory:
             found = await self.must_be_called_for(inventory)
             layers = self._layers = Layers(self, inventory)

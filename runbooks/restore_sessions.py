@@ -12,7 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts import hosts
     from cluster.plan import Intent, Mode
     from cluster.units import counted, shortly
-    from runbooks.breaking.asked import BreakGlassReport, BreakGlassRequest
+    from runbooks.breaking.asked import BreakGlassReport, SessionsRequest
     from runbooks.breaking.course import BreakGlass
     from runbooks.breaking.layers import Layers, beyond
     from workflows.catalogue import About
@@ -30,7 +30,7 @@ class RestoreSessions(BreakGlass):
         asks="for approvals of two people (`quorate approve`), and what to do when a node does not get its paths",
         landing="Sessions that were made stay; nothing is logged out",
         example={"by": "ana", "why": "switch new", "mode": "apply"},
-        request=BreakGlassRequest,
+        request=SessionsRequest,
         emergency=True,
     )
     hand: ClassVar[Hand] = "restore-sessions"
@@ -41,9 +41,9 @@ class RestoreSessions(BreakGlass):
         self._done: list[str] = []
 
     @workflow.run
-    async def run(self, request: BreakGlassRequest | None = None) -> BreakGlassReport:
+    async def run(self, request: SessionsRequest | None = None) -> BreakGlassReport:
         """Mode `plan` ends with the plan."""
-        request = request or BreakGlassRequest()
+        request = request or SessionsRequest()
         async with self.opens(request, "Log nodes of {cluster} in again at both arrays") as inventory:
             await self.must_be_called_for(inventory)
             layers = self._layers = Layers(self, inventory)

@@ -24,8 +24,20 @@ class BreakGlassRequest(RunbookRequest):
         return self
 
 
+class HandOverRequest(BreakGlassRequest):
+    """What `hand-over-quorum` is asked for: who asks, and why."""
+
+
+class SessionsRequest(BreakGlassRequest):
+    """What `restore-sessions` is asked for: who asks, and why."""
+
+
+class ReconcileRequest(BreakGlassRequest):
+    """What `reconcile-arrays` is asked for: who asks, and why."""
+
+
 class ReviveRequest(BreakGlassRequest):
-    """The same; `guests` are those that are meant, as HA names them (``vm:300``); none means all."""
+    """What `revive-guests` is asked for: who asks, and why; `guests` are those that are meant, as HA names them (``vm:300``); none means all."""
 
     guests: tuple[str, ...] = ()
 
@@ -36,7 +48,7 @@ class ReviveRequest(BreakGlassRequest):
 
 
 class ColdStartRequest(BreakGlassRequest):
-    """The same; `leave` are nodes that are off on purpose and stay off."""
+    """What `cold-start` is asked for: who asks, and why; `leave` are nodes that are off on purpose and stay off."""
 
     leave: tuple[str, ...] = ()
 

@@ -89,7 +89,8 @@ async def _of(client: Client, cluster: str, found: WorkflowExecutionDescription)
     look = looks[0]
     trouble = look.last_failure.message if look.HasField("last_failure") else ""
     try:
-        [told, *_] = await client.data_converter.decode(look.heartbeat_details.payloads, [Beat])
+        # without a hint of its type: a look that has not beaten yet has told nothing that could have one
+        [told] = await client.data_converter.decode(look.heartbeat_details.payloads[:1])
         beat = Beat.model_validate(told)
     except (ValueError, ValidationError, RuntimeError):
         return Freshness(cluster, watched=True, looked_at=_time(look.last_heartbeat_time), trouble=trouble)
