@@ -37,7 +37,10 @@ class ReconcileRequest(BreakGlassRequest):
 
 
 class ReviveRequest(BreakGlassRequest):
-    """What `revive-guests` is asked for: who asks, and why; `guests` are those that are meant, as HA names them (``vm:300``); none means all."""
+    """What `revive-guests` is asked for: who asks, and why.
+
+    `guests` are those that are meant, as HA names them (``vm:300``); none means all.
+    """
 
     guests: tuple[str, ...] = ()
 
