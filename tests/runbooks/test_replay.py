@@ -25,6 +25,9 @@ BRANCHES = {
     "incident-explained", "node-loss-followed", "site-loss-followed", "watch-of-both",
     "failback-rejected", "failback-signed", "evacuate-site", "return-site",
 }  # fmt: skip
+EMERGENCIES = {
+    "hand-over-quorum", "revive-guests", "restore-sessions", "reconcile-arrays", "cold-start", "cold-start-refused",
+}  # fmt: skip
 
 
 def name(path: Path) -> str:
@@ -40,7 +43,7 @@ async def test_a_recorded_run_replays(path: Path):
     await replayer().replay_workflow(WorkflowHistory.from_json(started.get("workflowId") or name(path), text))
 
 
-@pytest.mark.parametrize(("version", "branches"), [("0.1", BRANCHES), ("0.2", BRANCHES | {"ledger"})])
+@pytest.mark.parametrize(("version", "branches"), [("0.1", BRANCHES), ("0.2", BRANCHES | EMERGENCIES | {"ledger"})])
 def test_there_is_a_history_of_every_branch(version: str, branches: set[str]):
-    """The ways in which a deployment can go, the incidents and their watch, the ways home."""
+    """The ways in which a deployment can go, the incidents and their watch, the ways home, emergencies."""
     assert {name(path) for path in (FOLDER / version).iterdir()} == branches
