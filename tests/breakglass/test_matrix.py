@@ -61,7 +61,8 @@ async def test_each_begins_in_its_own_emergency_alone(scenario: Scenario, glass:
         site.fail(*fault)
     await glass.watched.says(scenario.kind, 90)
 
-    found = dict(zip(HANDS, await asyncio.gather(*(outcome(glass, kind) for kind in HANDS)), strict=True))
+    # one after the other: five that ask every machine at once make a busy computer's machines look silent
+    found = {kind: await outcome(glass, kind) for kind in HANDS}
 
     print(*(f"{scenario.name:26} {kind:16} {word:14} {said[:110]}" for kind, (word, said) in found.items()), sep="\n")
     assert {kind for kind, (word, _) in found.items() if word == "begins"} == BEGINS.get(scenario.name, set())
