@@ -83,6 +83,11 @@ class Condition(BaseModel):
         return " ".join((self.kind, *self.where))
 
     @property
+    def words(self) -> str:
+        """In words: ``witness lost (qdevice)``."""
+        return self.kind.replace("-", " ") + (f" ({', '.join(self.where)})" if self.where else "")
+
+    @property
     def gravity(self) -> int:
         """Its place in the order of gravity, 0 the gravest."""
         return GRAVITY.index(self.kind)

@@ -66,7 +66,7 @@ def asked_of_people(verdict: Verdict, answers: Sequence[Answer] = ()) -> dict[st
     """What a person has to do about it, by the key of the condition: the first task that its answer names."""
     first = {one.about: f": {one.tasks[0].do}" for one in answers if one.tasks}
     return {
-        condition.key: named(condition) + first.get(condition.key, "")
+        condition.key: condition.words + first.get(condition.key, "")
         for condition in conditions(verdict)
         if condition.planned is None
         and condition.kind not in BY_ITSELF
@@ -82,14 +82,9 @@ def told_to(incident: Open, verdict: Verdict) -> Verdict:
     """
     told = [one for one in conditions(verdict) if one.planned is None or set(one.where) & set(incident.where)]
     if not told:
-        said = tuple(f"announced: {named(one)}" for one in conditions(verdict))
+        said = tuple(f"announced: {one.words}" for one in conditions(verdict))
         return verdict.model_copy(update={"main": Condition(kind="healthy", reasons=said), "also": ()})
     return verdict.model_copy(update={"main": told[0], "also": tuple(told[1:])})
-
-
-def named(condition: Condition) -> str:
-    """In words: ``witness lost (qdevice)``."""
-    return condition.kind.replace("-", " ") + (f" ({', '.join(condition.where)})" if condition.where else "")
 
 
 def wanted(verdict: Verdict, open_: tuple[Open, ...], site_of: Mapping[str, str]) -> tuple[Wanted, ...]:

@@ -15,9 +15,8 @@ with workflow.unsafe.imports_passed_through():
     from cluster.units import counted, shortly
     from runbooks.breaking.asked import BreakGlassReport, ReconcileRequest
     from runbooks.breaking.course import BreakGlass
-    from runbooks.breaking.layers import Layers, beyond
+    from runbooks.breaking.layers import Layers
     from workflows.catalogue import About
-    from workflows.steps import Given
 
 
 @workflow.defn(name="ReconcileArrays")
@@ -60,23 +59,21 @@ class ReconcileArrays(BreakGlass):
                 f"Make {counted(len(planned), 'change')} on the arrays",
                 planned,
                 risk="A host that sees the volume on an array again uses its paths at once",
-                differs=self._differs,
+                differs=layers.differs,
             )
             if request.mode is Mode.APPLY:
                 await self._reconcile(layers)
         return self.reported(request, planned)
 
-    async def _differs(self) -> str:
-        return self._layers.serve_both(self.judged) if self.judged else "how the cluster is, is not known"
-
     async def _reconcile(self, layers: Layers) -> None:
         self.section("Arrays are reconciled", folds=False)
         for array in dict.fromkeys(intent.where for intent in self._changes):
+            agreed = [one for one in self._changes if one.where == array]
             await self.step(
                 f"Hosts see the volume on {array}",
                 purity.ensure_access,
                 layers.applying.access(array),
-                given=self._as_agreed(array),
+                given=layers.as_agreed(purity.ensure_access, layers.planning.access(array), agreed),
                 waiting=f"Giving {array} the hosts and connections that it lacks",
             )
             self._done.append(array)
@@ -86,17 +83,6 @@ class ReconcileArrays(BreakGlass):
             waiting="Asking every vantage point",
             skip="the report does not say how the cluster is now",
         )
-
-    def _as_agreed(self, array: str) -> Given:
-        """Nothing speaks against it, and the array would be changed in no other way than people have agreed to."""
-
-        async def given() -> str:
-            if why := await self.why_not():
-                return why
-            now = await self.learn(purity.ensure_access, self._layers.planning.access(array))
-            return beyond([one for one in self._changes if one.where == array], now.changes)
-
-        return given
 
     async def landing(self) -> str:
         """What an array has been given, it keeps."""

@@ -14,9 +14,8 @@ with workflow.unsafe.imports_passed_through():
     from cluster.units import counted, shortly
     from runbooks.breaking.asked import BreakGlassReport, SessionsRequest
     from runbooks.breaking.course import BreakGlass
-    from runbooks.breaking.layers import Layers, beyond
+    from runbooks.breaking.layers import Layers
     from workflows.catalogue import About
-    from workflows.steps import Given
 
 
 @workflow.defn(name="RestoreSessions")
@@ -54,7 +53,7 @@ class RestoreSessions(BreakGlass):
                 f"Log in {counted(len(self._changes), 'node')} again",
                 planned,
                 risk="I/O of a node whose paths change may stop for some seconds",
-                differs=self._differs,
+                differs=layers.differs,
             )
             if request.mode is Mode.APPLY and planned:
                 await self._restore(layers)
@@ -78,18 +77,16 @@ class RestoreSessions(BreakGlass):
         self.called = Called(hand=self.hand, nodes=tuple(self._changes))
         return tuple(intent for changes in self._changes.values() for intent in changes)
 
-    async def _differs(self) -> str:
-        return self._layers.serve_both(self.judged) if self.judged else "how the cluster is, is not known"
-
     async def _restore(self, layers: Layers) -> None:
         self.section("Sessions are restored", folds=False)
-        for node in self._changes:
+        for node, agreed in self._changes.items():
+            planned = layers.planning.paths(node, layers.arrays, layers.wwid)
             found = await self.step(
                 f"{node} has all its paths",
                 hosts.ensure_paths,
                 layers.applying.paths(node, layers.arrays, layers.wwid),
                 skip="the node stays without these paths",
-                given=self._as_agreed(node),
+                given=layers.as_agreed(hosts.ensure_paths, planned, agreed),
                 waiting=f"Logging {node} in again",
             )
             self._done += [] if found is None else [node]
@@ -101,18 +98,6 @@ class RestoreSessions(BreakGlass):
             waiting="Waiting until both arrays see the sessions",
             skip="the run ends although sessions are missing",
         )
-
-    def _as_agreed(self, node: str) -> Given:
-        """Nothing speaks against it, and the node would be changed in no other way than people have agreed to."""
-        layers = self._layers
-
-        async def given() -> str:
-            if why := await self.why_not():
-                return why
-            now = await self.learn(hosts.ensure_paths, layers.planning.paths(node, layers.arrays, layers.wwid))
-            return beyond(self._changes[node], now.changes)
-
-        return given
 
     async def landing(self) -> str:
         """A session that was made harms nobody."""

@@ -70,18 +70,13 @@ def not_called_for(called: Called, judged: Judged) -> str:
 def _uncalled(called: Called, judged: Judged, standing: list[Condition]) -> str:
     for one in standing:
         if one.kind in _NEVER_BESIDE[called.hand]:
-            return f"{named(one)} stands against it"
+            return f"{one.words} stands against it"
     return _CALLS[called.hand](called, judged, standing)
 
 
 def refusal(hand: Hand, why: str, judged: Judged) -> str:
     """The whole sentence of a run that may not begin."""
     return f"{hand} is for {FOR[hand]}. Now: {judged.finding}; {why}"
-
-
-def named(condition: Condition) -> str:
-    """In words: ``quorum lost (site-a)``."""
-    return condition.kind.replace("-", " ") + (f" ({', '.join(condition.where)})" if condition.where else "")
 
 
 # --- one for each of them ------------------------------------------------------------------------------------------
@@ -98,7 +93,7 @@ def _elsewhere(called: Called, judged: Judged, standing: list[Condition]) -> str
     if called.where and found.where != called.where:
         return f"the quorum is at {found.where[0]} now, not at {called.where[0]}"
     if found.key in judged.unsteady:
-        return f"{named(found)} comes and goes: wait until it stays"
+        return f"{found.words} comes and goes: wait until it stays"
     if _disarmed(standing):
         return "HA is disarmed: it would start the guests nowhere else"
     return ""
@@ -108,7 +103,7 @@ def _handing_over(called: Called, judged: Judged, standing: list[Condition]) -> 
     """While the vote moves nobody has the quorum; afterwards the site without disks is the lost one."""
     for one in standing:
         if one.kind in ("pod-offline", "undetermined", "not-deployed"):
-            return f"{named(one)} stands against it"
+            return f"{one.words} stands against it"
         if one.kind in SITE_GONE and lost_site(one) != called.where[0]:
             return f"{lost_site(one)} is the lost site now"
     if any(one.kind == "quorum-lost" for one in standing):
@@ -125,9 +120,9 @@ def _given_up(called: Called, _: Judged, standing: list[Condition]) -> str:
         return "HA has given up no guest"
     for one in standing:
         if one.kind in ("paths-lost", "storage-inactive") and (hit := sorted({*called.nodes} & {*one.where})):
-            return f"{named(one)} stands against it: {', '.join(hit)} would run the guests"
+            return f"{one.words} stands against it: {', '.join(hit)} would run the guests"
         if one.kind == "paths-lost" and one.case == "everywhere":
-            return f"{named(one)} stands against it: {one.reasons[-1]}"
+            return f"{one.words} stands against it: {one.reasons[-1]}"
     return ""
 
 
@@ -147,7 +142,7 @@ def _dark(called: Called, judged: Judged, standing: list[Condition]) -> str:
     if lost is None:
         return "the cluster has its quorum"
     if lost.key in judged.unsteady:
-        return f"{named(lost)} comes and goes: wait until it stays"
+        return f"{lost.words} comes and goes: wait until it stays"
     if _disarmed(standing):
         return "HA is disarmed: no watchdog has stopped the guests of nodes that were cut off"
     if not judged.off:
@@ -163,7 +158,7 @@ def _starting(called: Called, _: Judged, standing: list[Condition]) -> str:
     """Once nodes start, the quorum forms: the nodes that are still off are lost ones then."""
     for one in standing:
         if one.kind in ("storage-elsewhere", "pod-offline", "sites-parted"):
-            return f"{named(one)} stands against it"
+            return f"{one.words} stands against it"
     return ""
 
 

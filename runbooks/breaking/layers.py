@@ -1,6 +1,7 @@
 """What the two runbooks of storage have in common: both arrays serve the pod, and what each has for the nodes."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 from temporalio import workflow
 
@@ -8,11 +9,16 @@ with workflow.unsafe.imports_passed_through():
     from cluster.breakglass.judged import Judged
     from cluster.contracts import purity
     from cluster.contracts.purity import ArrayFinding
+    from cluster.contracts.reference import Activity
     from cluster.inventory import Inventory
-    from cluster.plan import Intent, Mode, difference
+    from cluster.plan import Finding, Intent, Mode, difference
     from cluster.units import shortly
     from cluster.wishes import Wishes
     from runbooks.breaking.course import BreakGlass
+    from workflows.steps import Given
+
+Asked = TypeVar("Asked")
+Changed = TypeVar("Changed", bound=Finding)
 
 
 class Layers:
@@ -42,6 +48,24 @@ class Layers:
             )
         )
         return tuple(intent for one in found for intent in one.changes)
+
+    async def differs(self) -> str:
+        """Why nothing may be changed now, by the newest look of the run: not both arrays serve the pod."""
+        found = self._run.judged
+        return self.serve_both(found) if found else "how the cluster is, is not known"
+
+    def as_agreed(self, activity: Activity[Asked, Changed], planned: Asked, agreed: Sequence[Intent]) -> Given:
+        """Nothing speaks against the step, and it would change nothing that people have not agreed to: looked at now.
+
+        `planned` is what the activity is asked for in mode `plan`.
+        """
+
+        async def given() -> str:
+            if why := await self._run.why_not():
+                return why
+            return beyond(agreed, (await self._run.learn(activity, planned)).changes)
+
+        return given
 
     def serve_both(self, found: Judged) -> str:
         """Why not both arrays serve the pod, in words; empty while both do."""

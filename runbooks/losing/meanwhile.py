@@ -6,7 +6,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from cluster.conditions import GRAVITY, Condition, Kind
-    from cluster.incidents import asked_of_people, conditions, named
+    from cluster.incidents import asked_of_people, conditions
     from cluster.units import capital
     from cluster.watching import CALM, Change
     from workflows.incident import Incident
@@ -39,20 +39,20 @@ class Meanwhile:
             if key in asked:
                 self._run.actions.ask(key, asked[key], quietly=True)
         led = [one for one in sorted(self.stand.values(), key=lambda one: one.gravity) if one.kind in LEADS]
-        return f"{capital(named(led[0]))} · {plain}" if led else plain
+        return f"{capital(led[0].words)} · {plain}" if led else plain
 
     def _over(self, condition: Condition, change: Change) -> None:
         run = self._run
         run.actions.done_with(condition.key)
-        run.remarks.note_again(f"Over: {named(condition)}", run.clock.says)
-        run.notices.tell("changed", f"Over: {named(condition)}", f"The watch now says: {change.verdict.sentence}.")
+        run.remarks.note_again(f"Over: {condition.words}", run.clock.says)
+        run.notices.tell("changed", f"Over: {condition.words}", f"The watch now says: {change.verdict.sentence}.")
 
     def _new(self, condition: Condition, plain: str) -> None:
         """A section of its own, with what to do, and a notice."""
         run = self._run
         self.stand[condition.key] = condition
         why = "; ".join(condition.reasons[:2])
-        text = f"{run.clock.says}: {named(condition)}: {why}"
-        run.remarks.note_again(capital(named(condition)), f"{why} ({run.clock.says})")
-        run.remarks.explain_again(capital(named(condition)), (condition,), folds=False)
-        run.notices.tell("worse", f"{capital(named(condition))} · {plain}", text)
+        text = f"{run.clock.says}: {condition.words}: {why}"
+        run.remarks.note_again(capital(condition.words), f"{why} ({run.clock.says})")
+        run.remarks.explain_again(capital(condition.words), (condition,), folds=False)
+        run.notices.tell("worse", f"{capital(condition.words)} · {plain}", text)

@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,13 @@ import pytest_asyncio
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
-from cluster.watching import WatchRequest
 from runbooks.breaking.asked import BreakGlassReport
 from tests.failback.conftest import listed
 from tests.failback.people import Person
-from tests.incidents.conftest import Site, Watched, nothing_runs
-from tests.ledgers import erase
+from tests.incidents.conftest import Site, Watched, watching
 from tests.patience import Deadline
 from tests.runs import parked_or_ended
 from tests.twin import CHOSEN, inventory_file, with_policy
-from workers.inventory_file import load
-from workers.settings import Settings
-from workers.worker.run import worker
-from workflows.watch import ClusterWatch
 
 POLICY = """
 approvals:
@@ -92,15 +85,15 @@ class Laws:
 class Glass:
     """A worker, a watch, and whoever breaks the glass: Ana asks, Ben and Cleo agree."""
 
-    def __init__(self, client: Client, site: Site, watched: Watched, people: dict[str, Person], queue: str) -> None:
+    def __init__(self, client: Client, site: Site, watched: Watched, people: dict[str, Person]) -> None:
         self.client, self.site, self.watched, self.people = client, site, watched, people
-        self._queue, self._runs = queue, list[WorkflowHandle[Any, Any]]()
+        self._runs = list[WorkflowHandle[Any, Any]]()
 
     async def start(self, kind: str, **request: Any) -> WorkflowHandle[Any, Any]:
         """Begin one, in mode `apply` unless another is given."""
         wish = {"by": "ana", "why": WHY, "mode": "apply"} | request
         name = f"{kind}/{uuid.uuid4().hex[:8]}"
-        run = await self.client.start_workflow(kind, wish, id=name, task_queue=self._queue)
+        run = await self.client.start_workflow(kind, wish, id=name, task_queue=self.watched.queue)
         self._runs.append(run)
         return run
 
@@ -152,21 +145,13 @@ def site(running_glass_site: Site) -> Site:
 @asynccontextmanager
 async def breaking(client: Client, site: Site) -> AsyncIterator[Glass]:
     """A worker, and a watch that has found the cluster healthy."""
-    inventory, people = load(site.path), listed(site)
-    settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1), speed=site.speed)
-    await erase(client, inventory.name)
-    async with worker(client, inventory, site.path.parent, settings):
-        handle = await client.start_workflow(
-            ClusterWatch.run, WatchRequest(), id=f"watch/{inventory.name}", task_queue=settings.task_queue
-        )
-        watched = Watched(client, handle, inventory.name)
-        glass = Glass(client, site, watched, people, settings.task_queue)
+    people = listed(site)
+    async with watching(client, site) as watched:
+        glass = Glass(client, site, watched, people)
         try:
-            await watched.says("healthy")
             yield glass
         finally:
             await glass.close()
-            await nothing_runs(client, watched.cluster)
 
 
 @pytest_asyncio.fixture

@@ -72,10 +72,10 @@ def _known(state: WatchState) -> str:
 
 
 class Watched:
-    """A watch that looks at the twin, and the incidents it opens."""
+    """A watch that looks at the twin, and the incidents it opens. `queue`: its worker takes other runs there too."""
 
-    def __init__(self, client: Client, handle: WorkflowHandle[Any, Any], cluster: str) -> None:
-        self.client, self.handle, self.cluster = client, handle, cluster
+    def __init__(self, client: Client, handle: WorkflowHandle[Any, Any], cluster: str, queue: str = "") -> None:
+        self.client, self.handle, self.cluster, self.queue = client, handle, cluster, queue
 
     async def state(self) -> WatchState:
         return await self.handle.query(ClusterWatch.state)
@@ -140,7 +140,7 @@ async def watching(client: Client, site: Site) -> AsyncIterator[Watched]:
         handle = await client.start_workflow(
             ClusterWatch.run, WatchRequest(), id=f"watch/{inventory.name}", task_queue=settings.task_queue
         )
-        watch = Watched(client, handle, inventory.name)
+        watch = Watched(client, handle, inventory.name, settings.task_queue)
         try:
             await watch.says("healthy")
             await watch.until(lambda state: state.open is None, "the end of what the first look has opened")
