@@ -195,6 +195,17 @@ def test_nothing_is_read_from_headers_that_no_signature_covers():
         ("pve", JSON, {"source": "else"}, 422, "source", "source: has a value that is not known here"),
         ("alertmanager", JSON, {"alerts": None}, 422, "alerts", "alerts: Input should be a valid array"),
         ("alertmanager", JSON, {"alerts": [{}]}, 422, "alerts[0].fingerprint", "alerts[0].fingerprint: is missing"),
+        *(
+            (
+                "alertmanager",
+                JSON,
+                {"alerts": [{"fingerprint": "1", "status": "firing", "labels": nothing}]},
+                422,
+                "alerts[0].labels",
+                "alerts[0].labels: Input should be an object",
+            )
+            for nothing in (False, 0, "", [])
+        ),
         ("purity", JSON, {"id": None}, 422, "id", "id: Input should be a valid string"),
         ("purity", JSON, {"id": -1}, 422, "id", "id: Input should be a valid string"),
         ("cloudevents", JSON, {"id": ""}, 422, "id", "id: String should have at least 1 character"),

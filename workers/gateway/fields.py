@@ -35,7 +35,9 @@ def as_object(value: object) -> object:
 
 def _labels(value: object) -> object:
     """Labels with any scalar as value; none at all where they are null."""
-    return {name: _said(each) for name, each in value.items()} if isinstance(value, dict) else value or {}
+    if value is None:
+        return {}
+    return {name: _said(each) for name, each in value.items()} if isinstance(value, dict) else value
 
 
 def _notes(value: object) -> object:
