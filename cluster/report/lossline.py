@@ -1,0 +1,158 @@
+"""What the picture shows of a loss, and the table beside it: forecast, the article's figures, what was measured."""
+
+from collections.abc import Iterator
+
+from cluster.forecast import Phase as ForecastPhase
+from cluster.report.loss import Lost
+from cluster.report.model import Band, Lane, Mark, Phase, Span, Tone
+from cluster.report.told import Clock
+from cluster.units import counted, shortly
+
+# What the article measured with a cluster like this one: seconds after the power of a site's hosts went.
+ARTICLE: dict[Lane, float] = {"quorum": 10.0, "fencing": 160.0, "guests": 170.0}
+# Rows of single guests in the picture; of more, those that were down longest, and the others in one row.
+ROWS = 8
+
+
+def marks(loss: Lost, clock: Clock) -> Iterator[Mark]:
+    def mark(lane: Lane, at: float, label: str, text: str, tone: Tone = "good") -> Mark:
+        return Mark(lane=lane, at=at, when=clock.when(at), tone=tone, label=label, text=text)
+
+    last = "start of the run: the last sign of life is not known" if loss.assumed else "last sign of life"
+    yield mark("power", 0.0, "last sign of life", f"{last} of {place(loss)}", "plain")
+    if loss.noticed:
+        yield mark("power", loss.noticed, "first sign of the loss", f"first sign that {place(loss)} is lost", "bad")
+    if loss.declared is not None:
+        said = f"the loss of {place(loss)} is declared, on settled votes of the nodes that are left"
+        yield mark("quorum", loss.declared, "seen quorate", f"{said}: they are quorate")
+    for node, at in sorted(loss.fenced.items()):
+        yield mark("fencing", at, f"{node} fenced", f"{node} is fenced: HA has taken its agent lock")
+    for sid, at in sorted(loss.running.items()):
+        there = loss.runs_on.get(sid, "")
+        yield mark("guests", at, f"{sid} runs", f"{sid} runs again{f' on {there}' if there else ''}")
+    if loss.rejoined is not None:
+        said = f"{counted(len(loss.nodes), 'node is a member', 'nodes are members')} again"
+        yield mark("nodes", loss.rejoined, said, f"{said}: {', '.join(loss.nodes)}")
+
+
+def spans(loss: Lost, clock: Clock) -> Iterator[Span]:
+    nodes = f"{', '.join(loss.nodes)} are no members" if len(loss.nodes) > 1 else f"{loss.nodes[0]} is no member"
+    label = f"{counted(len(loss.nodes), 'node')} gone"
+    yield Span(lane="nodes", begin=0.0, end=loss.rejoined, tone="bad", label=label, text=nodes)
+    if loss.uncertain:
+        said = "in this time the loss came"
+        text = f"{said}: between the last sign of life and the first sign of the loss"
+        yield Span(lane="power", begin=0.0, end=loss.uncertain, tone="odd", label=said, text=text)
+    yield from _outages(loss, clock)
+
+
+def _outages(loss: Lost, clock: Clock) -> Iterator[Span]:
+    """A row for each guest; where there are many, for those that were down longest, and one for all others."""
+    rows = sorted({one.sid for one in loss.outages}, key=lambda sid: (-_down(loss, sid), loss.guests.index(sid)))
+    single = rows if len(rows) <= ROWS + 1 else rows[:ROWS]
+    for one in loss.outages:
+        if one.sid not in single:
+            continue
+        home, begin, end = loss.homes.get(one.sid, ""), clock.at(one.begin), clock.at(one.until) if one.until else None
+        text = f"{one.sid} runs nowhere" + (f", it ran on {home}" if home else "")
+        if one.times > 1:
+            text += f": {one.times} outages told in one"
+        row = f"{single.index(one.sid):03d}"
+        yield Span(lane="guests", begin=begin, end=end, tone="bad", label=f"{one.sid} down", text=text, row=row)
+    others = [one for one in loss.outages if one.sid not in single]
+    if others:
+        begin = min(clock.at(one.begin) for one in others)
+        over = [clock.at(one.until) for one in others if one.until]
+        end = max(over) if len(over) == len(others) else None
+        label = f"{counted(len({one.sid for one in others}), 'other guest')} down, the last one until here"
+        yield Span(lane="guests", begin=begin, end=end, tone="bad", label=label, text=label, row="999")
+
+
+def _down(loss: Lost, sid: str) -> float:
+    mine = [one for one in loss.outages if one.sid == sid]
+    return float("inf") if any(one.until is None for one in mine) else sum(one.lasted for one in mine)
+
+
+def bands(loss: Lost) -> Iterator[Band]:
+    expected = loss.forecast
+    if expected is None:
+        return
+    rows: tuple[tuple[Lane, ForecastPhase, str], ...] = (
+        ("quorum", expected.quorum, "votes settle"),
+        ("fencing", expected.fenced, "nodes are fenced"),
+        ("guests", expected.running, "guests run again"),
+    )
+    for lane, phase, what in rows:
+        if lane == "guests" and not loss.guests:
+            continue
+        yield Band(lane=lane, earliest=phase.earliest, latest=phase.latest, text=f"forecast: {what} {phase}")
+
+
+def applies(loss: Lost) -> bool:
+    """The article lost all hosts of one site; its figures say nothing of other losses."""
+    return loss.whole
+
+
+def article(loss: Lost, clock: Clock) -> Iterator[Mark]:
+    if not applies(loss):
+        return
+    said: dict[Lane, str] = {
+        "quorum": "quorum survives",
+        "fencing": "fencing complete",
+        "guests": "guests run on the other site",
+    }
+    for lane, at in ARTICLE.items():
+        if lane == "guests" and not loss.guests:
+            continue
+        text = f"the article's own test: {said[lane]}"
+        yield Mark(lane=lane, at=at, when=None, shape="article", label="article", text=text)
+
+
+def phases(loss: Lost) -> Iterator[Phase]:
+    """Forecast beside measured."""
+    expected, article = loss.forecast, ARTICLE if applies(loss) else {}
+    q, f, r = (expected.quorum, expected.fenced, expected.running) if expected else (None, None, None)
+    rows: tuple[tuple[str, Lane, ForecastPhase | None, float | None], ...] = (
+        ("Votes settle, the rest is quorate", "quorum", q, loss.declared),
+        ("All nodes fenced", "fencing", f, max(loss.fenced.values(), default=None)),
+        ("All guests run again", "guests", r, None if loss.not_back else max(loss.running.values(), default=None)),
+    )
+    for name, lane, phase, measured in rows:
+        tone, said = _beside(lane, phase.latest if phase else None, measured, loss)
+        yield Phase(
+            name=name,
+            article=article.get(lane),
+            earliest=phase.earliest if phase else None,
+            latest=phase.latest if phase else None,
+            measured=measured,
+            said=said,
+            tone=tone,
+        )
+
+
+def _beside(lane: str, latest: float | None, measured: float | None, loss: Lost) -> tuple[Tone, str]:
+    if measured is None:
+        return _unmeasured(lane, loss)
+    if lane == "quorum":
+        # the verdict waits for settled votes of two vantage points: it says when they were seen, not when they settled
+        return "plain", "seen with the first verdict; the votes had settled by then"
+    if latest is None:
+        return "plain", "no forecast is known"
+    if measured <= latest:
+        return "good", "within the forecast"
+    return "odd", f"later than the forecast by {measured - latest:.0f} s"
+
+
+def _unmeasured(lane: str, loss: Lost) -> tuple[Tone, str]:
+    if lane == "fencing" and loss.unfenced:
+        return "plain", f"not seen: {shortly(sorted(set(loss.unfenced.values())), 2)}"
+    if lane == "guests" and loss.not_back:
+        return "bad", f"{counted(len(loss.not_back), 'guest')} not back: {shortly(sorted(loss.not_back))}"
+    if lane == "guests" and not loss.guests:
+        return "plain", "no guest under HA ran there"
+    return "plain", "not known"
+
+
+def place(loss: Lost) -> str:
+    """What was lost, in words."""
+    return f"all {len(loss.nodes)} hosts of {loss.site}" if loss.whole else ", ".join(loss.nodes)
