@@ -13,7 +13,7 @@ define CHROMIUM
 endef
 
 # Every tier, the quickest to fail first; and those that stand before a change of what may be moved, fenced or set back.
-TIERS := check test test-wheel test-failback test-breakglass test-kills test-realtime test-browser test-steering test-clients \
+TIERS := check test test-twin bench-small test-wheel test-failback test-breakglass test-kills test-realtime test-browser test-steering test-clients \
 	test-incidents test-oracle fuzz-lab test-faults test-old-watch fuzz-runs
 SAFETY := test-failback test-incidents fuzz-runs-fast
 # A machine with other work can be too slow for a moment: what failed is played once more, and its name is printed.
@@ -35,9 +35,16 @@ check: setup  ## ruff, strict types, import contracts (1 min)
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 
-test: setup  ## the tests: twin, real Temporal server, every measurement in small (5 min)
+test: setup  ## the tests: the twin, a real Temporal server (5 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 4 --dist loadfile --no-loadscope-reorder
+
+test-twin: setup  ## no constant of the twin stands for a state (1 min)
+	@.venv/bin/python -m tests -n 2 -m slow tests/lab
+
+bench-small: setup  ## every measurement in small (2 min)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -n 2 -m measured tests/benches
 
 test-safety: setup  ## what stands before a change to safety: three of the tiers below (20 min)
 	@.venv/bin/python -m tests.tiers $(SAFETY)

@@ -34,7 +34,6 @@ APPLY = RunbookRequest(mode=Mode.APPLY)
 
 # What takes longest begins first, or one process is still at it when the others have ended.
 FIRST = (
-    "tests/benches/",
     "tests/runbooks/test_survival",
     "tests/incidents/",
     "tests/ledger/test_ledger",

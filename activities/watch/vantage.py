@@ -42,7 +42,7 @@ LINKS_EVERY = timedelta(minutes=1)
 REHEARSED = 1.0
 # Rights are a matter of people: what a token may see changes seldom.
 RIGHTS_EVERY = timedelta(minutes=1)
-# What is down may be back in a moment.
+# What is down at one node may be back in a moment, and the others may not have been asked since.
 LINKS_AGAIN = timedelta(seconds=5)
 
 
@@ -185,7 +185,9 @@ class Vantages:
         """Corosync's own links, as they were told lately; what cannot be told makes no silence of the votes."""
         now = datetime.now(UTC)
         asked, known, links = self._links.get(node, (None, set(), None))
-        every = LINKS_AGAIN if links and links.down else LINKS_EVERY
+        # where a link is at fault is told by all of its ends
+        troubled = any(told is not None and told.down for *_, told in self._links.values())
+        every = LINKS_AGAIN if troubled else LINKS_EVERY
         if asked is not None and known == members and (now - asked) * self._speed < every:
             return links
         try:

@@ -21,6 +21,7 @@ def test_there_is_something_to_measure():
     assert {"bench", "bench.engine", "bench.failback", "bench.gateway", "bench.twin", "bench.watch"} <= set(MEASURED)
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("module", MEASURED)
 def test_a_measurement_comes_to_its_end(module: str):
     """In small: it starts what it needs, prints figures, and leaves nothing behind."""

@@ -8,7 +8,7 @@ import pytest
 from tests.tiers import Ran, main, table
 from tests.workers.test_cli import ROOT
 
-MARK = re.compile(r"^pytestmark = pytest\.mark\.(\w+)$", re.MULTILINE)
+MARK = re.compile(r"^(?:pytestmark = |@)pytest\.mark\.(\w+)$", re.MULTILINE)
 
 
 def test_a_tier_that_fails_keeps_no_other_from_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -16,7 +16,7 @@ ALL = frozenset(node.name for node in INVENTORY.nodes)
 EXCUSES = yaml.safe_load(Path(__file__).with_name("frozen_values.yaml").read_text())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module")  # a minute of playing
 def values() -> Values:
     return rehearse()
 
@@ -35,12 +35,14 @@ def test_every_reason_is_told():
     assert all(len(reason["because"].split()) > 5 for reason in EXCUSES.values())
 
 
+@pytest.mark.slow
 def test_what_never_changes_is_excused_by_name(values: Values):
     """A new name here is a constant in place of a state: play it, or excuse it in frozen_values.yaml."""
     assert len(values.moved) > 400
     assert sorted(values.frozen - excused()) == []
 
 
+@pytest.mark.slow
 def test_what_changes_needs_no_excuse(values: Values):
     """An excuse for something that is played would hide the day on which it no longer is."""
     assert sorted(values.moved & excused()) == []
@@ -70,6 +72,7 @@ PLANTED: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], list[tuple[str, .
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", PLANTED)
 def test_a_planted_constant_is_found(what: str, monkeypatch: pytest.MonkeyPatch):
     """Each of them is listed as never changing, and by no excuse; without it all of them change."""
