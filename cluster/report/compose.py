@@ -1,6 +1,6 @@
 """A report from the records of a run and of those that belong to it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cluster.report import lossline, rows, sentences, timeline
@@ -9,6 +9,7 @@ from cluster.report.model import Figure, Report, Rest, Tone, Voice
 from cluster.report.told import Clock, Told, mapping, number, texts
 from cluster.report.words import length, named
 from cluster.units import counted
+from cluster.visible import visible
 
 HOMEWARD = ("Failback", "ReturnSite")
 # What is said of a run that is neither a loss nor a way home.
@@ -45,7 +46,7 @@ def report(told: Told, beside: Sequence[Told] = ()) -> Report:
     voices = tuple(sorted((voice for run in runs for voice in run.voices), key=lambda one: one.at))
     left = rows.rests(told, homeward)
     times = tuple(rows.guests(told, loss, clock)) if loss else ()
-    return Report(
+    made = Report(
         run=told.run,
         runbook=told.runbook,
         cluster=told.cluster,
@@ -74,6 +75,16 @@ def report(told: Told, beside: Sequence[Told] = ()) -> Report:
         steps=tuple(row for run in runs for row in rows.steps(run, clock)),
         sources=tuple(rows.sources((told, *beside))),
     )
+    return Report.model_validate(_shown(made.model_dump()))
+
+
+def _shown(value: Any) -> Any:
+    """The same with everything that cannot be seen written out: names and findings are what people and devices say."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, Mapping):
+        return {name: _shown(one) for name, one in value.items()}
+    return [_shown(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _t0(told: Told) -> Any:
@@ -94,7 +105,8 @@ def _title(told: Told, loss: Lost | None) -> str:
         return f"{what} {'was' if loss.whole or len(loss.nodes) == 1 else 'were'} lost"
     site = str(told.request.get("site") or told.report.get("site") or "")
     if told.runbook == "Failback":
-        return f"Guests go home to {site}" if site else "Guests go home"
+        went = "went home" if told.ended and not told.word else "were to go home"
+        return f"Guests {went} to {site}" if site else f"Guests {went}"
     if told.runbook == "ClusterIncident":
         first = next((one.sentence for one in told.verdicts if one.kind != "healthy"), "")
         return f"Incident: {first or 'verdict not known'}"
@@ -204,7 +216,7 @@ def _needed(told: Told, homeward: Sequence[Told]) -> str:
     """What the inventory asks for before a gate opens; of a run that nobody had to approve, that."""
     asked = [run for run in (told, *homeward) if any(step.activity == "people.verify" for step in run.steps)]
     if not asked:
-        return "This run needed no approval: it changed nothing that a gate stands before."
+        return "Nobody was asked to approve: no gate was opened."
     policy = mapping(asked[0].inventory.get("approvals"))
     count = int(number(policy.get("needed")) or 2)
     who = "approval is" if count == 1 else "approvals are"

@@ -1,6 +1,6 @@
 """The loss of nodes as a report needs it: from the run's own report, and from its steps where it has not ended yet."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -36,6 +36,7 @@ class Lost(Value):
     rejoined: float | None
     forecast: Forecast | None
     homes: dict[str, str]
+    silent: tuple[str, ...] = ()
     unfenced: dict[str, str] = Field(default_factory=dict)
     runs_on: dict[str, str] = Field(default_factory=dict)
     proofs: dict[str, str] = Field(default_factory=dict)
@@ -48,8 +49,7 @@ class Lost(Value):
     @property
     def guests(self) -> tuple[str, ...]:
         """All guests that the loss was about."""
-        known = {*self.homes, *self.running, *self.not_back, *self.runs_on}
-        return tuple(sorted(known, key=_by_number))
+        return tuple(sorted({*self.homes, *self.running, *self.not_back}, key=_by_number))
 
 
 def _by_number(sid: str) -> tuple[str, int, str]:
@@ -68,10 +68,11 @@ def lost(told: Told) -> Lost | None:
     t0 = moment(timeline.get("t0")) or known or told.began
     clock = Clock(t0=t0, speed=told.speed)
     fenced, unfenced = _fencing(told, clock)
-    standing = _standing(told)
     homes = {str(sid): str(node) for sid, node in mapping(told.report.get("homes")).items()} or {
         sid: node for sid, node in memory.services.items() if node in nodes
     }
+    ours = {*homes, *mapping(told.report.get("not_back")), *mapping(timeline.get("running"))}
+    standing = {sid: one for sid, one in _standing(told).items() if sid in ours}
     signs = {"noticed": moment(opening.get("odd_since")), "declared": moment(opening.get("at"))}
     seen = {name: clock.at(when) if when else None for name, when in signs.items()}
     uncertain = number(timeline.get("uncertain"))
@@ -87,10 +88,11 @@ def lost(told: Told) -> Lost | None:
         noticed=number(timeline.get("noticed", seen["noticed"])),
         declared=number(timeline.get("declared", seen["declared"])),
         fenced=_numbers(timeline.get("fenced")) if timeline else fenced,
-        running=_numbers(timeline.get("running")) if timeline else _running(told, clock),
+        running=_numbers(timeline.get("running")) if timeline else _running(told, clock, homes),
         rejoined=number(timeline.get("rejoined")) if timeline else _rejoined(told, nodes, clock),
         forecast=_forecast(told, memory, nodes, homes),
         homes=homes,
+        silent=texts(mapping(opening.get("verdict")).get("silent")),
         unfenced=_words(told.report.get("unfenced")) or unfenced,
         runs_on={sid: str(one.get("node", "")) for sid, one in standing.items() if one.get("state") in UP},
         proofs={sid: str(one.get("text", "")) for sid, one in standing.items() if one.get("state") in UP},
@@ -149,12 +151,12 @@ def _standing(told: Told) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _running(told: Told, clock: Clock) -> dict[str, float]:
-    """When each guest was seen at work again for the first time."""
+def _running(told: Told, clock: Clock, homes: Collection[str]) -> dict[str, float]:
+    """When each of these guests was seen at work again for the first time."""
     found: dict[str, float] = {}
     for step in told.of("ha.watch_guests"):
         for sid, one in mapping(step.found.get("standing")).items():
-            if step.ended and mapping(one).get("state") in UP:
+            if sid in homes and step.ended and mapping(one).get("state") in UP:
                 found.setdefault(str(sid), clock.at(step.ended))
     return found
 
@@ -195,7 +197,7 @@ def _outages(told: Told, homes: dict[str, str], clock: Clock) -> Iterator[Outage
         for one in told.report["outages"]:
             yield Outage.model_validate(one)
         return
-    running = _running(told, clock)
+    running = _running(told, clock, homes)
     for sid in homes:
         yield Outage(sid=sid, begin=clock.t0, until=clock.when(running[sid]) if sid in running else None)
 

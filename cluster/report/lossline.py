@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from cluster.forecast import Phase as ForecastPhase
+from cluster.moments import clock_of
 from cluster.report.loss import Lost
 from cluster.report.model import Band, Lane, Mark, Phase, Span, Tone
 from cluster.report.told import Clock
@@ -15,27 +16,57 @@ ROWS = 8
 
 
 def marks(loss: Lost, clock: Clock) -> Iterator[Mark]:
+    """What was seen at one moment each: the last sign of life, the verdict, fencing, guests, the return."""
+
     def mark(lane: Lane, at: float, label: str, text: str, tone: Tone = "good") -> Mark:
         return Mark(lane=lane, at=at, when=clock.when(at), tone=tone, label=label, text=text)
 
     last = "start of the run: the last sign of life is not known" if loss.assumed else "last sign of life"
     yield mark("power", 0.0, "last sign of life", f"{last} of {place(loss)}", "plain")
     if loss.noticed:
-        yield mark("power", loss.noticed, "first sign of the loss", f"first sign that {place(loss)} is lost", "bad")
+        yield mark("power", loss.noticed, "first sign of the loss", f"first sign of the loss of {place(loss)}", "bad")
     if loss.declared is not None:
+        label, text, tone = _power(loss)
+        if label:
+            yield mark("power", loss.declared, label, text, tone)
         said = f"the loss of {place(loss)} is declared, on settled votes of the nodes that are left"
-        yield mark("quorum", loss.declared, "seen quorate", f"{said}: they are quorate")
+        yield mark("quorum", loss.declared, f"seen quorate {clock_of(loss.declared)}", f"{said}: they are quorate")
     for node, at in sorted(loss.fenced.items()):
-        yield mark("fencing", at, f"{node} fenced", f"{node} is fenced: HA has taken its agent lock")
-    for sid, at in sorted(loss.running.items()):
-        there = loss.runs_on.get(sid, "")
-        yield mark("guests", at, f"{sid} runs", f"{sid} runs again{f' on {there}' if there else ''}")
+        yield mark("fencing", at, f"{node} fenced {clock_of(at)}", f"{node} is fenced: HA has taken its agent lock")
+    for at, label, text in _runs_again(loss):
+        yield mark("guests", at, label, text)
     if loss.rejoined is not None:
-        said = f"{counted(len(loss.nodes), 'node is a member', 'nodes are members')} again"
-        yield mark("nodes", loss.rejoined, said, f"{said}: {', '.join(loss.nodes)}")
+        many = f"{len(loss.nodes)} nodes are members again"
+        said = many if len(loss.nodes) > 1 else f"{loss.nodes[0]} is a member again"
+        yield mark("nodes", loss.rejoined, said, f"{said}: {', '.join(loss.nodes)}" if len(loss.nodes) > 1 else said)
+
+
+def _power(loss: Lost) -> tuple[str, str, Tone]:
+    """What is known of the machines' power when the loss was declared."""
+    dark = [one for one in loss.silent if one.endswith("(bmc)") and one.removesuffix(" (bmc)") in loss.nodes]
+    if dark:
+        said = f"{counted(len(dark), 'management controller is', 'management controllers are')} silent"
+        return said, f"{said}: whether the machines have power is not known", "odd"
+    return "", "", "plain"
+
+
+def _runs_again(loss: Lost) -> Iterator[tuple[float, str, str]]:
+    """Each guest; of many the first, the middle and the last one, with how many ran by then."""
+    order = sorted(loss.running.items(), key=lambda one: (one[1], loss.guests.index(one[0])))
+    if len(order) <= ROWS:
+        for sid, at in order:
+            there = loss.runs_on.get(sid, "")
+            yield at, f"{sid} runs {clock_of(at)}", f"{sid} runs again{f' on {there}' if there else ''}"
+        return
+    for n in (0, len(order) // 2, len(order) - 1):
+        at = order[n][1]
+        by_then = sum(when <= at for _, when in order)
+        said = f"{by_then} of {len(loss.guests)} guests run"
+        yield at, f"{said} {clock_of(at)}", said
 
 
 def spans(loss: Lost, clock: Clock) -> Iterator[Span]:
+    """What lasted: the doubt about the moment of the loss, the absence of the nodes, the outages of guests."""
     nodes = f"{', '.join(loss.nodes)} are no members" if len(loss.nodes) > 1 else f"{loss.nodes[0]} is no member"
     label = f"{counted(len(loss.nodes), 'node')} gone"
     yield Span(lane="nodes", begin=0.0, end=loss.rejoined, tone="bad", label=label, text=nodes)
@@ -74,6 +105,7 @@ def _down(loss: Lost, sid: str) -> float:
 
 
 def bands(loss: Lost) -> Iterator[Band]:
+    """The forecast."""
     expected = loss.forecast
     if expected is None:
         return
@@ -94,6 +126,7 @@ def applies(loss: Lost) -> bool:
 
 
 def article(loss: Lost, clock: Clock) -> Iterator[Mark]:
+    """Its figures, where they apply."""
     if not applies(loss):
         return
     said: dict[Lane, str] = {
@@ -105,7 +138,7 @@ def article(loss: Lost, clock: Clock) -> Iterator[Mark]:
         if lane == "guests" and not loss.guests:
             continue
         text = f"the article's own test: {said[lane]}"
-        yield Mark(lane=lane, at=at, when=None, shape="article", label="article", text=text)
+        yield Mark(lane=lane, at=at, when=None, shape="article", label=f"article {clock_of(at)}", text=text)
 
 
 def phases(loss: Lost) -> Iterator[Phase]:
@@ -114,7 +147,7 @@ def phases(loss: Lost) -> Iterator[Phase]:
     q, f, r = (expected.quorum, expected.fenced, expected.running) if expected else (None, None, None)
     rows: tuple[tuple[str, Lane, ForecastPhase | None, float | None], ...] = (
         ("Votes settle, the rest is quorate", "quorum", q, loss.declared),
-        ("All nodes fenced", "fencing", f, max(loss.fenced.values(), default=None)),
+        ("Nodes fenced", "fencing", f, max(loss.fenced.values(), default=None)),
         ("All guests run again", "guests", r, None if loss.not_back else max(loss.running.values(), default=None)),
     )
     for name, lane, phase, measured in rows:
@@ -138,8 +171,9 @@ def _beside(lane: str, latest: float | None, measured: float | None, loss: Lost)
         return "plain", "seen with the first verdict; the votes had settled by then"
     if latest is None:
         return "plain", "no forecast is known"
+    more = f"; {counted(len(loss.unfenced), 'node')} not fenced" if lane == "fencing" and loss.unfenced else ""
     if measured <= latest:
-        return "good", "within the forecast"
+        return "good", f"within the forecast{more}"
     return "odd", f"later than the forecast by {measured - latest:.0f} s"
 
 

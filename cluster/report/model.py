@@ -26,7 +26,7 @@ Lane = Literal[
 ]
 LANES: dict[Lane, str] = {
     "verdict": "Verdict",
-    "power": "Signs of life",
+    "power": "Power",
     "votes": "Votes",
     "quorum": "Quorum",
     "nodes": "Nodes",

@@ -4,6 +4,7 @@ They say what the record says. What it does not say is called not known.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from cluster.report.loss import Lost
 from cluster.report.model import GuestTime, Rest, Voice
@@ -80,7 +81,7 @@ def _guests(loss: Lost, guests: Sequence[GuestTime]) -> str:
         said += f"; {counted(len(late), 'guest')} took longer than" if late else "; that is within"
         said += f" the forecast of {length(allowed)}"
     gone = [one.sid for one in guests if one.until is None]
-    more = f" {capital(named(gone))} {are(gone)} not back." if gone else ""
+    more = f" Not back: {named(gone)}." if gone else ""
     return f"{said}.{more}"
 
 
@@ -95,7 +96,9 @@ def _acted(told: Told, homeward: Sequence[Told], loss: Lost, voices: Sequence[Vo
     off = [f"{one.get('name', '')} {one.get('field', '')}" for one in map(mapping, frozen)]
     if off:
         switches = counted(len(off), "automatic move")
-        said.append(f"Quorate disabled {switches} ({shortly(off, 2)}) and changed nothing else")
+        rest = _changed(told) - len(off)
+        more = f"made {counted(rest, 'other change')}" if rest > 0 else "changed nothing else"
+        said.append(f"Quorate disabled {switches} ({shortly(off, 2)}) and {more}")
     else:
         said.append("Quorate watched and changed nothing")
     people = list(dict.fromkeys(one.by or "a person without a name" for one in voices if one.run == told.run))
@@ -117,22 +120,23 @@ def _stands(told: Told, homeward: Sequence[Told], loss: Lost, rests: Sequence[Re
     elif told.word:
         parts.append(f"the run ended early: {told.word}")
     parts.append(_left(rests, told.report or told.ended))
-    return capital("; ".join(filter(None, parts))) + "."
+    return "; ".join(filter(None, parts)) + "."
 
 
 def _returned(told: Told, loss: Lost, clock: Clock) -> str:
-    what = loss.site if loss.whole else named(loss.nodes)
+    what = f"Site {loss.site}" if loss.whole else f"{'Nodes' if len(loss.nodes) > 1 else 'Node'} {named(loss.nodes)}"
+    was = "was" if loss.whole or len(loss.nodes) == 1 else "were"
     if loss.handed_to:
-        return f"the loss went on as {loss.handed_to}"
+        return f"The loss went on as {loss.handed_to}"
     if loss.rejoined is None or loss.missing:
         away = f" ({named(loss.missing)} {are(loss.missing)} still missing)" if loss.missing else ""
-        return f"{what} was not back when this was written{away}"
+        return f"{what} {was} not back when this was written{away}"
     # of the newest quarantine that has ended
     checks = [mapping(one) for step in told.of("watch.quarantine") for one in step.found.get("checks", ())]
     failed = [str(one.get("title")) for one in checks if not one.get("holds")]
     passed = f" and passed {counted(len(checks), 'check')}" if checks and not failed else ""
     doubts = f"; checks that failed: {shortly(failed, 3)}" if failed else ""
-    return f"{what} was back {length(loss.rejoined)} after the loss{passed}{doubts}"
+    return f"{what} {was} back {length(loss.rejoined)} after the loss{passed}{doubts}"
 
 
 def _agrees(voice: Voice) -> bool:
@@ -155,20 +159,20 @@ def of_incident(told: Told, rests: Sequence[Rest], voices: Sequence[Voice], cloc
     first = kinds[0] if kinds else None
     seen = [str(one) for one in told.report.get("verdicts", ())] or [one.sentence for one in told.verdicts]
     what = first.sentence if first else next(iter(seen), "not known")
-    why = f": {first.reasons[0]}" if first and first.reasons else ""
-    ended = f", and {told.run} ended at {full(told.ended)}" if told.ended else ", and it is open"
+    why = f". The evidence: {first.reasons[0]}" if first and first.reasons else ""
     begun = told.began if first is None else first.at
-    took = f" after {length((told.ended - begun).total_seconds() * clock.speed)}" if told.ended else ""
+    ended = f"ended at {time(told.ended)}, {_after(begun, told.ended, clock.speed)}" if told.ended else "is open"
+    made = counted(_changed(told), "change")
     people = list(dict.fromkeys(one.by or "a person without a name" for one in voices))
     healthy = bool(seen) and seen[-1].startswith("healthy")
     return (
-        f"On {day(begun)} the cluster {told.cluster} was found in trouble: {what}{why}.",
-        f"The verdict stood at {time(begun)}{ended}{took}.",
-        "What it meant for guests is not part of this record: Quorate recorded no outage."
+        f"On {day(begun)} the cluster {told.cluster} was not as designed: {what}{why}.",
+        f"The verdict was reached at {time(begun)}, and the incident {ended}.",
+        "This record holds no outage of a guest."
         if not _outages(told)
-        else f"{counted(len(_outages(told)), 'outage')} of guests stand in the record.",
-        (f"{named(people)} acted on the run; " if people else "No person acted on the run; ")
-        + f"Quorate explained what was so and made {counted(_changed(told), 'change')}.",
+        else f"This record holds {counted(len(_outages(told)), 'outage')} of guests.",
+        f"Quorate explained what was so and {f'made {made}' if _changed(told) else 'changed nothing'}; "
+        + (f"{named(people)} acted on the run." if people else "no person acted on the run."),
         (f"The cluster was healthy at the end; {_left(rests, told.report)}." if healthy else _no_end(told, seen)),
     )
 
@@ -210,9 +214,14 @@ def of_failback(told: Told, voices: Sequence[Voice], rests: Sequence[Rest], cloc
 def _lasted(told: Told, speed: float) -> str:
     if told.ended is None:
         return f"The run began at {time(told.began)} and goes on."
-    took = length((told.ended - told.began).total_seconds() * speed)
     ended = time(told.ended) if day(told.ended) == day(told.began) else full(told.ended)
-    return f"The run began at {time(told.began)} and ended at {ended}, after {took}."
+    return f"The run began at {time(told.began)} and ended at {ended}, {_after(told.began, told.ended, speed)}."
+
+
+def _after(begun: datetime, ended: datetime, speed: float) -> str:
+    """How long it took, by the cluster's own clock where that is another one than the wall's."""
+    own = " of the cluster's time" if speed != 1 else ""
+    return f"after {length((ended - begun).total_seconds() * speed)}{own}"
 
 
 def _voted(voices: Sequence[Voice]) -> str:
@@ -222,8 +231,8 @@ def _voted(voices: Sequence[Voice]) -> str:
     against = f"{counted(len(no), 'vote was', 'votes were')} a no, withdrawn or refused" if no else ""
     if not yes:
         return f"Nobody approved the plan{f'; {against}' if no else ''}."
-    signed = " by signature" if _signed(voices, yes) else ""
-    return f"{capital(named(yes))} approved the plan{signed}{f'; {against}' if no else ''}."
+    signed = ", signed with their keys" if _signed(voices, yes) else ", as they claimed"
+    return f"The plan was approved by {named(yes)}{signed}{f'; {against}' if no else ''}."
 
 
 def _moved(told: Told) -> list[dict[str, object]]:
@@ -245,10 +254,11 @@ def _ended(told: Told, rests: Sequence[Rest]) -> str:
 def of_any(told: Told, voices: Sequence[Voice], rests: Sequence[Rest], clock: Clock, about: str) -> tuple[str, ...]:
     """Those of every other run: a deployment, planned work, an emergency procedure."""
     mode = str(told.report.get("mode") or told.request.get("mode") or "plan")
-    asked = told.by or "a person without a name"
+    by = f"by {told.by}" if told.by else "by whom is not known"
+    started = f"{capital(about)} on cluster {told.cluster or 'not known'} was started on {day(told.began)}"
     return (
-        f"On {day(told.began)} {asked} started {about} on cluster {told.cluster or 'not known'}, to {mode} it.",
-        _lasted(told, 1.0),
+        f"{started}, to {'make' if mode == 'apply' else 'plan'} its changes; {by}.",
+        _lasted(told, clock.speed),
         _did(told, mode),
         _spoke(voices),
         _ended(told, rests),
@@ -257,7 +267,8 @@ def of_any(told: Told, voices: Sequence[Voice], rests: Sequence[Rest], clock: Cl
 
 def _did(told: Told, mode: str) -> str:
     if not told.report:
-        return "The run has left no report: what it changed is told step by step below."
+        changes = sum(len(step.found.get("changes", ())) for step in told.steps if step.found.get("changed"))
+        return f"It has left no report; its steps tell of {counted(changes, 'change')}."
     if mode != "apply":
         return f"It planned {counted(len(told.report.get('planned', ())), 'change')} and made none."
     proven = " and proved every layer at the end" if told.report.get("proof") else ""
@@ -269,4 +280,4 @@ def _spoke(voices: Sequence[Voice]) -> str:
     people = list(dict.fromkeys(one.by or "a person without a name" for one in voices if one.signed is None))
     if votes:
         return _voted(votes)
-    return f"{capital(named(people))} steered the run while it went on." if people else "No person had to act on it."
+    return f"The run was steered by {named(people)}." if people else "No person had to act on the run."

@@ -6,6 +6,8 @@ from cluster.report import lossline
 from cluster.report.loss import Lost
 from cluster.report.model import LANES, Band, Lane, Mark, Shape, Span, Timeline, Tone
 from cluster.report.told import Clock, Step, Told, Verdict, mapping, number, texts
+from cluster.report.told import length as seconds_of
+from cluster.report.words import length
 from cluster.units import counted
 
 # The run that looks at the cluster all its life: its verdicts belong to an incident, its own steps do not.
@@ -29,17 +31,32 @@ def drawn(clock: Clock, t0_is: str, told: Told, beside: Sequence[Told], loss: Lo
         marks += [*lossline.marks(loss, clock), *lossline.article(loss, clock)]
         spans += lossline.spans(loss, clock)
         bands += lossline.bands(loss)
-    lanes = tuple(lane for lane in LANES if loss is not None or any(one.lane == lane for one in (*marks, *spans)))
+    told_of = {one.lane for one in marks} | {one.lane for one in spans}
+    lanes = tuple(lane for lane in LANES if loss is not None or lane in told_of)
     return Timeline(
         t0=clock.t0,
         t0_is=t0_is,
         speed=clock.speed,
         until=until,
         lanes=lanes or ("quorate",),
-        marks=tuple(sorted(marks, key=lambda one: (one.at, tuple(LANES).index(one.lane), one.text))),
+        marks=_news(sorted(marks, key=lambda one: (one.at, tuple(LANES).index(one.lane), one.text))),
         spans=tuple(sorted(spans, key=lambda one: (tuple(LANES).index(one.lane), one.row, one.begin))),
         bands=tuple(bands),
     )
+
+
+def _news(marks: Sequence[Mark]) -> tuple[Mark, ...]:
+    """Without what was seen again and is as it was: the same words in the same lane."""
+    kept: list[Mark] = []
+    said: dict[str, set[str]] = {}
+    for mark in marks:
+        if mark.shape == "seen" and mark.lane in ("votes", "storage"):
+            known = said.setdefault(mark.lane, set())
+            if mark.label in known:
+                continue
+            said[mark.lane] = {mark.label} if mark.lane == "votes" else known | {mark.label}
+        kept.append(mark)
+    return tuple(kept)
 
 
 # --- any run -----------------------------------------------------------------------------------------------------
@@ -50,6 +67,8 @@ def _run_marks(told: Told, clock: Clock) -> Iterator[Mark]:
     for step in told.steps:
         if step.found:
             yield from _step_marks(step, clock)
+        elif not step.quiet and step.word not in ("Stopped", "Canceled", "stopped"):
+            yield _failed(step, clock)
     for voice in told.voices:
         vote = voice.signed is not None or voice.what in ("approve", "reject", "expiry", "withdraws the approval")
         shape: Shape = "person" if voice.accepted else "failed"
@@ -89,6 +108,13 @@ def _began(told: Told, clock: Clock) -> Iterator[Mark]:
             label=f"{told.runbook} {how}",
             text=text,
         )
+
+
+def _failed(step: Step, clock: Clock) -> Mark:
+    when = step.ended or step.began
+    text = f"{step.title}: {step.word}: {step.message}"
+    label = f"failed: {step.title}"
+    return Mark(lane="quorate", at=clock.at(when), when=when, shape="failed", tone="bad", label=label, text=text)
 
 
 def _step_marks(step: Step, clock: Clock) -> Iterator[Mark]:
@@ -143,8 +169,10 @@ def _checks(step: Step, mark: Callable[[Lane, str, str, Tone], Mark]) -> Iterato
     """Of a quarantine that has ended: the votes, and the pod with its paths."""
     checks = {str(one.get("title")): one for one in map(mapping, step.found.get("checks", ()))}
     failed = [name for name, one in checks.items() if not one.get("holds")]
-    if failed and not step.found.get("holds"):
+    if failed:
         yield mark("nodes", f"{counted(len(failed), 'check')} failed", f"{step.title}: {step.finding}", "odd")
+        return
+    if step.quiet:  # once more before a change: no news while all of them hold
         return
     shown: tuple[tuple[str, Lane, str], ...] = (
         ("All votes are back", "votes", "votes"),
@@ -156,7 +184,9 @@ def _checks(step: Step, mark: Callable[[Lane, str, str, Tone], Mark]) -> Iterato
             said = str(one.get("said", ""))
             short = said.partition(",")[0] if lane == "votes" else label
             yield mark(lane, short, f"{title}: {said}", "good")
-    yield mark("nodes", f"{len(checks)} checks hold", f"{step.title}: {step.finding}", "good")
+    held = seconds_of(step.found.get("held"))
+    label = f"{len(checks)} checks held {length(held)}" if held >= 1 else f"{len(checks)} checks hold"
+    yield mark("nodes", label, f"{step.title}: {step.finding}", "good")
 
 
 def _run_spans(told: Told, clock: Clock) -> Iterator[Span]:

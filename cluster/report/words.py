@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from cluster.units import counted
 
 # Not those of the locale: the same record gives the same report everywhere.
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October")
-_MONTHS += ("November", "December")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 
 
 def length(seconds: float) -> str:
