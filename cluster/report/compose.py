@@ -6,7 +6,7 @@ from typing import Any
 from cluster.report import lossline, rows, sentences, timeline
 from cluster.report.loss import LOSSES, Lost, lost
 from cluster.report.model import Figure, Report, Rest, Tone, Voice
-from cluster.report.told import Clock, Told, mapping, number, texts
+from cluster.report.told import Clock, Told, mapping, moment, number, texts
 from cluster.report.words import length, named
 from cluster.units import counted
 from cluster.visible import visible
@@ -88,14 +88,14 @@ def _shown(value: Any) -> Any:
 
 
 def _t0(told: Told) -> Any:
-    """The start; of an incident the moment at which the first sign was seen, if that was before."""
-    first = min((one.at for one in told.verdicts if one.run == told.run), default=told.began)
-    return min(first, told.began)
+    """The start; of an incident the moment at which the first sign of it was seen, which its own clock counts from."""
+    first = moment(told.opening.get("odd_since")) if told.runbook == "ClusterIncident" else None
+    return first or told.began
 
 
 def _t0_is(loss: Lost | None, told: Told) -> str:
     if loss is None:
-        return "the start of the run" if _t0(told) == told.began else "the verdict that opened it"
+        return "the start of the run" if _t0(told) == told.began else "the first sign of it"
     return "the start of the run" if loss.assumed else "the last sign of life"
 
 

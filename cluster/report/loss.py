@@ -61,7 +61,7 @@ def lost(told: Told) -> Lost | None:
     """What is known of it; None for a run that is no loss."""
     if told.runbook not in LOSSES:
         return None
-    opening = mapping(told.request.get("opening"))
+    opening = told.opening
     memory, timeline = _memory(opening), mapping(told.report.get("timeline"))
     site, nodes, whole, other = _place(told, memory)
     known = memory.t0(nodes)

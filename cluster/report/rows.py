@@ -6,7 +6,7 @@ from typing import Any
 
 from cluster.plan import SIGNS as CHANGES
 from cluster.plan import verb_of
-from cluster.report.loss import Lost
+from cluster.report.loss import LOSSES, Lost
 from cluster.report.model import Change, GuestTime, Proof, Rest, Row, Source
 from cluster.report.told import Clock, Step, Told, mapping, number
 from cluster.report.told import length as seconds_of
@@ -31,10 +31,12 @@ SIGNS = {
 
 def steps(told: Told, clock: Clock) -> Iterator[Row]:
     """As the run has reported them; of one without a report its activities, those that have a line on the page."""
+    # a run of an incident counts from T0, every other one from its start
+    since = clock.t0 if told.runbook in (*LOSSES, "ClusterIncident") else told.began
     reported = [mapping(one) for one in told.report.get("steps", ())]
     for one in reported:
         after = seconds_of(one.get("at"))
-        began = told.began + timedelta(seconds=after)
+        began = since + timedelta(seconds=after)
         state = str(one.get("state", ""))
         yield Row(
             title=str(one.get("title", "")),

@@ -48,7 +48,7 @@ def _lost(told: Told, loss: Lost, clock: Clock) -> str:
 
 
 def _reasons(told: Told) -> tuple[str, ...]:
-    opening = mapping(mapping(told.request.get("opening")).get("verdict"))
+    opening = mapping(told.opening.get("verdict"))
     return tuple(str(one) for one in mapping(opening.get("main")).get("reasons", ()))
 
 

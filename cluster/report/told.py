@@ -94,6 +94,12 @@ class Told(Value):
         return float(step.found.get("speed") or mapping(step.found.get("inventory")).get("speed") or 1.0)
 
     @property
+    def opening(self) -> Found:
+        """The verdict that it began with and the memory behind it: as the watch has told it, else its own first one."""
+        told = mapping(self.request.get("opening"))
+        return told or next((step.found for step in self.steps if step.found.get("verdict")), {})
+
+    @property
     def cluster(self) -> str:
         """Its name."""
         return str(self.report.get("cluster") or self.inventory.get("name") or self.request.get("cluster") or "")

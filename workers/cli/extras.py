@@ -5,13 +5,20 @@ from typing import Literal
 
 from workers.errors import Unusable
 
-Extra = Literal["lab", "gateway"]
+Extra = Literal["lab", "gateway", "report", "audit"]
 # What each brings along that nothing else imports; pyproject.toml lists the same.
 BRINGS: dict[Extra, tuple[str, ...]] = {
     "lab": ("aiohttp", "cryptography", "jwt", "trustme"),
     "gateway": ("fastapi", "jinja2", "sse_starlette", "uvicorn"),
+    "report": ("jinja2", "matplotlib"),
+    "audit": ("rfc3161_client",),
 }
-WHAT: dict[Extra, str] = {"lab": "the twin", "gateway": "what serves over HTTP"}
+WHAT: dict[Extra, str] = {
+    "lab": "the twin",
+    "gateway": "what serves over HTTP",
+    "report": "what draws reports",
+    "audit": "what checks time stamps",
+}
 
 
 def needs(extra: Extra) -> None:

@@ -25,8 +25,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield from (f"Run {code(report.run)}", "")
     if report.timeline.speed != 1:
         speed = f"{report.timeline.speed:g}"
-        yield f"**A rehearsal.** The cluster's time ran {speed} times as fast as the clock on the wall; UTC is the wall's."
-        yield ""
+        said = f"The cluster's time ran {speed} times as fast as the clock on the wall; UTC is the wall's."
+        yield from (f"**A rehearsal.** {said}", "")
     yield from (f"{number}. {plain(one)}" for number, one in enumerate(report.sentences, start=1))
     yield ""
     yield from _measured(report)
