@@ -101,8 +101,8 @@ def _t0_is(loss: Lost | None, told: Told) -> str:
 
 def _title(told: Told, loss: Lost | None) -> str:
     if loss is not None:
-        what = f"Site {loss.site}" if loss.whole else named(loss.nodes)
-        return f"{what} {'was' if loss.whole or len(loss.nodes) == 1 else 'were'} lost"
+        what = f"Site {loss.site}" if loss.whole or not loss.nodes else named(loss.nodes)
+        return f"{what} {'was' if loss.whole or len(loss.nodes) < 2 else 'were'} lost"
     site = str(told.request.get("site") or told.report.get("site") or "")
     if told.runbook == "Failback":
         went = "went home" if told.ended and not told.word else "were to go home"

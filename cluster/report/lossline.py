@@ -67,9 +67,10 @@ def _runs_again(loss: Lost) -> Iterator[tuple[float, str, str]]:
 
 def spans(loss: Lost, clock: Clock) -> Iterator[Span]:
     """What lasted: the doubt about the moment of the loss, the absence of the nodes, the outages of guests."""
-    nodes = f"{', '.join(loss.nodes)} are no members" if len(loss.nodes) > 1 else f"{loss.nodes[0]} is no member"
-    label = f"{counted(len(loss.nodes), 'node')} gone"
-    yield Span(lane="nodes", begin=0.0, end=loss.rejoined, tone="bad", label=label, text=nodes)
+    if loss.nodes:
+        text = f"{', '.join(loss.nodes)} {'are no members' if len(loss.nodes) > 1 else 'is no member'}"
+        label = f"{counted(len(loss.nodes), 'node')} gone"
+        yield Span(lane="nodes", begin=0.0, end=loss.rejoined, tone="bad", label=label, text=text)
     if loss.uncertain:
         said = "in this time the loss came"
         text = f"{said}: between the last sign of life and the first sign of the loss"
@@ -189,4 +190,6 @@ def _unmeasured(lane: str, loss: Lost) -> tuple[Tone, str]:
 
 def place(loss: Lost) -> str:
     """What was lost, in words."""
-    return f"all {len(loss.nodes)} hosts of {loss.site}" if loss.whole else ", ".join(loss.nodes)
+    # which hosts they are stands in the inventory, and that may not be read yet
+    some = ", ".join(loss.nodes) or f"hosts of {loss.site or 'a site that is not known'}"
+    return f"all {len(loss.nodes)} hosts of {loss.site}" if loss.whole else some

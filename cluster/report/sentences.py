@@ -36,8 +36,10 @@ def of_loss(
 
 
 def _lost(told: Told, loss: Lost, clock: Clock) -> str:
-    # of one node: the host, of some: the hosts
-    what = f"all {len(loss.nodes)} hosts of site {loss.site}" if loss.whole else f"{named(loss.nodes)} of {loss.site}"
+    some = (
+        f"{named(loss.nodes)} of {loss.site}" if loss.nodes else f"hosts of {loss.site or 'a site that is not known'}"
+    )
+    what = f"all {len(loss.nodes)} hosts of site {loss.site}" if loss.whole else some
     when = f"On {day(clock.t0)} at {time(clock.t0)}"
     if loss.assumed:
         return f"At some time before {full(clock.t0)} the cluster {told.cluster} lost {what}; when is not known."
@@ -124,8 +126,9 @@ def _stands(told: Told, homeward: Sequence[Told], loss: Lost, rests: Sequence[Re
 
 
 def _returned(told: Told, loss: Lost, clock: Clock) -> str:
-    what = f"Site {loss.site}" if loss.whole else f"{'Nodes' if len(loss.nodes) > 1 else 'Node'} {named(loss.nodes)}"
-    was = "was" if loss.whole or len(loss.nodes) == 1 else "were"
+    some = f"{'Nodes' if len(loss.nodes) > 1 else 'Node'} {named(loss.nodes)}" if loss.nodes else f"Site {loss.site}"
+    what = f"Site {loss.site}" if loss.whole else some
+    was = "was" if loss.whole or len(loss.nodes) < 2 else "were"
     if loss.handed_to:
         return f"The loss went on as {loss.handed_to}"
     if loss.rejoined is None or loss.missing:
@@ -247,7 +250,8 @@ def _ended(told: Told, rests: Sequence[Rest]) -> str:
     if told.ended is None:
         return f"The run goes on; {_left(rests, told.report)}."
     if told.word:
-        return f"It ended early ({told.word}): {told.failure or 'why is not known'}"
+        why = (told.failure or "why is not known").rstrip(".")
+        return f"It ended early ({told.word}): {why}."
     return f"It came to its end; {_left(rests, told.report)}."
 
 
