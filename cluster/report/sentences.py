@@ -36,9 +36,8 @@ def of_loss(
 
 
 def _lost(told: Told, loss: Lost, clock: Clock) -> str:
-    some = (
-        f"{named(loss.nodes)} of {loss.site}" if loss.nodes else f"hosts of {loss.site or 'a site that is not known'}"
-    )
+    site = loss.site or "a site that is not known"
+    some = f"{named(loss.nodes)} of {site}" if loss.nodes else f"hosts of {site}"
     what = f"all {len(loss.nodes)} hosts of site {loss.site}" if loss.whole else some
     when = f"On {day(clock.t0)} at {time(clock.t0)}"
     if loss.assumed:

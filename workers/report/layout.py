@@ -154,8 +154,11 @@ class _Lane:
         self._placed.append((Placed(mark, key, at, at, 0, label, where, anchor), row))
 
     def _beside(self, left: float, right: float, wide: float) -> tuple[float, str, tuple[float, float]]:
-        """A label stands to the right; where there is no room any more, to the left."""
-        if right + GAP + wide <= WIDTH - 2 or left - GAP - wide < GUTTER:
+        """A label stands to the right; where there is no room before the edge or a cut, to the left."""
+        edges = [(self._picture.x(one.begin), self._picture.x(one.end)) for one in self._picture.axis.pieces if one.cut]
+        most = min([WIDTH - 2, *(begin for begin, _ in edges if begin >= right)])
+        least = max([GUTTER, *(end for _, end in edges if end <= left)])
+        if right + GAP + wide <= most or left - GAP - wide < least:
             return right + GAP, "start", (left, right + GAP + wide)
         return left - GAP, "end", (left - GAP - wide, right)
 
