@@ -11,6 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from cluster.audit.head import EXPORT, HEADS, RUNS, SIGNERS, Head, folder, part_name
 from cluster.audit.line import Line, chained, stamp
 from cluster.nouns import Value
+from cluster.units import counted
 from workers.audit.history import Execution
 from workers.audit.store import Files
 from workers.errors import Unusable
@@ -97,7 +98,7 @@ def compared(ours: RECORD, theirs: RECORD) -> tuple[str, bool | None]:
     if mine == other[: len(mine)]:
         more = len(other) - len(mine)
         return "the same bytes as made anew from Temporal's history" + (
-            f", which has {more} lines more" if more else ""
+            f", which has {counted(more, 'line')} more" if more else ""
         ), True
     at = next(
         (n for n, (one, two) in enumerate(zip(mine, other, strict=False)) if one != two), min(len(mine), len(other))
