@@ -156,9 +156,9 @@ def test_an_export_holds_one_run_and_can_be_verified(place: Path, tmp_path: Path
     ("recorded", "status", "told"),
     [
         (0, 0, "3 lines from Temporal's history; there is no record in the folder: not compared, not signed"),
-        (2, 0, "2 lines from the folder; the same bytes as made anew from Temporal's history, which has 1 line more"),
-        (3, 0, "3 lines from the folder; the same bytes as made anew from Temporal's history"),
-        (-3, 1, "3 lines from the folder; another than made anew from Temporal's history: they differ from line 1 on"),
+        (2, 0, "2 lines from the folder; identical to what Temporal's history says, which has 1 line more"),
+        (3, 0, "3 lines from the folder; identical to what Temporal's history says"),
+        (-3, 1, "3 lines from the folder; it differs from what Temporal's history says, from line 1 on"),
     ],
     ids=["no record", "half a record", "a record", "another record"],
 )

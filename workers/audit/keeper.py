@@ -167,6 +167,7 @@ class Keeper:
                 await self._sign(record)
         if not record.unsigned and record.closed:
             self._store.records.pop(key, None)
+            self._turns.pop(key, None)
 
     async def _pages(self, found: Found) -> AsyncIterator[Sequence[HistoryEvent]]:
         """The history as it grows; what happens within a moment is read at once."""

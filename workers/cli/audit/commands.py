@@ -65,7 +65,7 @@ def list_records(folder: FolderOption = None, as_json: JsonOption = False) -> No
             ", ".join(_places(one, outside)) or "-",
         )
     out.print(table)
-    out.print(f"folder {place}; signed by {', '.join(reading.keys(place)) or 'nobody'}", markup=False, soft_wrap=True)
+    out.print(f"folder {place}; signed by {', '.join(reading.keys(place)) or 'no key'}", markup=False, soft_wrap=True)
     if not found.ok:
         out.print(f"[red]✗[/red] {counted(len(found.whole), 'fault')}: see `quorate audit verify`", soft_wrap=True)
 
@@ -90,7 +90,7 @@ def export(
     folder: FolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take a run's record out, with its heads; compare it with Temporal's history, or make it anew from that.
+    """Take a run's record out, with its heads; compare it with Temporal's history, or rebuild it from that.
 
     Exit status 1 where the record and the history tell different things.
 
@@ -173,7 +173,7 @@ def _verify_file(path: Path, *, as_json: bool) -> None:
         if not found.faults:
             said = f"{escape(str(path))}: {counted(found.lines, 'line')}, each follows from the one before"
             out.print(f"[green]✓[/green] {said}", soft_wrap=True)
-            out.print("a file alone has no signature: verify its folder to know that nobody has made all of it anew")
+            out.print("a file alone has no signature: verify its folder to know that it was not rewritten as a whole")
     if found.faults:
         raise typer.Exit(1)
 
@@ -190,7 +190,7 @@ def _show(found: Verdict, place: Path, stamps: int, unchecked: str, *, own: bool
         out.print(f"{counted(open_, 'line')} of runs that go on will be signed within ten minutes", soft_wrap=True)
     if found.export:
         out.print("this is one run alone: whether another run was dropped, only the whole folder can say")
-    keys = ", ".join(reading.keys(place)) or "nobody"
+    keys = ", ".join(reading.keys(place)) or "no key"
     whose = "the list that you named" if own else f"the folder itself ({keys}): name your own copy with --signers"
     out.print(f"whose signatures count: {whose}", markup=False, soft_wrap=True)
     if found.anchors:
