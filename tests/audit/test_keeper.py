@@ -22,7 +22,7 @@ from tests.patience import Deadline
 from workers.audit import keeper as keeping
 from workers.audit import process
 from workers.audit.history import record
-from workers.audit.keeper import Keeper
+from workers.audit.keeper import Found, Keeper
 from workers.audit.store import Files, Held, Store, soundness
 from workers.settings import Settings
 
@@ -268,4 +268,22 @@ async def test_what_is_being_written_disturbs_nobody_who_looks(audit: Audit):
 
     found = audit.verdict()
     assert [str(fault) for fault in found.whole] == []
-    assert [(one.head, one.how) for one in found.records] == [(1, "completed")]
+    assert [one.how for one in found.records] == ["completed"]
+
+
+async def test_an_execution_that_is_found_before_the_one_it_goes_on_from_comes_after_it(audit: Audit):
+    """The list of runs is told late, and in no order."""
+    run = await audit.start()
+    await run.signal(Lasting.then, "goes on")
+    same = audit.client.get_workflow_handle_for(Lasting.run, run.id)
+    await say(same, "two")
+    newest = await same.describe()
+
+    async with audit.kept() as keeper:
+        keeper.follow(Found.of(newest))
+        await same.signal(Lasting.then, "ends")
+        await same.result()
+        assert await keeper.caught_up(run.id)
+
+    assert [str(fault) for fault in audit.verdict().whole] == []
+    assert audit.text(run) == await audit.anew(run)
