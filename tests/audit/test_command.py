@@ -1,5 +1,6 @@
 """`quorate audit`: what a person reads, what a script reads, and the exit status."""
 
+import asyncio
 import json
 import uuid
 from pathlib import Path
@@ -10,12 +11,15 @@ from temporalio.worker import Worker
 
 from activities.clients.signatures import new_key
 from cluster.audit.head import RUNS, SIGNERS, folder
+from cluster.ledger import ledger_id
+from cluster.ledger_calls import LedgerRequest
 from tests.audit.chains import kept
 from tests.audit.lasting import Lasting
 from tests.workers.test_cli_runs import here, said
 from workers.audit.history import lines
 from workers.audit.store import Store
 from workers.temporal.embedded import TemporalServer
+from workflows.ledger import ClusterLedger
 
 RUN = "Failback/0b628a54"
 
@@ -185,3 +189,24 @@ async def test_an_export_is_compared_with_temporals_history(
 
     assert told in text
     assert (tmp_path / "out" / folder(run.id, str(run.first_execution_run_id)) / "0001.jsonl").is_file()
+
+
+async def test_the_ledger_finds_that_the_end_was_cut_off(client: Client, temporal: TemporalServer, tmp_path: Path):
+    """It was told the newest head when that run ended."""
+    cluster, queue = f"audit-{uuid.uuid4().hex[:8]}", f"test-{uuid.uuid4()}"
+    folder_, anchors = kept(tmp_path / "audit", cluster=cluster)
+    words = ("audit", "verify", str(tmp_path / "audit"), "--ledger")
+    async with Worker(client, task_queue=queue, workflows=[ClusterLedger]):
+        ledger = await client.start_workflow(
+            ClusterLedger.run, LedgerRequest(cluster=cluster), id=ledger_id(cluster), task_queue=queue
+        )
+        await ledger.signal(ClusterLedger.audited, anchors[-1])
+        whole = said(await asyncio.to_thread(here, *words, TEMPORAL_ADDRESS=temporal.address))
+        for name in (name for name in folder_ if name.startswith(("heads/00000007", "runs/Failback"))):
+            (tmp_path / "audit" / name).unlink()
+        (tmp_path / "audit" / "heads" / "00000006.json").unlink()
+        cut = said(await asyncio.to_thread(here, *words, TEMPORAL_ADDRESS=temporal.address), 1)
+        await ledger.terminate("the test is over")
+
+    assert "1 head told outside: compared" in whole
+    assert "head 7 (of Failback/0b628a54), told outside at 2026-11-28 12:00:03 UTC, is not here" in cut

@@ -48,7 +48,7 @@ def list_records(folder: FolderOption = None, as_json: JsonOption = False) -> No
     """
     settings = Settings()
     place = folder or reading.folder_of(settings)
-    found = reading.judged(place, settings)
+    found = reading.judged(place, reading.anchored(None, settings))
     outside = _outside(place)
     if as_json:
         records = [_record(one, outside) for one in found.records]
@@ -133,11 +133,14 @@ def verify(
     roots: Annotated[
         Path | None, typer.Option(help="Certificates (PEM) of the time stamp service. Default: $QUORATE_AUDIT_ROOTS.")
     ] = None,
+    ledger: Annotated[
+        bool, typer.Option("--ledger", help="Ask the cluster's ledger at Temporal which head it was told last.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Find whatever was edited, dropped, put in, moved or cut off in records, and in the chain of runs.
 
-    Needs no network. Exit status 1 where anything is wrong.
+    Needs no network, unless the ledger is asked. Exit status 1 where anything is wrong.
 
     Example: quorate audit verify
     """
@@ -148,7 +151,8 @@ def verify(
         return
     place = path if path is not None and path.is_dir() else folder or reading.folder_of(settings)
     run = None if place == path else what
-    found = reading.judged(place, settings, run=run, signers=signers, known=anchors)
+    known = reading.anchored(anchors, settings) + (asyncio.run(reading.remembered(place)) if ledger else [])
+    found = reading.judged(place, known, run=run, signers=signers)
     if run and not found.records:
         raise Unusable(f"{place} has no record of {run}", "see `quorate audit list`")
     if not found.records and not found.heads:
