@@ -215,6 +215,7 @@ class Report(Value):
     began: datetime
     ended: datetime | None
     as_of: datetime
+    doubt: str = ""  # why this record is not to be believed; empty where nothing speaks against it
     sentences: tuple[str, ...]
     figures: tuple[Figure, ...] = ()
     timeline: Timeline

@@ -79,7 +79,8 @@ def test_a_record_that_was_changed_is_not_called_verified(
     proof = next(one["verified"] for one in told["sources"] if one["runbook"] == "Failback")
 
     assert proof.startswith("NO: ")
-    assert "the record was changed after it was signed" in proof
+    assert "was edited" in proof
+    assert told["doubt"] == f"The record of Failback/9b2a673a does not verify: {proof.removeprefix('NO: ')}"
 
 
 def test_a_run_that_nobody_knows(kept: list[Head], tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -23,6 +23,8 @@ def _lines(report: Report) -> Iterator[str]:
     yield from (f"# {plain(report.title)}", "")
     yield f"{plain(report.cluster or 'cluster not known')} · {plain(report.outcome)} · {full(report.began)} to {ended}"
     yield from (f"Run {code(report.run)}", "")
+    if report.doubt:
+        yield from (f"**Do not rely on this report.** {plain(report.doubt)}", "")
     if report.timeline.speed != 1:
         speed = f"{report.timeline.speed:g}"
         said = f"The cluster's time ran {speed} times as fast as the clock on the wall; UTC is the wall's."

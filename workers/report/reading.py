@@ -22,6 +22,7 @@ from workers.audit.store import Files, soundness
 from workers.errors import Unusable
 
 WATCH = "ClusterWatch"
+WRONG = "NO: "
 ANEW = "not signed: made anew from Temporal's history"
 
 
@@ -37,7 +38,10 @@ class Found:
     def report(self) -> Report:
         """The report of it."""
         made = report(self.told, self.beside)
-        return made.model_copy(update={"sources": tuple(self._proven(one) for one in made.sources)})
+        sources = tuple(self._proven(one) for one in made.sources)
+        wrong = next((one for one in sources if one.verified.startswith(WRONG)), None)
+        doubt = f"The record of {wrong.run} does not verify: {wrong.verified.removeprefix(WRONG)}" if wrong else ""
+        return made.model_copy(update={"sources": sources, "doubt": doubt})
 
     def _proven(self, source: Source) -> Source:
         verified_, signer = self.proofs.get(source.execution, ("", ""))
