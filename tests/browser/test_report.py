@@ -74,7 +74,7 @@ async def page(chromium: "Browser", name: str, tmp_path: Path) -> "AsyncIterator
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_it_can_be_read_on_every_screen(page: "Page", name: str, size: str, scheme: str):
     """No finding of the accessibility check, and the page itself never scrolls sideways."""
-    await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    await page.emulate_media(color_scheme=scheme)
     await page.set_viewport_size({"width": WIDTHS[size], "height": 900})
     found = await Axe().run(page)
     await page.screenshot(path=PICTURES / f"report-{name}-{size}-{scheme}.png", full_page=True)
@@ -129,7 +129,7 @@ async def test_marks_stand_at_their_times(page: "Page", name: str):
 async def test_it_prints_on_a4(page: "Page", name: str):
     """Light paper whatever the screen, the summary on the first page, and nothing beyond the margin."""
     await page.emulate_media(media="print", color_scheme="dark")
-    await page.set_viewport_size(PAPER)  # type: ignore[arg-type]
+    await page.set_viewport_size(PAPER)
     await page.screenshot(path=PICTURES / f"report-{name}-a4.png", full_page=True)
     paper = await page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--ink').trim()")
     wide = await page.evaluate("document.documentElement.scrollWidth")

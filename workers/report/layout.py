@@ -150,7 +150,7 @@ class _Lane:
         at = self._picture.x(mark.at)
         where, anchor, taken = self._beside(at - MARK, at + MARK, self._measure(label))
         # it may touch the bar whose end it marks
-        row = self._shelf.put(taken[0] + GAP + MARK if anchor == "start" else taken[0], taken[1])
+        row = self._shelf.put(taken[0] + GAP if anchor == "start" else taken[0], taken[1])
         self._placed.append((Placed(mark, key, at, at, 0, label, where, anchor), row))
 
     def _beside(self, left: float, right: float, wide: float) -> tuple[float, str, tuple[float, float]]:

@@ -128,7 +128,7 @@ def _proof(place: Path, one: Kept) -> tuple[str, str]:
     if record is None or record.head is None:
         return "no: it is not signed yet", ""
     if record.faults or verdict.faults:
-        return f"NO: {(*record.faults, *verdict.faults)[0]!s}", ""
+        return f"{WRONG}{(*record.faults, *verdict.faults)[0]!s}", ""
     with suppress(ValueError, KeyError):
         signer = Head.read(Files(place)[f"{HEADS}/{record.head:08}.json"]).signer
         return _in_words(record), signer
