@@ -8,7 +8,7 @@ from cluster.report.loss import LOSSES, Lost, lost
 from cluster.report.model import Figure, Report, Rest, Tone, Voice
 from cluster.report.told import Clock, Told, mapping, moment, number, texts
 from cluster.report.words import length, named
-from cluster.units import counted
+from cluster.units import capital, counted
 from cluster.visible import visible
 
 HOMEWARD = ("Failback", "ReturnSite")
@@ -111,7 +111,7 @@ def _title(told: Told, loss: Lost | None) -> str:
         first = next((one.sentence for one in told.verdicts if one.kind != "healthy"), "")
         return f"Incident: {first or 'verdict not known'}"
     about = ABOUT.get(told.runbook, told.runbook)
-    return about.removeprefix("the ").capitalize().replace("a site", site or "a site")
+    return capital(about.removeprefix("the ")).replace("a site", site or "a site")
 
 
 def _outcome(told: Told, loss: Lost | None, left: Sequence[Rest]) -> dict[str, Any]:
@@ -216,7 +216,7 @@ def _needed(told: Told, homeward: Sequence[Told]) -> str:
     """What the inventory asks for before a gate opens; of a run that nobody had to approve, that."""
     asked = [run for run in (told, *homeward) if any(step.activity == "people.verify" for step in run.steps)]
     if not asked:
-        return "Nobody was asked to approve: no gate was opened."
+        return "No approval was asked for: no gate was opened."
     policy = mapping(asked[0].inventory.get("approvals"))
     count = int(number(policy.get("needed")) or 2)
     who = "approval is" if count == 1 else "approvals are"

@@ -163,7 +163,6 @@ class Row(Value):
 
     title: str
     state: str
-    sign: str
     at: float
     began: datetime | None
     took: float

@@ -13,21 +13,6 @@ from cluster.report.told import length as seconds_of
 from cluster.report.words import length
 from cluster.units import counted
 
-# How the page marks a step, by its state.
-SIGNS = {
-    "done": "✓",
-    "told": "·",
-    "warned": "!",
-    "unneeded": "–",
-    "skipped": "↷",
-    "stopped": "■",
-    "failed": "✗",
-    "parked": "?",
-    "asked": "✎",
-    "running": "…",
-    "waiting": "‖",
-}
-
 
 def steps(told: Told, clock: Clock) -> Iterator[Row]:
     """As the run has reported them; of one without a report its activities, those that have a line on the page."""
@@ -41,7 +26,6 @@ def steps(told: Told, clock: Clock) -> Iterator[Row]:
         yield Row(
             title=str(one.get("title", "")),
             state=state,
-            sign=SIGNS.get(state, "·"),
             at=clock.at(began),
             began=began,
             took=seconds_of(one.get("took")),
@@ -59,7 +43,6 @@ def _step(step: Step, told: Told, clock: Clock) -> Row:
     return Row(
         title=step.title,
         state=state,
-        sign=SIGNS.get(state, "·"),
         at=clock.at(step.began),
         began=step.began,
         took=max(0.0, (ended - step.began).total_seconds()),
@@ -168,7 +151,8 @@ def proofs(told: Told, loss: Lost | None) -> Iterator[Proof]:
         yield Proof(about=f"{sid} on {loss.runs_on.get(sid, '')}" if loss else sid, said=said)
     checks = next((s.found["checks"] for s in reversed(list(told.of("watch.quarantine"))) if s.found.get("checks")), ())
     for one in map(mapping, checks):
-        yield Proof(about=str(one.get("title")), said=f"{'✓' if one.get('holds') else '✗'} {one.get('said', '')}")
+        said = str(one.get("said", ""))
+        yield Proof(about=str(one.get("title")), said=said if one.get("holds") else f"does not hold: {said}")
 
 
 def rests(told: Told, homeward: Sequence[Told]) -> tuple[Rest, ...]:

@@ -232,7 +232,7 @@ def _voted(voices: Sequence[Voice]) -> str:
     no = [one for one in voices if not one.accepted or one.what in AGAINST]
     against = f"{counted(len(no), 'vote was', 'votes were')} a no, withdrawn or refused" if no else ""
     if not yes:
-        return f"Nobody approved the plan{f'; {against}' if no else ''}."
+        return f"The plan has no approval on record{f'; {against}' if no else ''}."
     signed = ", signed with their keys" if _signed(voices, yes) else ", as they claimed"
     return f"The plan was approved by {named(yes)}{signed}{f'; {against}' if no else ''}."
 

@@ -185,7 +185,9 @@ def _checks(step: Step, mark: Callable[[Lane, str, str, Tone], Mark]) -> Iterato
             short = said.partition(",")[0] if lane == "votes" else label
             yield mark(lane, short, f"{title}: {said}", "good")
     held = seconds_of(step.found.get("held"))
-    label = f"{len(checks)} checks held {length(held)}" if held >= 1 else f"{len(checks)} checks hold"
+    label = counted(len(checks), "check holds", "checks hold")
+    if held >= 1:
+        label = f"{counted(len(checks), 'check')} held {length(held)}"
     yield mark("nodes", label, f"{step.title}: {step.finding}", "good")
 
 

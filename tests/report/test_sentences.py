@@ -51,10 +51,10 @@ def test_a_way_home_that_people_signed():
 
 
 def test_a_way_home_that_was_refused():
-    """Nobody's yes is invented, and nothing moved."""
+    """No yes is invented, and nothing moved."""
     assert said("0.2/failback-rejected")[2:] == (
         "No guest was moved.",
-        "Nobody approved the plan; 1 vote was a no, withdrawn or refused.",
+        "The plan has no approval on record; 1 vote was a no, withdrawn or refused.",
         "It ended early (Aborted): aborted by ben: rejected the plan (signed). Nothing was changed. No guest was "
         "moved.",
     )

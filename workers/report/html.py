@@ -13,6 +13,7 @@ from cluster.report.model import LANES, Report, Row, Tone
 from cluster.report.words import full, length, time
 from workers.report.lists import changes, marks
 from workers.report.picture import svg
+from workflows.page import SIGNS as STATES
 
 HERE = Path(__file__).parent
 SIGNS: dict[Tone, str] = {"good": "✓", "bad": "✗", "odd": "!", "person": "▲", "plain": "·"}
@@ -43,6 +44,7 @@ def html(report: Report) -> str:
         marks=list(marks(report)),
         sign=SIGNS.__getitem__,
         tone_of=lambda state: TONES.get(state, "plain"),
+        sign_of=lambda state: STATES.get(state, "·"),
         clock=clock_of,
         length=length,
         full=full,

@@ -5,9 +5,10 @@ from itertools import groupby
 from re import sub
 
 from cluster.moments import clock_of
-from cluster.report.model import Report
+from cluster.report.model import Report, Row
 from cluster.report.words import full, length, time
 from workers.report.lists import changes, marks
+from workflows.page import SIGNS
 
 # What Markdown or HTML inside it would take for more than letters.
 SPECIAL = r"([\\`*_{}\[\]<>()#+!|~$&])"
@@ -116,13 +117,17 @@ def _told(report: Report) -> Iterator[str]:
     yield from _section("Steps")
     for run, steps in groupby(report.steps, key=lambda one: one.run):
         yield from (code(run), "")
-        rows = [(clock_of(one.at) if one.at >= 0 else "–", f"{one.sign} {one.title}", one.finding) for one in steps]
+        rows = [(clock_of(one.at) if one.at >= 0 else "–", f"{_sign(one)} {one.title}", one.finding) for one in steps]
         yield from _table(("T+", "Step", "Finding"), rows)
         yield ""
     yield from _section("Timeline")
     yield from (f"T0 is {plain(report.timeline.t0_is)}, {full(report.timeline.t0)}.", "")
     rows = [(f"{at} {until}".strip(), lane, text) for at, until, lane, text in marks(report)]
     yield from _table(("T+", "Row", "What"), rows)
+
+
+def _sign(step: Row) -> str:
+    return next((sign for state, sign in SIGNS.items() if state == step.state), "·")
 
 
 def _sources(report: Report) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The records that a report is made from: out of the worker's folder of records, or anew from Temporal's histories."""
+"""The records that a report is made from: out of the worker's folder of records, or from Temporal's histories."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -23,7 +23,7 @@ from workers.errors import Unusable
 
 WATCH = "ClusterWatch"
 WRONG = "NO: "
-ANEW = "not signed: made anew from Temporal's history"
+ANEW = "not signed: made from Temporal's history"
 
 
 @dataclass
