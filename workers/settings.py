@@ -5,6 +5,7 @@ Where the Temporal server is, is Temporal's own configuration: its profiles and 
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -46,6 +47,19 @@ class Settings(BaseSettings):
         default="",
         pattern=r"^(https?://\S+)?$",
         description="where people find Temporal's web UI, for links in notices: https://temporal.example",
+    )
+    traces: Literal["store", "off"] = Field(
+        default="store",
+        description="where spans are kept for `quorate trace`; a receiver (OTEL_EXPORTER_OTLP_…) gets them besides",
+    )
+    traces_megabytes: int = Field(
+        default=512, ge=1, description="the most that kept traces may take; an incident takes about a megabyte"
+    )
+    traces_age: timedelta = Field(
+        default=timedelta(days=30), description="how long a trace is kept: as long as people come back to an incident"
+    )
+    logs: Literal["text", "json"] | None = Field(
+        default=None, description="how logs are written: text at a terminal, JSON anywhere else unless this says so"
     )
     gateway_rate: float = Field(
         default=500.0, gt=0, description="requests a second that the event gateway takes from one source for long"

@@ -1,0 +1,51 @@
+"""A span: something that a run did or waited for, from when to when, as a reader of traces needs it.
+
+Times are nanoseconds since 1970 in UTC, as OpenTelemetry has them. Ids are hexadecimal, as people copy them.
+"""
+
+from typing import Any
+
+from pydantic import Field
+
+from cluster.nouns import Value
+
+
+class Moment(Value):
+    """An event of a span: who answered, what was refused."""
+
+    name: str
+    at: int
+    attributes: dict[str, Any] = Field(default_factory=dict)
+
+
+class Tie(Value):
+    """A link to a span of this trace or of another one."""
+
+    trace: str
+    span: str
+    attributes: dict[str, Any] = Field(default_factory=dict)
+
+
+class Span(Value):
+    """One span; `end` is None while it is under way, `parent` empty where it begins a trace.
+
+    `failed` says that it has ended badly, `word` why: one of the seven words, an HTTP status, an exception.
+    """
+
+    trace: str
+    id: str
+    parent: str = ""
+    name: str
+    start: int
+    end: int | None = None
+    failed: bool = False
+    word: str = ""
+    service: str = ""
+    attributes: dict[str, Any] = Field(default_factory=dict)
+    moments: tuple[Moment, ...] = ()
+    ties: tuple[Tie, ...] = ()
+
+    @property
+    def workflow(self) -> str:
+        """The workflow that it is of, by Temporal's own name for it; empty where it is of none."""
+        return str(self.attributes.get("temporalWorkflowID", ""))
