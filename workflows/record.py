@@ -43,9 +43,14 @@ class Line:
         return LineState(place=(section, self._index), began=self._began, finding=brief, earlier=self._earlier)
 
     @property
+    def step(self) -> StepRecord:
+        """What stands on the page of it."""
+        return self._section.steps[self._index]
+
+    @property
     def is_open(self) -> bool:
         """It has not ended."""
-        return self._section.steps[self._index].state in OPEN
+        return self.step.state in OPEN
 
     @property
     def said(self) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
-from opentelemetry import trace
+from opentelemetry.util.types import AttributeValue
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts.words import NEVER_RETRIED
     from cluster.hooks import HookCall, HooksCheck, When, due
     from cluster.plan import Earlier, Finding, Made, Mode, Wish
+    from workflows import spans
     from workflows.answers import Undecodable, name_of, read
     from workflows.failures import again_in, made_by, may_pass, reason, told_by
     from workflows.page import Question
@@ -55,9 +56,6 @@ Given = Callable[[], Awaitable[str]]
 
 class Withheld(Exception):
     """A precondition does not hold: the step was not begun."""
-
-
-_tracer = trace.get_tracer("quorate.runbook")  # does nothing until telemetry is configured
 
 
 class Steps:
@@ -108,31 +106,53 @@ class Steps:
             "heartbeat_timeout": HEARTBEAT,
             "retry_policy": ONCE if given else RETRY,
         }
-        with _tracer.start_as_current_span(title):
-            while True:
-                try:
-                    found = await self._attempted(line, activity, _kept(wish, line), options, given)
-                except (ActivityError, Withheld, Undecodable) as error:
-                    word, message = _met(line, error)
-                    if self.state.stopping:
-                        line.end("stopped", "stopped before its end", self.state.record.elapsed)
-                        raise asyncio.CancelledError from None
-                    if failing == "warn":
-                        line.end("warned", f"{word}: {message}", self.state.record.elapsed)
-                        return None
-                    if failing == "fail" or is_cancelled_exception(error):
-                        line.end("failed", f"{word}: {message}", self.state.record.elapsed)
-                        raise ApplicationError(f"{title}: {word}: {message}", type=word, non_retryable=True) from error
-                    if not await self.answered(line, Question(step=title, word=word, message=message, skip=skip)):
-                        return None
-                except asyncio.CancelledError:
+        with spans.span(title, self._about(wish)) as span:
+            try:
+                return await self._done(title, line, activity, wish, options, failing, skip, given)
+            finally:
+                span.set_attributes(_outcome(line))
+
+    def _about(self, wish: Any) -> dict[str, AttributeValue]:
+        """What a step's span says from its beginning."""
+        mode = {"quorate.mode": str(wish.mode)} if isinstance(wish, Wish) else {}
+        return {"quorate.runbook": self.name, "quorate.cluster": self.state.cluster, **mode}
+
+    async def _done(
+        self,
+        title: str,
+        line: Line,
+        activity: Activity[Any, Found],
+        wish: Any,
+        options: dict[str, Any],
+        failing: Failing,
+        skip: str | None,
+        given: Given | None,
+    ) -> Found | None:
+        """Until it has come to an end, or a person has answered that it shall be left out."""
+        while True:
+            try:
+                found = await self._attempted(line, activity, _kept(wish, line), options, given)
+            except (ActivityError, Withheld, Undecodable) as error:
+                word, message = _met(line, error)
+                if self.state.stopping:
                     line.end("stopped", "stopped before its end", self.state.record.elapsed)
-                    raise
-                else:
-                    found = line.found(found, self.state.record.elapsed)
-                    self.state.tell()
-                    self.state.stop_if_asked()
-                    return found
+                    raise asyncio.CancelledError from None
+                if failing == "warn":
+                    line.end("warned", f"{word}: {message}", self.state.record.elapsed)
+                    return None
+                if failing == "fail" or is_cancelled_exception(error):
+                    line.end("failed", f"{word}: {message}", self.state.record.elapsed)
+                    raise ApplicationError(f"{title}: {word}: {message}", type=word, non_retryable=True) from error
+                if not await self.answered(line, Question(step=title, word=word, message=message, skip=skip)):
+                    return None
+            except asyncio.CancelledError:
+                line.end("stopped", "stopped before its end", self.state.record.elapsed)
+                raise
+            else:
+                found = line.found(found, self.state.record.elapsed)
+                self.state.tell()
+                self.state.stop_if_asked()
+                return found
 
     async def call_hooks(self, when: When, title: str, finding: str = "") -> None:
         """What the inventory puts before or after this step; nothing in a rehearsal."""
@@ -293,6 +313,17 @@ def _met(line: Line, error: ActivityError | Withheld | Undecodable) -> tuple[str
         line.made(made_by(error))
         return reason(error)
     return "Held" if isinstance(error, Withheld) else "Undecodable", str(error)
+
+
+def _outcome(line: Line) -> dict[str, AttributeValue]:
+    """What a step's span says at its end: the line as the page shows it."""
+    step = line.step
+    return {
+        "quorate.mark": step.state,
+        "quorate.finding": step.finding[: spans.LETTERS],
+        "quorate.changed": step.changed,
+        "quorate.changes": step.changes,
+    }
 
 
 def _carried(wish: Any, error: ActivityError) -> Any:

@@ -42,6 +42,7 @@ def gateway(
     from workers.cli.board.state import gathered
     from workers.gateway.app import Gateway, listener, server, until_stopped
     from workers.gateway.delivery import Delivery
+    from workers.telemetry.tracing import traced
     from workers.temporal.connect import connect
 
     path, settings = inventory_path(inventory), Settings()
@@ -69,7 +70,7 @@ def gateway(
 
         await until_stopped(serving, place, ready, boards.close)
 
-    asyncio.run(serve())
+    asyncio.run(traced(settings, serve()))
 
 
 COMMANDS = (gateway,)

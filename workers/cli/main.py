@@ -192,6 +192,7 @@ def up(
 
     Example: quorate up -i inventory.yaml
     """
+    from workers.telemetry.tracing import traced
     from workers.worker.run import until_stopped
 
     path, settings = inventory_path(inventory), Settings()
@@ -220,7 +221,7 @@ def up(
             await server.stop()
         out.print("stopped; runs are kept in the state folder")
 
-    asyncio.run(stay())
+    asyncio.run(traced(settings, stay()))
 
 
 @app.command(name="worker", rich_help_panel=SERVE)
@@ -240,15 +241,16 @@ def run_worker(
 
     Example: quorate worker -i inventory.yaml --at site-a
     """
+    from workers.telemetry.tracing import traced
     from workers.worker.run import until_stopped
 
-    path = inventory_path(inventory)
+    path, settings = inventory_path(inventory), Settings()
     known = load(path)
+    if at is not None:
+        settings = settings.model_copy(update={"at": at})
 
     async def work() -> None:
-        client, settings = await connect(), Settings()
-        if at is not None:
-            settings = settings.model_copy(update={"at": at})
+        client = await connect()
         if warning := await kept_warning(client):
             err.print(f"[yellow]warning:[/yellow] {escape(warning)}", soft_wrap=True)
 
@@ -259,7 +261,7 @@ def run_worker(
 
         await until_stopped(client, known, path.parent, settings, ready)
 
-    asyncio.run(work())
+    asyncio.run(traced(settings, work()))
 
 
 def standing(at: str, known: Inventory) -> str:

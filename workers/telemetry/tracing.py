@@ -1,0 +1,83 @@
+"""Traces: one provider for a process, one trace for a run. Who takes the spans is said by `processors`.
+
+``OTEL_SDK_DISABLED=true`` turns it all off. What a resource is called and who takes its spans is configured as
+everywhere: ``OTEL_SERVICE_NAME``, ``OTEL_RESOURCE_ATTRIBUTES``, ``OTEL_TRACES_SAMPLER``, ``OTEL_EXPORTER_OTLP_…``.
+
+Spans end on the thread of a workflow, which may not wait: a processor that sends them somewhere is a batch processor.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Coroutine, Iterable
+from importlib.metadata import version
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.util.types import AttributeValue
+from temporalio.contrib.opentelemetry import OpenTelemetryPlugin, ReplaySafeTracerProvider
+
+from workers.settings import Settings
+from workers.telemetry import wired
+from workers.telemetry.ids import RunIds
+from workers.telemetry.interceptor import Spans
+
+FLUSHED_WITHIN_MS = 5000
+
+
+def disabled() -> bool:
+    """Whether the environment has turned telemetry off."""
+    return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+
+
+def resource(settings: Settings) -> Resource:
+    """What this process is; the environment's own words go before ours."""
+    ours: dict[str, AttributeValue] = {
+        "service.name": "quorate",
+        "service.version": version("quorate"),
+        "host.name": socket.gethostname(),
+        "process.pid": os.getpid(),
+        **({"quorate.at": settings.at} if settings.at else {}),
+    }
+    return Resource.create({**ours, **OTELResourceDetector().detect().attributes})
+
+
+def tracing(settings: Settings, processors: Iterable[SpanProcessor] = ()) -> bool:
+    """Trace from now on what this process does; whether it is traced.
+
+    Call it before a client is made. A second call only adds its processors: a process has one provider for its life.
+    """
+    if disabled():
+        return False
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, ReplaySafeTracerProvider):
+        ids = RunIds(RandomIdGenerator())
+        # what `create_tracer_provider` makes, with ids of our own: it takes none for what is in a workflow
+        provider = ReplaySafeTracerProvider(
+            TracerProvider(resource=resource(settings), shutdown_on_exit=False, id_generator=ids), ids
+        )
+        trace.set_tracer_provider(provider)
+        wired.plugins.append(OpenTelemetryPlugin())
+        wired.interceptors.append(Spans())
+    for processor in processors:
+        provider.add_span_processor(processor)
+    return True
+
+
+async def flushed() -> None:
+    """What has ended goes to those who take it; beside the event loop, and nobody waits longer than five seconds."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, ReplaySafeTracerProvider):
+        await asyncio.to_thread(provider.force_flush, FLUSHED_WITHIN_MS)
+
+
+async def traced(settings: Settings, work: Coroutine[Any, Any, None], processors: Iterable[SpanProcessor] = ()) -> None:
+    """Do the work of a process: it is traced, and its last spans are sent before it ends."""
+    tracing(settings, processors)
+    try:
+        await work
+    finally:
+        await flushed()
