@@ -9,6 +9,9 @@ from pydantic import Field
 
 from cluster.nouns import Value
 
+# The attributes that name a span's workflow: ours, and that of Temporal's own spans.
+WORKFLOW = ("quorate.run", "temporalWorkflowID")
+
 
 class Moment(Value):
     """An event of a span: who answered, what was refused."""
@@ -48,4 +51,4 @@ class Span(Value):
     @property
     def workflow(self) -> str:
         """The workflow that it is of, by Temporal's own name for it; empty where it is of none."""
-        return str(self.attributes.get("temporalWorkflowID", ""))
+        return next((str(self.attributes[name]) for name in WORKFLOW if name in self.attributes), "")

@@ -2,7 +2,8 @@
 
 Read from the end backwards, as Jaeger and others do: of all children the one that ended last was waited for, before
 its start the one that ended last before that, and in it the same again. What no child covers is the span's own time.
-Of two that ran side by side the one that ended later is on the path.
+Of two that ran side by side the one that ended later is on the path. What only goes on beside the procedure (a claim, a
+look that is cut off at the run's end) is waited for by nobody.
 """
 
 from collections.abc import Iterable, Iterator
@@ -35,7 +36,7 @@ def _backwards(span: str, start: int, until: int, children: Iterable[Span], tree
     cursor = until
     for child in sorted(children, key=lambda one: (tree.end(one), one.start), reverse=True):
         ended, began = min(tree.end(child), cursor), max(child.start, start)
-        if began >= ended:
+        if began >= ended or tree.beside(child):
             continue  # it ran beside what is on the path already, or took no time
         if ended < cursor:
             yield Stretch(span=span, start=ended, end=cursor)
@@ -48,10 +49,9 @@ def _backwards(span: str, start: int, until: int, children: Iterable[Span], tree
 def on_path(path: Iterable[Stretch], tree: Tree) -> frozenset[str]:
     """The spans that the path goes through: those with a stretch of their own, and what they lie in."""
     found: set[str] = set()
-    above = {child.id: span.id for span in tree.spans.values() for child in tree.children(span)}
     for stretch in path:
-        at: str | None = stretch.span
-        while at and at not in found:
-            found.add(at)
-            at = above.get(at)
+        at = tree.spans.get(stretch.span)
+        while at is not None and at.id not in found:
+            found.add(at.id)
+            at = tree.parent(at)
     return frozenset(found)

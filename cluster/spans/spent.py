@@ -1,7 +1,8 @@
 """Where the time of a trace went: own times of its spans, by what was done or waited for.
 
-The own time of a span is what none of its children covers. Spans that ran side by side count each for itself, so the
-sum may be more than the trace took; what was on the critical path adds up to the whole.
+The own time of a span is what none of its children covers; what only went on beside the procedure has none. Spans that
+ran side by side count each for itself, so the sum may be more than the trace took; what was on the critical path adds
+up to the whole.
 """
 
 from collections import defaultdict
@@ -14,8 +15,9 @@ from cluster.spans.path import Stretch
 from cluster.spans.tree import Tree
 
 # What a span does while none of its children is under way.
-Doing = Literal["api", "command", "people", "world", "engine"]
+Doing = Literal["api", "command", "people", "world", "engine", "other"]
 
+ATTEMPT = "quorate.attempt"  # an attribute of the attempts of a step: the first is 1
 WAITS = "quorate.waits"  # an attribute of spans that wait: for people, or for the world
 
 
@@ -39,32 +41,35 @@ class Spent(Value):
             case "people":
                 return "waiting for people"
             case "world":
-                return "waiting for the world"
-        return "the engine: Temporal, the worker, reading and deciding"
+                return "waiting for the world, between calls"
+            case "other":
+                return self.where
+        return "the run itself: Temporal, deciding"
 
 
-def doing(span: Span) -> tuple[Doing, str]:
-    """What a span's own time is spent on, and with whom."""
+def doing(span: Span, tree: Tree) -> tuple[Doing, str]:
+    """What a span's own time is spent on, and with whom.
+
+    An attempt that makes no call waits for the next look; a step that had several attempts waited between them.
+    """
     known = span.attributes
-    host = str(known.get("server.address", ""))
-    if "http.request.method" in known:
-        return "api", host or "?"
-    if "process.executable.name" in known or "process.command" in known:
-        return "command", host or "?"
-    match str(known.get(WAITS, "")):
-        case "people":
-            return "people", ""
-        case "world":
-            return "world", ""
-    return "engine", ""
+    if "process.executable.name" in known:
+        return "command", str(known.get("quorate.host") or known.get("server.address", "?"))
+    if "server.address" in known:
+        port = known.get("server.port")
+        return "api", f"{known['server.address']}{f':{port}' if port else ''}"
+    if WAITS in known:
+        return ("people" if known[WAITS] == "people" else "world"), ""
+    tried_again = any(int(child.attributes.get(ATTEMPT, 1)) > 1 for child in tree.children(span))
+    return ("world" if ATTEMPT in known or tried_again else "engine"), ""
 
 
 def own(span: Span, tree: Tree) -> int:
-    """Nanoseconds of the span that no child of it covers."""
+    """Nanoseconds of the span that no child of it covers, those beside the procedure left out."""
     covered, cursor = 0, span.start
     for child in tree.children(span):  # in the order of their start
         began, ended = max(child.start, cursor), min(tree.end(child), tree.end(span))
-        if ended > began:
+        if ended > began and not tree.beside(child):
             covered += ended - began
             cursor = ended
     return tree.took(span) - covered
@@ -77,7 +82,9 @@ def spent(tree: Tree, path: Iterable[Stretch]) -> tuple[Spent, ...]:
         critical[stretch.span] += stretch.took
     rows: dict[tuple[Doing, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     for span in tree.spans.values():
-        row = rows[doing(span)]
+        if tree.beside(span):
+            continue
+        row = rows[doing(span, tree)]
         row[0] += 1
         row[1] += own(span, tree)
         row[2] += critical[span.id]

@@ -24,6 +24,8 @@ class Tree:
         # as far as is known: nothing is said about the time after the newest span
         self.until = max((max(span.start, span.end or 0) for span in known), default=0)
         self.roots: list[Span] = []
+        self._beside = {span.id for span in known if _beside(span)}
+        self._parents: dict[str, Span] = {}
         self._children: dict[str, list[Span]] = defaultdict(list)
         for span in known:
             above = self._above(span)
@@ -31,10 +33,15 @@ class Tree:
                 self.roots.append(span)
             else:
                 self._children[above.id].append(span)
+                self._parents[span.id] = above
 
     def children(self, span: Span) -> list[Span]:
         """What lies directly below it."""
         return self._children.get(span.id, [])
+
+    def parent(self, span: Span) -> Span | None:
+        """What it lies in; None of a root."""
+        return self._parents.get(span.id)
 
     def end(self, span: Span) -> int:
         """When it ended; of one that is under way, the newest time that the trace knows."""
@@ -43,6 +50,15 @@ class Tree:
     def took(self, span: Span) -> int:
         """Nanoseconds from start to end, so far."""
         return self.end(span) - span.start
+
+    def beside(self, span: Span) -> bool:
+        """It only goes on beside the procedure, or lies in something that does: nobody waits for its end."""
+        while span.id not in self._beside:
+            above = self._parents.get(span.id)
+            if above is None:
+                return False
+            span = above
+        return True
 
     def below(self, span: Span) -> Iterator[Span]:
         """Everything in it, in the order of the tree."""
@@ -70,3 +86,9 @@ class Tree:
 
     def _was_over(self, above: Span, span: Span) -> bool:
         return span.start >= self.end(above) and span.start > above.start
+
+
+def _beside(span: Span) -> bool:
+    """A claim lasts as long as its run; what was cut off ended because the run did."""
+    known = span.attributes
+    return bool(known.get("quorate.cut_off")) or (known.get("quorate.runbook") == "Claim" and "quorate.run" in known)

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,7 @@ def test_a_span_comes_back_as_it_was(tmp_path: Path, tracer: tuple[Tracer, InMem
 
     store.add(spans)
 
-    kept = decoded(store.spans(f"{spans[0].get_span_context().trace_id:032x}"))
+    kept = decoded(store.spans(store.newest()[0].trace))
     assert encode_spans(sorted(kept, key=lambda span: span.name)) == encode_spans(spans)
 
 
@@ -109,6 +110,7 @@ def test_a_trace_knows_what_it_led_to(tmp_path: Path, tracer: tuple[Tracer, InMe
     store, cause = Store(tmp_path), made("watch/metro")
     store.add(cause)
     context = cause[-1].get_span_context()
+    assert context is not None
     ended.clear()
     begin.start_span("run", links=[Link(context)], attributes={"temporalWorkflowID": "site-loss/metro"}).end()
     store.add(ended.get_finished_spans())
@@ -161,9 +163,14 @@ def test_several_processes_write_at_once(tmp_path: Path, made: Made):
     runs = [made(f"run-{n}", 200) for n in range(8)]
 
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(lambda spans: [Store(tmp_path).add(spans[n : n + 20]) for n in range(0, 200, 20)], runs))
+        list(pool.map(partial(_written, tmp_path), runs))
 
     assert [one.spans for one in Store(tmp_path).newest()] == [200] * 8
+
+
+def _written(folder: Path, spans: list[ReadableSpan]):
+    for at in range(0, len(spans), 20):
+        Store(folder).add(spans[at : at + 20])
 
 
 def test_a_broken_file_is_told_once_and_a_new_one_begins(tmp_path: Path, made: Made, caplog: pytest.LogCaptureFixture):

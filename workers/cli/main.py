@@ -37,6 +37,7 @@ from workers.cli.options import InventoryOption, JsonOption, err, inventory_path
 from workers.cli.silence import silence_app
 from workers.cli.status import show_status
 from workers.cli.story import Story
+from workers.cli.trace import commands as trace_commands
 from workers.cli.watch import ensure_watch, tell_verdicts, watch_app
 from workers.errors import Unusable
 from workers.examples import example_file
@@ -299,7 +300,7 @@ def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> No
 for panel, commands in (
     (RUNBOOKS, (*run_commands.COMMANDS, *approve_commands.COMMANDS)),
     (SERVE, gateway_commands.COMMANDS),
-    (LOOK, (*switch_commands.COMMANDS, *board_commands.COMMANDS)),
+    (LOOK, (*switch_commands.COMMANDS, *trace_commands.COMMANDS, *board_commands.COMMANDS)),
 ):
     for command in commands:
         app.command(rich_help_panel=panel)(command)

@@ -8,7 +8,7 @@ import logging
 import os
 import sqlite3
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from opentelemetry.context import Context
@@ -38,16 +38,14 @@ WAITING = 20_000
 PRUNED_EVERY = 50
 
 
-def processors(settings: Settings, environment: Mapping[str, str] = os.environ) -> list[SpanProcessor]:
-    """Those that take this process's spans. Unusable where a variable says what nobody understands."""
-    found: list[SpanProcessor] = []
-    if settings.traces == "store":
-        store = Store(settings.state, settings.traces_megabytes, settings.traces_age)
-        found.append(FromTheStart(StoreExporter(store), max_queue_size=QUEUE, schedule_delay_millis=DELAY_MS))
+def processors(settings: Settings, environment: Mapping[str, str] = os.environ) -> Iterator[SpanProcessor]:
+    """Those that take this process's spans, made one by one. Unusable where a variable says what nobody understands."""
     if endpoint := receiver(environment):
         exporter = Waiting(otlp_exporter(endpoint, protocol(endpoint, environment), configured=True), endpoint)
-        found.append(BatchSpanProcessor(exporter, max_queue_size=QUEUE, schedule_delay_millis=DELAY_MS))
-    return found
+        yield BatchSpanProcessor(exporter, max_queue_size=QUEUE, schedule_delay_millis=DELAY_MS)
+    if settings.traces == "store":
+        store = Store(settings.state, settings.traces_megabytes, settings.traces_age)
+        yield FromTheStart(StoreExporter(store), max_queue_size=QUEUE, schedule_delay_millis=DELAY_MS)
 
 
 def receiver(environment: Mapping[str, str]) -> str:

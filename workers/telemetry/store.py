@@ -15,6 +15,7 @@ from pathlib import Path
 from opentelemetry.sdk.trace import ReadableSpan
 
 from cluster.nouns import Value
+from cluster.spans.model import WORKFLOW
 from workers.telemetry.encoding import Kept, encoded
 
 NAME = "traces.db"
@@ -79,7 +80,7 @@ class Store:
         with self._connected() as file:
             for origin, span in encoded(spans):
                 file.execute("insert or ignore into origin (data) values (?)", (origin,))
-                workflow = next((a.value.string_value for a in span.attributes if a.key == "temporalWorkflowID"), "")
+                workflow = next((a.value.string_value for a in span.attributes if a.key in WORKFLOW), "")
                 file.execute(
                     _ADD,
                     (

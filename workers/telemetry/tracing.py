@@ -22,6 +22,7 @@ from temporalio.contrib.opentelemetry import OpenTelemetryPlugin, ReplaySafeTrac
 
 from workers.settings import Settings
 from workers.telemetry import wired
+from workers.telemetry.exporting import processors
 from workers.telemetry.ids import RunIds
 from workers.telemetry.interceptor import Spans
 
@@ -74,9 +75,9 @@ async def flushed() -> None:
         await asyncio.to_thread(provider.force_flush, FLUSHED_WITHIN_MS)
 
 
-async def traced(settings: Settings, work: Coroutine[Any, Any, None], processors: Iterable[SpanProcessor] = ()) -> None:
-    """Do the work of a process: it is traced, and its last spans are sent before it ends."""
-    tracing(settings, processors)
+async def traced(settings: Settings, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work of a process: it is traced, and its last spans are kept and sent before it ends."""
+    tracing(settings, processors(settings))
     try:
         await work
     finally:
