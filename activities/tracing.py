@@ -6,21 +6,27 @@ again and again, only the first reads have spans of their own; the rest is count
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TypeVar
 
 from opentelemetry import trace
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 from opentelemetry.util.types import AttributeValue
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, CancelledError
+
+from cluster.addresses import split
 
 _TRACER = trace.get_tracer("quorate.activity")  # does nothing until telemetry is configured
 # Enough for the largest plan of ours; a look that goes on for an hour would leave thousands.
 SHOWN = 200
 LETTERS = 300
+
+Answers = TypeVar("Answers")
 
 
 @dataclass(eq=False)
@@ -32,6 +38,7 @@ class _Calls:
 
 
 _CALLS: ContextVar[_Calls | None] = ContextVar("calls of this attempt", default=None)
+_CALL: ContextVar[Span] = ContextVar("the call under way", default=INVALID_SPAN)
 
 
 @contextmanager
@@ -56,6 +63,82 @@ def attempt() -> Iterator[Span]:
         finally:
             span.set_attributes({"quorate.calls": calls.made, "quorate.calls_failed": calls.failed})
             _CALLS.reset(token)
+
+
+@contextmanager
+def request(method: str, server: str, path: str = "", port: int | None = None) -> Iterator[None]:
+    """One HTTP request to a server (``host`` or ``host:port``); `path` is empty where it is a secret."""
+    path = path.partition("?")[0]
+    host, given = split(server)
+    about: dict[str, AttributeValue] = {"http.request.method": method, "server.address": host}
+    about |= {"url.path": path} if path else {}
+    about |= {"server.port": port or given} if port or given else {}
+    with _call(f"{method} {path}".strip(), about, reads=method in ("GET", "HEAD")):
+        yield
+
+
+def answered(status: int, method: str = "", path: str = "") -> None:
+    """The request that is under way here has an answer; its method and path where only a library knows them."""
+    span = _CALL.get()
+    span.set_attribute("http.response.status_code", status)
+    if path:
+        path = path.partition("?")[0]
+        span.update_name(f"{method} {path}")
+        span.set_attributes({"http.request.method": method, "url.path": path})
+
+
+@contextmanager
+def command(host: str, address: str, port: int, words: tuple[str, ...]) -> Iterator[None]:
+    """One command on a host: the name of its program, and nothing of what it is told."""
+    program = PurePath(words[0]).name if words else ""
+    about: dict[str, AttributeValue] = {
+        "process.executable.name": program,
+        "quorate.host": host,
+        "server.address": address,
+        "server.port": port,
+    }
+    with _call(f"{program} on {host}", about, reads=True):
+        yield
+
+
+def ended(status: int) -> None:
+    """The command that is under way here has ended with that status."""
+    _CALL.get().set_attribute("process.exit.code", status)
+
+
+def in_thread(work: Callable[[], Answers]) -> Callable[[], Answers]:
+    """The same work for a thread of a pool: what it asks belongs to the attempt."""
+    context = copy_context()
+    return lambda: context.run(work)
+
+
+@contextmanager
+def call(name: str, server: str, port: int | None = None) -> Iterator[None]:
+    """One conversation in another protocol."""
+    with _call(name, {"server.address": server, **({"server.port": port} if port else {})}, reads=False):
+        yield
+
+
+@contextmanager
+def _call(name: str, about: dict[str, AttributeValue], *, reads: bool) -> Iterator[None]:
+    """A change is always shown, a read while there is room; what is asked outside of an attempt is not traced."""
+    calls = _CALLS.get()
+    if calls is None:
+        yield
+        return
+    calls.made += 1
+    shown = not reads or calls.made <= SHOWN
+    span = _TRACER.start_span(name, None, SpanKind.CLIENT, about, record_exception=False) if shown else INVALID_SPAN
+    token = _CALL.set(span)
+    try:
+        yield
+    except BaseException as error:
+        calls.failed += 1
+        _failed(span, error)
+        raise
+    finally:
+        _CALL.reset(token)
+        span.end()
 
 
 def _failed(span: Span, error: BaseException) -> None:

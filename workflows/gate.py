@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from opentelemetry.trace import Span
+from opentelemetry.util.types import AttributeValue
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
@@ -30,6 +32,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.gate import Gate
     from cluster.plan import Intent, whole_digest
     from cluster.reminders import reminders
+    from workflows import spans
     from workflows.ballot import Ballot, GateView
     from workflows.checking import AGAIN_AT_MOST, AGAIN_IN, LONGER, Checks
     from workflows.gate_page import asks
@@ -56,6 +59,7 @@ class Gates:
         self._counting = asyncio.Lock()  # one vote after the other: none undoes what another has done
         self._unopened = False  # enough votes, and nothing to check them with
         self._holds = ""  # why no approval is taken now
+        self._span: Span | None = None  # of the wait that goes on
 
     # --- what a procedure is written in ------------------------------------------------------------------------
 
@@ -85,7 +89,14 @@ class Gates:
             self._unopened = False
             line.set("asked", f"plan {short(terms.plan)} waits for approvals: {gate.missing}")
             self.state.tell()
-            return await self._approved(gate, line)
+            asked = {"quorate.waits_for": "people", "quorate.cluster": self.state.cluster, "quorate.plan": terms.plan}
+            with spans.span(title, asked) as span:
+                self._span = span
+                try:
+                    return await self._approved(gate, line)
+                finally:
+                    span.set_attribute("quorate.outcome", gate.outcome)
+                    self._span = None
 
     async def _approved(self, gate: Gate, line: Line) -> Approval:
         """Until it is decided; CancelledError when it is not approved."""
@@ -167,7 +178,7 @@ class Gates:
         async with self._counting:
             self._must_take_votes(said.by, decision)
             refusal = gate.hear(vote, proof)
-            self.state.audit.append(gate.audit[-1])
+            self._on_record(gate.audit[-1])
             if refusal is not None:
                 self.state.tell()
                 raise ApplicationError(refusal.sentence, type=refusal.word, non_retryable=True)
@@ -208,11 +219,20 @@ class Gates:
         return said if known else said.model_copy(update={"digest": ballot.plan})
 
     def _refused(self, by: str, what: str, word: str, sentence: str) -> ApplicationError:
-        self.state.audit.append(
-            Audit(at=workflow.now(), by=by, what=what, accepted=False, word=word, sentence=sentence)
-        )
+        self._on_record(Audit(at=workflow.now(), by=by, what=what, accepted=False, word=word, sentence=sentence))
         self.state.tell()
         return ApplicationError(sentence, type=word, non_retryable=True)
+
+    def _on_record(self, *lines: Audit) -> None:
+        """Who has said what, and whether it counts: kept with the run, and an event of the wait."""
+        for one in lines:
+            self.state.audit.append(one)
+            said: dict[str, AttributeValue] = {
+                "quorate.by": one.by,
+                "quorate.counted": one.accepted,
+                "quorate.word": one.word or "",
+            }
+            spans.event(one.what, said, on=self._span)
 
     async def _try_to_open(self, gate: Gate) -> str:
         """Open the gate if the votes are enough; what to tell when they cannot be checked now."""
@@ -231,7 +251,7 @@ class Gates:
         checked = await self._checks.checked(votes)
         before = len(gate.audit)
         gate.recheck(votes, checked.proofs, workflow.now())
-        self.state.audit += gate.audit[before:]
+        self._on_record(*gate.audit[before:])
         gate.open(workflow.now())
 
     # --- opening and closing -----------------------------------------------------------------------------------
@@ -318,7 +338,7 @@ class Gates:
     def _expired(self, gate: Gate) -> None:
         if gate.outcome == "open":
             gate.expire(workflow.now())
-            self.state.audit.append(gate.audit[-1])
+            self._on_record(gate.audit[-1])
 
     def _ended_by(self, gate: Gate, line: Line) -> None:
         """A no, or time: the run lands."""

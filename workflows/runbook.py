@@ -24,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts.reference import Activity
     from cluster.inventory import Inventory
     from cluster.plan import Finding, Intent, Mode, digest
-    from workflows import attributes
+    from workflows import attributes, spans
     from workflows.ballot import Ballot, GateView
     from workflows.catalogue import About, RunbookReport, RunbookRequest
     from workflows.checking import Checks
@@ -258,6 +258,7 @@ class Runbook:
         """
         self.state.headline, self.state.subject = headline, "/".join(filter(None, (self.about.name, cluster, place)))
         workflow.upsert_search_attributes([attributes.CLUSTER.value_set(cluster)])
+        spans.about_run({"quorate.cluster": cluster, "quorate.headline": headline})
         self.state.tell()
         self.state.claim = await claimed(self.state.subject, headline)
         self.state.begun = True
@@ -418,6 +419,7 @@ class Runbook:
             notes=tuple(self.state.notes),
             approvals=tuple(self.state.audit),
             steps=tuple(self.state.record.steps()),
+            trace=spans.trace_id(),
             **more,
         )
 
@@ -464,5 +466,6 @@ class Runbook:
         self.state.closed = True
         self.state.word = state
         workflow.upsert_search_attributes([attributes.STATE.value_set(state)])
+        spans.about_run({"quorate.state": state, "quorate.changes": len(self.state.record.changes)})
         self.state.tell()
         await workflow.wait_condition(workflow.all_handlers_finished)

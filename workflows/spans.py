@@ -111,6 +111,11 @@ def event(name: str, attributes: Mapping[str, AttributeValue], *, on: Span | Non
         one.add_event(name, {key: said for key, said in attributes.items() if said != ""}, workflow.time_ns())
 
 
+def here() -> SpanContext:
+    """The span that is under way here, as a cause of what follows."""
+    return trace.get_current_span().get_span_context()
+
+
 def about_run(attributes: Mapping[str, AttributeValue]) -> None:
     """What is known of the run by now, on its span."""
     if (root := _trail().root) is not None:

@@ -115,7 +115,13 @@ class Steps:
     def _about(self, wish: Any) -> dict[str, AttributeValue]:
         """What a step's span says from its beginning."""
         mode = {"quorate.mode": str(wish.mode)} if isinstance(wish, Wish) else {}
-        return {"quorate.runbook": self.name, "quorate.cluster": self.state.cluster, **mode}
+        section = self.state.record.sections[-1].title
+        return {
+            "quorate.runbook": self.name,
+            "quorate.cluster": self.state.cluster,
+            "quorate.section": section,
+            **mode,
+        }
 
     async def _done(
         self,
@@ -289,14 +295,19 @@ class Steps:
         self.state.parked.append(parked)
         line.park(f"{question.word}: {question.message}", self.state.record.elapsed)
         self.state.tell()
-        try:
-            await workflow.wait_condition(lambda: parked.answer is not None)
-        except asyncio.CancelledError:
-            line.end("stopped", f"{question.word}: {question.message}", self.state.record.elapsed)
-            raise
-        finally:
-            self.state.parked.remove(parked)
-        answer = parked.answer
+        asked = {"quorate.waits_for": "people", "quorate.word": question.word}
+        with spans.span("Waiting for an answer", asked | {"quorate.asked": question.message[: spans.LETTERS]}) as span:
+            try:
+                await workflow.wait_condition(lambda: parked.answer is not None)
+            except asyncio.CancelledError:
+                line.end("stopped", f"{question.word}: {question.message}", self.state.record.elapsed)
+                raise
+            finally:
+                self.state.parked.remove(parked)
+            answer = parked.answer
+            if answer is not None:
+                said = {"quorate.answer": answer.answer, "quorate.by": answer.by or "", "quorate.why": answer.why or ""}
+                span.set_attributes({key: value for key, value in said.items() if value})
         if answer is None or answer.answer == "retry":
             self.state.notes.append(f"retried {question.step}{answer.signed if answer else ''}")
             line.goes_on()

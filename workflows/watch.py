@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 from datetime import datetime, timedelta
 
+from opentelemetry.trace import SpanContext
 from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -36,7 +37,7 @@ with workflow.unsafe.imports_passed_through():
         WatchState,
         WatchWish,
     )
-    from workflows import attributes
+    from workflows import attributes, spans
     from workflows.answers import ask, begun
     from workflows.failures import reason
     from workflows.lasting import is_long
@@ -82,6 +83,7 @@ class ClusterWatch:
         self._received = 0
         self._nudged: datetime | None = None
         self._trouble = ""
+        self._hint: SpanContext | None = None  # the newest events, as the cause of what is found after them
         self._rights = ""
         self._rights_asked: datetime | None = None
         self._beside: list[asyncio.Task[None]] = []
@@ -90,6 +92,8 @@ class ClusterWatch:
     async def run(self, request: WatchRequest | None = None) -> None:
         """Until somebody stops it."""
         self._take_over(request or WatchRequest())
+        if workflow.patched("trace-in-memo"):
+            workflow.upsert_memo({"trace": spans.trace_id()})
         await self._incidents.take_stock(self._request.cluster)
         beside = (self._incidents.follow(self._tell), self._ask_rights(), self._silences.keep())
         self._beside = [asyncio.create_task(work) for work in beside]
@@ -110,6 +114,7 @@ class ClusterWatch:
         fresh = [event for event in batch.events if f"{event.source}/{event.id}" not in self._ids]
         self._ids = (self._ids + [f"{event.source}/{event.id}" for event in fresh])[-KNOWN_IDS:]
         self._received += len(fresh)
+        self._hint = spans.here() if fresh else self._hint
         covered = self._nudged is not None and workflow.now() - self._nudged < COVERED
         self._hinted = self._hinted or (bool(fresh) and not covered)
         self._latest = (self._latest + fresh)[-SHOWN_EVENTS:]
@@ -268,7 +273,13 @@ class ClusterWatch:
                 self._seen = seen
             return
         self._owed = False
-        seen = await self._asked_there(seen)
+        found = seen.verdict
+        about = {"quorate.cluster": seen.cluster, "quorate.verdict": found.kind, "quorate.finding": found.sentence}
+        with spans.span(f"Verdict: {found.kind}", about, cause=self._hint):
+            self._hint = None
+            await self._judged(await self._asked_there(seen))
+
+    async def _judged(self, seen: Seen) -> None:
         self._seen = seen
         answer = together(seen.answers)
         workflow.upsert_search_attributes(
