@@ -58,8 +58,11 @@ class Settings(BaseSettings):
     traces_age: timedelta = Field(
         default=timedelta(days=30), description="how long a trace is kept: as long as people come back to an incident"
     )
-    logs: Literal["text", "json"] | None = Field(
-        default=None, description="how logs are written: text at a terminal, JSON anywhere else unless this says so"
+    logs: Literal["text", "json"] = Field(
+        default="text", description="text for a person; json for whoever collects logs: one object a line"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="warning", description="from which level on: what a person has to know of, and nothing else"
     )
     gateway_rate: float = Field(
         default=500.0, gt=0, description="requests a second that the event gateway takes from one source for long"

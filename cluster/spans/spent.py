@@ -18,7 +18,7 @@ from cluster.spans.tree import Tree
 Doing = Literal["api", "command", "people", "world", "engine", "other"]
 
 ATTEMPT = "quorate.attempt"  # an attribute of the attempts of a step: the first is 1
-WAITS = "quorate.waits"  # an attribute of spans that wait: for people, or for the world
+WAITS = "quorate.waits_for"  # an attribute of spans that wait: for people, or for the world
 
 
 class Spent(Value):

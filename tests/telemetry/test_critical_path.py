@@ -133,8 +133,8 @@ def test_own_times_are_told_by_what_was_done_or_waited_for():
             two 60 65
             three 75 80
         """,
-        gate={"quorate.waits": "people"},
-        attempt={"quorate.waits": "world"},
+        gate={"quorate.waits_for": "people"},
+        attempt={"quorate.waits_for": "world"},
         one=API,
         two=API | {"server.address": "10.0.0.2"},
         three=API,

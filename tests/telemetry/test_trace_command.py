@@ -105,7 +105,7 @@ def failback(recorded: Recorded) -> None:
             "purity.again",
             **API,
         )
-    recorded.span("Bring guests home", 12, None, "Failback", quorate__waits="people")
+    recorded.span("Bring guests home", 12, None, "Failback", quorate__waits_for="people")
     recorded.event("Bring guests home", "decided", 150.5, by="ana", answer="yes")
     recorded.end("Bring guests home", 180)
     recorded.span(

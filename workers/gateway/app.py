@@ -235,6 +235,7 @@ def server(app: FastAPI, tls: tuple[str, str] | None = None) -> Server:
     config = uvicorn.Config(
         app,
         log_level="warning",
+        log_config=None,  # what it logs is written as everything else is
         access_log=False,  # a storm is counted by the watch; refusals are logged by us
         server_header=False,
         proxy_headers=False,  # nobody is believed to be somebody else

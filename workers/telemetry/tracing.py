@@ -21,7 +21,7 @@ from opentelemetry.util.types import AttributeValue
 from temporalio.contrib.opentelemetry import OpenTelemetryPlugin, ReplaySafeTracerProvider
 
 from workers.settings import Settings
-from workers.telemetry import wired
+from workers.telemetry import logs, wired
 from workers.telemetry.exporting import processors
 from workers.telemetry.ids import RunIds
 from workers.telemetry.interceptor import Spans
@@ -76,7 +76,8 @@ async def flushed() -> None:
 
 
 async def traced(settings: Settings, work: Coroutine[Any, Any, None]) -> None:
-    """Do the work of a process: it is traced, and its last spans are kept and sent before it ends."""
+    """Do the work of a process: it logs and is traced, and its last spans are kept and sent before it ends."""
+    logs.configure(settings)
     tracing(settings, processors(settings))
     try:
         await work

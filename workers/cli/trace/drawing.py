@@ -68,7 +68,7 @@ class View:
 
     def table(self) -> Table:
         """Where the time went."""
-        table = Table(box=None, padding=(0, 0, 0, 2), title="Where the time went", title_justify="left")
+        table = Table(box=None, padding=(0, 0, 0, 2))
         table.add_column("", overflow="fold")
         for heading in ("spans", "own time", "on the path", "share"):
             table.add_column(heading, justify="right", no_wrap=True)

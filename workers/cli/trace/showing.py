@@ -111,6 +111,7 @@ def _draw(
     out.print()
     out.print(f"{CRITICAL} is on the critical path: what the end was waiting for", markup=False)
     out.print()
+    out.print("Where the time went")
     out.print(view.table())
 
 
