@@ -7,8 +7,10 @@ one line of the log, and in one more when it works again.
 import logging
 import os
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from opentelemetry.context import Context
@@ -34,6 +36,8 @@ QUEUE = 16_384
 BATCH = 512
 # Spans that wait for a receiver that is down: some minutes of a busy worker, 20 MB at most.
 WAITING = 20_000
+# Seconds after which a receiver that did not answer is asked again: each question may take ten, also while a worker stops.
+PAUSE = 5
 # After so many batches the store looks whether it has grown too large.
 PRUNED_EVERY = 50
 
@@ -169,8 +173,11 @@ class Waiting(SpanExporter):
     restarted takes longer.
     """
 
-    def __init__(self, exporter: SpanExporter, endpoint: str, most: int = WAITING) -> None:
-        self._exporter = exporter
+    def __init__(
+        self, exporter: SpanExporter, endpoint: str, most: int = WAITING, pause: timedelta = timedelta(seconds=PAUSE)
+    ) -> None:
+        self._exporter, self._pause = exporter, pause.total_seconds()
+        self._again_at = 0.0
         self._where = address(endpoint)
         self._waiting: deque[ReadableSpan] = deque(maxlen=most)
         self._said = _Once()
@@ -180,9 +187,12 @@ class Waiting(SpanExporter):
         """Those that wait go before."""
         self._said.lost += max(0, len(self._waiting) + len(spans) - (self._waiting.maxlen or 0))
         self._waiting.extend(spans)
+        if time.monotonic() < self._again_at:
+            return SpanExportResult.FAILURE
         while self._waiting:
             batch = [self._waiting[n] for n in range(min(BATCH, len(self._waiting)))]
             if self._exporter.export(batch) is not SpanExportResult.SUCCESS:
+                self._again_at = time.monotonic() + self._pause
                 self._said.failed(
                     "%s takes no spans: up to %d wait for it, runs go on; `quorate trace RUN --send` sends them later",
                     self._where,
