@@ -13,7 +13,7 @@ define CHROMIUM
 endef
 
 # Every tier, the quickest to fail first; and those that stand before a change of what may be moved, fenced or set back.
-TIERS := check test test-twin bench-small test-wheel test-failback test-breakglass test-kills test-realtime test-browser test-steering test-clients \
+TIERS := check test test-twin bench-small test-wheel test-failback test-breakglass test-kills test-realtime test-browser test-steering test-clients test-receivers \
 	test-incidents test-oracle fuzz-lab test-faults test-old-watch fuzz-runs
 SAFETY := test-failback test-incidents fuzz-runs-fast
 # A machine with other work can be too slow for a moment: what failed is played once more, and its name is printed.
@@ -110,6 +110,13 @@ test-browser: setup  ## a deployment started, answered and read in Temporal's UI
 
 test-clients: setup .venv-clients/.complete  ## public clients, unmodified, against the twin (10 min)
 	@.venv/bin/python -m tests -m clients tests/clients -rs
+
+test-receivers: setup  ## a Collector (built with Go) and Zipkin take the traces (1 min; 8 at first)
+	@$(UV) sync --locked --quiet --all-extras --group browser
+	@command -v chromium >/dev/null || $(CHROMIUM)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -m foreign tests/foreign -rP
+	@echo "what was to be seen: var/browser"
 
 test-wheel: setup | $(UV)  ## the wheel, installed in a fresh environment, in an empty folder (1 min)
 	@.venv/bin/python -m tests -m slow tests/wheel

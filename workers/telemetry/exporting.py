@@ -36,7 +36,7 @@ QUEUE = 16_384
 BATCH = 512
 # Spans that wait for a receiver that is down: some minutes of a busy worker, 20 MB at most.
 WAITING = 20_000
-# Seconds after which a receiver that did not answer is asked again: each question may take ten, also while a worker stops.
+# Seconds until a receiver that did not answer is asked again: a question may take ten, also while a worker stops.
 PAUSE = 5
 # After so many batches the store looks whether it has grown too large.
 PRUNED_EVERY = 50
