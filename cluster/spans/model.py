@@ -12,6 +12,8 @@ from cluster.nouns import Value
 # The attributes that name a span's workflow: ours, and that of Temporal's own spans.
 WORKFLOW = ("quorate.run", "temporalWorkflowID")
 
+STOPPED = "Stopped"  # the word of what was cancelled
+
 
 class Moment(Value):
     """An event of a span: who answered, what was refused."""
@@ -47,6 +49,11 @@ class Span(Value):
     attributes: dict[str, Any] = Field(default_factory=dict)
     moments: tuple[Moment, ...] = ()
     ties: tuple[Tie, ...] = ()
+
+    @property
+    def stopped(self) -> bool:
+        """It was cancelled: by a person, or because nobody needed it any more."""
+        return self.failed and self.word == STOPPED
 
     @property
     def workflow(self) -> str:

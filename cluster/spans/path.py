@@ -3,10 +3,11 @@
 Read from the end backwards, as Jaeger and others do: of all children the one that ended last was waited for, before
 its start the one that ended last before that, and in it the same again. What no child covers is the span's own time.
 Of two that ran side by side the one that ended later is on the path. What only goes on beside the procedure (a claim, a
-look that is cut off at the run's end) is waited for by nobody.
+look that is cut off at the run's end) is waited for by nobody; what was stopped is on the path only while nothing else
+was under way.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from cluster.nouns import Value
 from cluster.spans.model import Span
@@ -32,18 +33,26 @@ def critical_path(tree: Tree) -> tuple[Stretch, ...]:
     return tuple(reversed(found))
 
 
-def _backwards(span: str, start: int, until: int, children: Iterable[Span], tree: Tree) -> Iterator[Stretch]:
+def _backwards(span: str, start: int, until: int, children: Sequence[Span], tree: Tree) -> Iterator[Stretch]:
+    waited = [child for child in children if not tree.beside(child) and not child.stopped]
+    stopped = [child for child in children if not tree.beside(child) and child.stopped]
     cursor = until
-    for child in sorted(children, key=lambda one: (tree.end(one), one.start), reverse=True):
+    for child in sorted(waited or stopped, key=lambda one: (tree.end(one), one.start), reverse=True):
         ended, began = min(tree.end(child), cursor), max(child.start, start)
-        if began >= ended or tree.beside(child):
+        if began >= ended:
             continue  # it ran beside what is on the path already, or took no time
-        if ended < cursor:
-            yield Stretch(span=span, start=ended, end=cursor)
+        yield from _between(span, ended, cursor, stopped if waited else (), tree)
         yield from _backwards(child.id, began, ended, tree.children(child), tree)
         cursor = began
-    if start < cursor:
-        yield Stretch(span=span, start=start, end=cursor)
+    yield from _between(span, start, cursor, stopped if waited else (), tree)
+
+
+def _between(span: str, start: int, until: int, stopped: Sequence[Span], tree: Tree) -> Iterator[Stretch]:
+    """What no child covers that came to its own end: one that was stopped, else the span itself."""
+    if stopped and start < until:
+        yield from _backwards(span, start, until, stopped, tree)
+    elif start < until:
+        yield Stretch(span=span, start=start, end=until)
 
 
 def on_path(path: Iterable[Stretch], tree: Tree) -> frozenset[str]:

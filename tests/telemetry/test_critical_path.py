@@ -49,6 +49,39 @@ def test_before_the_one_that_ended_last_the_path_goes_on_beside_it():
     assert told(one) == ["long 0 9", "last 9 12"]
 
 
+def test_what_goes_on_beside_the_procedure_is_waited_for_by_nobody():
+    """A claim lasts as long as its run, and what is cut off with the run does as well."""
+    one = tree(
+        """
+        run 0 10
+          claim 0 10
+          look 0 10
+            call 8 10
+          step 2 6
+        """,
+        claim={"quorate.run": "claim/metro", "quorate.runbook": "Claim"},
+        look={"quorate.cut_off": True},
+    )
+
+    assert told(one) == ["run 0 2", "step 2 6", "run 6 10"]
+    assert spent(one, critical_path(one)) == (Spent(doing="engine", spans=2, own=10 * SECOND, critical=10 * SECOND),)
+
+
+def test_what_was_stopped_is_on_the_path_only_where_nothing_else_is():
+    """A watch that is cancelled because the run is at its end held nobody up; one that was aborted did."""
+    one = tree("""
+        run 0 10
+          watch 0 9
+          step 2 6
+    """)
+    stopped = Tree(
+        span.model_copy(update={"failed": True, "word": "Stopped"}) if span.id == "watch" else span
+        for span in one.spans.values()
+    )
+
+    assert told(stopped) == ["watch 0 2", "step 2 6", "watch 6 9", "run 9 10"]
+
+
 def test_the_path_goes_down_to_the_calls():
     """A step's own time is what no attempt and no call of it covers."""
     one = tree("""

@@ -179,6 +179,7 @@ def demo(
         soft_wrap=True,
     )
     out.print(f"[dim]summary: {state / 'summary.json'}[/dim]")
+    out.print(f"[dim]trace: QUORATE_STATE={state} quorate trace {loss['incident']}[/dim]", soft_wrap=True)
 
 
 @app.command(rich_help_panel=START)

@@ -47,6 +47,7 @@ where span.end is null
 """
 _LISTED = """
 select trace, count(*), count(end), min(start), max(max(coalesce(end, start), start)),
+    coalesce((select id from span root where root.trace = span.trace order by parent <> '', start limit 1), ''),
     coalesce((select name from span root where root.trace = span.trace order by parent <> '', start limit 1), ''),
     coalesce((select workflow from span root where root.trace = span.trace and workflow <> ''
               order by parent <> '', start limit 1), '')
@@ -55,13 +56,14 @@ from span
 
 
 class Listed(Value):
-    """A trace that is kept: how many spans, how many have ended, and what it is of. Times in nanoseconds."""
+    """A trace that is kept: how many spans, how many have ended, its root, and what it is of. Times in nanoseconds."""
 
     trace: str
     spans: int
     ended: int
     start: int
     newest: int
+    root: str
     name: str
     workflow: str
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
@@ -16,8 +15,8 @@ from cluster.units import counted, seconds
 from cluster.visible import visible
 
 CRITICAL = "*"
-FAILED, OPEN, MOMENT = "✗", "…", "·"
-STYLE = {FAILED: "bold red", OPEN: "yellow"}
+FAILED, STOPPED, OPEN, MOMENT = "✗", "■", "…", "·"
+STYLE = {FAILED: "bold red", STOPPED: "dim", OPEN: "yellow"}
 # What is shown of the hosts of a trace; those with the most time come first.
 ROWS = 12
 NANO = 1_000_000_000
@@ -85,8 +84,10 @@ class View:
 
     def _below(self, span: Span, before: str) -> Iterator[Row]:
         moments = [one for one in span.moments if self.whole or one.name != "exception"]
-        groups: list[list[Span]] = [list(group) for _, group in groupby(self.tree.children(span), key=self._together)]
-        below: list[Moment | list[Span]] = [*moments, *groups]
+        groups: dict[tuple[object, ...], list[Span]] = {}
+        for child in self.tree.children(span):
+            groups.setdefault(self._together(child), []).append(child)
+        below: list[Moment | list[Span]] = [*moments, *groups.values()]
         for number, one in enumerate(below, 1):
             last = number == len(below)
             guides = (before + ("└─ " if last else "├─ "), before + ("   " if last else "│  "))
@@ -104,35 +105,47 @@ class View:
         return Row(long, critical, guides, self._told(spans[0]) if len(spans) == 1 else self._counted(spans))
 
     def _together(self, span: Span) -> tuple[object, ...]:
-        """Calls to one host that follow each other make one line, unless one of them has failed or goes on."""
+        """Calls to one host make one line, those that failed in one word another one."""
         what, where = doing(span, self.tree)
-        if self.whole or what not in ("api", "command") or span.failed or span.end is None or self.tree.children(span):
+        if self.whole or what not in ("api", "command") or span.end is None or self.tree.children(span):
             return (span.id,)
-        return (what, where)
+        return (what, where, span.word)
 
     def _counted(self, calls: list[Span]) -> Text:
         what, where = doing(calls[0], self.tree)
         api = what == "api"
-        return Text(f"{counted(len(calls), 'API call' if api else 'command')} {'to' if api else 'on'} {visible(where)}")
+        name = f"{counted(len(calls), 'API call' if api else 'command')} {'to' if api else 'on'} {visible(where)}"
+        if not calls[0].failed:
+            return Text(name)
+        return (
+            Text(f"{FAILED} ", style=STYLE[FAILED]).append(name, style="default").append(f"  {visible(calls[0].word)}")
+        )
 
     def _told(self, span: Span) -> Text:
         label = Text()
-        if mark := FAILED if span.failed else OPEN if span.end is None else "":
+        mark = _mark(span)
+        if mark:
             label.append(f"{mark} ", style=STYLE[mark])
         label.append(visible(_name(span)))
         if finding := str(span.attributes.get("quorate.finding", "")):
             label.append(f": {visible(finding)}")
         if span.failed:
-            label.append(f"  {visible(span.word)}", style=STYLE[FAILED])
+            label.append(f"  {visible(span.word)}", style=STYLE[mark])
         if span.end is None:
             label.append("  (has not ended)", style=STYLE[OPEN])
         return label
 
 
+def _mark(span: Span) -> str:
+    if span.failed:
+        return STOPPED if span.stopped else FAILED
+    return OPEN if span.end is None else ""
+
+
 def _name(span: Span) -> str:
     """With the attempt, where it is a later one or has failed; a call with its status."""
     attempt = span.attributes.get(ATTEMPT)
-    if attempt is not None and (int(attempt) > 1 or span.failed):
+    if attempt is not None and (int(attempt) > 1 or (span.failed and not span.stopped)):
         return f"{span.name}, attempt {attempt}"
     return span.name
 
