@@ -82,6 +82,7 @@ class Gates:
         async with self._interlock.minding(self._held_back):
             self.state.record.section("Approval", folds=False)
             line = self.state.record.line(title)
+            line.in_trace = True
             await self._checks.listed(policy, self.state.requester, line)
             terms = self._terms(title, planned, policy, conditions, vetoes, risk)
             gate = self._gate = Gate(terms=terms, policy=policy, subject=self.state.subject, planned=tuple(planned))

@@ -8,10 +8,12 @@ Whatever ends a run ends all of its spans. Only a bug of ours does not: Temporal
 are made anew, with the same ids.
 """
 
+import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, detach
@@ -104,6 +106,16 @@ def span(
         yield one
 
 
+def lasted(name: str, length: timedelta, attributes: Mapping[str, AttributeValue]) -> None:
+    """Something that is over now and went on beside the procedure; what took no time is an event of the run."""
+    if length <= timedelta():
+        event(name, attributes)
+        return
+    now = workflow.time_ns()
+    began = now - int(length.total_seconds() * 1e9)
+    _TRACER.start_span(name, of_run(), attributes=attributes, start_time=began).end(now)
+
+
 def event(name: str, attributes: Mapping[str, AttributeValue], *, on: Span | None = None) -> None:
     """Something that happened at one moment; on the run's own span unless `on` says otherwise."""
     one = on if on is not None else _trail().root
@@ -188,4 +200,6 @@ def _ends(error: BaseException) -> bool:
 def _told(error: BaseException) -> tuple[str, str]:
     if isinstance(error, ApplicationError):
         return error.type or "Error", error.message
+    if isinstance(error, asyncio.CancelledError):
+        return "Stopped", ""
     return type(error).__name__, ""

@@ -97,6 +97,7 @@ class Steps:
             line = self.state.record.line(title, waiting)
         else:
             line.set("running", line.said)
+        line.in_trace = True
         self.state.tell()
         options = {
             "summary": title[:100],
@@ -110,7 +111,7 @@ class Steps:
             try:
                 return await self._done(title, line, activity, wish, options, failing, skip, given)
             finally:
-                span.set_attributes(_outcome(line))
+                span.set_attributes(line.about)
 
     def _about(self, wish: Any) -> dict[str, AttributeValue]:
         """What a step's span says from its beginning."""
@@ -324,17 +325,6 @@ def _met(line: Line, error: ActivityError | Withheld | Undecodable) -> tuple[str
         line.made(made_by(error))
         return reason(error)
     return "Held" if isinstance(error, Withheld) else "Undecodable", str(error)
-
-
-def _outcome(line: Line) -> dict[str, AttributeValue]:
-    """What a step's span says at its end: the line as the page shows it."""
-    step = line.step
-    return {
-        "quorate.mark": step.state,
-        "quorate.finding": step.finding[: spans.LETTERS],
-        "quorate.changed": step.changed,
-        "quorate.changes": step.changes,
-    }
 
 
 def _carried(wish: Any, error: ActivityError) -> Any:

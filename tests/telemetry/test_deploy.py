@@ -44,7 +44,7 @@ class Planned:
 @pytest_asyncio.fixture(scope="module")
 async def planned(traced: Client, running_twin: TwinThread) -> AsyncIterator[Planned]:
     running_twin.reset()
-    COLLECTED.clear()
+    COLLECTED.listen()
     inventory = load(running_twin.path)
     async with working(traced, inventory, running_twin.path.parent) as start:
         run = await start(RunbookRequest(mode=Mode.PLAN))
@@ -52,6 +52,7 @@ async def planned(traced: Client, running_twin: TwinThread) -> AsyncIterator[Pla
         await run.query("page")  # asking leaves nothing
     spans = of_trace(COLLECTED.get_finished_spans(), report.trace)
     yield Planned(run, report, spans, inventory.nodes[0].address)
+    COLLECTED.leave()
 
 
 async def test_each_step_stands_under_its_run_and_each_attempt_under_its_step(planned: Planned):

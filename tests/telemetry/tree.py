@@ -43,7 +43,9 @@ def lines(spans: Sequence[ReadableSpan], *, calls: bool = False, beside: Sequenc
 def _said(one: ReadableSpan) -> str:
     """The name, and the word of what has failed; events of a wait behind it."""
     word = (one.attributes or {}).get("error.type")
-    events = ", ".join(_event(event.name, event.attributes or {}) for event in one.events)
+    # a line of the page that took no time is an event too
+    said = [event for event in one.events if "quorate.mark" not in (event.attributes or {})]
+    events = ", ".join(_event(event.name, event.attributes or {}) for event in said)
     return one.name + (f" ✗ {word}" if word else "") + (f" ({events})" if events else "")
 
 

@@ -32,7 +32,6 @@ def replayer() -> Replayer:
         workflow_runner=SANDBOX,
         workflow_failure_exception_types=FAILURES,
         plugins=wired.plugins,
-        interceptors=wired.interceptors,
     )
 
 

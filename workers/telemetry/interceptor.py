@@ -13,6 +13,7 @@ from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanContext
 from temporalio import workflow
+from temporalio.client import Interceptor as ClientInterceptor
 from temporalio.worker import (
     ActivityInboundInterceptor,
     ExecuteActivityInput,
@@ -31,8 +32,8 @@ from workflows import spans
 PLUMBING = ("Claim",)
 
 
-class Spans(Interceptor):
-    """Give it to a worker before all others: what they do belongs to the attempt."""
+class Spans(ClientInterceptor, Interceptor):
+    """On a client it comes before all that its workers are given: what those do belongs to the attempt."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002  # SDK's name
         """Wrap every attempt."""

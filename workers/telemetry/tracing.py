@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.util.types import AttributeValue
 from temporalio.contrib.opentelemetry import OpenTelemetryPlugin, ReplaySafeTracerProvider
+from temporalio.plugin import SimplePlugin
 
 from workers.settings import Settings
 from workers.telemetry import logs, wired
@@ -62,8 +63,8 @@ def tracing(settings: Settings, processors: Iterable[SpanProcessor] = ()) -> boo
             TracerProvider(resource=resource(settings), shutdown_on_exit=False, id_generator=ids), ids
         )
         trace.set_tracer_provider(provider)
-        wired.plugins.append(OpenTelemetryPlugin())
-        wired.interceptors.append(Spans())
+        # in this order: what the first one reads from the headers is what the second one goes by
+        wired.plugins += [OpenTelemetryPlugin(), SimplePlugin("quorate.spans", interceptors=[Spans()])]
     for processor in processors:
         provider.add_span_processor(processor)
     return True

@@ -1,10 +1,8 @@
-"""What clients and workers of this process are made with: nothing until `workers.telemetry.tracing` is called.
+"""What clients of this process are made with, and by them their workers: nothing until it is to be traced.
 
-Apart from it, because a command that traces nothing need not load it.
+Apart from `workers.telemetry.tracing`, because a command that traces nothing need not load it.
 """
 
 from temporalio.plugin import SimplePlugin
-from temporalio.worker import Interceptor
 
 plugins: list[SimplePlugin] = []
-interceptors: list[Interceptor] = []

@@ -22,7 +22,6 @@ from activities.watch.watcher import Watching
 from cluster.inventory import Inventory
 from runbooks import ALL_RUNBOOKS
 from workers.settings import Settings
-from workers.telemetry import wired
 from workers.temporal.bootstrap import bootstrap
 from workers.worker import logs
 from workers.worker.pulse import Pulse
@@ -70,7 +69,7 @@ def worker(client: Client, inventory: Inventory, base: Path, settings: Settings)
         max_cached_workflows=settings.cached_workflows,
         workflow_runner=SANDBOX,
         workflow_failure_exception_types=FAILURES,
-        interceptors=[*wired.interceptors, Pulse(partial(interlock.before_a_change, client))],
+        interceptors=[Pulse(partial(interlock.before_a_change, client))],
         graceful_shutdown_timeout=settings.grace,
         max_heartbeat_throttle_interval=OFTEN,
     )
@@ -86,7 +85,7 @@ def worker_at(client: Client, inventory: Inventory, base: Path, settings: Settin
         build_id=BUILD,
         activities=registered(watching.reach),
         activity_executor=ThreadPoolExecutor(2),
-        interceptors=[*wired.interceptors, Pulse()],
+        interceptors=[Pulse()],
         graceful_shutdown_timeout=settings.grace,
     )
 
