@@ -53,7 +53,9 @@ class Settings(BaseSettings):
         description="where spans are kept for `quorate trace`; a receiver (OTEL_EXPORTER_OTLP_…) gets them besides",
     )
     traces_megabytes: int = Field(
-        default=512, ge=1, description="the most that kept traces may take; an incident takes half of one, a watch some each day"
+        default=512,
+        ge=1,
+        description="the most that kept traces may take; an incident takes half of one, a watch some each day",
     )
     traces_age: timedelta = Field(
         default=timedelta(days=30), description="how long a trace is kept: as long as people come back to an incident"

@@ -17,6 +17,7 @@ from cluster.spans.tree import Tree
 # What a span does while none of its children is under way.
 Doing = Literal["api", "command", "people", "world", "engine", "other"]
 
+STEP = "quorate.mark"  # an attribute of steps, by their end
 ATTEMPT = "quorate.attempt"  # an attribute of the attempts of a step: the first is 1
 WAITS = "quorate.waits_for"  # an attribute of spans that wait: for people, or for the world
 
@@ -50,7 +51,8 @@ class Spent(Value):
 def doing(span: Span, tree: Tree) -> tuple[Doing, str]:
     """What a span's own time is spent on, and with whom.
 
-    An attempt that makes no call waits for the next look; a step that had several attempts waited between them.
+    An attempt that makes no call waits for the next look; a step that had several attempts waited between them, and one
+    that had none waited for what others found.
     """
     known = span.attributes
     if "process.executable.name" in known:
@@ -60,8 +62,10 @@ def doing(span: Span, tree: Tree) -> tuple[Doing, str]:
         return "api", f"{known['server.address']}{f':{port}' if port else ''}"
     if WAITS in known:
         return ("people" if known[WAITS] == "people" else "world"), ""
-    tried_again = any(int(child.attributes.get(ATTEMPT, 1)) > 1 for child in tree.children(span))
-    return ("world" if ATTEMPT in known or tried_again else "engine"), ""
+    below = tree.children(span)
+    tried_again = any(int(child.attributes.get(ATTEMPT, 1)) > 1 for child in below)
+    waits = ATTEMPT in known or tried_again or (STEP in known and not below)
+    return ("world" if waits else "engine"), ""
 
 
 def own(span: Span, tree: Tree) -> int:

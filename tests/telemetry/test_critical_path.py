@@ -185,3 +185,21 @@ def test_own_times_are_told_by_what_was_done_or_waited_for():
 def test_an_empty_trace_has_no_path():
     """Nothing was done, and nothing waited for."""
     assert critical_path(Tree([])) == ()
+
+
+def test_a_step_waits_between_its_attempts_and_where_it_has_none():
+    """What is tried again in ten minutes waits for the world, and so does a step that others find out for it."""
+    one = tree(
+        """
+        run 0 20
+          tried 0 10
+            first 0 1
+            second 9 10
+          told 10 20
+        """,
+        first={"quorate.attempt": 1},
+        second={"quorate.attempt": 2},
+        told={"quorate.mark": "done"},
+    )
+
+    assert spent(one, critical_path(one))[0] == Spent(doing="world", spans=4, own=20 * SECOND, critical=20 * SECOND)

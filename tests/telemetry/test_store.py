@@ -18,6 +18,7 @@ from opentelemetry.trace import Link, SpanKind, StatusCode, Tracer
 from workers.telemetry.encoding import decoded, readable
 from workers.telemetry.exporting import FromTheStart, StoreExporter
 from workers.telemetry.store import Store
+from workers.telemetry.summary import summed
 
 Made = Callable[..., list[ReadableSpan]]
 
@@ -226,4 +227,22 @@ def test_a_reader_gets_the_domains_own_spans(tmp_path: Path, made: Made):
         ("Deploy", "quorate", "deploy/metro"),
         ("step 0", "quorate", "deploy/metro"),
         ("step 1", "quorate", "deploy/metro"),
+    ]
+
+
+def test_a_summary_counts_what_is_kept(tmp_path: Path, made: Made):
+    """Spans, those that have ended, and each trace by its root."""
+    store = Store(tmp_path)
+    deploy, failback = made("deploy/metro"), made("failback/metro", 2)
+    store.add(deploy)
+    store.add(failback)
+    found = summed(store.newest())
+
+    assert (found["spans"], found["ended"]) == (5, 5)
+    assert [(one["run"], one["spans"], one["ended"]) for one in found["roots"]] == [
+        ("deploy/metro", 3, 3),
+        ("failback/metro", 2, 2),
+    ]
+    assert [one["span"] for one in found["roots"]] == [
+        f"{span.context.span_id:016x}" for span in (deploy[-1], failback[-1]) if span.context
     ]

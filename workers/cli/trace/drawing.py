@@ -87,7 +87,7 @@ class View:
         groups: dict[tuple[object, ...], list[Span]] = {}
         for child in self.tree.children(span):
             groups.setdefault(self._together(child), []).append(child)
-        below: list[Moment | list[Span]] = [*moments, *groups.values()]
+        below: list[Moment | list[Span]] = sorted([*moments, *groups.values()], key=_when)
         for number, one in enumerate(below, 1):
             last = number == len(below)
             guides = (before + ("└─ " if last else "├─ "), before + ("   " if last else "│  "))
@@ -150,8 +150,14 @@ def _name(span: Span) -> str:
     return span.name
 
 
+def _when(one: Moment | list[Span]) -> int:
+    return one.at if isinstance(one, Moment) else one[0].start
+
+
 def _moment(moment: Moment) -> Text:
-    said = ", ".join(f"{key.removeprefix('quorate.')} {value}" for key, value in moment.attributes.items())
+    """With the finding, where it is a line of the page; else with all that is known of it."""
+    known = {key.removeprefix("quorate."): value for key, value in moment.attributes.items()}
+    said = str(known.get("finding", "")) or ", ".join(f"{key} {value}" for key, value in known.items())
     told = f"{MOMENT} {clock(moment.at)} {moment.name}{f': {said}' if said else ''}"
     return Text(visible(told), style="dim")
 
