@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from opentelemetry.sdk.trace import ReadableSpan
 from temporalio.client import Client
 
 from activities.clients.secrets import Secrets
