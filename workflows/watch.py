@@ -276,7 +276,7 @@ class ClusterWatch:
         found = seen.verdict
         about = {"quorate.cluster": seen.cluster, "quorate.verdict": found.kind, "quorate.finding": found.sentence}
         with spans.span(f"Verdict: {found.kind}", about, cause=self._hint):
-            self._hint = None
+            self._hint = None if found.kind == "healthy" else self._hint
             await self._judged(await self._asked_there(seen))
 
     async def _judged(self, seen: Seen) -> None:

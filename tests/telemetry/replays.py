@@ -54,4 +54,4 @@ async def told(
     monkeypatch.setattr(plugin._ReplaySafeSpan, "end", end)
     run = started(history).get("workflowId") or "run"
     await replayer().replay_workflow(WorkflowHistory.from_json(run, json.dumps(history)))
-    return of_trace(collected.get_finished_spans(), trace)
+    return of_trace(collected.spans(), trace)

@@ -35,7 +35,7 @@ async def test_a_gate_says_who_answered_and_whether_it_counted(desk: Desk, colle
     await run.result()
 
     trace = trace_of(str(run.first_execution_run_id))
-    spans = of_trace(collected.get_finished_spans(), trace)
+    spans = of_trace(collected.spans(), trace)
     assert misfits(spans, trace) == []
     assert sorted(lines(spans, beside=BESIDE)) == sorted(
         [
@@ -63,7 +63,7 @@ async def test_the_wait_for_people_is_a_wait_for_people(desk: Desk, collected: C
     await desk.people["ben"].says(run, "reject")
     await aborted(run)
 
-    spans = of_trace(collected.get_finished_spans(), trace_of(str(run.first_execution_run_id)))
+    spans = of_trace(collected.spans(), trace_of(str(run.first_execution_run_id)))
     (gate,) = [one for one in spans if one.name == "Bring guests home"]
     about = gate.attributes or {}
     assert (about["quorate.waits_for"], about["quorate.outcome"], gate.status.description) == (

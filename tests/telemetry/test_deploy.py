@@ -50,7 +50,7 @@ async def planned(traced: Client, running_twin: TwinThread) -> AsyncIterator[Pla
         run = await start(RunbookRequest(mode=Mode.PLAN))
         report = await run.result()
         await run.query("page")  # asking leaves nothing
-    spans = of_trace(COLLECTED.get_finished_spans(), report.trace)
+    spans = of_trace(COLLECTED.spans(), report.trace)
     yield Planned(run, report, spans, inventory.nodes[0].address)
     COLLECTED.leave()
 
@@ -106,7 +106,7 @@ async def test_every_span_ends_once(planned: Planned):
 
 async def test_nothing_is_traced_beside_the_run(planned: Planned):
     """A query, a claim that is released, and the worker itself leave no traces of their own."""
-    others = [one for one in COLLECTED.get_finished_spans() if one not in planned.spans]
+    others = [one for one in COLLECTED.spans() if one not in planned.spans]
 
     assert [one.name for one in others] == []
 

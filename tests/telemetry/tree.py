@@ -40,6 +40,26 @@ def lines(spans: Sequence[ReadableSpan], *, calls: bool = False, beside: Sequenc
     return list(told(None, 0))
 
 
+def shape(spans: Sequence[ReadableSpan], *, beside: Sequence[str] = ()) -> list[str]:
+    """The same for what goes on at the same time, in whatever order: by name, and what looks the same only once."""
+
+    def told(at: int, depth: int) -> tuple[list[list[str]], int]:
+        blocks: list[list[str]] = []
+        while at < len(found) and _depth(found[at]) == depth:
+            inner, end = told(at + 1, depth + 1)
+            blocks.append([found[at], *(line for block in inner for line in block)])
+            at = end
+        return [list(one) for one in sorted({tuple(block) for block in blocks})], at
+
+    found = lines(spans, beside=beside)
+    blocks, _ = told(0, 0)
+    return [line for block in blocks for line in block]
+
+
+def _depth(line: str) -> int:
+    return (len(line) - len(line.lstrip(" "))) // 2
+
+
 def _said(one: ReadableSpan) -> str:
     """The name, and the word of what has failed; events of a wait behind it."""
     word = (one.attributes or {}).get("error.type")

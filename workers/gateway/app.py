@@ -29,6 +29,7 @@ from activities.errors import NotFound
 from cluster.around import EventSource
 from cluster.inventory import Inventory
 from workers.errors import Unusable
+from workers.gateway import traces
 from workers.gateway.bodies import read
 from workers.gateway.delivery import Delivery, Receipt
 from workers.gateway.door import Door
@@ -89,6 +90,7 @@ class Gateway:
             docs_url=None,  # its pages would load scripts from elsewhere
             redoc_url=None,
             redirect_slashes=False,
+            telemetry={"tracing": False},  # its spans would tell of everybody who knocks
             lifespan=self._lifespan,
         )
         for source in inventory.events:
@@ -150,12 +152,15 @@ class Gateway:
         )
 
     async def _receive(self, request: Request, source: EventSource, door: Door) -> JSONResponse:
+        began = time.time()
         with self._place():
             until = asyncio.get_running_loop().time() + self._delivery.patience
             visit = await door.enter(request.headers, request.stream(), self._delivery.patience)
             signed = visit.signed is not None
-            events = read(source.kind, source.name, request.headers, visit.body, signed=signed)
-            receipt = await self._delivery.deliver(events, until)
+            with traces.request(source.name, began) as span:
+                events = read(source.kind, source.name, request.headers, visit.body, signed=signed)
+                receipt = await self._delivery.deliver(events, until)
+                span.set_attribute("http.response.status_code", 202)
             door.taken(visit)
         return JSONResponse(receipt.model_dump(), 202)
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+from opentelemetry.trace import SpanContext
 from pydantic import BaseModel, Field
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
@@ -20,6 +21,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 
 from cluster.events import Event, EventBatch
 from cluster.watching import watch_id
+from workers.gateway import traces
 from workers.gateway.refusals import Refused
 
 log = logging.getLogger("quorate.gateway")
@@ -53,6 +55,7 @@ class _Pending:
     event: Event
     told: asyncio.Future[bool]
     until: float = field(default=0.0)
+    cause: SpanContext = field(default_factory=traces.here)
 
 
 class Delivery:
@@ -156,7 +159,8 @@ class Delivery:
                 return
             try:
                 async with asyncio.timeout(min(ATTEMPT, max(each.until for each in batch) - now())):
-                    await self._signal(EventBatch(events=tuple(each.event for each in batch)))
+                    with traces.brought([each.cause for each in batch]):
+                        await self._signal(EventBatch(events=tuple(each.event for each in batch)))
             except Exception as error:  # whatever it was, Temporal does not have them
                 if not self._down:
                     log.warning("Temporal does not take events: %s %s", type(error).__name__, error)

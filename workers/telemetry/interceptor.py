@@ -30,6 +30,8 @@ from workflows import spans
 
 # What only serves the run that has started it stands in that run's trace.
 PLUMBING = ("Claim",)
+# What is asked of the ledger is a call of whoever asks; it lives for years and has nothing to tell of its own.
+SERVING = ("ClusterLedger",)
 
 
 class Spans(ClientInterceptor, Interceptor):
@@ -80,5 +82,10 @@ def _said(name: str) -> Iterator[None]:
     if workflow.info().workflow_type in PLUMBING:
         yield
         return
-    with spans.span(name, parent=spans.of_run(), cause=_sender()):
+    by = _sender()
+    if workflow.info().workflow_type in SERVING and by.is_valid:
+        with spans.span(name):
+            yield
+        return
+    with spans.span(name, parent=spans.of_run(), cause=by):
         yield

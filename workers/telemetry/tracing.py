@@ -27,6 +27,7 @@ from workers.telemetry import logs, wired
 from workers.telemetry.exporting import processors
 from workers.telemetry.ids import RunIds
 from workers.telemetry.interceptor import Spans
+from workers.telemetry.settling import Settling
 
 FLUSHED_WITHIN = 5.0
 
@@ -60,7 +61,13 @@ def tracing(settings: Settings, processors: Iterable[SpanProcessor] = ()) -> boo
         ids = RunIds(RandomIdGenerator())
         # what `create_tracer_provider` makes, with ids of our own: it takes none for what is in a workflow
         provider = ReplaySafeTracerProvider(
-            TracerProvider(resource=resource(settings), shutdown_on_exit=False, id_generator=ids), ids
+            TracerProvider(
+                resource=resource(settings),
+                shutdown_on_exit=False,
+                active_span_processor=Settling(),
+                id_generator=ids,
+            ),
+            ids,
         )
         trace.set_tracer_provider(provider)
         # in this order: what the first one reads from the headers is what the second one goes by
