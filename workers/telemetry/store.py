@@ -43,7 +43,7 @@ insert into span values (?, ?, ?, ?, ?, ?, ?, (select id from origin where data 
 on conflict (trace, id) do update set
     name = excluded.name, start = excluded.start, end = excluded.end, workflow = excluded.workflow,
     origin = excluded.origin, data = excluded.data
-where span.end is null
+where span.end is null or excluded.end is not null
 """
 _LISTED = """
 select trace, count(*), count(end), min(start), max(max(coalesce(end, start), start)),
@@ -78,7 +78,7 @@ class Store:
         self._open: sqlite3.Connection | None = None
 
     def add(self, spans: Sequence[ReadableSpan]) -> None:
-        """Keep them, also those that are under way; what has ended is not changed any more."""
+        """Keep them, also those that are under way. Of one that is told again the last end counts."""
         with self._connected() as file:
             for origin, span in encoded(spans):
                 file.execute("insert or ignore into origin (data) values (?)", (origin,))
