@@ -1,6 +1,7 @@
 """The embedded store: what was told is kept, within bounds, and whatever happens to the file disturbs nobody."""
 
 import logging
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -172,6 +173,18 @@ def test_several_processes_write_at_once(tmp_path: Path, made: Made):
 def _written(folder: Path, spans: list[ReadableSpan]):
     for at in range(0, len(spans), 20):
         Store(folder).add(spans[at : at + 20])
+
+
+def test_looking_makes_nothing(tmp_path: Path, made: Made):
+    """Whoever may only read the file reads it while a worker writes."""
+    worker, reader = Store(tmp_path), Store(tmp_path, read_only=True)
+    worker.add(made("deploy/metro"))
+
+    assert [one.workflow for one in reader.newest()] == ["deploy/metro"]
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        reader.add(made("failback/metro"))
+    with pytest.raises(sqlite3.OperationalError, match="unable to open"):
+        Store(tmp_path / "elsewhere", read_only=True).newest()
 
 
 def test_a_broken_file_is_told_once_and_a_new_one_begins(tmp_path: Path, made: Made, caplog: pytest.LogCaptureFixture):

@@ -243,6 +243,16 @@ def test_without_a_run_the_newest_traces_are_listed(recorded: Recorded, said: Ca
     ]
 
 
+def test_the_list_is_of_runs_unless_all_is_wanted(recorded: Recorded, said: Callable[..., str]):
+    """A gateway is told of many things in a storm, each a trace of its own."""
+    recorded.span("Deploy", 0, 1, quorate__run="deploy/metro")
+    recorded.span("event of pve", 2, 3)
+    recorded.write()
+
+    assert [line.split("  ")[2] for line in said().splitlines()] == ["deploy/metro"]
+    assert [line.split("  ")[2] for line in said("--all").splitlines()] == ["event of pve", "deploy/metro"]
+
+
 def test_a_script_reads_the_same_as_json(recorded: Recorded, said: Callable[..., str]):
     """The tree, the path and the rows, in seconds."""
     failback(recorded)

@@ -69,18 +69,26 @@ class Listed(Value):
 
 
 class Store:
-    """The file of a state folder; `megabytes` and `age` bound it. Raises sqlite3.Error and OSError."""
+    """The file of a state folder; `megabytes` and `age` bound it. Raises sqlite3.Error and OSError.
 
-    def __init__(self, state: Path, megabytes: int = 512, age: timedelta = timedelta(days=30)) -> None:
+    With `read_only` it is only looked at, by whoever may read it: nothing is made that is not there.
+    """
+
+    def __init__(
+        self, state: Path, megabytes: int = 512, age: timedelta = timedelta(days=30), *, read_only: bool = False
+    ) -> None:
         self.path = state / NAME
+        self._read_only = read_only
         self._most = megabytes * 2**20
         self._age = age
         self._open: sqlite3.Connection | None = None
 
     def add(self, spans: Sequence[ReadableSpan]) -> None:
         """Keep them, also those that are under way. Of one that is told again the last end counts."""
+        # most calls begin and end within one batch: they are written once
+        last = {(one.context.trace_id, one.context.span_id): one for one in spans if one.context is not None}
         with self._connected() as file:
-            for origin, span in encoded(spans):
+            for origin, span in encoded(list(last.values())):
                 file.execute("insert or ignore into origin (data) values (?)", (origin,))
                 workflow = next((a.value.string_value for a in span.attributes if a.key in WORKFLOW), "")
                 file.execute(
@@ -98,9 +106,10 @@ class Store:
                     ),
                 )
 
-    def newest(self, limit: int = 20) -> list[Listed]:
-        """The traces that began last."""
-        return self._listed("group by trace order by min(start) desc limit ?", limit)
+    def newest(self, limit: int = 20, *, runs: bool = False) -> list[Listed]:
+        """The traces that began last; with `runs` only those of runs, without what a gateway was told."""
+        which = "where trace in (select trace from span where workflow <> '')" if runs else ""
+        return self._listed(f"{which} group by trace order by min(start) desc limit ?", limit)
 
     def found(self, word: str) -> list[Listed]:
         """Traces whose id, or a workflow of theirs, begins with that word; a whole name wins over beginnings."""
@@ -189,6 +198,8 @@ class Store:
             raise
 
     def _opened(self) -> sqlite3.Connection:
+        if self._read_only:
+            return sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # one thread at a time: that of the batches, or the one that flushes at the end
         file = sqlite3.connect(self.path, timeout=BUSY, check_same_thread=False)

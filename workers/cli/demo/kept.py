@@ -16,7 +16,7 @@ ALL = 1000
 
 async def traced(state: Path, last: str) -> dict[str, Any]:
     """What the traces are, as soon as that of the run that ended last is complete; nothing where none are kept."""
-    store = Store(state)
+    store = Store(state, read_only=True)
     if not store.path.exists():
         return summed([])
     deadline = time.monotonic() + WRITTEN_WITHIN

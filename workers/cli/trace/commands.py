@@ -11,7 +11,9 @@ def trace(
     run: Annotated[
         str | None, typer.Argument(help="A run, a trace, or the beginning of either. Without it: the newest traces.")
     ] = None,
-    whole: Annotated[bool, typer.Option("--all", help="Show each call on a line of its own.")] = False,
+    whole: Annotated[
+        bool, typer.Option("--all", help="Show each call on a line of its own; in the list, traces of no run too.")
+    ] = False,
     send: Annotated[
         str | None,
         typer.Option(help="Send it to this OTLP receiver: http://host:4317 (gRPC), http://host:4318 (HTTP)."),

@@ -30,7 +30,7 @@ def show(run: str | None, *, whole: bool, endpoint: str | None, as_json: bool) -
         if run is None:
             if endpoint is not None:
                 raise Unusable("--send needs a run", "`quorate trace` lists what there is")
-            _list(store.newest(LISTED), as_json=as_json)
+            _list(store.newest(LISTED, runs=not whole), as_json=as_json)
             return
         chosen, earlier = _chosen(store, run)
         if endpoint is not None:
@@ -49,7 +49,7 @@ def show(run: str | None, *, whole: bool, endpoint: str | None, as_json: bool) -
 
 def _store() -> Store:
     settings = Settings()
-    store = Store(settings.state)
+    store = Store(settings.state, read_only=True)
     if not store.path.exists():
         raise Unusable(
             f"no traces are kept in {settings.state}",
@@ -62,18 +62,24 @@ def _chosen(store: Store, word: str) -> tuple[Listed, list[Listed]]:
     """The trace that is meant, and older ones of the same run; Unusable where several runs are."""
     found = store.found(word)
     if not found:
-        newest = [_named(one) for one in store.newest(NAMED)]
+        newest = [_meant(one) for one in store.newest(NAMED, runs=True)]
         raise Unusable(
             f"no trace of {word} is kept", f"the newest are {', '.join(newest) or 'none'}; see `quorate trace`"
         )
     if len({one.workflow or one.trace for one in found}) > 1:
-        several = ", ".join(_named(one) for one in found[:NAMED])
+        several = ", ".join(_meant(one) for one in found[:NAMED])
         raise Unusable(f"{word} is the beginning of {len(found)} traces", f"write more of the one you mean: {several}")
     return found[0], found[1:]
 
 
-def _named(one: Listed) -> str:
+def _meant(one: Listed) -> str:
+    """What to type to get it."""
     return one.workflow or one.trace
+
+
+def _named(one: Listed) -> str:
+    """What it is called."""
+    return one.workflow or one.name
 
 
 def _list(newest: list[Listed], *, as_json: bool) -> None:
