@@ -12,6 +12,8 @@ from cluster.nouns import Value
 # The attributes that name a span's workflow: ours, and that of Temporal's own spans.
 WORKFLOW = ("quorate.run", "temporalWorkflowID")
 
+# How spans begin that take what is said to a run: signals and updates.
+MESSAGES = ("signal ", "update ")
 STOPPED = "Stopped"  # the word of what was cancelled
 
 
@@ -49,6 +51,11 @@ class Span(Value):
     attributes: dict[str, Any] = Field(default_factory=dict)
     moments: tuple[Moment, ...] = ()
     ties: tuple[Tie, ...] = ()
+
+    @property
+    def message(self) -> bool:
+        """What another run or a person has said to this one: its link names who said it, and no cause."""
+        return self.name.startswith(MESSAGES)
 
     @property
     def stopped(self) -> bool:

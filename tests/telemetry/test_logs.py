@@ -5,6 +5,7 @@ import json
 import logging
 import uuid
 from collections.abc import Iterator
+from contextvars import copy_context
 from datetime import timedelta
 from typing import Any
 
@@ -54,6 +55,24 @@ def test_a_line_is_one_object_with_the_span_it_was_logged_in(written: io.StringI
         "trace_id": f"{context.trace_id:032x}",
         "span_id": f"{context.span_id:016x}",
     }
+
+
+def test_what_is_logged_after_an_attempt_belongs_to_it(written: io.StringIO):
+    """Temporal's SDK tells of a failure when the attempt's span has ended."""
+    logs.configure(Settings(logs="json"), written)
+    span = TracerProvider().get_tracer("test").start_span("attempt")
+
+    def attempted() -> None:
+        logs.of_attempt(span)
+        span.end()
+        logging.getLogger("temporalio.activity").warning("attempt 1: Unreachable")
+
+    copy_context().run(attempted)
+    logging.getLogger("temporalio.activity").warning("another")
+
+    first, second = objects(written)
+    assert first["span_id"] == f"{span.get_span_context().span_id:016x}"
+    assert "span_id" not in second
 
 
 def test_a_stack_trace_is_inside_the_object(written: io.StringIO):

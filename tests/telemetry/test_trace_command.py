@@ -185,6 +185,17 @@ def test_a_cause_names_what_it_led_to(recorded: Recorded, said: Callable[..., st
     assert f"led to failback/metro (quorate trace {recorded.trace('Failback')[:8]})" in said("site-loss/metro")
 
 
+def test_what_is_said_to_a_run_is_no_cause(recorded: Recorded, said: Callable[..., str]):
+    """A run tells its watch that it has ended: neither has caused the other by that."""
+    recorded.span("SiteLoss", 0, 9, quorate__run="site-loss/metro")
+    recorded.span("ClusterWatch", 0, None, quorate__run="watch/metro")
+    recorded.span("signal ended", 9, 9, "ClusterWatch", link="SiteLoss")
+    recorded.write()
+
+    assert "led to" not in said("site-loss/metro")
+    assert "caused by" not in said("watch/metro")
+
+
 def test_a_beginning_of_several_runs_names_them(recorded: Recorded, said: Callable[..., str]):
     """Nothing is drawn that may not have been meant."""
     recorded.span("Deploy", 0, 1, quorate__run="deploy/metro")

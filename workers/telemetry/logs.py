@@ -12,9 +12,11 @@ import json
 import logging
 import sys
 import time
+from contextvars import ContextVar
 from typing import Any, TextIO
 
 from opentelemetry import trace
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, Span, SpanContext
 from temporalio import activity, workflow
 
 from cluster.visible import visible, visible_json
@@ -22,6 +24,14 @@ from workers.settings import Settings
 
 # Temporal's names of what we call a run; both are extras that its loggers add to a record.
 WORKFLOW, ACTIVITY = "temporal_workflow", "temporal_activity"
+
+# The attempt that has run here last: what Temporal's SDK logs of its failure comes when its span has ended already.
+_ATTEMPT: ContextVar[SpanContext] = ContextVar("the span of this attempt", default=INVALID_SPAN_CONTEXT)
+
+
+def of_attempt(span: Span) -> None:
+    """What is logged from now on in this task, and in no other span, belongs to that one."""
+    _ATTEMPT.set(span.get_span_context())
 
 
 def configure(settings: Settings, stream: TextIO | None = None) -> None:
@@ -90,8 +100,9 @@ def _run(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _span() -> dict[str, str]:
-    """The span that is under way where it was logged; nothing where nothing is traced."""
+    """The span that is under way where it was logged, else the attempt's; nothing where nothing is traced."""
     context = trace.get_current_span().get_span_context()
+    context = context if context.is_valid else _ATTEMPT.get()
     if not context.is_valid:
         return {}
     return {"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"}

@@ -15,7 +15,7 @@ from pathlib import Path
 from opentelemetry.sdk.trace import ReadableSpan
 
 from cluster.nouns import Value
-from cluster.spans.model import WORKFLOW
+from cluster.spans.model import MESSAGES, WORKFLOW
 from workers.telemetry.encoding import Kept, encoded
 
 NAME = "traces.db"
@@ -128,11 +128,15 @@ class Store:
             return [Kept(origin, span) for origin, span in file.execute(chosen, (trace,))]
 
     def led_to(self, trace: str) -> list[str]:
-        """Other traces with a span that links to this one, newest first."""
+        """Other traces with a span that follows from this one, newest first; what was only said to them is left out."""
         # a link has the id in its bytes: cheaper than a table of links, and asked for one trace only
-        chosen = "select trace from span where trace <> ? and instr(data, ?) group by trace order by min(start) desc"
+        chosen = (
+            "select trace from span where trace <> ? and instr(data, ?) and not (name like ? or name like ?) "
+            "group by trace order by min(start) desc"
+        )
+        words = (trace, bytes.fromhex(trace), *(f"{word}%" for word in MESSAGES))
         with self._connected() as file:
-            return [one for (one,) in file.execute(chosen, (trace, bytes.fromhex(trace)))]
+            return [one for (one,) in file.execute(chosen, words)]
 
     def prune(self, now: float | None = None) -> int:
         """Let the oldest go until age and size are as they may be; how many spans went."""

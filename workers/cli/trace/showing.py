@@ -141,8 +141,8 @@ def _elsewhere(one: Listed | str) -> str:
 
 
 def _causes(store: Store, tree: Tree, own: str) -> Iterator[Listed | str]:
-    """The traces that this one links to; of one that is not kept here its id."""
-    for other in dict.fromkeys(tie.trace for span in tree.spans.values() for tie in span.ties):
+    """The traces that this one follows from; of one that is not kept here its id."""
+    for other in dict.fromkeys(tie.trace for span in tree.spans.values() if not span.message for tie in span.ties):
         if other != own:
             known = store.found(other)
             yield known[0] if known else other
