@@ -131,6 +131,7 @@ bench: setup  ## measure one deployment (var/bench.json), the twin's cost and th
 	@.venv/bin/python -m bench.gateway
 	@.venv/bin/python -m bench.watch
 	@.venv/bin/python -m bench.failback
+	@.venv/bin/python -m bench.tracing
 
 setup: .venv/.complete  ## the virtual environment, from the lock file
 

@@ -20,7 +20,7 @@ class Settling(SynchronousMultiSpanProcessor):
     """What stands before all other processors of a provider."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # the SDK's own
         self._ends = BatchSpanProcessor(
             _Onward(super().on_end),
             max_queue_size=ROOM,
