@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from activities.clients.masks import MASKS
 from activities.errors import NotFound, Unauthorized
 
 _TOKEN = re.compile(r"[!-~]+")
@@ -24,7 +25,12 @@ class Secrets:
         return (self._base / path).resolve()
 
     def read(self, reference: str) -> str:
-        """The secret itself; NotFound names the reference and nothing else."""
+        """The secret itself, and blanked out of texts from now on; NotFound names the reference and nothing else."""
+        found = self._found(reference)
+        MASKS.learn(found)
+        return found
+
+    def _found(self, reference: str) -> str:
         kind, _, name = reference.partition(":")
         if kind == "env":
             if value := os.environ.get(name, "").strip():
@@ -61,4 +67,7 @@ class Secrets:
 
     def address(self, webhook: str) -> str:
         """The address of a webhook, which may stand in the inventory or be referred to."""
-        return self.outgoing(webhook) if webhook.startswith(("env:", "file:")) else webhook
+        if webhook.startswith(("env:", "file:")):
+            return self.outgoing(webhook)
+        MASKS.learn(webhook)
+        return webhook

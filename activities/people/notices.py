@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from temporalio import activity
 
 from activities.clients import mail
+from activities.clients.masks import MASKS
 from activities.clients.webhook import post, post_text, put
 from activities.errors import NotFound, Rejected, Unauthorized, Unreachable
 from activities.serving import serves
@@ -49,7 +50,7 @@ class Notices:
         """
         told = _earlier()
         silent: list[str] = []
-        notice = wish.notice
+        notice = Notice.model_validate(MASKS.data(wish.notice.model_dump()))
         wanted = [one for one in self._targets if one.wants(notice.occasion, escalated=notice.escalated)]
         asked = [one for one in wanted if one.name not in told.told and one.name not in told.refused]
         waiting = {one.name: one for one in asked}

@@ -49,21 +49,26 @@ def password_file(inventory: Inventory, base: Path) -> Path | None:
 
 
 def prepare(inventory: Inventory, base: Path, *, password: str | None = None, style: Style = "made") -> Credentials:
-    """Make them new and write the client's side; `base` is the folder that relative references count from.
+    """Make certificates and keys new and write the client's side; relative references count from `base`.
 
-    `password` is chosen by a person; without one it is random. `style` says which certificates the servers show.
+    Tokens and passwords that stand there already are taken. `password` is chosen by a person; without one it is random.
+    `style` says which certificates the servers show.
     """
     hosts = {node.name: node.address for node in inventory.nodes}
     hosts[inventory.witness.name] = inventory.witness.address
     _only_loopback(inventory)
     credentials = Credentials(
         certificates=certificates(style, _servers(inventory)),
-        array_tokens={array.name: str(uuid.uuid4()) for array in inventory.arrays},
-        api_secret=str(uuid.uuid4()),
+        array_tokens={array.name: _kept(base, array.api_token) or str(uuid.uuid4()) for array in inventory.arrays},
+        api_secret=_kept(base, inventory.api.token) or str(uuid.uuid4()),
         password=password or secrets.token_urlsafe(12),
         host_keys={name: asyncssh.generate_private_key("ssh-ed25519") for name in hosts},
         client_key=asyncssh.generate_private_key("ssh-ed25519"),
-        bmc_passwords={node.bmc.password: secrets.token_urlsafe(12) for node in inventory.nodes if node.bmc},
+        bmc_passwords={
+            node.bmc.password: _kept(base, node.bmc.password) or secrets.token_urlsafe(12)
+            for node in inventory.nodes
+            if node.bmc
+        },
     )
     trusted = {array.ca for array in inventory.arrays} | {node.bmc.ca for node in inventory.nodes if node.bmc}
     for path in trusted | {inventory.api.ca}:
@@ -104,6 +109,12 @@ def _only_loopback(inventory: Inventory) -> None:
             loopback = False
         if not loopback:
             raise NotLoopback(f"{address} is not a loopback address: the twin answers only on 127.0.0.0/8")
+
+
+def _kept(base: Path, reference: str) -> str:
+    """What an earlier twin, or a person, has put there; empty where nothing is."""
+    path = _file(base, reference)
+    return path.read_text().strip() if path and path.is_file() else ""
 
 
 def _secret(base: Path, reference: str, secret: bytes) -> None:

@@ -16,17 +16,14 @@ from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
-from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.util.types import AttributeValue
-from temporalio.contrib.opentelemetry import OpenTelemetryPlugin, ReplaySafeTracerProvider
-from temporalio.plugin import SimplePlugin
 
 from workers.settings import Settings
 from workers.telemetry import logs, wired
 from workers.telemetry.exporting import processors
-from workers.telemetry.ids import RunIds
 from workers.telemetry.interceptor import Spans
+from workers.telemetry.plugin import ReplaySafeTracerProvider, made, plugins
 from workers.telemetry.settling import Settling
 
 FLUSHED_WITHIN = 5.0
@@ -58,20 +55,9 @@ def tracing(settings: Settings, processors: Iterable[SpanProcessor] = ()) -> boo
         return False
     provider = trace.get_tracer_provider()
     if not isinstance(provider, ReplaySafeTracerProvider):
-        ids = RunIds(RandomIdGenerator())
-        # what `create_tracer_provider` makes, with ids of our own: it takes none for what is in a workflow
-        provider = ReplaySafeTracerProvider(
-            TracerProvider(
-                resource=resource(settings),
-                shutdown_on_exit=False,
-                active_span_processor=Settling(),
-                id_generator=ids,
-            ),
-            ids,
-        )
+        provider = made(resource(settings), Settling())
         trace.set_tracer_provider(provider)
-        # in this order: what the first one reads from the headers is what the second one goes by
-        wired.plugins += [OpenTelemetryPlugin(), SimplePlugin("quorate.spans", interceptors=[Spans()])]
+        wired.plugins += plugins(Spans())
     for processor in processors:
         provider.add_span_processor(processor)
     return True

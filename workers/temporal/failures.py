@@ -11,6 +11,7 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.converter import DefaultFailureConverter, PayloadConverter
 from temporalio.exceptions import ApplicationError
 
+from activities.clients.masks import MASKS
 from runbooks import ALL_RUNBOOKS
 from workers.catalogue import example
 from workers.errors import complaints
@@ -36,13 +37,13 @@ class PlainFailures(DefaultFailureConverter):
     }
 
     def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
-        """The failure of an exception and of its causes."""
+        """The failure of an exception and of its causes, without what a device has repeated of a secret."""
         if isinstance(exception, ValidationError):
             exception = ApplicationError(self.sentence(exception), type="WrongInput", non_retryable=True)
         super().to_failure(exception, payload_converter, failure)
         part = failure
         while True:
-            part.stack_trace = ""
+            part.message, part.stack_trace = MASKS.text(part.message), ""
             if not part.HasField("cause"):
                 return
             part = part.cause
