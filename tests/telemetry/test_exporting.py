@@ -6,13 +6,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import Link, StatusCode
 
+from activities.clients.masks import MASKS
 from workers.errors import Unusable
 from workers.settings import Settings
 from workers.telemetry.exporting import Waiting, address, otlp_exporter, processors, protocol, receiver
+from workers.telemetry.masking import Masked
 
 AT_ONCE = timedelta()
 
@@ -86,6 +90,31 @@ def test_a_receiver_that_is_down_is_not_asked_for_every_batch():
         waiting.export(spans(name))
 
     assert down.asked == 1
+
+
+def test_a_secret_that_a_device_repeats_leaves_in_no_span():
+    """Neither in names nor in attributes, events, links and words of a failure; all else is as it was."""
+    MASKS.learn("canary-of-spans-7f3a")
+    said = "refused: canary-of-spans-7f3a"
+    ended, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(ended))
+    plain = provider.get_tracer("test").start_span("plain", attributes={"n": 1, "each": ["a", "b"], "yes": True})
+    plain.end()
+    one = provider.get_tracer("test").start_span(
+        said,
+        attributes={"quorate.finding": said, "each": [said]},
+        links=[Link(plain.get_span_context(), {"why": said})],
+    )
+    one.add_event(said, {"by": said})
+    one.set_status(StatusCode.ERROR, said)
+    one.end()
+    before, after = ended.get_finished_spans(), InMemorySpanExporter()
+
+    Masked(after).export(before)
+
+    kept = encode_spans(after.get_finished_spans())
+    assert b"canary" not in kept.SerializeToString()
+    assert encode_spans(after.get_finished_spans()[:1]) == encode_spans(before[:1])
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 from contextvars import copy_context
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from opentelemetry import trace
@@ -16,6 +16,7 @@ from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.clients.masks import MASKS
 from workers.settings import Settings
 from workers.telemetry import logs
 
@@ -88,6 +89,21 @@ def test_a_stack_trace_is_inside_the_object(written: io.StringIO):
     assert (line["error"]["type"], line["error"]["message"]) == ("ValueError", "no\nnumber")
     assert "test_logs.py" in line["error"]["stack"]
     assert "trace_id" not in line
+
+
+@pytest.mark.parametrize("how", ["text", "json"])
+def test_a_secret_that_a_device_repeats_is_blanked_out(written: io.StringIO, how: Literal["text", "json"]):
+    """In what is said as in the words of an error."""
+    MASKS.learn("canary-of-logs-7f3a")
+    logs.configure(Settings(logs=how), written)
+
+    try:
+        raise ValueError("refused: canary-of-logs-7f3a")
+    except ValueError:
+        logging.getLogger("quorate").exception("token %s is wrong", "canary-of-logs-7f3a")
+
+    assert "canary" not in written.getvalue()
+    assert "token [secret] is wrong" in written.getvalue()
 
 
 def test_text_has_its_time_and_moves_no_cursor(written: io.StringIO):

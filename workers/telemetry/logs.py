@@ -4,6 +4,8 @@ A line says which run and which span it belongs to, so that logs, traces and his
 formatters are the standard library's with a dozen lines more: what is to be said comes from Temporal's and
 OpenTelemetry's own objects, which no library of JSON logs knows.
 
+Whatever a device or a library repeats of a secret is blanked out.
+
 A record that was made in a workflow is formatted in the workflow's sandbox: nothing is imported here while formatting,
 and the time is the record's own.
 """
@@ -19,6 +21,7 @@ from opentelemetry import trace
 from opentelemetry.trace import INVALID_SPAN_CONTEXT, Span, SpanContext
 from temporalio import activity, workflow
 
+from activities.clients.masks import MASKS
 from cluster.visible import visible, visible_json
 from workers.settings import Settings
 
@@ -53,7 +56,7 @@ class Plain(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line; a stack trace below it where there is one."""
-        return visible(super().format(record), keep="\n\t")
+        return visible(MASKS.text(super().format(record)), keep="\n\t")
 
 
 class Json(logging.Formatter):
@@ -80,7 +83,7 @@ class Json(logging.Formatter):
                 "message": str(record.exc_info[1]),
                 "stack": self.formatException(record.exc_info),
             }
-        return visible_json(json.dumps(said, ensure_ascii=False, default=str))
+        return visible_json(json.dumps(MASKS.data(said), ensure_ascii=False, default=str))
 
 
 def _run(record: logging.LogRecord) -> dict[str, Any]:
