@@ -27,8 +27,8 @@ from workers.temporal.embedded import TemporalServer, free_port
 
 # What a worker tells, by the name of its switch; the first one is the silent one.
 SWITCHES = ("off", "tracing")
-ROUNDS, STEPS, OPEN = (2, 10, 5) if SMALL else (12, 100, 200)
-AT_ONCE = 25
+ROUNDS, STEPS, OPEN = (2, 10, 5) if SMALL else (12, 60, 100)
+AT_ONCE = 10
 STEP_GOAL, MEMORY_GOAL = 1.05, 1.15
 
 

@@ -20,7 +20,7 @@ from temporalio import workflow
 
 from workers.errors import Unusable
 from workers.settings import Settings
-from workers.telemetry.masking import Masked
+from workers.telemetry.masking import masked
 from workers.telemetry.store import Store, set_aside
 
 logger = logging.getLogger(__name__)
@@ -47,10 +47,10 @@ def processors(settings: Settings, environment: Mapping[str, str] = os.environ) 
     """Those that take this process's spans, made one by one. Unusable where a variable says what nobody understands."""
     if endpoint := receiver(environment):
         exporter = Waiting(otlp_exporter(endpoint, protocol(endpoint, environment), configured=True), endpoint)
-        yield BatchSpanProcessor(Masked(exporter), max_queue_size=QUEUE, schedule_delay_millis=DELAY_MS)
+        yield BatchSpanProcessor(exporter, max_queue_size=QUEUE, schedule_delay_millis=DELAY_MS)
     if settings.traces == "store":
         store = Store(settings.state, settings.traces_megabytes, settings.traces_age)
-        yield FromTheStart(Masked(StoreExporter(store)), max_queue_size=QUEUE, schedule_delay_millis=DELAY_MS)
+        yield FromTheStart(StoreExporter(store), max_queue_size=QUEUE, schedule_delay_millis=DELAY_MS)
 
 
 def receiver(environment: Mapping[str, str]) -> str:
@@ -139,7 +139,8 @@ class StoreExporter(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Never raises: a full disk is no reason to stop a failover."""
         try:
-            self._store.add(spans)
+            # those that have ended are clean already (`settling`)
+            self._store.add([masked(span) if span.end_time is None else span for span in spans])
             self._batches += 1
             if self._batches % PRUNED_EVERY == 1:
                 self._store.prune()

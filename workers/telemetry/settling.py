@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from opentelemetry.sdk.trace import ReadableSpan, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
+from workers.telemetry.masking import masked
+
 # Milliseconds that an end waits: a task is done again within some, and no more than this is lost with a worker.
 SETTLES = 200.0
 # A storm's spans within that time, many times over; above it the oldest are lost.
@@ -43,7 +45,7 @@ class Settling(SynchronousMultiSpanProcessor):
 
 
 class _Onward(SpanExporter):
-    """The last end of each span."""
+    """The last end of each span, without what is secret."""
 
     def __init__(self, on_end: Callable[[ReadableSpan], None]) -> None:
         self._on_end = on_end
@@ -51,5 +53,5 @@ class _Onward(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         last = {(one.context.trace_id, one.context.span_id): one for one in spans if one.context is not None}
         for one in last.values():
-            self._on_end(one)
+            self._on_end(masked(one))
         return SpanExportResult.SUCCESS

@@ -73,7 +73,7 @@ class Looks:
         tells: bool = False,
     ) -> Result | None:
         """The same, and None as soon as the look is `cut` short. One that `tells` says first what it has seen."""
-        with spans.span(f"Look: {title}", {"quorate.cluster": self.state.cluster}):
+        with spans.span(f"Look: {title}", {"quorate.cluster": self.state.cluster, "quorate.waits_for": "world"}):
             return await self._seen_until(title, activity, wish, cut, tells=tells)
 
     async def _seen_until(
