@@ -192,10 +192,12 @@ def up(
 
     Example: quorate up -i inventory.yaml
     """
+    from workers.telemetry.metrics import metered
     from workers.worker.run import until_stopped
 
     path, settings = inventory_path(inventory), Settings()
     known = load(path)
+    metered(settings, cluster=known.name, program="up")
 
     async def stay() -> None:
         server = TemporalServer(
@@ -240,15 +242,17 @@ def run_worker(
 
     Example: quorate worker -i inventory.yaml --at site-a
     """
+    from workers.telemetry.metrics import metered
     from workers.worker.run import until_stopped
 
-    path = inventory_path(inventory)
+    path, settings = inventory_path(inventory), Settings()
     known = load(path)
+    if at is not None:
+        settings = settings.model_copy(update={"at": at})
+    metered(settings, cluster=known.name, program="worker")
 
     async def work() -> None:
-        client, settings = await connect(), Settings()
-        if at is not None:
-            settings = settings.model_copy(update={"at": at})
+        client = await connect()
         if warning := await kept_warning(client):
             err.print(f"[yellow]warning:[/yellow] {escape(warning)}", soft_wrap=True)
 

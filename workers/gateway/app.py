@@ -130,7 +130,8 @@ class Gateway:
 
         async def receive(request: Request) -> JSONResponse:
             try:
-                return await self._receive(request, source, door)
+                with self._delivery.figures.request(source.name):
+                    return await self._receive(request, source, door)
             except Refused as refused:
                 log.warning("source %s: %s %s", source.name, refused.status, refused.refusal.error)
                 raise
