@@ -10,6 +10,12 @@ from temporalio.common import MetricMeter
 Labels = dict[str, str]
 
 
+def text_at(address: str) -> str:
+    """The page as it is."""
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:  # loopback
+        return str(answer.read().decode())
+
+
 @dataclass(frozen=True)
 class Page:
     """What stands on the page at one moment: a sample by its name and its labels."""
@@ -49,7 +55,7 @@ class Endpoint:
 
     def scraped(self) -> Page:
         """Read by the parser of Prometheus' own client."""
-        families = list(text_string_to_metric_families(self.text()))
+        families = list(text_string_to_metric_families(text_at(self.address)))
         return Page(
             tuple((one.name, dict(one.labels), one.value) for family in families for one in family.samples),
             # the parser names a family of counters without what its samples end in

@@ -13,6 +13,7 @@ from tests.failback.desk import opened
 from tests.gateways import BEARER, SOURCES, STRUCTURED, cloud, running
 from tests.incidents.conftest import Site, ended, running_site, site, watching  # noqa: F401  # fixtures
 from tests.metrics import Endpoint
+from tests.metrics.files import TOLD
 from tests.runs import parked, said, steps, until
 from tests.twin import TwinThread
 from workers.gateway.figures import Figures
@@ -47,9 +48,7 @@ async def test_a_deployment_that_parked_counts_each_step_once(endpoint: Endpoint
     assert page.lines("quorate_runs_total", "runbook", "ending") == ["{runbook=deploy, ending=done} 1"]
     assert page.value("quorate_run_seconds_sum") > 0
     assert page.value("temporal_activity_execution_latency_sum") > 0
-    assert {"temporal_request", "temporal_worker_task_slots_available"} <= page.names | {
-        name.removesuffix("_total") for name in page.names
-    }
+    assert set(TOLD) <= page.names
 
 
 async def test_a_plan_is_told_too(endpoint: Endpoint, twin: TwinThread):

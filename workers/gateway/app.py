@@ -127,6 +127,7 @@ class Gateway:
         path = f"/events/{source.name}"
         if any(getattr(route, "path", None) == path for route in self.app.routes):
             raise Unusable(f"two event sources are named {source.name}", "give each a name of its own")
+        self._delivery.figures.begins(source.name)
 
         async def receive(request: Request) -> JSONResponse:
             try:

@@ -30,6 +30,14 @@ class Figures:
     def __init__(self, meter: MetricMeter = MetricMeter.noop) -> None:
         self._meter = meter
 
+    def begins(self, source: str) -> None:
+        """Everything is 0 before the first request: what grows from nothing to 1 is no growth to Prometheus."""
+        self._tell(metrics.GATEWAY_REQUESTS, 0, source=source)
+        for outcome in ("delivered", "duplicate"):
+            self._tell(metrics.GATEWAY_EVENTS, 0, source=source, outcome=outcome)
+        for reason in (*REASONS.values(), "hung-up", "bug"):
+            self._tell(metrics.GATEWAY_REFUSED, 0, source=source, reason=reason)
+
     @contextlib.contextmanager
     def request(self, source: str) -> Iterator[None]:
         """One request of that source, whatever becomes of it."""
