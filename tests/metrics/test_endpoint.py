@@ -28,13 +28,10 @@ def named(*sources: str) -> set[str]:
     return {metric.name for metric in TABLE if metric.source in sources}
 
 
-async def test_a_deployment_that_parked_counts_each_step_once(endpoint: Endpoint, twin: TwinThread):
-    """Steps by outcome are those of the page; the cluster and where the worker stands are on every line."""
-    twin.world.faults.plant(Fault(**{**vars(FULL), "met": []}))
-    async with working(endpoint.client, load(twin.path), twin.path.parent, cached=0) as start:  # each task is replayed
-        run = await start()
-        await parked(run)
-        await said(run, "answer", {"answer": "retry", "by": "ana"})
+async def test_a_plan_counts_each_step_once(endpoint: Endpoint, twin: TwinThread):
+    """Steps by outcome are those of the page, though every task was replayed; each line says where it comes from."""
+    async with working(endpoint.client, load(twin.path), twin.path.parent, cached=0) as start:
+        run = await start(RunbookRequest(mode=Mode.PLAN))
         await run.result()
         told = Counter(step.state for step in await steps(run))
         page = endpoint.scraped()
@@ -43,22 +40,30 @@ async def test_a_deployment_that_parked_counts_each_step_once(endpoint: Endpoint
         f"{{runbook=deploy, outcome={outcome}, at=site-a, cluster={twin.inventory.name}}} {count}"
         for outcome, count in told.items()
     )
+    assert told["done"] > 20
     assert page.value("quorate_step_seconds_count", runbook="deploy") == told.total()
-    assert page.lines("quorate_steps_parked_total", "runbook", "word") == ["{runbook=deploy, word=Rejected} 1"]
     assert page.lines("quorate_runs_total", "runbook", "ending") == ["{runbook=deploy, ending=done} 1"]
     assert page.value("quorate_run_seconds_sum") > 0
     assert page.value("temporal_activity_execution_latency_sum") > 0
     assert set(TOLD) <= page.names
 
 
-async def test_a_plan_is_told_too(endpoint: Endpoint, twin: TwinThread):
-    """A rehearsal's steps are steps; its run is done."""
+@pytest.mark.slow
+async def test_a_step_that_parked_is_one_step_and_one_question(endpoint: Endpoint, twin: TwinThread):
+    """Answered with `retry`, it ends as the page says; the word of the error is told."""
+    twin.world.faults.plant(Fault(**{**vars(FULL), "met": []}))
     async with working(endpoint.client, load(twin.path), twin.path.parent) as start:
-        run = await start(RunbookRequest(mode=Mode.PLAN))
+        run = await start()
+        await parked(run)
+        await said(run, "answer", {"answer": "retry", "by": "ana"})
         await run.result()
-        done = sum(step.state == "done" for step in await steps(run))
+        told = Counter(step.state for step in await steps(run))
+        page = endpoint.scraped()
 
-    assert endpoint.scraped().value("quorate_steps_total", runbook="deploy", outcome="done") == done > 20
+    assert page.lines("quorate_steps_total", "outcome") == sorted(
+        f"{{outcome={outcome}}} {count}" for outcome, count in told.items()
+    )
+    assert page.lines("quorate_steps_parked_total", "runbook", "word") == ["{runbook=deploy, word=Rejected} 1"]
 
 
 async def test_a_healthy_cluster_is_told_as_healthy(endpoint: Endpoint, site: Site):  # noqa: F811  # the fixture

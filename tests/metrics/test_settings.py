@@ -1,19 +1,29 @@
 """Where the metrics go: an address for Prometheus, or what OpenTelemetry's variables say; what is wrong is said."""
 
+import logging
 from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 import pytest
 from aiohttp import web
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from temporalio.client import Client
+from temporalio.common import MetricMeter
 from temporalio.runtime import OpenTelemetryMetricTemporality
 
+import activities.meters
+import workflows.meters
+from cluster.metrics import LOOKED_AT, STEPS, record
+from tests.metrics import Endpoint
 from tests.patience import Deadline
 from tests.twin import EXAMPLE
 from tests.workers.test_cli_runs import here, said
 from workers.errors import Unusable
+from workers.gateway.figures import Figures
 from workers.settings import Settings
 from workers.telemetry.metrics import made, otlp, prometheus
+from workers.telemetry.survey import Survey
 from workers.temporal.embedded import free_port
 
 LISTENING = "http://collector:4318"
@@ -166,10 +176,12 @@ async def test_a_receiver_gets_names_units_and_the_name_of_the_process():
             assert not deadline.over, "waited for an export"
             await deadline.a_while()
     finally:
+        told_by = runtime is not None
+        del runtime  # or it would go on to send to where soon nothing listens
         await runner.cleanup()
 
     token, found = taken[0]
-    assert runtime is not None
+    assert told_by
     assert token == "abc"
     [resource] = found.resource_metrics
     about = {one.key: one.value.string_value for one in resource.resource.attributes}
@@ -177,3 +189,31 @@ async def test_a_receiver_gets_names_units_and_the_name_of_the_process():
     assert about["deployment.environment"] == "lab"
     assert (about["cluster"], about["at"], about["program"]) == ("metro", "site-a", "worker")
     assert [one.name for scope in resource.scope_metrics for one in scope.metrics] == ["quorate_build_info"]
+
+
+async def test_a_survey_without_an_answer_says_so_once_and_goes_on(caplog: pytest.LogCaptureFixture):
+    """Nothing listens there: the failures are counted, the time of the survey stays, and no worker ends by it."""
+    settings, nowhere = Settings(metrics=f"127.0.0.1:{free_port()}"), f"127.0.0.1:{free_port()}"
+    runtime = made(settings, cluster="metro", program="worker", environment={})
+    assert runtime is not None
+    client = await Client.connect(nowhere, lazy=True, runtime=runtime)
+    survey = Survey(client, "metro", runtime.metric_meter)
+    with caplog.at_level(logging.WARNING, "quorate.metrics"):
+        await survey.once()
+        await survey.once()
+    page = Endpoint(settings.metrics, client, runtime.metric_meter).scraped()
+
+    assert page.lines("quorate_survey_failures_total", "of") == ["{of=ledger} 2", "{of=runs} 2", "{of=watch} 2"]
+    assert "quorate_survey_timestamp_seconds" not in page.names
+    assert [line.getMessage().partition(" of ")[2].partition(":")[0] for line in caplog.records] == [
+        "watch", "ledger", "runs"
+    ]  # fmt: skip
+
+
+def test_a_figure_that_cannot_be_told_stops_nothing():
+    """Neither a label that the table does not have, nor a place that has no meter."""
+    workflows.meters.tell(STEPS, runbook="deploy", outcome="done")
+    activities.meters.tell(LOOKED_AT, 1, where="here")
+    Figures(cast(MetricMeter, None)).waiting(3)
+    with pytest.raises(ValueError, match="quorate_steps_total has the labels"):
+        record(MetricMeter.noop, STEPS, 1, {"guest": "vm:300"})

@@ -7,11 +7,11 @@ how old that is.
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
-from pydantic import ValidationError
-from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowHandle
 from temporalio.common import MetricMeter
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -34,8 +34,8 @@ PATIENCE = timedelta(seconds=3)
 OLD_AFTER = timedelta(seconds=60)
 NAMES = {type_name(runbook): runbook.about.name for runbook in ALL_RUNBOOKS}
 Labels = tuple[tuple[str, str], ...]
-# Whatever Temporal, a worker of another version, or a run that has just ended may answer.
-NO_ANSWER = (RPCError, WorkflowQueryFailedError, ValidationError, ValueError, RuntimeError)
+
+log = logging.getLogger("quorate.metrics")
 
 
 class Survey:
@@ -44,6 +44,7 @@ class Survey:
     def __init__(self, client: Client, cluster: str, meter: MetricMeter) -> None:
         self._client, self._cluster, self._meter = client, cluster, meter
         self._told: dict[str, set[Labels]] = {}  # what has been told of before is 0 when it is so no more
+        self._silent: set[str] = set()
 
     async def keep(self) -> None:
         """Until it is cancelled."""
@@ -56,26 +57,29 @@ class Survey:
         parts: dict[str, Callable[[], Awaitable[None]]] = {
             "watch": self._watch, "ledger": self._ledger, "runs": self._runs
         }  # fmt: skip
-        whole = True
         for name, part in parts.items():
-            failed = 0
             try:
                 await part()
-            except NO_ANSWER:
-                failed, whole = 1, False
-            record(self._meter, metrics.SURVEYS_FAILED, failed, {"of": name})
-        if whole:
+            except Exception as error:  # whatever it is, no worker ends because of a figure
+                if name not in self._silent:
+                    log.warning("metrics: no answer of %s: %s %s", name, type(error).__name__, error)
+                self._silent.add(name)
+            else:
+                self._silent.discard(name)
+            record(self._meter, metrics.SURVEYS_FAILED, name in self._silent, {"of": name})
+        if not self._silent:
             self._set(metrics.SURVEYED_AT, datetime.now(UTC).timestamp())
 
     # --- its parts ---------------------------------------------------------------------------------------------
 
     async def _watch(self) -> None:
         handle = self._client.get_workflow_handle(watch_id(self._cluster))
-        if not await _runs_now(handle):
+        found = await _described(handle)
+        if found is None:
             self._ready(watched=False, looking=False, healthy=False)
             self._verdict(None)
             return
-        beat = await self._beat(handle)
+        beat = await self._beat(found)
         state: WatchState = await handle.query("state", result_type=WatchState, rpc_timeout=PATIENCE)
         verdict = beat.verdict if beat else state.verdict
         at = beat.looked_at if beat else state.at
@@ -87,9 +91,9 @@ class Survey:
             rights=not state.rights,
         )
 
-    async def _beat(self, handle: WorkflowHandle[object, object]) -> Beat | None:
+    async def _beat(self, found: WorkflowExecutionDescription) -> Beat | None:
         """What the look that goes on has told with its heartbeat; None between two looks."""
-        pending = (await handle.describe()).raw_description.pending_activities
+        pending = found.raw_description.pending_activities
         looks = [one for one in pending if watch.look.is_called(one.activity_type.name)]
         if not looks or not looks[0].heartbeat_details.payloads:
             return None
@@ -99,7 +103,7 @@ class Survey:
     async def _ledger(self) -> None:
         handle = self._client.get_workflow_handle(ledger_id(self._cluster))
         book = Book()  # a cluster without a ledger has nothing disabled
-        if await _runs_now(handle):
+        if await _described(handle) is not None:
             book = await handle.query("book", result_type=Book, rpc_timeout=PATIENCE)
         held = sum(bool(entry.holders) for entry in book.switches)
         self._set(metrics.SWITCHES, held, held="yes")
@@ -110,7 +114,7 @@ class Survey:
         which = f"({types()}) AND ExecutionStatus = 'Running' AND Cluster = '{self._cluster}'"
         states: dict[Labels, float] = {}
         gates: dict[str, list[datetime]] = {name: [] for name in NAMES.values()}
-        async for run in self._client.list_workflows(which):
+        async for run in self._client.list_workflows(which, rpc_timeout=PATIENCE):
             name, state = NAMES[run.workflow_type], run.typed_search_attributes.get(STATE) or "running"
             one = _labels(runbook=name, state=state)
             states[one] = states.get(one, 0) + 1
@@ -159,14 +163,15 @@ def _labels(**labels: str) -> Labels:
     return tuple(sorted(labels.items()))
 
 
-async def _runs_now(handle: WorkflowHandle[object, object]) -> bool:
-    """There is such a run, and it has not ended."""
+async def _described(handle: WorkflowHandle[object, object]) -> WorkflowExecutionDescription | None:
+    """The run, unless there is none or it has ended."""
     try:
-        return (await handle.describe(rpc_timeout=PATIENCE)).close_time is None
+        found = await handle.describe(rpc_timeout=PATIENCE)
     except RPCError as error:
         if error.status == RPCStatusCode.NOT_FOUND:
-            return False
+            return None
         raise
+    return found if found.close_time is None else None
 
 
 @contextlib.asynccontextmanager
