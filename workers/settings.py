@@ -66,6 +66,11 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="warning", description="from which level on: what a person has to know of, and nothing else"
     )
+    metrics: str = Field(
+        default="",
+        description="address and port where worker, `up` and gateway tell their metrics to Prometheus, each process at "
+        "one of its own: 127.0.0.1:9464; empty: none",
+    )
     gateway_rate: float = Field(
         default=500.0, gt=0, description="requests a second that the event gateway takes from one source for long"
     )

@@ -30,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
         statement,
     )
     from cluster.gate import Gate
+    from cluster.metrics import GATE_SECONDS, VOTES
     from cluster.plan import Intent, whole_digest
     from cluster.reminders import reminders
     from workflows import spans
@@ -38,6 +39,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.gate_page import asks
     from workflows.interlock import Interlock
     from workflows.messages import Abort
+    from workflows.meters import tell
     from workflows.notices import Notices
     from workflows.people import People
     from workflows.record import Line
@@ -105,7 +107,9 @@ class Gates:
             await self._decided(gate, line)
         except asyncio.CancelledError:
             line.end("stopped", f"ended before it was decided: {gate.missing or 'approved'}", self.state.record.elapsed)
+            self._waited(gate, "stopped")
             raise
+        self._waited(gate, gate.outcome)
         if self.state.paused is not None:
             await self.state.resumed()
         approval = gate.approval
@@ -118,6 +122,14 @@ class Gates:
             self.state.approved = True
             self._notices.tell("begun", f"{gate.terms.title}: it begins", str(approval))
         return approval
+
+    def _waited(self, gate: Gate, outcome: str) -> None:
+        waited = (workflow.now() - gate.terms.opened).total_seconds()
+        tell(GATE_SECONDS, waited, runbook=self._runbook, outcome=outcome)
+
+    @property
+    def _runbook(self) -> str:
+        return self.state.subject.partition("/")[0]
 
     async def why_not(
         self, approval: Approval, planned: Sequence[Intent], conditions: Sequence[str] = (), vetoes: Sequence[Veto] = ()
@@ -180,6 +192,8 @@ class Gates:
             self._must_take_votes(said.by, decision)
             refusal = gate.hear(vote, proof)
             self._on_record(gate.audit[-1])
+            word = refusal.word if refusal else "counted"
+            tell(VOTES, runbook=self._runbook, decision=decision, word=word)
             if refusal is not None:
                 self.state.tell()
                 raise ApplicationError(refusal.sentence, type=refusal.word, non_retryable=True)
@@ -220,6 +234,7 @@ class Gates:
         return said if known else said.model_copy(update={"digest": ballot.plan})
 
     def _refused(self, by: str, what: str, word: str, sentence: str) -> ApplicationError:
+        tell(VOTES, runbook=self._runbook, decision=what, word=word)
         self._on_record(Audit(at=workflow.now(), by=by, what=what, accepted=False, word=word, sentence=sentence))
         self.state.tell()
         return ApplicationError(sentence, type=word, non_retryable=True)

@@ -24,7 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts.reference import Activity
     from cluster.inventory import Inventory
     from cluster.plan import Finding, Intent, Mode, digest
-    from workflows import attributes, spans
+    from workflows import attributes, meters, spans
     from workflows.ballot import Ballot, GateView
     from workflows.catalogue import About, RunbookReport, RunbookRequest
     from workflows.checking import Checks
@@ -465,6 +465,7 @@ class Runbook:
         self.state.claim = None
         self.state.closed = True
         self.state.word = state
+        meters.run_ended(self.about.name, state, self.state.record.elapsed)
         workflow.upsert_search_attributes([attributes.STATE.value_set(state)])
         spans.about_run({"quorate.state": state, "quorate.changes": len(self.state.record.changes)})
         self.state.tell()

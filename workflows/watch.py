@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts.proxmox import RightsWish
     from cluster.events import Event, EventBatch
     from cluster.memory import Memory
+    from cluster.metrics import VERDICT_CHANGES
     from cluster.silences import Silence, SilenceWish, UnsilenceWish, not_there, refused
     from cluster.watching import (
         Awaited,
@@ -41,6 +42,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.answers import ask, begun
     from workflows.failures import reason
     from workflows.lasting import is_long
+    from workflows.meters import tell
     from workflows.open_incidents import OpenIncidents
     from workflows.silences import Silences, ends_soon
     from workflows.steps import HEARTBEAT
@@ -281,6 +283,7 @@ class ClusterWatch:
 
     async def _judged(self, seen: Seen) -> None:
         self._seen = seen
+        tell(VERDICT_CHANGES, kind=seen.verdict.kind)
         answer = together(seen.answers)
         workflow.upsert_search_attributes(
             [

@@ -18,6 +18,7 @@ from temporalio.exceptions import ApplicationError
 from activities.attempt import look_again, paced, was_cancelled_by_its_run
 from activities.clients.quick import Clients
 from activities.errors import NotFound, Refuted
+from activities.meters import looked
 from activities.serving import serves
 from activities.watch.memory import remembered
 from activities.watch.vantage import Vantage, Vantages
@@ -211,6 +212,8 @@ class _Watcher:
         over = datetime.now(UTC) + self._wish.until
         verdict = await self._look(everybody=True)
         while True:
+            if self._facts is not None:
+                looked(self._facts)
             if self._ripe(verdict):
                 return self.seen(verdict, new=True)
             if datetime.now(UTC) >= over:

@@ -194,11 +194,13 @@ def up(
 
     Example: quorate up -i inventory.yaml
     """
+    from workers.telemetry.metrics import metered
     from workers.telemetry.tracing import traced
     from workers.worker.run import until_stopped
 
     path, settings = inventory_path(inventory), Settings()
     known = load(path)
+    metered(settings, cluster=known.name, program="up")
 
     async def stay() -> None:
         server = TemporalServer(
@@ -243,6 +245,7 @@ def run_worker(
 
     Example: quorate worker -i inventory.yaml --at site-a
     """
+    from workers.telemetry.metrics import metered
     from workers.telemetry.tracing import traced
     from workers.worker.run import until_stopped
 
@@ -250,6 +253,7 @@ def run_worker(
     known = load(path)
     if at is not None:
         settings = settings.model_copy(update={"at": at})
+    metered(settings, cluster=known.name, program="worker")
 
     async def work() -> None:
         client = await connect()

@@ -22,6 +22,7 @@ from activities.watch.watcher import Watching
 from cluster.inventory import Inventory
 from runbooks import ALL_RUNBOOKS
 from workers.settings import Settings
+from workers.telemetry.survey import surveyed
 from workers.temporal.bootstrap import bootstrap
 from workers.worker import logs
 from workers.worker.pulse import Pulse
@@ -109,5 +110,6 @@ async def until_stopped(
         await stack.enter_async_context(worker(client, inventory, base, settings))
         if settings.at in [site.name for site in inventory.sites]:
             await stack.enter_async_context(worker_at(client, inventory, base, settings, settings.at))
+        await stack.enter_async_context(surveyed(client, inventory.name))
         ready()
         await stop.wait()
