@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from cluster.answers.model import Answer
+from cluster.basis import Basis
 from cluster.conditions import CALM, SITE_GONE, Condition, Kind, lost_site
 from cluster.events import Event
 from cluster.facts import Memory
@@ -50,7 +51,8 @@ class Seen(Finding):
     """A verdict; `new` unless the time was over or the look was asked to stop: its memory counts all the same.
 
     `odd_since` is when the first look was not as usual, `looked_at` when the newest look was made. `answers` say what
-    to do, one for each condition of the verdict.
+    to do, one for each condition of the verdict. `basis` is what it was computed from, where it is new: it is for the
+    record, and no run carries it on.
     """
 
     cluster: str
@@ -63,6 +65,7 @@ class Seen(Finding):
     new: bool = True
     workers_at: tuple[str, ...] = ()
     answers: tuple[Answer, ...] = ()
+    basis: Basis | None = None
 
 
 class Reach(Finding):

@@ -228,7 +228,7 @@ class ClusterWatch:
                 await self._failed(error)
             return None
         self._trouble, self._memory = "", self._memory.merge(seen.memory)
-        return seen
+        return seen.model_copy(update={"basis": None})  # it stands in the history, and is not carried on
 
     def _look(self) -> workflow.ActivityHandle[Seen]:
         """Begin to look. What stands is told anew when an incident has ended: what was told last may be older."""
