@@ -121,7 +121,9 @@ def _in_full(told: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 def _look(look: dict[str, Any], told: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     if _LIKE not in look:
         return look
-    same: dict[str, Any] = {field: value for field, value in told[look[_LIKE]].items() if field not in look.get(_WITHOUT, ())}
+    same: dict[str, Any] = {
+        field: value for field, value in told[look[_LIKE]].items() if field not in look.get(_WITHOUT, ())
+    }
     return same | dict(look[_BUT])
 
 
