@@ -82,6 +82,14 @@ class Suspected(Value):
     where: str
     memory: Memory = Memory()
 
+    def fits(self, condition: Condition) -> bool:
+        """The condition is the suspected one. Of parted sites only the one without quorum is lost."""
+        if condition.kind not in self.kinds:
+            return False
+        if condition.kind in SITE_GONE:
+            return lost_site(condition) == self.where
+        return self.where in condition.where
+
 
 class Awaited(Value):
     """A site whose nodes are to answer."""

@@ -18,7 +18,7 @@ from activities.serving import serves
 from activities.watch.looking import Watcher
 from activities.watch.vantage import asking
 from cluster.answers.advice import answer
-from cluster.conditions import SITE_GONE, Condition, lost_site
+from cluster.conditions import Condition
 from cluster.contracts import watch
 from cluster.facts import Memory, VotesLook
 from cluster.inventory import Inventory
@@ -70,7 +70,7 @@ class Watching:
             wish = WatchWish(memory=suspected.memory, urgent=True)
             seen = await Watcher(self._inventory, vantages, wish, self._speed).settled()
         found = seen.verdict
-        if not any(_is(suspected, condition) for condition in (found.main, *found.also)):
+        if not any(suspected.fits(condition) for condition in (found.main, *found.also)):
             because = "; ".join(found.main.reasons)
             raise Refuted(f"the cluster is {found.sentence} now, not {suspected.kinds[0]} {suspected.where}: {because}")
         return seen
@@ -93,12 +93,3 @@ def _earlier() -> Memory | None:
     with contextlib.suppress(ValidationError):
         return Beat.model_validate(told[0]).memory if told and told[0] else None
     return None
-
-
-def _is(suspected: Suspected, condition: Condition) -> bool:
-    """The condition is the suspected one. Of parted sites only the one without quorum is lost."""
-    if condition.kind not in suspected.kinds:
-        return False
-    if condition.kind in SITE_GONE:
-        return lost_site(condition) == suspected.where
-    return suspected.where in condition.where
