@@ -1,16 +1,17 @@
 """What a record holds of the checks of votes, and of the changes that were begun under an approval. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import ValidationError
 
-from cluster.approval import Approval
+from cluster.approval import Approval, Bad, Proof, Terms
 from cluster.audit.explained import part
 from cluster.audit.line import Line
 from cluster.contracts import people, records
 from cluster.contracts.people import VerifyFinding, VerifyWish
+from cluster.contracts.words import NOTHING_REPORTED, STILL_SO
 from cluster.gate import Asked
 from cluster.nouns import Value
 from cluster.together import TogetherFinding
@@ -19,6 +20,9 @@ _VERIFY = (people.verify.name, people.verify.formerly)
 _TOGETHER = (records.together.name, records.together.formerly)
 # How long after the end of an activity its run may need to act on it, where the record does not tell that moment.
 ACTS_WITHIN = timedelta(seconds=10)
+
+
+Found = TypeVar("Found")
 
 
 class Check(Value):
@@ -48,7 +52,7 @@ class Check(Value):
             wish=wish,
             asked=wish.asked,
             found=VerifyFinding.model_validate(_finding(line)) if done else None,
-            failure="" if done else str(line.data.get("message", "")),
+            failure="" if done else _reason(line)[1],
         )
 
 
@@ -87,7 +91,7 @@ class Around(Value):
         if line.data.get("outcome") == "done":
             holds = TogetherFinding.model_validate(_finding(line)).holds
         else:
-            holds = f"not known whether an incident is open: {line.data.get('word')}: {line.data.get('message')}"
+            holds = "not known whether an incident is open: {}: {}".format(*_reason(line))
         return cls(scheduled=line.data["scheduled"], ended=line.data["ended"], holds=holds)
 
 
@@ -122,12 +126,57 @@ def _finding(line: Line) -> dict[str, Any]:
     return {"finding": str(line.data.get("finding", "")), **part(line, "evidence")}
 
 
-def checks(lines: Iterable[Line]) -> Iterator[Check]:
-    """All of them that say what they were for. One that cannot be read any more is left out."""
+def _reason(line: Line) -> tuple[str, str]:
+    """Word and sentence of an activity that has failed, as its run tells them."""
+    word, message = str(line.data.get("word", "")), str(line.data.get("message", ""))
+    if word != "Timeout":
+        return word, message
+    last = part(line, "cause")
+    if last.get("word") in ("", None, "Timeout", "Canceled", "Terminated"):
+        return "Unreachable", NOTHING_REPORTED
+    return str(last["word"]), f"{last.get('message', '')} {STILL_SO}"
+
+
+def readable(of: Callable[[Line], Found | None], lines: Iterable[Line]) -> list[Found]:
+    """What can be read of the lines; what cannot, is as if it were not on record."""
+    found = []
     for line in lines:
         try:
-            found = Check.of(line)
+            one = of(line)
         except (ValidationError, KeyError):
             continue
-        if found is not None:
-            yield found
+        if one is not None:
+            found.append(one)
+    return found
+
+
+# --- in words ------------------------------------------------------------------------------------------------------
+
+
+def proofs(check: Check) -> tuple[str, ...]:
+    """What became of looking at each signature."""
+    if check.found is None:
+        return (f"not checked: {check.failure}",)
+    pairs = zip(check.wish.votes, check.found.proofs, strict=False)
+    return tuple(f"{vote.said.by}: {_proof(proof)}" for vote, proof in pairs)
+
+
+def _proof(proof: Proof) -> str:
+    if isinstance(proof, Bad):
+        return f"{proof.word}: {proof.sentence}"
+    return f"good signature by {proof.fingerprint}" if proof.fingerprint else "claimed, and listed"
+
+
+def name(terms: Terms) -> str:
+    """A gate as a sentence names it."""
+    return f"gate {terms.number} {terms.title}"
+
+
+def named(names: Iterable[str]) -> str:
+    """People, or that there is none."""
+    return ", ".join(names) or "nobody"
+
+
+def by_second(moment: datetime) -> str:
+    """A time as a sentence says it."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"

@@ -11,6 +11,7 @@ from cluster.audit import fences, verdicts
 from cluster.audit.explained import Explained, Rules
 from cluster.audit.gates import Gates
 from cluster.audit.line import Line
+from cluster.audit.votes import Votes
 
 
 def explained(lines: Iterable[Line], rules: Rules | None = None) -> Iterator[Explained]:
@@ -19,7 +20,9 @@ def explained(lines: Iterable[Line], rules: Rules | None = None) -> Iterator[Exp
     for _, execution in groupby(lines, key=lambda line: line.execution):
         whole = list(execution)
         gates = Gates(whole, at_hand)
+        votes = Votes(gates, whole, at_hand)
         for line in whole:
             yield from verdicts.explained(line, at_hand)
             yield from fences.explained(line, at_hand)
             yield from gates.explained(line)
+            yield from votes.explained(line)

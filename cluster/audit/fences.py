@@ -39,7 +39,9 @@ def _explained(line: Line, rules: Rules) -> Explained:
     said |= {"seen": _seen(wish, look), "rules": look.rules, "today": others(look.rules, rules.fencing)}
     anew = look.found(wish) or look.unknown
     if (anew.outcome, anew.finding) != (found.outcome, found.finding):
-        return Explained(**said, found="wrong", should=f"it should have been: {_WORDS[anew.outcome]}: {anew.finding}")
+        word = _WORDS[anew.outcome]
+        whole = anew.finding if anew.finding.startswith(word) else f"{word}: {anew.finding}"
+        return Explained(**said, found="wrong", should=f"it should have been: {whole}")
     if anew.seen != found.seen:
         return Explained(**said, found="wrong", should="what is remembered of the node does not follow from HA's list")
     return Explained(**said, found="right")

@@ -1,0 +1,1 @@
+"""`quorate audit`: the records of runs."""
