@@ -24,7 +24,7 @@ from tests.verdict.test_truth_table import TABLE, Row
 from tests.verdict.world import INVENTORY, NODES, OF, A, World, healthy
 
 RULES = Rules(verdict=rules("verdict"))
-# Bytes that a new verdict of six nodes and forty guests leaves in the watch's history; measured: 15,085.
+# Bytes that a new verdict of six nodes and forty guests leaves in the watch's history; measured: 14,700.
 AT_MOST = 20_000
 
 
