@@ -184,3 +184,11 @@ def watch_id(cluster: str) -> str:
 def site_losses(verdict: Verdict) -> dict[str, Condition]:
     """The lost sites with the condition that tells it: beside a graver verdict too."""
     return {lost_site(one): one for one in (verdict.main, *verdict.also) if one.kind in SITE_GONE}
+
+
+def isolated(verdict: Verdict, nodes: tuple[str, ...]) -> Verdict:
+    """The same, where a worker that stands at the site called lost reaches these nodes: it is cut off, and alive."""
+    site = verdict.main.where[0]
+    alive = f"the worker at {site} answers and reaches {', '.join(nodes)}"
+    main = verdict.main.model_copy(update={"kind": "site-isolated", "reasons": (*verdict.main.reasons, alive)})
+    return verdict.model_copy(update={"main": main})

@@ -35,6 +35,7 @@ with workflow.unsafe.imports_passed_through():
         WatchRequest,
         WatchState,
         WatchWish,
+        isolated,
     )
     from workflows import attributes
     from workflows.answers import ask, begun
@@ -299,10 +300,8 @@ class ClusterWatch:
             return seen
         if not found.nodes:
             return seen
-        alive = f"the worker at {site} answers and reaches {', '.join(found.nodes)}"
-        isolated = main.model_copy(update={"kind": "site-isolated", "reasons": (*main.reasons, alive)})
-        verdict = seen.verdict.model_copy(update={"main": isolated})
-        answers = instead(seen.answers, main.key, found.answer, isolated.reasons)
+        verdict = isolated(seen.verdict, found.nodes)
+        answers = instead(seen.answers, main.key, found.answer, verdict.main.reasons)
         return seen.model_copy(update={"verdict": verdict, "answers": answers})
 
     async def _ask_rights(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from cluster.audit.line import Line
 from cluster.nouns import Value
 
-What = Literal["verdict", "vote", "gate", "change", "fencing"]
+What = Literal["verdict", "incident", "vote", "gate", "change", "fencing"]
 # `unknown`: what it was decided from is not on record, or cannot be read any more.
 Finding = Literal["right", "wrong", "unknown"]
 # What a judgement of an earlier version lacks.

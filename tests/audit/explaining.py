@@ -15,8 +15,12 @@ TODAY = Rules(verdict=rules("verdict"), gate=rules("gate"), fencing=rules("fenci
 
 
 async def recorded(run: WorkflowHandle[Any, Any]) -> list[Line]:
-    """The lines of a run's newest execution, as far as it has come."""
-    return list(record([(await run.fetch_history()).events]))
+    """The lines of a run, through all its executions, as far as it has come."""
+    executions = [(await run.fetch_history()).events]
+    while before := executions[0][0].workflow_execution_started_event_attributes.continued_execution_run_id:
+        earlier = run._client.get_workflow_handle(run.id, run_id=before)
+        executions.insert(0, (await earlier.fetch_history()).events)
+    return list(record(executions))
 
 
 async def agrees(run: WorkflowHandle[Any, Any]) -> list[Explained]:
