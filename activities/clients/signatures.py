@@ -92,6 +92,14 @@ def fingerprint(key: Key) -> str:
     return str(key.get_fingerprint())
 
 
+def fingerprint_of_line(text: str) -> str:
+    """The fingerprint of the key in a line of a list of signers; empty where there is none."""
+    try:
+        return fingerprint(SSHAllowedSignersEntry(text).key)
+    except (ValueError, asyncssh.KeyImportError):
+        return ""
+
+
 def listed(signers: str) -> tuple[str, ...]:
     """The names that stand in full in an allowed_signers file, in its order; a pattern names nobody."""
     names = (name for one in able(signers) for name in one.names)

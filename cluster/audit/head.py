@@ -87,12 +87,20 @@ class Head(Value):
 
 
 class Anchor(Value):
-    """A head, as somebody outside was told of it."""
+    """A head, as somebody outside was told of it; every head before it is in its chain."""
 
     number: int
     sha256: str
+    signer: str
+    cluster: str
     run: str
     at: datetime
+
+    @classmethod
+    def of(cls, head: Head) -> Self:
+        """What is told of that head."""
+        said = head.model_dump(include={"number", "signer", "cluster", "run", "at"})
+        return cls(sha256=head.digest, **said)
 
     @property
     def canonical(self) -> bytes:

@@ -31,7 +31,7 @@ def kept(place: Path, key: Key | None = None, which: tuple[str, ...] = SHORT) ->
             heads.append(head)
     store.close()
     folder = dict(Files(place)) | {f"{HEADS}/{path.name}": path.read_bytes() for path in (place / HEADS).glob("*.sig")}
-    return folder, [Anchor(number=one.number, sha256=one.digest, run=one.run, at=one.at) for one in heads]
+    return folder, [Anchor.of(one) for one in heads]
 
 
 def written(folder: Folder, place: Path) -> Path:

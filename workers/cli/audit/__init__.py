@@ -1,1 +1,1 @@
-"""`quorate audit`: the records of runs."""
+"""`quorate audit`: records of runs listed, taken out, verified without a network, and explained."""

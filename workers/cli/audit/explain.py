@@ -3,133 +3,163 @@
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
-from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
 
 from activities.rules import rules
 from cluster.audit.explain import explained
 from cluster.audit.explained import Explained, Rules
-from cluster.audit.line import NOTHING, Line, read
+from cluster.audit.line import Line, read
+from cluster.audit.scan import Fault, scan
+from cluster.nouns import Value
 from cluster.units import counted
-from workers.audit.history import Execution
-from workers.cli.options import JsonOption, err, out
+from workers.cli.audit.exporting import RECORD, anew, kept
+from workers.cli.options import JsonOption, out
 from workers.errors import Unusable
+from workers.settings import Settings
 from workers.temporal.connect import connect
 
 RunOrFile = Annotated[
     str,
-    typer.Argument(metavar="RUN|FILE", help="The run's id, watch/CLUSTER for the watch, or a file or folder of lines."),
+    typer.Argument(metavar="RUN|FILE", help="A run, a file of lines or a folder. The watch's run is watch/CLUSTER."),
 ]
-WrongOption = Annotated[bool, typer.Option("--wrong", help="Only what was not right, or is not known.")]
+DoubtsOption = Annotated[bool, typer.Option("--doubts", help="Only what was wrong, or is not known.")]
 _STYLES = {"right": "green", "wrong": "bold red", "unknown": "yellow"}
-_NOTHING = "No judgement is in it: neither a verdict, a vote, an opened gate nor a fencing."
+_LINES = ".jsonl"
 
 
-def explain(run: RunOrFile, only_wrong: WrongOption = False, as_json: JsonOption = False) -> None:
+class Told(Value):
+    """One record: its judgements, and what is wrong with its lines."""
+
+    run: str
+    source: str
+    found: tuple[Explained, ...]
+    faults: tuple[Fault, ...] = ()
+    watch: str = ""  # whose verdict has opened it
+
+    @property
+    def count(self) -> dict[str, int]:
+        """How many judgements were right, wrong, and not known."""
+        count = Counter(one.found for one in self.found)
+        return {"right": count["right"], "wrong": count["wrong"], "unknown": count["unknown"]}
+
+
+def explain(run: RunOrFile, doubts: DoubtsOption = False, as_json: JsonOption = False) -> None:
     """Compute anew what a run judged, and say whether it was right given what was seen.
 
-    Verdicts, votes, gates, changes under an approval, and fencing. Ends with 1 when a judgement was wrong.
+    Verdicts, incidents, votes, gates, fencing. Exit status 1 where any was wrong, or the chain of lines does not hold.
 
     Example: quorate audit explain watch/metro
     """
-    path = Path(run)
-    lines = from_files(path) if path.exists() else asyncio.run(_from_temporal(run))
-    today = Rules(verdict=rules("verdict"), gate=rules("gate"), fencing=rules("fencing"))
-    found = list(explained(lines, today))
-    shown = [one for one in found if one.found != "right"] if only_wrong else found
+    found = [judged(record, source) for source, record in records(run)]
     if as_json:
-        told = [one.model_dump(mode="json") | {"conclusion": one.conclusion} for one in shown]
-        out.print_json(data={"run": lines[0].run if lines else "", "decisions": told, "count": _count(found)})
+        out.print_json(data={"ok": all(map(_ok, found)), "records": [_data(one, doubts=doubts) for one in found]})
     else:
-        if broken := chain_broken(lines):
-            err.print(f"[yellow]{escape(broken)}[/yellow]")
-        for text in (summary(lines, found), *(paragraph(one) for one in shown)):
-            out.tell(text)
-    if any(one.found == "wrong" for one in found):
+        for one in found:
+            tell(one, doubts=doubts)
+    if not all(map(_ok, found)):
         raise typer.Exit(1)
 
 
 # --- where the lines are -------------------------------------------------------------------------------------------
 
 
-def from_files(path: Path) -> list[Line]:
-    """The lines of a file, or of all files of a folder. Unusable names the line that is none."""
-    files = sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]
-    if not files:
-        raise Unusable(f"there is no file of lines in {path}", "name a file whose name ends in .jsonl")
-    found = []
-    for file in files:
-        for number, text in enumerate(file.read_bytes().splitlines(), start=1):
-            try:
-                found.append(read(text))
-            except ValueError:
-                what = f"{file}: line {number} is no line of an audit record"
-                raise Unusable(what, "`quorate audit verify` says what has become of it") from None
-    return found
+def records(run: str) -> list[tuple[str, RECORD]]:
+    """What was named: a file, all records of a folder, or a run's own record. Unusable where there is none."""
+    path = Path(run)
+    if path.is_file():
+        return [(str(path), {path.name: path.read_bytes()})]
+    if path.is_dir():
+        folders = sorted({file.parent for file in path.rglob(f"*{_LINES}")})
+        if not folders:
+            raise Unusable(f"{path} holds no record", f"name a folder with files of lines ({_LINES}) in it")
+        return [(str(one), {file.name: file.read_bytes() for file in one.glob(f"*{_LINES}")}) for one in folders]
+    place = Settings().audit_folder
+    if place.is_dir() and (record := kept(place, run)):
+        return [(str(place), record)]
+    if record := asyncio.run(_from_temporal(run)):
+        return [("Temporal's history", record)]
+    raise Unusable(
+        f"{run}: there is no record: neither the folder {place} nor Temporal has one, and it is no file",
+        "see `quorate audit list`, and name the run as it is there",
+    )
 
 
-async def _from_temporal(run: str) -> list[Line]:
-    """All executions of a run as Temporal still has them, the oldest first."""
-    client = await connect()
-    found, before = await _execution(client, run, None)
-    while before:
-        lines, before = await _execution(client, run, before)
-        found = [*lines, *found]
-    return [line.model_copy(update={"n": number}) for number, line in enumerate(found)]
+async def _from_temporal(run: str) -> RECORD:
+    return await anew(await connect(), run)
 
 
-async def _execution(client: Client, run: str, execution: str | None) -> tuple[list[Line], str]:
-    """One execution, and the id of the one before it; none where there is none, or it is kept no longer."""
-    reading, lines = Execution(), list[Line]()
-    try:
-        async for event in client.get_workflow_handle(run, run_id=execution).fetch_history_events():
-            lines += reading.lines(event)
-    except RPCError as error:
-        if error.status != RPCStatusCode.NOT_FOUND:
-            raise
-        if execution is not None:
-            return [], ""
-        raise Unusable(
-            f"there is no run {run!r}, nor a file of that name", "`quorate status` lists the runs that Temporal keeps"
-        ) from None
-    return lines, str(lines[0].data.get("goes_on_from", "")) if lines else ""
+def judged(record: RECORD, source: str) -> Told:
+    """The judgements of one record, and what is wrong with its lines. What is no line is left out, and told."""
+    files = [(name, record[name]) for name in sorted(record) if name.endswith(_LINES)]
+    lines: list[Line] = []
+    for _, data in files:
+        for text in data.splitlines():
+            with suppress(ValueError, RecursionError):
+                lines.append(read(text))
+    today = Rules(verdict=rules("verdict"), gate=rules("gate"), fencing=rules("fencing"))
+    return Told(
+        run=lines[0].run if lines else source,
+        source=source,
+        found=tuple(explained(lines, today)),
+        faults=scan(files).faults,
+        watch=_watch(lines[0]) if lines else "",
+    )
 
 
-def chain_broken(lines: Sequence[Line]) -> str:
-    """Where a line does not carry the hash of the one before, in words; empty where the chain holds, or is none."""
-    if all(line.prev == NOTHING for line in lines):
-        return ""
-    for one, following in pairwise(lines):
-        if following.prev != one.digest:
-            return (
-                f"The chain is broken at line {following.n}: see `quorate audit verify` before you believe any of it."
-            )
-    return ""
+def _watch(first: Line) -> str:
+    """The watch whose verdict has opened an incident; empty for all other runs."""
+    asked = first.data.get("input")
+    return f"watch/{asked.get('cluster')}" if isinstance(asked, dict) and asked.get("opening") else ""
+
+
+def _ok(one: Told) -> bool:
+    return not one.faults and not one.count["wrong"]
+
+
+def _data(one: Told, *, doubts: bool) -> dict[str, object]:
+    shown = [found.model_dump(mode="json") | {"conclusion": found.conclusion} for found in _shown(one, doubts=doubts)]
+    return {
+        "run": one.run,
+        "source": one.source,
+        "count": one.count,
+        "judgements": shown,
+        "faults": [fault.model_dump(mode="json") for fault in one.faults],
+    }
+
+
+def _shown(one: Told, *, doubts: bool) -> Sequence[Explained]:
+    return [found for found in one.found if found.found != "right"] if doubts else one.found
 
 
 # --- what is told --------------------------------------------------------------------------------------------------
 
 
-def summary(lines: Sequence[Line], found: Sequence[Explained]) -> str:
+def tell(one: Told, *, doubts: bool) -> None:
+    """One record: how many judgements were right, then each of them."""
+    out.tell(summary(one))
+    for fault in one.faults:
+        out.tell(f"[red]✗[/red] {escape(str(fault))}")
+    if one.faults:
+        out.tell("Whatever is said below is of lines that somebody may have changed: see `quorate audit verify`.")
+    if one.watch:
+        out.tell(f"It was opened by a verdict of the watch: `quorate audit explain {escape(one.watch)}` computes that.")
+    for found in _shown(one, doubts=doubts):
+        out.tell("\n" + paragraph(found))
+
+
+def summary(one: Told) -> str:
     """How many judgements there were, and how many of them were right."""
-    count = _count(found)
-    who = escape(lines[0].run) if lines else "empty"
-    if not found:
-        return f"[bold]{who}[/bold]: {_NOTHING}\n"
+    who, count = f"[bold]{escape(one.run)}[/bold] (from {escape(one.source)})", one.count
+    if not one.found:
+        return f"{who}: no judgement is in it, neither a verdict, an incident, a vote, a gate nor a fencing"
     wrong = f"[bold red]{count['wrong']} WRONG[/bold red]" if count["wrong"] else "none wrong"
     unknown = f", {count['unknown']} not known" if count["unknown"] else ""
-    return f"[bold]{who}[/bold]: {counted(len(found), 'judgement')}: {count['right']} right, {wrong}{unknown}\n"
-
-
-def _count(found: Sequence[Explained]) -> dict[str, int]:
-    count = Counter(one.found for one in found)
-    return {"right": count["right"], "wrong": count["wrong"], "unknown": count["unknown"]}
+    return f"{who}: {counted(len(one.found), 'judgement')}: {count['right']} right, {wrong}{unknown}"
 
 
 def paragraph(one: Explained) -> str:
@@ -139,4 +169,4 @@ def paragraph(one: Explained) -> str:
     lines += [f"  seen: {escape(seen)}" for seen in one.seen]
     lines += [f"  rules: {escape(one.rules)}"] if one.rules else []
     lines.append(f"  [{_STYLES[one.found]}]{escape(one.conclusion)}[/{_STYLES[one.found]}]")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)

@@ -1,0 +1,87 @@
+"""What the commands read: a folder of records, one record alone, and what was told outside."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from activities.clients import timestamps
+from activities.clients.signatures import fingerprint_of_line
+from cluster.audit.head import HEADS, SIGNERS, Anchor
+from cluster.audit.scan import Fault
+from cluster.audit.verify import Verdict, verified
+from workers.audit import anchors as outside
+from workers.audit.store import Files, Signatures, soundness
+from workers.errors import Unusable
+from workers.settings import Settings
+
+NOT_CHECKED = "time stamps are not checked here: pip install 'quorate[audit]'"
+
+
+def folder_of(settings: Settings) -> Path:
+    """The worker's own folder. Unusable where there is none."""
+    if not settings.audit_folder.is_dir():
+        raise Unusable(
+            f"there are no audit records in {settings.audit_folder}",
+            "name their folder with QUORATE_AUDIT; a worker makes it when it starts",
+        )
+    return settings.audit_folder
+
+
+def anchored(path: Path | None, settings: Settings) -> list[Anchor]:
+    """The heads of a file elsewhere; of the settings' one, unless another is named. Unusable where it says none."""
+    chosen = path or settings.audit_file
+    if chosen is None or (path is None and not chosen.exists()):
+        return []
+    try:
+        return outside.known(chosen)
+    except OSError as error:
+        raise Unusable(f"{chosen} cannot be read: {error.strerror}", "name a file of anchors with --anchors") from None
+    except ValidationError:
+        raise Unusable(f"{chosen} is no file of anchors", "each line of one is a head that was told outside") from None
+
+
+def signatures(place: Path, signers: Path | None) -> Signatures:
+    """The keys that count: of a list that was kept elsewhere, else those that the folder names itself."""
+    if signers is None:
+        return soundness(place)
+    try:
+        return Signatures(signers.read_bytes())
+    except OSError as error:
+        said = f"--signers {signers} cannot be read: {error.strerror}"
+        raise Unusable(said, "name a copy of the folder's allowed_signers") from None
+
+
+def judged(
+    place: Path, settings: Settings, *, run: str | None = None, signers: Path | None = None, known: Path | None = None
+) -> Verdict:
+    """What `verify` says of that folder."""
+    return verified(Files(place), signatures(place, signers), anchored(known, settings), run)
+
+
+def stamps(place: Path, roots: Path | None) -> tuple[int, list[Fault], str]:
+    """How many time stamps there are, which of them do not hold, and what was not checked."""
+    names = sorted((place / HEADS).glob("*.tsr"))
+    faults = []
+    try:
+        for path in names:
+            head = path.with_suffix("")
+            data = head.read_bytes() if head.exists() else b""
+            _, why = timestamps.stamped(path.read_bytes(), data, roots)
+            if why:
+                means = "the head was changed after it was stamped, or the stamp was"
+                faults.append(Fault(where=f"{HEADS}/{path.name}", what=why, means=means))
+    except ImportError:
+        return len(names), [], NOT_CHECKED
+    except (OSError, ValueError):
+        raise Unusable(f"{roots} holds no certificates (PEM)", "name those of the time stamp service") from None
+    unchecked = "" if roots or not names else "whose time stamps they are is not checked: name its roots with --roots"
+    return len(names), faults, unchecked
+
+
+def keys(place: Path) -> list[str]:
+    """The fingerprints of the keys that the folder names."""
+    try:
+        lines = (place / SIGNERS).read_text().splitlines()
+    except OSError:
+        return []
+    return [found for line in lines if (found := fingerprint_of_line(line))]
