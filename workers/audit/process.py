@@ -69,8 +69,9 @@ async def _opened(cluster: str, settings: Settings) -> Store:
     while True:
         try:
             return await asyncio.to_thread(lambda: Store(settings.audit_folder, key_of(settings.audit_signer), cluster))
-        except Held:
-            said = f"another process keeps {settings.audit_folder}: this one takes over when that one ends"
+        except Held:  # all is well: that one records the runs of this worker as well
+            await asyncio.sleep(AGAIN_IN.total_seconds())
+            continue
         except ValueError as error:
             said = f"{settings.audit_signer} is no private key ({error}): put it right, or move it away for a new one"
         except OSError as error:
