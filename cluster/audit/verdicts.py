@@ -1,6 +1,6 @@
 """Verdicts on record, computed anew from the facts that stand beside them. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -11,7 +11,7 @@ from cluster.basis import Basis, Grounds
 from cluster.breakglass.judged import Judged, JudgeWish, judged, lacks
 from cluster.contracts import watch
 from cluster.inventory import Inventory
-from cluster.looks import Facts, fresh
+from cluster.looks import Look, fresh
 from cluster.memory import Memory
 from cluster.units import counted
 from cluster.verdict import Verdict
@@ -22,6 +22,10 @@ _LOOKS = (watch.look.name, watch.look.formerly)
 _CONFIRMS = (watch.confirm.name, watch.confirm.formerly)
 _JUDGED = (watch.judged.name,)
 # What the person is told of it, and what goes with every finding: none of it is computed from the facts alone.
+# A refusal comes as an error, which holds no facts.
+REFUTED = "the facts of a verdict that was refuted are not on record"
+# A longer reason for a silence begins with its word, and repeats the address.
+_SENTENCE = 40
 _SAID = ("finding", "mark", "changed", "changes", "tried", "basis")
 
 
@@ -29,6 +33,9 @@ def explained(line: Line, rules: Rules) -> Iterator[Explained]:
     """The verdict of that line, if it holds one that was new then."""
     if called(line, *_LOOKS, *_CONFIRMS, *_JUDGED) and part(line, "evidence").get("new") is not False:
         yield _explained(line, rules)
+    elif line.data.get("activity") in (*_CONFIRMS, *_JUDGED) and line.data.get("word") == "Refuted":
+        what = f"not confirmed: {line.data.get('message', '')}"
+        yield Explained(n=line.n, at=line.at, kind="verdict", what=what, found="unknown", should=REFUTED)
 
 
 def _explained(line: Line, rules: Rules) -> Explained:
@@ -101,30 +108,28 @@ def evidence(grounds: Grounds, inventory: Inventory) -> tuple[str, ...]:
     answered = [look for look in facts.looks if look.answered]
     ages = [(facts.at - look.at).total_seconds() * facts.speed for look in answered]
     oldest = f", the oldest answer {max(ages):.1f} s old" if ages else ""
-    lines = [f"answered, {len(answered)} of {len(facts.looks)}{oldest}: {_named(facts, answered=True)}"]
-    if facts.silent:
-        lines.append(f"no answer, {len(facts.silent)}: {_named(facts, answered=False)}")
+    silent = [look for look in facts.looks if not look.answered]
+    lines = [f"answered, {len(answered)} of {len(facts.looks)}{oldest}: {_by_way(answered) or 'nobody'}"]
+    if silent:
+        lines.append(f"no answer, {len(silent)}: {_by_way(silent)}")
     looked = grounds.memory.looked
     if looked is not None:
         ago = (facts.at - looked).total_seconds() * facts.speed
-        lines.append(
-            f"remembered: {counted(len(grounds.memory.alive), 'node')} seen alive before, last look {ago:.1f} s"
-        )
+        alive = counted(len(grounds.memory.alive), "node")
+        lines.append(f"remembered: {alive} had been seen alive, the look before was {ago:.1f} s earlier")
     else:
         lines.append("remembered: nothing, it was the first look")
     lines += [f"announced: {one}" for one in grounds.silences]
     return tuple(lines)
 
 
-def _named(facts: Facts, *, answered: bool) -> str:
-    """Sources that have answered, or the others by why they did not."""
-    if answered:
-        return ", ".join(look.source for look in facts.looks if look.answered) or "nobody"
-    by_reason: dict[str, list[str]] = {}
-    for look in facts.looks:
-        if not look.answered:
-            by_reason.setdefault(look.silent, []).append(look.source)
-    return "; ".join(f"{', '.join(sources)} ({why})" for why, sources in by_reason.items())
+def _by_way(looks: Iterable[Look]) -> str:
+    """Who was asked in which way, and why there was no answer: ``pxmx01-01, pxmx01-02 (ssh: no answer in 3 s)``."""
+    found: dict[str, list[str]] = {}
+    for look in looks:
+        why = look.silent if len(look.silent) <= _SENTENCE else look.silent.partition(":")[0]
+        found.setdefault(f"{look.how}: {why}" if why else look.how, []).append(look.by)
+    return "; ".join(f"{', '.join(names)} ({way})" for way, names in found.items())
 
 
 def _reasons(verdict: Verdict) -> tuple[str, ...]:

@@ -89,12 +89,11 @@ def test_it_says_who_answered_who_did_not_and_by_which_rules():
     assert found.rules == rules("verdict")
     assert found.because[0] == "pxmx02-01, pxmx02-02, pxmx02-03 are quorate without site-a"
     assert found.seen == (
-        "answered, 11 of 21, the oldest answer 0.0 s old: pxmx02-01 (ssh), pxmx02-02 (ssh), pxmx02-03 (ssh), "
-        "pxmx02-01 (api), pxmx02-02 (api), pxmx02-03 (api), qdevice (ssh), X90R3-SiteB (api), pxmx02-01 (bmc), "
-        "pxmx02-02 (bmc), pxmx02-03 (bmc)",
-        "no answer, 10: pxmx01-01 (ssh), pxmx01-02 (ssh), pxmx01-03 (ssh), pxmx01-01 (api), pxmx01-02 (api), "
-        "pxmx01-03 (api), X90R3-SiteA (api), pxmx01-01 (bmc), pxmx01-02 (bmc), pxmx01-03 (bmc) (no answer in 3 s)",
-        "remembered: 6 nodes seen alive before, last look 4.0 s",
+        "answered, 11 of 21, the oldest answer 0.0 s old: pxmx02-01, pxmx02-02, pxmx02-03, qdevice (ssh); pxmx02-01, "
+        "pxmx02-02, pxmx02-03, X90R3-SiteB (api); pxmx02-01, pxmx02-02, pxmx02-03 (bmc)",
+        "no answer, 10: pxmx01-01, pxmx01-02, pxmx01-03 (ssh: no answer in 3 s); pxmx01-01, pxmx01-02, pxmx01-03, "
+        "X90R3-SiteA (api: no answer in 3 s); pxmx01-01, pxmx01-02, pxmx01-03 (bmc: no answer in 3 s)",
+        "remembered: 6 nodes had been seen alive, the look before was 4.0 s earlier",
     )
 
 
@@ -194,6 +193,19 @@ def test_a_confirmation_needs_the_suspected_condition():
 
     assert only(line).found == "right"
     assert only(other).should == "site-lost site-b is not confirmed by it: the cluster was site lost (site-a)"
+
+
+def test_what_was_refuted_is_not_called_right():
+    """The facts of a refusal are not on record, and that is said."""
+    asked = Suspected(kinds=("site-lost",), where=A).model_dump(mode="json")
+    line = line_of(watch.confirm.name, asked, {"finding": ""}, kind="step")
+    refuted = {"outcome": "failed", "word": "Refuted", "message": "the cluster is healthy now"}
+    found = only(line.model_copy(update={"data": line.data | refuted}))
+
+    assert found.what == "not confirmed: the cluster is healthy now"
+    assert found.conclusion == (
+        "not known whether it was right: the facts of a verdict that was refuted are not on record"
+    )
 
 
 def test_what_a_break_glass_run_stands_on_is_explained_too():
