@@ -1,7 +1,7 @@
 """What became of each vote, and of the gates at the end of their run: compared with what should have. Pure."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -17,7 +17,9 @@ from cluster.units import counted
 
 # What a run's timer is called while a gate is open.
 _WAITS_FOR = "approvals of"
-_ENDS = ("abort", "cancel")
+_ENDS, _RELEASE = ("abort", "cancel"), "release"
+# The orders of one moment stand on record in any order, some milliseconds apart.
+_MOMENT = timedelta(seconds=1)
 # Between these two moments the run has thought: when the vote came, and when it was answered.
 Between = tuple[datetime, datetime]
 
@@ -28,6 +30,9 @@ class Votes:
     def __init__(self, gates: Gates, lines: Sequence[Line], rules: Rules) -> None:
         self._gates, self._rules = gates, rules
         self._around = readable(Around.of, lines)
+        # a run gives its claim back at its end
+        ends = [line.at for line in lines if line.kind == "told" and line.data.get("message") == _RELEASE]
+        self._ends = min(ends, default=None)
         self._asks = self._over = False
 
     def explained(self, line: Line) -> Iterator[Explained]:
@@ -90,14 +95,15 @@ class Votes:
             return self._refused(said.by, decision, said.word, said.sentence)
         if terms is None:
             return EARLIER if self._asks else self._refused(said.by, decision, "Early", NOTHING_ASKED)
+        late = became == Became.refused("Late", OVER)
+        if late and self._at_its_end(between[1]):
+            return self._refused(said.by, decision, "Late", OVER)
+        if check is None and late:
+            return "that the run was at its end by then is not on record"
         if check is None:
-            if became.taken is True:
-                return Became.refused("Unchecked", "its signature was never looked at")
-            return self._late(said.by, decision, became)
+            return Became.refused("Unchecked", "its signature was never looked at")
         if check.found is None:
             return self._refused(said.by, decision, "Unchecked", unchecked(check.failure))
-        if self._over and became == Became.refused("Late", OVER):
-            return self._refused(said.by, decision, "Late", OVER)
         return self._counted(check, became, between)
 
     def _counted(self, check: Check, became: Became, between: Between) -> Became:
@@ -112,12 +118,10 @@ class Votes:
             return Became(taken=True, said=uncounted(why))
         return Became(taken=True, said=gate.answer(check.wish.votes[0]))
 
-    def _late(self, by: str, decision: Decision, became: Became) -> Became | str:
-        """It was not even checked: the run was at its end."""
+    def _at_its_end(self, moment: datetime) -> bool:
+        """The run was being ended, or had done all that it was there for."""
         closed = any(gate.outcome in ("rejected", "expired") for gate in self._gates.played.values())
-        if became == Became.refused("Late", OVER) and not (self._over or closed):
-            return "that the run was at its end by then is not on record"
-        return self._refused(by, decision, "Late", OVER)
+        return self._over or closed or (self._ends is not None and moment >= self._ends - _MOMENT)
 
     def _refused(self, by: str, decision: Decision, word: str, sentence: str) -> Became:
         self._gates.audit.append((by, decision, False, word, sentence))

@@ -31,7 +31,7 @@ async def agrees(run: WorkflowHandle[Any, Any]) -> list[Explained]:
     """
     found = list(explained(await recorded(run), TODAY))
     doubts = [one for one in found if one.found != "right" and one.should != REFUTED]
-    assert [(one.n, one.what, one.conclusion) for one in doubts] == []
+    assert not doubts, "\n".join(f"{run.id} line {one.n}: {one.what}: {one.conclusion}" for one in doubts)
     count = Counter(one.kind for one in found)
     print(f"explained {run.id}: {', '.join(f'{kind} {count[kind]}' for kind in sorted(count)) or 'nothing'}")
     return found
