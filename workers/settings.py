@@ -54,8 +54,8 @@ class Settings(BaseSettings):
     )
     audit_key: Path | None = Field(
         default=None,
-        description="the private key that signs them, made at first need: not in their folder, since who has both can "
-        "write them anew. Default: audit.key, in the state folder",
+        description="the private key that signs them, made at first need; keep it out of their folder, since "
+        "whoever has both can rewrite them. Default: audit.key, in the state folder",
     )
     audit_file: Path | None = Field(
         default=None, description="a file elsewhere that is told of each head of a record: on another machine's disk"

@@ -21,7 +21,7 @@ EDITED = "the record was changed after it was signed"
 DROPPED = "a record was dropped, or this folder is not whole"
 FORGED = "the head was edited, or was signed with another key"
 CHAIN = "heads were dropped, put in, edited, or put in another order"
-OUTSIDE = "the chain was cut off or written anew after it was told outside"
+OUTSIDE = "the chain was cut off or rewritten after it was told outside"
 UNSIGNED = "the head of its end was dropped, or its keeper has been stopped before it could sign"
 
 

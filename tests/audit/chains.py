@@ -17,9 +17,11 @@ SHORT = ("0.2 deploy-refused", "0.2 cold-start-refused", "0.2 incident-explained
 BEGAN = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
-def kept(place: Path, key: Key | None = None, which: tuple[str, ...] = SHORT) -> tuple[Folder, list[Anchor]]:
+def kept(
+    place: Path, key: Key | None = None, which: tuple[str, ...] = SHORT, cluster: str = "pxmx-cluster"
+) -> tuple[Folder, list[Anchor]]:
     """These histories as records, each signed when it began and when it ended; and what was told outside."""
-    store = Store(place, key or new_key(), "pxmx-cluster")
+    store = Store(place, key or new_key(), cluster)
     heads: list[Head] = []
     for number, name in enumerate(which):
         told = list(lines(events(name)))

@@ -91,7 +91,7 @@ async def test_a_file_elsewhere_finds_that_the_end_of_the_chain_was_cut_off(plac
     assert alone.ok
     (fault,) = compared.whole
     assert fault.what.startswith("head 0 (of deploy/test/e0eae1ca-8ad1-4a43-8788-226a14df2291), told outside at ")
-    assert fault.means == "the chain was cut off or written anew after it was told outside"
+    assert fault.means == "the chain was cut off or rewritten after it was told outside"
 
 
 async def test_a_webhook_is_told_of_the_head(place: Path, head: Head, receiver: Receiver, tmp_path: Path):

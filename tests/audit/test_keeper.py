@@ -6,6 +6,7 @@ import logging
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,16 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
 from activities.clients.signatures import Key, new_key
-from cluster.audit.head import folder
+from cluster.audit.head import HEADS, folder
 from cluster.audit.verify import Verdict, verified
 from tests.audit.lasting import Lasting
 from tests.patience import Deadline
 from workers.audit import keeper as keeping
+from workers.audit import process
 from workers.audit.history import record
-from workers.audit.keeper import Keeper
+from workers.audit.keeper import Found, Keeper
 from workers.audit.store import Files, Held, Store, soundness
+from workers.settings import Settings
 
 Run = WorkflowHandle[Lasting, int]
 WITHIN = 10.0
@@ -101,6 +104,7 @@ async def test_a_run_is_recorded_while_it_goes_on(audit: Audit):
         run = await audit.start()
         await say(run, "one")
         await audit.until(lambda: "heard one" in audit.text(run), "the word in the record")
+        await audit.until(lambda: audit.verdict().heads, "the head of its beginning")
         going_on = audit.verdict()
         await run.signal(Lasting.then, "ends")
         await run.result()
@@ -196,3 +200,90 @@ async def test_a_folder_has_one_keeper(audit: Audit):
     async with audit.kept():
         with pytest.raises(Held, match="audit"):
             Store(audit.place, audit.key, "metro")
+
+
+async def test_two_keepers_with_folders_of_their_own_write_the_same_lines(audit: Audit, tmp_path: Path):
+    """Each has its own key and its own chain of heads; the record is the run's."""
+    other = Audit(audit.client, tmp_path / "elsewhere", new_key(), audit.queue)
+    async with audit.kept() as one, other.kept() as two:
+        run = await audit.start()
+        await say(run, "one")
+        await run.signal(Lasting.then, "ends")
+        await run.result()
+        assert await one.caught_up(run.id)
+        assert await two.caught_up(run.id)
+
+    assert audit.text(run) == other.text(run)
+    assert audit.verdict().ok
+    assert other.verdict().ok
+    assert audit.verdict().digest != other.verdict().digest
+
+
+async def test_a_run_that_lasts_is_signed_in_between(audit: Audit, monkeypatch: pytest.MonkeyPatch):
+    """So that little of it is without a signature at any time."""
+    monkeypatch.setattr(keeping, "SIGNS_EVERY", timedelta(milliseconds=100))
+    async with audit.kept():
+        run = await audit.start()
+        await say(run, "one")
+        await audit.until(
+            lambda: [(one.lines, one.signed) for one in audit.verdict().records] == [(2, 2)], "a head with the word"
+        )
+        await run.terminate("the test is over")
+
+
+async def test_a_folder_that_cannot_be_made_is_told_once_and_disturbs_no_run(
+    audit: Audit, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    """The worker's process goes on; the records follow once the folder can be made."""
+    monkeypatch.setattr(process, "AGAIN_IN", timedelta(milliseconds=100))
+    caplog.set_level(logging.WARNING, "quorate.audit")
+    audit.place.write_text("a file where the folder should be")
+    settings = Settings(task_queue=audit.queue, audit=audit.place, audit_key=tmp_path / "audit.key")
+
+    async with process.keeping(audit.client, "metro", tmp_path, settings):
+        run = await audit.start()
+        await audit.until(lambda: caplog.messages, "a word on the folder")
+        await run.signal(Lasting.then, "ends")
+        await run.result()
+        audit.place.unlink()
+        await audit.until(lambda: any(one.how for one in audit.verdict().records), "the record")
+
+    assert caplog.messages == [f"no audit records are kept: {audit.place}: File exists"]
+    assert audit.verdict().ok
+    assert oct((tmp_path / "audit.key").stat().st_mode & 0o777) == "0o600"
+
+
+async def test_what_is_being_written_disturbs_nobody_who_looks(audit: Audit):
+    """A head that a crash has left half written: neither `verify` nor the next keeper takes it for one."""
+    heads = audit.place / HEADS
+    heads.mkdir(parents=True)
+    (heads / "00000000.json.half").write_text("{")
+    (heads / "00000000.json.sig").write_text("a signature whose head was never written")
+
+    async with audit.kept() as keeper:
+        run = await audit.start()
+        await run.signal(Lasting.then, "ends")
+        await run.result()
+        assert await keeper.caught_up(run.id)
+
+    found = audit.verdict()
+    assert [str(fault) for fault in found.whole] == []
+    assert [one.how for one in found.records] == ["completed"]
+
+
+async def test_an_execution_that_is_found_before_the_one_it_goes_on_from_comes_after_it(audit: Audit):
+    """The list of runs is told late, and in no order."""
+    run = await audit.start()
+    await run.signal(Lasting.then, "goes on")
+    same = audit.client.get_workflow_handle_for(Lasting.run, run.id)
+    await say(same, "two")
+    newest = await same.describe()
+
+    async with audit.kept() as keeper:
+        keeper.follow(Found.of(newest))
+        await same.signal(Lasting.then, "ends")
+        await same.result()
+        assert await keeper.caught_up(run.id)
+
+    assert [str(fault) for fault in audit.verdict().whole] == []
+    assert audit.text(run) == await audit.anew(run)

@@ -32,6 +32,7 @@ TOLD = "anchored.jsonl"
 AGAIN_IN = timedelta(seconds=30)
 WEBHOOK_WITHIN = 20.0  # seconds
 LEDGER = "ClusterLedger"
+MISSING = "time stamps need an extra: pip install 'quorate[audit]'"
 
 
 class Told(Value):
@@ -181,7 +182,7 @@ class Anchors(Heads):
             answer = await place.tell(Anchor.of(head), head)
             await asyncio.to_thread(self._noted, place, head, answer)
         except (OSError, RPCError, Word, ImportError) as error:
-            said = getattr(error, "message", "") or str(error)
+            said = MISSING if isinstance(error, ImportError) else getattr(error, "message", "") or str(error)
             if self._troubles.get(place.name) != said:
                 LOG.warning("head %s is not told outside (%s): %s; it is tried again", head.number, place.name, said)
             self._troubles[place.name] = said

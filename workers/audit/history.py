@@ -50,7 +50,7 @@ class Execution:
 
     def __init__(self, run: str = "", execution: str = "") -> None:
         self.run, self.execution, self.first = run, execution, ""
-        self.next = ""  # the execution that goes on, once this one has ended
+        self.before = ""  # the execution that this one goes on from
         self.over = False
         self._acts: dict[int, Act] = {}
         self._updates: dict[int, HistoryEvent] = {}
@@ -86,7 +86,7 @@ class Execution:
     def _on_workflow_execution_started(self, event: HistoryEvent, said: Any) -> Iterator[Told]:
         self.run = self.run or said.workflow_id
         self.execution = self.execution or said.original_execution_run_id
-        self.first = said.first_execution_run_id
+        self.first, self.before = said.first_execution_run_id, said.continued_execution_run_id
         asked = decoding.only(said.input)
         by = asked.get("by") if isinstance(asked, dict) else None
         runbook = said.workflow_type.name
@@ -123,7 +123,6 @@ class Execution:
             what = f"terminated: {said.reason or 'no reason given'}"
         elif ending == "continued_as_new":
             data |= {"next": said.new_execution_run_id, "input": decoding.only(said.input)}
-        self.next = getattr(said, "new_execution_run_id", "")
         yield "closed", what, data
 
     def _on_workflow_execution_cancel_requested(self, _: HistoryEvent, said: Any) -> Iterator[Told]:

@@ -107,11 +107,12 @@ class Keeper:
     async def caught_up(self, run: str) -> bool:
         """Once that run's record is written to its end; False where the run does not end."""
         await self.look()
-        for one in [one async for one in self._client.list_workflows(f"WorkflowId = '{run}'")]:
-            if one.status == WorkflowExecutionStatus.RUNNING:
-                return False
-            self.follow(Found.of(one))
-            await asyncio.shield(self._following.get(one.run_id) or asyncio.sleep(0))
+        newest = await self._client.get_workflow_handle(run).describe()
+        if newest.status == WorkflowExecutionStatus.RUNNING:
+            return False
+        self.follow(Found.of(newest))  # the list of runs is told late
+        if work := self._following.get(newest.run_id):
+            await asyncio.shield(work)
         return True
 
     async def _end(self) -> None:
@@ -128,10 +129,7 @@ class Keeper:
         """To its end, whatever fails on the way; what Temporal does not have any more is over."""
         while True:
             try:
-                async with contextlib.AsyncExitStack() as stack:
-                    if not found.running:
-                        await stack.enter_async_context(self._reading)
-                    await self._written(found)
+                await self._written(found)
                 self._trouble = ""
             except RPCError as error:
                 if error.status == RPCStatusCode.NOT_FOUND:
@@ -154,7 +152,8 @@ class Keeper:
         pages = self._pages(found)
         lines = _lines(execution, await anext(pages))
         key = (found.run, execution.first or found.execution)
-        async with self._turns.setdefault(key, asyncio.Lock()):  # executions of a run come one after the other
+        await self._has_what_came_before(found, execution)
+        async with self._turns.setdefault(key, asyncio.Lock()):
             record = self._store.record(*key)
             position = Position(record, found.execution)
             begins = not record.lines
@@ -167,13 +166,22 @@ class Keeper:
                 await self._sign(record)
         if not record.unsigned and record.closed:
             self._store.records.pop(key, None)
+            self._turns.pop(key, None)
+
+    async def _has_what_came_before(self, found: Found, execution: Execution) -> None:
+        """The execution that this one goes on from comes first, also where the list of runs tells it later."""
+        before = execution.before
+        if before and before not in self._store.done:
+            self.follow(Found(found.run, before, found.began, running=False))
+            await asyncio.shield(self._following[before])
 
     async def _pages(self, found: Found) -> AsyncIterator[Sequence[HistoryEvent]]:
         """The history as it grows; what happens within a moment is read at once."""
         handle = self._client.get_workflow_handle(found.run, run_id=found.execution)
         events = handle.fetch_history_events(wait_new_event=found.running)
         while True:
-            await events.fetch_next_page()
+            async with contextlib.nullcontext() if found.running else self._reading:
+                await events.fetch_next_page()
             if page := events.current_page:
                 yield page
                 if found.running and events.next_page_token:

@@ -17,6 +17,9 @@ from activities.clients.signatures import Key, fingerprint, line, signed, unsoun
 from cluster.audit.head import EXPORT, HEADS, NAMESPACE, RUNS, SIGNER, SIGNERS, Head, Part, folder, part_name
 from cluster.audit.line import NOTHING, Line, chained, read
 
+# A small file that is being written; one that a crash has left is written over.
+HALF = ".half"
+
 
 class Held(Exception):
     """Another process keeps this folder."""
@@ -37,7 +40,7 @@ class Files(Mapping[str, bytes]):
     def __iter__(self) -> Iterator[str]:
         for room in (HEADS, RUNS):
             for path in sorted((self._place / room).rglob("*")):
-                if path.is_file():
+                if path.is_file() and path.suffix != HALF:
                     yield path.relative_to(self._place).as_posix()
         if (self._place / EXPORT).is_file():
             yield EXPORT
@@ -226,6 +229,7 @@ class Store:
         _replaced(path.with_name(f"{path.name}.sig"), signed(head.canonical.decode(), self._key, NAMESPACE).encode())
         _replaced(path, head.canonical)
         record.signed |= {part.name: part.bytes for part in parts}
+        self._signed[record.folder] = dict(record.signed)
         self.done |= {part.execution for part in parts if part.whole}
         self._number, self._previous, self.newest = head.number + 1, head.digest, head
         return head
@@ -262,7 +266,7 @@ def _written(path: Path, data: bytes, size: int) -> None:
 
 def _replaced(path: Path, data: bytes) -> None:
     """A small file at once, or as it was before."""
-    beside = path.with_name(f".{path.name}")
+    beside = path.with_name(f"{path.name}{HALF}")
     try:
         with beside.open("wb") as file:
             file.write(data)

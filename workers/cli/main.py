@@ -179,6 +179,10 @@ def demo(
         f"plan {home['digest']} signed by {signed}: a demo key; restored: {', '.join(home['restored']) or 'nothing'}",
         soft_wrap=True,
     )
+    audit = summary["audit"]
+    said = f"{counted(audit['records'], 'record')}, {counted(audit['lines'], 'line')}"
+    said += ", whole" if audit["verified"] else f", [red]{counted(len(audit['faults']), 'fault')}[/red]"
+    out.print(f"audit: {said}: quorate audit verify {audit['folder']}", soft_wrap=True)
     out.print(f"[dim]summary: {state / 'summary.json'}[/dim]")
 
 

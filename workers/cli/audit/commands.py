@@ -52,7 +52,7 @@ def list_records(folder: FolderOption = None, as_json: JsonOption = False) -> No
     """
     settings = Settings()
     place = folder or reading.folder_of(settings)
-    found = reading.judged(place, settings)
+    found = reading.judged(place, reading.anchored(None, settings))
     outside = _outside(place)
     if as_json:
         records = [_record(one, outside) for one in found.records]
@@ -69,7 +69,7 @@ def list_records(folder: FolderOption = None, as_json: JsonOption = False) -> No
             ", ".join(_places(one, outside)) or "-",
         )
     out.print(table)
-    out.print(f"folder {place}; signed by {', '.join(reading.keys(place)) or 'nobody'}", markup=False, soft_wrap=True)
+    out.print(f"folder {place}; signed by {', '.join(reading.keys(place)) or 'no key'}", markup=False, soft_wrap=True)
     if not found.ok:
         out.print(f"[red]✗[/red] {counted(len(found.whole), 'fault')}: see `quorate audit verify`", soft_wrap=True)
 
@@ -94,7 +94,7 @@ def export(
     folder: FolderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Take a run's record out, with its heads; compare it with Temporal's history, or make it anew from that.
+    """Take a run's record out, with its heads; compare it with Temporal's history, or rebuild it from that.
 
     Exit status 1 where the record and the history tell different things.
 
@@ -137,11 +137,14 @@ def verify(
     roots: Annotated[
         Path | None, typer.Option(help="Certificates (PEM) of the time stamp service. Default: $QUORATE_AUDIT_ROOTS.")
     ] = None,
+    ledger: Annotated[
+        bool, typer.Option("--ledger", help="Ask the cluster's ledger at Temporal which head it was told last.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Find whatever was edited, dropped, put in, moved or cut off in records, and in the chain of runs.
 
-    Needs no network. Exit status 1 where anything is wrong.
+    Needs no network, unless the ledger is asked. Exit status 1 where anything is wrong.
 
     Example: quorate audit verify
     """
@@ -152,7 +155,8 @@ def verify(
         return
     place = path if path is not None and path.is_dir() else folder or reading.folder_of(settings)
     run = None if place == path else what
-    found = reading.judged(place, settings, run=run, signers=signers, known=anchors)
+    known = reading.anchored(anchors, settings) + (asyncio.run(reading.remembered(place)) if ledger else [])
+    found = reading.judged(place, known, run=run, signers=signers)
     if run and not found.records:
         raise Unusable(f"{place} has no record of {run}", "see `quorate audit list`")
     if not found.records and not found.heads:
@@ -177,7 +181,7 @@ def _verify_file(path: Path, *, as_json: bool) -> None:
         if not found.faults:
             said = f"{escape(str(path))}: {counted(found.lines, 'line')}, each follows from the one before"
             out.print(f"[green]✓[/green] {said}", soft_wrap=True)
-            out.print("a file alone has no signature: verify its folder to know that nobody has made all of it anew")
+            out.print("a file alone has no signature: verify its folder to know that it was not rewritten as a whole")
     if found.faults:
         raise typer.Exit(1)
 
@@ -194,7 +198,7 @@ def _show(found: Verdict, place: Path, stamps: int, unchecked: str, *, own: bool
         out.print(f"{counted(open_, 'line')} of runs that go on will be signed within ten minutes", soft_wrap=True)
     if found.export:
         out.print("this is one run alone: whether another run was dropped, only the whole folder can say")
-    keys = ", ".join(reading.keys(place)) or "nobody"
+    keys = ", ".join(reading.keys(place)) or "no key"
     whose = "the list that you named" if own else f"the folder itself ({keys}): name your own copy with --signers"
     out.print(f"whose signatures count: {whose}", markup=False, soft_wrap=True)
     if found.anchors:

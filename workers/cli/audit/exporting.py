@@ -11,6 +11,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from cluster.audit.head import EXPORT, HEADS, RUNS, SIGNERS, Head, folder, part_name
 from cluster.audit.line import Line, chained, stamp
 from cluster.nouns import Value
+from cluster.units import counted
 from workers.audit.history import Execution
 from workers.audit.store import Files
 from workers.errors import Unusable
@@ -96,13 +97,13 @@ def compared(ours: RECORD, theirs: RECORD) -> tuple[str, bool | None]:
         return "there is no record in the folder: not compared, not signed", None
     if mine == other[: len(mine)]:
         more = len(other) - len(mine)
-        return "the same bytes as made anew from Temporal's history" + (
-            f", which has {more} lines more" if more else ""
+        return "identical to what Temporal's history says" + (
+            f", which has {counted(more, 'line')} more" if more else ""
         ), True
     at = next(
         (n for n, (one, two) in enumerate(zip(mine, other, strict=False)) if one != two), min(len(mine), len(other))
     )
-    return f"another than made anew from Temporal's history: they differ from line {at} on", False
+    return f"it differs from what Temporal's history says, from line {at} on", False
 
 
 def write(record: RECORD, to: Path, run: str, source: str) -> None:

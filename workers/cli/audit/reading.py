@@ -1,18 +1,24 @@
 """What the commands read: a folder of records, one record alone, and what was told outside."""
 
+import contextlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from pydantic import ValidationError
+from temporalio.service import RPCError
 
 from activities.clients import timestamps
 from activities.clients.signatures import fingerprint_of_line
-from cluster.audit.head import HEADS, SIGNERS, Anchor
+from cluster.audit.head import HEADS, SIGNERS, Anchor, Head
 from cluster.audit.scan import Fault
 from cluster.audit.verify import Verdict, verified
+from cluster.ledger import ledger_id
 from workers.audit import anchors as outside
 from workers.audit.store import Files, Signatures, soundness
 from workers.errors import Unusable
 from workers.settings import Settings
+from workers.temporal.connect import connect
+from workflows.ledger import ClusterLedger
 
 NOT_CHECKED = "time stamps are not checked here: pip install 'quorate[audit]'"
 
@@ -40,6 +46,25 @@ def anchored(path: Path | None, settings: Settings) -> list[Anchor]:
         raise Unusable(f"{chosen} is no file of anchors", "each line of one is a head that was told outside") from None
 
 
+async def remembered(place: Path) -> list[Anchor]:
+    """The newest head of this folder's chain that the cluster's ledger at Temporal was told. Unusable without one."""
+    cluster = newest(place).cluster
+    try:
+        ledger = (await connect()).get_workflow_handle(ledger_id(cluster))
+        book = await ledger.query(ClusterLedger.book)
+    except RPCError as error:
+        raise Unusable(f"the ledger of {cluster} does not answer: {error.message}", "leave out --ledger") from None
+    return [one for signer, one in book.audited.items() if signer in keys(place)]
+
+
+def newest(place: Path) -> Head:
+    """The newest head that can be read. Unusable where there is none."""
+    for path in sorted((place / HEADS).glob("*.json"), reverse=True):
+        with contextlib.suppress(ValueError):
+            return Head.read(path.read_bytes())
+    raise Unusable(f"{place} has no head", "name a folder with heads and runs in it")
+
+
 def signatures(place: Path, signers: Path | None) -> Signatures:
     """The keys that count: of a list that was kept elsewhere, else those that the folder names itself."""
     if signers is None:
@@ -52,10 +77,10 @@ def signatures(place: Path, signers: Path | None) -> Signatures:
 
 
 def judged(
-    place: Path, settings: Settings, *, run: str | None = None, signers: Path | None = None, known: Path | None = None
+    place: Path, anchors: Iterable[Anchor] = (), *, run: str | None = None, signers: Path | None = None
 ) -> Verdict:
     """What `verify` says of that folder."""
-    return verified(Files(place), signatures(place, signers), anchored(known, settings), run)
+    return verified(Files(place), signatures(place, signers), anchors, run)
 
 
 def stamps(place: Path, roots: Path | None) -> tuple[int, list[Fault], str]:
