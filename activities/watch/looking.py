@@ -75,7 +75,7 @@ class Watcher:
     def facts(self) -> Facts:
         """Those that the newest verdict is of. ValueError before the first look."""
         if self._grounds is None:
-            raise ValueError("nobody has looked yet")
+            raise ValueError("no look was made yet")
         return self._grounds.facts
 
     async def watch(self) -> Seen:

@@ -174,7 +174,7 @@ def name(terms: Terms) -> str:
 
 def named(names: Iterable[str]) -> str:
     """People, or that there is none."""
-    return ", ".join(names) or "nobody"
+    return ", ".join(names) or "none"
 
 
 def by_second(moment: datetime) -> str:

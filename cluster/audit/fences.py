@@ -50,7 +50,7 @@ def _explained(line: Line, rules: Rules) -> Explained:
 def _seen(wish: FencingWish, look: FencingLook) -> tuple[str, ...]:
     before = f"before: {look.before.said}" + (f", as of {look.before.at:%H:%M:%S} UTC" if look.before.at else "")
     if look.view is None:
-        return (before, f"nobody of {', '.join(wish.survivors)} told HA's list")
+        return (before, f"none of {', '.join(wish.survivors)} told HA's list")
     state = look.view.nodes.get(wish.node, "gone")
     here = [f"{sid} {one.state}" for sid, one in sorted(look.view.services.items()) if one.node == wish.node]
     return (

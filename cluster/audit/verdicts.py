@@ -88,7 +88,7 @@ def _differs(verdict: Verdict, found: Verdict) -> str:
             return f"the reasons of {now.words} should have been: {'; '.join(now.reasons)}"
         if was != now:
             return f"{now.words} has other details on record than follow from the facts"
-    return f"those without an answer should have been: {', '.join(found.silent) or 'nobody'}"
+    return f"those without an answer should have been: {', '.join(found.silent) or 'none'}"
 
 
 def _judged_otherwise(line: Line, found: Verdict, grounds: Grounds, memory: Memory) -> str:
@@ -109,7 +109,7 @@ def evidence(grounds: Grounds, inventory: Inventory) -> tuple[str, ...]:
     ages = [(facts.at - look.at).total_seconds() * facts.speed for look in answered]
     oldest = f", the oldest answer {max(ages):.1f} s old" if ages else ""
     silent = [look for look in facts.looks if not look.answered]
-    lines = [f"answered, {len(answered)} of {len(facts.looks)}{oldest}: {_by_way(answered) or 'nobody'}"]
+    lines = [f"answered, {len(answered)} of {len(facts.looks)}{oldest}: {_by_way(answered) or 'none'}"]
     if silent:
         lines.append(f"no answer, {len(silent)}: {_by_way(silent)}")
     looked = grounds.memory.looked

@@ -70,7 +70,7 @@ def test_a_chain_that_does_not_hold_is_told_first(tmp_path: Path):
 
     assert told.exit_code == 1
     assert told.stdout.splitlines()[1].startswith("✗ 0001.jsonl, line 1")
-    assert "lines that somebody may have changed: see `quorate audit verify`." in told.stdout.splitlines()[2]
+    assert "lines that may have been changed: see `quorate audit verify`." in told.stdout.splitlines()[2]
 
 
 def test_a_script_reads_the_same(tmp_path: Path):

@@ -146,7 +146,7 @@ async def test_what_a_vote_was_measured_by_is_told(desk: Desk):
     assert found.seen == (
         f"gate 1 Bring guests home, plan {view.terms.plan[:16]}, terms {view.digest[:16]}, until "
         f"{view.terms.until:%Y-%m-%d %H:%M:%S} UTC, 2 needed",
-        "counted before: nobody",
+        "counted before: none",
         f"ben: good signature by {desk.people['ben'].key.get_fingerprint()}",
     )
     assert found.rules == TODAY.gate

@@ -49,7 +49,7 @@ class Told(Value):
 
 
 def explain(run: RunOrFile, doubts: DoubtsOption = False, as_json: JsonOption = False) -> None:
-    """Compute anew what a run judged, and say whether it was right given what was seen.
+    """Compute again what a run judged, and say whether it was right given what was seen.
 
     Verdicts, incidents, votes, gates, fencing. Exit status 1 where any was wrong, or the chain of lines does not hold.
 
@@ -145,7 +145,7 @@ def tell(one: Told, *, doubts: bool) -> None:
     for fault in one.faults:
         out.tell(f"[red]✗[/red] {escape(str(fault))}")
     if one.faults:
-        out.tell("Whatever is said below is of lines that somebody may have changed: see `quorate audit verify`.")
+        out.tell("What follows is computed from lines that may have been changed: see `quorate audit verify`.")
     if one.watch:
         out.tell(f"It was opened by a verdict of the watch: `quorate audit explain {escape(one.watch)}` computes that.")
     for found in _shown(one, doubts=doubts):
