@@ -184,6 +184,7 @@ class Store:
         self.newest: Head | None = None
         self._signed: dict[str, dict[str, int]] = {}
         self._number, self._previous = 0, NOTHING
+        self._signing = Lock()
         for path in sorted((place / HEADS).glob("*.json")):
             self._knows(path)
 
@@ -215,7 +216,8 @@ class Store:
 
     def sign(self, record: Record, now: datetime | None = None) -> Head | None:
         """A head for what is new of that record; None where nothing is. OSError, and there is none."""
-        with record.lock:
+        # a keeper that is stopped leaves a thread that signs, and signs what is left: each head names the one before
+        with self._signing, record.lock:
             return self._sign(record, now)
 
     def _sign(self, record: Record, now: datetime | None) -> Head | None:
