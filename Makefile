@@ -12,6 +12,12 @@ define CHROMIUM
 	|| { echo "chromium is not installed and cannot be: install it as root, for example with apt-get, and run this again"; exit 1; }
 endef
 
+# The audit record is checked with stock tools, as its docs show.
+define JQ
+{ echo "installing jq with apt-get"; apt-get update -qq && apt-get install -y -qq --no-install-recommends jq >/dev/null; } \
+	|| { echo "jq is not installed and cannot be: install it as root, for example with apt-get, and run this again"; exit 1; }
+endef
+
 # Every tier, the quickest to fail first; and those that stand before a change of what may be moved, fenced or set back.
 TIERS := check test test-twin bench-small test-wheel test-failback test-breakglass test-kills test-realtime \
 	test-browser test-steering test-clients test-receivers test-incidents test-metrics test-oracle fuzz-lab test-faults \
@@ -37,6 +43,7 @@ check: setup  ## ruff, strict types, import contracts (1 min)
 	@.venv/bin/lint-imports
 
 test: setup  ## the tests: the twin, a real Temporal server (5 min)
+	@command -v jq >/dev/null || $(JQ)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 4 --dist loadfile --no-loadscope-reorder
 
@@ -60,6 +67,10 @@ test-failback: setup  ## what stops a failback: broken homes, people, killed wor
 test-breakglass: setup  ## each break-glass runbook heals its emergency and refuses all others (5 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 3 -m slow tests/breakglass $(ONCE_MORE) -rP
+
+test-audit: setup  ## ten thousand changes of audit records, and a record whose keepers are killed (8 min)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -n 2 -m slow tests/audit $(ONCE_MORE) -rP
 
 test-kills: setup  ## workers killed before and after every change, Temporal again and again (8 min)
 	@$(QUORATE) server

@@ -71,9 +71,43 @@ class Settings(BaseSettings):
         description="address and port where worker, `up` and gateway tell their metrics to Prometheus, each process at "
         "one of its own: 127.0.0.1:9464; empty: none",
     )
+    audit: Path | None = Field(
+        default=None,
+        description="where audit records are kept: on another disk than Temporal's database, so that one loss does "
+        "not take both. Default: audit, in the state folder",
+    )
+    audit_key: Path | None = Field(
+        default=None,
+        description="the private key that signs them, made at first need; keep it out of their folder, since "
+        "whoever has both can rewrite them. Default: audit.key, in the state folder",
+    )
+    audit_file: Path | None = Field(
+        default=None, description="a file elsewhere that is told of each head of a record: on another machine's disk"
+    )
+    audit_webhook: str = Field(
+        default="",
+        pattern=r"^((env|file):.+)?$",
+        description="an address that is told as well, as a reference: env:NAME or file:PATH",
+    )
+    audit_timestamps: str = Field(
+        default="", pattern=r"^(https?://\S+)?$", description="a time stamp service (RFC 3161) that signs each head"
+    )
+    audit_roots: Path | None = Field(
+        default=None, description="the certificates (PEM) that this service's time stamps are checked against"
+    )
     gateway_rate: float = Field(
         default=500.0, gt=0, description="requests a second that the event gateway takes from one source for long"
     )
     gateway_burst: int = Field(
         default=2000, ge=1, description="requests of one source at once, after a quiet time: a site's loss is a storm"
     )
+
+    @property
+    def audit_folder(self) -> Path:
+        """Where audit records are kept."""
+        return self.audit or self.state / "audit"
+
+    @property
+    def audit_signer(self) -> Path:
+        """The private key that signs them."""
+        return self.audit_key or self.state / "audit.key"

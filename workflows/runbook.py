@@ -18,6 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.answers.model import Answer as Advised
     from cluster.approval import Approval, ApprovalPolicy, Audit
     from cluster.around import Hook
+    from cluster.ballot import Ballot
     from cluster.contracts import proxmox, records
     from cluster.contracts.proxmox import RIGHTS, RightsWish
     from cluster.contracts.records import ClusterName
@@ -25,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.inventory import Inventory
     from cluster.plan import Finding, Intent, Mode, digest
     from workflows import attributes, meters, spans
-    from workflows.ballot import Ballot, GateView
+    from workflows.ballot import GateView
     from workflows.catalogue import About, RunbookReport, RunbookRequest
     from workflows.checking import Checks
     from workflows.claim import claimed, released

@@ -37,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
         WatchRequest,
         WatchState,
         WatchWish,
+        isolated,
     )
     from workflows import attributes, spans
     from workflows.answers import ask, begun
@@ -235,7 +236,7 @@ class ClusterWatch:
                 await self._failed(error)
             return None
         self._trouble, self._memory = "", self._memory.merge(seen.memory)
-        return seen
+        return seen.model_copy(update={"basis": None})  # it stands in the history, and is not carried on
 
     def _look(self) -> workflow.ActivityHandle[Seen]:
         """Begin to look. What stands is told anew when an incident has ended: what was told last may be older."""
@@ -313,10 +314,8 @@ class ClusterWatch:
             return seen
         if not found.nodes:
             return seen
-        alive = f"the worker at {site} answers and reaches {', '.join(found.nodes)}"
-        isolated = main.model_copy(update={"kind": "site-isolated", "reasons": (*main.reasons, alive)})
-        verdict = seen.verdict.model_copy(update={"main": isolated})
-        answers = instead(seen.answers, main.key, found.answer, isolated.reasons)
+        verdict = isolated(seen.verdict, found.nodes)
+        answers = instead(seen.answers, main.key, found.answer, verdict.main.reasons)
         return seen.model_copy(update={"verdict": verdict, "answers": answers})
 
     async def _ask_rights(self) -> None:

@@ -13,7 +13,7 @@ from workers.cli.extras import BRINGS
 
 EXAMPLE = ROOT / "examples" / "lab.yaml"
 # By what they are imported as, where that is not their name.
-IMPORTED = {"jinja": "jinja2", "pyjwt": "jwt", "sse-starlette": "sse_starlette"}
+IMPORTED = {"rfc": "rfc3161_client", "jinja": "jinja2", "pyjwt": "jwt", "sse-starlette": "sse_starlette"}
 
 # What stands in front of every import of a process: these are not installed. `lab` is ours, and comes with the wheel.
 BARE = """

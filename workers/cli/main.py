@@ -25,6 +25,7 @@ from workers.cli import follow, steer
 from workers.cli import gateway as gateway_commands
 from workers.cli import run as run_commands
 from workers.cli import switches as switch_commands
+from workers.cli.audit.commands import audit_app
 from workers.cli.board import commands as board_commands
 from workers.cli.connect import connect_app
 from workers.cli.extras import needs
@@ -63,6 +64,7 @@ app.command(rich_help_panel=START)(init_commands.init)
 app.add_typer(lab, name="lab", rich_help_panel=START)
 app.add_typer(watch_app, name="watch", rich_help_panel=LOOK)
 app.add_typer(incident_app, name="incident", rich_help_panel=LOOK)
+app.add_typer(audit_app, name="audit", rich_help_panel=LOOK)
 app.add_typer(silence_app, name="silence", rich_help_panel=RUNBOOKS)
 app.add_typer(connect_app, name="connect", rich_help_panel=SERVE)
 app.add_typer(notify_app, name="notify", rich_help_panel=SERVE)
@@ -178,6 +180,10 @@ def demo(
         f"plan {home['digest']} signed by {signed}: a demo key; restored: {', '.join(home['restored']) or 'nothing'}",
         soft_wrap=True,
     )
+    audit = summary["audit"]
+    said = f"{counted(audit['records'], 'record')}, {counted(audit['lines'], 'line')}"
+    said += ", whole" if audit["verified"] else f", [red]{counted(len(audit['faults']), 'fault')}[/red]"
+    out.print(f"audit: {said}: quorate audit verify {audit['folder']}", soft_wrap=True)
     out.print(f"[dim]summary: {state / 'summary.json'}[/dim]")
     out.print(f"[dim]trace: QUORATE_STATE={state} quorate trace {loss['incident']}[/dim]", soft_wrap=True)
 
