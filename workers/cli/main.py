@@ -23,6 +23,7 @@ from cluster.units import counted
 from workers.cli import approve as approve_commands
 from workers.cli import follow, steer
 from workers.cli import gateway as gateway_commands
+from workers.cli import report as report_commands
 from workers.cli import run as run_commands
 from workers.cli import switches as switch_commands
 from workers.cli.audit.commands import audit_app
@@ -59,8 +60,10 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 # What a person wants to do, in the order of the first weeks.
-START, RUNBOOKS, LOOK, SERVE = "Begin", "Runbooks and people", "See what is so", "Keep it running"
+START = SERVE = "Begin, and keep it running"  # one panel for both: the first page of help fits a screen
+RUNBOOKS, LOOK = "Runbooks and people", "See what is so"
 app.command(rich_help_panel=START)(init_commands.init)
+app.command(rich_help_panel=LOOK)(report_commands.report)
 app.add_typer(lab, name="lab", rich_help_panel=START)
 app.add_typer(watch_app, name="watch", rich_help_panel=LOOK)
 app.add_typer(incident_app, name="incident", rich_help_panel=LOOK)
