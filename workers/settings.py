@@ -5,6 +5,7 @@ Where the Temporal server is, is Temporal's own configuration: its profiles and 
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -46,6 +47,29 @@ class Settings(BaseSettings):
         default="",
         pattern=r"^(https?://\S+)?$",
         description="where people find Temporal's web UI, for links in notices: https://temporal.example",
+    )
+    traces: Literal["store", "off"] = Field(
+        default="store",
+        description="where spans are kept for `quorate trace`; a receiver (OTEL_EXPORTER_OTLP_…) gets them besides",
+    )
+    traces_megabytes: int = Field(
+        default=512,
+        ge=1,
+        description="the most that kept traces may take; an incident takes half of one, a watch some each day",
+    )
+    traces_age: timedelta = Field(
+        default=timedelta(days=30), description="how long a trace is kept: as long as people come back to an incident"
+    )
+    logs: Literal["text", "json"] = Field(
+        default="text", description="text for a person; json for whoever collects logs: one object a line"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="warning", description="from which level on: what a person has to know of, and nothing else"
+    )
+    metrics: str = Field(
+        default="",
+        description="address and port where worker, `up` and gateway tell their metrics to Prometheus, each process at "
+        "one of its own: 127.0.0.1:9464; empty: none",
     )
     audit: Path | None = Field(
         default=None,

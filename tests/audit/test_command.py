@@ -132,7 +132,11 @@ def test_the_list_names_runs_and_how_much_of_each_is_signed(place: Path):
         ("deploy/test/e0eae1ca-8ad1-4a43-8788-226a14df2291", 5, 5, ["ledger"]),
         ("incident/pxmx-cluster/20261128T005150Z", 22, 22, ["ledger"]),
     ]
-    assert "incident/pxmx-cluster/20261128T005150Z" in text
+    assert [line.partition(", head")[0] for line in text.splitlines()[-3:-1]] == [
+        "ColdStart/2acf4341",
+        "  2026-11-28 08:43 UTC, failed: NotCalledFor: cold-start is for a cluster without quorum, some…: "
+        "14 lines, all signed",
+    ]
 
 
 def test_a_folder_that_is_not_there_is_wrong_use(tmp_path: Path):

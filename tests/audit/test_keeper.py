@@ -23,7 +23,7 @@ from workers.audit import keeper as keeping
 from workers.audit import process
 from workers.audit.history import record
 from workers.audit.keeper import Found, Keeper
-from workers.audit.store import Files, Held, Store, soundness
+from workers.audit.store import Files, Held, Store, held, soundness
 from workers.settings import Settings
 
 Run = WorkflowHandle[Lasting, int]
@@ -200,6 +200,9 @@ async def test_a_folder_has_one_keeper(audit: Audit):
     async with audit.kept():
         with pytest.raises(Held, match="audit"):
             Store(audit.place, audit.key, "metro")
+        at_work = held(audit.place)
+
+    assert (at_work, held(audit.place)) == (True, False)
 
 
 async def test_two_keepers_with_folders_of_their_own_write_the_same_lines(audit: Audit, tmp_path: Path):

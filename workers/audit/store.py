@@ -19,6 +19,7 @@ from cluster.audit.line import NOTHING, Line, chained, read
 
 # A small file that is being written; one that a crash has left is written over.
 HALF = ".half"
+LOCK = ".lock"
 
 
 class Held(Exception):
@@ -47,6 +48,18 @@ class Files(Mapping[str, bytes]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def held(place: Path) -> bool:
+    """A keeper is at work on that folder."""
+    try:
+        with (place / LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def soundness(place: Path) -> "Signatures":
@@ -159,7 +172,7 @@ class Store:
         self.place, self._key, self._cluster = place, key, cluster
         for room in (place, place / HEADS, place / RUNS):
             room.mkdir(parents=True, exist_ok=True, mode=0o750)
-        self._lock = (place / ".lock").open("ab")
+        self._lock = (place / LOCK).open("ab")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -171,6 +184,7 @@ class Store:
         self.newest: Head | None = None
         self._signed: dict[str, dict[str, int]] = {}
         self._number, self._previous = 0, NOTHING
+        self._signing = Lock()
         for path in sorted((place / HEADS).glob("*.json")):
             self._knows(path)
 
@@ -202,7 +216,8 @@ class Store:
 
     def sign(self, record: Record, now: datetime | None = None) -> Head | None:
         """A head for what is new of that record; None where nothing is. OSError, and there is none."""
-        with record.lock:
+        # a keeper that is stopped leaves a thread that signs, and signs what is left: each head names the one before
+        with self._signing, record.lock:
             return self._sign(record, now)
 
     def _sign(self, record: Record, now: datetime | None) -> Head | None:

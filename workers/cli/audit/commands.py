@@ -1,4 +1,4 @@
-"""`quorate audit list|export|verify|key`."""
+"""`quorate audit list|export|verify|explain|key`."""
 
 import asyncio
 from pathlib import Path
@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 from temporalio.service import RPCError
 
 from cluster.audit.head import RUNS, SIGNERS
@@ -15,12 +14,15 @@ from cluster.audit.verify import Verdict, Verified
 from cluster.units import counted
 from workers.audit.anchors import told
 from workers.cli.audit import exporting, reading
+from workers.cli.audit.explain import explain
 from workers.cli.options import JsonOption, out
 from workers.errors import Unusable
 from workers.settings import Settings
 from workers.temporal.connect import connect
 
-GROUP = "The audit record of each run: list, export, verify.\n\nExample: quorate audit verify"
+# Letters of a run's end that the list shows.
+SHOWN = 70
+GROUP = "The audit record of each run: list, export, verify, explain.\n\nExample: quorate audit verify"
 audit_app = typer.Typer(name="audit", no_args_is_help=True, help=GROUP)
 FolderOption = Annotated[
     Path | None, typer.Option("--folder", help="The folder of records. Default: $QUORATE_AUDIT, else the worker's.")
@@ -40,6 +42,9 @@ def _group() -> None:
     """Records of runs."""
 
 
+audit_app.command()(explain)
+
+
 @audit_app.command(name="list")
 def list_records(folder: FolderOption = None, as_json: JsonOption = False) -> None:
     """List the runs with a record: lines, times, how much is signed, who outside was told.
@@ -54,17 +59,15 @@ def list_records(folder: FolderOption = None, as_json: JsonOption = False) -> No
         records = [_record(one, outside) for one in found.records]
         out.print_json(data={"folder": str(place), "keys": reading.keys(place), "records": records, "ok": found.ok})
         return
-    table = Table("run", "began (UTC)", "how it ended", "lines", "signed", "head", "told outside")
     for one in sorted(found.records, key=lambda one: one.began):
-        signed = "all" if one.signed == one.lines else f"{one.signed} of {one.lines}"
-        head = f"{one.head}: {one.digest[:16]}" if one.head is not None else "none yet"
-        table.add_row(
-            *map(
-                escape, (one.run, one.began[:19].replace("T", " "), one.how or "goes on", str(one.lines), signed, head)
-            ),
-            ", ".join(_places(one, outside)) or "-",
-        )
-    out.print(table)
+        signed = "all signed" if one.signed == one.lines else f"{one.signed} of them signed"
+        head = f", head {one.head} {one.digest[:16]}" if one.head is not None else ""
+        told_ = f", told to {', '.join(_places(one, outside))}" if _places(one, outside) else ""
+        how = shorter(one.how or "goes on")
+        began = one.began[:16].replace("T", " ")
+        out.print(f"[bold]{escape(one.run)}[/bold]", soft_wrap=True)
+        said = f"  {began} UTC, {how}: {counted(one.lines, 'line')}, {signed}{head}{told_}"
+        out.print(said, markup=False, highlight=False, soft_wrap=True)
     out.print(f"folder {place}; signed by {', '.join(reading.keys(place)) or 'no key'}", markup=False, soft_wrap=True)
     if not found.ok:
         out.print(f"[red]✗[/red] {counted(len(found.whole), 'fault')}: see `quorate audit verify`", soft_wrap=True)
@@ -221,6 +224,11 @@ async def _anew(run: str) -> tuple[exporting.RECORD, str]:
 def _outside(place: Path) -> dict[str, int]:
     """The newest head that each place has taken."""
     return {one.place: one.number for one in told(place)}
+
+
+def shorter(text: str) -> str:
+    """As much of it as stands in a list."""
+    return text if len(text) <= SHOWN else f"{text[:SHOWN].rstrip()}…"
 
 
 def _places(one: Verified, outside: dict[str, int]) -> list[str]:

@@ -23,7 +23,7 @@ async def audited(state: Path, runs: list[str]) -> dict[str, Any]:
     while True:
         found = await asyncio.to_thread(verified, Files(place), soundness(place))
         there = {one.run for one in found.records if one.how and one.signed == one.lines}
-        if there.issuperset(runs) or time.monotonic() > until:
+        if (found.ok and there.issuperset(runs)) or time.monotonic() > until:
             return {
                 "folder": str(place),
                 "records": len(found.records),
