@@ -22,6 +22,7 @@ LOSS = "site-loss/pxmx-cluster/site-a/20261128T005223Z"
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Head]:
     """A state folder with the records of a loss, of its watch, and of the way home; their heads."""
     monkeypatch.setenv("QUORATE_STATE", str(tmp_path))
+    monkeypatch.setenv("QUORATE_AUDIT", str(tmp_path / "audit"))
     monkeypatch.setenv("TEMPORAL_ADDRESS", f"127.0.0.1:{free_port()}")
     monkeypatch.setenv("COLUMNS", "200")
     store, heads = Store(tmp_path / "audit", new_key(), "pxmx-cluster"), []
