@@ -57,6 +57,11 @@ class Line:
         return self.step.state in OPEN
 
     @property
+    def state(self) -> State:
+        """How it stands."""
+        return self._section.steps[self._index].state
+
+    @property
     def said(self) -> str:
         """What stands on the line now."""
         return self._section.steps[self._index].finding

@@ -18,10 +18,12 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts.reference import Activity
     from cluster.contracts.words import NEVER_RETRIED
     from cluster.hooks import HookCall, HooksCheck, When, due
+    from cluster.metrics import PARKED
     from cluster.plan import Earlier, Finding, Made, Mode, Wish
     from workflows import spans
     from workflows.answers import Undecodable, name_of, read
     from workflows.failures import again_in, made_by, may_pass, reason, told_by
+    from workflows.meters import stepping, tell
     from workflows.page import Question
     from workflows.record import Line
     from workflows.state import Parked, Running, RunState
@@ -93,6 +95,7 @@ class Steps:
 
         `line` is one that stands on the page already: what is looked at again and again needs no more than one.
         """
+        fresh = line is None or line.is_open
         if line is None:
             line = self.state.record.line(title, waiting)
         else:
@@ -107,7 +110,7 @@ class Steps:
             "heartbeat_timeout": HEARTBEAT,
             "retry_policy": ONCE if given else RETRY,
         }
-        with spans.span(title, self._about(wish)) as span:
+        with stepping(self.name, line, counts=fresh), spans.span(title, self._about(wish)) as span:
             try:
                 return await self._done(title, line, activity, wish, options, failing, skip, given)
             finally:
@@ -292,6 +295,7 @@ class Steps:
     async def answered(self, line: Line, question: Question) -> bool:
         """Park until a person has answered: true to try again, false to go on without the step."""
         self._parks(question)
+        tell(PARKED, runbook=self.name, word=question.word)
         parked = Parked(question)
         self.state.parked.append(parked)
         line.park(f"{question.word}: {question.message}", self.state.record.elapsed)

@@ -27,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts.proxmox import RightsWish
     from cluster.events import Event, EventBatch
     from cluster.memory import Memory
+    from cluster.metrics import VERDICT_CHANGES
     from cluster.silences import Silence, SilenceWish, UnsilenceWish, not_there, refused
     from cluster.watching import (
         Awaited,
@@ -36,11 +37,13 @@ with workflow.unsafe.imports_passed_through():
         WatchRequest,
         WatchState,
         WatchWish,
+        isolated,
     )
     from workflows import attributes, spans
     from workflows.answers import ask, begun
     from workflows.failures import reason
     from workflows.lasting import is_long
+    from workflows.meters import tell
     from workflows.open_incidents import OpenIncidents
     from workflows.silences import Silences, ends_soon
     from workflows.steps import HEARTBEAT
@@ -233,7 +236,7 @@ class ClusterWatch:
                 await self._failed(error)
             return None
         self._trouble, self._memory = "", self._memory.merge(seen.memory)
-        return seen
+        return seen.model_copy(update={"basis": None})  # it stands in the history, and is not carried on
 
     def _look(self) -> workflow.ActivityHandle[Seen]:
         """Begin to look. What stands is told anew when an incident has ended: what was told last may be older."""
@@ -281,6 +284,7 @@ class ClusterWatch:
 
     async def _judged(self, seen: Seen) -> None:
         self._seen = seen
+        tell(VERDICT_CHANGES, kind=seen.verdict.kind)
         answer = together(seen.answers)
         workflow.upsert_search_attributes(
             [
@@ -310,10 +314,8 @@ class ClusterWatch:
             return seen
         if not found.nodes:
             return seen
-        alive = f"the worker at {site} answers and reaches {', '.join(found.nodes)}"
-        isolated = main.model_copy(update={"kind": "site-isolated", "reasons": (*main.reasons, alive)})
-        verdict = seen.verdict.model_copy(update={"main": isolated})
-        answers = instead(seen.answers, main.key, found.answer, isolated.reasons)
+        verdict = isolated(seen.verdict, found.nodes)
+        answers = instead(seen.answers, main.key, found.answer, verdict.main.reasons)
         return seen.model_copy(update={"verdict": verdict, "answers": answers})
 
     async def _ask_rights(self) -> None:

@@ -129,10 +129,12 @@ class Gateway:
         path = f"/events/{source.name}"
         if any(getattr(route, "path", None) == path for route in self.app.routes):
             raise Unusable(f"two event sources are named {source.name}", "give each a name of its own")
+        self._delivery.figures.begins(source.name)
 
         async def receive(request: Request) -> JSONResponse:
             try:
-                return await self._receive(request, source, door)
+                with self._delivery.figures.request(source.name):
+                    return await self._receive(request, source, door)
             except Refused as refused:
                 log.warning("source %s: %s %s", source.name, refused.status, refused.refusal.error)
                 raise
@@ -240,6 +242,7 @@ def server(app: FastAPI, tls: tuple[str, str] | None = None) -> Server:
     config = uvicorn.Config(
         app,
         log_level="warning",
+        log_config=None,  # what it logs is written as everything else is
         access_log=False,  # a storm is counted by the watch; refusals are logged by us
         server_header=False,
         proxy_headers=False,  # nobody is believed to be somebody else

@@ -8,7 +8,7 @@ No worker is needed for any of this; a watch that does not run is started and wo
 import asyncio
 import contextlib
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -22,6 +22,7 @@ from temporalio.common import WorkflowIDConflictPolicy
 from cluster.events import Event, EventBatch
 from cluster.watching import watch_id
 from workers.gateway import traces
+from workers.gateway.figures import Figures
 from workers.gateway.refusals import Refused
 
 log = logging.getLogger("quorate.gateway")
@@ -74,6 +75,7 @@ class Delivery:
         gather: float = GATHER,
         room: int = ROOM,
         remembered: int = REMEMBERED,
+        figures: Figures | None = None,
     ) -> None:
         self._client, self._cluster, self._task_queue = client, cluster, task_queue
         self.patience, self._gather, self._room, self._remembered = patience, gather, room, remembered
@@ -81,6 +83,8 @@ class Delivery:
         self._pending: dict[Key, _Pending] = {}
         self._queue: asyncio.Queue[_Pending] = asyncio.Queue()
         self._down = False
+        self.figures = figures or Figures()
+        self.figures.waiting(0)
 
     async def __aenter__(self) -> Self:
         self._work = asyncio.create_task(self._bring())
@@ -107,6 +111,7 @@ class Delivery:
         for key in new:
             self._pending[key] = _Pending(unknown[key], asyncio.get_running_loop().create_future())
             self._queue.put_nowait(self._pending[key])
+        self.figures.waiting(self.waiting)
         awaited = [self._pending[key] for key in unknown]
         for each in awaited:  # one of them may be waited for by an earlier request too
             each.until = max(each.until, until)
@@ -115,7 +120,14 @@ class Delivery:
             done, late = await asyncio.wait([each.told for each in awaited], timeout=max(0.0, left))
             if late or not all(told.result() for told in done):
                 raise _later("Temporal has not taken these events in time")
+        self._count(events, new)
         return Receipt(accepted=len(new), duplicates=len(events) - len(new))
+
+    def _count(self, events: Sequence[Event], new: Sequence[Key]) -> None:
+        sources = Counter(event.source for event in events)
+        fresh = Counter(source for source, _ in new)
+        self.figures.taken(fresh, outcome="delivered")
+        self.figures.taken(sources - fresh, outcome="duplicate")
 
     async def answers(self) -> bool:
         """Whether Temporal and its namespace answer within two seconds."""
@@ -194,6 +206,7 @@ class Delivery:
 
     def _settle(self, each: _Pending, *, taken: bool) -> None:
         del self._pending[each.event.source, each.event.id]
+        self.figures.waiting(self.waiting)
         each.told.set_result(taken)
 
 

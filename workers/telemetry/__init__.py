@@ -1,1 +1,1 @@
-"""What a process tells of its work while it works: traces, and who takes them."""
+"""What a process tells of its work while it works: traces, metrics, and who takes them."""

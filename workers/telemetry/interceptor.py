@@ -26,6 +26,7 @@ from temporalio.worker import (
 )
 
 from activities import tracing
+from workers.telemetry import logs
 from workflows import spans
 
 # What only serves the run that has started it stands in that run's trace.
@@ -48,7 +49,8 @@ class Spans(ClientInterceptor, Interceptor):
 
 class _Activity(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002  # SDK's name
-        with tracing.attempt():
+        with tracing.attempt() as span:
+            logs.of_attempt(span)
             return await super().execute_activity(input)
 
 

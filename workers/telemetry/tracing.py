@@ -9,6 +9,7 @@ Spans end on the thread of a workflow, which may not wait: a processor that send
 import asyncio
 import os
 import socket
+import threading
 from collections.abc import Coroutine, Iterable
 from importlib.metadata import version
 from typing import Any
@@ -19,12 +20,13 @@ from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.util.types import AttributeValue
 
 from workers.settings import Settings
-from workers.telemetry import wired
+from workers.telemetry import logs, wired
+from workers.telemetry.exporting import processors
 from workers.telemetry.interceptor import Spans
 from workers.telemetry.plugin import ReplaySafeTracerProvider, made, plugins
 from workers.telemetry.settling import Settling
 
-FLUSHED_WITHIN_MS = 5000
+FLUSHED_WITHIN = 5.0
 
 
 def disabled() -> bool:
@@ -65,12 +67,16 @@ async def flushed() -> None:
     """What has ended goes to those who take it; beside the event loop, and nobody waits longer than five seconds."""
     provider = trace.get_tracer_provider()
     if isinstance(provider, ReplaySafeTracerProvider):
-        await asyncio.to_thread(provider.force_flush, FLUSHED_WITHIN_MS)
+        # on a thread that may be left behind: OpenTelemetry's flush knows no time limit
+        flush = threading.Thread(target=provider.force_flush, name="last spans", daemon=True)
+        flush.start()
+        await asyncio.to_thread(flush.join, FLUSHED_WITHIN)
 
 
-async def traced(settings: Settings, work: Coroutine[Any, Any, None], processors: Iterable[SpanProcessor] = ()) -> None:
-    """Do the work of a process: it is traced, and its last spans are sent before it ends."""
-    tracing(settings, processors)
+async def traced(settings: Settings, work: Coroutine[Any, Any, None]) -> None:
+    """Do the work of a process: it logs and is traced, and its last spans are kept and sent before it ends."""
+    logs.configure(settings)
+    tracing(settings, processors(settings))
     try:
         await work
     finally:
