@@ -69,7 +69,10 @@ def attempt() -> Iterator[Span]:
 def request(method: str, server: str, path: str = "", port: int | None = None) -> Iterator[None]:
     """One HTTP request to a server (``host`` or ``host:port``); `path` is empty where it is a secret."""
     path = path.partition("?")[0]
-    host, given = split(server)
+    try:
+        host, given = split(server)
+    except ValueError:  # whoever sends it says what is wrong with it
+        host, given = server, None
     about: dict[str, AttributeValue] = {"http.request.method": method, "server.address": host}
     about |= {"url.path": path} if path else {}
     about |= {"server.port": port or given} if port or given else {}
