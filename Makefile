@@ -12,9 +12,16 @@ define CHROMIUM
 	|| { echo "chromium is not installed and cannot be: install it as root, for example with apt-get, and run this again"; exit 1; }
 endef
 
+# The audit record is checked with stock tools, as its docs show.
+define JQ
+{ echo "installing jq with apt-get"; apt-get update -qq && apt-get install -y -qq --no-install-recommends jq >/dev/null; } \
+	|| { echo "jq is not installed and cannot be: install it as root, for example with apt-get, and run this again"; exit 1; }
+endef
+
 # Every tier, the quickest to fail first; and those that stand before a change of what may be moved, fenced or set back.
-TIERS := check test test-twin bench-small test-wheel test-failback test-breakglass test-kills test-realtime test-browser test-steering test-clients \
-	test-incidents test-oracle test-real fuzz-lab test-faults test-old-watch fuzz-runs
+TIERS := check test test-twin bench-small test-wheel test-failback test-breakglass test-kills test-realtime \
+	test-browser test-steering test-clients test-receivers test-incidents test-metrics test-oracle test-real fuzz-lab \
+	test-faults test-old-watch fuzz-runs
 SAFETY := test-failback test-incidents fuzz-runs-fast
 # A machine with other work can be too slow for a moment: what failed is played once more, and its name is printed.
 ONCE_MORE := --reruns 1 -rR
@@ -36,15 +43,16 @@ check: setup  ## ruff, strict types, import contracts (1 min)
 	@.venv/bin/lint-imports
 
 test: setup  ## the tests: the twin, a real Temporal server (5 min)
+	@command -v jq >/dev/null || $(JQ)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 4 --dist loadfile --no-loadscope-reorder
 
 test-twin: setup  ## no constant of the twin stands for a state (1 min)
 	@.venv/bin/python -m tests -n 2 -m slow tests/lab
 
-bench-small: setup  ## every measurement in small (2 min)
+bench-small: setup  ## every measurement in small, one after the other (2 min)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -n 2 -m measured tests/benches
+	@.venv/bin/python -m tests -m measured tests/benches
 
 test-safety: setup  ## what stands before a change to safety: three of the tiers below (20 min)
 	@.venv/bin/python -m tests.tiers $(SAFETY)
@@ -59,6 +67,10 @@ test-failback: setup  ## what stops a failback: broken homes, people, killed wor
 test-breakglass: setup  ## each break-glass runbook heals its emergency and refuses all others (5 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 3 -m slow tests/breakglass $(ONCE_MORE) -rP
+
+test-audit: setup  ## ten thousand changes of audit records, and a record whose keepers are killed (8 min)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -n 2 -m slow tests/audit $(ONCE_MORE) -rP
 
 test-kills: setup  ## workers killed before and after every change, Temporal again and again (8 min)
 	@$(QUORATE) server
@@ -111,6 +123,17 @@ test-browser: setup  ## a deployment started, answered and read in Temporal's UI
 test-clients: setup .venv-clients/.complete  ## public clients, unmodified, against the twin (10 min)
 	@.venv/bin/python -m tests -m clients tests/clients -rs
 
+test-receivers: setup  ## a Collector (built with Go) and Zipkin take the traces (1 min; 8 at first)
+	@$(UV) sync --locked --quiet --all-extras --group browser
+	@command -v chromium >/dev/null || $(CHROMIUM)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -m foreign tests/foreign -rP
+	@echo "what was to be seen: var/browser"
+
+test-metrics: setup .prometheus/.complete  ## the loss of a site as metrics; promtool and Grafana's own types read our files (5 min)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -m slow tests/metrics -rP
+
 test-wheel: setup | $(UV)  ## the wheel, installed in a fresh environment, in an empty folder (1 min)
 	@.venv/bin/python -m tests -m slow tests/wheel
 
@@ -134,6 +157,7 @@ bench: setup  ## measure one deployment (var/bench.json), the twin's cost and th
 	@.venv/bin/python -m bench.gateway
 	@.venv/bin/python -m bench.watch
 	@.venv/bin/python -m bench.failback
+	@.venv/bin/python -m bench.tracing
 
 setup: .venv/.complete  ## the virtual environment, from the lock file
 
@@ -148,10 +172,18 @@ setup: .venv/.complete  ## the virtual environment, from the lock file
 	@$(UV) pip install --quiet --python .venv-clients/bin/python -r tests/clients/requirements.txt
 	@touch $@
 
+# Debian's Prometheus, unpacked and not installed: nothing is started by it
+.prometheus/.complete:
+	@echo "fetching Prometheus with its promtool from Debian"
+	@mkdir -p .prometheus && cd .prometheus && { apt-get update -qq; apt-get download -qq prometheus; dpkg -x prometheus_*.deb .; } \
+		|| command -v promtool prometheus >/dev/null \
+		|| { echo "no promtool: put prometheus and promtool on PATH and run this again"; exit 1; }
+	@touch $@
+
 # uv from PyPI, in a folder of its own, where the machine has none
 .uv/bin/uv:
 	@echo "fetching uv from PyPI"
 	@python3 -m venv .uv && .uv/bin/python -m pip install --quiet --disable-pip-version-check uv
 
 clean:  ## remove what was set up here; the Temporal server stays in the user's cache
-	rm -rf .venv .venv-clients .uv var
+	rm -rf .venv .venv-clients .prometheus .uv var

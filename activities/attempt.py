@@ -14,7 +14,7 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import CancelledError
 
-from cluster.plan import Intent, Ledger, Made
+from cluster.plan import Intent, Ledger, Made, Tried
 
 # How soon an activity learns that it shall stop: the server tells it in the answer to a beat.
 OFTEN = timedelta(seconds=1)
@@ -25,11 +25,11 @@ SHORTEST = 0.1
 class Attempt:
     """What is known of the attempt that runs here. The worker opens one for every activity."""
 
-    def __init__(self, earlier: Made, told: Any = None, *, first: bool = True) -> None:
+    def __init__(self, earlier: Made, told: Any = None, *, first: bool = True, tried: tuple[Tried, ...] = ()) -> None:
         self.made = earlier
         self.doubted = earlier.doubtful  # begun by an earlier attempt whose answer was lost
         self.told_before = told
-        self.first = first
+        self.first, self.tried = first, tried
         self.saying: Any = None  # the progress that was told last
         self._told = time.monotonic()
 

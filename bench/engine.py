@@ -96,12 +96,12 @@ class Bare:
         return [after - before for before, after in itertools.pairwise(began)]
 
 
-async def work() -> None:
+async def work(queue: str = QUEUE) -> None:
     """The worker's process."""
     settings = Settings()
     async with Worker(
         await connect(),
-        task_queue=QUEUE,
+        task_queue=queue,
         workflows=[Idle, Bare, Claim],
         activities=[Nothing().nothing],
         activity_executor=ThreadPoolExecutor(settings.activities),
@@ -114,11 +114,11 @@ async def work() -> None:
         await asyncio.Event().wait()
 
 
-async def begin(client: Client, name: str, **fields: Any) -> WorkflowHandle[Idle, RunbookReport]:
+async def begin(client: Client, name: str, queue: str = QUEUE, **fields: Any) -> WorkflowHandle[Idle, RunbookReport]:
     """Start one run under its own fixed id."""
     request = IdleRequest(cluster=name, **fields)
     return await client.start_workflow(
-        Idle.run, request, id=f"idle/{name}", task_queue=QUEUE, execution_timeout=timedelta(minutes=5)
+        Idle.run, request, id=f"idle/{name}", task_queue=queue, execution_timeout=timedelta(minutes=5)
     )
 
 

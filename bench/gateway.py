@@ -129,7 +129,7 @@ async def storm(client: Client, environment: dict[str, str], path: Path, over: f
         url = next(word for word in said.split() if word.startswith("http")) + "storm"
         before = resident(process.pid)
         took, again, seconds = await send(url, over)
-        batches, ids = await client.get_workflow_handle_for(Counter.run, f"watch/{cluster}").query(Counter.seen)
+        batches, ids = await client.get_workflow_handle(f"watch/{cluster}").query(Counter.seen)
         missing = {f"/bench/{number}" for number in range(EVENTS)} - set(ids)
         figures = {
             "events": EVENTS,

@@ -34,7 +34,7 @@ class LossRecord(Value):
 
     `rested` are nodes that were in maintenance before the site was emptied: they are not ours to release. `emptied` are
     those that a run of ours has put into maintenance; where it is known, no other one is ours to release.
-    `brought` is where HA brought each guest, as the ledger has it.
+    `brought` is where HA brought each guest, as the ledger has it. `trace` is that of the incident.
     """
 
     run: str
@@ -46,6 +46,7 @@ class LossRecord(Value):
     rested: tuple[str, ...] = ()
     emptied: tuple[str, ...] = ()
     brought: dict[str, str] = Field(default_factory=dict)
+    trace: str = ""
 
     @property
     def recovered(self) -> dict[str, str]:

@@ -108,15 +108,47 @@ class FencingWish(Value):
     limit: float | None = None
 
 
+class FencingLook(Value):
+    """The last look at HA's list: what was seen before it, and what it showed; None where nobody answered.
+
+    It goes on record with the version of the rules. `speed`: how much faster than the clock the cluster's time runs.
+    """
+
+    before: FencingSeen
+    view: HaView | None = None
+    at: datetime | None = None
+    speed: float = 1.0
+    rules: str = ""
+
+    @property
+    def seen(self) -> FencingSeen:
+        """What has been seen with it."""
+        if self.view is None or self.at is None:
+            return self.before
+        return self.before.then(self.view, self.at, self.speed)
+
+    def found(self, wish: "FencingWish") -> "FencingFinding | None":
+        """What can be said for good; None while HA may still fence the node, or says nothing."""
+        found = concluded(wish, self.seen, self.view) if self.view is not None else None
+        return found.model_copy(update={"basis": self}) if found is not None else None
+
+    @property
+    def unknown(self) -> "FencingFinding":
+        """Nothing was seen in time that proves it."""
+        return not_known(self.seen).model_copy(update={"basis": self})
+
+
 class FencingFinding(Finding):
     """How it stands with a node: fenced, nothing to fence, back before it was fenced, or not known.
 
-    `cut`: the look was asked to end before anything was known; `seen` is what it saw until then.
+    `cut`: the look was asked to end before anything was known; `seen` is what it saw until then. `basis` is the look
+    that it was concluded from, for the record.
     """
 
     outcome: Outcome
     seen: FencingSeen
     cut: bool = False
+    basis: FencingLook | None = None
 
 
 def concluded(wish: FencingWish, seen: FencingSeen, view: HaView) -> FencingFinding | None:

@@ -7,13 +7,34 @@ What counts is `cluster.standing`'s to say.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import Field
 
 from cluster.approval import Approval, ApprovalPolicy, Audit, Good, Proof, Terms, Vote
+from cluster.nouns import Value
 from cluster.plan import Intent
 from cluster.standing import Counted, Refusal, Standing
 
 Outcome = Literal["open", "approved", "rejected", "expired"]
+# What votes are checked for: one that has come, the opening of the gate, a change that is about to begin.
+Purpose = Literal["vote", "opening", "change"]
+
+
+class Asked(Value):
+    """What a gate asks and by which rules it counts, as it goes on record with each check of its votes.
+
+    `policy` is kept as it was written. `subject` and `planned` are told once, when it opens; `granted` and `withdrawn`
+    are those of its approval when a change is about to begin.
+    """
+
+    purpose: Purpose
+    terms: Terms
+    policy: dict[str, Any] = Field(default_factory=dict)
+    subject: str = ""
+    planned: tuple[Intent, ...] = ()
+    granted: datetime | None = None
+    withdrawn: tuple[Vote, ...] = ()
 
 
 @dataclass
@@ -78,6 +99,27 @@ class Gate:
                 word=refusal.word if refusal else "",
                 sentence=refusal.sentence if refusal else said.why,
             )
+        )
+
+    def answer(self, vote: Vote) -> str:
+        """What the person is told whose vote was counted."""
+        if vote.said.decision == "reject" and self.outcome == "approved":
+            if self.standing.missing(name for name in self.yes if name not in self.withdrawn):
+                return "Approval withdrawn. No further change will start."
+            return "Approval withdrawn. The other approvals are enough: the run goes on."
+        return f"{vote.said.decision}: {self.missing if self.outcome == 'open' else self.outcome}"
+
+    def asked(self, purpose: Purpose) -> Asked:
+        """What it asks, for the record."""
+        opens, changes = purpose == "opening", purpose == "change"
+        return Asked(
+            purpose=purpose,
+            terms=self.terms,
+            policy=self.policy.model_dump(mode="json", exclude_defaults=True),
+            subject=self.subject if opens else "",
+            planned=self.planned if opens else (),
+            granted=self.granted if changes else None,
+            withdrawn=tuple(self.withdrawn.values()) if changes else (),
         )
 
     # --- opening and closing -----------------------------------------------------------------------------------

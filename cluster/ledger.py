@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from pydantic import Field
 
+from cluster.audit.head import Anchor
 from cluster.nouns import Value
 from cluster.plan import Finding
 from cluster.recovery import PRESENT, STOPPED, Frozen, Switch
@@ -117,6 +118,7 @@ class Book(Value):
     """All that the ledger knows. `looked` is when it compared itself with the world last, `trouble` why it could not.
 
     `leaving` are run ids of runs that have given back and are about to end: they are no longer counted as open.
+    `audited` is the newest head of each chain of audit records that was told here, by the key that has signed it.
     """
 
     cluster: str = ""
@@ -129,6 +131,7 @@ class Book(Value):
     happened: tuple[Happened, ...] = ()
     looked: datetime | None = None
     trouble: str = ""
+    audited: dict[str, Anchor] = Field(default_factory=dict)
 
     @property
     def idle(self) -> bool:

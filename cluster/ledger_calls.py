@@ -90,13 +90,15 @@ class HomesFinding(Finding):
     """Guests whose home is at the site: guest to node, where HA has brought each, and which runs recorded them.
 
     `emptied` are the site's nodes that runs of planned work have put into maintenance, `rested` those that they found
-    in it. Both are empty where no such run is on record.
+    in it. Both are empty where no such run is on record. `trace` is that of the last of the runs, while Temporal
+    has it.
     """
 
     site: str
     homes: dict[str, str] = Field(default_factory=dict)
     recovered: dict[str, str] = Field(default_factory=dict)
     runs: tuple[str, ...] = ()
+    trace: str = ""
     rested: tuple[str, ...] = ()
     emptied: tuple[str, ...] = ()
 

@@ -43,6 +43,7 @@ class Notice(BaseModel):
     guests: tuple[str, ...] = ()
     run: str = ""  # the execution, and its namespace, for a link to its page
     namespace: str = "default"
+    trace: str = ""  # of the run, where traces are collected
 
     def answered(self, answer: Answer | None) -> "Notice":
         """The same with what the run says a person has to do now."""

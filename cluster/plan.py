@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -88,11 +89,25 @@ class Intent(BaseModel):
 Mark = Literal["done", "warned", "unneeded"]
 
 
+class Tried(BaseModel):
+    """An attempt that failed and was followed by another; `until` is the last of several that failed alike."""
+
+    model_config = ConfigDict(frozen=True)
+
+    attempt: int
+    until: int
+    began: datetime
+    ended: datetime
+    word: str
+    message: str
+
+
 class Finding(BaseModel):
     """What one step established. `finding` is the line a person reads; steps add their evidence as fields.
 
     `mark` is "done" only where the finding says what the title says. `changes` are made in apply mode and only intended
-    in plan mode; `changed` is true only for made ones.
+    in plan mode; `changed` is true only for made ones. `tried` are the attempts that failed before: the worker adds
+    them, since Temporal's history keeps the failure of the last of them alone.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -101,6 +116,7 @@ class Finding(BaseModel):
     mark: Mark = "done"
     changed: bool = False
     changes: tuple[Intent, ...] = ()
+    tried: tuple[Tried, ...] = Field(default=(), exclude_if=lambda tried: not tried)
 
 
 class Made(BaseModel):

@@ -56,6 +56,7 @@ def pagerduty(notice: Notice, routing_key: str, link: str) -> dict[str, Any]:
                 "tasks": [visible(one) for one in notice.tasks],
                 "never": [visible(one) for one in notice.never],
                 "guests": [visible(one) for one in notice.guests],
+                **({"trace": notice.trace} if notice.trace else {}),
             },
         },
     }
@@ -75,7 +76,11 @@ def opsgenie(notice: Notice, link: str) -> tuple[str, dict[str, Any]]:
         "source": source,
         "priority": _PRIORITY[notice.severity],
         "tags": ["quorate", notice.occasion],
-        "details": {"urgency": notice.urgency} | ({"link": link[:LINK]} if link else {}),
+        "details": {
+            "urgency": notice.urgency,
+            **({"link": link[:LINK]} if link else {}),
+            **({"trace": notice.trace} if notice.trace else {}),
+        },
     }
     return "", alert
 
@@ -129,4 +134,5 @@ def letter(notice: Notice, link: str) -> tuple[str, str]:
     """Subject and text of a mail."""
     subject = " ".join(line(notice).split())[:200]
     when = f"{notice.incident} · {notice.at:%Y-%m-%d %H:%M:%S} UTC"
+    when += f" · trace {notice.trace}" if notice.trace else ""
     return subject, "\n\n".join(filter(None, [body(notice), link, when])) + "\n"

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from cluster.answers.model import Answer
+from cluster.basis import Basis
 from cluster.conditions import CALM, SITE_GONE, Condition, Kind, lost_site
 from cluster.events import Event
 from cluster.facts import Memory
@@ -50,7 +51,8 @@ class Seen(Finding):
     """A verdict; `new` unless the time was over or the look was asked to stop: its memory counts all the same.
 
     `odd_since` is when the first look was not as usual, `looked_at` when the newest look was made. `answers` say what
-    to do, one for each condition of the verdict.
+    to do, one for each condition of the verdict. `basis` is what it was computed from, where it is new: it is for the
+    record, and no run carries it on.
     """
 
     cluster: str
@@ -63,6 +65,7 @@ class Seen(Finding):
     new: bool = True
     workers_at: tuple[str, ...] = ()
     answers: tuple[Answer, ...] = ()
+    basis: Basis | None = None
 
 
 class Reach(Finding):
@@ -78,6 +81,14 @@ class Suspected(Value):
     kinds: tuple[Kind, ...] = Field(min_length=1)
     where: str
     memory: Memory = Memory()
+
+    def fits(self, condition: Condition) -> bool:
+        """The condition is the suspected one. Of parted sites only the one without quorum is lost."""
+        if condition.kind not in self.kinds:
+            return False
+        if condition.kind in SITE_GONE:
+            return lost_site(condition) == self.where
+        return self.where in condition.where
 
 
 class Awaited(Value):
@@ -173,3 +184,11 @@ def watch_id(cluster: str) -> str:
 def site_losses(verdict: Verdict) -> dict[str, Condition]:
     """The lost sites with the condition that tells it: beside a graver verdict too."""
     return {lost_site(one): one for one in (verdict.main, *verdict.also) if one.kind in SITE_GONE}
+
+
+def isolated(verdict: Verdict, nodes: tuple[str, ...]) -> Verdict:
+    """The same, where a worker that stands at the site called lost reaches these nodes: it is cut off, and alive."""
+    site = verdict.main.where[0]
+    alive = f"the worker at {site} answers and reaches {', '.join(nodes)}"
+    main = verdict.main.model_copy(update={"kind": "site-isolated", "reasons": (*verdict.main.reasons, alive)})
+    return verdict.model_copy(update={"main": main})

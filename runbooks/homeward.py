@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.units import counted
     from runbooks.homecoming import FailbackRequest, Homes
     from runbooks.way_home import WayHome
+    from workflows import spans
     from workflows.failures import reason
     from workflows.runbook import Runbook
 
@@ -49,7 +50,7 @@ class Homeward(Runbook):
         wish = SiteWish(cluster=inventory.name, site=site)
         found = await self.step("Homes are read from the ledger", records.homes, wish, waiting="Reading the ledger")
         run = found.runs[-1] if found.runs else ""
-        known = LossRecord(run=run, site=site, homes=found.homes, brought=found.recovered)
+        known = LossRecord(run=run, site=site, homes=found.homes, brought=found.recovered, trace=found.trace)
         return await self._with_rests(known, found, request)
 
     async def _with_rests(self, known: LossRecord, ledger: HomesFinding, request: FailbackRequest) -> LossRecord:
@@ -59,7 +60,9 @@ class Homeward(Runbook):
         left = await self._left_by(request)
         if not known.homes and left.homes:  # it ended before there was a ledger
             return left
-        return known.model_copy(update={"run": known.run or left.run, "rested": left.rested})
+        return known.model_copy(
+            update={"run": known.run or left.run, "trace": known.trace or left.trace, "rested": left.rested}
+        )
 
     async def _left_by(self, request: FailbackRequest) -> LossRecord:
         """What the last run has left that emptied the site, for what the ledger does not know."""
@@ -90,7 +93,10 @@ class Homeward(Runbook):
         """Where everybody belongs; before that, enough people have to be there who may approve."""
         if request.mode is Mode.APPLY:
             await self.signers_ready(inventory.approvals, request.by)
-        homes = Homes(inventory=inventory, site=str(request.site), record=await self._record(request, inventory))
+        record = await self._record(request, inventory)
+        if record.trace:
+            spans.link(spans.run_span(record.trace), f"brings guests home after {record.run}")
+        homes = Homes(inventory=inventory, site=str(request.site), record=record)
         self._way = WayHome(self, homes, resting=resting)
         return self._way
 

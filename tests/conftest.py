@@ -1,6 +1,8 @@
 """Real servers for every test: the twin over HTTPS and SSH, and a Temporal server."""
 
 import contextlib
+import os
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -31,6 +33,10 @@ Start = Callable[..., Awaitable[Deployment]]
 
 APPLY = RunbookRequest(mode=Mode.APPLY)
 
+# Workers that tests start in processes of their own keep audit records, and not in the state folder of this copy.
+AUDIT = tempfile.TemporaryDirectory(prefix="quorate-audit-")
+os.environ["QUORATE_AUDIT"] = f"{AUDIT.name}/audit"
+os.environ["QUORATE_AUDIT_KEY"] = f"{AUDIT.name}/audit.key"
 
 # What takes longest begins first, or one process is still at it when the others have ended.
 FIRST = (

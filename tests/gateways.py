@@ -102,7 +102,7 @@ class Running:
     async def batches(self) -> list[EventBatch]:
         """What the watch has, read by a worker that starts only now."""
         async with self._worker():
-            handle = self.client.get_workflow_handle_for(Recorder.run, f"watch/{self.inventory.name}")
+            handle = self.client.get_workflow_handle(f"watch/{self.inventory.name}")
             assert await handle.query(Recorder.of) == {"cluster": self.inventory.name}
             return await handle.query(Recorder.seen)
 

@@ -15,7 +15,7 @@ def example_file(name: str = "lab.yaml") -> Path:
     if (_CHECKOUT / name).exists():
         return _CHECKOUT / name
     here = Path.cwd() / FOLDER
-    for packaged in sorted(_PACKAGED.rglob("*.yaml")):
+    for packaged in sorted(path for path in _PACKAGED.rglob("*.*") if path.suffix in (".yaml", ".json")):
         own = here / packaged.relative_to(_PACKAGED)
         if not own.exists():
             own.parent.mkdir(parents=True, exist_ok=True)

@@ -1,31 +1,13 @@
-"""What is said between a gate and the people around it: votes, what became of them, what an approver has to see."""
+"""What an approver has to see of a gate."""
 
 from datetime import datetime
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
 from cluster.approval import Terms, is_digest
 from cluster.gate import Gate
 from cluster.plan import Intent
-
-WHY = 200  # letters of a reason
-
-
-class Ballot(BaseModel):
-    """A vote: signed, ``{"text": "…", "signature": "…"}``, or claimed, ``{"by": "ana", "plan": "0123…"}``.
-
-    `plan` of a claim is what the page calls the terms; `why` goes with a claimed no, a signed one has it in its text.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    text: str | None = None
-    signature: str | None = None
-    by: str | None = None
-    plan: str | None = None
-    waives: tuple[str, ...] = ()
-    why: str = Field(default="", max_length=WHY)
 
 
 class GateView(BaseModel):

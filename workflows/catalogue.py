@@ -25,7 +25,7 @@ class RunbookRequest(BaseModel):
 
 
 class RunbookReport(BaseModel):
-    """How a run ended: what it planned, changed and skipped. `changed` counts made changes."""
+    """How a run ended: what it planned, changed and skipped. `changed` counts made changes, `trace` is its trace id."""
 
     cluster: str
     mode: Mode
@@ -37,6 +37,7 @@ class RunbookReport(BaseModel):
     notes: tuple[str, ...] = ()
     approvals: tuple[Audit, ...] = ()
     steps: tuple[StepRecord, ...]
+    trace: str = ""
 
 
 class About(BaseModel):

@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.approval import ApprovalPolicy, Vote
     from cluster.contracts import people
     from cluster.contracts.people import VerifyFinding, VerifyWish
+    from cluster.gate import Asked
     from cluster.signers import persons, too_few
     from cluster.units import counted
     from workflows.answers import Undecodable, name_of, read
@@ -55,12 +56,12 @@ class Checks:
 
     # --- one look ----------------------------------------------------------------------------------------------
 
-    async def checked(self, votes: tuple[Vote, ...]) -> VerifyFinding:
-        """A proof for each; ApplicationError when they cannot be checked at all."""
+    async def checked(self, votes: tuple[Vote, ...], asked: Asked | None = None) -> VerifyFinding:
+        """A proof for each; ApplicationError when they cannot be checked at all. `asked` is for the record."""
         try:
             raw = await workflow.execute_activity(
                 name_of(people.verify),
-                VerifyWish(votes=votes),
+                VerifyWish(votes=votes, asked=asked),
                 result_type=RawValue,
                 summary=f"check {counted(len(votes), 'vote')}" if votes else "read the list of approvers",
                 start_to_close_timeout=timedelta(seconds=20),

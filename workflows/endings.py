@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts import people
     from cluster.notices import Notice, NoticeWish
     from cluster.units import counted
+    from workflows import spans
     from workflows.answers import Undecodable, ask
     from workflows.failures import reason
     from workflows.notices import Notices
@@ -67,6 +68,7 @@ class Ending:
             at=workflow.now(),
             severity="warning",
             run=workflow.info().run_id,
+            trace=spans.trace_id(),
             namespace=workflow.info().namespace,
         )
         try:
@@ -90,6 +92,8 @@ class Ending:
         try:
             self.state.stop_if_asked()
             self.state.tell()
+            if workflow.info().continued_run_id is None and workflow.patched("trace-in-memo"):
+                workflow.upsert_memo({"trace": spans.trace_id()})
             yield
             await self.state.resumed()
         except STOPS as error:

@@ -10,7 +10,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.answers.model import URGENCIES, Answer, Urgency, together
     from cluster.moments import Times
     from cluster.units import counted
-    from workflows import attributes
+    from workflows import attributes, spans
     from workflows.asking import HELD, of_alarm, of_end, of_gate, of_question
     from workflows.claim import address
     from workflows.gate import Gates
@@ -68,6 +68,7 @@ class Face:
             links=self._links(),
             answer=together(self._told()),
             times=Times(t0=self.state.record.began, speed=self.state.record.speed),
+            trace=spans.trace_id(),
         )
 
     @property

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.exceptions import TimeoutError as StepTimeout
 
-from cluster.contracts.words import NEVER_RETRIED
+from cluster.contracts.words import NEVER_RETRIED, NOTHING_REPORTED, STILL_SO
 from cluster.plan import Made
 
 
@@ -19,11 +19,8 @@ def reason(error: ActivityError) -> tuple[str, str]:
     if isinstance(cause, StepTimeout):
         last = cause.cause
         if isinstance(last, ApplicationError):
-            return last.type or "Error", f"{last.message} (still so at the end of the step's time)"
-        return (
-            "Unreachable",
-            "nothing was reported within the step's time: its worker is gone, or it was paused too long",
-        )
+            return last.type or "Error", f"{last.message} {STILL_SO}"
+        return "Unreachable", NOTHING_REPORTED
     return type(cause).__name__, str(cause)
 
 

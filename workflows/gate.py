@@ -9,32 +9,25 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from opentelemetry.trace import Span
+from opentelemetry.util.types import AttributeValue
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from cluster.approval import (
-        SHORT,
-        Approval,
-        ApprovalPolicy,
-        Audit,
-        Decision,
-        Said,
-        Terms,
-        Veto,
-        Vote,
-        read,
-        short,
-        statement,
-    )
+    from cluster.approval import Approval, ApprovalPolicy, Audit, Decision, Said, Terms, Veto, Vote, short
+    from cluster.ballot import NOTHING_ASKED, OVER, Ballot, Unread, held, unchecked, uncounted, what_it_says
     from cluster.gate import Gate
+    from cluster.metrics import GATE_SECONDS, VOTES
     from cluster.plan import Intent, whole_digest
     from cluster.reminders import reminders
-    from workflows.ballot import Ballot, GateView
+    from workflows import spans
+    from workflows.ballot import GateView
     from workflows.checking import AGAIN_AT_MOST, AGAIN_IN, LONGER, Checks
     from workflows.gate_page import asks
     from workflows.interlock import Interlock
     from workflows.messages import Abort
+    from workflows.meters import tell
     from workflows.notices import Notices
     from workflows.people import People
     from workflows.record import Line
@@ -42,7 +35,6 @@ with workflow.unsafe.imports_passed_through():
 
 # The one reminder of an earlier build.
 REMINDED_BEFORE = timedelta(hours=1)
-NOTHING_ASKED = "no gate is open in this run: it asks for no approval yet"
 
 
 class Gates:
@@ -56,6 +48,7 @@ class Gates:
         self._counting = asyncio.Lock()  # one vote after the other: none undoes what another has done
         self._unopened = False  # enough votes, and nothing to check them with
         self._holds = ""  # why no approval is taken now
+        self._span: Span | None = None  # of the wait that goes on
 
     # --- what a procedure is written in ------------------------------------------------------------------------
 
@@ -78,6 +71,7 @@ class Gates:
         async with self._interlock.minding(self._held_back):
             self.state.record.section("Approval", folds=False)
             line = self.state.record.line(title)
+            line.in_trace = True
             await self._checks.listed(policy, self.state.requester, line)
             terms = self._terms(title, planned, policy, conditions, vetoes, risk)
             gate = self._gate = Gate(terms=terms, policy=policy, subject=self.state.subject, planned=tuple(planned))
@@ -85,7 +79,14 @@ class Gates:
             self._unopened = False
             line.set("asked", f"plan {short(terms.plan)} waits for approvals: {gate.missing}")
             self.state.tell()
-            return await self._approved(gate, line)
+            asked = {"quorate.waits_for": "people", "quorate.cluster": self.state.cluster, "quorate.plan": terms.plan}
+            with spans.span(title, asked) as span:
+                self._span = span
+                try:
+                    return await self._approved(gate, line)
+                finally:
+                    span.set_attribute("quorate.outcome", gate.outcome)
+                    self._span = None
 
     async def _approved(self, gate: Gate, line: Line) -> Approval:
         """Until it is decided; CancelledError when it is not approved."""
@@ -93,7 +94,9 @@ class Gates:
             await self._decided(gate, line)
         except asyncio.CancelledError:
             line.end("stopped", f"ended before it was decided: {gate.missing or 'approved'}", self.state.record.elapsed)
+            self._waited(gate, "stopped")
             raise
+        self._waited(gate, gate.outcome)
         if self.state.paused is not None:
             await self.state.resumed()
         approval = gate.approval
@@ -106,6 +109,14 @@ class Gates:
             self.state.approved = True
             self._notices.tell("begun", f"{gate.terms.title}: it begins", str(approval))
         return approval
+
+    def _waited(self, gate: Gate, outcome: str) -> None:
+        waited = (workflow.now() - gate.terms.opened).total_seconds()
+        tell(GATE_SECONDS, waited, runbook=self._runbook, outcome=outcome)
+
+    @property
+    def _runbook(self) -> str:
+        return self.state.subject.partition("/")[0]
 
     async def why_not(
         self, approval: Approval, planned: Sequence[Intent], conditions: Sequence[str] = (), vetoes: Sequence[Veto] = ()
@@ -124,9 +135,9 @@ class Gates:
         if gate is None or gate.approval is None:
             return "this run has no such approval"
         votes = gate.votes
-        checked = await self._checks.sooner_or_later(lambda: self._checks.checked(votes))
-        held = gate.approval
-        return gate.standing.why_not(held, checked.proofs, workflow.now())
+        checked = await self._checks.sooner_or_later(lambda: self._checks.checked(votes, gate.asked("change")))
+        given = gate.approval
+        return gate.standing.why_not(given, checked.proofs, workflow.now())
 
     # --- what is asked of it -----------------------------------------------------------------------------------
 
@@ -151,68 +162,57 @@ class Gates:
         """
         asked = decision == "approve" and self.asking is not None and workflow.patched("together-at-a-yes")
         if asked and (why := await self._interlock.asked_once()):
-            by = self._said(decision, ballot).by
-            raise self._refused(by, decision, "Held", f"no approval is taken now: {why}; send it again afterwards")
+            raise self._refused(self._said(decision, ballot).by, decision, "Held", held(why))
         said, gate = self._said(decision, ballot), self._gate
         if gate is None:
             raise self._refused(said.by, decision, "Early", NOTHING_ASKED)
         self._must_take_votes(said.by, decision)
         vote = Vote(said=said, signature=ballot.signature or "", at=workflow.now(), claimed=ballot.text is None)
         try:
-            proof = (await self._checks.checked((vote,))).proofs[0]
+            proof = (await self._checks.checked((vote,), gate.asked("vote"))).proofs[0]
         except ApplicationError as error:
-            sentence = f"the signature could not be checked: {error.message}; send the vote again"
-            raise self._refused(said.by, decision, "Unchecked", sentence) from None
+            raise self._refused(said.by, decision, "Unchecked", unchecked(error.message)) from None
         vote = vote.model_copy(update={"at": workflow.now()})
         async with self._counting:
             self._must_take_votes(said.by, decision)
             refusal = gate.hear(vote, proof)
-            self.state.audit.append(gate.audit[-1])
+            self._on_record(gate.audit[-1])
+            word = refusal.word if refusal else "counted"
+            tell(VOTES, runbook=self._runbook, decision=decision, word=word)
             if refusal is not None:
                 self.state.tell()
                 raise ApplicationError(refusal.sentence, type=refusal.word, non_retryable=True)
             unopened = await self._try_to_open(gate)
         self.state.tell()
-        return unopened or _answer(gate, vote)
+        return unopened or gate.answer(vote)
 
     def _must_take_votes(self, by: str, decision: Decision) -> None:
         if self.state.over or self.state.ending:
-            raise self._refused(by, decision, "Late", "the run has ended and takes no more votes")
+            raise self._refused(by, decision, "Late", OVER)
 
     def _said(self, decision: Decision, ballot: Ballot) -> Said:
         """What the ballot says; a text that is none of ours is refused."""
-        if ballot.text is not None:
-            by = next((line[4:] for line in ballot.text[:4000].splitlines() if line.startswith("by: ")), "?")[:64]
-            try:
-                said = read(ballot.text)
-            except ValueError as error:
-                raise self._refused(by, decision, "Tampered", f"{error}: use `quorate {decision} --print`") from None
-            if said.decision != decision:
-                raise self._refused(
-                    said.by, decision, "Tampered", f"the signed text says {said.decision}, this command is {decision}"
-                )
-            return said
-        by = (ballot.by or "").strip()[:64]
-        if self._gate is None or not by or ballot.plan is None:
-            word = "Early" if self._gate is None else "Unsigned"
-            sentence = (
-                NOTHING_ASKED
-                if self._gate is None
-                else ('name the approver and the plan, {"by": "ana", "plan": "…"}, or sign with `quorate approve`')
-            )
-            raise self._refused(by or "no name given", decision, word, sentence)
-        terms = self._gate.terms
-        said = statement(terms, by, ballot.waives, decision, ballot.why if decision == "reject" else "")
-        # the plan as the page names it: an open gate asks for one plan under one set of terms
-        known = len(ballot.plan) >= SHORT and any(one.startswith(ballot.plan) for one in (terms.plan, terms.digest))
-        return said if known else said.model_copy(update={"digest": ballot.plan})
+        said = what_it_says(ballot, decision, self._gate.terms if self._gate else None)
+        if isinstance(said, Unread):
+            raise self._refused(said.by, decision, said.word, said.sentence)
+        return said
 
     def _refused(self, by: str, what: str, word: str, sentence: str) -> ApplicationError:
-        self.state.audit.append(
-            Audit(at=workflow.now(), by=by, what=what, accepted=False, word=word, sentence=sentence)
-        )
+        tell(VOTES, runbook=self._runbook, decision=what, word=word)
+        self._on_record(Audit(at=workflow.now(), by=by, what=what, accepted=False, word=word, sentence=sentence))
         self.state.tell()
         return ApplicationError(sentence, type=word, non_retryable=True)
+
+    def _on_record(self, *lines: Audit) -> None:
+        """Who has said what, and whether it counts: kept with the run, and an event of the wait."""
+        for one in lines:
+            self.state.audit.append(one)
+            said: dict[str, AttributeValue] = {
+                "quorate.by": one.by,
+                "quorate.counted": one.accepted,
+                "quorate.word": one.word or "",
+            }
+            spans.event(one.what, said, on=self._span)
 
     async def _try_to_open(self, gate: Gate) -> str:
         """Open the gate if the votes are enough; what to tell when they cannot be checked now."""
@@ -222,16 +222,16 @@ class Gates:
             await self._open(gate)
         except ApplicationError as error:
             self._unopened = True
-            return f"counted: the gate opens as soon as all votes can be checked again ({error.message})"
+            return uncounted(error.message)
         return ""
 
     async def _open(self, gate: Gate) -> None:
         """All votes are checked anew before it opens; whoever calls it counts no vote meanwhile."""
         votes = gate.votes
-        checked = await self._checks.checked(votes)
+        checked = await self._checks.checked(votes, gate.asked("opening"))
         before = len(gate.audit)
         gate.recheck(votes, checked.proofs, workflow.now())
-        self.state.audit += gate.audit[before:]
+        self._on_record(*gate.audit[before:])
         gate.open(workflow.now())
 
     # --- opening and closing -----------------------------------------------------------------------------------
@@ -318,7 +318,7 @@ class Gates:
     def _expired(self, gate: Gate) -> None:
         if gate.outcome == "open":
             gate.expire(workflow.now())
-            self.state.audit.append(gate.audit[-1])
+            self._on_record(gate.audit[-1])
 
     def _ended_by(self, gate: Gate, line: Line) -> None:
         """A no, or time: the run lands."""
@@ -359,12 +359,3 @@ def _reminders(gate: Gate) -> list[datetime]:
     if workflow.patched("gate-reminds"):
         return list(reminders((REMINDED_BEFORE,), terms.opened, terms.until))
     return []
-
-
-def _answer(gate: Gate, vote: Vote) -> str:
-    """What the person is told whose vote was counted."""
-    if vote.said.decision == "reject" and gate.outcome == "approved":
-        if gate.standing.missing(name for name in gate.yes if name not in gate.withdrawn):
-            return "Approval withdrawn. No further change will start."
-        return "Approval withdrawn. The other approvals are enough: the run goes on."
-    return f"{vote.said.decision}: {gate.missing if gate.outcome == 'open' else gate.outcome}"

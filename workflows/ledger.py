@@ -15,6 +15,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from cluster import ledger
+    from cluster.audit.head import Anchor
     from cluster.contracts import records
     from cluster.ledger import Book, Happened, Holder, Present, World
     from cluster.ledger_calls import (
@@ -170,6 +171,13 @@ class ClusterLedger:
         if asked.name not in names:
             what = "home on record" if asked.home else "disabled switch"
             raise ApplicationError(f"{asked.name}: there is no such {what}; known: {shortly(names) or 'none'}")
+
+    @workflow.signal(description="The newest head of a chain of audit records: kept here, outside their folder")
+    def audited(self, head: Anchor) -> None:
+        """What was told stays; a chain that is cut off or written anew does not have it any more."""
+        known = self._book.audited.get(head.signer)
+        if known is None or known.number < head.number:
+            self._book = self._book.model_copy(update={"audited": {**self._book.audited, head.signer: head}})
 
     @workflow.query(description="All that the ledger knows")
     def book(self) -> Book:

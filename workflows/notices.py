@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.answers.model import Answer
     from cluster.around import Occasion
     from cluster.notices import Notice
+    from workflows import spans
     from workflows.carried import IncidentState
     from workflows.failures import reason
     from workflows.state import RunState
@@ -51,6 +52,7 @@ class Notices:
             at=workflow.now(),
             escalated=escalated,
             run=workflow.info().run_id,
+            trace=spans.trace_id(),
             namespace=workflow.info().namespace,
         )
         self._send(notice.answered(self._answer()))

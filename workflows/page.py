@@ -117,7 +117,7 @@ class Sheet(BaseModel):
     """All that the page is made of. `gate` is what an open gate says.
 
     `times` are the clocks of its steps. `links` are label and address, in the order of their use. `answer` is what to
-    do about what is so, beside the open questions and the gate.
+    do about what is so, beside the open questions and the gate. `trace` is the id of the run's trace.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -132,6 +132,7 @@ class Sheet(BaseModel):
     links: tuple[tuple[str, str], ...] = ()
     answer: Answer | None = None
     times: Times | None = None
+    trace: str = ""
 
     @property
     def skippable(self) -> bool:
@@ -146,6 +147,7 @@ def render(sheet: Sheet) -> str:
     head += "".join(f"- {safe(note)}\n" for note in sheet.notes[-3:]) + ("\n" if sheet.notes else "")
     tail = " · ".join(f"[{safe(label)}]({where})" for label, where in sheet.links)
     tail = f"\n{tail}\n" if tail else ""
+    tail += f"\nTrace {code(sheet.trace)}\n" if sheet.trace else ""
     day = f"UTC {sheet.times.t0:%Y-%m-%d}" if sheet.times else "UTC"
     table = f"| T+ | {day} | | Step | Took | Finding |\n| --- | --- | --- | --- | --- | --- |\n"
     room = LIMIT - 100 - len((head + table + tail).encode())

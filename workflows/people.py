@@ -10,6 +10,7 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from workflows import spans
     from workflows.messages import Abort, Answer, Note, Pause, Resume
     from workflows.page import Question
     from workflows.state import Parked, RunState
@@ -27,6 +28,7 @@ class People:
         """Acknowledged when no change is under way any more."""
         order = order or Pause()
         self.state.paused = order
+        spans.event("paused", {"quorate.by": order.by or "", "quorate.why": order.why or ""})
         for running in self.state.running:
             if running.changing:
                 running.stop()
@@ -48,6 +50,7 @@ class People:
         """Steps that were stopped begin again: they read first."""
         self.state.notes.append(f"resumed{order.signed if order else ''}")
         self.state.paused = None
+        spans.event("resumed", {"quorate.by": (order.by if order else None) or ""})
         self.state.tell()
         return "resumed"
 
@@ -108,6 +111,7 @@ class People:
         """From now on nothing is begun, and the procedure ends."""
         self.state.abort = order
         self.state.paused = None
+        spans.event("aborted", {"quorate.by": order.by or "", "quorate.why": (order.why or "")[: spans.LETTERS]})
         if self.state.main is not None:
             self.state.main.cancel()
         self.state.tell()

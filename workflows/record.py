@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from opentelemetry.util.types import AttributeValue
 from temporalio import workflow
 
 from cluster.plan import Finding, Intent, Made
+from workflows import spans
 from workflows.carried import LineState, Place, RecordState
 from workflows.page import OPEN, Section, State, StepRecord
 
@@ -14,13 +16,14 @@ Found = TypeVar("Found", bound=Finding)
 
 
 class Line:
-    """One step: its line on the page, filled in as it goes."""
+    """One step: its line on the page, filled in as it goes. `in_trace`: the trace of the run has it already."""
 
     def __init__(self, title: str, section: Section, began: timedelta, waiting: str = "") -> None:
         self.title = title
         self._section, self._index, self._began = section, len(section.steps), began
         self._earlier = Made()
         self.finding: Finding | None = None
+        self.in_trace = False
         section.steps.append(StepRecord(title=title, waiting=waiting, state="running", at=began))
 
     @classmethod
@@ -30,6 +33,7 @@ class Line:
         line._section, line._index = sections[known.place[0]], known.place[1]
         line.title = line._section.steps[line._index].title
         line._began, line._earlier, line.finding = known.began, known.earlier, known.finding
+        line.in_trace = not line.is_open
         return line
 
     def later_by(self, earlier: timedelta) -> None:
@@ -43,9 +47,19 @@ class Line:
         return LineState(place=(section, self._index), began=self._began, finding=brief, earlier=self._earlier)
 
     @property
+    def step(self) -> StepRecord:
+        """What stands on the page of it."""
+        return self._section.steps[self._index]
+
+    @property
     def is_open(self) -> bool:
         """It has not ended."""
-        return self._section.steps[self._index].state in OPEN
+        return self.step.state in OPEN
+
+    @property
+    def state(self) -> State:
+        """How it stands."""
+        return self._section.steps[self._index].state
 
     @property
     def said(self) -> str:
@@ -69,6 +83,7 @@ class Line:
         """It is over; what its failed attempts changed is counted."""
         made = self._earlier.changes
         self.set(state, finding, took=at - self._began, changed=bool(made), changes=len(made))
+        self._told(at)
 
     def made(self, made: Made) -> None:
         """An attempt ended early, after these changes."""
@@ -82,7 +97,25 @@ class Line:
             found = found.model_copy(update={"changes": changes, "changed": bool(changes)})
         self.finding, self._earlier = found, Made()
         self.set(found.mark, found.finding, took=at - self._began, changed=found.changed, changes=len(found.changes))
+        self._told(at)
         return found
+
+    def _told(self, at: timedelta) -> None:
+        """In the trace, once, unless what it tells of is a span already."""
+        if not self.in_trace:
+            spans.lasted(self.title, at - self._began, self.about)
+        self.in_trace = True
+
+    @property
+    def about(self) -> dict[str, AttributeValue]:
+        """What the trace says of it: what the page shows."""
+        step = self.step
+        return {
+            "quorate.mark": step.state,
+            "quorate.finding": step.finding[: spans.LETTERS],
+            "quorate.changed": step.changed,
+            "quorate.changes": step.changes,
+        }
 
     @property
     def changes(self) -> tuple[Intent, ...]:

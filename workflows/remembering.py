@@ -49,7 +49,8 @@ class Remembering(Steps):
 
     def _settles(self, title: str, found: Finding | None) -> None:
         if self.remembers:
-            self.settled[title] = found.model_dump(mode="json") if found is not None else None
+            # what a verdict was computed from stands in the record, and is not carried on
+            self.settled[title] = found.model_dump(mode="json", exclude={"basis"}) if found is not None else None
 
     async def call_hooks(self, when: When, title: str, finding: str = "") -> None:
         """Each is called once, whichever of the runs has done so."""

@@ -18,14 +18,15 @@ with workflow.unsafe.imports_passed_through():
     from cluster.answers.model import Answer as Advised
     from cluster.approval import Approval, ApprovalPolicy, Audit
     from cluster.around import Hook
+    from cluster.ballot import Ballot
     from cluster.contracts import proxmox, records
     from cluster.contracts.proxmox import RIGHTS, RightsWish
     from cluster.contracts.records import ClusterName
     from cluster.contracts.reference import Activity
     from cluster.inventory import Inventory
     from cluster.plan import Finding, Intent, Mode, digest
-    from workflows import attributes
-    from workflows.ballot import Ballot, GateView
+    from workflows import attributes, meters, spans
+    from workflows.ballot import GateView
     from workflows.catalogue import About, RunbookReport, RunbookRequest
     from workflows.checking import Checks
     from workflows.claim import claimed, released
@@ -258,6 +259,7 @@ class Runbook:
         """
         self.state.headline, self.state.subject = headline, "/".join(filter(None, (self.about.name, cluster, place)))
         workflow.upsert_search_attributes([attributes.CLUSTER.value_set(cluster)])
+        spans.about_run({"quorate.cluster": cluster, "quorate.headline": headline})
         self.state.tell()
         self.state.claim = await claimed(self.state.subject, headline)
         self.state.begun = True
@@ -418,6 +420,7 @@ class Runbook:
             notes=tuple(self.state.notes),
             approvals=tuple(self.state.audit),
             steps=tuple(self.state.record.steps()),
+            trace=spans.trace_id(),
             **more,
         )
 
@@ -463,6 +466,8 @@ class Runbook:
         self.state.claim = None
         self.state.closed = True
         self.state.word = state
+        meters.run_ended(self.about.name, state, self.state.record.elapsed)
         workflow.upsert_search_attributes([attributes.STATE.value_set(state)])
+        spans.about_run({"quorate.state": state, "quorate.changes": len(self.state.record.changes)})
         self.state.tell()
         await workflow.wait_condition(workflow.all_handlers_finished)

@@ -14,6 +14,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from cluster.approval import Audit
     from cluster.around import Hook, Occasion
+    from workflows import spans
     from workflows.claim import Held
     from workflows.messages import Abort, Answer, Pause
     from workflows.page import Question
@@ -115,7 +116,12 @@ class RunState:
     async def resumed(self) -> None:
         """Wait as long as the run is paused."""
         self.tell()
-        await workflow.wait_condition(lambda: self.paused is None)
+        if (order := self.paused) is None:
+            await workflow.wait_condition(lambda: self.paused is None)
+            return
+        about = {"quorate.waits_for": "people", "quorate.by": order.by or "", "quorate.why": order.why or ""}
+        with spans.span("Paused", {key: said for key, said in about.items() if said}):
+            await workflow.wait_condition(lambda: self.paused is None)
 
     def alarm(self, key: str, text: str) -> None:
         """What a person must know before anything else, until it is called off (empty text); state `attention`."""

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Literal, TypeVar
 
-from opentelemetry import trace
+from opentelemetry.util.types import AttributeValue
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
@@ -18,9 +18,12 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts.reference import Activity
     from cluster.contracts.words import NEVER_RETRIED
     from cluster.hooks import HookCall, HooksCheck, When, due
+    from cluster.metrics import PARKED
     from cluster.plan import Earlier, Finding, Made, Mode, Wish
+    from workflows import spans
     from workflows.answers import Undecodable, name_of, read
     from workflows.failures import again_in, made_by, may_pass, reason, told_by
+    from workflows.meters import stepping, tell
     from workflows.page import Question
     from workflows.record import Line
     from workflows.state import Parked, Running, RunState
@@ -55,9 +58,6 @@ Given = Callable[[], Awaitable[str]]
 
 class Withheld(Exception):
     """A precondition does not hold: the step was not begun."""
-
-
-_tracer = trace.get_tracer("quorate.runbook")  # does nothing until telemetry is configured
 
 
 class Steps:
@@ -95,10 +95,12 @@ class Steps:
 
         `line` is one that stands on the page already: what is looked at again and again needs no more than one.
         """
+        fresh = line is None or line.is_open
         if line is None:
             line = self.state.record.line(title, waiting)
         else:
             line.set("running", line.said)
+        line.in_trace = True
         self.state.tell()
         options = {
             "summary": title[:100],
@@ -108,31 +110,59 @@ class Steps:
             "heartbeat_timeout": HEARTBEAT,
             "retry_policy": ONCE if given else RETRY,
         }
-        with _tracer.start_as_current_span(title):
-            while True:
-                try:
-                    found = await self._attempted(line, activity, _kept(wish, line), options, given)
-                except (ActivityError, Withheld, Undecodable) as error:
-                    word, message = _met(line, error)
-                    if self.state.stopping:
-                        line.end("stopped", "stopped before its end", self.state.record.elapsed)
-                        raise asyncio.CancelledError from None
-                    if failing == "warn":
-                        line.end("warned", f"{word}: {message}", self.state.record.elapsed)
-                        return None
-                    if failing == "fail" or is_cancelled_exception(error):
-                        line.end("failed", f"{word}: {message}", self.state.record.elapsed)
-                        raise ApplicationError(f"{title}: {word}: {message}", type=word, non_retryable=True) from error
-                    if not await self.answered(line, Question(step=title, word=word, message=message, skip=skip)):
-                        return None
-                except asyncio.CancelledError:
+        with stepping(self.name, line, counts=fresh), spans.span(title, self._about(wish)) as span:
+            try:
+                return await self._done(title, line, activity, wish, options, failing, skip, given)
+            finally:
+                span.set_attributes(line.about)
+
+    def _about(self, wish: Any) -> dict[str, AttributeValue]:
+        """What a step's span says from its beginning."""
+        mode = {"quorate.mode": str(wish.mode)} if isinstance(wish, Wish) else {}
+        section = self.state.record.sections[-1].title
+        return {
+            "quorate.runbook": self.name,
+            "quorate.cluster": self.state.cluster,
+            "quorate.section": section,
+            **mode,
+        }
+
+    async def _done(
+        self,
+        title: str,
+        line: Line,
+        activity: Activity[Any, Found],
+        wish: Any,
+        options: dict[str, Any],
+        failing: Failing,
+        skip: str | None,
+        given: Given | None,
+    ) -> Found | None:
+        """Until it has come to an end, or a person has answered that it shall be left out."""
+        while True:
+            try:
+                found = await self._attempted(line, activity, _kept(wish, line), options, given)
+            except (ActivityError, Withheld, Undecodable) as error:
+                word, message = _met(line, error)
+                if self.state.stopping:
                     line.end("stopped", "stopped before its end", self.state.record.elapsed)
-                    raise
-                else:
-                    found = line.found(found, self.state.record.elapsed)
-                    self.state.tell()
-                    self.state.stop_if_asked()
-                    return found
+                    raise asyncio.CancelledError from None
+                if failing == "warn":
+                    line.end("warned", f"{word}: {message}", self.state.record.elapsed)
+                    return None
+                if failing == "fail" or is_cancelled_exception(error):
+                    line.end("failed", f"{word}: {message}", self.state.record.elapsed)
+                    raise ApplicationError(f"{title}: {word}: {message}", type=word, non_retryable=True) from error
+                if not await self.answered(line, Question(step=title, word=word, message=message, skip=skip)):
+                    return None
+            except asyncio.CancelledError:
+                line.end("stopped", "stopped before its end", self.state.record.elapsed)
+                raise
+            else:
+                found = line.found(found, self.state.record.elapsed)
+                self.state.tell()
+                self.state.stop_if_asked()
+                return found
 
     async def call_hooks(self, when: When, title: str, finding: str = "") -> None:
         """What the inventory puts before or after this step; nothing in a rehearsal."""
@@ -265,18 +295,24 @@ class Steps:
     async def answered(self, line: Line, question: Question) -> bool:
         """Park until a person has answered: true to try again, false to go on without the step."""
         self._parks(question)
+        tell(PARKED, runbook=self.name, word=question.word)
         parked = Parked(question)
         self.state.parked.append(parked)
         line.park(f"{question.word}: {question.message}", self.state.record.elapsed)
         self.state.tell()
-        try:
-            await workflow.wait_condition(lambda: parked.answer is not None)
-        except asyncio.CancelledError:
-            line.end("stopped", f"{question.word}: {question.message}", self.state.record.elapsed)
-            raise
-        finally:
-            self.state.parked.remove(parked)
-        answer = parked.answer
+        asked = {"quorate.waits_for": "people", "quorate.word": question.word}
+        with spans.span("Waiting for an answer", asked | {"quorate.asked": question.message[: spans.LETTERS]}) as span:
+            try:
+                await workflow.wait_condition(lambda: parked.answer is not None)
+            except asyncio.CancelledError:
+                line.end("stopped", f"{question.word}: {question.message}", self.state.record.elapsed)
+                raise
+            finally:
+                self.state.parked.remove(parked)
+            answer = parked.answer
+            if answer is not None:
+                said = {"quorate.answer": answer.answer, "quorate.by": answer.by or "", "quorate.why": answer.why or ""}
+                span.set_attributes({key: value for key, value in said.items() if value})
         if answer is None or answer.answer == "retry":
             self.state.notes.append(f"retried {question.step}{answer.signed if answer else ''}")
             line.goes_on()

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 from datetime import datetime, timedelta
 
+from opentelemetry.trace import SpanContext
 from pydantic import ValidationError
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -26,6 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.contracts.proxmox import RightsWish
     from cluster.events import Event, EventBatch
     from cluster.memory import Memory
+    from cluster.metrics import VERDICT_CHANGES
     from cluster.silences import Silence, SilenceWish, UnsilenceWish, not_there, refused
     from cluster.watching import (
         Awaited,
@@ -35,11 +37,13 @@ with workflow.unsafe.imports_passed_through():
         WatchRequest,
         WatchState,
         WatchWish,
+        isolated,
     )
-    from workflows import attributes
+    from workflows import attributes, spans
     from workflows.answers import ask, begun
     from workflows.failures import reason
     from workflows.lasting import is_long
+    from workflows.meters import tell
     from workflows.open_incidents import OpenIncidents
     from workflows.silences import Silences, ends_soon
     from workflows.steps import HEARTBEAT
@@ -82,6 +86,7 @@ class ClusterWatch:
         self._received = 0
         self._nudged: datetime | None = None
         self._trouble = ""
+        self._hint: SpanContext | None = None  # the newest events, as the cause of what is found after them
         self._rights = ""
         self._rights_asked: datetime | None = None
         self._beside: list[asyncio.Task[None]] = []
@@ -90,6 +95,8 @@ class ClusterWatch:
     async def run(self, request: WatchRequest | None = None) -> None:
         """Until somebody stops it."""
         self._take_over(request or WatchRequest())
+        if workflow.patched("trace-in-memo"):
+            workflow.upsert_memo({"trace": spans.trace_id()})
         await self._incidents.take_stock(self._request.cluster)
         beside = (self._incidents.follow(self._tell), self._ask_rights(), self._silences.keep())
         self._beside = [asyncio.create_task(work) for work in beside]
@@ -110,6 +117,7 @@ class ClusterWatch:
         fresh = [event for event in batch.events if f"{event.source}/{event.id}" not in self._ids]
         self._ids = (self._ids + [f"{event.source}/{event.id}" for event in fresh])[-KNOWN_IDS:]
         self._received += len(fresh)
+        self._hint = spans.here() if fresh else self._hint
         covered = self._nudged is not None and workflow.now() - self._nudged < COVERED
         self._hinted = self._hinted or (bool(fresh) and not covered)
         self._latest = (self._latest + fresh)[-SHOWN_EVENTS:]
@@ -228,7 +236,7 @@ class ClusterWatch:
                 await self._failed(error)
             return None
         self._trouble, self._memory = "", self._memory.merge(seen.memory)
-        return seen
+        return seen.model_copy(update={"basis": None})  # it stands in the history, and is not carried on
 
     def _look(self) -> workflow.ActivityHandle[Seen]:
         """Begin to look. What stands is told anew when an incident has ended: what was told last may be older."""
@@ -268,8 +276,15 @@ class ClusterWatch:
                 self._seen = seen
             return
         self._owed = False
-        seen = await self._asked_there(seen)
+        found = seen.verdict
+        about = {"quorate.cluster": seen.cluster, "quorate.verdict": found.kind, "quorate.finding": found.sentence}
+        with spans.span(f"Verdict: {found.kind}", about, cause=self._hint):
+            self._hint = None if found.kind == "healthy" else self._hint
+            await self._judged(await self._asked_there(seen))
+
+    async def _judged(self, seen: Seen) -> None:
         self._seen = seen
+        tell(VERDICT_CHANGES, kind=seen.verdict.kind)
         answer = together(seen.answers)
         workflow.upsert_search_attributes(
             [
@@ -299,10 +314,8 @@ class ClusterWatch:
             return seen
         if not found.nodes:
             return seen
-        alive = f"the worker at {site} answers and reaches {', '.join(found.nodes)}"
-        isolated = main.model_copy(update={"kind": "site-isolated", "reasons": (*main.reasons, alive)})
-        verdict = seen.verdict.model_copy(update={"main": isolated})
-        answers = instead(seen.answers, main.key, found.answer, isolated.reasons)
+        verdict = isolated(seen.verdict, found.nodes)
+        answers = instead(seen.answers, main.key, found.answer, verdict.main.reasons)
         return seen.model_copy(update={"verdict": verdict, "answers": answers})
 
     async def _ask_rights(self) -> None:

@@ -4,6 +4,7 @@ import smtplib
 import ssl
 from email.message import EmailMessage
 
+from activities import tracing
 from activities.errors import Rejected, Unauthorized, Unreachable
 from cluster.addresses import split
 from cluster.around import Mail
@@ -24,7 +25,7 @@ def post(mail: Mail, password: str | None, subject: str, text: str, key: str, ti
     host, given = split(mail.server)
     port = given or SUBMISSION
     try:
-        with _server(mail, host, port, timeout) as server:
+        with tracing.call("SMTP", host, port), _server(mail, host, port, timeout) as server:
             if mail.user is not None:
                 server.login(mail.user, password or "")
             server.send_message(letter)

@@ -13,6 +13,7 @@ from proxmoxer.backends import https
 from proxmoxer.core import ProxmoxResource
 from urllib3.exceptions import LocationParseError
 
+from activities import tracing
 from activities.clients.answers import excerpt, json_object, pause
 from activities.clients.proxmox_answers import refusal
 from activities.clients.secrets import Secrets
@@ -33,6 +34,7 @@ class _Answers(https.JsonSerializer):  # type: ignore[misc]  # the vendor ships 
 
     def loads(self, response: requests.Response) -> Any:
         """The data of a success."""
+        tracing.answered(response.status_code)
         found = json_object(response.content)
         if found is None or "data" not in found:
             raise Unreachable(
@@ -43,6 +45,7 @@ class _Answers(https.JsonSerializer):  # type: ignore[misc]  # the vendor ships 
 
     def loads_errors(self, response: requests.Response) -> NoReturn:
         """The one place where refusals are met."""
+        tracing.answered(response.status_code)
         fields = (json_object(response.content) or {}).get("errors")
         reason = response.reason or responses.get(response.status_code, "")
         again_in = pause(response.headers.get("Retry-After"))
@@ -116,7 +119,13 @@ class PveApi:
         return sessions[node]
 
     def _send(self, node: str, verb: str, path: str, parameters: dict[str, Any]) -> Any:
-        """One call: the one place where silence is met."""
+        """One call, as a span."""
+        api, place = self._inventory.api, self._inventory.node(node).address
+        with tracing.request(verb.upper(), place, f"/api2/json/{path}", api.port):
+            return self._answer(node, verb, path, parameters)
+
+    def _answer(self, node: str, verb: str, path: str, parameters: dict[str, Any]) -> Any:
+        """What it comes to: the one place where silence is met."""
         address = f"{self._inventory.node(node).address}:{self._inventory.api.port}"
         try:
             answer = getattr(self._session(node)(path), verb)(**parameters)

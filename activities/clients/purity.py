@@ -14,6 +14,7 @@ from pypureclient.configuration import Configuration
 from pypureclient.exceptions import PureError
 from pypureclient.flasharray.FA_2_44 import models
 
+from activities import tracing
 from activities.clients.purity_answers import Answers, refusal
 from activities.clients.secrets import Secrets
 from activities.errors import NotFound, Rejected, Unauthorized, Unreachable, Word
@@ -23,6 +24,9 @@ from cluster.inventory import Array
 # Purity 6.9.x serves at most about 2.43 to 2.46 (reference: flasharray-rest §1).
 REST_VERSION = "2.44"
 CONNECT_TIMEOUT, READ_TIMEOUT = 3.0, 15.0
+
+# What the SDK's methods begin with.
+VERBS = {"get": "GET", "post": "POST", "patch": "PATCH", "put": "PUT", "delete": "DELETE"}
 
 Item = dict[str, Any]
 
@@ -73,21 +77,25 @@ class FlashArray:
             return str(users[0].get("username", "")) if users else ""
 
     def _call(self, method: str, **arguments: Any) -> list[Item]:
-        """One SDK call: its items as dictionaries. The one place where the SDK's errors are met."""
-        with self._lock:
-            try:
-                answer = getattr(self._connected(), method)(**arguments)
-                if answer.status_code == 200:
-                    return [item.to_dict() for item in answer.items or ()]
-            except PureError as error:
-                # What goes wrong around a call, and on a later page, comes as text; the token is not part of it.
-                raise Unreachable(f"{self.name}: {str(error)[:300]}") from None
-            except urllib3.exceptions.HTTPError as error:
-                raise self._silence(error) from None
-            except ValueError as error:
-                raise Rejected(f"{self.name}: {error}") from None
-            except OSError as error:
-                raise self._silence(error) from None
+        """One SDK call: its items as dictionaries. A span, of which the SDK's last answer tells method and path."""
+        with self._lock, tracing.request(VERBS.get(method.partition("_")[0], "GET"), self._array.address):
+            return self._items(method, arguments)
+
+    def _items(self, method: str, arguments: dict[str, Any]) -> list[Item]:
+        """What it comes to. The one place where the SDK's errors are met."""
+        try:
+            answer = getattr(self._connected(), method)(**arguments)
+            if answer.status_code == 200:
+                return [item.to_dict() for item in answer.items or ()]
+        except PureError as error:
+            # What goes wrong around a call, and on a later page, comes as text; the token is not part of it.
+            raise Unreachable(f"{self.name}: {str(error)[:300]}") from None
+        except urllib3.exceptions.HTTPError as error:
+            raise self._silence(error) from None
+        except ValueError as error:
+            raise Rejected(f"{self.name}: {error}") from None
+        except OSError as error:
+            raise self._silence(error) from None
         first = answer.errors[0] if answer.errors else None
         raise refusal(
             self.name, answer.status_code, getattr(first, "message", None) or "", getattr(first, "context", None)

@@ -11,6 +11,7 @@ from typing import Any
 
 import urllib3
 
+from activities import tracing
 from activities.clients.answers import excerpt, json_object, pause
 from activities.errors import Conflict, NotFound, Rejected, Unauthorized, Unreachable, Word
 from cluster.inventory import Array
@@ -88,5 +89,6 @@ class Answers(urllib3.Retry):
         """Judge an answer and have it handed on, which urllib3 does when no attempt is left."""
         if response is None:
             return super().increment(method, url, response, error, _pool, _stacktrace)
+        tracing.answered(response.status, method or "", str(url))
         judge(self.array, str(url).rsplit("/", 1)[-1], response)
         raise urllib3.exceptions.MaxRetryError(_pool, str(url))

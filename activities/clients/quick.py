@@ -6,6 +6,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from activities.tracing import in_thread
 from cluster.inventory import Bmc
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Clients:
 
     async def threaded(self, work: Callable[[], T]) -> T:
         """A blocking call, beside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, work)
+        return await asyncio.get_running_loop().run_in_executor(self.threads, in_thread(work))
 
     async def get(self, path: str, node: str | None = None) -> Any:
         """What the cluster's API says, through that node or any other."""

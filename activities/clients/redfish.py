@@ -10,6 +10,7 @@ from typing import Any
 
 import requests
 
+from activities import tracing
 from activities.clients.answers import json_object
 from activities.clients.secrets import Secrets
 from activities.errors import Conflict, Rejected, Unauthorized, Unreachable
@@ -56,7 +57,7 @@ class Controllers:
         offered = reset.get("ResetType@Redfish.AllowableValues") or [kind]
         if not isinstance(offered, list) or kind not in offered:
             raise Rejected(f"{bmc.address} offers no {kind}: {offered}")
-        answer = self._answered(bmc, functools.partial(self._ordered, bmc, target, kind))
+        answer = self._answered(bmc, "POST", target, functools.partial(self._ordered, bmc, target, kind))
         if answer.status_code == 409:
             raise Conflict(f"{bmc.address} refuses {kind}: the machine is in that state already, or on its way")
         if answer.status_code >= 300:
@@ -79,7 +80,7 @@ class Controllers:
         return self._get(bmc, paths[0])
 
     def _get(self, bmc: Bmc, path: str) -> dict[str, Any]:
-        answer = self._answered(bmc, functools.partial(self._asked, bmc, path))
+        answer = self._answered(bmc, "GET", path, functools.partial(self._asked, bmc, path))
         if answer.status_code == 404:
             raise Rejected(f"{bmc.address} knows nothing of {path}")
         found = json_object(answer.content)
@@ -87,14 +88,19 @@ class Controllers:
             raise Unreachable(f"{bmc.address} answers HTTP {answer.status_code}")
         return found
 
-    def _answered(self, bmc: Bmc, call: Callable[[], requests.Response]) -> requests.Response:
-        """One answer, and what it means when there is none or when it refuses whoever asks."""
+    def _answered(self, bmc: Bmc, method: str, path: str, call: Callable[[], requests.Response]) -> requests.Response:
+        """One answer, as a span, and what it means when there is none or when it refuses whoever asks."""
+        with tracing.request(method, bmc.address, path):
+            return self._heard(bmc, call)
+
+    def _heard(self, bmc: Bmc, call: Callable[[], requests.Response]) -> requests.Response:
         try:
             answer = call()
         except requests.exceptions.SSLError:
             raise Unauthorized(f"{bmc.address}: its certificate is not trusted; put its CA into bmc.ca") from None
         except requests.exceptions.RequestException as error:
             raise Unreachable(f"{bmc.address} does not answer: {type(error).__name__}") from None
+        tracing.answered(answer.status_code)
         if answer.status_code in (401, 403):
             raise Unauthorized(f"{bmc.address} refuses {bmc.user}: HTTP {answer.status_code}")
         return answer

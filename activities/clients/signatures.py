@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import os
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -31,14 +32,43 @@ def public(key: Key) -> str:
     return " ".join(key.export_public_key().decode().split()[:2])
 
 
-def line(name: str, key: Key) -> str:
+def line(name: str, key: Key, namespace: str = NAMESPACE) -> str:
     """What stands for that person in a list of signers."""
-    return f'{name} namespaces="{NAMESPACE}" {public(key)}'
+    return f'{name} namespaces="{namespace}" {public(key)}'
 
 
-def signed(text: str, key: Key) -> str:
-    """The armored signature of that text, in our namespace."""
-    return asyncssh.create_sshsig(key, text.encode(), namespace=NAMESPACE).decode()
+def signed(text: str, key: Key, namespace: str = NAMESPACE) -> str:
+    """The armored signature of that text, as an approval unless another namespace is named."""
+    return asyncssh.create_sshsig(key, text.encode(), namespace=namespace).decode()
+
+
+def key_of(path: Path) -> Key:
+    """The key of a process of ours in that file, made there at first need, for nobody else to read.
+
+    OSError when it can neither be read nor made, ValueError when what is there is no private key.
+    """
+    try:
+        return private_key(path, lambda: "")
+    except FileNotFoundError:
+        key = new_key()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(key.export_private_key())
+        return key
+
+
+def unsound(text: bytes, signature: bytes, signers: bytes, name: str, namespace: str) -> str:
+    """Why that is no signature of that text by a key that `signers` gives to that name; empty where it is one."""
+    if not signature:
+        return "it is not signed"
+    try:
+        _, said = _parts(signature.decode("ascii"))
+        if said != namespace:
+            return f"it was signed for {said!r}, not for {namespace!r}"
+        good = asyncssh.validate_sshsig(text, signature, name, signers)
+    except (ValueError, struct.error, asyncssh.KeyImportError):
+        return "what stands beside it is no SSH signature"
+    return "" if good else f"its signature does not fit it, or is of a key that is not listed for {name}"
 
 
 def private_key(path: Path, passphrase: Callable[[], str]) -> Key:
@@ -60,6 +90,14 @@ def private_key(path: Path, passphrase: Callable[[], str]) -> Key:
 def fingerprint(key: Key) -> str:
     """``SHA256:…``, as `ssh-keygen -l` shows it."""
     return str(key.get_fingerprint())
+
+
+def fingerprint_of_line(text: str) -> str:
+    """The fingerprint of the key in a line of a list of signers; empty where there is none."""
+    try:
+        return fingerprint(SSHAllowedSignersEntry(text).key)
+    except (ValueError, asyncssh.KeyImportError):
+        return ""
 
 
 def listed(signers: str) -> tuple[str, ...]:

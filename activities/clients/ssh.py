@@ -11,6 +11,7 @@ from datetime import timedelta
 
 import asyncssh
 
+from activities import tracing
 from activities.clients.secrets import Secrets
 from activities.errors import Rejected, Unauthorized, Unreachable, Word
 from activities.parsing import Said
@@ -77,10 +78,13 @@ class Hosts:
 
     async def run(self, host: str, *words: str, limit: float | None = None) -> Answer:
         """Run one command and wait for its end; the words are quoted, no shell syntax gets through."""
-        command = shlex.join(words)
+        with tracing.command(host, self._addresses[host], self._ssh.port, words):
+            return await self._said(host, shlex.join(words), limit or COMMAND_TIMEOUT)
+
+    async def _said(self, host: str, command: str, limit: float) -> Answer:
         try:
             connection = await self._connection(host)
-            async with asyncio.timeout(limit or COMMAND_TIMEOUT):
+            async with asyncio.timeout(limit):
                 done = await connection.run(f"LC_ALL=C {command}", check=False)
         except (asyncssh.Error, OSError, TimeoutError) as error:
             self._forget(host)
@@ -90,6 +94,7 @@ class Hosts:
             raise Unreachable(
                 f"{host}: the connection was lost while `{command}` ran; whether it took effect is unknown"
             )
+        tracing.ended(done.exit_status)
         stdout = Said.of(host, command, str(done.stdout or ""))
         return Answer(host, command, stdout, str(done.stderr or ""), done.exit_status)
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from activities import tracing
 from activities.errors import Rejected, Unauthorized, Unreachable
 
 SHOWN = 200
@@ -34,6 +35,12 @@ def post_text(url: str, text: str, headers: dict[str, str], timeout: float) -> i
 def _sent(
     method: str, url: str, text: str, headers: dict[str, str], timeout: float, hidden: tuple[str, ...] = ()
 ) -> int:
+    """One request, as a span that says the host alone."""
+    with tracing.request(method, where(url)):
+        return _taken(method, url, text, headers, timeout, hidden)
+
+
+def _taken(method: str, url: str, text: str, headers: dict[str, str], timeout: float, hidden: tuple[str, ...]) -> int:
     """Redirects are not followed: the address was allowed, another one was not. Of an answer its beginning is read."""
     try:
         answer = requests.request(
@@ -55,6 +62,7 @@ def _sent(
         raise Unauthorized(f"{where(url)}: its certificate is not trusted by this worker") from None
     except requests.exceptions.RequestException as error:
         raise Unreachable(f"{where(url)} does not answer: {type(error).__name__}") from None
+    tracing.answered(answer.status_code)
     with answer:
         if answer.status_code in (429, 502, 503, 504):
             raise Unreachable(f"{where(url)} says HTTP {answer.status_code}")

@@ -17,9 +17,10 @@ from activities.attempt import paced, was_cancelled_by_its_run
 from activities.errors import Refuted, Unreachable
 from activities.ha.manager import ha_view, told_by_quorum
 from activities.ha.standing import Proofs
+from activities.rules import rules
 from activities.serving import serves
 from cluster.contracts import ha
-from cluster.fencing import FencingFinding, FencingSeen, FencingWish, concluded, not_known
+from cluster.fencing import FencingFinding, FencingLook, FencingSeen, FencingWish
 from cluster.forecast import WORKERS
 from cluster.outages import GuestsFinding, GuestsWish, Standing
 from cluster.recovery import Asking, HaFinding, HaView
@@ -55,24 +56,24 @@ class Ha:
     @serves(ha.watch_fencing)
     async def watch_fencing(self, wish: FencingWish) -> FencingFinding:
         """Wait until HA has acknowledged the fencing of a lost node, or until there is nothing to acknowledge."""
-        seen = _earlier(wish.seen)
-        activity.heartbeat(seen)  # before anything else: an attempt that dies at once must not take it along
+        look = FencingLook(before=_earlier(wish.seen), speed=self._speed, rules=rules("fencing"))
+        activity.heartbeat(look.seen)  # before anything else: an attempt that dies at once must not take it along
         began = time.monotonic()
         try:
             while True:
                 with contextlib.suppress(Unreachable):  # nobody answers: nothing is seen, and nothing concluded
                     view = await self._ha(wish.survivors)
-                    seen = seen.then(view, datetime.now(UTC), self._speed)
-                    if found := concluded(wish, seen, view):
+                    look = look.model_copy(update={"before": look.seen, "view": view, "at": datetime.now(UTC)})
+                    if found := look.found(wish):
                         return found
                 if wish.limit is not None and time.monotonic() - began > wish.limit:
-                    return not_known(seen)
-                activity.heartbeat(seen)
+                    return look.unknown
+                activity.heartbeat(look.seen)
                 await asyncio.sleep(paced(POLL, self._speed))
         except asyncio.CancelledError:
             if not was_cancelled_by_its_run():
                 raise
-            return not_known(seen).model_copy(update={"cut": True})
+            return look.unknown.model_copy(update={"cut": True})
 
     @serves(ha.watch_guests)
     async def watch_guests(self, wish: GuestsWish) -> GuestsFinding:

@@ -15,6 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities.clients import signatures
 from activities.clients.secrets import Secrets
 from activities.errors import NotFound, Unauthorized, Unreachable
+from activities.rules import rules
 from activities.serving import serves
 from cluster.approval import Approval, ApprovalPolicy, Bad, Good, Proof, Terms, Vote
 from cluster.contracts import people
@@ -79,6 +80,7 @@ class Approvals:
             proofs=proofs,
             listed=names,
             signers=signatures.able(signers, revoked),
+            rules=rules("gate"),
         )
 
     async def licence(self, approval: Approval | None, intent: Intent) -> None:

@@ -7,6 +7,7 @@ between, somebody is told twice, with the same key both times.
 import contextlib
 import time
 from collections.abc import Iterator
+from functools import partial
 from queue import Empty, Queue
 from threading import Thread
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from activities.clients.masks import MASKS
 from activities.clients.webhook import post, post_text, put
 from activities.errors import NotFound, Rejected, Unauthorized, Unreachable
 from activities.serving import serves
+from activities.tracing import in_thread
 from cluster.around import Notify
 from cluster.contracts import people
 from cluster.notices import Notice, NoticeWish, Told, rendered
@@ -85,7 +87,7 @@ class Notices:
                 answered.put((target.name, None))
 
         for one in asked:
-            Thread(target=sent, args=(one,), daemon=True, name=f"notice to {one.name}").start()
+            Thread(target=in_thread(partial(sent, one)), daemon=True, name=f"notice to {one.name}").start()
         until = time.monotonic() + ALL_WITHIN
         with contextlib.suppress(Empty):
             for _ in asked:

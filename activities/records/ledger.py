@@ -45,6 +45,7 @@ from cluster.ledger_calls import (
     Taking,
 )
 from cluster.nouns import Value
+from cluster.traces import trace_of
 from cluster.units import counted, shortly
 
 if TYPE_CHECKING:
@@ -125,12 +126,14 @@ class LedgerBook:
         book = await self._read()
         here = {sid: home for sid, home in book.homes.items() if home.node in nodes}
         rests = {node: rest.ours for node, rest in book.rests.items() if node in nodes}
+        runs = tuple(dict.fromkeys(home.by.run for home in here.values()))
         return HomesFinding(
             finding=f"{counted(len(here), 'guest has its home', 'guests have their homes')} at {wish.site}",
             site=wish.site,
             homes={sid: home.node for sid, home in here.items()},
             recovered={sid: home.recovered for sid, home in here.items() if home.recovered},
-            runs=tuple(dict.fromkeys(home.by.run for home in here.values())),
+            runs=runs,
+            trace=await _trace(runs[-1]) if runs else "",
             rested=tuple(node for node, ours in rests.items() if not ours),
             emptied=tuple(node for node, ours in rests.items() if ours),
         )
@@ -212,6 +215,14 @@ class LedgerBook:
         except (RPCError, WorkflowQueryFailedError) as error:
             raise Unreachable(await self._silent(error)) from None
         return known
+
+
+async def _trace(run: str) -> str:
+    """The trace of the newest run of that id; empty when Temporal has it no more, or does not answer."""
+    with contextlib.suppress(RPCError):
+        described = await activity.client().get_workflow_handle(run).describe(rpc_timeout=ANSWERS_WITHIN)
+        return trace_of(described.raw_info.first_run_id or described.run_id)
+    return ""
 
 
 def _me() -> RunRef:

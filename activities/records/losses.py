@@ -13,6 +13,7 @@ from activities.errors import NotFound, NotYet
 from activities.serving import serves
 from cluster.contracts import records
 from cluster.failback import LossFound, LossRecord, LossRef
+from cluster.traces import trace_of
 from cluster.units import counted
 
 
@@ -29,19 +30,22 @@ class Losses:
         run = loss.run or await _last(client, loss)
         handle = client.get_workflow_handle(run)
         try:
-            status = (await handle.describe()).status
+            described = await handle.describe()
         except RPCError:
             raise NotFound(f"incident: no run {run!r} is known; `quorate incident list` shows what there is") from None
-        if status == WorkflowExecutionStatus.RUNNING:
+        trace = trace_of(described.raw_info.first_run_id or described.run_id)
+        if described.status == WorkflowExecutionStatus.RUNNING:
             raise NotYet(f"{run} is still open: it ends by itself when {loss.site} has returned and is listed")
-        if status != WorkflowExecutionStatus.COMPLETED:
+        if described.status != WorkflowExecutionStatus.COMPLETED:
             raise NotFound(
                 f"{run} did not end normally, so its homes are not known: give them as `homes`, "
                 'for example {"vm:300": "pxmx01-01"}'
             )
         result = await handle.result()
         try:
-            record = LossRecord.model_validate({**(result if isinstance(result, dict) else {}), "run": run})
+            record = LossRecord.model_validate(
+                {**(result if isinstance(result, dict) else {}), "run": run, "trace": trace}
+            )
         except ValidationError:
             raise NotFound(f"{run} is no incident that has recorded homes: give them as `homes`") from None
         if record.site != loss.site:

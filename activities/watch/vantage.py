@@ -5,7 +5,8 @@ ways. The witness, both arrays and the management controllers are asked for thei
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -260,3 +261,16 @@ async def storage_and_power(inventory: Inventory, clients: Clients, speed: float
     vantages = Vantages(inventory, clients, speed=speed)
     await asyncio.wait([one.ask() for one in (*vantages.of(ArrayLook), *(vantages.of(PowerLook, *nodes)))])
     return vantages.facts()
+
+
+@contextlib.contextmanager
+def asking(
+    inventory: Inventory, clients: Clients, place: str, speed: float, *, patient: bool = False
+) -> Iterator[Vantages]:
+    """Vantage points, and nobody left waiting for them."""
+    vantages = Vantages(inventory, clients, place, speed, patient=patient)
+    try:
+        yield vantages
+    finally:
+        for vantage in vantages.all:
+            vantage.drop()

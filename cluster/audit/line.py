@@ -5,6 +5,8 @@ A record is made from the run's own history at Temporal, so whoever makes it ane
 """
 
 import hashlib
+import json
+import math
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -14,6 +16,8 @@ from pydantic import Field
 
 from cluster.nouns import Value
 
+# Beyond it JSON's numbers are no whole numbers any more (RFC 7493): a record writes such a one as a string of digits.
+LARGEST = 2**53 - 1
 # What stands in the first line of a record in place of the hash of the one before.
 NOTHING = "0" * 64
 
@@ -60,6 +64,38 @@ class Line(Value):
     def digest(self) -> str:
         """SHA-256 of it, in hex digits: what the next line carries as `prev`."""
         return hashlib.sha256(self.canonical).hexdigest()
+
+
+def read(text: bytes) -> Line:
+    """The line of these bytes. ValueError unless they are, byte for byte, what `canonical` writes."""
+    said = json.loads(text, parse_int=_number)
+    line = Line.model_validate(said)
+    if line.canonical != text:
+        raise ValueError("it is not written in the canonical form")
+    return line
+
+
+def plain(value: Any) -> Any:
+    """The same as canonical JSON can hold it: no whole number beyond 2^53, no NaN, no half of a character."""
+    match value:
+        case bool() | None:
+            return value
+        case int():
+            return value if abs(value) <= LARGEST else str(value)
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case list() | tuple():
+            return [plain(one) for one in value]
+        case dict():
+            return {plain(str(name)): plain(one) for name, one in value.items()}
+    raise TypeError(f"a record cannot hold a {type(value).__name__}")
+
+
+def _number(digits: str) -> int | float:
+    """A float of sixteen digits and more is written without a point: it is read as the float that it was."""
+    return int(digits) if abs(int(digits)) <= LARGEST else float(digits)
 
 
 def chained(lines: Iterable[Line], n: int = 0, prev: str = NOTHING) -> Iterator[Line]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from cluster.basis import Basis
 from cluster.conditions import Condition, known_name, serves
 from cluster.evidence import clients_of
 from cluster.guests import numbers
@@ -45,7 +46,7 @@ class Judged(Finding):
     most that any of them says, and `clients` the nodes that the witness hears; None while it does not answer.
     `resting` are nodes that HA had in maintenance when it was heard last. `outside` are guests that run and are not
     under HA, with their nodes; None where nobody tells. `unsteady` are keys of conditions that come and go. `heard`:
-    HA's word is known, of now or of before.
+    HA's word is known, of now or of before. `basis` is what the verdict was computed from, for the record.
     """
 
     verdict: Verdict
@@ -62,6 +63,7 @@ class Judged(Finding):
     outside: dict[int, str] | None = None
     unsteady: tuple[str, ...] = ()
     heard: bool = True
+    basis: Basis | None = None
 
     @property
     def conditions(self) -> tuple[Condition, ...]:

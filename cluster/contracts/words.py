@@ -5,3 +5,7 @@ NEVER_RETRIED = [
     "AssertionError", "AttributeError", "IndexError", "KeyError", "NotImplementedError", "TypeError",
     "UnicodeDecodeError", "ValidationError", "ValueError",
 ]  # fmt: skip
+
+# What is told of a step whose time was over: with the last word of its attempts, or without any.
+STILL_SO = "(still so at the end of the step's time)"
+NOTHING_REPORTED = "nothing was reported within the step's time: its worker is gone, or it was paused too long"

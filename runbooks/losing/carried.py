@@ -22,6 +22,7 @@ class RecoveryState(BaseModel):
     """The guests: how each stands, why, its outages, who is late, and the notes that say so."""
 
     line: Place | None
+    recovered: bool = False
     standing: dict[str, Standing]
     causes: dict[str, str]
     unseen: dict[str, datetime]

@@ -65,7 +65,7 @@ class Losing:
         lost = self._lost = Lost()
         timing = self._timing = Timing(run)
         switches = self._switches = Switches(run)
-        fencing = self._fencing = Fencing(run)
+        fencing = self._fencing = Fencing(run, lambda: timing.forecast)
         guests = self._guests = Guests(run.clock)
         recovery = self._recovery = Recovery(run, guests)
         self._meanwhile = Meanwhile(run, lost.ours)

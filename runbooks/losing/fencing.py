@@ -1,5 +1,6 @@
 """Whether HA has fenced each lost node: watched until it is proven, and never said before."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from temporalio import workflow
@@ -13,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from runbooks.losing.carried import FencingState
     from runbooks.loss import Inheritance, Loss
     from workflows.incident import Incident
+    from workflows.meters import phase
     from workflows.record import Line
 
 # Beyond the forecast: then a person is told that nothing is known, and it is watched on.
@@ -22,8 +24,8 @@ NOT_KNOWN_AFTER = 600.0
 class Fencing:
     """The lost nodes of one incident, each a line on its page."""
 
-    def __init__(self, run: Incident) -> None:
-        self._run = run
+    def __init__(self, run: Incident, expected: Callable[[], Forecast | None]) -> None:
+        self._run, self._expected = run, expected
         self._lines: dict[str, Line] = {}
         self._needed: set[str] = set()
         self._watched: set[str] = set()
@@ -150,6 +152,13 @@ class Fencing:
         self.proofs, self.others = dict(known.proofs), dict(known.others)
         self.goes_on(loss)
 
+    def _tell_of_all(self) -> None:
+        """All that had guests are fenced: how long it took beside what was expected."""
+        run = self._run
+        at = max(run.clock.since(self.fenced[node]) for node in self._needed)
+        expected = self._expected()
+        phase(run.about.name, "fenced", at, expected.fenced if expected else None)
+
     def _learn(self, node: str, found: FencingFinding, when: datetime) -> None:
         run = self._run
         if line := self._lines.get(node):
@@ -158,6 +167,8 @@ class Fencing:
             self.fenced[node], self.proofs[node] = when, found.finding
             self.others.pop(node, None)
             run.actions.done_with(f"fencing {node}")
+            if node in self._needed <= set(self.fenced):  # the last of those that had guests
+                self._tell_of_all()
             if self._needed <= set(self.fenced):
                 run.notices.tell(
                     "fenced", f"HA has fenced {shortly(sorted(self.fenced))}", t_plus(run.clock.since(when))

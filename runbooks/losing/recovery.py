@@ -14,6 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from runbooks.losing.news import News
     from runbooks.loss import Loss
     from workflows.incident import Incident
+    from workflows.meters import phase
     from workflows.record import Line
 
 TITLE = "Guests run again"
@@ -28,6 +29,7 @@ class Recovery:
         self._run, self._guests = run, guests
         self._news = News(run, guests)
         self._line: Line | None = None
+        self._recovered = False  # all that could come back had, once
         self._more = False  # guests have joined that the look under way does not look at
 
     # --- who is looked at --------------------------------------------------------------------------------------
@@ -106,6 +108,8 @@ class Recovery:
             return
         up = [f"{sid} on {guests.standing[sid].node}" for sid in guests.lost if guests.standing[sid].state == "running"]
         away = [f"{sid} {why}" for sid, why in guests.waiting.items()]
+        if up and not guests.pending:
+            self._tell_of_all()
         if not away:
             said = shortly(up, 6) if up else "no guest under HA ran there"
             line.end("done" if up else "unneeded", said, run.record.elapsed)
@@ -117,16 +121,25 @@ class Recovery:
             line.end("warned", said, run.record.elapsed)
         run.tell()
 
+    def _tell_of_all(self) -> None:
+        """Nobody is waited for, for the first time: how long it took beside what was expected."""
+        guests, run = self._guests, self._run
+        back = [run.clock.since(at) for sid, at in guests.running.items() if sid in guests.lost]
+        if back and not self._recovered:
+            self._recovered = True
+            phase(run.about.name, "recovered", max(back), guests.expected.running if guests.expected else None)
+
     # --- it goes on in a new run -------------------------------------------------------------------------------
 
     def carries(self) -> RecoveryState:
         """All that is known of the guests."""
         line = self._run.record.place(self._line) if self._line else None
-        return RecoveryState(line=line, **self._guests.carries())
+        return RecoveryState(line=line, recovered=self._recovered, **self._guests.carries())
 
     def resumes(self, known: RecoveryState, loss: Loss, expected: Forecast) -> None:
         """Look on."""
         self._guests.resumes(known, loss, expected)
+        self._recovered = known.recovered
         if known.line is not None:
             self._line = self._run.record.at(known.line)
             self._run.looks.beside(self._watch())

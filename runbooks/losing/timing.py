@@ -12,6 +12,7 @@ with workflow.unsafe.imports_passed_through():
     from runbooks.losing.carried import LossState
     from runbooks.loss import Loss, Timeline
     from workflows.incident import Incident
+    from workflows.meters import phase
 
 
 class Timing:
@@ -45,6 +46,7 @@ class Timing:
 
     def expects(self, loss: Loss, workers: int) -> Forecast:
         """The forecast, and a line for it on the page. `workers`: starts at a time on one node."""
+        first = self.forecast is None
         found = forecast(
             master=loss.memory.master,
             lost=frozenset(loss.nodes),
@@ -54,7 +56,16 @@ class Timing:
             workers=workers,
         )
         self._is(found)
+        if first and self._times is not None:
+            self._tell_beginning(self._times, found)
         return found
+
+    def _tell_beginning(self, times: Timeline, found: Forecast) -> None:
+        """What is known of the beginning, once there is a forecast to stand beside it."""
+        known = {"noticed": (times.noticed, None), "declared": (times.declared, None)}
+        for name, (at, expected) in (known | {"quorum": (times.quorum, found.quorum)}).items():
+            if at is not None:
+                phase(self._run.about.name, name, at, expected)
 
     def expects_anew(self, expected: Forecast) -> Forecast:
         """A node is a member again, and HA counts every lock anew: the forecast is another one."""
@@ -71,7 +82,9 @@ class Timing:
     def quorate(self) -> None:
         """The survivor has the votes, since now unless it was known before."""
         if self._times is not None and self._times.quorum is None:
-            self._note(quorum=self._run.clock.now)
+            self._note(quorum=(now := self._run.clock.now))
+            if self.forecast is not None:
+                phase(self._run.about.name, "quorum", now, self.forecast.quorum)
 
     def returned(self) -> None:
         """Nodes are back, all of them or those that are waited for."""

@@ -15,6 +15,7 @@ from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
 from runbooks.breaking.asked import BreakGlassReport
+from tests.audit.explaining import agrees
 from tests.failback.conftest import listed
 from tests.failback.people import Person
 from tests.incidents.conftest import Site, Watched, watching
@@ -117,6 +118,11 @@ class Glass:
         assert stuck is None, f"{stuck.title}: {stuck.finding}\n{await run.query('page')}"
         return BreakGlassReport.model_validate(await run.result())
 
+    async def judged_right(self) -> None:
+        """Every verdict and every vote of its runs was right given what was seen."""
+        for run in self._runs:
+            await agrees(run)
+
     async def close(self) -> None:
         for run in self._runs:
             with contextlib.suppress(RPCError):
@@ -150,6 +156,7 @@ async def breaking(client: Client, site: Site) -> AsyncIterator[Glass]:
         glass = Glass(client, site, watched, people)
         try:
             yield glass
+            await glass.judged_right()
         finally:
             await glass.close()
 

@@ -13,6 +13,7 @@ import pytest_asyncio
 from temporalio.client import Client, WorkflowHandle
 from temporalio.service import RPCError
 
+from tests.audit.explaining import agrees
 from tests.failback.desk import Desk, opened
 from tests.failback.people import Person, list_of
 from tests.incidents.conftest import Site
@@ -83,6 +84,7 @@ async def starting(client: Client, site: Site) -> AsyncIterator[Begin]:
     async with worker(client, inventory, site.path.parent, settings):
         yield started
         for run in runs:
+            await agrees(run)
             with contextlib.suppress(RPCError):
                 await run.terminate("the test is over")
         # what a terminated run has held

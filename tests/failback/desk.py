@@ -18,6 +18,7 @@ from activities.people.approvals import Approvals
 from cluster.approval import Audit, Said, statement
 from cluster.contracts.people import VerifyFinding, VerifyWish
 from cluster.inventory import Inventory
+from tests.audit.explaining import agrees
 from tests.failback.asking import Asking
 from tests.failback.people import Person, Run, list_of
 from tests.patience import Deadline
@@ -57,6 +58,11 @@ class Desk:
         self.listed = [self.people[name] for name in ("ana", "ben", "cleo")]
         self.write_list()
         self._runs: list[Run] = []
+
+    async def judged_right(self) -> None:
+        """Every vote on every run was judged right, as far as the records tell."""
+        for run in self._runs:
+            await agrees(run)
 
     async def close(self) -> None:
         """Nothing is left running: neither the runs nor the claims that they have held."""
@@ -120,4 +126,5 @@ async def opened(client: Client, folder: Path, policy: str = POLICY) -> AsyncIte
     ):
         desk = Desk(client, inventory, folder, queue, checks)
         yield desk
+        await desk.judged_right()
         await desk.close()

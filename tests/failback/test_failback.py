@@ -2,10 +2,13 @@
 
 import asyncio
 import re
+from typing import Any
 
 from runbooks.homecoming import FailbackReport
+from tests.audit.explaining import agrees, recorded
 from tests.failback.conftest import Begin
 from tests.failback.people import Person
+from tests.failback.test_explained_votes import checks, planted
 from tests.failback.test_stops import asked
 from tests.incidents.conftest import Site, ended
 from tests.runs import steps
@@ -38,6 +41,7 @@ async def test_guests_go_home_when_two_people_have_signed(site: Site, begin: Beg
     }
     assert [one.downtime for one in report.moved] == [0.0, 0.0]
     assert {step.state for step in await steps(run)} <= {"done", "unneeded"}
+    await _each_change_is_explained(run)
     # who follows it reads each check once, although it was repeated with other figures all the time
     assert (await told).count("Clocks agree") == 1
     guests = site.world.cluster.guests
@@ -45,3 +49,24 @@ async def test_guests_go_home_when_two_people_have_signed(site: Site, begin: Beg
         300: "pxmx02-01",
         301: "pxmx02-02",
     }
+
+
+async def _each_change_is_explained(run) -> None:
+    """Votes were checked before each change, which is on record; had one been revoked by then, it would be named."""
+    found = await agrees(run)
+    begun = [one for one in found if one.kind == "change"]
+    assert [one.what.partition("begun: ")[2].partition(" runs")[0] for one in begun if "runs" in one.what] == [
+        "vm:300",
+        "vm:301",
+    ]
+
+    def revoked(data: list[dict[str, Any]]) -> None:
+        bad = {"kind": "bad", "word": "RevokedKey", "sentence": "the key of ben was revoked", "fingerprint": ""}
+        checks(data, "change")[-1]["evidence"]["proofs"][0] = bad
+
+    [wrong] = planted(await recorded(run), revoked)
+    assert wrong.what == begun[-1].what
+    assert wrong.conclusion == (
+        "WRONG: nothing should have begun: the approval is no longer valid: 1 of 2 approvals; not counted: ben "
+        "(RevokedKey)"
+    )

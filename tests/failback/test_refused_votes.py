@@ -10,6 +10,7 @@ import pytest
 from temporalio.client import WorkflowFailureError
 
 from cluster.approval import Veto
+from tests.audit.explaining import agrees
 from tests.failback.asking import AskingReport
 from tests.failback.desk import Desk
 from tests.failback.people import Run, refused
@@ -241,6 +242,8 @@ async def test_a_vote_that_must_not_count_is_refused_and_kept(desk: Desk, case: 
     assert said[0] == word, said
     assert [(line.accepted, line.word) for line in lines] == [(False, word)]
     assert await run.query("gate") == was
+    found = await agrees(run)
+    assert f": refused, {word}: {said[1]}" in found[-1].what
 
 
 async def test_one_no_ends_the_run(desk: Desk):
@@ -254,6 +257,7 @@ async def test_one_no_ends_the_run(desk: Desk):
     assert "| ✗ | Bring guests home | 0.0\u00a0ms | rejected by ben: rejected the plan (signed) |" in re.sub(
         r"\| [\d.]+.(ms|s) \|", "| 0.0\u00a0ms |", await run.query("page")
     )
+    assert [one.kind for one in await agrees(run)] == ["vote"]
 
 
 async def test_two_approvals_open_the_gate_and_are_in_the_report(desk: Desk):
@@ -266,6 +270,7 @@ async def test_two_approvals_open_the_gate_and_are_in_the_report(desk: Desk):
     assert [vote.said.by for vote in report.approval.votes] == ["ben", "cleo"]
     assert [line.accepted for line in report.approvals] == [True, True]
     assert report.approval.terms.requester == "ana"
+    assert [one.kind for one in await agrees(run)] == ["vote", "gate", "vote", "gate"]
 
 
 async def test_a_revoked_approvers_yes_counts_no_longer(desk: Desk):
@@ -282,3 +287,4 @@ async def test_a_revoked_approvers_yes_counts_no_longer(desk: Desk):
     assert [(line.by, line.accepted, line.word) for line in report.approvals] == [
         ("ben", True, ""), ("cleo", True, ""), ("ben", False, "Unknown"), ("dora", True, ""),
     ]  # fmt: skip
+    assert [one.kind for one in await agrees(run)] == ["vote", "gate", "vote", "gate", "vote", "gate"]

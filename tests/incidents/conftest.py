@@ -17,6 +17,7 @@ from temporalio.service import RPCError
 from cluster.conditions import Kind
 from cluster.watching import WatchRequest, WatchState
 from lab.control.drills import Drills
+from tests.audit.explaining import agrees, recorded
 from tests.ledgers import erase
 from tests.patience import Deadline
 from tests.twin import CHOSEN, TwinThread, inventory_file
@@ -145,8 +146,18 @@ async def watching(client: Client, site: Site) -> AsyncIterator[Watched]:
             await watch.says("healthy")
             await watch.until(lambda state: state.open is None, "the end of what the first look has opened")
             yield watch
+            await judged_right(client, handle)
         finally:
             await nothing_runs(client, watch.cluster)
+
+
+async def judged_right(client: Client, watch: WorkflowHandle[Any, Any]) -> None:
+    """Every judgement of the watch, and of the incidents that it has opened, was right given what was seen."""
+    found = await agrees(watch)
+    assert [one for one in found if one.kind == "verdict"], "the watch has told no verdict"
+    for line in await recorded(watch):
+        if line.kind == "run" and line.data.get("runbook") in ("SiteLoss", "NodeLoss", "ClusterIncident"):
+            await agrees(client.get_workflow_handle(line.data["run"]))
 
 
 @pytest_asyncio.fixture

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from activities.watch import watcher
+from activities.watch import looking
 from cluster.watching import WatchRequest
 from tests.incidents.conftest import Site, Watched, ended, nothing_runs, watching
 from tests.incidents.test_levels import waits_for
@@ -93,7 +93,7 @@ async def test_nobody_looks(
 ):
     """The worker is gone and a site dies: no page, no notice; terminal and board say so, and the calls stay away."""
     told, deadman = duty
-    monkeypatch.setattr(watcher, "CALLED_EVERY", 0.2)
+    monkeypatch.setattr(looking, "CALLED_EVERY", 0.2)
     inventory = load(site.path)
     settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1), speed=site.speed)
     await erase(client, inventory.name)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Self, TypeVar
 
+from cluster.basis import Grounds
 from cluster.facts import (
     WITNESS,
     ArrayLook,
@@ -25,7 +26,7 @@ from cluster.facts import (
     remember,
 )
 from cluster.inventory import Inventory
-from cluster.verdict import Verdict, judge, turned
+from cluster.verdict import Verdict
 from workers.inventory_file import load
 
 # `make test-incidents` tries this many times as many examples as `make test`.
@@ -122,10 +123,13 @@ class World:
 
     def looks(self) -> Verdict:
         """Remember, judge, and note whether that is new."""
-        self.memory = remember(self.memory, self.facts, NODES)
-        verdict = judge(self.facts, self.memory, INVENTORY)
-        self.memory = turned(self.memory, verdict, self.now)
+        verdict, self.memory = self.grounds.verdict(INVENTORY)
         return verdict
+
+    @property
+    def grounds(self) -> Grounds:
+        """What the next look is judged by."""
+        return Grounds(facts=self.facts, memory=self.memory)
 
     # --- who says nothing -----------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from workers.cli.extras import BRINGS
 
 EXAMPLE = ROOT / "examples" / "lab.yaml"
 # By what they are imported as, where that is not their name.
-IMPORTED = {"jinja": "jinja2", "pyjwt": "jwt", "sse-starlette": "sse_starlette"}
+IMPORTED = {"pyjwt": "jwt", "rfc3161-client": "rfc3161_client", "sse-starlette": "sse_starlette"}
 
 # What stands in front of every import of a process: these are not installed. `lab` is ours, and comes with the wheel.
 BARE = """
@@ -69,6 +69,8 @@ def test_the_commands_of_a_worker_do_without(arguments: tuple[str, ...]):
         (("demo",), "the twin is not installed here: aiohttp, trustme missing", "pip install 'quorate[lab]'"),
         (("gateway",), "what serves over HTTP is not installed here: fastapi, jinja2, sse_starlette, uvicorn missing",
          "pip install 'quorate[gateway]'"),
+        (("report", "deploy/metro"), "what draws reports is not installed here: jinja2, matplotlib missing",
+         "pip install 'quorate[report]'"),
     ],
 )  # fmt: skip
 def test_what_is_not_installed_is_said_in_one_sentence(arguments: tuple[str, ...], what: str, remedy: str):
@@ -83,7 +85,7 @@ def test_what_the_commands_look_for_is_what_the_package_brings():
     """Two lists that say the same."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     brought = {
-        extra: {IMPORTED.get(name, name) for line in lines for name in re.findall(r"^[a-z-]+", line)}
+        extra: {IMPORTED.get(name, name) for line in lines for name in re.findall(r"^[a-z0-9-]+", line)}
         for extra, lines in extras.items()
     }
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.metrics import text_at
 from tests.patience import Deadline
 from tests.twin import TwinThread
 from tests.workers.test_cli_runs import here, said
@@ -19,7 +21,11 @@ from workers.temporal.place import NAME, read, written
 
 @pytest.fixture
 def shell(twin: TwinThread, tmp_path: Path) -> dict[str, str]:
-    return {"QUORATE_STATE": str(tmp_path / "state"), "QUORATE_INVENTORY": str(twin.path)}
+    return {
+        "QUORATE_STATE": str(tmp_path / "state"),
+        "QUORATE_INVENTORY": str(twin.path),
+        "QUORATE_METRICS": f"127.0.0.1:{free_port()}",
+    }
 
 
 @pytest.fixture
@@ -36,18 +42,23 @@ def up(shell: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[bytes
 async def test_other_commands_find_it_and_it_stops_without_noise(
     up: subprocess.Popen[bytes], shell: dict[str, str], tmp_path: Path
 ):
-    """At any port, in the same folder; its log has the verdicts and nothing that frightens."""
+    """At any port, in the same folder; its log has the verdicts and nothing that frightens; it tells its metrics."""
     log, deadline = tmp_path / "up.log", Deadline(90)
     while " UTC  " not in log.read_text():
         assert up.poll() is None, log.read_text()
         assert not deadline.over, f"waited for a verdict: {log.read_text()}"
         await deadline.a_while()
 
+    metrics = text_at(shell["QUORATE_METRICS"])
     status = said(here("status", **shell))
     os.killpg(up.pid, signal.SIGINT)  # as Ctrl-C does: to all that stand in the foreground
     ended = up.wait(60)
     told = log.read_text()
 
+    assert re.search(r'^quorate_verdict_changes_total{kind="not-deployed",.*program="up"} 1$', metrics, re.MULTILINE)
+    assert re.search(
+        r'^quorate_survey_timestamp_seconds{cluster="pxmx-cluster",program="up"} \d+', metrics, re.MULTILINE
+    )
     assert "no runs yet" in status
     assert ended == 0, told
     assert "No action needed: pxmx-cluster is not deployed." in told

@@ -13,6 +13,7 @@ from temporalio.service import RPCError
 
 from activities.clients import signatures
 from cluster.approval import NAMESPACE, Audit, Decision, Said, short, statement
+from cluster.ballot import WHY, Ballot
 from cluster.units import counted, seconds
 from cluster.visible import visible
 from workers.cli import steer
@@ -22,7 +23,7 @@ from workers.cli.request import named
 from workers.cli.run import RunArgument, plan_lines
 from workers.errors import Unusable
 from workers.temporal.connect import connect
-from workflows.ballot import WHY, Ballot, GateView
+from workflows.ballot import GateView
 
 By = Annotated[
     str,

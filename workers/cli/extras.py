@@ -5,13 +5,20 @@ from typing import Literal
 
 from workers.errors import Unusable
 
-Extra = Literal["lab", "gateway"]
+Extra = Literal["lab", "gateway", "audit", "report"]
 # What each brings along that nothing else imports; pyproject.toml lists the same.
 BRINGS: dict[Extra, tuple[str, ...]] = {
     "lab": ("aiohttp", "cryptography", "jwt", "trustme"),
+    "audit": ("rfc3161_client",),
     "gateway": ("fastapi", "jinja2", "sse_starlette", "uvicorn"),
+    "report": ("jinja2", "matplotlib"),
 }
-WHAT: dict[Extra, str] = {"lab": "the twin", "gateway": "what serves over HTTP"}
+WHAT: dict[Extra, str] = {
+    "lab": "the twin",
+    "gateway": "what serves over HTTP",
+    "audit": "what asks for time stamps",
+    "report": "what draws reports",
+}
 
 
 def needs(extra: Extra) -> None:

@@ -42,15 +42,21 @@ def gateway(
     from workers.cli.board.state import gathered
     from workers.gateway.app import Gateway, listener, server, until_stopped
     from workers.gateway.delivery import Delivery
+    from workers.gateway.figures import Figures
+    from workers.telemetry.metrics import meter_of, metered
+    from workers.telemetry.tracing import traced
     from workers.temporal.connect import connect
 
     path, settings = inventory_path(inventory), Settings()
     known, secrets = load(path), Secrets(path.parent)
     password = password_of("--board", board, secrets) if board is not None else ""
 
+    metered(settings, cluster=known.name, program="gateway")
+
     async def serve() -> None:
         client = await connect()
-        made = Gateway(known, secrets, Delivery(client, known.name, settings.task_queue), settings)
+        delivery = Delivery(client, known.name, settings.task_queue, figures=Figures(meter_of(client)))
+        made = Gateway(known, secrets, delivery, settings)
         boards = Boards(lambda: gathered(client, known.name))
         if password:
             made.show(application(known.name, boards, password), password)
@@ -69,7 +75,7 @@ def gateway(
 
         await until_stopped(serving, place, ready, boards.close)
 
-    asyncio.run(serve())
+    asyncio.run(traced(settings, serve()))
 
 
 COMMANDS = (gateway,)

@@ -23,8 +23,10 @@ from cluster.units import counted
 from workers.cli import approve as approve_commands
 from workers.cli import follow, steer
 from workers.cli import gateway as gateway_commands
+from workers.cli import report as report_commands
 from workers.cli import run as run_commands
 from workers.cli import switches as switch_commands
+from workers.cli.audit.commands import audit_app
 from workers.cli.board import commands as board_commands
 from workers.cli.connect import connect_app
 from workers.cli.extras import needs
@@ -37,6 +39,7 @@ from workers.cli.options import InventoryOption, JsonOption, err, inventory_path
 from workers.cli.silence import silence_app
 from workers.cli.status import show_status
 from workers.cli.story import Story
+from workers.cli.trace import commands as trace_commands
 from workers.cli.watch import ensure_watch, tell_verdicts, watch_app
 from workers.errors import Unusable
 from workers.examples import example_file
@@ -57,11 +60,14 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 # What a person wants to do, in the order of the first weeks.
-START, RUNBOOKS, LOOK, SERVE = "Begin", "Runbooks and people", "See what is so", "Keep it running"
+START = SERVE = "Begin, and keep it running"  # one panel for both: the first page of help fits a screen
+RUNBOOKS, LOOK = "Runbooks and people", "See what is so"
 app.command(rich_help_panel=START)(init_commands.init)
+app.command(rich_help_panel=LOOK)(report_commands.report)
 app.add_typer(lab, name="lab", rich_help_panel=START)
 app.add_typer(watch_app, name="watch", rich_help_panel=LOOK)
 app.add_typer(incident_app, name="incident", rich_help_panel=LOOK)
+app.add_typer(audit_app, name="audit", rich_help_panel=LOOK)
 app.add_typer(silence_app, name="silence", rich_help_panel=RUNBOOKS)
 app.add_typer(connect_app, name="connect", rich_help_panel=SERVE)
 app.add_typer(notify_app, name="notify", rich_help_panel=SERVE)
@@ -177,7 +183,12 @@ def demo(
         f"plan {home['digest']} signed by {signed}: a demo key; restored: {', '.join(home['restored']) or 'nothing'}",
         soft_wrap=True,
     )
+    audit = summary["audit"]
+    said = f"{counted(audit['records'], 'record')}, {counted(audit['lines'], 'line')}"
+    said += ", whole" if audit["verified"] else f", [red]{counted(len(audit['faults']), 'fault')}[/red]"
+    out.print(f"audit: {said}: quorate audit verify {audit['folder']}", soft_wrap=True)
     out.print(f"[dim]summary: {state / 'summary.json'}[/dim]")
+    out.print(f"[dim]trace: QUORATE_STATE={state} quorate trace {loss['incident']}[/dim]", soft_wrap=True)
 
 
 @app.command(rich_help_panel=START)
@@ -192,10 +203,13 @@ def up(
 
     Example: quorate up -i inventory.yaml
     """
+    from workers.telemetry.metrics import metered
+    from workers.telemetry.tracing import traced
     from workers.worker.run import until_stopped
 
     path, settings = inventory_path(inventory), Settings()
     known = load(path)
+    metered(settings, cluster=known.name, program="up")
 
     async def stay() -> None:
         server = TemporalServer(
@@ -220,7 +234,7 @@ def up(
             await server.stop()
         out.print("stopped; runs are kept in the state folder")
 
-    asyncio.run(stay())
+    asyncio.run(traced(settings, stay()))
 
 
 @app.command(name="worker", rich_help_panel=SERVE)
@@ -240,15 +254,18 @@ def run_worker(
 
     Example: quorate worker -i inventory.yaml --at site-a
     """
+    from workers.telemetry.metrics import metered
+    from workers.telemetry.tracing import traced
     from workers.worker.run import until_stopped
 
-    path = inventory_path(inventory)
+    path, settings = inventory_path(inventory), Settings()
     known = load(path)
+    if at is not None:
+        settings = settings.model_copy(update={"at": at})
+    metered(settings, cluster=known.name, program="worker")
 
     async def work() -> None:
-        client, settings = await connect(), Settings()
-        if at is not None:
-            settings = settings.model_copy(update={"at": at})
+        client = await connect()
         if warning := await kept_warning(client):
             err.print(f"[yellow]warning:[/yellow] {escape(warning)}", soft_wrap=True)
 
@@ -259,7 +276,7 @@ def run_worker(
 
         await until_stopped(client, known, path.parent, settings, ready)
 
-    asyncio.run(work())
+    asyncio.run(traced(settings, work()))
 
 
 def standing(at: str, known: Inventory) -> str:
@@ -297,7 +314,7 @@ def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> No
 for panel, commands in (
     (RUNBOOKS, (*run_commands.COMMANDS, *approve_commands.COMMANDS)),
     (SERVE, gateway_commands.COMMANDS),
-    (LOOK, (*switch_commands.COMMANDS, *board_commands.COMMANDS)),
+    (LOOK, (*switch_commands.COMMANDS, *trace_commands.COMMANDS, *board_commands.COMMANDS)),
 ):
     for command in commands:
         app.command(rich_help_panel=panel)(command)

@@ -7,6 +7,7 @@ from temporalio.worker import Replayer
 
 from runbooks import ALL_RUNBOOKS
 from workers.catalogue import types
+from workers.telemetry import wired
 from workers.temporal.connect import CONVERTER
 from workers.worker.run import FAILURES, SANDBOX
 from workflows.claim import Claim
@@ -30,6 +31,7 @@ def replayer() -> Replayer:
         data_converter=CONVERTER,
         workflow_runner=SANDBOX,
         workflow_failure_exception_types=FAILURES,
+        plugins=wired.plugins,
     )
 
 

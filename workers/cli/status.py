@@ -20,6 +20,7 @@ from workers.cli.follow import retries, shown_by, told_by
 from workers.cli.freshness import lines
 from workers.cli.hanging import hanging
 from workers.cli.steps import step_data
+from workers.cli.traced import trace_id
 from workers.temporal.connect import connect
 from workflows.attributes import STATE
 from workflows.page import Sheet, told
@@ -45,7 +46,7 @@ async def show_status(
     runs = [run async for run in client.list_workflows(which, limit=NEWEST)]
     open_runs = {run.run_id: await _look(client, run) for run in runs if _running(run)}
     if as_json:
-        console.print_json(data=[_data(run, open_runs.get(run.run_id)) for run in runs])
+        console.print_json(data=[_data(run, open_runs.get(run.run_id), await trace_id(run)) for run in runs])
         return
     for text in await lines(client, cluster):
         console.tell(text)
@@ -95,11 +96,12 @@ def _state(run: WorkflowExecution) -> str:
     return run.status.name.lower() if run.status else "unknown"
 
 
-def _data(run: WorkflowExecution, look: Open | None) -> dict[str, Any]:
+def _data(run: WorkflowExecution, look: Open | None, trace: str) -> dict[str, Any]:
     return {
         "id": run.id,
         "run_id": run.run_id,
         "runbook": run.workflow_type,
+        "trace": trace,
         "state": _state(run),
         "started": run.start_time.isoformat(),
         "ended": run.close_time.isoformat() if run.close_time else None,

@@ -29,6 +29,7 @@ from activities.errors import NotFound
 from cluster.around import EventSource
 from cluster.inventory import Inventory
 from workers.errors import Unusable
+from workers.gateway import traces
 from workers.gateway.bodies import read
 from workers.gateway.delivery import Delivery, Receipt
 from workers.gateway.door import Door
@@ -89,6 +90,7 @@ class Gateway:
             docs_url=None,  # its pages would load scripts from elsewhere
             redoc_url=None,
             redirect_slashes=False,
+            telemetry={"tracing": False},  # its spans would tell of everybody who knocks
             lifespan=self._lifespan,
         )
         for source in inventory.events:
@@ -127,10 +129,12 @@ class Gateway:
         path = f"/events/{source.name}"
         if any(getattr(route, "path", None) == path for route in self.app.routes):
             raise Unusable(f"two event sources are named {source.name}", "give each a name of its own")
+        self._delivery.figures.begins(source.name)
 
         async def receive(request: Request) -> JSONResponse:
             try:
-                return await self._receive(request, source, door)
+                with self._delivery.figures.request(source.name):
+                    return await self._receive(request, source, door)
             except Refused as refused:
                 log.warning("source %s: %s %s", source.name, refused.status, refused.refusal.error)
                 raise
@@ -150,12 +154,15 @@ class Gateway:
         )
 
     async def _receive(self, request: Request, source: EventSource, door: Door) -> JSONResponse:
+        began = time.time()
         with self._place():
             until = asyncio.get_running_loop().time() + self._delivery.patience
             visit = await door.enter(request.headers, request.stream(), self._delivery.patience)
             signed = visit.signed is not None
-            events = read(source.kind, source.name, request.headers, visit.body, signed=signed)
-            receipt = await self._delivery.deliver(events, until)
+            with traces.request(source.name, began) as span:
+                events = read(source.kind, source.name, request.headers, visit.body, signed=signed)
+                receipt = await self._delivery.deliver(events, until)
+                span.set_attribute("http.response.status_code", 202)
             door.taken(visit)
         return JSONResponse(receipt.model_dump(), 202)
 
@@ -235,6 +242,7 @@ def server(app: FastAPI, tls: tuple[str, str] | None = None) -> Server:
     config = uvicorn.Config(
         app,
         log_level="warning",
+        log_config=None,  # what it logs is written as everything else is
         access_log=False,  # a storm is counted by the watch; refusals are logged by us
         server_header=False,
         proxy_headers=False,  # nobody is believed to be somebody else

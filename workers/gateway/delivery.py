@@ -8,11 +8,12 @@ No worker is needed for any of this; a watch that does not run is started and wo
 import asyncio
 import contextlib
 import logging
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+from opentelemetry.trace import SpanContext
 from pydantic import BaseModel, Field
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
@@ -20,6 +21,8 @@ from temporalio.common import WorkflowIDConflictPolicy
 
 from cluster.events import Event, EventBatch
 from cluster.watching import watch_id
+from workers.gateway import traces
+from workers.gateway.figures import Figures
 from workers.gateway.refusals import Refused
 
 log = logging.getLogger("quorate.gateway")
@@ -53,6 +56,7 @@ class _Pending:
     event: Event
     told: asyncio.Future[bool]
     until: float = field(default=0.0)
+    cause: SpanContext = field(default_factory=traces.here)
 
 
 class Delivery:
@@ -71,6 +75,7 @@ class Delivery:
         gather: float = GATHER,
         room: int = ROOM,
         remembered: int = REMEMBERED,
+        figures: Figures | None = None,
     ) -> None:
         self._client, self._cluster, self._task_queue = client, cluster, task_queue
         self.patience, self._gather, self._room, self._remembered = patience, gather, room, remembered
@@ -78,6 +83,8 @@ class Delivery:
         self._pending: dict[Key, _Pending] = {}
         self._queue: asyncio.Queue[_Pending] = asyncio.Queue()
         self._down = False
+        self.figures = figures or Figures()
+        self.figures.waiting(0)
 
     async def __aenter__(self) -> Self:
         self._work = asyncio.create_task(self._bring())
@@ -104,6 +111,7 @@ class Delivery:
         for key in new:
             self._pending[key] = _Pending(unknown[key], asyncio.get_running_loop().create_future())
             self._queue.put_nowait(self._pending[key])
+        self.figures.waiting(self.waiting)
         awaited = [self._pending[key] for key in unknown]
         for each in awaited:  # one of them may be waited for by an earlier request too
             each.until = max(each.until, until)
@@ -112,7 +120,14 @@ class Delivery:
             done, late = await asyncio.wait([each.told for each in awaited], timeout=max(0.0, left))
             if late or not all(told.result() for told in done):
                 raise _later("Temporal has not taken these events in time")
+        self._count(events, new)
         return Receipt(accepted=len(new), duplicates=len(events) - len(new))
+
+    def _count(self, events: Sequence[Event], new: Sequence[Key]) -> None:
+        sources = Counter(event.source for event in events)
+        fresh = Counter(source for source, _ in new)
+        self.figures.taken(fresh, outcome="delivered")
+        self.figures.taken(sources - fresh, outcome="duplicate")
 
     async def answers(self) -> bool:
         """Whether Temporal and its namespace answer within two seconds."""
@@ -156,7 +171,8 @@ class Delivery:
                 return
             try:
                 async with asyncio.timeout(min(ATTEMPT, max(each.until for each in batch) - now())):
-                    await self._signal(EventBatch(events=tuple(each.event for each in batch)))
+                    with traces.brought([each.cause for each in batch]):
+                        await self._signal(EventBatch(events=tuple(each.event for each in batch)))
             except Exception as error:  # whatever it was, Temporal does not have them
                 if not self._down:
                     log.warning("Temporal does not take events: %s %s", type(error).__name__, error)
@@ -190,6 +206,7 @@ class Delivery:
 
     def _settle(self, each: _Pending, *, taken: bool) -> None:
         del self._pending[each.event.source, each.event.id]
+        self.figures.waiting(self.waiting)
         each.told.set_result(taken)
 
 

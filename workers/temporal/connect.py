@@ -10,6 +10,7 @@ from temporalio.service import RPCError
 
 from workers.errors import Unusable
 from workers.settings import Settings
+from workers.telemetry import wired
 from workers.temporal.failures import PlainFailures
 from workers.temporal.place import read
 
@@ -27,7 +28,7 @@ async def connect(address: str | None = None) -> Client:
         config["target_host"] = address
     config.setdefault("target_host", read(Settings().state) or "localhost:7233")
     try:
-        return await Client.connect(**config, data_converter=CONVERTER)
+        return await Client.connect(**config, data_converter=CONVERTER, plugins=wired.plugins)
     except (RPCError, RuntimeError) as error:
         raise Unusable(
             f"no Temporal server answers at {config['target_host']}",

@@ -29,6 +29,7 @@ from temporalio.worker import (
 from activities.attempt import CURRENT, Attempt
 from activities.errors import NotYet
 from cluster.plan import Earlier, Finding, Made, Mode, Wish
+from workers.worker import tried
 
 STOPPED = "Stopped"
 # Raises when a run of that workflow type may change nothing now.
@@ -57,7 +58,7 @@ class _Outbound(ActivityOutboundInterceptor):
         if details:
             attempt.saying = details[0]
         attempt.told()
-        super().heartbeat(attempt.saying, attempt.made)
+        super().heartbeat(attempt.saying, attempt.made, *([attempt.tried] if attempt.tried else []))
 
 
 class _Inbound(ActivityInboundInterceptor):
@@ -72,19 +73,26 @@ class _Inbound(ActivityInboundInterceptor):
         attempt = _attempt(input.args)
         CURRENT.set(attempt)
         changing = any(getattr(argument, "mode", None) is Mode.APPLY for argument in input.args)
-        threaded = not inspect.iscoroutinefunction(input.fn)
+        threaded = False  # until the activity has a thread of its own
         try:
             if changing and self._may_change is not None:
-                # the activity has no thread of its own yet
-                async with _beating(attempt, threaded=False):
+                async with _beating(attempt, threaded=threaded):
                     await self._may_change(activity.info().workflow_type or "")
+            threaded = not inspect.iscoroutinefunction(input.fn)
             work = asyncio.ensure_future(super().execute_activity(input))
             async with _beating(attempt, threaded=threaded):
                 result = await self._result(work, attempt, changing=changing, threaded=threaded)
         except (CancelledError, asyncio.CancelledError):
             raise _stopped(attempt) from None
-        except ApplicationError as error:
-            raise _with_changes(error, attempt) from error.__cause__
+        except Exception as error:
+            carried = _with_what_was_done(error, attempt)
+            attempt.tried = tried.and_this(attempt.tried, error)
+            await _tell(threaded=threaded)  # the next attempt reads it
+            if carried is None:
+                raise
+            raise carried from error.__cause__
+        if isinstance(result, Finding) and attempt.tried:
+            result = result.model_copy(update={"tried": attempt.tried})
         if isinstance(result, Finding) and attempt.made != Made():
             changes = attempt.made.and_then(result.changes)
             return result.model_copy(update={"changes": changes, "changed": bool(changes)})
@@ -123,7 +131,8 @@ def _attempt(args: Sequence[Any]) -> Attempt:
     first = info.attempt == 1 and not carried.attempts
     if not info.heartbeat_details:
         return Attempt(carried.made, carried.told, first=first)
-    return Attempt(_earlier(info.heartbeat_details), info.heartbeat_details[0], first=first)
+    before = info.heartbeat_details
+    return Attempt(_earlier(before), before[0], first=first, tried=tried.before(before))
 
 
 def _earlier(details: Sequence[Any]) -> Made:
@@ -147,6 +156,7 @@ def _stopped(attempt: Attempt) -> BaseException:
         "stopped, nothing is half done",
         attempt.made,
         attempt.saying or attempt.told_before,
+        *([attempt.tried] if attempt.tried else []),
         type=STOPPED,
         non_retryable=True,
         category=ApplicationErrorCategory.BENIGN,
@@ -162,15 +172,17 @@ def _may_be_done(error: ApplicationError, attempt: Attempt) -> bool:
     return bool(late) and not attempt.made.looked_again and error.type in ("Conflict", "Rejected")
 
 
-def _with_changes(error: ApplicationError, attempt: Attempt) -> ApplicationError:
-    """The same error; with the changes that were made before it, and the progress that was told last."""
+def _with_what_was_done(error: Exception, attempt: Attempt) -> ApplicationError | None:
+    """The same error with the changes made before it, the progress told last, the attempts before; None without any."""
     saying = attempt.saying or attempt.told_before
-    if attempt.made == Made() and saying is None:
-        return error
+    nothing = attempt.made == Made() and saying is None and not attempt.tried
+    if nothing or not isinstance(error, ApplicationError):
+        return None
     return ApplicationError(
         error.message,
         attempt.made,
         saying,
+        *([attempt.tried] if attempt.tried else []),
         type=error.type,
         non_retryable=error.non_retryable,
         next_retry_delay=error.next_retry_delay,

@@ -21,7 +21,9 @@ from activities.serving import registered
 from activities.watch.watcher import Watching
 from cluster.inventory import Inventory
 from runbooks import ALL_RUNBOOKS
+from workers.audit.process import keeping
 from workers.settings import Settings
+from workers.telemetry.survey import surveyed
 from workers.temporal.bootstrap import bootstrap
 from workers.worker import logs
 from workers.worker.pulse import Pulse
@@ -40,6 +42,7 @@ SANDBOX = SandboxedWorkflowRunner(
         "runbooks.homecoming",
         "runbooks.loss",
         "runbooks.site_work",
+        "workers.telemetry",
         "opentelemetry",
     )
 )
@@ -108,5 +111,7 @@ async def until_stopped(
         await stack.enter_async_context(worker(client, inventory, base, settings))
         if settings.at in [site.name for site in inventory.sites]:
             await stack.enter_async_context(worker_at(client, inventory, base, settings, settings.at))
+        await stack.enter_async_context(surveyed(client, inventory.name))
+        await stack.enter_async_context(keeping(client, inventory.name, base, settings))
         ready()
         await stop.wait()

@@ -42,6 +42,7 @@ from activities.serving import DEFINITION, registered
 from activities.watch.announcing import Announcing
 from activities.watch.dark import Dark
 from activities.watch.incidents import Incidents
+from activities.watch.judging import Judging
 from activities.watch.quarantine import QuarantineWard
 from activities.watch.survivor import Survivor
 from activities.watch.vantage import storage_and_power
@@ -87,6 +88,7 @@ def activities(
         quorum := Quorum(ssh),
         Lvm(ssh),
         Watching(inventory, hasty, place, speed, deadman(inventory.watch, secrets)),
+        Judging(inventory, hasty, place, speed),
         Ha(hasty, speed),
         approvals := Approvals(inventory.approvals, secrets, cluster=inventory.name),
         ledger := LedgerBook(inventory, speed),

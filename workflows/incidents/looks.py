@@ -16,6 +16,7 @@ from temporalio.workflow import ActivityCancellationType
 with workflow.unsafe.imports_passed_through():
     from cluster.contracts.reference import Activity
     from cluster.plan import Finding
+    from workflows import spans
     from workflows.answers import begun
     from workflows.failures import reason
     from workflows.incidents.remarks import Remarks
@@ -72,6 +73,18 @@ class Looks:
         tells: bool = False,
     ) -> Result | None:
         """The same, and None as soon as the look is `cut` short. One that `tells` says first what it has seen."""
+        with spans.span(f"Look: {title}", {"quorate.cluster": self.state.cluster, "quorate.waits_for": "world"}):
+            return await self._seen_until(title, activity, wish, cut, tells=tells)
+
+    async def _seen_until(
+        self,
+        title: str,
+        activity: Activity[Takes, Result],
+        wish: Takes,
+        cut: Callable[[], bool] | None,
+        *,
+        tells: bool,
+    ) -> Result | None:
         pause = REFUSED_FOR
         while True:
             self.state.activities += 1

@@ -184,7 +184,9 @@ def application(cluster: str, boards: Boards, password: str = "") -> FastAPI:
     here could read it otherwise.
     """
     guesses = Guesses()
-    app = FastAPI(title=f"Board of {cluster}", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title=f"Board of {cluster}", docs_url=None, redoc_url=None, openapi_url=None, telemetry={"tracing": False}
+    )
 
     @app.middleware("http")
     async def guarded(request: Request, go_on: Next) -> Response:

@@ -14,7 +14,9 @@ from runbooks.deploy import DeployReport, DeployStretchedCluster
 from workers.children import TWIN_READY, WORKER_READY, Child
 from workers.cli import follow
 from workers.cli.demo.failback import bring_home
+from workers.cli.demo.kept import traced
 from workers.cli.demo.loss import hosts_of, lose_a_site, no_more_watch, whole_site
+from workers.cli.demo.proof import audited, kept_in
 from workers.cli.lab.client import Control
 from workers.cli.story import Story
 from workers.errors import Unusable
@@ -43,7 +45,7 @@ async def demo(
         children.append(Child("the twin", twin, log=state / "twin.log"))
         story.line("starting the Temporal server and a worker")
         client = await server.start(story.line)
-        environment = {"TEMPORAL_ADDRESS": server.address}
+        environment = {"TEMPORAL_ADDRESS": server.address, "QUORATE_STATE": str(state), **kept_in(state)}
         arguments = ["worker", "--inventory", str(inventory_path)]
         children.append(Child("the worker", arguments, log=state / "worker.log", environment=environment))
         await children[0].says(TWIN_READY)
@@ -87,6 +89,8 @@ async def demo(
         story.heading("the whole site is lost, its array with it")
         whole = f"{site} loses its power, its array with it"
         summary["loss"] = await lose_a_site(*stage, whole_site(inventory), whole, speed=loss_speed)
+        summary["trace"] = await traced(state, summary["loss"]["incident"])
+        summary["audit"] = await audited(state, [summary["article"]["incident"], summary["loss"]["incident"]])
         (state / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
         if stay:
             story.heading("everything stays as it is until Ctrl-C")

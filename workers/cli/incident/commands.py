@@ -248,6 +248,7 @@ def _data(picture: Picture, now: datetime) -> dict[str, Any]:
         "answer": picture.answer.model_dump(mode="json") if picture.answer else None,
         "progress": picture.progress.model_dump(mode="json") if picture.progress else None,
         "remark": picture.remark,
+        "trace": picture.trace,
     }
 
 

@@ -24,6 +24,7 @@ from workers.catalogue import type_name
 from workers.cli.follow import PATIENCE, SILENT, Run, retries
 from workers.cli.freshness import lines
 from workers.cli.incident.view import Picture
+from workers.cli.traced import trace_id
 from workers.errors import Unusable
 from workflows.attributes import STATE, VERDICT
 from workflows.incident import Incident
@@ -208,6 +209,7 @@ async def looked(handle: Run) -> Picture:
         tries=retries(description) if running else {},
         remark="" if sheet else NOBODY,
         answer=sheet.answer if sheet else None,
+        trace=await trace_id(description),
     )
 
 

@@ -71,6 +71,7 @@ class Picture:
     tries: dict[str, str] = field(default_factory=dict)
     remark: str = ""
     answer: Answer | None = None
+    trace: str = ""  # the id of the run's trace
     speed: float = 1.0  # how much faster than the wall the cluster's time runs: 1, unless it is a rehearsal
 
     @property

@@ -1,0 +1,77 @@
+"""The folder on the disk: what a crash leaves, what two threads do at once, what is there when it is opened again."""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from activities.clients.signatures import new_key
+from cluster.audit.verify import verified
+from tests.audit.histories import ALL, events
+from workers.audit.history import lines
+from workers.audit.store import Files, Record, Store, soundness
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """An empty folder."""
+    return Store(tmp_path / "audit", new_key(), "metro")
+
+
+def put(store: Store, path: Path, *, until: int | None = None) -> Record:
+    """The record of that history, or its first lines."""
+    told = list(lines(events(path)))
+    record = store.record(told[0].run, told[0].data["first_execution"])
+    record.append(told[record.lines : until])
+    return record
+
+
+def faults(store: Store) -> list[str]:
+    return [str(fault) for fault in verified(Files(store.place), soundness(store.place)).whole]
+
+
+def test_records_that_are_signed_at_once_are_one_chain(store: Store):
+    """A keeper that is stopped while it signs has two threads at it."""
+    records = [put(store, path) for path in ALL[:12]]
+
+    with ThreadPoolExecutor(12) as pool:
+        heads = list(pool.map(store.sign, records))
+
+    assert sorted(head.number for head in heads if head) == list(range(12))
+    assert faults(store) == []
+
+
+def test_a_record_that_is_opened_again_goes_on_with_its_numbers_and_its_chain(store: Store):
+    """By another process, on a line that was cut in two."""
+    path = ALL[0]
+    store.sign(put(store, path, until=5))
+    store.close()
+    (file,) = store.place.glob("runs/*/*.jsonl")
+    with file.open("ab") as torn:
+        torn.write(b'{"at":"2026-11')
+
+    again = Store(store.place, new_key(), "metro")
+    again.sign(put(again, path))
+
+    assert faults(again) == []
+    assert [len(one.read_text().splitlines()) for one in (store.place / "heads").glob("*.json")] == [1, 1]
+    assert len((store.place / "allowed_signers").read_text().splitlines()) == 2
+
+
+def test_nothing_is_left_of_lines_that_did_not_fit_on_the_disk(store: Store):
+    """The next attempt begins where the last whole line ends."""
+    record = put(store, ALL[0], until=5)
+    file = store.place / record.parts[0].name
+    before = file.read_bytes()
+    file.rename(file.with_suffix(".kept"))
+    file.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        put(store, ALL[0])
+    file.unlink()
+    file.with_suffix(".kept").rename(file)
+
+    put(store, ALL[0])
+    store.sign(record)
+
+    assert file.read_bytes().startswith(before)
+    assert faults(store) == []

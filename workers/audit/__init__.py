@@ -1,0 +1,1 @@
+"""The audit record: made from Temporal's histories, kept in a folder of its own, signed, anchored outside."""

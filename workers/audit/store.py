@@ -1,0 +1,314 @@
+"""A folder of audit records on a disk: lines are appended and synced, heads are signed, nothing is ever rewritten.
+
+What a crash has left of a last line is cut off when the folder is opened: that line was never told to anybody.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from threading import Lock
+
+from activities.clients.signatures import Key, fingerprint, line, signed, unsound
+from cluster.audit.head import EXPORT, HEADS, NAMESPACE, RUNS, SIGNER, SIGNERS, Head, Part, folder, part_name
+from cluster.audit.line import NOTHING, Line, chained, read
+
+# A small file that is being written; one that a crash has left is written over.
+HALF = ".half"
+LOCK = ".lock"
+
+
+class Held(Exception):
+    """Another process keeps this folder."""
+
+
+class Files(Mapping[str, bytes]):
+    """What a folder of records holds, read when it is asked for."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+
+    def __getitem__(self, name: str) -> bytes:
+        try:
+            return (self._place / name).read_bytes()
+        except OSError:
+            raise KeyError(name) from None
+
+    def __iter__(self) -> Iterator[str]:
+        for room in (HEADS, RUNS):
+            for path in sorted((self._place / room).rglob("*")):
+                if path.is_file() and path.suffix != HALF:
+                    yield path.relative_to(self._place).as_posix()
+        if (self._place / EXPORT).is_file():
+            yield EXPORT
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def held(place: Path) -> bool:
+    """A keeper is at work on that folder."""
+    try:
+        with (place / LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def soundness(place: Path) -> "Signatures":
+    """Whether a signature is one of those whose keys that folder lists."""
+    with suppress(OSError):
+        return Signatures((place / SIGNERS).read_bytes())
+    return Signatures(b"")
+
+
+class Signatures:
+    """A list of signers: OpenSSH's own file."""
+
+    def __init__(self, signers: bytes) -> None:
+        self.signers = signers
+
+    def __call__(self, text: bytes, signature: bytes) -> str:
+        """Why it does not hold; empty where it does."""
+        return unsound(text, signature, self.signers, SIGNER, NAMESPACE)
+
+
+class Record:
+    """One run's record: its files, and where the next line goes."""
+
+    def __init__(self, place: Path, run: str, first: str) -> None:
+        self.run, self.first, self.folder = run, first, folder(run, first)
+        self._place = place
+        self.lines, self.last, self.runbook = 0, NOTHING, ""
+        self.closed = False
+        self.parts: list[Part] = []
+        self.signed: dict[str, int] = {}  # how many bytes of each file a head speaks for
+        self._sum = hashlib.sha256()
+        self.lock = Lock()  # lines are appended in a thread
+        self._unsure = False  # more may be there than is counted: a write has failed
+        for name in _names(place, self.folder):
+            self._take(name, (place / name).read_bytes())
+
+    def _take(self, name: str, data: bytes) -> None:
+        """A file that is there already; of what is no line only the digest is known."""
+        self._sum, execution, over = hashlib.sha256(), "", False
+        whole = data.split(b"\n")[:-1]
+        if not whole:
+            return
+        for text in whole:
+            self._sum.update(text + b"\n")
+            self.last = hashlib.sha256(text).hexdigest()
+        with suppress(ValueError, IndexError):
+            newest = read(whole[-1])
+            execution, over = newest.execution, newest.kind == "closed"
+            self.closed = over and not _continues(newest)
+        with suppress(ValueError, IndexError):
+            self.runbook = str(read(whole[0]).data.get("runbook", ""))
+        self.lines += len(whole)
+        self.parts.append(self._part(name, execution, len(whole), sum(len(one) + 1 for one in whole), over=over))
+
+    def _part(self, name: str, execution: str, lines: int, size: int, *, over: bool) -> Part:
+        # a file without a line is no part of a head; what is counted here is what is there
+        return Part.model_construct(
+            name=name, execution=execution, lines=lines, bytes=size, sha256=self._sum.hexdigest(), whole=over
+        )
+
+    def written(self, execution: str) -> Sequence[bytes]:
+        """The lines of that execution that are there; it is the last one, or has none yet."""
+        for part in self.parts:
+            if part.execution == execution:
+                return (self._place / part.name).read_bytes().split(b"\n")[:-1]
+        return ()
+
+    def append(self, lines: Sequence[Line]) -> None:
+        """These lines of one execution, on the disk when it returns. OSError, and nothing is there of them."""
+        with self.lock:
+            self._append(lines)
+
+    def _append(self, lines: Sequence[Line]) -> None:
+        tied = list(chained(lines, self.lines, self.last))
+        if not tied:
+            return
+        begins = not self.parts or self.parts[-1].execution != tied[0].execution
+        name = part_name(self.folder, len(self.parts) + 1) if begins else self.parts[-1].name
+        size, count = (0, 0) if begins else (self.parts[-1].bytes, self.parts[-1].lines)
+        data = b"".join(one.canonical + b"\n" for one in tied)
+        path = self._place / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if self._unsure and path.exists():
+            os.truncate(path, size)
+        self._unsure = True
+        _written(path, data, size)
+        self._unsure = False
+        if begins:
+            _synced(path.parent)
+            self._sum = hashlib.sha256()
+        self._sum.update(data)
+        newest = tied[-1]
+        over = newest.kind == "closed"
+        part = self._part(name, newest.execution, count + len(tied), size + len(data), over=over)
+        self.parts = [*(self.parts if begins else self.parts[:-1]), part]
+        self.lines, self.last = newest.n + 1, newest.digest
+        self.runbook = self.runbook or str(tied[0].data.get("runbook", ""))
+        self.closed = over and not _continues(newest)
+
+    @property
+    def unsigned(self) -> tuple[Part, ...]:
+        """The files of which no head speaks as they are now."""
+        return tuple(part for part in self.parts if part.lines and self.signed.get(part.name) != part.bytes)
+
+
+class Store:
+    """The folder, for the one process that writes it. OSError where it cannot be made, Held where another one does."""
+
+    def __init__(self, place: Path, key: Key, cluster: str) -> None:
+        self.place, self._key, self._cluster = place, key, cluster
+        for room in (place, place / HEADS, place / RUNS):
+            room.mkdir(parents=True, exist_ok=True, mode=0o750)
+        self._lock = (place / LOCK).open("ab")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            raise Held(str(place)) from None
+        self._listed()
+        self.records: dict[tuple[str, str], Record] = {}
+        self.done: set[str] = set()  # executions that are written to their end, and signed
+        self.newest: Head | None = None
+        self._signed: dict[str, dict[str, int]] = {}
+        self._number, self._previous = 0, NOTHING
+        self._signing = Lock()
+        for path in sorted((place / HEADS).glob("*.json")):
+            self._knows(path)
+
+    def _listed(self) -> None:
+        """The public key beside what it signs: keys of earlier days stay on the list."""
+        path, ours = self.place / SIGNERS, line(SIGNER, self._key, NAMESPACE)
+        known = path.read_text().splitlines() if path.exists() else []
+        if ours not in known:
+            _replaced(path, "\n".join([*known, ours, ""]).encode())
+
+    def _knows(self, path: Path) -> None:
+        text = path.read_bytes()
+        self._number, self._previous = int(path.stem) + 1, hashlib.sha256(text).hexdigest()
+        with suppress(ValueError):  # `quorate audit verify` says what is wrong with it
+            head = Head.read(text)
+            self.newest = head
+            self._signed.setdefault(head.folder, {}).update({part.name: part.bytes for part in head.parts})
+            self.done |= {part.execution for part in head.parts if part.whole}
+
+    def record(self, run: str, first: str) -> Record:
+        """That run's record, with what is there of it; the rest of a torn line is cut off."""
+        if (run, first) not in self.records:
+            for name in _names(self.place, folder(run, first)):
+                _repaired(self.place / name)
+            record = Record(self.place, run, first)
+            record.signed = dict(self._signed.get(record.folder, {}))
+            self.records[run, first] = record
+        return self.records[run, first]
+
+    def sign(self, record: Record, now: datetime | None = None) -> Head | None:
+        """A head for what is new of that record; None where nothing is. OSError, and there is none."""
+        # a keeper that is stopped leaves a thread that signs, and signs what is left: each head names the one before
+        with self._signing, record.lock:
+            return self._sign(record, now)
+
+    def _sign(self, record: Record, now: datetime | None) -> Head | None:
+        parts = record.unsigned
+        if not parts:
+            return None
+        head = Head(
+            number=self._number,
+            at=now or datetime.now(UTC),
+            cluster=self._cluster,
+            run=record.run,
+            runbook=record.runbook,
+            first=record.first,
+            lines=record.lines,
+            last=record.last,
+            parts=parts,
+            closed=record.closed,
+            signer=fingerprint(self._key),
+            quorate=version("quorate"),
+            previous=self._previous,
+        )
+        path = self.place / head.name
+        # a head without its signature is never seen; a signature without its head is written again
+        _replaced(path.with_name(f"{path.name}.sig"), signed(head.canonical.decode(), self._key, NAMESPACE).encode())
+        _replaced(path, head.canonical)
+        record.signed |= {part.name: part.bytes for part in parts}
+        self._signed[record.folder] = dict(record.signed)
+        self.done |= {part.execution for part in parts if part.whole}
+        self._number, self._previous, self.newest = head.number + 1, head.digest, head
+        return head
+
+    def close(self) -> None:
+        """Let another process keep it."""
+        self._lock.close()
+
+
+def _continues(line_: Line) -> bool:
+    return line_.data.get("how") == "continued as new"
+
+
+def _names(place: Path, folder_: str) -> list[str]:
+    names: list[str] = []
+    while (place / (name := part_name(folder_, len(names) + 1))).is_file():
+        names.append(name)
+    return names
+
+
+def _written(path: Path, data: bytes, size: int) -> None:
+    """All of it after these bytes, or nothing: a disk that is full keeps half a line otherwise."""
+    with path.open("ab", buffering=0) as file:  # a buffer would write its rest once more when it is closed
+        try:
+            left = memoryview(data)
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+        except OSError:
+            with suppress(OSError):
+                os.truncate(file.fileno(), size)
+            raise
+
+
+def _replaced(path: Path, data: bytes) -> None:
+    """A small file at once, or as it was before."""
+    beside = path.with_name(f"{path.name}{HALF}")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+        _synced(path.parent)
+    except OSError:
+        with suppress(OSError):
+            beside.unlink()
+        raise
+
+
+def _synced(place: Path) -> None:
+    """The folder knows its files also after a power loss."""
+    number = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _repaired(path: Path) -> None:
+    """Cut off what a crash has left of a last line."""
+    data = path.read_bytes()
+    end = data.rfind(b"\n") + 1
+    if end < len(data):
+        with path.open("r+b") as file:
+            file.truncate(end)
+            os.fsync(file.fileno())

@@ -1,0 +1,125 @@
+"""One run's record taken out of the folder, or made anew from Temporal's history; compared where both are there."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from temporalio.client import Client, WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
+
+from cluster.audit.head import EXPORT, HEADS, RUNS, SIGNERS, Head, folder, part_name
+from cluster.audit.line import Line, chained, stamp
+from cluster.nouns import Value
+from cluster.units import counted
+from workers.audit.history import Execution
+from workers.audit.store import Files
+from workers.errors import Unusable
+
+RECORD = dict[str, bytes]  # the files of a record, by name
+
+
+class Exported(Value):
+    """What was written, where it came from, and whether both sources agree."""
+
+    run: str
+    to: str
+    lines: int
+    signed: bool
+    source: str
+    compared: str  # what the comparison with Temporal's history says
+    same: bool | None
+
+
+def kept(place: Path, run: str) -> RECORD:
+    """The files of that run's newest record in the folder, with its heads; none where it has no record."""
+    files = Files(place)
+    heads: dict[str, list[str]] = {}
+    for name in files:
+        if name.startswith(f"{HEADS}/") and name.endswith(".json"):
+            try:
+                head = Head.read(files[name])
+            except ValueError:
+                continue
+            if head.run == run or head.folder == run:
+                heads.setdefault(head.folder, []).append(name)
+    if not heads:
+        return {}
+    newest = max(heads, key=lambda one: heads[one][-1])
+    found = {name: files[name] for name in files if name.startswith(f"{newest}/")}
+    for name in heads[newest]:
+        for beside in (name, f"{name}.sig", f"{name}.tsr"):
+            if (data := files.get(beside)) is not None:
+                found[beside] = data
+    return found | {SIGNERS: (place / SIGNERS).read_bytes()}
+
+
+async def anew(client: Client, run: str) -> RECORD:
+    """The record of the newest run of that id as Temporal's histories tell it now; none where it has none.
+
+    Of a run that has gone on as new, as far back as the histories are kept.
+    """
+    handle: WorkflowHandle[object, object] = client.get_workflow_handle(run)
+    try:
+        newest = await handle.describe()
+    except RPCError as error:
+        if error.status == RPCStatusCode.NOT_FOUND:
+            return {}
+        raise
+    executions: list[tuple[str, list[Line]]] = []
+    execution, first = newest.run_id, newest.run_id
+    while execution:
+        reader = Execution(run, execution)
+        try:
+            history = await client.get_workflow_handle(run, run_id=execution).fetch_history()
+        except RPCError as error:
+            if error.status == RPCStatusCode.NOT_FOUND:
+                break
+            raise
+        lines = [line for event in history.events for line in reader.lines(event)]
+        executions.insert(0, (execution, lines))
+        first = reader.first
+        execution = str(lines[0].data.get("goes_on_from", "")) if lines else ""
+    place = folder(run, first)
+    tied = list(chained(line for _, lines in executions for line in lines))
+    return {
+        part_name(place, number): b"".join(line.canonical + b"\n" for line in tied if line.execution == one)
+        for number, (one, _) in enumerate(executions, 1)
+    }
+
+
+def compared(ours: RECORD, theirs: RECORD) -> tuple[str, bool | None]:
+    """What a comparison of the folder's record with the one made anew says; no answer where there is nothing to it."""
+    mine, other = _lines(ours), _lines(theirs)
+    if not other:
+        return "Temporal does not have its history any more: not compared", None
+    if not mine:
+        return "there is no record in the folder: not compared, not signed", None
+    if mine == other[: len(mine)]:
+        more = len(other) - len(mine)
+        return "identical to what Temporal's history says" + (
+            f", which has {counted(more, 'line')} more" if more else ""
+        ), True
+    at = next(
+        (n for n, (one, two) in enumerate(zip(mine, other, strict=False)) if one != two), min(len(mine), len(other))
+    )
+    return f"it differs from what Temporal's history says, from line {at} on", False
+
+
+def write(record: RECORD, to: Path, run: str, source: str) -> None:
+    """The files of an export. Unusable where something is there already, or it cannot be written."""
+    try:
+        to.mkdir(parents=True, exist_ok=True)
+        if any(to.iterdir()):
+            raise Unusable(f"{to} is not empty", "name a folder of its own with --to")
+        about = {"run": run, "source": source, "at": stamp(datetime.now(UTC))}
+        for name, data in {**record, EXPORT: json.dumps(about, indent=2).encode() + b"\n"}.items():
+            (to / name).parent.mkdir(parents=True, exist_ok=True)
+            (to / name).write_bytes(data)
+    except OSError as error:
+        raise Unusable(f"{to} cannot be written: {error.strerror}", "name another folder with --to") from None
+
+
+def _lines(record: RECORD) -> Sequence[bytes]:
+    names = sorted(name for name in record if name.startswith(f"{RUNS}/"))
+    return [line for name in names for line in record[name].splitlines()]

@@ -1,0 +1,36 @@
+"""What the demonstration's runs have left: their audit records, verified."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+from cluster.audit.verify import verified
+from workers.audit.store import Files, soundness
+
+# A record is written about a second after its run, seconds.
+WITHIN = 15.0
+
+
+def kept_in(state: Path) -> dict[str, str]:
+    """The environment of a worker that keeps its records in the demonstration's folder."""
+    return {"QUORATE_AUDIT": str(state / "audit"), "QUORATE_AUDIT_KEY": str(state / "audit.key")}
+
+
+async def audited(state: Path, runs: list[str]) -> dict[str, Any]:
+    """How many records and lines there are, the newest head, and whether all of it is whole; once those runs are in."""
+    place, until = state / "audit", time.monotonic() + WITHIN
+    while True:
+        found = await asyncio.to_thread(verified, Files(place), soundness(place))
+        there = {one.run for one in found.records if one.how and one.signed == one.lines}
+        if (found.ok and there.issuperset(runs)) or time.monotonic() > until:
+            return {
+                "folder": str(place),
+                "records": len(found.records),
+                "lines": sum(one.lines for one in found.records),
+                "heads": found.heads,
+                "head": found.digest,
+                "verified": found.ok,
+                "faults": [str(fault) for fault in found.whole],
+            }
+        await asyncio.sleep(0.5)

@@ -1,0 +1,1 @@
+"""`quorate trace`: the trace of a run as a tree, and where its time went."""

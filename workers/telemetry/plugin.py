@@ -1,0 +1,50 @@
+"""The SDK's OpenTelemetry plugin, which is experimental: nobody else imports it, so that its changes meet one module.
+
+The ids of spans are ours. Those of a run follow from its own id, and replaying a history makes the same ones again.
+"""
+
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SynchronousMultiSpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
+from temporalio import workflow
+from temporalio.client import Interceptor as ClientInterceptor
+from temporalio.contrib.opentelemetry import OpenTelemetryPlugin, ReplaySafeTracerProvider
+
+# the class that `create_tracer_provider` wraps every generator in: what is drawn in a workflow is drawn there alone
+from temporalio.contrib.opentelemetry._id_generator import TemporalIdGenerator
+from temporalio.plugin import SimplePlugin
+
+from cluster.traces import root_of, trace_of
+from workflows.spans import is_root
+
+__all__ = ["ReplaySafeTracerProvider", "made", "plugins"]
+
+
+class RunIds(TemporalIdGenerator):
+    """The trace of a run is that of its run id, however it was started; so is its root span."""
+
+    def generate_trace_id(self) -> int:
+        """In a workflow that of its run; else one by lot."""
+        if workflow.in_workflow():
+            return int(trace_of(workflow.info().first_execution_run_id), 16)
+        return super().generate_trace_id()
+
+    def generate_span_id(self) -> int:
+        """The root's, while a run begins; else from the workflow's own lots, which are the same in every replay."""
+        if workflow.in_workflow() and is_root():
+            return int(root_of(trace_of(workflow.info().first_execution_run_id)), 16)
+        return super().generate_span_id()
+
+
+def made(resource: Resource, processor: SynchronousMultiSpanProcessor) -> ReplaySafeTracerProvider:
+    """What `create_tracer_provider` makes, with ids of our own: it takes none for what is in a workflow."""
+    ids = RunIds(RandomIdGenerator())
+    provider = TracerProvider(
+        resource=resource, shutdown_on_exit=False, active_span_processor=processor, id_generator=ids
+    )
+    return ReplaySafeTracerProvider(provider, ids)
+
+
+def plugins(spans: ClientInterceptor) -> list[SimplePlugin]:
+    """For a client, in this order: what the first one reads from the headers is what `spans` go by."""
+    return [OpenTelemetryPlugin(), SimplePlugin("quorate.spans", interceptors=[spans])]

@@ -1,0 +1,57 @@
+"""Each span goes to those who take it once, also where Temporal has a task done twice.
+
+A task whose outcome Temporal does not take (a signal came in between, the server did not answer) is done again at
+once, and ends the same spans with the same ids once more. So ends wait for a moment, and the last one counts. What
+takes longer than that reaches its receivers twice: with the same ids.
+"""
+
+from collections.abc import Callable, Sequence
+
+from opentelemetry.sdk.trace import ReadableSpan, SynchronousMultiSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+from workers.telemetry.masking import masked
+
+# Milliseconds that an end waits: a task is done again within some, and no more than this is lost with a worker.
+SETTLES = 200.0
+# A storm's spans within that time, many times over; above it the oldest are lost.
+ROOM, AT_ONCE = 16384, 4096
+
+
+class Settling(SynchronousMultiSpanProcessor):
+    """What stands before all other processors of a provider."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # the SDK's own
+        self._ends = BatchSpanProcessor(
+            _Onward(super().on_end),
+            max_queue_size=ROOM,
+            schedule_delay_millis=SETTLES,
+            max_export_batch_size=AT_ONCE,
+        )
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """It waits for a moment, on a thread of its own."""
+        self._ends.on_end(span)
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """At once, and then all who stand behind."""
+        return self._ends.force_flush(timeout_millis) and super().force_flush(timeout_millis)
+
+    def shutdown(self) -> None:
+        """The last ends go on."""
+        self._ends.shutdown()  # type: ignore[no-untyped-call]  # the SDK's own
+        super().shutdown()
+
+
+class _Onward(SpanExporter):
+    """The last end of each span, without what is secret."""
+
+    def __init__(self, on_end: Callable[[ReadableSpan], None]) -> None:
+        self._on_end = on_end
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        last = {(one.context.trace_id, one.context.span_id): one for one in spans if one.context is not None}
+        for one in last.values():
+            self._on_end(masked(one))
+        return SpanExportResult.SUCCESS
