@@ -20,8 +20,8 @@ endef
 
 # Every tier, the quickest to fail first; and those that stand before a change of what may be moved, fenced or set back.
 TIERS := check test test-twin bench-small test-wheel test-failback test-breakglass test-kills test-realtime \
-	test-browser test-steering test-clients test-receivers test-incidents test-metrics test-oracle fuzz-lab test-faults \
-	test-old-watch fuzz-runs
+	test-browser test-steering test-clients test-receivers test-incidents test-metrics test-oracle test-real fuzz-lab \
+	test-faults test-old-watch fuzz-runs
 SAFETY := test-failback test-incidents fuzz-runs-fast
 # A machine with other work can be too slow for a moment: what failed is played once more, and its name is printed.
 ONCE_MORE := --reruns 1 -rR
@@ -139,6 +139,9 @@ test-wheel: setup | $(UV)  ## the wheel, installed in a fresh environment, in an
 
 test-oracle: setup  ## random scenarios in Proxmox's own HA simulator, if at hand, and here (20 min)
 	@.venv/bin/python -m tests.oracle --count 200
+
+test-real: setup  ## against real corosync, qnetd, qdevice and sshd in namespaces: root on Debian (7 min)
+	@.venv/bin/python -m tests -m real tests/real -rs
 
 coverage: setup  ## write docs/coverage.md: what the twin emulates, and which test proves it
 	@$(QUORATE) server

@@ -105,7 +105,7 @@ def _more(call: Call, label: str, line: str) -> tuple[list[str], list[str]]:
             f"Quorate:\t\t{'Yes' if votes.quorate else 'No'}",
             "Quorum node list:",
             *_quorum_nodes(call, votes.members),
-            f"Expected votes:\t\t{votes.expected}",
+            f"Expected votes:\t\t{call.world.membership.device_expects(call.host.name)}",
             f"Last poll call:\t\t{_moment(call, 0)}{cast}",
         ],
         "QNetd host": [

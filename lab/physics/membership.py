@@ -41,6 +41,7 @@ class Seat:
     target: Nodes | None = None  # the membership that is being formed
     sequence: int = 0  # of the ring; corosync keeps it on the node's disk
     counts_device: bool = False  # votequorum has met the device's vote since the daemon's start
+    told_of_it: bool = False  # and has said so to the device's daemon here
     timers: "dict[str, asyncio.Task[None]]" = field(default_factory=dict)
 
     def stop(self, *names: str) -> None:
@@ -141,6 +142,14 @@ class Membership:
             return "Connected"
         return "Connecting" if self._reaches_witness(node) else "Connect failed"
 
+    def device_expects(self, node: str) -> int:
+        """The expected votes that a node's qdevice knows of.
+
+        Votequorum tells it of a seventh vote that it counts itself. A node that joins a quorate cluster takes the seven
+        over from the others, and its qdevice is left with six (corosync: votequorum.c, seen with 3.1.7).
+        """
+        return len(self._world.nodes) + int(self._seats[node].told_of_it)
+
     def connected_since(self, node: str) -> float:
         """The lab time at which that connection began."""
         return self._seats[node].since
@@ -173,7 +182,7 @@ class Membership:
         if settled:
             for name in self._up():
                 seat = self._seats[name]
-                seat.connected = seat.counts_device = True
+                seat.connected = seat.counts_device = seat.told_of_it = True
                 seat.since = self._world.clock.now()
                 self._tell(name)
             self._waiting.clear()
@@ -191,7 +200,7 @@ class Membership:
         self._forget_clients()
         for seat in self._seats.values():
             seat.stop("connect", "give up", "answer", "drop")
-            seat.vote = seat.connected = seat.counts_device = False
+            seat.vote = seat.connected = seat.counts_device = seat.told_of_it = False
             seat.settled = seat.ring
         self._told(self._up())
 
@@ -201,7 +210,7 @@ class Membership:
         seat = self._seats[node]
         seat.stop()
         seat.ring = seat.settled = frozenset()
-        seat.vote = seat.connected = seat.counts_device = False
+        seat.vote = seat.connected = seat.counts_device = seat.told_of_it = False
         seat.target = None
 
     def booted(self, node: str) -> None:
@@ -380,7 +389,9 @@ class Membership:
         seat = self._seats[name]
         seat.vote = seat.connected
         for member in seat.ring if seat.vote else ():
-            self._seats[member].counts_device = True
+            other = self._seats[member]
+            other.told_of_it = other.told_of_it or not other.counts_device
+            other.counts_device = True
         self._settle([name])
 
     def _refused_at(self, name: str) -> None:

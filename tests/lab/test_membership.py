@@ -143,6 +143,33 @@ def test_the_total_falls_before_the_members_do():
     jump.run(play())
 
 
+def test_a_node_that_joins_a_quorate_cluster_does_not_tell_its_device_of_the_seventh_vote():
+    """It takes the expected votes over from the others: its own count is seven, its qdevice goes on with six."""
+
+    async def play() -> None:
+        cluster = Cluster(NEW, device=True, seed=1)
+        await site_back(cluster)
+        await cluster.takes(lambda: all(cluster.settled(node, 6, 7) for node in (*SITE_A, *SITE_B)))
+        expected = {node: cluster.world.membership.device_expects(node) for node in (SITE_A[0], SITE_B[0])}
+        assert expected == {SITE_A[0]: 6, SITE_B[0]: 7}
+        assert cluster.votes(SITE_A[0]).expected == 7
+
+    jump.run(play())
+
+
+def test_every_device_is_told_of_the_seventh_vote_that_it_brings():
+    """After a set-up nobody has taken it over from anybody."""
+
+    async def play() -> None:
+        cluster = Cluster(NEW, device=False, seed=1)
+        cluster.world.membership.set_up_device()
+        assert {cluster.world.membership.device_expects(node) for node in (*SITE_A, *SITE_B)} == {6}
+        await cluster.takes(lambda: all(cluster.settled(node, 6, 7) for node in (*SITE_A, *SITE_B)))
+        assert {cluster.world.membership.device_expects(node) for node in (*SITE_A, *SITE_B)} == {7}
+
+    jump.run(play())
+
+
 def winner_of(*cuts: str, before=None, device: bool = True) -> dict[str, str]:
     """What each site's first node says of its vote, long after the cuts."""
 
