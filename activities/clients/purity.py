@@ -106,7 +106,7 @@ class FlashArray:
                     return [item.to_dict() for item in answer.items or ()]
             except PureError as error:
                 # What goes wrong around a call, and on a later page, comes as text; the token is not part of it.
-                raise Unreachable(f"{self.name}: {str(error)[:300]}") from None
+                raise self._distrusted(error) or Unreachable(f"{self.name}: {str(error)[:300]}") from None
             except urllib3.exceptions.HTTPError as error:
                 raise self._silence(error) from None
             except ValueError as error:
@@ -118,14 +118,17 @@ class FlashArray:
             self.name, answer.status_code, getattr(first, "message", None) or "", getattr(first, "context", None)
         )
 
+    def _distrusted(self, error: Exception) -> Word | None:
+        """What is wrong with the array's certificate; then the file of its signer is read anew by the next call."""
+        if found := refused(self._trust, error):
+            self._client = None
+        return found
+
     def _silence(self, error: Exception) -> Word:
         """No answer at all: a wrong certificate is a matter of trust, anything else may pass."""
         reason = getattr(error, "reason", None) or error
         text = str(reason).rsplit(": ", 1)[-1][:200]
-        if distrusted := refused(self._trust, error):
-            self._client = None  # the file of its signer is read anew, should a person mend it
-            return distrusted
-        return Unreachable(f"{self.name} at {self._array.address} does not answer: {text}")
+        return self._distrusted(error) or Unreachable(f"{self.name} at {self._array.address} does not answer: {text}")
 
     def _one(self, method: str, name: str, **arguments: Any) -> Item | None:
         """The object of that name; None when there is none, which Purity says with a 400."""
