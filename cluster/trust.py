@@ -18,7 +18,7 @@ from cluster.units import counted
 # Long enough for a change window; PVE renews a node's own certificate by itself two weeks before its end
 # (pveupdate, PVE::CLI::pveupdate).
 SOON = timedelta(days=30)
-HTTPS = 443
+HTTPS, SSH = 443, 22
 
 Kind = Literal["array", "node", "controller"]
 Location = tuple[str | int, ...]
@@ -136,3 +136,15 @@ def ending(trust: Trust, shown: Certificate, now: datetime) -> str:
     if left <= timedelta(0):
         return f"{at}: its certificate has ended on {when}{pinned}; {trust.renewal}{again}"
     return f"{at}: its certificate ends on {when}, in {counted(left.days, 'day')}; {trust.renewal}{again}"
+
+
+class HostKey(Value):
+    """A host's public key as it stands in known_hosts: `kind` and `data`; `fingerprint` as OpenSSH prints it."""
+
+    kind: str
+    data: str
+    fingerprint: str
+
+    def line(self, host: str, port: int) -> str:
+        """Its line of a known_hosts file."""
+        return f"{host if port == SSH else f'[{host}]:{port}'} {self.kind} {self.data}"

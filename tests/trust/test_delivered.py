@@ -230,9 +230,9 @@ def test_a_rule_of_openssl_is_told_as_one(twin: TwinThread, meet: Meet, ca: str 
     strict.verify_flags |= ssl.VERIFY_X509_STRICT
     trust = of_node(twin.inventory, NODE).model_copy(update={"ca": ca})
 
-    with socket.create_connection((met.host, trust.port), timeout=10) as plain:
-        with pytest.raises(ssl.SSLCertVerificationError) as caught:
-            strict.wrap_socket(plain, server_hostname=met.host)
+    refusing = pytest.raises(ssl.SSLCertVerificationError)
+    with socket.create_connection((met.host, trust.port), timeout=10) as plain, refusing as caught:
+        strict.wrap_socket(plain, server_hostname=met.host)
     word = refused(trust, caught.value)
 
     assert word is not None
