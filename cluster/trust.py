@@ -13,7 +13,6 @@ from typing import Literal
 from cluster.addresses import netloc, split
 from cluster.inventory import Array, Bmc, Inventory
 from cluster.nouns import Value
-from cluster.units import counted
 
 # Long enough for a change window; PVE renews a node's own certificate by itself two weeks before its end
 # (pveupdate, PVE::CLI::pveupdate).
@@ -125,7 +124,10 @@ def endpoints(inventory: Inventory) -> Iterator[tuple[Location, Trust]]:
 
 
 def ending(trust: Trust, shown: Certificate, now: datetime) -> str:
-    """That a certificate has ended or will soon, with the remedy; empty while there is time."""
+    """That a certificate has ended or will soon, with the remedy; empty while there is time.
+
+    It says the date and no days: whoever compares it with what was said yesterday finds the same.
+    """
     left = shown.ends - now
     if left > SOON:
         return ""
@@ -135,7 +137,7 @@ def ending(trust: Trust, shown: Certificate, now: datetime) -> str:
     when = f"{shown.ends:%Y-%m-%d}"
     if left <= timedelta(0):
         return f"{at}: its certificate has ended on {when}{pinned}; {trust.renewal}{again}"
-    return f"{at}: its certificate ends on {when}, in {counted(left.days, 'day')}; {trust.renewal}{again}"
+    return f"{at}: its certificate ends on {when}; {trust.renewal}{again}"
 
 
 class HostKey(Value):
