@@ -42,9 +42,9 @@ test: setup  ## the tests: the twin, a real Temporal server (5 min)
 test-twin: setup  ## no constant of the twin stands for a state (1 min)
 	@.venv/bin/python -m tests -n 2 -m slow tests/lab
 
-bench-small: setup  ## every measurement in small (2 min)
+bench-small: setup  ## every measurement in small, one after the other (2 min)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -n 2 -m measured tests/benches
+	@.venv/bin/python -m tests -m measured tests/benches
 
 test-safety: setup  ## what stands before a change to safety: three of the tiers below (20 min)
 	@.venv/bin/python -m tests.tiers $(SAFETY)
