@@ -15,13 +15,13 @@ def lines(endpoints: Sequence[Endpoint], hosts: Sequence[Host]) -> Iterator[str]
         at = where(one.trust.host, one.trust.port)
         yield at if one.trust.who in (at, one.trust.host) else f"{one.trust.who} at {at}"
         if one.certificate is None:
-            yield f"  ✗ {one.silence}"
+            yield f"  ✗ {_rest(one.silence, ' does')}"
             continue
         yield from _shown(one.certificate)
         if one.place is not None:
-            yield f"  ✗ {one.refusal}" if one.refusal else f"  ✓ as the inventory says: {one.trust.by}"
+            yield f"  ✗ {_rest(one.refusal, ': ')}" if one.refusal else f"  ✓ as the inventory says: {one.trust.by}"
         if one.ends:
-            yield f"  ! {one.ends}"
+            yield f"  ! {_rest(one.ends, ': ')}"
     for host in hosts:
         yield f"{host.who} at {where(host.host, host.port)}, SSH"
         yield from _key(host)
@@ -38,7 +38,7 @@ def _shown(found: Certificate) -> Iterator[str]:
 
 def _key(host: Host) -> Iterator[str]:
     if host.key is None:
-        yield f"  ✗ {host.silence}"
+        yield f"  ✗ {_rest(host.silence, ' does')}"
         return
     yield f"  {host.key.kind}  {host.key.fingerprint}"
     if host.fits:
@@ -47,3 +47,9 @@ def _key(host: Host) -> Iterator[str]:
         yield f"  ✗ known_hosts has another key: {', '.join(host.known)}; find out why before you go on"
     elif host.known is not None:
         yield "  ✗ known_hosts has no key of this host"
+
+
+def _rest(sentence: str, after: str) -> str:
+    """Of a sentence what follows its subject, which stands above it already."""
+    _, part, rest = sentence.partition(after)
+    return f"{part.strip(' :')} {rest}".strip() if part else sentence

@@ -13,8 +13,8 @@ from workers.cli.trust.looking import Endpoint, Host, known_hosts
 from workers.errors import Unusable
 
 RENEWED = (
-    "note: Proxmox VE renews a node's certificate by itself, two weeks before its end, and its pin has to be written "
-    "anew then; api.ca outlasts that: it is /etc/pve/pve-root-ca.pem of any node"
+    "note: Proxmox VE renews a node's certificate automatically, two weeks before its end. Its pin has to be written "
+    "again then; api.ca stays valid: it is /etc/pve/pve-root-ca.pem of any node"
 )
 
 
