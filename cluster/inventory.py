@@ -5,7 +5,9 @@ Nothing here reads a file or resolves a secret: a secret is only ever a referenc
 """
 
 import hashlib
+import operator
 from datetime import timedelta
+from typing import Annotated
 
 from pydantic import Field
 
@@ -15,6 +17,7 @@ from cluster.around import EventSource, Hook, Notify, Watch
 from cluster.nouns import (
     ClusterName,
     DnsName,
+    Fingerprints,
     GroupName,
     Iqn,
     Lun,
@@ -29,23 +32,33 @@ from cluster.nouns import (
 )
 from cluster.units import Duration, Size
 
+# The name that a certificate is made for, where that is not the address.
+ServerName = Annotated[Address | None, Field(exclude_if=operator.not_)]
+
 
 class Bmc(Noun):
-    """A node's management controller (Redfish). `address` may carry a port; `ca` is the PEM file of its signer."""
+    """A node's management controller (Redfish). `address` may carry a port; `ca` is the PEM file of its signer.
+
+    `fingerprint` pins its certificate instead (`cluster.trust`).
+    """
 
     address: Endpoint
     user: str
     password: SecretRef
     ca: str | None = None
+    fingerprint: Fingerprints = ()
+    server_name: ServerName = None
 
 
 class Node(Noun):
-    """One Proxmox VE node. `address` is the one its API and sshd answer on."""
+    """One Proxmox VE node. `address` is the one its API and sshd answer on; `fingerprint` is of its API."""
 
     name: NodeName
     address: Address
     iqn: Iqn
     bmc: Bmc | None = None
+    fingerprint: Fingerprints = ()
+    server_name: ServerName = None
 
 
 class Site(Noun):
@@ -57,13 +70,15 @@ class Site(Noun):
 
 
 class Array(Noun):
-    """One FlashArray. `address` may carry a port; `ca` is a PEM file that signs its certificate."""
+    """One FlashArray. `address` may carry a port; `ca` is a PEM file that signs its certificate, or it is pinned."""
 
     name: PurityName
     address: Endpoint
     api_token: SecretRef
     host_group: PurityName
     ca: str | None = None
+    fingerprint: Fingerprints = ()
+    server_name: ServerName = None
 
 
 class Witness(Noun):
@@ -121,12 +136,17 @@ class HaPolicy(Noun):
 
 
 class Api(Noun):
-    """The cluster's API on every node: `token_id` is ``user@realm!name``, `token` refers to its secret."""
+    """The cluster's API on every node: `token_id` is ``user@realm!name``, `token` refers to its secret.
+
+    Each of the `fingerprint` is good for each node; a node that has one of its own is held to that.
+    """
 
     token_id: str = Field(pattern=r"^[^@\s]+@[^!\s]+![A-Za-z][A-Za-z0-9._-]+$")
     token: SecretRef
     port: Port = 8006
     ca: str | None = None
+    fingerprint: Fingerprints = ()
+    server_name: ServerName = None
 
 
 class Ssh(Noun):

@@ -3,6 +3,7 @@
 A field that is not known is refused, and nothing can be changed once it is read.
 """
 
+import operator
 import re
 from typing import Annotated
 
@@ -45,6 +46,22 @@ def _iqn(value: str) -> str:
     if not _IQN.fullmatch(value):
         raise ValueError("an initiator name looks like iqn.1993-08.org.debian:01:a1b2c3d4")
     return value.lower()
+
+
+def _fingerprints(value: object) -> object:
+    """One or several, each as PVE writes it: ``AB:CD:…``."""
+    return tuple(map(_fingerprint, value if isinstance(value, list | tuple) else [value]))
+
+
+def _fingerprint(value: object) -> str:
+    digits = str(value).strip().replace(":", "").upper()
+    if not re.fullmatch(r"[0-9A-F]{64}", digits):
+        counted = f"; {value!r} has {len(digits)}" if re.fullmatch(r"[0-9A-F]+", digits) else ""
+        raise ValueError(
+            f"the SHA-256 fingerprint of a certificate has 64 hexadecimal digits, with or without colons{counted}: "
+            "`quorate trust HOST` shows it"
+        )
+    return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
 
 
 SecretRef = Annotated[str, BeforeValidator(_secret_reference)]
@@ -93,6 +110,9 @@ OwnName = Annotated[
     _like(_OWN, "a name starts and ends with a letter or digit; between, '.', '-' and '_' may stand as well"),
 ]
 Iqn = Annotated[str, AfterValidator(_iqn)]
+# Pins of certificates. What nobody has set is no part of an inventory's JSON: digests that runs of earlier versions
+# have noted stay true, and a worker that knows no such field takes it.
+Fingerprints = Annotated[tuple[str, ...], BeforeValidator(_fingerprints), Field(exclude_if=operator.not_)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Lun = Annotated[int, Field(ge=1, le=4095)]
 Vmid = Annotated[int, Field(ge=100, le=999_999_999)]

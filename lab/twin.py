@@ -3,6 +3,8 @@
 import asyncio
 import random
 import socket
+import ssl
+import tempfile
 from pathlib import Path
 
 from aiohttp import web
@@ -18,8 +20,9 @@ from lab.purity.urls import application as purity_application
 from lab.pve.daemon import keepalive
 from lab.pve.urls import application as proxmox_application
 from lab.scenery import Scenery, furnish, surround
-from lab.serving.certificates import Kind
+from lab.serving.certificates import Kind, fingerprint
 from lab.serving.credentials import Credentials, host_of, port_of, prepare
+from lab.serving.delivered import Identity
 from lab.serving.listener import Listener
 from lab.world import World
 
@@ -54,6 +57,7 @@ class Twin:
         self.world = World(inventory, clock=Clock(speed), seed=self.seed)
         self._base, self._password = base, password
         self._credentials: Credentials | None = None
+        self._contexts: dict[tuple[Kind, str], ssl.SSLContext] = {}
         self._runners: list[web.AppRunner] = []
         self._listeners: list[Listener] = []
 
@@ -101,6 +105,15 @@ class Twin:
             await build(self.world)
             await furnish(self.world, self._scenery)
 
+    async def show(self, kind: Kind, name: str, identity: Identity) -> None:
+        """From now on that server shows another certificate, as after a renewal; connections that stand go on."""
+        with tempfile.NamedTemporaryFile() as file:  # the context reads from files alone
+            file.write(identity.server)
+            file.flush()
+            self._contexts[kind, name].load_cert_chain(file.name)
+        if kind == "node":
+            self.world.fingerprints[name] = fingerprint(identity.certificate)
+
     async def stop(self) -> None:
         """Stop all servers and loops."""
         await self.world.cluster.stop()
@@ -132,9 +145,10 @@ class Twin:
         if self._credentials is None:
             raise RuntimeError("the twin has no credentials before it was started")
         host = host_of(address)
-        context, fingerprint = self._credentials.certificates.context(kind, name, host)
+        context, shown = self._credentials.certificates.context(kind, name, host)
+        self._contexts[kind, name] = context
         if kind == "node":
-            self.world.fingerprints[name] = fingerprint
+            self.world.fingerprints[name] = shown
 
         async def meet(connection: socket.socket) -> None:
             if runner.server is not None:

@@ -18,6 +18,8 @@ from cluster.inventory import Inventory
 from lab.physics.power import switch_off
 from lab.pve.ha.state import Manager
 from lab.scenery import beside, read
+from lab.serving.certificates import Kind
+from lab.serving.delivered import Identity
 from lab.twin import CONTROL_PORT, Twin
 from lab.world import World
 from workers.inventory_file import load
@@ -133,6 +135,10 @@ class TwinThread:
                 await asyncio.sleep(0.01)
 
         self.call(off())
+
+    def show(self, kind: Kind, name: str, identity: Identity) -> None:
+        """Have a server show another certificate."""
+        self.call(self._twin.show(kind, name, identity))
 
     def allow(self, path: str, *privileges: str) -> None:
         """Give the engine's token more than docs/prepare.md does."""

@@ -319,7 +319,10 @@ class ClusterWatch:
         return seen.model_copy(update={"verdict": verdict, "answers": answers})
 
     async def _ask_rights(self) -> None:
-        """Each day: whether the token may do all that an incident's runbooks ask for; people are told once."""
+        """Each day: whether the token may do all that an incident's runbooks ask for, and which certificates end.
+
+        People are told once.
+        """
         if self._rights_asked is not None:  # by an earlier run of this watch
             await asyncio.sleep(max(0.0, (self._rights_asked + RIGHTS_EVERY - workflow.now()).total_seconds()))
         while True:
@@ -334,9 +337,11 @@ class ClusterWatch:
                     retry_policy=AGAIN,
                 )
                 said = found.finding if found.mark == "warned" else ""
-                if said and said != self._rights:
-                    self._incidents.tell_people(workflow.info().workflow_id, "A right is missing", said)
-                self._rights = said
+                ends = ". ".join(found.certificates)
+                for title, text in (("A right is missing", said), ("A certificate ends", ends)):
+                    if text and text not in self._rights:
+                        self._incidents.tell_people(workflow.info().workflow_id, title, text)
+                self._rights = ". ".join(filter(None, (said, ends)))
             except ActivityError as error:
                 self._rights = "which rights the token has is not known: {}: {}".format(*reason(error))
             self._rights_asked = workflow.now()

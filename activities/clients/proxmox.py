@@ -17,8 +17,10 @@ from activities import tracing
 from activities.clients.answers import excerpt, json_object, pause
 from activities.clients.proxmox_answers import refusal
 from activities.clients.secrets import Secrets
+from activities.clients.tls import recognising, refused
 from activities.errors import NotYet, Rejected, Unauthorized, Unreachable
 from cluster.inventory import Inventory
+from cluster.trust import of_node
 
 # A forwarded call to a dead node takes up to 30 s, a storage write without quorum 10 s (reference: proxmox-api §3).
 TIMEOUT = 40.0
@@ -110,11 +112,12 @@ class PveApi:
                 user=user,
                 token_name=name,
                 token_value=self._secrets.token(api.token),
-                verify_ssl=str(self._secrets.path(api.ca)) if api.ca else True,
+                verify_ssl=True,
                 timeout=(min(CONNECT_TIMEOUT, limit), limit),
             )
+            session = recognising(backend.get_session(), of_node(self._inventory, node), self._secrets)
             sessions[node] = ProxmoxResource(
-                base_url=backend.get_base_url(), session=backend.get_session(), serializer=_Answers(node)
+                base_url=backend.get_base_url(), session=session, serializer=_Answers(node)
             )
         return sessions[node]
 
@@ -130,10 +133,9 @@ class PveApi:
         try:
             answer = getattr(self._session(node)(path), verb)(**parameters)
         except requests.exceptions.SSLError as error:
-            raise Unauthorized(
-                f"{node}: its certificate is not signed by {self._inventory.api.ca or 'a known CA'} ({_plain(error)}); "
-                "put the cluster's own CA into api.ca: /etc/pve/pve-root-ca.pem of any node"
-            ) from None
+            self._threads.sessions.pop(node, None)  # the file of its signer is read anew, should a person mend it
+            distrusted = refused(of_node(self._inventory, node), error)
+            raise distrusted or Unreachable(f"{node} at {address} does not answer: {_plain(error)}") from None
         except requests.exceptions.InvalidHeader:
             # its message would show the secret
             raise Unauthorized(f"{node}: the secret that api.token refers to cannot stand in a header") from None

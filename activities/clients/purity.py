@@ -10,6 +10,7 @@ from typing import Any
 
 import urllib3
 from pypureclient import flasharray
+from pypureclient._transport import rest
 from pypureclient.configuration import Configuration
 from pypureclient.exceptions import PureError
 from pypureclient.flasharray.FA_2_44 import models
@@ -17,9 +18,11 @@ from pypureclient.flasharray.FA_2_44 import models
 from activities import tracing
 from activities.clients.purity_answers import Answers, refusal
 from activities.clients.secrets import Secrets
-from activities.errors import NotFound, Rejected, Unauthorized, Unreachable, Word
+from activities.clients.tls import pool, refused
+from activities.errors import NotFound, Rejected, Unreachable, Word
 from cluster.addresses import netloc
 from cluster.inventory import Array
+from cluster.trust import of_array
 
 # Purity 6.9.x serves at most about 2.43 to 2.46 (reference: flasharray-rest §1).
 REST_VERSION = "2.44"
@@ -31,13 +34,36 @@ VERBS = {"get": "GET", "post": "POST", "patch": "PATCH", "put": "PUT", "delete":
 Item = dict[str, Any]
 
 
+class _Recognised:
+    """What an SDK's configuration carries to its transport: urllib3's arguments. The SDK copies its configuration."""
+
+    def __init__(self, arguments: dict[str, Any]) -> None:
+        self.arguments = arguments
+
+    def __deepcopy__(self, memo: Any) -> "_Recognised":
+        """A context cannot be copied, and must not change."""
+        return self
+
+
+class _Transport(rest.RESTClientObject):
+    """The SDK's own, which offers no way to hand urllib3 a context. Without this class a pinned array is refused."""
+
+    def __init__(self, configuration: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(configuration, *args, **kwargs)
+        if recognised := getattr(configuration, "recognised", None):
+            self.pool_manager.connection_pool_kw.update(recognised.arguments)
+
+
+rest.RESTClientObject = _Transport  # type: ignore[misc]  # the SDK makes its transport by that name alone
+
+
 class FlashArray:
     """One array. Every call may raise one of the seven words, and nothing else."""
 
     def __init__(self, array: Array, secrets: Secrets, read_timeout: float | None = None) -> None:
         self._read_timeout = read_timeout
         self.name = array.name
-        self._array = array
+        self._array, self._trust = array, of_array(array)
         self._secrets = secrets
         self._lock = threading.Lock()
         self._client: Any = None
@@ -45,11 +71,11 @@ class FlashArray:
 
     def _connected(self) -> Any:
         if self._client is None:
-            self._user = self._introduce()
+            trusted = pool(self._trust, self._secrets)
+            self._user = self._introduce(trusted)
             configuration: Any = Configuration()
             configuration.verify_ssl = True
-            if self._array.ca is not None:
-                configuration.ssl_ca_cert = str(self._secrets.path(self._array.ca))
+            configuration.recognised = _Recognised(trusted)
             configuration.retries = Answers.of(self._array)
             self._client = flasharray.Client(
                 netloc(self._array.address),
@@ -62,17 +88,16 @@ class FlashArray:
             )
         return self._client
 
-    def _introduce(self) -> str:
+    def _introduce(self, trusted: dict[str, Any]) -> str:
         """Log in once by hand and out again: the SDK hides why an array cannot be spoken to, and whose token it is."""
         base = f"https://{netloc(self._array.address)}/api/{REST_VERSION}"
-        ca = str(self._secrets.path(self._array.ca)) if self._array.ca is not None else None
         limit = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=self._read_timeout or READ_TIMEOUT)
         headers = {"Content-Type": "application/json", "X-Request-ID": str(uuid.uuid4())}
         token = {"api-token": self._secrets.token(self._array.api_token)}
-        with urllib3.PoolManager(ca_certs=ca, timeout=limit, retries=Answers.of(self._array)) as pool:
-            answer = pool.request("POST", f"{base}/login", headers={**headers, **token})
+        with urllib3.PoolManager(timeout=limit, retries=Answers.of(self._array), **trusted) as once:
+            answer = once.request("POST", f"{base}/login", headers={**headers, **token})
             session = {"x-auth-token": answer.headers["x-auth-token"]}
-            pool.request("POST", f"{base}/logout", headers={**headers, **session})
+            once.request("POST", f"{base}/logout", headers={**headers, **session})
             users: list[Item] = answer.json()["items"]
             return str(users[0].get("username", "")) if users else ""
 
@@ -89,7 +114,7 @@ class FlashArray:
                 return [item.to_dict() for item in answer.items or ()]
         except PureError as error:
             # What goes wrong around a call, and on a later page, comes as text; the token is not part of it.
-            raise Unreachable(f"{self.name}: {str(error)[:300]}") from None
+            raise self._distrusted(error) or Unreachable(f"{self.name}: {str(error)[:300]}") from None
         except urllib3.exceptions.HTTPError as error:
             raise self._silence(error) from None
         except ValueError as error:
@@ -101,16 +126,17 @@ class FlashArray:
             self.name, answer.status_code, getattr(first, "message", None) or "", getattr(first, "context", None)
         )
 
+    def _distrusted(self, error: Exception) -> Word | None:
+        """What is wrong with the array's certificate; then the file of its signer is read anew by the next call."""
+        if found := refused(self._trust, error):
+            self._client = None
+        return found
+
     def _silence(self, error: Exception) -> Word:
         """No answer at all: a wrong certificate is a matter of trust, anything else may pass."""
         reason = getattr(error, "reason", None) or error
         text = str(reason).rsplit(": ", 1)[-1][:200]
-        if "CERTIFICATE_VERIFY_FAILED" in str(reason):
-            return Unauthorized(
-                f"{self.name} at {self._array.address}: its certificate is not signed by "
-                f"{self._array.ca or 'a known CA'} ({text}); put the right CA into arrays.ca"
-            )
-        return Unreachable(f"{self.name} at {self._array.address} does not answer: {text}")
+        return self._distrusted(error) or Unreachable(f"{self.name} at {self._array.address} does not answer: {text}")
 
     def _one(self, method: str, name: str, **arguments: Any) -> Item | None:
         """The object of that name; None when there is none, which Purity says with a 400."""

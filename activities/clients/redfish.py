@@ -13,9 +13,11 @@ import requests
 from activities import tracing
 from activities.clients.answers import json_object
 from activities.clients.secrets import Secrets
+from activities.clients.tls import recognising, refused
 from activities.errors import Conflict, Rejected, Unauthorized, Unreachable
 from cluster.addresses import netloc
 from cluster.inventory import Bmc
+from cluster.trust import of_controller
 
 TIMEOUT = 3.0
 # A controller may answer an order to switch later than a question.
@@ -96,8 +98,10 @@ class Controllers:
     def _heard(self, bmc: Bmc, call: Callable[[], requests.Response]) -> requests.Response:
         try:
             answer = call()
-        except requests.exceptions.SSLError:
-            raise Unauthorized(f"{bmc.address}: its certificate is not trusted; put its CA into bmc.ca") from None
+        except requests.exceptions.SSLError as error:
+            self._sessions.pop(bmc.address, None)  # the file of its signer is read anew, should a person mend it
+            distrusted = refused(of_controller(bmc), error)
+            raise distrusted or Unreachable(f"{bmc.address} does not answer: {type(error).__name__}") from None
         except requests.exceptions.RequestException as error:
             raise Unreachable(f"{bmc.address} does not answer: {type(error).__name__}") from None
         tracing.answered(answer.status_code)
@@ -107,7 +111,7 @@ class Controllers:
 
     def _ordered(self, bmc: Bmc, target: str, kind: str) -> requests.Response:
         """Over a connection of its own, so that it is never sent a second time because an old one was closed."""
-        with requests.Session() as session:
+        with self._new(bmc) as session:
             return session.post(
                 f"https://{netloc(bmc.address)}{target}",
                 json={"ResetType": kind},
@@ -115,10 +119,12 @@ class Controllers:
                 **self._access(bmc),
             )
 
+    def _new(self, bmc: Bmc) -> requests.Session:
+        return recognising(requests.Session(), of_controller(bmc), self._secrets)
+
     def _access(self, bmc: Bmc) -> dict[str, Any]:
         return {
             "auth": (bmc.user, self._secrets.read(bmc.password)),
-            "verify": str(self._secrets.path(bmc.ca)) if bmc.ca else True,
             "allow_redirects": False,
         }
 
@@ -136,5 +142,5 @@ class Controllers:
                 raise
             except requests.exceptions.ConnectionError:
                 kept.close()
-        session = self._sessions[bmc.address] = requests.Session()
+        session = self._sessions[bmc.address] = self._new(bmc)
         return ask(session)

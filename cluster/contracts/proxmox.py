@@ -81,9 +81,13 @@ class RightsWish(Value):
 
 
 class RightsFinding(Finding):
-    """Every privilege that is missing, where, and which runbooks need it."""
+    """Every privilege that is missing, where, and which runbooks need it.
+
+    `certificates`: those that end soon or have ended, each with what to do; asked for the watch alone, once a day.
+    """
 
     missing: tuple[Missing, ...] = ()
+    certificates: tuple[str, ...] = ()
 
 
 preflight = Activity("proxmox.preflight", ClusterCheck, Finding)

@@ -41,6 +41,13 @@ def harmful(text: str, but: str = "") -> list[str]:
     return [one for one in text if unicodedata.category(one) in HARMFUL and one not in but]
 
 
+def test_a_console_makes_no_pictures_of_fingerprints_and_addresses():
+    """A person compares each letter."""
+    screen = io.StringIO()
+    PlainConsole(file=screen, width=80).print("SHA-256 AB:CD:AB:00 at [fe80::cd:1]", markup=False, soft_wrap=True)
+    assert screen.getvalue() == "SHA-256 AB:CD:AB:00 at [fe80::cd:1]\n"
+
+
 @CALM
 @given(text=ANY)
 def test_nothing_hidden_is_left_in_a_text(text: str):

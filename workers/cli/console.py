@@ -17,7 +17,11 @@ from cluster.visible import visible, visible_json
 
 
 class PlainConsole(Console):
-    """A console that writes out whatever is hidden in a text."""
+    """A console that writes out whatever is hidden in a text, and every other letter as it is."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Without pictures for words between colons: ``:AB:`` is a part of a fingerprint, ``:cd:`` of an address."""
+        super().__init__(*args, **{"emoji": False, **kwargs})
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """The segments of anything that is printed: the one place that every text passes."""

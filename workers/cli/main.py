@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 from rich.table import Table
+from typer.core import TyperGroup, TyperOption
 
 from cluster.inventory import Inventory
 from cluster.units import counted
@@ -40,6 +41,7 @@ from workers.cli.silence import silence_app
 from workers.cli.status import show_status
 from workers.cli.story import Story
 from workers.cli.trace import commands as trace_commands
+from workers.cli.trust import commands as trust_commands
 from workers.cli.watch import ensure_watch, tell_verdicts, watch_app
 from workers.errors import Unusable
 from workers.examples import example_file
@@ -51,8 +53,22 @@ from workers.temporal.connect import connect
 from workers.temporal.embedded import TemporalServer
 from workers.temporal.place import written
 
+
+class _Root(TyperGroup):
+    """The first page is one screen: what a shell's completion is, is asked for by few, and works unlisted."""
+
+    def get_params(self, ctx: Any) -> Any:
+        """With `--show-completion` out of sight; `--install-completion` says that there is one."""
+        params = super().get_params(ctx)
+        for one in params:
+            if one.name == "show_completion" and isinstance(one, TyperOption):
+                one.hidden = True
+        return params
+
+
 app = typer.Typer(
     name="quorate",
+    cls=_Root,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Build and run a stretched Proxmox VE cluster; the demo does it on an emulated world.\n\n"
@@ -312,6 +328,7 @@ def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> No
 
 
 for panel, commands in (
+    (START, trust_commands.COMMANDS),
     (RUNBOOKS, (*run_commands.COMMANDS, *approve_commands.COMMANDS)),
     (SERVE, gateway_commands.COMMANDS),
     (LOOK, (*switch_commands.COMMANDS, *trace_commands.COMMANDS, *board_commands.COMMANDS)),
