@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from temporalio.client import Client
 from activities.clients.secrets import Secrets
 from activities.clients.signatures import key_of
 from workers.audit.anchors import Anchors, File, Ledger, Place, TimeStamps, Webhook
-from workers.audit.keeper import Keeper
+from workers.audit.keeper import Heads, Keeper
 from workers.audit.store import Held, Store
 from workers.settings import Settings
 
@@ -24,9 +24,18 @@ LAST_WORDS = 5.0
 
 
 @contextlib.asynccontextmanager
-async def keeping(client: Client, cluster: str, base: Path, settings: Settings) -> AsyncIterator[None]:
-    """While a worker of that cluster is at work. `base` is the folder of its inventory, for references to secrets."""
-    work = asyncio.create_task(_kept(client, cluster, base, settings))
+async def keeping(
+    client: Client,
+    cluster: str,
+    base: Path,
+    settings: Settings,
+    told: Callable[[Heads], Heads] = lambda heads: heads,
+) -> AsyncIterator[None]:
+    """While a worker of that cluster is at work. `base` is the folder of its inventory, for references to secrets.
+
+    `told` puts somebody before those who are told of each signed head.
+    """
+    work = asyncio.create_task(_kept(client, cluster, base, settings, told))
     try:
         yield
     finally:
@@ -35,14 +44,14 @@ async def keeping(client: Client, cluster: str, base: Path, settings: Settings) 
             await work
 
 
-async def _kept(client: Client, cluster: str, base: Path, settings: Settings) -> None:
+async def _kept(client: Client, cluster: str, base: Path, settings: Settings, told: Callable[[Heads], Heads]) -> None:
     store = await _opened(cluster, settings)
     anchors = Anchors(settings.audit_folder, places(client, cluster, base, settings))
     if store.newest is not None:  # signed by a process that had no time to tell it
         anchors.signed(store.newest)
     telling = asyncio.create_task(anchors.keep())
     try:
-        await Keeper(client, settings.task_queue, store, anchors).keep()
+        await Keeper(client, settings.task_queue, store, told(anchors)).keep()
     finally:
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)

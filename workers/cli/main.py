@@ -204,6 +204,8 @@ def demo(
     said += ", whole" if audit["verified"] else f", [red]{counted(len(audit['faults']), 'fault')}[/red]"
     out.print(f"audit: {said}: quorate audit verify {audit['folder']}", soft_wrap=True)
     out.print(f"[dim]summary: {state / 'summary.json'}[/dim]")
+    for report in summary["report"]:
+        out.print(f"report: {report}", markup=False, soft_wrap=True)
     out.print(f"[dim]trace: QUORATE_STATE={state} quorate trace {loss['incident']}[/dim]", soft_wrap=True)
 
 

@@ -24,6 +24,8 @@ FOLDER = "reports"
 INCIDENTS = (*LOSSES, "ClusterIncident")
 # A page is drawn within seconds; a machine that is busy with an incident may take its time.
 WITHIN = 180.0
+# So long a worker that ends waits for them, seconds; `quorate report` draws what it has left.
+LAST_WORDS = 10.0
 
 
 def drawn(report: Report, how: Format) -> str:
@@ -76,8 +78,9 @@ class Reports(Heads):
             task.add_done_callback(self._writing.discard)
 
     async def finished(self) -> None:
-        """Every report that was begun is written."""
-        await asyncio.gather(*self._writing, return_exceptions=True)
+        """Every report that was begun is written, or the worker has waited long enough for it."""
+        if self._writing:
+            await asyncio.wait(set(self._writing), timeout=LAST_WORDS)
 
     async def _write(self, head: Head) -> None:
         to = self._to / file_of(head.run, head.first, "html")

@@ -21,7 +21,9 @@ from activities.serving import registered
 from activities.watch.watcher import Watching
 from cluster.inventory import Inventory
 from runbooks import ALL_RUNBOOKS
+from workers.audit.keeper import Heads
 from workers.audit.process import keeping
+from workers.report.written import FOLDER, Reports
 from workers.settings import Settings
 from workers.telemetry.survey import surveyed
 from workers.temporal.bootstrap import bootstrap
@@ -112,6 +114,12 @@ async def until_stopped(
         if settings.at in [site.name for site in inventory.sites]:
             await stack.enter_async_context(worker_at(client, inventory, base, settings, settings.at))
         await stack.enter_async_context(surveyed(client, inventory.name))
-        await stack.enter_async_context(keeping(client, inventory.name, base, settings))
+
+        def reporting(heads: Heads) -> Heads:
+            reports = Reports(heads, settings.audit_folder, settings.state / FOLDER)
+            stack.push_async_callback(reports.finished)
+            return reports
+
+        await stack.enter_async_context(keeping(client, inventory.name, base, settings, reporting))
         ready()
         await stop.wait()

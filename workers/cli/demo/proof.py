@@ -2,14 +2,18 @@
 
 import asyncio
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from cluster.audit.verify import verified
 from workers.audit.store import Files, soundness
+from workers.report.written import FOLDER
 
 # A record is written about a second after its run, seconds.
 WITHIN = 15.0
+# A page is drawn in a process of its own, which imports for some seconds first, seconds.
+DRAWN_WITHIN = 60.0
 
 
 def kept_in(state: Path) -> dict[str, str]:
@@ -33,4 +37,16 @@ async def audited(state: Path, runs: list[str]) -> dict[str, Any]:
                 "verified": found.ok,
                 "faults": [str(fault) for fault in found.whole],
             }
+        await asyncio.sleep(0.5)
+
+
+async def reported(state: Path, incidents: int) -> list[str]:
+    """The reports that the worker has written by itself at the end of so many incidents, in their order."""
+    if find_spec("matplotlib") is None:
+        return []
+    until = time.monotonic() + DRAWN_WITHIN
+    while True:
+        found = sorted((state / FOLDER).glob("*.html"), key=lambda one: one.stat().st_mtime)
+        if len(found) >= incidents or time.monotonic() > until:
+            return [str(one) for one in found]
         await asyncio.sleep(0.5)

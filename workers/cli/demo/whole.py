@@ -16,7 +16,7 @@ from workers.cli import follow
 from workers.cli.demo.failback import bring_home
 from workers.cli.demo.kept import traced
 from workers.cli.demo.loss import hosts_of, lose_a_site, no_more_watch, whole_site
-from workers.cli.demo.proof import audited, kept_in
+from workers.cli.demo.proof import audited, kept_in, reported
 from workers.cli.lab.client import Control
 from workers.cli.story import Story
 from workers.errors import Unusable
@@ -91,6 +91,7 @@ async def demo(
         summary["loss"] = await lose_a_site(*stage, whole_site(inventory), whole, speed=loss_speed)
         summary["trace"] = await traced(state, summary["loss"]["incident"])
         summary["audit"] = await audited(state, [summary["article"]["incident"], summary["loss"]["incident"]])
+        summary["report"] = await reported(state, 2)
         (state / "summary.json").write_text(json.dumps(summary, indent=2) + "\n")
         if stay:
             story.heading("everything stays as it is until Ctrl-C")
