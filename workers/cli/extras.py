@@ -8,7 +8,7 @@ from workers.errors import Unusable
 Extra = Literal["lab", "gateway", "audit", "report"]
 # What each brings along that nothing else imports; pyproject.toml lists the same.
 BRINGS: dict[Extra, tuple[str, ...]] = {
-    "lab": ("aiohttp", "cryptography", "jwt", "trustme"),
+    "lab": ("aiohttp", "jwt", "trustme"),
     "audit": ("rfc3161_client",),
     "gateway": ("fastapi", "jinja2", "sse_starlette", "uvicorn"),
     "report": ("jinja2", "matplotlib"),
