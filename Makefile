@@ -78,7 +78,7 @@ test-kills: setup  ## workers killed before and after every change, Temporal aga
 
 test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (20 min)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -n 3 -m slow tests/incidents $(ONCE_MORE)
+	@.venv/bin/python -m tests -n 3 -m slow tests/incidents tests/telemetry $(ONCE_MORE)
 	@QUORATE_EXAMPLE=metro .venv/bin/python -m tests -n 3 -m slow tests/incidents/test_scenarios.py $(ONCE_MORE)
 	@QUORATE_THOROUGH=10 .venv/bin/python -m tests -n 2 tests/verdict
 
