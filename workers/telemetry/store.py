@@ -208,7 +208,7 @@ class Store:
         # one thread at a time: that of the batches, or the one that flushes at the end
         file = sqlite3.connect(self.path, timeout=BUSY, check_same_thread=False)
         try:
-            file.execute("pragma journal_mode = wal")
+            _in_wal(file)
             file.execute("pragma synchronous = normal")  # a power cut may take the last spans, never the file
             file.executescript(_TABLES)
         except sqlite3.Error:
@@ -224,3 +224,17 @@ def set_aside(path: Path) -> Path:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
     path.replace(broken)
     return broken
+
+
+def _in_wal(file: sqlite3.Connection) -> None:
+    """Who begins a new file needs it alone for a moment; SQLite waits for nobody there, so it is asked again."""
+    until = time.monotonic() + BUSY
+    while True:
+        try:
+            file.execute("pragma journal_mode = wal")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
