@@ -15,7 +15,7 @@ from cluster.inventory import Array, Bmc, Inventory
 from cluster.nouns import Value
 
 # Long enough for a change window; PVE renews a node's own certificate by itself two weeks before its end
-# (pveupdate, PVE::CLI::pveupdate).
+# (pveupdate, `bin/pveupdate` of pve-manager).
 SOON = timedelta(days=30)
 HTTPS, SSH = 443, 22
 
