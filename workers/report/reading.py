@@ -6,18 +6,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from temporalio.client import Client, WorkflowExecution
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import Client
 
 from cluster.audit.head import HEADS, RUNS, Head
-from cluster.audit.line import Line, chained, read
+from cluster.audit.line import Line, read
 from cluster.audit.verify import Verified, verified
 from cluster.report.compose import HOMEWARD, belongs, report
 from cluster.report.model import Report, Source
 from cluster.report.reading import Unreadable
 from cluster.report.reading import read as told_by
 from cluster.report.told import Told
-from workers.audit.history import Execution
+from workers.audit.histories import described, remade
 from workers.audit.store import Files, soundness
 from workers.errors import Unusable
 
@@ -147,7 +146,7 @@ def _in_words(record: Verified) -> str:
 
 async def anew(client: Client, run: str) -> Found | None:
     """The same from Temporal's histories as they are now; None where Temporal has no such run."""
-    main = await _described(client, run)
+    main = await described(client, run)
     if main is None:
         return None
     told = _told(await _history(client, main.id, main.run_id))
@@ -161,33 +160,11 @@ async def anew(client: Client, run: str) -> Found | None:
                 found.beside.append(other)
                 found.proofs[other.execution] = (ANEW, "")
     until = max(one.last for one in (told, *found.beside))
-    if told.parent and (watch := await _described(client, told.parent)):
+    if told.parent and (watch := await described(client, told.parent)):
         _beside(found, await _history(client, watch.id, watch.run_id), until)
         found.proofs[found.beside[-1].execution] = (ANEW, "") if found.beside else ("", "")
     return found
 
 
-async def _described(client: Client, run: str) -> WorkflowExecution | None:
-    """The newest execution of that id; None where there is none."""
-    try:
-        return await client.get_workflow_handle(run).describe()
-    except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
-            return None
-        raise
-
-
 async def _history(client: Client, run: str, execution: str) -> list[Line]:
-    """The lines of all its executions, as far back as Temporal keeps them."""
-    parts: list[list[Line]] = []
-    while execution:
-        reader = Execution(run, execution)
-        try:
-            history = await client.get_workflow_handle(run, run_id=execution).fetch_history()
-        except RPCError as error:
-            if error.status == RPCStatusCode.NOT_FOUND:
-                break
-            raise
-        parts.insert(0, [line for event in history.events for line in reader.lines(event)])
-        execution = str(parts[0][0].data.get("goes_on_from", "")) if parts[0] else ""
-    return list(chained(line for part in parts for line in part))
+    return (await remade(client, run, execution)).lines

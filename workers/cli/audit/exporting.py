@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from temporalio.client import Client, WorkflowHandle
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.client import Client
 
 from cluster.audit.head import EXPORT, HEADS, RUNS, SIGNERS, Head, folder, part_name
-from cluster.audit.line import Line, chained, stamp
+from cluster.audit.line import stamp
 from cluster.nouns import Value
 from cluster.units import counted
-from workers.audit.history import Execution
+from workers.audit.histories import described, remade
 from workers.audit.store import Files
 from workers.errors import Unusable
 
@@ -59,32 +58,14 @@ async def anew(client: Client, run: str) -> RECORD:
 
     Of a run that has gone on as new, as far back as the histories are kept.
     """
-    handle: WorkflowHandle[object, object] = client.get_workflow_handle(run)
-    try:
-        newest = await handle.describe()
-    except RPCError as error:
-        if error.status == RPCStatusCode.NOT_FOUND:
-            return {}
-        raise
-    executions: list[tuple[str, list[Line]]] = []
-    execution, first = newest.run_id, newest.run_id
-    while execution:
-        reader = Execution(run, execution)
-        try:
-            history = await client.get_workflow_handle(run, run_id=execution).fetch_history()
-        except RPCError as error:
-            if error.status == RPCStatusCode.NOT_FOUND:
-                break
-            raise
-        lines = [line for event in history.events for line in reader.lines(event)]
-        executions.insert(0, (execution, lines))
-        first = reader.first
-        execution = str(lines[0].data.get("goes_on_from", "")) if lines else ""
-    place = folder(run, first)
-    tied = list(chained(line for _, lines in executions for line in lines))
+    newest = await described(client, run)
+    if newest is None:
+        return {}
+    made = await remade(client, run, newest.run_id)
+    place = folder(run, made.first)
     return {
-        part_name(place, number): b"".join(line.canonical + b"\n" for line in tied if line.execution == one)
-        for number, (one, _) in enumerate(executions, 1)
+        part_name(place, number): b"".join(line.canonical + b"\n" for line in made.lines if line.execution == one)
+        for number, one in enumerate(made.executions, 1)
     }
 
 
