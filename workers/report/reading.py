@@ -33,6 +33,11 @@ class Found:
     beside: list[Told] = field(default_factory=list)
     proofs: dict[str, tuple[str, str]] = field(default_factory=dict)
 
+    def add(self, other: Told, proof: tuple[str, str]) -> None:
+        """A run that belongs to it."""
+        self.beside.append(other)
+        self.proofs[other.execution] = proof
+
     @property
     def report(self) -> Report:
         """The report of it."""
@@ -75,13 +80,12 @@ def kept(place: Path, run: str) -> Found | None:
         if one.runbook in HOMEWARD and one.began >= main.began:
             other = _told(_lines(place, one.folder))
             if belongs(told, other):
-                found.beside.append(other)
-                found.proofs[other.execution] = _proof(place, one)
+                found.add(other, _proof(place, one))
     until = max(one.last for one in (told, *found.beside))
-    for one in known:
-        if one.run == told.parent and one.runbook == WATCH and one.began <= until:
-            _beside(found, _lines(place, one.folder), until)
-            found.proofs[found.beside[-1].execution] = _proof(place, one)
+    watches = [one for one in known if one.run == told.parent and one.runbook == WATCH and one.began <= until]
+    for one in watches:
+        if watch := _until(_lines(place, one.folder), until):
+            found.add(watch, _proof(place, one))
     return found
 
 
@@ -113,11 +117,12 @@ def _told(lines: Sequence[Line]) -> Told:
         raise Unusable(str(error), "`quorate audit verify` says what is wrong with it") from None
 
 
-def _beside(found: Found, lines: Sequence[Line], until: datetime) -> None:
-    """The watch, as far as this report goes: what it has seen later does not change it."""
+def _until(lines: Sequence[Line], until: datetime) -> Told | None:
+    """The watch, as far as this report goes: what it has seen later does not change it. None where nothing is read."""
     if early := [line for line in lines if line.at <= until]:
         with suppress(Unreadable):
-            found.beside.append(told_by(early))
+            return told_by(early)
+    return None
 
 
 def _proof(place: Path, one: Kept) -> tuple[str, str]:
@@ -157,12 +162,11 @@ async def anew(client: Client, run: str) -> Found | None:
         async for one in client.list_workflows(asked):
             other = _told(await _history(client, one.id, one.run_id))
             if belongs(told, other):
-                found.beside.append(other)
-                found.proofs[other.execution] = (ANEW, "")
+                found.add(other, (ANEW, ""))
     until = max(one.last for one in (told, *found.beside))
-    if told.parent and (watch := await described(client, told.parent)):
-        _beside(found, await _history(client, watch.id, watch.run_id), until)
-        found.proofs[found.beside[-1].execution] = (ANEW, "") if found.beside else ("", "")
+    watch = await described(client, told.parent) if told.parent else None
+    if watch and (seen := _until(await _history(client, watch.id, watch.run_id), until)):
+        found.add(seen, (ANEW, ""))
     return found
 
 
