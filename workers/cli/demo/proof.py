@@ -1,6 +1,7 @@
-"""What the demonstration's runs have left: their audit records, verified."""
+"""What the demonstration's runs have left: their traces, their audit records, verified, and the reports."""
 
 import asyncio
+import sqlite3
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,7 +10,12 @@ from typing import Any
 from cluster.audit.verify import verified
 from workers.audit.store import Files, soundness
 from workers.report.written import FOLDER
+from workers.telemetry.store import Store
+from workers.telemetry.summary import summed
 
+# A worker writes the spans that have ended once a second; after that nothing more comes, seconds.
+SENT_WITHIN = 10.0
+ALL = 1000
 # A record is written about a second after its run, seconds.
 WITHIN = 15.0
 # A page is drawn in a process of its own, which imports for some seconds first, seconds.
@@ -17,8 +23,30 @@ DRAWN_WITHIN = 60.0
 
 
 def kept_in(state: Path) -> dict[str, str]:
-    """The environment of a worker that keeps its records in the demonstration's folder."""
-    return {"QUORATE_AUDIT": str(state / "audit"), "QUORATE_AUDIT_KEY": str(state / "audit.key")}
+    """The environment of a worker that keeps all it leaves in the demonstration's folder."""
+    return {
+        "QUORATE_STATE": str(state),
+        "QUORATE_AUDIT": str(state / "audit"),
+        "QUORATE_AUDIT_KEY": str(state / "audit.key"),
+    }
+
+
+async def traced(state: Path, last: str) -> dict[str, Any]:
+    """What the traces are, as soon as that of the run that ended last is complete; nothing where none are kept."""
+    store = Store(state, read_only=True)
+    if not store.path.exists():
+        return summed([])
+    deadline = time.monotonic() + SENT_WITHIN
+    try:
+        while time.monotonic() < deadline:
+            if any(one.ended == one.spans for one in store.found(last)):
+                break
+            await asyncio.sleep(0.2)
+        return summed(store.newest(ALL))
+    except sqlite3.Error:
+        return summed([])
+    finally:
+        store.close()
 
 
 async def audited(state: Path, runs: list[str]) -> dict[str, Any]:

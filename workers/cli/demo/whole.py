@@ -14,9 +14,8 @@ from runbooks.deploy import DeployReport, DeployStretchedCluster
 from workers.children import TWIN_READY, WORKER_READY, Child
 from workers.cli import follow
 from workers.cli.demo.failback import bring_home
-from workers.cli.demo.kept import traced
 from workers.cli.demo.loss import hosts_of, lose_a_site, no_more_watch, whole_site
-from workers.cli.demo.proof import audited, kept_in, reported
+from workers.cli.demo.proof import audited, kept_in, reported, traced
 from workers.cli.lab.client import Control
 from workers.cli.story import Story
 from workers.errors import Unusable
@@ -45,7 +44,7 @@ async def demo(
         children.append(Child("the twin", twin, log=state / "twin.log"))
         story.line("starting the Temporal server and a worker")
         client = await server.start(story.line)
-        environment = {"TEMPORAL_ADDRESS": server.address, "QUORATE_STATE": str(state), **kept_in(state)}
+        environment = {"TEMPORAL_ADDRESS": server.address, **kept_in(state)}
         arguments = ["worker", "--inventory", str(inventory_path)]
         children.append(Child("the worker", arguments, log=state / "worker.log", environment=environment))
         await children[0].says(TWIN_READY)
