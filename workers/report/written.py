@@ -77,10 +77,10 @@ class Reports(Heads):
             self._writing.add(task)
             task.add_done_callback(self._writing.discard)
 
-    async def finished(self) -> None:
-        """Every report that was begun is written, or the worker has waited long enough for it."""
+    async def finished(self, within: float | None = None) -> None:
+        """Every report that was begun is written, or so many seconds are over."""
         if self._writing:
-            await asyncio.wait(set(self._writing), timeout=LAST_WORDS)
+            await asyncio.wait(set(self._writing), timeout=within)
 
     async def _write(self, head: Head) -> None:
         to = self._to / file_of(head.run, head.first, "html")

@@ -23,7 +23,7 @@ from cluster.inventory import Inventory
 from runbooks import ALL_RUNBOOKS
 from workers.audit.keeper import Heads
 from workers.audit.process import keeping
-from workers.report.written import FOLDER, Reports
+from workers.report.written import FOLDER, LAST_WORDS, Reports
 from workers.settings import Settings
 from workers.telemetry.survey import surveyed
 from workers.temporal.bootstrap import bootstrap
@@ -117,7 +117,7 @@ async def until_stopped(
 
         def reporting(heads: Heads) -> Heads:
             reports = Reports(heads, settings.audit_folder, settings.state / FOLDER)
-            stack.push_async_callback(reports.finished)
+            stack.push_async_callback(reports.finished, LAST_WORDS)
             return reports
 
         await stack.enter_async_context(keeping(client, inventory.name, base, settings, reporting))
