@@ -19,7 +19,7 @@ define JQ
 endef
 
 # Every tier, the quickest to fail first; and those that stand before a change of what may be moved, fenced or set back.
-TIERS := check test test-twin bench-small test-wheel test-failback test-breakglass test-kills test-realtime \
+TIERS := check test test-twin bench-small test-wheel test-failback test-breakglass test-kills test-secrets test-realtime \
 	test-browser test-steering test-clients test-receivers test-incidents test-metrics test-python test-oracle test-real fuzz-lab \
 	test-faults test-old-watch fuzz-runs
 SAFETY := test-failback test-incidents fuzz-runs-fast
@@ -75,6 +75,10 @@ test-audit: setup  ## ten thousand changes of audit records, and a record whose 
 test-kills: setup  ## workers killed before and after every change, Temporal again and again (8 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 4 -m slow tests/endurance/test_kills.py $(ONCE_MORE) -rP
+
+test-secrets: setup  ## the whole demonstration with canaries for secrets: none is left anywhere (4 min)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -m slow tests/endurance/test_canaries.py -rP
 
 test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (20 min)
 	@$(QUORATE) server
