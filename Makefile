@@ -168,7 +168,7 @@ bench: setup  ## measure one deployment (var/bench.json), the twin's cost and th
 	@.venv/bin/python -m bench.gateway
 	@.venv/bin/python -m bench.watch
 	@.venv/bin/python -m bench.failback
-	@.venv/bin/python -m bench.tracing
+	@.venv/bin/python -m bench.telling
 
 setup: .venv/.complete  ## the virtual environment, from the lock file
 
