@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from activities.attempt import Changes, look_again
 from activities.errors import Conflict, NotYet, Refuted, Rejected, Unauthorized, Unreachable
-from activities.parsing.votes import VoteCount, parse_votes
+from activities.hosts.reading import device_host, last_words, vote_count
+from activities.parsing.votes import VoteCount
 from activities.serving import serves
 from cluster.contracts import hosts
 from cluster.contracts.hosts import DeviceWish, VotesFinding
 from cluster.plan import Ledger, Mode
 
 if TYPE_CHECKING:
-    from activities.clients.ssh import Answer
     from activities.clients.ssh import Hosts as SshHosts
 
 UNIT = "quorate-qdevice-setup"
@@ -78,20 +78,12 @@ class Quorum:
         return _votes(f"{view.total} of {view.expected} votes, quorum {view.quorum}, device votes", view, ledger)
 
     async def _views(self, nodes: tuple[str, ...]) -> dict[str, VoteCount]:
-        async def read(node: str) -> VoteCount:
-            answer = await self._ssh.run(node, "pvecm", "status")
-            if not answer.ok and "Quorum information" not in answer.stdout:  # without quorum it also ends with 2
-                raise Refuted(f"{node}: no votes to read: {_last_words(answer)}")
-            return parse_votes(answer.stdout)
-
-        return dict(zip(nodes, await asyncio.gather(*map(read, nodes)), strict=True))
+        views = await asyncio.gather(*(vote_count(self._ssh, node) for node in nodes))
+        return dict(zip(nodes, views, strict=True))
 
     async def _ours(self, wish: DeviceWish, node: str) -> None:
-        answer = await self._ssh.run(node, "corosync-qdevice-tool", "-s")
-        host = next(
-            (line.split(":", 1)[1].strip() for line in answer.stdout.splitlines() if "QNetd host" in line), None
-        )
-        if host is not None and host.rsplit(":", 1)[0] != wish.witness:
+        host = await device_host(self._ssh, node)
+        if host is not None and host != wish.witness:
             raise Conflict(
                 f"{node}: the quorum device is at {host}, the inventory says {wish.witness}; "
                 "correct witness.address, or remove the device by hand first: pvecm qdevice remove"
@@ -115,7 +107,7 @@ class Quorum:
         login = await self._ssh.run(node, "ssh", *options, f"root@{wish.witness}", "true")
         if not login.ok:
             raise Unauthorized(
-                f"{node}: root cannot log in to the witness at {wish.witness}: {_last_words(login)}; "
+                f"{node}: root cannot log in to the witness at {wish.witness}: {last_words(login)}; "
                 f"run there once: ssh-copy-id root@{wish.witness}"
             )
 
@@ -128,7 +120,7 @@ class Quorum:
         if "already" in answer.stderr and UNIT in answer.stderr:
             raise NotYet(f"{node}: an earlier `pvecm qdevice setup` still runs as {UNIT}")
         journal = await self._ssh.run(node, "journalctl", "-u", UNIT, "-o", "cat", "-n", "20", "--no-pager")
-        raise Rejected(f"{node}: pvecm qdevice setup {wish.witness} failed: {_last_words(journal)}")
+        raise Rejected(f"{node}: pvecm qdevice setup {wish.witness} failed: {last_words(journal)}")
 
     async def _proven(self, wish: DeviceWish) -> VoteCount:
         """Wait for corosync's own settling; the step's limit bounds it.
@@ -167,9 +159,3 @@ def _votes(finding: str, view: VoteCount, ledger: Ledger) -> VotesFinding:
         quorum=view.quorum,
         device=view.has_device,
     )
-
-
-def _last_words(answer: "Answer") -> str:
-    lines = (answer.stderr.strip() or answer.stdout.strip()).splitlines()
-    said = [line.strip() for line in lines if line.strip() and not line.startswith("Finished with result")]
-    return said[-1][:300] if said else f"status {answer.status} without any output"

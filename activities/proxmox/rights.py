@@ -16,13 +16,13 @@ from activities.serving import serves
 from cluster.contracts import proxmox
 from cluster.contracts.proxmox import RightsFinding, RightsWish
 from cluster.inventory import Inventory
-from cluster.privileges import PROCEDURES, Missing, Procedure, missing, paths
+from cluster.privileges import PROCEDURES, Missing, Procedure, Sight, missing, paths, sight
 from cluster.trust import Trust, ending, endpoints
 
 if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
 
-SEES = "VM.Audit"
+SEES, ASKS_AGENTS = "VM.Audit", "VM.GuestAgent.Audit"
 GRANT = "grant it to the token and to its user, see docs/prepare.md"
 
 
@@ -72,20 +72,23 @@ def rights_at(api: "PveApi", path: str, node: str | None = None) -> dict[str, bo
     return {name: bool(reaches) for rights in answer.values() for name, reaches in rights.items()}
 
 
-def must_see_all_guests(api: "PveApi", node: str | None = None) -> None:
-    """Unauthorized unless the token sees every guest: `/cluster/resources` leaves out those without VM.Audit.
+def sight_of(api: "PveApi", privilege: str, node: str | None = None) -> Sight:
+    """Whether the token has that privilege for every guest."""
+    below_vms = rights_at(api, "/vms", node)
+    deeper = api.get("access/permissions", node=node) if below_vms.get(privilege) else {}
+    return sight(privilege, {**deeper, "/vms": below_vms})
 
-    The privilege has to reach from /vms to each guest; an entry on a guest of its own replaces it there.
-    """
-    if not rights_at(api, "/vms", node).get(SEES):
+
+def must_see_all_guests(api: "PveApi", node: str | None = None) -> None:
+    """Unauthorized unless the token sees every guest: `/cluster/resources` leaves out those without VM.Audit."""
+    seen = sight_of(api, SEES, node)
+    if not seen.reaches:
         raise Unauthorized(
             f"the token lacks {SEES} at /vms, with propagation: guests may be missing from every list, so "
             f"Quorate takes no node for empty and no guest for back or gone; {GRANT}"
         )
-    deeper = api.get("access/permissions", node=node)
-    hidden = [path for path, rights in deeper.items() if path.startswith("/vms/") and SEES not in rights]
-    if hidden:
+    if seen.hidden:
         raise Unauthorized(
-            f"the token lacks {SEES} at {', '.join(sorted(hidden))}: permissions there replace the grant at /vms, so "
+            f"the token lacks {SEES} at {', '.join(seen.hidden)}: permissions there replace the grant at /vms, so "
             f"Quorate takes no node for empty and no guest for back or gone; {GRANT}"
         )

@@ -66,6 +66,28 @@ async def uname(call: Call) -> Output:
     return Output(" ".join(shown) + "\n")
 
 
+# What /etc/os-release says of each (base-files of Debian).
+_CODENAMES = {11: "bullseye", 12: "bookworm", 13: "trixie"}
+
+
+def release(call: Call) -> str:
+    """The host's /etc/os-release."""
+    number, codename = call.host.debian, _CODENAMES[call.host.debian]
+    return (
+        f'PRETTY_NAME="Debian GNU/Linux {number} ({codename})"\nNAME="Debian GNU/Linux"\nVERSION_ID="{number}"\n'
+        f'VERSION="{number} ({codename})"\nVERSION_CODENAME={codename}\nID=debian\n'
+        'HOME_URL="https://www.debian.org/"\n'
+    )
+
+
+@SYSTEM.program("cat")
+async def cat(call: Call) -> Output:
+    """The one file that every host has."""
+    if call.words == ("/etc/os-release",):
+        return Output(release(call))
+    return Output(stderr=f"cat: {' '.join(call.words)}: No such file or directory\n", status=1)
+
+
 @SYSTEM.program("dpkg-query", "-W --show -f= --showformat=")
 async def dpkg_query(call: Call) -> Output:
     """`dpkg-query -W -f FORMAT PACKAGE…`."""
@@ -84,9 +106,11 @@ def _package(form: str, name: str) -> str:
     return form.replace("\\n", "\n").replace("\\t", "\t")
 
 
-@SYSTEM.program("systemctl", "-q --quiet")
+@SYSTEM.program("systemctl", "-q --quiet -p= --property=")
 async def systemctl(call: Call) -> Output:
-    """`systemctl is-active UNIT…` and `is-enabled`: the status is 0 when all are; and `restart pve-ha-crm`."""
+    """`systemctl is-active UNIT…`, `is-enabled`: the status is 0 when all are; `show`; and `restart pve-ha-crm`."""
+    if call.has("show"):
+        return _shown(call)
     if call.words == ("restart", "pve-ha-crm") and _active(call, "pve-ha-crm"):
         crm = call.world.cluster.ha.crms[call.host.name]
         crm.end()
@@ -98,6 +122,22 @@ async def systemctl(call: Call) -> Output:
     good, bad = ("active", "inactive") if call.words[0] == "is-active" else ("enabled", "disabled")
     states = [good if _active(call, unit.removesuffix(".service")) else bad for unit in call.words[1:]]
     return Output("".join(f"{state}\n" for state in states), status=0 if bad not in states else 3)
+
+
+def _shown(call: Call) -> Output:
+    """`systemctl show --property=Id,ActiveState,UnitFileState UNIT…`: in systemd's own order, a blank line between."""
+    wanted = (call.option("-p", "--property") or "Id").split(",")
+    units = [word for word in call.words if not word.startswith("-") and word != "show" and word != ",".join(wanted)]
+    blocks = []
+    for unit in units:
+        there = _active(call, unit.removesuffix(".service"))
+        known = {
+            "Id": unit if "." in unit else f"{unit}.service",
+            "ActiveState": "active" if there else "inactive",
+            "UnitFileState": "enabled" if there else "disabled",
+        }
+        blocks.append("".join(f"{name}={value}\n" for name, value in known.items() if name in wanted))
+    return Output("\n".join(blocks))
 
 
 def _active(call: Call, unit: str) -> bool:

@@ -39,15 +39,23 @@ def checked(path: Path, *, offline: bool) -> Checked:
     inventory = load(path)
     if offline:
         return Checked(inventory, [], [])
+    complaints, notes = _referred(inventory, path)
+    return Checked(inventory, complaints, notes)
+
+
+def complaints_of(inventory: Inventory, path: Path) -> list[Complaint]:
+    """What is wrong with what an inventory refers to."""
+    return _referred(inventory, path)[0]
+
+
+def _referred(inventory: Inventory, path: Path) -> tuple[list[Complaint], list[str]]:
     secrets = Secrets(path.parent)
     missing = list(_missing(inventory, secrets))
     files = [value for _, value in _references(inventory) if not value.startswith("env:")]
     if _is_the_twins(inventory) and not any(_path(secrets, value).exists() for value in files):
         missing = [(place, said) for place, said in missing if said.startswith("env:")]
-        return Checked(
-            inventory, located(path, missing), ["the twin has not been started: `quorate lab up` writes its secrets"]
-        )
-    return Checked(inventory, located(path, [*missing, *_approvers(inventory, secrets)]), [])
+        return located(path, missing), ["the twin has not been started: `quorate lab up` writes its secrets"]
+    return located(path, [*missing, *_approvers(inventory, secrets)]), []
 
 
 def _missing(inventory: Inventory, secrets: Secrets) -> Iterator[Problem]:

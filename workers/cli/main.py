@@ -30,6 +30,7 @@ from workers.cli import switches as switch_commands
 from workers.cli.audit.commands import audit_app
 from workers.cli.board import commands as board_commands
 from workers.cli.connect import connect_app
+from workers.cli.doctor import commands as doctor_commands
 from workers.cli.extras import needs
 from workers.cli.freshness import known_cluster
 from workers.cli.incident.commands import incident_app
@@ -330,7 +331,7 @@ def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> No
 
 
 for panel, commands in (
-    (START, trust_commands.COMMANDS),
+    (START, (*trust_commands.COMMANDS, *doctor_commands.COMMANDS)),
     (RUNBOOKS, (*run_commands.COMMANDS, *approve_commands.COMMANDS)),
     (SERVE, gateway_commands.COMMANDS),
     (LOOK, (*switch_commands.COMMANDS, *trace_commands.COMMANDS, *board_commands.COMMANDS)),

@@ -1,0 +1,53 @@
+"""The Proxmox VE API: every node by itself, and the token's rights through the first one that answers."""
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from activities.doctor.asking import Threads, read
+from activities.proxmox.rights import ASKS_AGENTS, SEES, rights_at, sight_of
+from cluster.doctor.check import Unread
+from cluster.doctor.nodes import ClusterTold, Members
+from cluster.inventory import Inventory
+from cluster.privileges import PROCEDURES, Sight, paths
+
+if TYPE_CHECKING:
+    from activities.clients.proxmox import PveApi
+
+
+async def cluster(api: "PveApi", inventory: Inventory, names: list[str], threads: Threads) -> ClusterTold:
+    """All that is told; `names` are the nodes that answer at all."""
+
+    def version(node: str) -> str | Unread:
+        return read(lambda: str(api.get("version", node=node)["version"]), node)
+
+    found = await asyncio.gather(*(threads.run(lambda node=node: version(node)) for node in names))  # type: ignore[misc]
+    versions = dict(zip(names, found, strict=True))
+    asked = next((node for node, said in versions.items() if isinstance(said, str)), None)
+    if asked is None:
+        silent = next((said for said in found if isinstance(said, Unread)), None)
+        why = silent or Unread(word="Unreachable", said="no node's API answers")
+        return ClusterTold(versions=versions, members=why, rights=why, sights=why)
+    members, rights, sights = await asyncio.gather(
+        threads.run(lambda: read(lambda: _members(api.get("cluster/status", node=asked)), asked)),
+        threads.run(lambda: read(lambda: _rights(api, inventory, asked), asked)),
+        threads.run(lambda: read(lambda: _sights(api, asked), asked)),
+    )
+    return ClusterTold(versions=versions, members=members, rights=rights, sights=sights)
+
+
+def _members(entries: list[dict[str, Any]]) -> Members:
+    head = next((entry for entry in entries if entry["type"] == "cluster"), {})
+    nodes = [entry for entry in entries if entry["type"] == "node"]
+    return Members(
+        name=str(head.get("name") or ""),
+        ids={str(entry["name"]): int(entry.get("nodeid") or 0) for entry in nodes},
+        offline=tuple(str(entry["name"]) for entry in nodes if not entry.get("online")),
+    )
+
+
+def _rights(api: "PveApi", inventory: Inventory, node: str) -> dict[str, frozenset[str]]:
+    return {path: frozenset(rights_at(api, path, node)) for path in paths(inventory, PROCEDURES)}
+
+
+def _sights(api: "PveApi", node: str) -> tuple[Sight, ...]:
+    return tuple(sight_of(api, privilege, node) for privilege in (SEES, ASKS_AGENTS))

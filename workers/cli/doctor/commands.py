@@ -1,0 +1,86 @@
+"""`quorate doctor`: looks at everything that a deployment or an incident will need, and changes nothing."""
+
+import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cluster.doctor.check import AREAS, Area, Check, status
+from cluster.inventory import Inventory
+from workers.cli.options import InventoryOption, JsonOption, err, inventory_path, out
+from workers.errors import Unusable
+from workers.inventory_file import load
+from workers.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="AREA", help=f"Look at this alone, again for more: {', '.join(AREAS)}."),
+]
+
+
+def doctor(inventory: InventoryOption = None, only: OnlyOption = None, as_json: JsonOption = False) -> None:
+    """Look at everything that Quorate will need, and say what is wrong with it. Changes nothing.
+
+    Reach, certificates, host keys, rights, versions, clocks, packages, links, votes, Temporal: one line each, with
+    what to do. What a deployment makes is "not there yet" before it.
+    It exits with 1 when something is wrong, else with 2 when something is not known, else with 0.
+
+    Example: quorate doctor -i inventory.yaml --only hosts
+    """
+    from workers.cli.doctor import page
+
+    areas = _areas(only or [])
+    path = inventory_path(inventory)
+    known = load(path)
+    checks = asyncio.run(examined(known, path, areas))
+    if as_json:
+        out.print_json(
+            data={"cluster": known.name, "status": status(checks), "checks": [one.model_dump() for one in checks]}
+        )
+    else:
+        for line in page.lines(checks):
+            out.print(line, markup=False, highlight=False, soft_wrap=True)
+        out.print(page.sentence(checks), markup=False, highlight=False)
+    raise typer.Exit(status(checks))
+
+
+async def examined(known: Inventory, path: Path, areas: "Sequence[Area]") -> list[Check]:
+    """Everything in those areas, read and judged; on a terminal it says how far it is."""
+    from activities.clients.purity import REST_VERSION
+    from activities.doctor.hosts import NODE_UNITS
+    from activities.hosts.reading import NODE_PACKAGES, WITNESS_PACKAGES
+    from cluster.addresses import is_loopback
+    from cluster.doctor.whole import Rules, judge
+    from workers.cli.doctor.asked import Asking
+    from workers.temporal.bootstrap import KEPT
+
+    rules = Rules(
+        packages=NODE_PACKAGES,
+        witness_packages=WITNESS_PACKAGES,
+        units=NODE_UNITS,
+        level=REST_VERSION,
+        kept=KEPT,
+        rehearsal=all(is_loopback(node.address) for node in known.nodes),
+    )
+    with err.status("looking") as told:
+
+        def progress(answered: int, asked: int) -> None:
+            told.update(f"looking: {answered} of {asked} have answered")
+
+        read = await Asking(known, path, Settings(), progress).read(areas)
+    return judge(known, read, rules, datetime.now(UTC))
+
+
+def _areas(only: "Sequence[str]") -> tuple[Area, ...]:
+    wanted = [word.strip() for one in only for word in one.split(",")]
+    if strange := [word for word in wanted if word not in AREAS]:
+        raise Unusable(f"--only {strange[0]}: there is no such area", f"one of {', '.join(AREAS)}")
+    return tuple(area for area in AREAS if not wanted or area in wanted)
+
+
+COMMANDS = (doctor,)
