@@ -1,0 +1,67 @@
+"""A built twin in real time, and what the doctor says of it."""
+
+import asyncio
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from cluster.doctor.check import AREAS, Area, Check
+from tests.failback.people import Person
+from tests.incidents.conftest import Site
+from tests.twin import inventory_file
+from workers.cli.doctor import page
+from workers.cli.doctor.commands import examined
+from workers.inventory_file import load
+
+NUMBER_OF_DAYS = re.compile(r"good for \d+ days")
+
+
+class Patient(Site):
+    """The article's lab; its inventory may be another one for a look."""
+
+    def looked(self, areas: Sequence[Area] = AREAS, path: Path | None = None) -> list[Check]:
+        """All that the doctor finds."""
+        where = path or self.path
+        return asyncio.run(examined(load(where), where, areas))
+
+    def page(self, areas: Sequence[Area] = AREAS, path: Path | None = None) -> list[str]:
+        """The page, without what differs from run to run."""
+        return [self.plain(line) for line in page.lines(self.looked(areas, path))]
+
+    def wrong(self, areas: Sequence[Area] = AREAS, path: Path | None = None) -> list[str]:
+        """The lines of the page that are not well, each with its remedy behind it."""
+        told = [check for check in self.looked(areas, path) if check.state not in ("ok", "later")]
+        return [self.plain(" ".join(line.strip() for line in page.lines([one]) if line.startswith(" "))) for one in told]
+
+    def plain(self, line: str) -> str:
+        """Addresses, folders and days as they are in any run."""
+        text = re.sub(r"127\.\d+\.", "127.N.", line).replace(str(self.path.parent), "FOLDER")
+        return NUMBER_OF_DAYS.sub("good for N days", text)
+
+    def with_inventory(self, folder: Path, **replacements: str) -> Path:
+        """The same site, told of with some words replaced; all it refers to is beside it."""
+        text = self.path.read_text()
+        for old, new in replacements.items():
+            assert old in text, old
+            text = text.replace(old, new)
+        path = self.path.parent / f"{folder.name}.yaml"
+        path.write_text(text)
+        return path
+
+
+@pytest.fixture(scope="session")
+def running_patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
+    folder = tmp_path_factory.mktemp("doctor")
+    one = Patient(inventory_file(folder, "doctor"), speed=1.0)
+    (folder / "secrets" / "allowed_signers").write_text(f"{Person('ana').line}\n")
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def patient(running_patient: Patient) -> Patient:
+    """As built, and healthy."""
+    running_patient.rebuild()
+    return running_patient
