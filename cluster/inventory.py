@@ -30,6 +30,8 @@ from cluster.nouns import (
     StorageId,
     Vmid,
 )
+from cluster.paths import PathPolicy
+from cluster.portals import PortalRange
 from cluster.units import Duration, Size
 
 # The name that a certificate is made for, where that is not the address.
@@ -70,7 +72,10 @@ class Site(Noun):
 
 
 class Array(Noun):
-    """One FlashArray. `address` may carry a port; `ca` is a PEM file that signs its certificate, or it is pinned."""
+    """One FlashArray. `address` may carry a port; `ca` is a PEM file that signs its certificate, or it is pinned.
+
+    `portals` are the iSCSI ports that the nodes use: addresses or networks, all ports where nothing is said.
+    """
 
     name: PurityName
     address: Endpoint
@@ -79,6 +84,7 @@ class Array(Noun):
     ca: str | None = None
     fingerprint: Fingerprints = ()
     server_name: ServerName = None
+    portals: tuple[PortalRange, ...] = Field(default=(), exclude_if=operator.not_)
 
 
 class Witness(Noun):
@@ -89,19 +95,27 @@ class Witness(Noun):
 
 
 class Volume(Noun):
-    """A volume of the pod. `luns` holds the wished LUN per array: each array numbers for itself."""
+    """A volume of the pod. `luns` holds the wished LUN per array: each array numbers for itself.
+
+    It gets the array's default protection (SafeMode snapshots) unless `default_protection` is false.
+    """
 
     name: PurityName
     size: Size
     luns: dict[str, Lun]
+    default_protection: bool = Field(default=True, exclude_if=bool)
 
 
 class Pod(Noun):
-    """The stretched pod; made on `first`, stretched to the other array."""
+    """The stretched pod; made on `first`, stretched to the other array.
+
+    `failover_preference` is the array that shall go on when the two lose each other (`cluster.alignment`).
+    """
 
     name: PurityName
     first: PurityName
     volumes: tuple[Volume, ...] = Field(min_length=1, max_length=1)
+    failover_preference: PurityName | None = Field(default=None, exclude_if=operator.not_)
 
     @property
     def volume(self) -> Volume:
@@ -205,6 +219,7 @@ class Inventory(Noun):
     ssh: Ssh
     pod: Pod
     storage: Storage
+    paths: PathPolicy = Field(default=PathPolicy(), exclude_if=PathPolicy().__eq__)
     guests: tuple[Guest, ...] = ()
     ha: HaPolicy = HaPolicy()
     limits: Limits = Limits()

@@ -6,6 +6,7 @@ LVM has no view of the cluster: a volume that one node does not know the state o
 from collections.abc import Callable, Mapping
 
 from cluster.nouns import Value
+from cluster.units import shortly
 
 # Node to its active volumes: true where one is open as well, None where the node does not know.
 Held = Mapping[str, Mapping[str, bool | None]]
@@ -43,6 +44,20 @@ DEACTIVATE = (
     "deactivate it there by hand (`lvchange -an`), and where it comes back with every boot, "
     "for good (`lvchange --setautoactivation n`)"
 )
+
+
+def activated_at_boot(vg: str, volumes: tuple[str, ...]) -> str:
+    """What to do about volumes that every node activates when it boots, as the end of a sentence; empty for none.
+
+    Proxmox VE 9 makes volumes without, and brings a script for those of before (its upgrade guide, "LVM").
+    """
+    if not volumes:
+        return ""
+    return (
+        f"; every node activates {shortly(volumes)} at boot, as before Proxmox VE 9; switch it off: "
+        f"lvchange --setautoactivation n {' '.join(f'{vg}/{name}' for name in volumes[:5])} "
+        "(all of them: /usr/share/pve-manager/migrations/pve-lvm-disable-autoactivation)"
+    )
 
 
 def holders(held: Held, mine: Callable[[str], bool]) -> Holders:

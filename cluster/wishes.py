@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass
 
-from cluster.contracts.hosts import ArrayPaths, DeviceWish, GroupWish, HostNames, NodeCheck, PathsWish, RoundTrip
+from cluster.contracts.hosts import (
+    ArrayPaths,
+    DeviceWish,
+    GroupWish,
+    HostNames,
+    NodeCheck,
+    PathsWish,
+    Portals,
+    RoundTrip,
+)
 from cluster.contracts.proxmox import ClusterCheck, GuestWish, HaWish, StorageWish
 from cluster.contracts.purity import AccessWish, ArrayFinding, ArrayPair, HostWish, PodAt, PodWish, StretchWish
 from cluster.inventory import Guest, Inventory
@@ -24,7 +33,8 @@ class Wishes:
 
     def array_pair(self, array: str) -> ArrayPair:
         """An array and its peer."""
-        return ArrayPair(array=array, peer=self.inventory.peer(array).name)
+        inventory = self.inventory
+        return ArrayPair(array=array, peer=inventory.peer(array).name, portals=inventory.array(array).portals)
 
     def cluster(self) -> ClusterCheck:
         """What the cluster must be before anything is changed."""
@@ -51,6 +61,9 @@ class Wishes:
                 RoundTrip(what="witness_rtt", address=inventory.witness.address, limit=limits.witness_rtt),
                 RoundTrip(what="array_rtt", address=portal, limit=limits.array_rtt),
             ),
+            arrays=tuple(Portals(array=array, portals=found.portals) for array, found in arrays.items()),
+            multipath=inventory.paths.multipath,
+            mtu=inventory.paths.mtu,
         )
 
     def pod(self) -> PodWish:
@@ -63,6 +76,8 @@ class Wishes:
             volume=pod.volume.name,
             size=pod.volume.size,
             groups={array.name: array.host_group for array in self.inventory.arrays},
+            prefers=pod.failover_preference,
+            default_protection=pod.volume.default_protection,
         )
 
     def stretch(self) -> StretchWish:
@@ -73,7 +88,7 @@ class Wishes:
     def pod_at(self) -> PodAt:
         """The pod as both arrays must see it."""
         pod, (one, two) = self.inventory.pod, self.inventory.arrays
-        return PodAt(pod=pod.name, volume=pod.volume.name, arrays=(one.name, two.name))
+        return PodAt(pod=pod.name, volume=pod.volume.name, arrays=(one.name, two.name), prefers=pod.failover_preference)
 
     def access(self, array: str) -> AccessWish:
         """All nodes on one array; each prefers its own site's array, whichever array is asked."""
@@ -89,11 +104,17 @@ class Wishes:
                 for site in inventory.sites
                 for node in site.nodes
             ),
+            chap=inventory.paths.chap,
         )
 
-    def paths(self, node: str, arrays: dict[str, ArrayFinding], wwid: str | None) -> PathsWish:
-        """A node's paths through both arrays, its own site's array first and optimized."""
-        inventory = self.inventory
+    def paths(
+        self, node: str, arrays: dict[str, ArrayFinding], wwid: str | None, *, lasting: bool = False
+    ) -> PathsWish:
+        """A node's paths through both arrays, its own site's array first and optimized.
+
+        `lasting` asks as well whether a reboot would keep them.
+        """
+        inventory, policy = self.inventory, self.inventory.paths
         local = inventory.site_of(node).array
         return PathsWish(
             mode=self.mode,
@@ -109,6 +130,10 @@ class Wishes:
                 )
                 for name in (local, inventory.peer(local).name)
             ),
+            lasting=lasting,
+            chap=policy.chap,
+            multipath=policy.multipath,
+            tuning=policy.tuning,
         )
 
     def volume_group(self, wwid: str | None) -> GroupWish:

@@ -7,6 +7,7 @@ would make, so that nothing here can be that the arrays would have refused.
 from typing import TYPE_CHECKING, Any
 
 from lab.physics.disks import EXTENT, LogicalVolume, VolumeGroup
+from lab.physics.initiator import DEFAULT, NodeRecord, Way
 from lab.purity import responses
 from lab.purity.queries import Query
 from lab.purity.responses import Call, Write
@@ -25,7 +26,9 @@ async def build(world: "World") -> None:
     """Build the inventory's cluster; takes the few lab seconds of a stretch."""
     inventory = world.inventory
     first = inventory.pod.first
-    _call(world, first, responses.post_pods, names=inventory.pod.name)
+    prefers = inventory.pod.failover_preference
+    wishes = {"failover_preferences": [{"name": prefers}]} if prefers else {}
+    _call(world, first, responses.post_pods, wishes, names=inventory.pod.name)
     _call(world, first, responses.post_volumes, {"provisioned": inventory.pod.volume.size}, names=inventory.volume_name)
     other = inventory.peer(first).name
     _call(world, first, responses.post_pod_members, pod_names=inventory.pod.name, member_names=other)
@@ -125,11 +128,11 @@ def _log_in(world: "World", serial: str) -> None:
         host.wwids.add(world.disks[serial].wwid)
         for array in world.arrays.values():
             for portal in array.portals:
-                record = (array.name, portal)
-                host.discovered.add(record)
-                host.automatic.add(record)
-                host.sessions[record] = len(host.sessions) + 1
-                world.scan(host.name, *record)
+                for iface in host.ifaces or (DEFAULT,):
+                    way = Way(array.name, portal, iface)
+                    host.records[way] = NodeRecord("automatic")
+                    host.sessions[way] = len(host.sessions) + 1
+                    world.scan(host.name, way)
 
 
 def _call(world: "World", array: str, write: Write, body: dict[str, Any] | None = None, **query: str) -> None:

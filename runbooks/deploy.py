@@ -209,7 +209,7 @@ class DeployStretchedCluster(Runbook):
         )
         paths = {
             node: asyncio.ensure_future(
-                self.step(f"Paths of {node}", hosts.paths, wishes.paths(node, self._arrays, self._wwid))
+                self.step(f"Paths of {node}", hosts.paths, wishes.paths(node, self._arrays, self._wwid, lasting=True))
             )
             for node in wishes.nodes
         }

@@ -209,9 +209,14 @@ class FlashArray:
         """All pods of this array that are not destroyed."""
         return self._call("get_pods", destroyed=False)
 
-    def create_pod(self, name: str) -> None:
-        """Make an empty pod on this array."""
-        self._call("post_pods", names=[name], pod=models.PodPost())
+    def create_pod(self, name: str, prefers: str | None = None) -> None:
+        """Make an empty pod on this array; `prefers` is the array that goes on when two of them lose each other."""
+        wish = {"failover_preferences": [models.Reference(name=prefers)]} if prefers else {}
+        self._call("post_pods", names=[name], pod=models.PodPost(**wish))
+
+    def prefer_on_failover(self, pod: str, array: str) -> None:
+        """Set which array goes on when a pod's arrays lose each other."""
+        self._call("patch_pods", names=[pod], pod=models.PodPatch(failover_preferences=[models.Reference(name=array)]))
 
     def stretch(self, pod: str, array: str) -> None:
         """Add an array to a pod; it answers at once, the copy goes on."""
@@ -225,11 +230,10 @@ class FlashArray:
         """All volumes of a pod that are not destroyed."""
         return self._call("get_volumes", filter=f"pod.name='{pod}'", destroyed=False)
 
-    def create_volume(self, name: str, size: int) -> None:
-        """Make a volume of `size` bytes."""
-        self._call(
-            "post_volumes", names=[name], volume=models.VolumePost(provisioned=size), with_default_protection=False
-        )
+    def create_volume(self, name: str, size: int, *, protected: bool = True) -> None:
+        """Make a volume of `size` bytes, with the array's default protection unless it is not to have that."""
+        opted_out = {} if protected else {"with_default_protection": False}
+        self._call("post_volumes", names=[name], volume=models.VolumePost(provisioned=size), **opted_out)
 
     # --- hosts and connections ---------------------------------------------------------------------------------
 
@@ -246,6 +250,11 @@ class FlashArray:
         """Set a host's preferred array."""
         host = models.HostPatch(preferred_arrays=[models.Reference(name=preferred)])
         self._call("patch_hosts", names=[name], host=host)
+
+    def introduce(self, name: str, user: str, password: str) -> None:
+        """Ask a host for CHAP with that user from its next login on; `password` refers to the secret."""
+        chap = models.Chap(host_user=user, host_password=self._secrets.read(password))
+        self._call("patch_hosts", names=[name], host=models.HostPatch(chap=chap))
 
     def add_initiator(self, name: str, iqn: str) -> None:
         """Add an initiator to a host that has none."""

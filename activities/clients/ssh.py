@@ -6,6 +6,7 @@ A host whose key is not in the inventory's known_hosts file is not spoken to.
 
 import asyncio
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -81,11 +82,27 @@ class Hosts:
         with tracing.command(host, self._addresses[host], self._ssh.port, words):
             return await self._said(host, shlex.join(words), limit or COMMAND_TIMEOUT)
 
-    async def _said(self, host: str, command: str, limit: float) -> Answer:
+    async def write(
+        self, host: str, path: str, text: str, *, secrets: Mapping[str, str] | None = None, append: bool = False
+    ) -> None:
+        """Write a file on a host, or add lines to one. What is in it stands on no command line and in no answer.
+
+        `secrets` are marks in the text and the references of what belongs in their places, resolved here.
+        """
+        for mark, reference in (secrets or {}).items():
+            value = self._secrets.read(reference)
+            if len(value.splitlines()) != 1:
+                raise Unauthorized(f"secret {reference}: it has more than one line; put the secret alone there")
+            text = text.replace(mark, value)
+        words = ("dd", f"of={path}", *(("oflag=append", "conv=notrunc") if append else ()), "status=none")
+        with tracing.command(host, self._addresses[host], self._ssh.port, words):
+            (await self._said(host, shlex.join(words), COMMAND_TIMEOUT, text)).or_rejected()
+
+    async def _said(self, host: str, command: str, limit: float, told: str | None = None) -> Answer:
         try:
             connection = await self._connection(host)
             async with asyncio.timeout(limit):
-                done = await connection.run(f"LC_ALL=C {command}", check=False)
+                done = await connection.run(f"LC_ALL=C {command}", check=False, input=told)
         except (asyncssh.Error, OSError, TimeoutError) as error:
             self._forget(host)
             raise failure(host, self._addresses[host], error) from None

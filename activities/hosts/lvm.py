@@ -14,12 +14,13 @@ from activities.attempt import Changes
 from activities.errors import Conflict, NotFound, Refuted
 from activities.hosts.maps import map_of
 from activities.hosts.volume_group import GroupView
-from activities.parsing.lvm import parse_active, parse_signatures, parse_volume_groups
+from activities.parsing.lvm import parse_active, parse_autoactivated, parse_signatures, parse_volume_groups
 from activities.serving import serves
 from cluster.contracts import hosts
 from cluster.contracts.hosts import GroupFinding, GroupWish
 from cluster.plan import Ledger
 from cluster.units import counted, size
+from cluster.volumes import activated_at_boot
 
 if TYPE_CHECKING:
     from activities.clients.ssh import Hosts as SshHosts
@@ -82,14 +83,22 @@ class Lvm:
             if wrong := [said for view in seen.values() if (said := view.lacking())]:
                 raise Refuted("; ".join(wrong))
         group = seen[wish.nodes[0]].group
+        told = activated_at_boot(wish.vg, await self._autoactivated(wish)) if group else ""
         return GroupFinding(
-            finding=f"{wish.vg}, {size(group.size)}, seen by {counted(len(wish.nodes), 'node')}"
+            finding=f"{wish.vg}, {size(group.size)}, seen by {counted(len(wish.nodes), 'node')}{told}"
             if group
             else "planned",
+            mark="warned" if told else "done",
             changed=ledger.changed,
             changes=ledger.changes,
             nodes=len(wish.nodes) if group else 0,
         )
+
+    async def _autoactivated(self, wish: GroupWish) -> tuple[str, ...]:
+        """The group's volumes that LVM activates by itself; where the node's LVM cannot tell it, none."""
+        columns = ("--reportformat", "json", "-o", "lv_name,lv_autoactivation")
+        answer = await self._ssh.run(wish.nodes[0], "lvs", *columns, wish.vg)
+        return parse_autoactivated(answer.stdout) if answer.ok else ()
 
     async def _nodes(self, wish: GroupWish, *, refresh: bool = False) -> dict[str, GroupView]:
         async def read(node: str) -> GroupView:

@@ -1,40 +1,27 @@
-"""What Quorate asks of the hosts and changes on them over SSH: packages, clocks, iSCSI and multipath.
-
-Guests are never touched from here, and nothing is ever forced: no `-ff`, no `pvecm expected`, no `vgchange -ay`.
-"""
+"""What hosts must have before anything is changed: packages, clocks, initiator, the way to the arrays. Reads only."""
 
 import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from temporalio import activity
-
-from activities.attempt import Changes, look_again
 from activities.errors import NotFound, Refuted
 from activities.hosts import reading
-from activities.hosts.maps import map_of
+from activities.hosts.initiator import config, dark_portals, told_dark
 from activities.hosts.reading import NODE_PACKAGES, WITNESS_PACKAGES
-from activities.parsing.iscsi import Target, parse_sessions, parse_targets
-from activities.parsing.multipath import Map
+from activities.parsing.system import parse_number, parse_route
 from activities.serving import serves
 from cluster.contracts import hosts
-from cluster.contracts.hosts import (
-    ArrayPaths,
-    HostName,
-    HostNames,
-    NodeCheck,
-    PathsFinding,
-    PathsWish,
-    RoundTrip,
-)
-from cluster.plan import Finding, Ledger
-from cluster.units import counted, seconds
+from cluster.contracts.hosts import HostName, HostNames, NodeCheck, Portals, RoundTrip
+from cluster.multipathing import harmful
+from cluster.plan import Finding
+from cluster.portals import host_and_port
+from cluster.units import seconds
 
 if TYPE_CHECKING:
     from activities.clients.ssh import Hosts as SshHosts
 
-# iscsiadm's own statuses: 15 the session exists already, 21 nothing of that kind was found.
-ISCSI_EXISTS, ISCSI_NONE = 15, 21
+# What IP and ICMP add to the data of a ping, bytes.
+_HEADERS = {4: 28, 6: 48}
 
 
 class Hosts:
@@ -53,7 +40,14 @@ class Hosts:
                 f"{check.node}: /etc/iscsi/initiatorname.iscsi says {initiator}, the inventory says {check.iqn}; "
                 "correct the iqn of the node in the inventory"
             )
+        if check.multipath == "check" and (wrong := harmful(await config(self._ssh, check.node))):
+            raise Refuted(f"{check.node}: {'; '.join(wrong)}")
+        for array in check.arrays:
+            if dark := await dark_portals(self._ssh, check.node, array.portals):
+                raise Refuted(told_dark(check.node, array.array, dark))
         trips = await asyncio.gather(*(self._round_trip(check.node, trip) for trip in check.round_trips))
+        for array in check.arrays:
+            await self._whole_packets(check, array)
         measured = ", ".join(
             f"{trip.what} {seconds(took)}" for trip, took in zip(check.round_trips, trips, strict=True)
         )
@@ -86,6 +80,36 @@ class Hosts:
             )
         return took
 
+    async def _whole_packets(self, check: NodeCheck, array: Portals) -> None:
+        """The largest packet reaches each portal in one piece: else a login works, and the first I/O hangs."""
+        node, first = check.node, host_and_port(array.portals[0])[0]
+        device = parse_route(await self._ssh.read(node, "ip", "-o", "route", "get", first))
+        mtu = parse_number(await self._ssh.read(node, "cat", f"/sys/class/net/{device}/mtu"))
+        if check.mtu is not None and mtu < check.mtu:
+            raise Refuted(
+                f"{node}: {device}, which leads to {array.array}, has an MTU of {mtu}, paths.mtu says {check.mtu}; "
+                f"set `mtu {check.mtu}` for it in /etc/network/interfaces, then `ifreload -a`"
+            )
+        limit = check.mtu or mtu
+        hosts_ = dict.fromkeys(host_and_port(portal)[0] for portal in array.portals)
+        answers = await asyncio.gather(*(self._arrives(node, host, limit) for host in hosts_))
+        if lost := [host for host, arrives in zip(hosts_, answers, strict=True) if not arrives]:
+            size = limit - _HEADERS[6 if ":" in lost[0] else 4]
+            raise Refuted(
+                f"{node}: packets of {limit} bytes, the MTU of {device}, do not reach {', '.join(lost)} of "
+                f"{array.array} in one piece: a login would work and I/O hang; set one MTU from end to end "
+                f"(try: ping -M do -s {size} {lost[0]})"
+            )
+
+    async def _arrives(self, node: str, host: str, mtu: int) -> bool:
+        """Whether a ping of that size comes back; a host that answers no ping at all tells nothing."""
+        data = str(mtu - _HEADERS[6 if ":" in host else 4])
+        quiet = ("ping", "-n", "-q", "-c", "2", "-i", "0.2", "-W", "2")
+        whole = await self._ssh.run(node, *quiet, "-M", "do", "-s", data, host)
+        if whole.ok:
+            return True
+        return not (await self._ssh.run(node, *quiet, host)).ok
+
     @serves(hosts.clocks)
     async def clocks(self, which: HostNames) -> Finding:
         """The clocks of all hosts agree: HA decides about fencing by wall clocks."""
@@ -101,113 +125,3 @@ class Hosts:
                 f"limits.clock_offset allows {seconds(which.limit)}; check chrony on both"
             )
         return Finding(finding=f"{len(offsets)} clocks agree within {seconds(max(spread, doubt))}")
-
-    # --- paths -------------------------------------------------------------------------------------------------
-
-    @serves(hosts.ensure_paths)
-    async def ensure_paths(self, wish: PathsWish) -> PathsFinding:
-        """The node is logged in to every portal of both arrays, and multipath shows what ALUA should give."""
-        ledger = Changes(wish.mode)
-        for array in wish.arrays:
-            await self._log_in(ledger, wish.node, array)
-        found = await self._map(wish)
-        if (wish.wwid is None or _wrong(wish, found)) and ledger.intend(
-            wish.node, "map multipath device", wish.wwid or "of the new volume", verb="create"
-        ):
-            await self._bring_up(wish)
-            found = await self._settled_map(wish)
-        activity.heartbeat("verifying")
-        if ledger.only_planned:
-            return PathsFinding(
-                finding=f"{counted(len(ledger.changes), 'change')} planned", changes=ledger.changes, node=wish.node
-            )
-        if wrong := _wrong(wish, found):
-            raise Refuted(f"{wish.node}: {wrong}")
-        kinds = {array.optimized: len(array.portals) for array in wish.arrays}
-        local = next(array.array for array in wish.arrays if array.optimized)
-        return PathsFinding(
-            finding=f"{kinds[True]} optimized through {local}, {kinds[False]} non-optimized",
-            changed=ledger.changed,
-            changes=ledger.changes,
-            node=wish.node,
-            optimized=kinds[True],
-            non_optimized=kinds[False],
-        )
-
-    @serves(hosts.paths)
-    async def paths(self, wish: PathsWish) -> PathsFinding:
-        """The same verification, reading only."""
-        if wrong := _wrong(wish, await self._map(wish)):
-            raise Refuted(f"{wish.node}: {wrong}")
-        kinds = {array.optimized: len(array.portals) for array in wish.arrays}
-        return PathsFinding(
-            finding=f"{kinds[True]} optimized, {kinds[False]} non-optimized",
-            node=wish.node,
-            optimized=kinds[True],
-            non_optimized=kinds[False],
-        )
-
-    async def _log_in(self, ledger: Ledger, node: str, array: ArrayPaths) -> None:
-        sessions = await self._sessions(node)
-        missing = [portal for portal in array.portals if Target(portal=portal, iqn=array.iqn) not in sessions]
-        if not missing:
-            return
-        if ledger.intend(node, "discover targets", array.array, array.portals[0], verb="add"):
-            command = ("iscsiadm", "-m", "discovery", "-t", "sendtargets", "-p", array.portals[0])
-            offered = parse_targets(await self._ssh.read(node, *command))
-            for portal in missing:
-                if Target(portal=portal, iqn=array.iqn) not in offered:
-                    raise NotFound(f"{node}: {array.array} does not offer the portal {portal} in its discovery")
-        for portal in missing:
-            if ledger.intend(node, "log in", portal, array.array, verb="connect"):
-                await self._session(node, array.iqn, portal)
-
-    async def _sessions(self, node: str) -> list[Target]:
-        answer = await self._ssh.run(node, "iscsiadm", "-m", "session")
-        return [] if answer.status == ISCSI_NONE else parse_sessions(answer.or_rejected().stdout)
-
-    async def _session(self, node: str, iqn: str, portal: str) -> None:
-        """Log in now and after every boot."""
-        record = ("iscsiadm", "-m", "node", "-T", iqn, "-p", portal)
-        await self._ssh.read(node, *record, "--op", "update", "-n", "node.startup", "-v", "automatic")
-        answer = await self._ssh.run(node, *record, "--login")
-        if answer.status != ISCSI_EXISTS:
-            answer.or_rejected()
-
-    async def _bring_up(self, wish: PathsWish) -> None:
-        await self._ssh.read(wish.node, "iscsiadm", "-m", "session", "--rescan")
-        # Proxmox VE's multipath maps only what was named (find_multipaths strict).
-        await self._ssh.read(wish.node, "multipath", "-a", str(wish.wwid))
-        await self._ssh.read(wish.node, "multipath", "-r")
-
-    async def _map(self, wish: PathsWish) -> Map | None:
-        return await map_of(self._ssh, wish.node, wish.wwid) if wish.wwid else None
-
-    async def _settled_map(self, wish: PathsWish) -> Map | None:
-        """Udev needs a moment after a rescan: look again for some seconds before judging."""
-        for pause in (0.2, 0.5, 1, 2, 4):
-            found = await self._map(wish)
-            if not _wrong(wish, found):
-                return found
-            await look_again(pause, _wrong(wish, found))
-        return await self._map(wish)
-
-
-def _wrong(wish: PathsWish, found: Map | None) -> str:
-    """What differs from the wished paths, in words; empty when nothing does."""
-    if found is None:
-        return f"multipath shows no device {wish.wwid}"
-    wrong = []
-    if found.handler != "1 alua":
-        wrong.append(f"hwhandler is '{found.handler}', not '1 alua'")
-    for array in wish.arrays:
-        usable = found.usable(array.priority, array.lun)
-        if usable != len(array.portals):
-            wrong.append(
-                f"{usable} of {len(array.portals)} paths with prio={array.priority} "
-                f"through {array.array} (LUN {array.lun})"
-            )
-    total = sum(len(group.paths) for group in found.groups)
-    if not wrong and (len(found.groups) != 2 or total != sum(len(array.portals) for array in wish.arrays)):
-        wrong.append(f"{len(found.groups)} path groups with {total} paths instead of 2 groups")
-    return "; ".join(wrong)

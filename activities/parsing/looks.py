@@ -122,13 +122,18 @@ def array_view(
     portals: list[Item],
     iqns: dict[str, str],
 ) -> dict[str, Any]:
-    """What one array says, as the fields of an `ArrayLook`. `iqns` are the nodes by their initiator names."""
+    """What one array says, as the fields of an `ArrayLook`. `iqns` are the nodes by their initiator names.
+
+    `portals` are the ports that the nodes use: sessions at others count for nothing.
+    """
+    used = {str(one.get(field)) for one in portals for field in ("portal", "name") if one.get(field)}
     # ports, not sessions: a host with two interfaces has two at each port, and would hide one that is dark
     ports: dict[str, set[str]] = {}
     for number, row in enumerate(initiators):
         iqn, target = str((row.get("initiator") or {}).get("iqn") or "").lower(), row.get("target") or {}
-        if iqn in iqns:
-            ports.setdefault(iqns[iqn], set()).add(str(target.get("portal") or target.get("name") or number))
+        port = str(target.get("portal") or target.get("name") or number)
+        if iqn in iqns and (not used or port in used):
+            ports.setdefault(iqns[iqn], set()).add(port)
     there = pod if pod and not pod.get("destroyed") else {}
     return {
         "copies": {row["name"]: _copy(row) for row in there.get("arrays") or []},

@@ -38,6 +38,15 @@ class _Volume(BaseModel):
     lv_attr: str
 
 
+class _Autoactivation(BaseModel):
+    lv_name: str
+    lv_autoactivation: str
+
+
+class _AutoactivationReports(BaseModel):
+    report: list[dict[str, list[_Autoactivation]]]
+
+
 class _VolumeReports(BaseModel):
     report: list[dict[str, list[_Volume]]]
 
@@ -110,3 +119,17 @@ def parse_active(text: str) -> dict[str, bool | None]:
         if one.active is not False:  # two groups of one name may have a volume of one name: the worst of them counts
             found[one.name] = max(one.open, found.get(one.name, False), key=_DOUBTS.index)
     return found
+
+
+@reader
+def parse_autoactivated(text: str) -> tuple[str, ...]:
+    """`lvs --reportformat json -o lv_name,lv_autoactivation`: the volumes that are activated wherever they are seen."""
+    if not text.strip():
+        return ()
+    reports = _AutoactivationReports.model_validate_json(text).report
+    rows = [row for report in reports for kind in report.values() for row in kind]
+    return tuple(row.lv_name for row in rows if row.lv_autoactivation not in _NOT)
+
+
+# Empty, and what `--binary` prints.
+_NOT = ("", "0")

@@ -14,6 +14,8 @@ _STATES = (
     "triggers-pending", "installed",
 )  # fmt: skip
 _CLOCK = re.compile(r"\d{1,11}\.\d{1,9}")
+_SETTING = re.compile(r"^/sys/block/(?P<disk>[^/]+)/(?P<name>[^:]+):(?P<value>.*)$")
+_DEVICE = re.compile(r" dev (\S+)")
 
 
 @reader
@@ -54,6 +56,33 @@ def parse_units(text: str) -> dict[str, dict[str, str]]:
             raise ValueError(repr(block[:80]))
         units[found["Id"]] = found
     return units
+
+
+@reader
+def parse_values(text: str) -> dict[str, dict[str, str]]:
+    """`grep -H . FILE…` of files with one line below /sys/block: disk to setting to value."""
+    disks: dict[str, dict[str, str]] = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if not (found := _SETTING.match(line)):
+            raise ValueError(repr(line[:80]))
+        disks.setdefault(found["disk"], {})[found["name"]] = found["value"]
+    return disks
+
+
+@reader
+def parse_route(text: str) -> str:
+    """`ip -o route get ADDRESS`: the interface that leads there."""
+    if found := _DEVICE.search(text):
+        return found[1]
+    raise ValueError(repr(text.strip()[:80]))
+
+
+@reader
+def parse_number(text: str) -> int:
+    """A file of the kernel that holds one whole number."""
+    if not re.fullmatch(r"\d{1,9}", text.strip()):
+        raise ValueError(repr(text.strip()[:80]))
+    return int(text)
 
 
 @reader

@@ -33,6 +33,7 @@ class Access:
         _lun_is_free(wish, rows)
         for host in wish.hosts:
             self._ensure_host(client, ledger, host, hosts)
+            self._ensure_chap(client, ledger, wish, host.name, hosts.get(host.name))
         if client.host_group(wish.group) is None and ledger.intend(
             wish.array, "create host group", wish.group, verb="create"
         ):
@@ -89,6 +90,17 @@ class Access:
             verb="set",
         ):
             client.prefer(wish.name, wish.preferred)
+
+    def _ensure_chap(
+        self, client: "FlashArray", ledger: Ledger, wish: AccessWish, name: str, host: "Item | None"
+    ) -> None:
+        """The host logs in with the inventory's user; the array shows no secret, so only the user is compared."""
+        user = ((host or {}).get("chap") or {}).get("host_user")
+        if wish.chap is None or user == wish.chap.user:
+            return
+        detail = f"user {wish.chap.user}" + (f", was {user}" if user else "")
+        if ledger.intend(client.name, "set CHAP of host", name, detail, verb="set"):
+            client.introduce(name, wish.chap.user, wish.chap.password)
 
 
 def _iqns(host: "Item") -> set[str]:

@@ -12,6 +12,7 @@ from activities.serving import serves
 from cluster.contracts import purity
 from cluster.contracts.purity import ArrayFinding, ArrayPair, PodAt, PodFinding, PodWish, StretchFinding, StretchWish
 from cluster.plan import Ledger
+from cluster.portals import chosen, unmatched
 from cluster.units import size
 from cluster.volumes import wwid_of
 
@@ -62,10 +63,17 @@ class Purity:
         ports = client.portals()
         if not ports:
             raise NotFound(f"{pair.array}: no iSCSI port is configured")
-        portals = tuple(sorted(port["portal"] for port in ports))
+        offered = tuple(sorted(port["portal"] for port in ports))
+        if strange := unmatched(offered, pair.portals):
+            raise NotFound(
+                f"{pair.array}: arrays.portals has {', '.join(strange)}, which is none of its iSCSI ports: "
+                f"{', '.join(offered)}; correct arrays.portals"
+            )
+        portals = chosen(offered, pair.portals)
         version = str(array.get("version", "unknown"))
+        of_all = f"{len(portals)} of {len(offered)}" if len(portals) < len(offered) else f"{len(portals)}"
         return ArrayFinding(
-            finding=f"Purity {version}, {pair.peer} connected for sync replication, {len(portals)} iSCSI portals",
+            finding=f"Purity {version}, {pair.peer} connected for sync replication, {of_all} iSCSI portals",
             version=version,
             target_iqn=ports[0]["iqn"],
             portals=portals,
@@ -82,15 +90,17 @@ class Purity:
         pod = client.pod(wish.pod)
         self._no_strangers(wish, pod)
         if pod is None:
-            if ledger.intend(wish.array, "create pod", wish.pod, verb="create"):
-                client.create_pod(wish.pod)
+            detail = f"prefers {wish.prefers}" if wish.prefers else ""
+            if ledger.intend(wish.array, "create pod", wish.pod, detail, verb="create"):
+                client.create_pod(wish.pod, wish.prefers)
         else:
             _not_destroyed(wish.array, "pod", pod)
             self._nobody_elses(client, wish, full_name)
+            self._preference(client, ledger, wish, pod)
         volume = client.volume(full_name) if pod is not None else None
         if volume is None:
             if ledger.intend(wish.array, "create volume", full_name, size(wish.size), verb="create"):
-                client.create_volume(full_name, wish.size)
+                client.create_volume(full_name, wish.size, protected=wish.default_protection)
         else:
             _not_destroyed(wish.array, "volume", volume)
             if volume["provisioned"] != wish.size:
@@ -100,6 +110,15 @@ class Purity:
                     "Quorate does not resize"
                 )
         return self._read_back(client, ledger, wish, full_name)
+
+    def _preference(self, client: "FlashArray", ledger: Ledger, wish: PodWish, pod: "Item") -> None:
+        """Which array goes on when they lose each other; what nobody wishes stays as it is."""
+        known = _preferred(pod)
+        if wish.prefers is None or known == [wish.prefers]:
+            return
+        detail = f"{wish.prefers}, was {', '.join(known) or 'none'}"
+        if ledger.intend(wish.array, "set failover preference", wish.pod, detail, verb="set"):
+            client.prefer_on_failover(wish.pod, wish.prefers)
 
     def _no_strangers(self, wish: PodWish, pod: "Item | None") -> None:
         """No other array is a member, and no array that is to become one has a pod of that name already."""
@@ -190,6 +209,12 @@ class Purity:
                 raise Refuted(f"seen from {viewer}, pod {at.pod} is {', '.join(bad) or 'not stretched'}")
             volume = self._arrays[viewer].volume(f"{at.pod}::{at.volume}")
             serials.add(volume["serial"] if volume else None)
+        pod = self._arrays[at.arrays[0]].pod(at.pod) if at.prefers else None
+        if pod is not None and (known := _preferred(pod)) != [at.prefers]:
+            raise Refuted(
+                f"pod {at.pod} prefers {', '.join(known) or 'no array'}, pod.failover_preference says {at.prefers}; "
+                "set it: `quorate plan deploy`"
+            )
         if len(serials) != 1 or None in serials:
             raise Refuted(f"the arrays name the volume {at.pod}::{at.volume} differently: {serials}")
         return StretchFinding(
@@ -203,6 +228,10 @@ def _not_destroyed(array: str, kind: str, item: "Item") -> None:
             f"{array}: {kind} {item['name']} is destroyed and keeps its name until it is eradicated; "
             "recover it by hand or choose another name"
         )
+
+
+def _preferred(pod: "Item") -> list[str]:
+    return [array["name"] for array in pod.get("failover_preferences") or []]
 
 
 def _online(copies: dict[str, "Item"]) -> bool:

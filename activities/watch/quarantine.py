@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
     from activities.clients.ssh import Hosts as SshHosts
     from activities.hosts.nodes import Hosts
+    from activities.hosts.paths import Paths
     from activities.hosts.votes import Quorum
     from activities.proxmox.cluster import Proxmox
     from activities.purity.pods import Purity
@@ -55,6 +56,7 @@ class QuarantineWard:
         ssh: "SshHosts",
         *,
         hosts: "Hosts",
+        paths: "Paths",
         survivor: Survivor,
         quorum: "Quorum",
         proxmox: "Proxmox",
@@ -62,7 +64,7 @@ class QuarantineWard:
         speed: float = 1.0,
     ) -> None:
         self._inventory, self._api, self._ssh, self._speed = inventory, api, ssh, speed
-        self._hosts, self._survivor, self._quorum = hosts, survivor, quorum
+        self._hosts, self._paths_of, self._survivor, self._quorum = hosts, paths, survivor, quorum
         self._proxmox, self._purity = proxmox, purity
         self._wishes = Wishes(inventory, Mode.PLAN)
 
@@ -149,7 +151,7 @@ class QuarantineWard:
             raise Refuted(f"{self._inventory.volume_name} does not exist")
         arrays = dict(zip(names, offers, strict=True))
         wishes = [self._wishes.paths(node, arrays, pod.wwid) for node in nodes]
-        found = await asyncio.gather(*(_checked(wish.node, _of(self._hosts.paths, wish)) for wish in wishes))
+        found = await asyncio.gather(*(_checked(wish.node, _of(self._paths_of.paths, wish)) for wish in wishes))
         if wrong := [check.said for check in found if not check.holds]:
             raise Refuted("; ".join(wrong))
         return Finding(finding=f"{counted(len(nodes), 'node')}: {found[0].said if found else 'none takes guests'}")

@@ -32,6 +32,7 @@ from cluster.facts import (
     WitnessLook,
 )
 from cluster.inventory import Bmc, Inventory
+from cluster.portals import chosen
 
 if TYPE_CHECKING:
     from activities.clients.purity import Item
@@ -243,7 +244,8 @@ class Vantages:
             link = array.connection(self._inventory.peer(name).name)
             iqns = {node.iqn: node.name for node in self._inventory.nodes}
             if not self._portals.get(name):  # nobody adds a port while a watch looks
-                self._portals[name] = array.portals()
+                wanted = self._inventory.array(name).portals
+                self._portals[name] = [one for one in array.portals() if chosen((one["portal"],), wanted)]
             pod = array.pod(self._inventory.pod.name)
             return array_view(pod, link, array.initiators(), self._portals[name], iqns)
 

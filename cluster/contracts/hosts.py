@@ -1,9 +1,13 @@
 """What is asked of hosts, and what it answers: pure models, and a typed reference for each activity."""
 
+import operator
 from datetime import timedelta
+
+from pydantic import Field
 
 from cluster.contracts.reference import Activity
 from cluster.nouns import Value
+from cluster.paths import Chap, Means
 from cluster.plan import Finding, Wish
 
 # multipath's priorities of what the arrays advertise through ALUA (reference: flasharray-rest §6.3).
@@ -32,12 +36,25 @@ class RoundTrip(Value):
     limit: timedelta
 
 
+class Portals(Value):
+    """The portals of one array that a node must reach, as `iscsiadm` spells them."""
+
+    array: str
+    portals: tuple[str, ...]
+
+
 class NodeCheck(Value):
-    """What a node must have. `iqn` is the initiator name that the inventory states."""
+    """What a node must have. `iqn` is the initiator name that the inventory states.
+
+    `mtu` in bytes is what must reach every portal in one piece; None asks for what the node's own interface has.
+    """
 
     node: str
     iqn: str
     round_trips: tuple[RoundTrip, ...]
+    arrays: tuple[Portals, ...] = Field(default=(), exclude_if=operator.not_)
+    multipath: Means = "check"
+    mtu: int | None = None
 
 
 class HostNames(Value):
@@ -69,11 +86,18 @@ class ArrayPaths(Value):
 
 
 class PathsWish(Wish):
-    """A node's paths to one volume; `wwid` is None while the volume is only planned."""
+    """A node's paths to one volume; `wwid` is None while the volume is only planned.
+
+    `lasting` asks as well whether they would be there again after a reboot. `chap` refers to its secret.
+    """
 
     node: str
     wwid: str | None
     arrays: tuple[ArrayPaths, ...]
+    lasting: bool = False
+    chap: Chap | None = None
+    multipath: Means = "check"
+    tuning: Means = "check"
 
 
 class PathsFinding(Finding):

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from cluster.contracts.reference import Activity
 from cluster.nouns import Value
+from cluster.paths import Chap
 from cluster.plan import Finding, Wish
 
 
@@ -23,6 +24,7 @@ class AccessWish(Wish):
     volume: str
     lun: int
     hosts: tuple[HostWish, ...]
+    chap: Chap | None = None
 
 
 class AccessFinding(Finding):
@@ -33,20 +35,26 @@ class AccessFinding(Finding):
 
 
 class ArrayPair(Value):
-    """An array and the one it must replicate with."""
+    """An array and the one it must replicate with. `portals` are those to use: addresses or networks, or all."""
 
     array: str
     peer: str
+    portals: tuple[str, ...] = ()
 
 
 class PodWish(Wish):
-    """A pod with one volume on an array. `groups`: the host group per array that may see the volume."""
+    """A pod with one volume on an array. `groups`: the host group per array that may see the volume.
+
+    `prefers` is the array that shall go on alone, if people have a wish.
+    """
 
     array: str
     pod: str
     volume: str
     size: int
     groups: dict[str, str]
+    prefers: str | None = None
+    default_protection: bool = True
 
 
 class StretchWish(Wish):
@@ -63,6 +71,7 @@ class PodAt(Value):
     pod: str
     volume: str
     arrays: tuple[str, str]
+    prefers: str | None = None
 
 
 class ArrayFinding(Finding):

@@ -152,9 +152,9 @@ def present(world: "World", array: str, name: str, lun: int, *, size: int = _BES
         raise Unfit(f"{array} refuses a volume at LUN {lun}: {error}; is the cluster built?") from None
     serial = next(one.serial for one in world.arrays[array].all_volumes() if one.full_name == name)
     for host in world.nodes.values():
-        for where, portal in host.sessions:
-            if where == array:
-                world.scan(host.name, where, portal)
+        for way in host.sessions:
+            if way.array == array:
+                world.scan(host.name, way)
         host.wwids.add(world.disk(serial, size).wwid)
 
 

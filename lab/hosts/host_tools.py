@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from lab.hosts import files
 from lab.hosts.iscsi import ISCSI
 from lab.hosts.pve_cli import ask
 from lab.hosts.shell import Call, Output, Registry
@@ -121,7 +122,9 @@ async def cat(call: Call) -> Output:
     text, errors = "", ""
     for path in call.words:
         writer = _FILES.get(path) or _guest_file(call, path)
-        if writer is None:
+        if (here := files.read(call, path)) is not None:
+            text += here
+        elif writer is None:
             other = await ISCSI.programs["cat"](Call(call.world, call.host, (path,)))
             text, errors = text + other.stdout, errors + other.stderr
         else:

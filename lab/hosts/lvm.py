@@ -22,6 +22,7 @@ _FIELDS = {
     "origin": ("Origin", str), "data_percent": ("Data%", int), "metadata_percent": ("Meta%", int),
     "move_pv": ("Move", str), "mirror_log": ("Log", str), "copy_percent": ("Cpy%Sync", int),
     "convert_lv": ("Convert", str), "lv_active": ("Active", str), "lv_path": ("Path", str),
+    "lv_autoactivation": ("AutoAct", str),
 }  # fmt: skip
 _LEAST = {"data_percent": 6, "metadata_percent": 6}  # columns that are wider than their headings
 _UNITS = "bskmgtpe"
@@ -53,7 +54,7 @@ PV = Report(
 _MORE = ("pool_lv", "origin", "data_percent", "metadata_percent", "move_pv", "mirror_log", "copy_percent", "convert_lv")
 LV = Report(
     "lv",
-    ("lv_name", "vg_name", "lv_attr", "lv_size", *_MORE, "lv_active", "lv_path"),
+    ("lv_name", "vg_name", "lv_attr", "lv_size", *_MORE, "lv_active", "lv_path", "lv_autoactivation"),
     ("lv_name", "vg_name", "lv_attr", "lv_size", *_MORE),
 )
 

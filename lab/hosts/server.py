@@ -23,7 +23,8 @@ READS = re.compile(
     r"|corosync-qdevice-tool|corosync-qnetd-tool|corosync-cfgtool|pvecm (?:status|nodes)|ha-manager (?:status|config)"
     r"|qm (?:list|status|config)|pvesm (?:status|list)|pvesh get|systemctl is-"
     r"|(?:qm|pct) (?:status|config|list)|pvesm (?:status|list)|pvesh get|ha-manager config|corosync-cmapctl|timedatectl"
-    r"|uptime|multipath -ll|wipefs --no-act|date \+|iscsiadm -m (?:session|node)$)"
+    r"|uptime|multipath -ll|wipefs --no-act|date \+|iscsiadm -m (?:session|node)(?: -P \d| -o show)?$"
+    r"|multipathd show|systemctl show|timeout \d+ bash|ip -o route|grep -H)"
 )
 
 
@@ -108,7 +109,7 @@ async def _answer(world: World, name: str, registry: Registry, channel: asyncssh
         else:
             stale = fault is not None and fault.frozen is not None and _looks(line)
             seen = cast(World, fault.frozen) if fault is not None and stale else world
-            running = asyncio.ensure_future(registry.run(seen, host_of(seen, name), line))
+            running = asyncio.ensure_future(registry.run(seen, host_of(seen, name), line, channel.stdin.read))
             output = await _or_dead(host_of(world, name), running)
     if output is None:
         await lost(world, name)

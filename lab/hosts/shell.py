@@ -23,13 +23,22 @@ class Output:
     status: int = 0
 
 
+Input = Callable[[], Awaitable[str]]
+
+
+async def nothing() -> str:
+    """The input of a command to which nobody says anything."""
+    return ""
+
+
 @dataclass(frozen=True)
 class Call:
-    """One command on one host. `words` are its arguments, without the program's name."""
+    """One command on one host. `words` are its arguments, without the program's name; `input` is what it reads."""
 
     world: World
     host: Host
     words: tuple[str, ...]
+    input: Input = nothing
 
     def option(self, *names: str) -> str | None:
         """The word after one of these options, or behind its ``=``."""
@@ -73,7 +82,7 @@ class Registry:
 
         return register
 
-    async def run(self, world: World, host: Host, line: str) -> Output:
+    async def run(self, world: World, host: Host, line: str, said: Input = nothing) -> Output:
         """Run a command line as bash would; one that the twin does not play is refused, and nothing of it is done."""
         try:
             parts = split(line)
@@ -85,29 +94,29 @@ class Registry:
         for part in parts:
             if (part.joint == "&&" and status) or (part.joint == "||" and not status):
                 continue
-            output = await self._part(world, host, list(part.words))
+            output = await self._part(world, host, list(part.words), said)
             texts = {1: "", 2: "", None: ""}
             texts[part.out] += output.stdout
             texts[part.err] += output.stderr
             stdout, stderr, status = stdout + texts[1], stderr + texts[2], output.status
         return Output(stdout, stderr, status)
 
-    async def _part(self, world: World, host: Host, words: list[str]) -> Output:
+    async def _part(self, world: World, host: Host, words: list[str], said: Input) -> Output:
         while words and words[0].partition("=")[0].isidentifier() and "=" in words[0]:
             words.pop(0)
-        return await self.call(world, host, words) if words else Output()
+        return await self.call(world, host, words, said) if words else Output()
 
-    async def call(self, world: World, host: Host, words: list[str]) -> Output:
+    async def call(self, world: World, host: Host, words: list[str], said: Input = nothing) -> Output:
         """Run one program with its words; an option that the twin does not play is refused."""
         name = words[0].rpartition("/")[2] if words[0].startswith(_PATHS) else words[0]
         if name in ("sh", "bash") and words[1:2] == ["-c"] and len(words) == 3:
-            return await self.run(world, host, words[2])
+            return await self.run(world, host, words[2], said)
         program = self.programs.get(name)
         if program is None:
             return Output(stderr=f"bash: line 1: {words[0]}: command not found\n", status=127)
         if (options := self.options.get(name)) is not None and (wrong := unplayed(words[1:], options)):
             return Output(stderr=f"{name}: the twin does not play the option {wrong}\n", status=SYNTAX)
-        return await program(Call(world, host, tuple(words[1:])))
+        return await program(Call(world, host, tuple(words[1:]), said))
 
 
 def unplayed(words: list[str], options: frozenset[str]) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lab.hosts import lvm
+from lab.hosts.multipathd import Config
 from lab.hosts.shell import Call, Output, Registry
 from lab.physics.disks import EXTENT, Disk, LocalMap, ScsiPath, VolumeGroup, letters
 
@@ -29,12 +30,15 @@ class Map:
 def maps(call: Call) -> list[Map]:
     """The multipath devices of the node: a disk with block devices whose WWID it was told to map."""
     world, node = call.world, call.host.name
+    if call.host.unmapped:
+        return []
+    config = Config(call.host)
     paths, failed = world.paths(node), world.failed_paths(node)
     serials = sorted({path.serial for path in (*paths, *failed)})
     return [
         Map(disk, [p for p in paths if p.serial == serial], [p for p in failed if p.serial == serial])
         for serial in serials
-        if (disk := world.disks[serial]).wwid in call.host.wwids
+        if (disk := world.disks[serial]).wwid in call.host.wwids | call.host.mapped and not config.hides(disk.wwid)
     ]
 
 
@@ -60,7 +64,11 @@ async def multipath(call: Call) -> Output:
         return Output(f"wwid '{wwid}' added\n")
     if call.has("-ll"):
         wanted = [word for word in call.words if not word.startswith("-")]
+        if wanted and any(Config(call.host).hides(word) for word in wanted if word.startswith("3624a9370")):
+            return Output(status=1)  # a blacklisted WWID, without a word
         return Output("".join(text for names, text in _topologies(call) if not wanted or names & set(wanted)))
+    if call.has("-r"):
+        call.host.settings, call.host.unmapped = call.host.multipath_files(), False
     return Output()
 
 
@@ -99,20 +107,24 @@ def _topology(call: Call, one: Map, first: int) -> str:
 
     Block devices are counted over all maps of the node, from `first` on.
     """
-    sessions, disk = call.host.sessions, one.disk
-    by_session = sorted([*one.paths, *one.failed], key=lambda path: sessions[path.array, path.portal])
+    sessions, disk, config = call.host.sessions, one.disk, Config(call.host)
+    by_session = sorted([*one.paths, *one.failed], key=lambda path: sessions[path.way])
     numbers = {path: first + index for index, path in enumerate(by_session)}
     both = [(prio, [p for p in by_session if p.optimized == (prio == 50)]) for prio in (50, 10)]
+    if config.effective("path_grouping_policy", disk.wwid) == "multibus":
+        both = [(30, by_session)]  # the mean of all of them
+    queues = config.effective("no_path_retry", disk.wwid) not in ("", "fail")
+    features = "1 queue_if_no_path" if queues else config.effective("features", disk.wwid)
     groups = [(prio if any(p in one.paths for p in members) else 0, members) for prio, members in both if members]
     groups.sort(key=lambda group: -group[0])
     well = "active ready  running" if one.failed else "active ready running"  # columns are as wide as their widest word
-    text = f"PURE,FlashArray\nsize={_short(disk.size)} features='0' hwhandler='1 alua' wp=rw\n"
+    text = f"PURE,FlashArray\nsize={_short(disk.size)} features='{features}' hwhandler='1 alua' wp=rw\n"
     for index, (prio, members) in enumerate(groups):
         last_group = index == len(groups) - 1
         state = "active" if index == 0 and prio else "enabled"
         text += f"{'`' if last_group else '|'}-+- policy='service-time 0' prio={prio} status={state}\n"
         for place, path in enumerate(members):
-            host = sessions[path.array, path.portal] - 1
+            host = sessions[path.way] - 1
             branch = "`-" if place == len(members) - 1 else "|-"
             text += (
                 f"{' ' if last_group else '|'} {branch} {host}:0:0:{path.lun} "
@@ -241,6 +253,7 @@ async def lvs(call: Call) -> Output:
             "lv_attr": lv.attributes(name),
             "lv_size": lv.size,
             "lv_active": "active" if name in lv.active_on else "",
+            "lv_autoactivation": "enabled" if lv.autoactivation else "",
             "lv_path": f"/dev/{group.name}/{lv.name}",
         }
         for group, _ in _groups(call)

@@ -4,7 +4,7 @@ import re
 import time
 
 from lab.hosts.shell import Call, Output, Registry
-from lab.physics.units import active
+from lab.physics.units import active, enabled
 
 SYSTEM = Registry()
 
@@ -14,6 +14,7 @@ _VERSIONS = {
 }  # fmt: skip
 
 _KERNEL = "6.17.2-1-pve"
+_JUMBO = 9216  # what a storage network carries in one piece
 
 
 @SYSTEM.program("true")
@@ -106,51 +107,71 @@ def _package(form: str, name: str) -> str:
     return form.replace("\\n", "\n").replace("\\t", "\t")
 
 
-@SYSTEM.program("systemctl", "-q --quiet -p= --property=")
+@SYSTEM.program("systemctl", "-q --quiet --now -p= --property=")
 async def systemctl(call: Call) -> Output:
-    """`systemctl is-active UNIT…`, `is-enabled`: the status is 0 when all are; `show`; and `restart pve-ha-crm`."""
-    if call.has("show"):
-        return _shown(call)
+    """`systemctl is-active UNIT…`, `is-enabled`, `show --property=…`, `enable [--now]`; and `restart pve-ha-crm`."""
     if call.words == ("restart", "pve-ha-crm") and _active(call, "pve-ha-crm"):
         crm = call.world.cluster.ha.crms[call.host.name]
         crm.end()
         crm.begin()
         call.world.record(call.host.name, "unit.restart", "pve-ha-crm")
         return Output()
-    if not call.words or call.words[0] not in ("is-active", "is-enabled"):
+    verb, *units = [word for word in call.words if not word.startswith("-")] or [""]
+    if verb == "show":
+        return _properties(call, units)
+    if verb == "enable":
+        return _enable(call, units)
+    if verb not in ("is-active", "is-enabled"):
         return Output(stderr="Unknown command verb.\n", status=1)
-    good, bad = ("active", "inactive") if call.words[0] == "is-active" else ("enabled", "disabled")
-    states = [good if _active(call, unit.removesuffix(".service")) else bad for unit in call.words[1:]]
-    return Output("".join(f"{state}\n" for state in states), status=0 if bad not in states else 3)
+    good, bad, failed = ("active", "inactive", 3) if verb == "is-active" else ("enabled", "disabled", 1)
+    holds = _active if verb == "is-active" else _enabled
+    states = [good if holds(call, unit.removesuffix(".service")) else bad for unit in units]
+    return Output("".join(f"{state}\n" for state in states), status=0 if bad not in states else failed)
 
 
-def _shown(call: Call) -> Output:
-    """`systemctl show --property=Id,ActiveState,UnitFileState UNIT…`: in systemd's own order, a blank line between."""
-    wanted = (call.option("-p", "--property") or "Id").split(",")
-    units = [word for word in call.words if not word.startswith("-") and word != "show" and word != ",".join(wanted)]
+def _properties(call: Call, units: list[str]) -> Output:
+    """The chosen properties of each unit, an empty line between two of them."""
+    wanted = (call.option("-p", "--property") or "Id,ActiveState,UnitFileState").split(",")
     blocks = []
     for unit in units:
-        there = _active(call, unit.removesuffix(".service"))
+        name = unit.removesuffix(".service")
         known = {
             "Id": unit if "." in unit else f"{unit}.service",
-            "ActiveState": "active" if there else "inactive",
-            "UnitFileState": "enabled" if there else "disabled",
+            "ActiveState": "active" if _active(call, name) else "inactive",
+            "UnitFileState": "enabled" if _enabled(call, name) else "disabled",
         }
-        blocks.append("".join(f"{name}={value}\n" for name, value in known.items() if name in wanted))
+        blocks.append("".join(f"{key}={value}\n" for key, value in known.items() if key in wanted))
     return Output("\n".join(blocks))
+
+
+def _enable(call: Call, units: list[str]) -> Output:
+    said = ""
+    for unit in units:
+        name = unit.removesuffix(".service")
+        if name in call.host.disabled:
+            call.host.disabled.discard(name)
+            call.world.record(call.host.name, "unit.enable", name)
+            said += f"Created symlink /etc/systemd/system/sysinit.target.wants/{unit}.\n"
+        if call.has("--now"):
+            call.host.stopped.discard(name)
+    return Output(stderr=said)
+
+
+def _enabled(call: Call, unit: str) -> bool:
+    return enabled(call.world, call.host, unit)
 
 
 def _active(call: Call, unit: str) -> bool:
     return active(call.world, call.host, unit)
 
 
-@SYSTEM.program("ping", "-n -q -c= -i= -W=")
+@SYSTEM.program("ping", "-n -q -c= -i= -W= -M= -s=")
 async def ping(call: Call) -> Output:
-    """`ping -n -q -c N -i I ADDRESS`: the round trip between the two places."""
-    address, count = call.words[-1], int(call.option("-c") or 1)
-    head = f"PING {address} ({address}) 56(84) bytes of data.\n\n--- {address} ping statistics ---\n"
+    """`ping -n -q -c N -i I [-M do -s BYTES] ADDRESS`: the round trip between the two places."""
+    address, count, data = call.words[-1], int(call.option("-c") or 1), int(call.option("-s") or 56)
+    head = f"PING {address} ({address}) {data}({data + 28}) bytes of data.\n\n--- {address} ping statistics ---\n"
     site = _place(call, address)
-    if site is None:
+    if site is None or (call.option("-M") == "do" and not _fits(call, address, data + 28)):
         return Output(
             f"{head}{count} packets transmitted, 0 received, 100% packet loss, time {count * 1000}ms\n\n", "", 1
         )
@@ -160,6 +181,13 @@ async def ping(call: Call) -> Output:
         f"{head}{count} packets transmitted, {count} received, 0% packet loss, time {(count - 1) * 200}ms\n"
         f"rtt min/avg/max/mdev = {low:.3f}/{average:.3f}/{high:.3f}/{trip * 0.04:.3f} ms\n"
     )
+
+
+def _fits(call: Call, address: str, size: int) -> bool:
+    """Whether a packet goes through in one piece."""
+    fabric = call.world.fabric_mtu
+    way = next((fabric[portal] for portal in fabric if portal.rpartition(":")[0].strip("[]") == address), _JUMBO)
+    return size <= min(call.host.mtu, way)
 
 
 def _place(call: Call, address: str) -> str | None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from lab.physics.initiator import DEFAULT, Way
+
 # Extents of 4 MiB; LVM keeps the first MiB of a physical volume to itself.
 EXTENT = 4 * 2**20
 
@@ -21,6 +23,7 @@ class LogicalVolume:
     open_on: set[str] = field(default_factory=set)
     suspended_on: set[str] = field(default_factory=set)  # nodes where device-mapper holds its input and output back
     created: float = 0.0  # lab time
+    autoactivation: bool = False  # Proxmox VE 9 makes them without; those of before are activated wherever it boots
 
     def attributes(self, node: str) -> str:
         """As lvs shows it on a node: the fifth letter says active or suspended, the sixth open."""
@@ -78,10 +81,16 @@ LOCAL_MAPS = {
 
 @dataclass(frozen=True)
 class ScsiPath:
-    """One path of a node to a disk, through one portal of one array."""
+    """One path of a node to a disk, through one portal of one array and one interface of the node."""
 
     array: str
     portal: str
     lun: int
     serial: str
     optimized: bool
+    iface: str = DEFAULT
+
+    @property
+    def way(self) -> Way:
+        """The session it belongs to."""
+        return Way(self.array, self.portal, self.iface)

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from lab.physics.initiator import activate_at_boot, log_in_at_boot, maps_at_boot
+
 if TYPE_CHECKING:
     from lab.physics.world import Host, World
 
@@ -88,18 +90,12 @@ def _end_processes(host: "Host") -> None:
 
 def _boot(world: "World", host: "Host") -> None:
     host.powered, host.starting, host.up_since = True, False, world.clock.now()
-    _log_in(world, host)
+    maps_at_boot(host)
+    log_in_at_boot(world, host)
+    activate_at_boot(world, host)
     world.record(host.name, "power.on", host.name)
     world.membership.booted(host.name)
     world.cluster.node_booted(host.name)
-
-
-def _log_in(world: "World", host: "Host") -> None:
-    """What open-iscsi does at boot with the records that say ``automatic``."""
-    for number, (array, portal) in enumerate(sorted(host.automatic), start=1):
-        if world.reaches_portal(host.name, array, portal):
-            host.sessions[array, portal] = number
-            world.scan(host.name, array, portal)
 
 
 def nodes_of(world: "World", what: str) -> list[str]:

@@ -35,6 +35,9 @@ class StorageArray(Protocol):
     def luns_of(self, iqn: str) -> Sequence[Lun]:
         """What that initiator gets."""
 
+    def credentials(self, iqn: str) -> tuple[str, str] | None:
+        """The name and secret that it asks that initiator for; None where it asks for none."""
+
     def shared(self) -> Sequence[object]:
         """What stays the same while the rest of it is frozen for a read."""
 

@@ -17,9 +17,10 @@ from cluster.inventory import Inventory
 from lab.physics.clock import Clock
 from lab.physics.disks import Disk, LocalMap, ScsiPath, VolumeGroup, letters
 from lab.physics.faults import Faults
+from lab.physics.initiator import PREPARED, NodeRecord, Way
 from lab.physics.links import Links
 from lab.physics.membership import Membership, Votes
-from lab.physics.systems import NodeCluster, StorageArray
+from lab.physics.systems import Lun, NodeCluster, StorageArray
 
 Known = TypeVar("Known")
 
@@ -45,11 +46,17 @@ class Host:
     powered: bool = True
     starting: bool = False  # it has been reset: it has power, and nothing on it runs yet
     packages: set[str] = field(default_factory=set)
-    discovered: set[tuple[str, str]] = field(default_factory=set)  # (array, portal): iSCSI node records
-    sessions: dict[tuple[str, str], int] = field(default_factory=dict)  # (array, portal) -> session number
-    automatic: set[tuple[str, str]] = field(default_factory=set)  # records with node.startup = automatic
-    scanned: dict[tuple[str, str, int], ScsiPath] = field(default_factory=dict)  # block devices, by array, portal, LUN
-    wwids: set[str] = field(default_factory=set)  # what multipath was told to map (find_multipaths strict)
+    ifaces: tuple[str, ...] = ()  # iSCSI interfaces that are bound to network cards; none is the default one
+    records: dict[Way, NodeRecord] = field(default_factory=dict)  # of open-iscsi
+    sessions: dict[Way, int] = field(default_factory=dict)  # with their numbers
+    scanned: dict[tuple[Way, int], ScsiPath] = field(default_factory=dict)  # block devices, by way and LUN
+    wwids: set[str] = field(default_factory=set)  # what multipath was told to map (find_multipaths strict), on disk
+    mapped: set[str] = field(default_factory=set)  # WWIDs that are mapped although that list does not have them
+    unmapped: bool = False  # it has booted without multipathd, and nobody has made maps since
+    files: dict[str, str] = field(default_factory=dict)  # what was written below /etc, by path
+    settings: str = ""  # what multipathd has read of them
+    mtu: int = 9000  # of the card that leads to the arrays
+    disabled: set[str] = field(default_factory=lambda: {"iscsid"})  # units that do not boot along: as Debian has it
     aliases: dict[str, str] = field(default_factory=dict)  # WWID -> alias in multipath.conf
     friendly_names: bool = False  # user_friendly_names: maps are called mpatha, mpathb, ... on each node for itself
     bindings: list[str] = field(default_factory=list)  # WWIDs in the order in which they got such a name
@@ -80,6 +87,11 @@ class Host:
             if one not in self.bindings:
                 self.bindings.append(one)
         return f"mpath{letters(self.bindings.index(wwid))}"
+
+    def multipath_files(self) -> str:
+        """The configuration of multipath as it is written now, all files in their order."""
+        names = sorted(name for name in self.files if name.startswith("/etc/multipath/conf.d/"))
+        return "\n".join(self.files.get(name, "") for name in ("/etc/multipath.conf", *names))
 
     def ring_address(self, ring: int) -> str:
         """The address on a corosync ring. Ring 1 is a network of its own: ten more in the third number."""
@@ -146,6 +158,7 @@ class World:
         self.changes: list[Change] = []
         self.busy: list[tuple[float, float, str]] = []  # wall seconds (monotonic) in which a device worked
         self.rtt_ms: dict[frozenset[str], float] = {}  # round trips between places that differ from the usual
+        self.fabric_mtu: dict[str, int] = {}  # portals to which fewer bytes come through in one piece than to others
         self.neighbours: dict[str, int] = {}  # other clusters that the witness serves: name -> number of nodes
         self.fingerprints: dict[str, str] = {}  # of the certificates that nodes show, where they are served
         self.background: set[asyncio.Task[Any]] = set()  # what goes on without a caller
@@ -160,6 +173,7 @@ class World:
         self.busy.clear()
         self.rtt_ms.clear()
         self.neighbours.clear()
+        self.fabric_mtu.clear()
         for task in list(self.background):
             task.cancel()
         self.background.clear()
@@ -173,6 +187,7 @@ class World:
                 iqn=node.iqn,
                 up_since=up_since,
                 packages=set(NODE_PACKAGES),
+                files=dict(PREPARED),
                 root_keys={other.name for other in inventory.nodes},
             )
             for number, node in enumerate(inventory.nodes, start=1)
@@ -278,16 +293,20 @@ class World:
         one = self.arrays[array]
         return one.portal_up(portal) and self.links.storage(node, array, portal)
 
-    def scan(self, node: str, array: str, portal: str) -> bool:
-        """Make block devices for the LUNs that an array offers over one portal; True when there were new ones."""
+    def swallows(self, node: str, array: str, portal: str) -> bool:
+        """Whether what a node sends to a portal is lost on the way: nobody says that it did not arrive."""
+        return not self.links.storage(node, array, portal)
+
+    def scan(self, node: str, way: Way) -> bool:
+        """Make block devices for the LUNs that an array offers over one way; True when there were new ones."""
         host = self.nodes[node]
-        found = {
-            (array, portal, lun.number): ScsiPath(array, portal, lun.number, lun.serial, lun.optimized)
-            for lun in self.arrays[array].luns_of(host.iqn)
-        }
+        found = {(way, lun.number): self._path(way, lun) for lun in self.arrays[way.array].luns_of(host.iqn)}
         new = bool(found.keys() - host.scanned.keys())
         host.scanned |= found
         return new
+
+    def _path(self, way: Way, lun: Lun) -> ScsiPath:
+        return ScsiPath(way.array, way.portal, lun.number, lun.serial, lun.optimized, way.iface)
 
     def paths(self, node: str) -> list[ScsiPath]:
         """The paths that carry: the node has a block device, and the array is reached and answers for the LUN."""
@@ -297,18 +316,18 @@ class World:
         host = self.nodes[node]
         luns = {name: array.luns_of(host.iqn) for name, array in self.arrays.items() if array.up}
         return [
-            ScsiPath(array, portal, lun.number, lun.serial, lun.optimized)
-            for array, portal in host.sessions
-            if self.reaches_portal(node, array, portal)
-            for lun in luns[array]
-            if (array, portal, lun.number) in host.scanned
+            self._path(way, lun)
+            for way in host.sessions
+            if self.reaches_portal(node, way.array, way.portal)
+            for lun in luns[way.array]
+            if (way, lun.number) in host.scanned
         ]
 
     def failed_paths(self, node: str) -> list[ScsiPath]:
         """The paths whose block device is still there, and behind which nobody answers."""
         host = self.nodes[node]
-        well = {(path.array, path.portal, path.lun) for path in self.paths(node)}
-        return [path for key, path in host.scanned.items() if key not in well and key[:2] in host.sessions]
+        well = {(path.way, path.lun) for path in self.paths(node)}
+        return [path for key, path in host.scanned.items() if key not in well and key[0] in host.sessions]
 
     def sees(self, node: str, serial: str) -> bool:
         """Whether at least one path of a node to a disk carries."""
@@ -321,8 +340,8 @@ class World:
             if lun.serial == serial
         }
         return any(
-            (array, number) in served and self.reaches_portal(node, array, portal) and (array, portal) in host.sessions
-            for array, portal, number in host.scanned
+            (way.array, number) in served and self.reaches_portal(node, way.array, way.portal) and way in host.sessions
+            for way, number in host.scanned
         )
 
     def visible_disks(self, node: str) -> list[Disk]:

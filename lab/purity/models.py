@@ -250,6 +250,13 @@ class Array:
             for one in sorted(served, key=lambda one: one.lun)
         ]
 
+    def credentials(self, iqn: str) -> tuple[str, str] | None:
+        """What the host with that initiator must log in with (CHAP); None where no user is set for it."""
+        host = next((host for host in self.hosts if any(same(one, iqn) for one in host.iqns)), None)
+        if host is None or not host.chap["host_user"]:
+            return None
+        return host.chap["host_user"], host.secret
+
     # --- the end of what was destroyed ---
 
     def time_remaining(self, destroyed_at: float | None) -> int | None:

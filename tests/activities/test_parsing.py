@@ -1,5 +1,6 @@
 """Texts of the real programs, captured from running components, become models."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -8,10 +9,19 @@ import pytest
 
 from activities.errors import Unreachable
 from activities.parsing import Said, reader
-from activities.parsing.iscsi import parse_initiator, parse_sessions, parse_targets
-from activities.parsing.lvm import parse_signatures, parse_volume_groups
+from activities.parsing.iscsi import parse_initiator, parse_records, parse_sessions, parse_targets
+from activities.parsing.lvm import parse_autoactivated, parse_signatures, parse_volume_groups
 from activities.parsing.multipath import parse_maps
-from activities.parsing.system import parse_clock, parse_installed, parse_round_trip
+from activities.parsing.multipath_config import parse_config
+from activities.parsing.system import (
+    parse_clock,
+    parse_installed,
+    parse_number,
+    parse_round_trip,
+    parse_route,
+    parse_units,
+    parse_values,
+)
 from activities.parsing.votes import parse_votes
 
 WWID = "3624a9370730d187406c1477500a7aa92"
@@ -112,6 +122,63 @@ def test_reads_sessions_in_any_order():
     assert sum(session.iqn.endswith("flasharray.a") for session in sessions) == 4
 
 
+def test_reads_each_session_with_its_interface_and_state():
+    """What belongs to which target is a matter of order: a target is told again where another stands between."""
+    text = capture("iscsi-sessions.txt").replace("Iface Name: default", "Iface Name: storage1", 1)
+    first, *others = parse_sessions(text.replace("Session State: LOGGED_IN", "Session State: FAILED", 1))
+
+    assert (first.portal, first.iface, first.state, first.logged_in) == ("10.22.2.4:3260", "storage1", "FAILED", False)
+    assert {(one.iface, one.state) for one in others} == {("default", "LOGGED_IN")}
+
+
+def test_reads_records_with_all_but_their_secrets():
+    """open-iscsi's own text: three records, one of which boots along and logs in by name."""
+    first, second, sixth = parse_records(capture("iscsi-records.txt"))
+
+    assert (first.portal, first.startup, first.auth_method, first.username) == (
+        "10.22.1.1:3260", "automatic", "CHAP", "quorate",
+    )  # fmt: skip
+    assert (second.portal, second.startup, second.auth_method, second.username) == (
+        "10.22.1.2:3260", "manual", "None", "",
+    )  # fmt: skip
+    assert (sixth.portal, sixth.group, sixth.iface) == ("[fd00:22::2]:3260", 1, "default")
+
+
+def test_half_a_record_cannot_be_read():
+    """Passed over, its portal would be one that no boot logs in to."""
+    with pytest.raises(Unreachable, match="ends within a record"):
+        parse_records(capture("iscsi-records.txt").rpartition("# END RECORD")[0])
+
+
+def test_reads_units_by_their_full_names():
+    """A unit that there is not has an empty state."""
+    found = parse_units("Id=open-iscsi.service\nUnitFileState=enabled\n\nId=iscsid.service\nUnitFileState=\n")
+
+    assert {name: one["UnitFileState"] for name, one in found.items()} == {
+        "open-iscsi.service": "enabled", "iscsid.service": "",
+    }  # fmt: skip
+
+
+def test_reads_what_a_node_asks_of_its_network():
+    """The card that leads somewhere, and the largest packet that it sends."""
+    assert parse_route("10.22.1.1 dev ens1f0 src 10.22.10.1 uid 0 \\    cache \n") == "ens1f0"
+    assert parse_number("9000\n") == 9000
+
+
+def test_reads_the_settings_of_disks():
+    """A line a file, as `grep -H` prints them."""
+    text = "/sys/block/sda/queue/scheduler:[none] mq-deadline\n/sys/block/sda/device/timeout:60\n"
+
+    assert parse_values(text) == {"sda": {"queue/scheduler": "[none] mq-deadline", "device/timeout": "60"}}
+
+
+def test_reads_which_volumes_lvm_activates_by_itself():
+    """LVM prints a word or nothing, and a digit where it was asked for digits."""
+    rows = [{"lv_name": f"vm-{n}", "lv_autoactivation": said} for n, said in enumerate(["enabled", "", "1", "0"])]
+
+    assert parse_autoactivated(json.dumps({"report": [{"lv": rows}]})) == ("vm-0", "vm-2")
+
+
 def test_reads_what_a_discovery_offers():
     """One line a portal."""
     (target,) = parse_targets("10.22.1.1:3260,1 iqn.2010-06.com.purestorage:flasharray.a\n")
@@ -158,8 +225,9 @@ def test_reads_the_average_round_trip():
 
 
 READERS = [
-    parse_clock, parse_initiator, parse_installed, parse_maps, parse_round_trip, parse_sessions, parse_signatures,
-    parse_targets, parse_volume_groups, parse_votes,
+    parse_clock, parse_config, parse_initiator, parse_installed, parse_maps, parse_number, parse_records,
+    parse_round_trip, parse_route, parse_sessions, parse_signatures, parse_targets, parse_units, parse_values,
+    parse_volume_groups, parse_votes,
 ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from activities.errors import Unreachable
 from activities.parsing import iscsi, lvm, multipath, system, votes
 from activities.parsing.links import LinkCount, parse_links
 from activities.parsing.lvm import parse_active
+from activities.parsing.multipath_config import parse_config
 from activities.parsing.totem import parse_milliseconds
 from activities.parsing.witness import parse_clients
 
@@ -303,14 +304,21 @@ def test_a_cut_list_never_has_a_client_more(text: str, end: int):
 READERS = [
     iscsi.parse_targets,
     iscsi.parse_sessions,
+    iscsi.parse_records,
     iscsi.parse_initiator,
     lvm.parse_volume_groups,
     lvm.parse_signatures,
     lvm.parse_active,
+    lvm.parse_autoactivated,
     multipath.parse_maps,
     system.parse_round_trip,
     system.parse_installed,
     system.parse_clock,
+    system.parse_units,
+    system.parse_values,
+    system.parse_route,
+    system.parse_number,
+    parse_config,
     votes.parse_votes,
     parse_links,
     parse_milliseconds,

@@ -33,7 +33,9 @@ class Patient(Site):
     def wrong(self, areas: Sequence[Area] = AREAS, path: Path | None = None) -> list[str]:
         """The lines of the page that are not well, each with its remedy behind it."""
         told = [check for check in self.looked(areas, path) if check.state not in ("ok", "later")]
-        return [self.plain(" ".join(line.strip() for line in page.lines([one]) if line.startswith(" "))) for one in told]
+        return [
+            self.plain(" ".join(line.strip() for line in page.lines([one]) if line.startswith(" "))) for one in told
+        ]
 
     def plain(self, line: str) -> str:
         """Addresses, folders and days as they are in any run."""

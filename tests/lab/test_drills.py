@@ -387,7 +387,7 @@ async def test_a_lying_host_shows_the_records_it_had_and_obeys(lab: TwinThread):
     after = await hosts.run(NODE, "iscsiadm", "-m", "node")
     await hosts.close()
 
-    assert len(lab.world.nodes[NODE].discovered) == 4
+    assert len(lab.world.nodes[NODE].records) == 4
     assert during.status == 21
     assert len(after.stdout.splitlines()) == 4
 

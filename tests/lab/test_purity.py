@@ -23,6 +23,7 @@ from cluster.inventory import Inventory
 from lab.physics.clock import Clock
 from lab.physics.disks import LogicalVolume, VolumeGroup
 from lab.physics.faults import Fault
+from lab.physics.initiator import Way
 from lab.physics.systems import Lun
 from lab.physics.world import Host as Machine
 from lab.purity.models import Array
@@ -186,7 +187,7 @@ def cluster_group(client: Client, group: str, world: World) -> list[dict[str, An
 
 def log_in(machine: Machine, array: Array, portals: tuple[str, ...]) -> None:
     for number, portal in enumerate(portals, start=1):
-        machine.sessions[array.name, portal] = number
+        machine.sessions[Way(array.name, portal)] = number
 
 
 def verbs(world: World) -> list[str]:

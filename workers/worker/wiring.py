@@ -23,6 +23,7 @@ from activities.ha.reviving import Reviving
 from activities.ha.switches import Freeze
 from activities.hosts.lvm import Lvm
 from activities.hosts.nodes import Hosts
+from activities.hosts.paths import Paths
 from activities.hosts.votes import Quorum
 from activities.people.approvals import Approvals
 from activities.people.hooks import Hooks
@@ -85,6 +86,7 @@ def activities(
         proxmox := Proxmox(api),
         Guests(api),
         hosts := Hosts(ssh),
+        paths := Paths(ssh),
         quorum := Quorum(ssh),
         Lvm(ssh),
         Watching(inventory, hasty, place, speed, deadman(inventory.watch, secrets)),
@@ -109,6 +111,7 @@ def activities(
             api,
             ssh,
             hosts=hosts,
+            paths=paths,
             survivor=survivor,
             quorum=quorum,
             proxmox=proxmox,

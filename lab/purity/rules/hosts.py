@@ -27,7 +27,10 @@ class Group:
 
 @dataclass(eq=False)
 class Host:
-    """A host. `chap` never holds a secret: only user names, and stars for a password that is set."""
+    """A host. `chap` never holds a secret: only user names, and stars for a password that is set.
+
+    The host's own password is `secret`, which nothing shows.
+    """
 
     name: str
     iqns: list[str] = field(default_factory=list)
@@ -37,6 +40,7 @@ class Host:
     preferred_arrays: list[str] = field(default_factory=list)
     vlan: str = "any"
     chap: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(CHAP))
+    secret: str = field(default="", repr=False)
     group: Group | None = None
 
     def optimized_on(self, array: str) -> bool:
@@ -110,7 +114,8 @@ def change(array: "Array", name: str, body: dict[str, Any]) -> Host:
 
 def _shown(fields: dict[str, Any]) -> dict[str, Any]:
     """What of the fields may stand in the change log."""
-    return {key: "changed" if key == "chap" else value for key, value in fields.items()}
+    shown = {key: value for key, value in fields.items() if key not in ("chap", "secret")}
+    return shown | ({"chap": "changed"} if {"chap", "secret"} & fields.keys() else {})
 
 
 def _wanted(array: "Array", host: Host, body: dict[str, Any]) -> dict[str, Any]:
@@ -135,6 +140,8 @@ def _wanted(array: "Array", host: Host, body: dict[str, Any]) -> dict[str, Any]:
         given_chap = {key: body["chap"][key] or None for key in CHAP if key in body["chap"]}
         stars = {key: "****" for key, value in given_chap.items() if value and key.endswith("password")}
         wanted["chap"] = host.chap | given_chap | stars
+        if "host_password" in given_chap:
+            wanted["secret"] = given_chap["host_password"] or ""
     return wanted
 
 

@@ -53,7 +53,7 @@ def initiators(array: Array) -> list[Item]:
         }
         for node in array.world.nodes.values()
         if node.powered
-        for where, portal in node.sessions
+        for where, portal, _ in node.sessions
         if where == array.name and portal in array.portals and array.world.reaches_portal(node.name, where, portal)
     ]
 

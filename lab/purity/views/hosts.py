@@ -26,7 +26,7 @@ def logins(array: Array, host: Host) -> list[tuple[str, str]]:
         (node.iqn, portal)
         for node in array.world.nodes.values()
         if node.powered and node.iqn.lower() in iqns
-        for where, portal in node.sessions
+        for where, portal, _ in node.sessions
         if where == array.name and portal in array.portals and array.world.reaches_portal(node.name, where, portal)
     ]
 

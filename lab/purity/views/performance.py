@@ -71,7 +71,7 @@ def _loads(array: Array, host: Host) -> dict[str, Load]:
     iqns = {iqn for iqn, _ in hostviews.logins(array, host)}
     loads: dict[str, Load] = {}
     for node in (node for node in array.world.nodes.values() if node.iqn in iqns):
-        elsewhere = {where for where, _ in node.sessions} - {array.name}
+        elsewhere = {way.array for way in node.sessions} - {array.name}
         better = {lun.serial for name in elsewhere for lun in array.fleet[name].luns_of(node.iqn) if lun.optimized}
         for lun in array.luns_of(node.iqn):
             if not lun.optimized and lun.serial in better:
