@@ -16,6 +16,8 @@ from lab.built import build
 from lab.control.plane import control
 from lab.hosts import serve
 from lab.physics.clock import Clock
+from lab.probed import world as probed
+from lab.probed.facts import Facts
 from lab.purity.urls import application as purity_application
 from lab.pve.daemon import keepalive
 from lab.pve.urls import application as proxmox_application
@@ -48,10 +50,14 @@ class Twin:
         seed: int | None = None,
         scenery: Scenery | None = None,
         password: str | None = None,
+        facts: Facts | None = None,
     ) -> None:
-        """`password` is that of root@pam and of the engine's user; without one it is random."""
+        """With `facts` the world is as a probe has found it.
+
+        `password` is that of root@pam and of the engine's user; without one it is random.
+        """
         self.inventory = inventory
-        self._scenery = scenery or Scenery()
+        self._scenery, self._facts = scenery or Scenery(), facts
         # what is chance in the world is drawn from it, the phases of HA's daemons among the rest
         self.seed = random.randrange(1_000_000) if seed is None else seed
         self.world = World(inventory, clock=Clock(speed), seed=self.seed)
@@ -67,7 +73,7 @@ class Twin:
             self.inventory, self._base, password=self._password, style=self._scenery.certificates
         )
         self._grant()
-        surround(self.world, self._scenery)
+        self._surround()
         await self.world.cluster.start()
         for array in self.inventory.arrays:
             served = purity_application(self.world, self.world.arrays[array.name])
@@ -90,18 +96,27 @@ class Twin:
                 )
             )
         await self._serve(control(self), self.inventory.witness.address, CONTROL_PORT)
-        if built:
-            await build(self.world)
-            await furnish(self.world, self._scenery)
+        await self._build(built=built)
 
     async def reset(self, *, built: bool = False) -> None:
         """Back to bare arrays and a bare cluster, or a built one; addresses and credentials stay."""
         await self.world.cluster.stop()
         self.world.reset()
         self._grant()
-        surround(self.world, self._scenery)
+        self._surround()
         await self.world.cluster.start()
-        if built:
+        await self._build(built=built)
+
+    def _surround(self) -> None:
+        surround(self.world, self._scenery)
+        if self._facts is not None:
+            probed.surround(self.world, self._facts)
+
+    async def _build(self, *, built: bool) -> None:
+        """As a probe has found it, or as after the deployment."""
+        if self._facts is not None:
+            await probed.furnish(self.world, self._facts)
+        elif built:
             await build(self.world)
             await furnish(self.world, self._scenery)
 

@@ -28,21 +28,21 @@ async def node(ssh: "SshHosts", inventory: Inventory, name: str) -> Told:
     """All that a node tells. The connection stands already."""
     trips = _trips(inventory, name)
     measured = asyncio.gather(*(told(reading.round_trip(ssh, name, address), name) for address in trips.values()))
-    packages, units, clock, initiator, ways, votes = await asyncio.gather(
+    packages, units_, clock, initiator, ways_, votes = await asyncio.gather(
         told(_packages(ssh, name, reading.NODE_PACKAGES), name),
-        told(_units(ssh, name, NODE_UNITS), name),
+        told(units(ssh, name, NODE_UNITS), name),
         told(_clock(ssh, name), name),
         told(reading.initiator(ssh, name), name),
-        told(_ways(ssh, name), name),
+        told(ways(ssh, name), name),
         told(_votes(ssh, name), name),
     )
     return Told(
         name=name,
         packages=packages,
-        units=units,
+        units=units_,
         clock=clock,
         initiator=initiator,
-        ways=ways,
+        ways=ways_,
         votes=votes,
         trips=dict(zip(trips, await measured, strict=True)),
     )
@@ -50,13 +50,13 @@ async def node(ssh: "SshHosts", inventory: Inventory, name: str) -> Told:
 
 async def witness(ssh: "SshHosts", name: str) -> Told:
     """All that the witness tells."""
-    packages, units, clock, release = await asyncio.gather(
+    packages, units_, clock, release_ = await asyncio.gather(
         told(_packages(ssh, name, reading.WITNESS_PACKAGES), name),
-        told(_units(ssh, name, WITNESS_UNITS), name),
+        told(units(ssh, name, WITNESS_UNITS), name),
         told(_clock(ssh, name), name),
-        told(_release(ssh, name), name),
+        told(release(ssh, name), name),
     )
-    return Told(name=name, packages=packages, units=units, clock=clock, release=release)
+    return Told(name=name, packages=packages, units=units_, clock=clock, release=release_)
 
 
 def _trips(inventory: Inventory, name: str) -> dict[str, str]:
@@ -69,7 +69,8 @@ async def _packages(ssh: "SshHosts", host: str, wanted: tuple[str, ...]) -> tupl
     return tuple(await reading.installed(ssh, host, wanted))
 
 
-async def _units(ssh: "SshHosts", host: str, names: tuple[str, ...]) -> dict[str, Unit]:
+async def units(ssh: "SshHosts", host: str, names: tuple[str, ...]) -> dict[str, Unit]:
+    """Whether each unit runs, and whether it boots along."""
     text = await ssh.read(host, "systemctl", "show", "--property=Id,ActiveState,UnitFileState", *names, limit=LIMIT)
     return {
         name.removesuffix(".service"): Unit(active=found["ActiveState"], enabled=found["UnitFileState"])
@@ -82,11 +83,13 @@ async def _clock(ssh: "SshHosts", host: str) -> Clock:
     return Clock(ahead=ahead, doubt=doubt)
 
 
-async def _release(ssh: "SshHosts", host: str) -> Release:
+async def release(ssh: "SshHosts", host: str) -> Release:
+    """The system below."""
     return parse_release(await ssh.read(host, "cat", "/etc/os-release", limit=LIMIT))
 
 
-async def _ways(ssh: "SshHosts", node: str) -> Ways:
+async def ways(ssh: "SshHosts", node: str) -> Ways:
+    """Corosync's links as the node has them."""
     found = parse_links(await ssh.read(node, "corosync-cfgtool", "-s", limit=LIMIT))
     return Ways(links=found.links, total=found.total, down=found.disconnected)
 

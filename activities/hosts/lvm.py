@@ -14,7 +14,13 @@ from activities.attempt import Changes
 from activities.errors import Conflict, NotFound, Refuted
 from activities.hosts.maps import map_of
 from activities.hosts.volume_group import GroupView
-from activities.parsing.lvm import parse_active, parse_autoactivated, parse_signatures, parse_volume_groups
+from activities.parsing.lvm import (
+    VolumeGroup,
+    parse_active,
+    parse_autoactivated,
+    parse_signatures,
+    parse_volume_groups,
+)
 from activities.serving import serves
 from cluster.contracts import hosts
 from cluster.contracts.hosts import GroupFinding, GroupWish
@@ -53,6 +59,11 @@ async def volumes_told(
     found = dict(zip(nodes, await asyncio.gather(*map(told, nodes)), strict=True))
     held = {node: one for node, one in found.items() if not isinstance(one, str)}
     return held, {node: one for node, one in found.items() if isinstance(one, str)}
+
+
+async def groups(ssh: "SshHosts", node: str) -> tuple[VolumeGroup, ...]:
+    """The volume groups that the node sees, each with its devices."""
+    return tuple(parse_volume_groups(await ssh.read(node, *_VGS)))
 
 
 async def _active(ssh: "SshHosts", node: str, vg: str, limit: float) -> dict[str, bool | None]:
@@ -104,9 +115,9 @@ class Lvm:
         async def read(node: str) -> GroupView:
             if refresh:
                 await self._ssh.read(node, "pvscan", "--cache")
-            groups = tuple(parse_volume_groups(await self._ssh.read(node, *_VGS)))
+            seen = await groups(self._ssh, node)
             found = await map_of(self._ssh, node, wish.wwid) if wish.wwid else None
-            return GroupView(node=node, vg=wish.vg, wwid=wish.wwid, groups=groups, map=found)
+            return GroupView(node=node, vg=wish.vg, wwid=wish.wwid, groups=seen, map=found)
 
         return dict(zip(wish.nodes, await asyncio.gather(*map(read, wish.nodes)), strict=True))
 

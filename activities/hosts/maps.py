@@ -28,6 +28,11 @@ def volume_wwid(arrays: "Arrays", names: Sequence[str], volume: str) -> str:
     raise Unreachable("no array is known")
 
 
+async def all_maps(ssh: "SshHosts", node: str, *, limit: float | None = None) -> Sequence[Map]:
+    """Every multipath device of the node that has paths as an array's have."""
+    return parse_maps(await ssh.read(node, "multipath", "-ll", limit=limit))
+
+
 async def map_of(ssh: "SshHosts", node: str, wwid: str, *, limit: float | None = None) -> Map | None:
     """The node's multipath device of that WWID; None where multipath knows none, or has it blacklisted."""
     answer = await ssh.run(node, "multipath", "-ll", wwid, limit=limit)

@@ -94,14 +94,15 @@ async def dpkg_query(call: Call) -> Output:
     """`dpkg-query -W -f FORMAT PACKAGE…`."""
     form = call.option("-f", "--showformat") or "${Package}\t${Version}\n"
     names = [word for word in call.words if not word.startswith("-") and word != form]
-    out = "".join(_package(form, name) for name in sorted(names) if name in call.host.packages)
+    out = "".join(_package(call, form, name) for name in sorted(names) if name in call.host.packages)
     missing = [name for name in names if name not in call.host.packages]
     errors = "".join(f"dpkg-query: no packages found matching {name}\n" for name in missing)
     return Output(out, errors, 1 if missing else 0)
 
 
-def _package(form: str, name: str) -> str:
-    fields = {"${Package}": name, "${db:Status-Status}": "installed", "${Version}": _VERSIONS.get(name, "1.0-1")}
+def _package(call: Call, form: str, name: str) -> str:
+    version = call.host.versions.get(name) or _VERSIONS.get(name, "1.0-1")
+    fields = {"${Package}": name, "${db:Status-Status}": "installed", "${Version}": version}
     for field, value in fields.items():
         form = form.replace(field, value)
     return form.replace("\\n", "\n").replace("\\t", "\t")

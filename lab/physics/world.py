@@ -46,6 +46,8 @@ class Host:
     powered: bool = True
     starting: bool = False  # it has been reset: it has power, and nothing on it runs yet
     packages: set[str] = field(default_factory=set)
+    versions: dict[str, str] = field(default_factory=dict)  # of packages, where they differ from the usual ones
+    rings: tuple[str, ...] = ()  # addresses on corosync's rings, where they differ from the usual ones
     ifaces: tuple[str, ...] = ()  # iSCSI interfaces that are bound to network cards; none is the default one
     records: dict[Way, NodeRecord] = field(default_factory=dict)  # of open-iscsi
     sessions: dict[Way, int] = field(default_factory=dict)  # with their numbers
@@ -95,6 +97,8 @@ class Host:
 
     def ring_address(self, ring: int) -> str:
         """The address on a corosync ring. Ring 1 is a network of its own: ten more in the third number."""
+        if ring < len(self.rings):
+            return self.rings[ring]
         parts = self.address.split(".")
         return ".".join([*parts[:2], str(int(parts[2]) + 10 * ring), *parts[3:]])
 

@@ -30,6 +30,7 @@ VERSIONS = (*(f"1.{minor}" for minor in range(20)), *(f"2.{minor}" for minor in 
 PURITY = "6.9.3"
 MODEL = "FA-X90R3"
 CONTROLLERS = ("CT0", "CT1")
+PORTS = ("CT0.ETH4", "CT0.ETH5", "CT1.ETH4", "CT1.ETH5")
 # A destroyed pod or volume can be recovered for a day (reference: flasharray-rest §7).
 ERADICATION_DELAY = 86_400.0
 
@@ -73,7 +74,9 @@ class Array:
         self.network = identity.network
         self.target_iqn = identity.iqn
         self.portals = tuple(f"{identity.network}.{last}:3260" for last in range(1, 5))
-        self.versions = VERSIONS
+        self.port_names = PORTS  # one for each portal
+        self.versions, self.purity = VERSIONS, PURITY
+        self.serials: dict[str, str] = {}  # of volumes that were made elsewhere, by their full names
         self.tokens: dict[str, str] = {}
         self.sessions: list[Session] = []
         self.api_clients: list[ApiClient] = []
@@ -137,8 +140,8 @@ class Array:
         return self.powered and len(self.lost_controllers) < len(CONTROLLERS)
 
     def controller_of(self, portal: str) -> str:
-        """CT0 has the first half of the portals, CT1 the other."""
-        return CONTROLLERS[self.portals.index(portal) * len(CONTROLLERS) // len(self.portals)]
+        """The one that has the port."""
+        return self.port_names[self.portals.index(portal)].partition(".")[0]
 
     def portal_up(self, portal: str) -> bool:
         """Whether an iSCSI port answers: a lost controller's ports are dark, as the other one has its own."""
@@ -193,8 +196,9 @@ class Array:
     def add_volume(self, name: str, pod: Pod | None, size: int, **fields: Any) -> Volume:
         """A new volume with the next serial of this array."""
         # 16 digits of the id of the array where it was made, 8 of a counter: the same on both arrays of a pod.
-        serial = f"{self.id.replace('-', '')[:16]}{self._next_serial:08x}".upper()
+        own = f"{self.id.replace('-', '')[:16]}{self._next_serial:08x}".upper()
         self._next_serial += 1
+        serial = self.serials.get(f"{pod.name}::{name}" if pod else name, own)
         volume = Volume(str(uuid.uuid4()), name, serial, size, self.now(), pod, **fields)
         (pod.volumes if pod else self.volumes).append(volume)
         self.world.disk(serial, size)

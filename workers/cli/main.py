@@ -38,6 +38,7 @@ from workers.cli.init import commands as init_commands
 from workers.cli.lab.commands import lab
 from workers.cli.notify import notify_app
 from workers.cli.options import InventoryOption, JsonOption, err, inventory_path, out
+from workers.cli.probe import commands as probe_commands
 from workers.cli.silence import silence_app
 from workers.cli.status import show_status
 from workers.cli.story import Story
@@ -331,7 +332,7 @@ def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> No
 
 
 for panel, commands in (
-    (START, (*trust_commands.COMMANDS, *doctor_commands.COMMANDS)),
+    (START, (*trust_commands.COMMANDS, *doctor_commands.COMMANDS, *probe_commands.COMMANDS)),
     (RUNBOOKS, (*run_commands.COMMANDS, *approve_commands.COMMANDS)),
     (SERVE, gateway_commands.COMMANDS),
     (LOOK, (*switch_commands.COMMANDS, *trace_commands.COMMANDS, *board_commands.COMMANDS)),

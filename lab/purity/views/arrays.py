@@ -65,7 +65,7 @@ def arrays(array: Array) -> list[Item]:
             **array.settings,
             "ntp_symmetric_key": None,
             "os": "Purity//FA",
-            "version": models.PURITY,
+            "version": array.purity,
             "capacity": CAPACITY,
             "parity": 1.0,
             "encryption": {
@@ -116,7 +116,7 @@ def remote_arrays(array: Array) -> list[Item]:
             "is_local": one is array,
             "model": models.MODEL,
             "os": "Purity//FA",
-            "version": models.PURITY,
+            "version": one.purity,
             "fleet": {**NOTHING, "is_local": None},
         }
         for one in known
@@ -147,7 +147,7 @@ def array_connections(array: Array) -> list[Item]:
             "management_address": peer.management_address if array.link.creator == array.name else None,
             "replication_addresses": [address for _, address in replication_ports(peer)],
             "replication_transport": array.link.transport,
-            "version": models.PURITY,
+            "version": peer.purity,
             "os": "Purity//FA",
             "encryption": "unencrypted",
             "encryption_mode": None,

@@ -5,7 +5,6 @@ from lab.purity.filters import Item
 from lab.purity.models import Array
 from lab.purity.views import arrays as views
 
-PORTS = ("CT0.ETH4", "CT0.ETH5", "CT1.ETH4", "CT1.ETH5")
 GIGABIT = 10**9
 # Parts of the hardware list by type, in the words of real arrays (reference: flasharray-rest §5.10).
 PARTS = (
@@ -36,7 +35,7 @@ def _stand_in(array: Array, portal: str) -> str | None:
 
 def port_name(array: Array, portal: str) -> str:
     """The port behind a portal."""
-    return PORTS[array.portals.index(portal)]
+    return array.port_names[array.portals.index(portal)]
 
 
 def _target(array: Array, portal: str) -> Item:
@@ -68,7 +67,7 @@ def network_interfaces(array: Array) -> list[Item]:
     interfaces += [_interface(name, address, ["replication"], 25) for name, address in views.replication_ports(array)]
     interfaces += [
         _interface(name.lower(), portal.partition(":")[0], ["iscsi"], 25)
-        for name, portal in zip(PORTS, array.portals, strict=True)
+        for name, portal in zip(array.port_names, array.portals, strict=True)
     ]
     return interfaces
 
@@ -106,7 +105,7 @@ def controllers(array: Array) -> list[Item]:
             "name": name,
             "type": "array_controller",
             "model": models.MODEL,
-            "version": models.PURITY,
+            "version": array.purity,
             "mode": "offline" if name not in ready else "primary" if name == ready[0] else "secondary",
             "status": "ready" if name in ready else "not ready",
             "mode_since": views.milliseconds(array.lost_controllers.get(name, began)),

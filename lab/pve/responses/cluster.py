@@ -32,9 +32,10 @@ async def nothing(_: Call) -> list[Any]:
 
 
 @routes.on("GET /version", "GET /nodes/{node}/version")
-async def version(_: Call) -> dict[str, str]:
-    """The version of pve-manager."""
-    return VERSION
+async def version(call: Call) -> dict[str, str]:
+    """The version of pve-manager on the node that is asked."""
+    own = call.cluster.world.nodes[call.node].versions.get("pve-manager")
+    return VERSION if own is None else {**VERSION, "version": own, "release": ".".join(own.split(".")[:2])}
 
 
 @routes.on("POST /access/ticket")

@@ -21,6 +21,7 @@ from workers.children import TWIN_READY, quorate
 from workers.cli.extras import needs
 from workers.cli.lab import orders as lab_orders
 from workers.cli.lab import screen as lab_watch
+from workers.cli.lab.bundled import UNPLAYABLE, facts_beside, placed, told
 from workers.cli.lab.client import Control, InventoryOption, me, say
 from workers.cli.options import JsonOption, out
 from workers.errors import Unusable
@@ -49,6 +50,9 @@ PasswordOption = Annotated[
         show_envvar=True,
     ),
 ]
+BundleOption = Annotated[
+    Path | None, typer.Option("--bundle", help="Begin as a site was that `quorate probe` has looked at.")
+]
 SpeedOption = Annotated[float, typer.Option(help="Lab seconds per second; 1 is real time.", min=0.1)]
 
 # Frames of `watch` in a second; the twin is on the same machine and has other things to do.
@@ -67,16 +71,20 @@ def lab_up(
     built: BuiltOption = False,
     seed: SeedOption = None,
     password: PasswordOption = None,
+    bundle: BundleOption = None,
 ) -> None:
     """Start the twin of an inventory whose addresses are loopback, and stay until Ctrl-C or `quorate lab down`.
 
     Its tokens, keys and certificates are written where the inventory refers to them, and the cluster's password beside
-    its token.
+    its token. With --bundle it is the twin of a site that was probed; what it cannot play is listed.
 
     Example: quorate lab up --detach --speed 20
     """
     needs("lab")
-    path = inventory or example_file()
+    if bundle is not None and inventory is not None:
+        raise Unusable("--bundle has an inventory of its own", "leave --inventory out")
+    path = placed(bundle) if bundle is not None else inventory or example_file()
+    facts = facts_beside(path)
     if detach:
         _start_in_background(path, speed, built=built, seed=seed, password=password)
         return
@@ -92,7 +100,7 @@ def lab_up(
         raise Unusable(str(error), "correct the file, or put it away") from None
 
     async def stay() -> None:
-        twin = Twin(known, path.parent, speed=speed, seed=seed, scenery=scenery, password=password)
+        twin = Twin(known, path.parent, speed=speed, seed=seed, scenery=scenery, password=password, facts=facts)
         stop = asyncio.Event()
         on_stop(twin, stop.set)
         try:
@@ -103,11 +111,19 @@ def lab_up(
             raise Unusable(
                 f"the twin cannot listen: {error.strerror or error}", "does another twin run already?"
             ) from None
+        except UNPLAYABLE as error:
+            if facts is None:
+                raise
+            raise Unusable(
+                f"the bundle beside {path} cannot be played: {error}", "ask for one from `quorate probe`"
+            ) from None
         said = f"twin of {known.name} is up at speed {speed:g}; control plane at {control_url(known)}; seed {twin.seed}"
         if place := password_file(known, path.parent):
             user = known.api.token_id.partition("!")[0]
             said += f"\nlog in as root@pam or {user} with the password in {_near(place)}"
         out.print(said, soft_wrap=True)
+        for line in told(facts, known, path):
+            out.print(line, markup=False, soft_wrap=True)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await stop.wait()

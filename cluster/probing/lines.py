@@ -1,0 +1,81 @@
+r"""What is kept of each answer that is text: whole lines of these forms. Any other line is dropped, and counted.
+
+A group's name says what stands there, as a field's does in `fields`; outside of groups only what is written here can
+stand, and what ``\d`` and its like match.
+"""
+
+import re
+
+_N = r"(0x[0-9a-f]+|\d+)"
+_IDS = r"\d+(, \d+)*"
+# An address with the tag of its portal group: ``10.22.1.1:3260,1``.
+_PORTAL = r"(?P<endpoint>\S+:\d+),(-?\d+)"
+
+
+def _forms(*forms: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(map(re.compile, forms))
+
+
+TEXTS: dict[str, tuple[re.Pattern[str], ...]] = {
+    "packages": _forms(r"[a-z][a-z0-9+.-]+ [a-z-]+( [\w.+~:-]+)?"),
+    "units": _forms(r"Id=[a-z-]+\.(service|socket)", r"(ActiveState|UnitFileState)=[a-z-]*", ""),
+    "boot-units": _forms(r"Id=[a-z-]+\.(service|socket)", r"UnitFileState=[a-z-]*", ""),
+    "wwids": _forms(r"# (Multipath wwids, Version : 1\.0|Valid WWIDs:)", "#", r"/(?P<wwid>.+)/"),
+    "initiator": _forms(r"InitiatorName=(?P<iqn>\S+)"),
+    "votes": _forms(
+        r"(Cluster|Quorum|Votequorum|Membership) information", "-+", "",
+        r"Name: +(?P<cluster>\S+)",
+        rf"(Config Version|Nodes|Node ID|Expected votes|Highest expected|Total votes): +{_N}",
+        r"Transport: +(knet|udpu|udp)", r"Secure auth: +(on|off)", r"Quorum provider: +corosync_votequorum",
+        r"Quorate: +(Yes|No)", r"Quorum: +\d+ +(Activity blocked)?", r"Flags: +((Quorate|Qdevice|2Node|WaitForAll|"
+        r"LastManStanding|AutoTieBreaker|AllowDowngrade) *)*", r" *Nodeid +Votes +(Qdevice +)?Name",
+        rf" *{_N} +\d+ +((A|NA|NR)(,N?V,N?MW)? +)?(?P<address_or_name>(?!Qdevice)[\w.:-]+)( \(local\))?",
+        rf" *{_N} +\d+ +Qdevice( \(votes \d+\))?",
+    ),
+    "links": _forms(
+        r"Local node ID \d+, transport (knet|udpu|udp)", r"LINK ID \d udp", r"\taddr\t= (?P<address_or_name>\S+)",
+        r"\tstatus:", r"\t\tnodeid: +\d+:\t(connected|disconnected|localhost)",
+    ),
+    "device": _forms(
+        r"Qdevice(-net)? information", "-+", "", r"Model:\t+Net", rf"Node ID:\t+{_N}",
+        r"Configuration version:\t+\d+", "Configured node list:", r" +\d+\tNode ID = \d+",
+        rf"Membership node list:\t+{_IDS}", r"Cluster name:\t+(?P<cluster>\S+)",
+        r"QNetd host:\t+(?P<endpoint>\S+)", r"Algorithm:\t+[A-Za-z0-9 -]+", r"Tie-breaker:\t+Node with \w+ node ID",
+        r"State:\t+(Connected|Connecting|Disconnected)( \([a-z ]+\))?",
+    ),
+    "sessions": _forms(
+        r"Target: (?P<iqn>\S+) \((non-)?flash\)", rf"\tCurrent Portal: {_PORTAL}", rf"\tPersistent Portal: {_PORTAL}",
+        r"\t\t\*+", r"\t\tInterface:", r"\t\tIface Name: (?P<iface>\S+)", r"\t\tIface Transport: [a-z0-9]+",
+        r"\t\tIface Initiatorname: (?P<iqn>\S+)", r"\t\tSID: \d+", r"\t\tiSCSI Connection State: [A-Z_ ]+",
+        r"\t\tiSCSI Session State: [A-Z_ ]+", r"\t\tInternal iscsid Session State: [A-Z_ ]+",
+    ),
+    "records": _forms(
+        r"# BEGIN RECORD [\d.-]+", "# END RECORD", r"node\.name = (?P<iqn>\S+)", r"node\.tpgt = \d+",
+        r"node\.startup = (automatic|manual|onboot)", r"node\.leading_login = (Yes|No)",
+        r"iface\.iscsi_ifacename = (?P<iface>\S+)", r"iface\.transport_name = [a-z0-9]+",
+        r"node\.session\.auth\.authmethod = (None|CHAP)", r"node\.session\.timeo\.replacement_timeout = -?\d+",
+        r"node\.conn\[0\]\.address = (?P<address_or_name>\S+)", r"node\.conn\[0\]\.port = \d+",
+        r"node\.conn\[0\]\.startup = (automatic|manual)", r"node\.conn\[0\]\.timeo\.login_timeout = \d+",
+    ),
+    "maps": _forms(
+        r"(?P<map>\S+) \((?P<wwid>[^()]+)\) dm-\d+ [A-Za-z0-9 _.,+-]+", r"(?P<wwid>\S+) dm-\d+ [A-Za-z0-9 _.,+-]+",
+        r"size=[\d.]+[KMGTP]? features='[a-z0-9_ ]*' hwhandler='[a-z0-9 ]*' wp=(rw|ro)( .*)?",
+        r"[|` ]-[+|]?-? policy='[a-z-]+ \d+' prio=-?\d+ status=[a-z]+",
+        r"[|` ]-\+- policy='[a-z-]+ \d+' prio=-?\d+ status=[a-z]+",
+        r"[|` ]+- [\d#]+:[\d#]+:[\d#]+:[\d#]+ +(sd[a-z]+|nvme\w+|-) +[\d:-]+ +[a-z_ ]+",
+    ),
+    "multipath-config": _forms(
+        r"(defaults|blacklist|blacklist_exceptions|devices|overrides|multipaths) \{",
+        r"\t(device|multipath|protocol) \{",
+        r"\t?\}", r"\t+wwid \"?(?P<wwid>[^\"]+)\"?", r"\t+alias \"?(?P<map>[^\"]+)\"?",
+        r"\t+(?!wwid|alias)[a-z_]+ (-?\d+|\"[^\"]*\")",
+    ),
+    "totem": _forms(r"runtime\.config\.totem\.(token|consensus) \(u32\) = \d+"),
+    "release": _forms(r"(ID|VERSION_ID|VERSION|PRETTY_NAME|VERSION_CODENAME|NAME)=\"?[\w ()./-]+\"?"),
+    "witness-clients": _forms(
+        r'Cluster "(?P<neighbour>[^"]+)":',
+        r" +Algorithm:\t+[A-Za-z0-9 ()-]+", r" +Tie-breaker:\t+Node with \w+ node ID",
+        r" +Node ID \d+:", r" +Configuration version:\t+\d+", rf" +Configured node list:\t+{_IDS}",
+        rf" +Membership node list:\t+{_IDS}", r" +Vote:\t+[A-Za-z ]+ \((ACK|NACK|No change|Wait for reply|Ask later)\)",
+    ),
+}  # fmt: skip

@@ -1,0 +1,101 @@
+"""The arrays as they were: who they are, and what our hosts have on them. Made by the calls that clients make."""
+
+from typing import TYPE_CHECKING, Any
+
+from lab.probed.facts import Facts
+from lab.purity import responses
+from lab.purity.queries import Query
+from lab.purity.responses import Call, Write
+
+if TYPE_CHECKING:
+    from lab.purity.models import Array
+    from lab.world import World
+
+# A pod without data is stretched in a few seconds.
+_STRETCHED_WITHIN = 60.0
+
+
+def identify(world: "World", facts: Facts) -> None:
+    """Names that came from the factory, versions and ports."""
+    for name, array in world.arrays.items():
+        about = facts.item("array", name, "array")
+        array.id, array.purity = about.get("id", array.id), about.get("version", array.purity)
+        levels = facts.value("array", name, "levels")
+        array.versions = tuple(levels) if levels else array.versions
+        ports = [port for port in facts.rows("array", name, "portals") if port.get("portal") and port.get("iqn")]
+        if ports:
+            array.target_iqn, array.portals = ports[0]["iqn"], tuple(port["portal"] for port in ports)
+            array.port_names = tuple(port["name"] for port in ports)
+            array.network = array.portals[0].rpartition(":")[0].rpartition(".")[0]
+        for volume in facts.rows("array", name, "volumes"):
+            array.serials[volume["name"]] = volume["serial"]
+
+
+async def build(world: "World", facts: Facts) -> None:
+    """Pod, volumes, hosts, groups and connections."""
+    inventory, first = world.inventory, world.inventory.pod.first
+    pod = facts.rows("array", first, "pods")[0]
+    wishes = {"failover_preferences": pod["failover_preferences"]} if pod.get("failover_preferences") else {}
+    _call(world, first, responses.post_pods, wishes, names=pod["name"])
+    for name in world.arrays:
+        for volume in facts.rows("array", name, "volumes"):
+            if name == first or not volume.get("pod"):
+                _call(world, name, responses.post_volumes, {"provisioned": volume["provisioned"]}, names=volume["name"])
+    other = inventory.peer(first).name
+    _call(world, first, responses.post_pod_members, pod_names=pod["name"], member_names=other)
+    await _stretched(world, first)
+    for name, array in world.arrays.items():
+        _called(array, facts)
+        _hosts(world, facts, name)
+        _connections(world, facts, name)
+
+
+def _called(array: "Array", facts: Facts) -> None:
+    """Pods and volumes by the ids that they had."""
+    pods = {one["name"]: one["id"] for one in facts.rows("array", array.name, "pods") if "id" in one}
+    volumes = {one["name"]: one["id"] for one in facts.rows("array", array.name, "volumes") if "id" in one}
+    for pod in array.pods:
+        pod.id = pods.get(pod.name, pod.id)
+    for volume in array.all_volumes():
+        volume.id = volumes.get(volume.full_name, volume.id)
+
+
+def _hosts(world: "World", facts: Facts, name: str) -> None:
+    groups = dict.fromkeys([world.inventory.array(name).host_group] if facts.item("array", name, "host-group") else [])
+    hosts = facts.rows("array", name, "hosts")
+    groups |= dict.fromkeys(group for one in hosts if (group := (one.get("host_group") or {}).get("name")))
+    for group in groups:
+        _call(world, name, responses.post_host_groups, names=group)
+    for one in hosts:
+        body = {key: one[key] for key in ("iqns", "wwns", "nqns", "preferred_arrays", "personality") if one.get(key)}
+        _call(world, name, responses.post_hosts, body, names=one["name"])
+        if group := (one.get("host_group") or {}).get("name"):
+            _call(world, name, responses.post_memberships, group_names=group, member_names=one["name"])
+
+
+def _connections(world: "World", facts: Facts, name: str) -> None:
+    made = set()
+    known = {one["name"] for one in facts.rows("array", name, "volumes")}
+    for row in facts.rows("array", name, "connections"):
+        group, host = (row.get("host_group") or {}).get("name"), (row.get("host") or {}).get("name")
+        volume, target = row["volume"]["name"], group or host
+        if target is None or volume not in known or (target, volume) in made:
+            continue
+        made.add((target, volume))
+        side = {"host_group_names": group} if group else {"host_names": host}
+        _call(world, name, responses.post_connections, {"lun": row["lun"]}, volume_names=volume, **side)
+
+
+async def _stretched(world: "World", first: str) -> None:
+    until = world.clock.now() + _STRETCHED_WITHIN
+    pod = world.arrays[first].pods[0]
+    while not all(pod.state(array).status == "online" for array in world.arrays.values()):
+        if world.clock.now() > until:
+            raise TimeoutError(
+                f"pod {pod.name} was not online on both arrays after {_STRETCHED_WITHIN:.0f} lab seconds"
+            )
+        await world.clock.sleep(0.5)
+
+
+def _call(world: "World", array: str, write: Write, body: dict[str, Any] | None = None, **query: str) -> None:
+    write(Call(world.arrays[array], Query(query), body or {}))

@@ -1,0 +1,179 @@
+"""Nodes and witness as they were: packages, units, corosync, open-iscsi, multipath, and what LVM has written."""
+
+import re
+from typing import TYPE_CHECKING
+
+from lab.physics.disks import LocalMap, LogicalVolume, VolumeGroup, letters
+from lab.physics.initiator import DEFAULT, NodeRecord, Way
+from lab.probed.facts import Facts
+
+if TYPE_CHECKING:
+    from cluster.probing.cleaning import Of
+    from lab.physics.world import Host
+    from lab.world import World
+
+_MAP = re.compile(r"(?:(?P<name>\S+) \((?P<wwid>[^()]+)\)|(?P<bare>\S+)) dm-\d+ (?P<vendor>.+)")
+_SIZE = re.compile(r"size=(?P<number>[\d.]+)(?P<unit>[KMGTP]?)")
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40, "P": 2**50}
+_PURE = "3624a9370"
+# Short names of multipath that are looked through for the place of a map.
+_SHORT_NAMES = 26 * 27
+
+
+def prepare(world: "World", facts: Facts) -> None:
+    """What is on the hosts before any storage."""
+    cluster = world.inventory.name
+    ids = {row.get("name"): row.get("nodeid") for row in facts.rows("cluster", cluster, "status")}
+    for name, host in world.nodes.items():
+        host.node_id = ids.get(name) or host.node_id
+        host.rings = tuple(facts.after("node", name, "links", "addr\t= "))
+        _software(host, facts, "node")
+        if version := facts.item("node", name, "version").get("version"):
+            host.versions["pve-manager"] = version
+    witness = world.witness
+    _software(witness, facts, "witness")
+    for number in facts.after("witness", witness.name, "release", "VERSION_ID="):
+        witness.debian = int(number.strip('"')) if number.strip('"') in ("11", "12", "13") else witness.debian
+    world.neighbours |= _neighbours(facts, witness.name, cluster)
+
+
+def _software(host: "Host", facts: Facts, of: "Of") -> None:
+    rows = [line.split() for line in facts.lines(of, host.name, "packages")]
+    if rows:
+        there = {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == "installed"}
+        asked = {"corosync-qdevice", "lvm2", "multipath-tools", "open-iscsi", "corosync-qnetd"}
+        host.packages = (host.packages - asked) | there.keys()
+        host.versions |= there
+    for what in ("units", "boot-units"):
+        unit = ""
+        for line in facts.lines(of, host.name, what):
+            key, _, value = line.partition("=")
+            unit = value.removesuffix(".service") if key == "Id" else unit
+            if key == "UnitFileState":
+                (host.disabled.add if value == "disabled" else host.disabled.discard)(unit)
+            if key == "ActiveState" and unit == "multipathd" and value != "active":
+                host.stopped.add(unit)
+
+
+def _neighbours(facts: Facts, witness: str, ours: str) -> dict[str, int]:
+    found: dict[str, int] = {}
+    name = ""
+    for line in facts.lines("witness", witness, "witness-clients"):
+        if line.startswith("Cluster "):
+            name = line.split('"')[1]
+        elif line.strip().startswith("Node ID") and name != ours:
+            found[name] = found.get(name, 0) + 1
+    return found
+
+
+# --- paths -----------------------------------------------------------------------------------------------------------
+
+
+def log_in(world: "World", facts: Facts) -> None:
+    """Sessions, records, what multipath maps and how it calls it."""
+    arrays = {portal: array.name for array in world.arrays.values() for portal in array.portals}
+    for name, host in world.nodes.items():
+        _maps(host, facts)
+        host.wwids |= {line.strip("/") for line in facts.lines("node", name, "wwids") if line.startswith("/")}
+        for portal, iface, startup in _records(facts, name):
+            if portal in arrays:
+                host.records[Way(arrays[portal], portal, iface)] = NodeRecord(startup)
+        for portal, iface, number in _sessions(facts, name):
+            if portal in arrays:
+                way = Way(arrays[portal], portal, iface)
+                host.sessions[way] = number
+                world.scan(name, way)
+        host.ifaces = tuple(sorted({way.iface for way in host.records} - {DEFAULT}))
+
+
+def _records(facts: Facts, node: str) -> list[tuple[str, str, str]]:
+    found, known = [], dict[str, str]()
+    for line in facts.lines("node", node, "records"):
+        key, _, value = line.partition(" = ")
+        known[key] = value
+        if line == "# END RECORD":
+            portal = f"{known.get('node.conn[0].address')}:{known.get('node.conn[0].port')}"
+            iface, startup = known.get("iface.iscsi_ifacename", DEFAULT), known.get("node.startup", "manual")
+            found.append((portal, iface, startup))
+    return found
+
+
+def _sessions(facts: Facts, node: str) -> list[tuple[str, str, int]]:
+    found, portal, iface = [], "", DEFAULT
+    for line in map(str.strip, facts.lines("node", node, "sessions")):
+        label, _, value = line.partition(": ")
+        if label == "Persistent Portal":
+            portal = value.partition(",")[0]
+        elif label == "Iface Name":
+            iface = value
+        elif label == "SID":
+            found.append((portal, iface, int(value)))
+    return found
+
+
+def _maps(host: "Host", facts: Facts) -> None:
+    lines = facts.lines("node", host.name, "maps")
+    short = {f"mpath{letters(number)}": number for number in range(_SHORT_NAMES)}
+    places: dict[int, str] = {}
+    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+        if (found := _MAP.fullmatch(line)) is None:
+            continue
+        wwid, name = found["wwid"] or found["bare"], found["name"] or ""
+        if name in short:
+            places[short[name]] = wwid
+        elif name:
+            host.aliases[wwid] = name
+        if not wwid.startswith(_PURE) and (size := _SIZE.match(after)):
+            number = int(float(size["number"]) * _UNITS[size["unit"]])
+            host.local_maps.append(LocalMap(wwid, found["vendor"], number))
+    if '\tuser_friendly_names "yes"' in facts.lines("node", host.name, "multipath-config") or places:
+        host.friendly_names = True
+    # a name that a map of earlier days has is not given to another one
+    host.bindings = [places.get(number, f"gone-{number}") for number in range(max(places, default=-1) + 1)]
+
+
+# --- votes and LVM ---------------------------------------------------------------------------------------------------
+
+
+def vote(world: "World", facts: Facts) -> None:
+    """The quorum device, if any node counts one; and the version of corosync.conf."""
+    rows = [line for name in world.nodes for line in facts.lines("node", name, "votes")]
+    if any(re.search(r" Qdevice( |$)", line) and not line.startswith("Flags") for line in rows):
+        world.membership.set_up_device(settled=True)
+    head = next((row for row in facts.rows("cluster", world.inventory.name, "status") if "version" in row), {})
+    world.corosync.config_version = head.get("version", world.corosync.config_version)
+
+
+def write_groups(world: "World", facts: Facts, sizes: dict[str, int]) -> None:
+    """Volume groups on volumes and on the nodes' own disks; `sizes` are those of guests' disks on the shared one."""
+    for name, host in world.nodes.items():
+        for report in facts.item("node", name, "volume-groups").get("report", ()):
+            for row in report.get("vg", ()):
+                _group(world, host, row)
+    shared = next((d.vg for d in world.disks.values() if d.vg and d.vg.name == world.inventory.storage.vg), None)
+    if shared is not None:
+        for name in world.nodes:
+            _volumes(facts, name, shared, sizes)
+
+
+def _group(world: "World", host: "Host", row: dict[str, str]) -> None:
+    group = VolumeGroup(row["vg_name"], int(row["vg_size"]))
+    device = row["pv_name"].removeprefix("/dev/mapper/")
+    disk = next((one for one in world.disks.values() if host.map_name(one.wwid) == device), None)
+    if disk is None:
+        if held := group.size - int(row["vg_free"]):
+            group.lvs["root"] = LogicalVolume("root", held, {host.name}, {host.name})
+        host.local_groups[row["pv_name"]] = group
+    elif disk.vg is None:
+        disk.signature, disk.vg = "LVM2_member", group
+
+
+def _volumes(facts: Facts, node: str, group: VolumeGroup, sizes: dict[str, int]) -> None:
+    for report in facts.item("node", node, "logical-volumes").get("report", ()):
+        for row in report.get("lv", ()):
+            name, attributes = row["lv_name"], row["lv_attr"]
+            lv = group.lvs.setdefault(name, LogicalVolume(name, sizes.get(name, 4 * 2**20)))
+            if attributes[4:5] == "a":
+                lv.active_on.add(node)
+            if attributes[5:6] == "o":
+                lv.open_on.add(node)

@@ -1,0 +1,78 @@
+"""From answers to a bundle that may leave the house; what cannot be made nameless is not written at all."""
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import yaml
+
+from activities.clients.masks import MASKS, forms
+from cluster.inventory import Inventory
+from cluster.portals import chosen
+from cluster.probing.bundle import Bundle, entries, manifest
+from cluster.probing.cleaning import Answer, Cleaning
+from cluster.probing.leaks import leaks
+from workers.errors import Unusable
+
+_HEAD = "# The inventory of a probe: names and addresses stand for others, secrets are referred to and nowhere.\n"
+
+
+def bundled(inventory: Inventory, answers: Sequence[Answer]) -> Bundle:
+    """The bundle of these answers; Unusable when a name or a secret is left in it, by its kind alone."""
+    cleaning, plain = Cleaning(), _plain(inventory, answers)
+    cleaning.note(answers, plain)
+    cleaned = tuple(sorted(map(cleaning.answer, answers), key=_place))
+    told = _HEAD + yaml.safe_dump(_referring(cleaning.inventory(plain)), sort_keys=False)
+    about = manifest(cleaned, cleaning.dropped.counts, version("quorate"))
+    bundle = Bundle(manifest=about, inventory=told, answers=cleaned)
+    texts = entries(bundle)
+    if found := leaks([text for each in texts.items() for text in each], cleaning.names.originals(), forms):
+        kinds = ", ".join(sorted(set(found.values())))
+        where = next(iter(_places(texts, found)), "a file's name")
+        raise Unusable(
+            f"nothing was written: the name of one of these is still in the bundle ({kinds}), in {where}",
+            "please report which one it was; the file that was to be written has not left this machine",
+        )
+    if any(MASKS.text(text) != text for text in texts.values()):
+        raise Unusable(
+            "nothing was written: an answer repeats a secret of this inventory", "change that secret, and report it"
+        )
+    return bundle
+
+
+def _places(texts: dict[str, str], found: dict[str, str]) -> list[str]:
+    return [name for name, text in texts.items() if leaks([text], found, forms)]
+
+
+def _place(answer: Answer) -> tuple[str, str, str, int]:
+    return answer.of, answer.who, answer.what, int(answer.item or 0)
+
+
+def _plain(inventory: Inventory, answers: Sequence[Answer]) -> dict[str, Any]:
+    """The inventory as it is written; networks of portals as the portals that they mean."""
+    found: dict[str, Any] = inventory.model_dump(mode="json", exclude_defaults=True)
+    found["witness"]["name"] = inventory.witness.name  # also where it is the usual one: answers are filed by it
+    for array in found["arrays"]:
+        offered = [
+            str(port["portal"])
+            for one in answers
+            if (one.of, one.who, one.what) == ("array", array["name"], "portals")
+            for port in one.data or ()
+        ]
+        if "portals" in array:
+            array["portals"] = list(chosen(offered, inventory.array(array["name"]).portals))
+    return found
+
+
+def _referring(inventory: dict[str, Any]) -> dict[str, Any]:
+    """With references in the places where secrets and files were referred to."""
+    for array in inventory["arrays"]:
+        array |= {"api_token": f"file:secrets/{array['name']}.token", "ca": "secrets/ca.pem"}
+    for site in inventory["sites"]:
+        for node in site["nodes"]:
+            if "bmc" in node:
+                node["bmc"] |= {"password": "file:secrets/bmc.password", "ca": "secrets/ca.pem"}
+    inventory["api"] |= {"token": "file:secrets/pve.token", "ca": "secrets/ca.pem"}
+    ssh = inventory.setdefault("ssh", {})
+    ssh |= {"key": "file:secrets/id_ed25519", "known_hosts": "secrets/known_hosts"}
+    return inventory
