@@ -56,7 +56,9 @@ class Patient(Site):
 @pytest.fixture(scope="session")
 def running_patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
     folder = tmp_path_factory.mktemp("doctor")
-    one = Patient(inventory_file(folder, "doctor"), speed=1.0)
+    # on the site of the lowest node id, which the quorum device's tie-breaker prefers
+    first = {"  first: X90R3-SiteA\n": "  first: X90R3-SiteA\n  failover_preference: X90R3-SiteA\n"}
+    one = Patient(inventory_file(folder, "doctor", **first), speed=1.0)
     (folder / "secrets" / "allowed_signers").write_text(f"{Person('ana').line}\n")
     yield one
     one.stop()
