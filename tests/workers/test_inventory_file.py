@@ -40,6 +40,29 @@ def test_names_both_users_of_a_duplicate_address(tmp_path: Path):
     ]
 
 
+SHARED = (
+    ('bmc: {address: "127.21.101.111:8443", ', 'bmc: {address: "127.21.101.111:8443", system: "1", '),
+    ('bmc: {address: "127.21.101.112:8443", ', 'bmc: {address: "127.21.101.111:8443", system: "SECOND", '),
+)
+
+
+def test_two_nodes_of_a_chassis_share_a_controller(tmp_path: Path):
+    """It tells them apart by the names of their systems."""
+    text = EXAMPLE.read_text()
+    for old, new in SHARED:
+        text = text.replace(old, new.replace("SECOND", "2"), 1)
+    (path := tmp_path / "inventory.yaml").write_text(text)
+    assert [node.bmc.system for node in load(path).nodes if node.bmc] == ["1", "2", "", "", "", ""]
+
+
+def test_one_machine_of_a_chassis_is_no_two_nodes(tmp_path: Path):
+    """The power of one would be taken for that of the other."""
+    assert complaints(tmp_path, *((old, new.replace("SECOND", "1")) for old, new in SHARED)) == [
+        "line 16: sites[0].nodes[1].bmc.address: bmc.address 127.21.101.111:8443 system 1 is used twice, by node "
+        "pxmx01-01 and node pxmx01-02: each needs its own"
+    ]
+
+
 def test_a_port_does_not_hide_a_duplicate_address(tmp_path: Path):
     """An array on a node's address is one address used twice."""
     (said,) = complaints(tmp_path, ("address: 127.21.101.10:8443", "address: 127.21.101.11:8443"))
