@@ -136,8 +136,10 @@ class Quorum:
     async def _set_up(self, wish: DeviceWish, node: str) -> None:
         # --collect removes the ended unit, so that its name is free again; HOME because ssh-copy-id wants one; what it
         # prints has a name of its own in the journal, where systemd's remarks on the unit stand beside it
-        unit = ("systemd-run", "--quiet", "--wait", "--collect", f"--unit={UNIT}", "--setenv=HOME=/root")
-        unit += (f"--property=SyslogIdentifier={UNIT}",)
+        unit = (
+            "systemd-run", "--quiet", "--wait", "--collect", f"--unit={UNIT}", "--setenv=HOME=/root",
+            f"--property=SyslogIdentifier={UNIT}",
+        )  # fmt: skip
         answer = await self._ssh.run(node, *unit, "pvecm", "qdevice", "setup", wish.witness, limit=SETUP_LIMIT)
         if answer.ok:
             return
