@@ -6,41 +6,20 @@ Temporal, the SDKs, and every moment in which a device was ready and nobody had 
 """
 
 import asyncio
-import json
 import os
-import urllib.request
 from typing import Any
 
-from temporalio.client import Client
-
 from bench.figures import SMALL, SPEED, resident, told
-from bench.stage import staged
-from cluster.plan import Mode
-from lab.twin import control_url
-from runbooks.deploy import DeployReport, DeployStretchedCluster
-from workers.children import Child
-from workers.cli import follow
-from workflows.catalogue import RunbookRequest
+from bench.stage import Stage, deployed, staged
 
 GOAL = 1.5
 
 
-def control(url: str, method: str = "GET") -> dict[str, Any]:
-    """One call of the twin's control plane."""
-    request = urllib.request.Request(url, method=method)  # noqa: S310  # our own loopback address
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-        found: dict[str, Any] = json.load(answer)
-        return found
-
-
-async def one_deployment(client: Client, base: str, worker: Child, cluster: str) -> dict[str, Any]:
-    """Deploy once on bare arrays; what was measured."""
-    control(f"{base}/reset", "POST")
-    request = RunbookRequest(mode=Mode.APPLY)
-    handle = await follow.start_run(client, DeployStretchedCluster, request, cluster, "runbooks")
-    report = await follow.result(handle, DeployReport)
+async def one_deployment(stage: Stage) -> dict[str, Any]:
+    """What was measured of one."""
+    handle, report = await deployed(stage)
     described = await handle.describe()
-    busy = control(f"{base}/status")["busy_seconds"]
+    busy = stage.control("status")["busy_seconds"]
     return {
         "changes": report.changed,
         "steps": len(report.steps),
@@ -50,17 +29,16 @@ async def one_deployment(client: Client, base: str, worker: Child, cluster: str)
         "ratio_goal": GOAL,
         "history_events": described.history_length,
         "history_bytes": described.raw_description.workflow_execution_info.history_size_bytes,
-        "worker_peak_bytes": resident(worker.pid, "VmHWM"),
+        "worker_peak_bytes": resident(stage.worker.pid, "VmHWM"),
     }
 
 
 async def measure() -> dict[str, Any]:
     """Deploy twice (the first one warms the worker up); small, once."""
     async with staged(built=False) as stage:
-        base, cluster = control_url(stage.inventory), stage.inventory.name
-        figures = {"cold": await one_deployment(stage.client, base, stage.worker, cluster)}
+        figures = {"cold": await one_deployment(stage)}
         if not SMALL:
-            figures["warm"] = await one_deployment(stage.client, base, stage.worker, cluster)
+            figures["warm"] = await one_deployment(stage)
     return {**figures, "cores": os.cpu_count(), "twin_speed": SPEED}
 
 

@@ -85,14 +85,16 @@ class Votes:
         gate = self._gates.played.get(terms.number) if terms else None
         open_ = gate is None or gate.outcome == "open"
         said = what_it_says(ballot, decision, terms)
-        if decision == "approve" and terms is not None and open_ and (why := self._holds(between)):
+        if isinstance(said, Unread):
+            if said.word != "Early" or not self._asks:
+                return self._refused(said.by, decision, said.word, said.sentence)
+            if not (ballot.by and ballot.by.strip()) or ballot.plan is None:  # a gate is open, of no known terms
+                return self._refused(said.by, decision, "Unsigned", UNNAMED)
+        asked = decision == "approve" and open_ and (terms is not None or self._asks)
+        if asked and (why := self._holds(between)):
             return self._refused(said.by, decision, "Held", held(why))
         if isinstance(said, Unread):
-            if said.word == "Early" and self._asks:  # a gate is open, and no vote has been checked by then
-                if ballot.by and ballot.by.strip() and ballot.plan is not None:
-                    return "the terms of the gate are not on record: no vote was checked by then"
-                return self._refused(said.by, decision, "Unsigned", UNNAMED)
-            return self._refused(said.by, decision, said.word, said.sentence)
+            return "the terms of the gate are not on record: no vote was checked by then"
         if terms is None:
             return EARLIER if self._asks else self._refused(said.by, decision, "Early", NOTHING_ASKED)
         late = became == Became.refused("Late", OVER)
