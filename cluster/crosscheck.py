@@ -95,6 +95,8 @@ def _unknown_names(inventory: Inventory) -> Iterator[Problem]:
         yield ("sites", 1, "array"), f"array {inventory.sites[1].array} serves both sites: each site needs its own"
     if inventory.pod.first not in arrays:
         yield ("pod", "first"), f"array {inventory.pod.first} is unknown: known are {', '.join(arrays)}"
+    if (wanted := inventory.pod.failover_preference) and wanted not in arrays:
+        yield ("pod", "failover_preference"), f"array {wanted} is unknown: known are {', '.join(arrays)}"
     for g, guest in enumerate(inventory.guests):
         if guest.node not in nodes:
             yield ("guests", g, "node"), f"node {guest.node} is unknown: known are {', '.join(nodes)}"
