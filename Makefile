@@ -151,7 +151,7 @@ test-python: setup  ## certificates as they are delivered, on Python 3.13 (2 min
 test-oracle: setup  ## random scenarios in Proxmox's own HA simulator, if at hand, and here (20 min)
 	@.venv/bin/python -m tests.oracle --count 200
 
-test-real: setup  ## against real corosync, qnetd, qdevice and sshd in namespaces: root on Debian (7 min)
+test-real: setup  ## against real corosync, qnetd, qdevice and sshd in namespaces: root on Debian (5 min)
 	@.venv/bin/python -m tests -m real tests/real -rs
 
 coverage: setup  ## write docs/coverage.md: what the twin emulates, and which test proves it

@@ -13,6 +13,7 @@ from activities.attempt import Changes, look_again_in
 from activities.errors import Conflict, NotYet, Refuted, Unauthorized
 from activities.proxmox.rights import GRANT, rights_at
 from activities.serving import serves
+from cluster.alignment import against
 from cluster.contracts import proxmox
 from cluster.contracts.proxmox import ClusterCheck, HaFinding, HaWish, StorageFinding, StorageWish
 from cluster.plan import Finding, Ledger, Mode
@@ -53,6 +54,9 @@ class Proxmox:
             raise Refuted(f"{', '.join(offline)} offline; all nodes must be online to build the cluster")
         if not cluster.get("quorate"):
             raise Refuted(f"cluster {check.name} is not quorate")
+        ids = {entry["name"]: int(entry["nodeid"]) for entry in entries if entry["type"] == "node"}
+        if check.prefers and (why := against(check.prefers, check.sites, ids)):
+            raise Refuted(why)
         return Finding(
             finding=f"Proxmox VE {version}, quorate, {counted(len(online), 'node')} online, privileges complete"
         )

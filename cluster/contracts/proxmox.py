@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from pydantic import Field
+
 from cluster.contracts.reference import Activity
 from cluster.inventory import HaPolicy
 from cluster.nouns import Value
@@ -13,11 +15,17 @@ RIGHTS = "The token has the rights that this needs"
 
 
 class ClusterCheck(Value):
-    """What the cluster must be and what the token must be allowed: path to privileges."""
+    """What the cluster must be and what the token must be allowed: path to privileges.
+
+    `prefers` is the array that shall go on after a cut, with its site, where people have a wish; `sites` are those of
+    the nodes.
+    """
 
     name: str
     nodes: tuple[str, ...]
     privileges: dict[str, tuple[str, ...]]
+    prefers: tuple[str, str] | None = None
+    sites: dict[str, str] = Field(default_factory=dict)
 
 
 class StorageWish(Wish):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from cluster.doctor.check import About, Check, Unread
+from cluster.doctor.check import About, Check, Unread, without_subject
 from cluster.doctor.versions import Release
 from cluster.inventory import Inventory
 from cluster.nouns import Value
@@ -72,7 +72,8 @@ def packages(told: Told, wanted: Sequence[str]) -> Check:
     """What has to be installed."""
     about = About(area="hosts", subject=told.name, what="packages")
     if isinstance(told.packages, Unread):
-        return about.unread(told.packages)
+        said = told.packages.model_copy(update={"said": without_subject(told.packages.said, told.name)})
+        return about.unread(said)
     if lacks := [name for name in wanted if name not in told.packages]:
         return about.wrong(f"{', '.join(lacks)} missing", f"there: apt install {' '.join(lacks)}")
     return about.ok(f"{', '.join(wanted)} installed")

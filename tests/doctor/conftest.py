@@ -15,6 +15,8 @@ from workers.cli.doctor import page
 from workers.cli.doctor.commands import examined
 from workers.inventory_file import load
 
+# Fast enough for a test, slow enough for clocks to be read one after the other.
+SPEED = 5.0
 NUMBER_OF_DAYS = re.compile(r"good for \d+ days")
 
 
@@ -58,7 +60,7 @@ def running_patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patien
     folder = tmp_path_factory.mktemp("doctor")
     # on the site of the lowest node id, which the quorum device's tie-breaker prefers
     first = {"  first: X90R3-SiteA\n": "  first: X90R3-SiteA\n  failover_preference: X90R3-SiteA\n"}
-    one = Patient(inventory_file(folder, "doctor", **first), speed=1.0)
+    one = Patient(inventory_file(folder, "doctor", **first), speed=SPEED)
     (folder / "secrets" / "allowed_signers").write_text(f"{Person('ana').line}\n")
     yield one
     one.stop()

@@ -12,7 +12,7 @@ from temporalio.worker import Worker
 from typer.testing import CliRunner
 
 from cluster.doctor.check import Area, status
-from tests.doctor.conftest import Patient
+from tests.doctor.conftest import SPEED, Patient
 from workers.cli.doctor import page
 from workers.cli.main import app, run
 from workers.temporal.bootstrap import bootstrap, keep_long
@@ -115,7 +115,7 @@ pod: failover preference: there is no pod yet: the deployment makes it prefer th
 async def test_what_a_deployment_makes_is_not_there_yet_before_it(patient: Patient):
     """Nothing is wrong with nodes and arrays on which nobody has built; it ends with 0."""
     patient.reset()
-    patient.world.clock.speed = 1.0
+    patient.world.clock.speed = SPEED
 
     found = await asyncio.to_thread(patient.looked, SITE)
 

@@ -40,7 +40,11 @@ def far_witness(patient: Patient) -> None:
 
 
 def old_witness(patient: Patient) -> None:
-    patient.world.witness.debian = 11
+    patient.world.witness.release = 11
+
+
+def strange_witness(patient: Patient) -> None:
+    patient.world.witness.debian = False
 
 
 def queueing(patient: Patient) -> None:
@@ -126,6 +130,16 @@ TROUBLES: dict[str, Trouble] = {
         [
             f"✗ {WITNESS}: system: Debian GNU/Linux 11 (bullseye) gets no security updates any more "
             "do: upgrade it to Debian 13"
+        ],
+    ),
+    "the witness is no Debian": (
+        "hosts", strange_witness,
+        [
+            f"? {WITNESS}: system: not known: Alpine Linux v3.22: pvecm qdevice setup is known to work with Debian 12 "
+            "and 13 on the witness do: use a Debian for it, or see for yourself: pvecm qdevice setup says what it "
+            "misses",
+            f"✗ {WITNESS}: packages: has no dpkg-query, so it is neither Debian nor made from it do: Quorate needs one "
+            "with corosync-qnetd",
         ],
     ),
     "a portal has no cable": (

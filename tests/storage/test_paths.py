@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from activities.errors import NotFound, Refuted, Unauthorized
+from activities.hosts.paths import Paths
 from cluster.paths import Chap
+from cluster.plan import Mode
+from cluster.wishes import Wishes
 from lab.physics.disks import LogicalVolume
 from lab.physics.initiator import NodeRecord, Way
 from tests.storage.conftest import NODE, A, B, Stand
@@ -94,7 +97,7 @@ async def test_a_boot_logs_in_nowhere_else(stand: Stand):
     stand.with_portals(*stand.portals[:3])
 
     assert await stand.plan() == [
-        f"{NODE}: set manual login at boot {stand.portals[3]} ({A}, not in arrays.portals)"
+        f"{NODE}: set node.startup {stand.portals[3]} (manual, {A}, not in arrays.portals)"
     ]  # fmt: skip
     await stand.ensure()
     stand.reboot()
@@ -166,7 +169,8 @@ def two_interfaces(stand: Stand) -> None:
     """The node has two cards for storage, and sessions through each."""
     host, world = stand.host, stand.site.world
     host.ifaces = ("storage0", "storage1")
-    host.sessions.clear(), host.scanned.clear(), host.records.clear()
+    for known in (host.sessions, host.scanned, host.records):
+        known.clear()
     for array in world.arrays.values():
         for portal in array.portals:
             for iface in host.ifaces:
@@ -187,7 +191,7 @@ async def test_a_session_that_was_made_by_hand_is_kept_from_now_on(stand: Stand)
         Refuted, match=r"node.startup is manual for .*, so a reboot would lose these sessions: iscsiadm"
     ):
         await stand.proof()
-    assert (await stand.plan())[:1] == [f"{NODE}: set automatic login at boot {stand.portals[0]} ({A})"]
+    assert (await stand.plan())[:1] == [f"{NODE}: set node.startup {stand.portals[0]} (automatic, {A})"]
     assert (await stand.ensure()).changed
     assert await stand.plan() == []
     stand.reboot()
@@ -231,7 +235,7 @@ async def test_a_map_that_multipath_has_not_noted_is_not_made_again(stand: Stand
 
     with pytest.raises(Refuted, match=f"{stand.wwid} is not in /etc/multipath/wwids, so a reboot may leave single"):
         await stand.proof()
-    assert await stand.plan() == [f"{NODE}: remember multipath device {stand.wwid}"]
+    assert await stand.plan() == [f"{NODE}: add multipath WWID {stand.wwid}"]
     await stand.ensure()
     stand.reboot()
     assert await stand.proof() == WHOLE
@@ -455,6 +459,22 @@ async def test_volumes_that_every_node_activates_at_boot_are_told(stand: Stand):
     )
     stand.reboot()
     assert group.lvs["vm-900-disk-0"].active_on == {NODE}
+
+
+# --- in an emergency ---
+
+
+async def test_in_an_emergency_sessions_come_before_settings(stand: Stand):
+    """A node without paths that queues hangs already: it gets them back, and nothing else is changed on it."""
+    settings(stand, "defaults {\n  no_path_retry queue\n}\n")
+    stand.host.disabled.add("open-iscsi")
+    del stand.host.sessions[Way(A, stand.portals[2])]
+    wishes = Wishes(stand.inventory, Mode.APPLY, emergency=True)
+
+    found = await stand.run(Paths(stand.ssh).ensure_paths, wishes.paths(NODE, await stand.found(), stand.wwid))
+
+    assert found.finding == f"4 optimized through {A}, 4 non-optimized"
+    assert [one.what for one in found.changes] == ["discover targets", "log in"]
 
 
 # --- which side goes on ---

@@ -58,11 +58,11 @@ def test_check_names_the_line_and_ends_with_one(tmp_path: Path):
 
     done = quorate("check", str(path))
     assert done.returncode == 1
-    assert "line 65: pod.first: array nowhere is unknown: known are X90R3-SiteA, X90R3-SiteB" in done.stderr
+    assert "line 66: pod.first: array nowhere is unknown: known are X90R3-SiteA, X90R3-SiteB" in done.stderr
     assert "Traceback" not in done.stderr
 
     as_json = json.loads(quorate("check", str(path), "--json").stdout)
-    assert as_json["errors"][0]["line"] == 65
+    assert as_json["errors"][0]["line"] == 66
 
 
 def test_the_version_is_told():
