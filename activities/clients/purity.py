@@ -24,7 +24,7 @@ from activities.clients.tls import pool, refused
 from activities.errors import NotFound, Rejected, Unreachable, Word
 from cluster.addresses import netloc
 from cluster.inventory import Array
-from cluster.trust import of_array
+from cluster.trust import Trust, of_array
 
 # Purity 6.9.x serves at most about 2.43 to 2.46 (reference: flasharray-rest §1).
 REST_VERSION = "2.44"
@@ -70,6 +70,11 @@ class FlashArray:
         self._lock = threading.Lock()
         self._client: Any = None
         self._user = ""  # whose token it is, known after the first login
+
+    @property
+    def trust(self) -> Trust:
+        """By what the array is recognised."""
+        return self._trust
 
     @property
     def speaks(self) -> str:

@@ -7,17 +7,16 @@ only after `must_see_all_guests` has not refused.
 """
 
 import asyncio
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from activities.clients import shown
-from activities.errors import Unauthorized, Word
+from activities.errors import Unauthorized
 from activities.serving import serves
 from cluster.contracts import proxmox
 from cluster.contracts.proxmox import RightsFinding, RightsWish
 from cluster.inventory import Inventory
 from cluster.privileges import PROCEDURES, Missing, Procedure, Sight, missing, paths, sight
-from cluster.trust import Trust, ending, endpoints
+from cluster.trust import endpoints
 
 if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
@@ -38,7 +37,8 @@ class Rights:
         named = tuple(one for one in PROCEDURES if one == wish.runbook) or ("watch",)
         runbooks: tuple[Procedure, ...] = named if wish.runbook else PROCEDURES
         lacks = await asyncio.to_thread(self._missing, runbooks)
-        ending = () if wish.runbook else await endings(self._inventory)
+        trusts = () if wish.runbook else tuple(trust for _, trust in endpoints(self._inventory))
+        ending = await asyncio.to_thread(shown.ends_soon, *trusts)
         if lacks and wish.must:
             raise Unauthorized(f"the token lacks {', '.join(map(str, lacks))}; {GRANT}")
         if lacks:
@@ -50,20 +50,6 @@ class Rights:
     def _missing(self, runbooks: tuple[Procedure, ...]) -> list[Missing]:
         has = {path: rights_at(self._api, path) for path in paths(self._inventory, runbooks)}
         return missing(self._inventory, runbooks, has)
-
-
-async def endings(inventory: Inventory) -> tuple[str, ...]:
-    """Certificates that end soon or have ended, for people. Who shows none now is not looked at: others tell that."""
-    now = datetime.now(UTC)
-    looks = (asyncio.to_thread(_ending, trust, now) for _, trust in endpoints(inventory))
-    return tuple(said for said in await asyncio.gather(*looks) if said)
-
-
-def _ending(trust: Trust, now: datetime) -> str:
-    try:
-        return ending(trust, shown.certificate(trust), now)
-    except Word:
-        return ""
 
 
 def rights_at(api: "PveApi", path: str, node: str | None = None) -> dict[str, bool]:

@@ -248,14 +248,26 @@ def up(
                 f"worker for {known.name}, which is watched; Ctrl-C stops both"
             )
             telling = asyncio.create_task(tell_verdicts(client, known.name))
+            looking = asyncio.create_task(_look(known, path))
             with written(settings.state, server.address):
                 await until_stopped(client, known, path.parent, settings)
             telling.cancel()
+            looking.cancel()
         finally:
             await server.stop()
         out.print("stopped; runs are kept in the state folder")
 
     asyncio.run(traced(settings, stay()))
+
+
+async def _look(known: Inventory, path: Path) -> None:
+    """The doctor's first look, while the worker works already: nothing waits for it."""
+    try:
+        lines = await doctor_commands.glance(known, path)
+    except Exception as error:  # a worker is no worse for it; the command itself tells a bug as one
+        lines = [f"doctor: it could not look ({type(error).__name__}): quorate doctor -i {path}"]
+    for line in lines:
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command(name="worker", rich_help_panel=SERVE)
