@@ -203,7 +203,7 @@ def clocks(told: Sequence[Told], limit: timedelta, hosts: Sequence[str]) -> Chec
     read = {one.name: one.clock for one in told if isinstance(one.clock, Clock)}
     silent = [name for name in hosts if name not in read]
     if len(read) < 2:
-        return about.unknown(f"not asked: {', '.join(silent)}")
+        return about.unknown(f"not asked: {', '.join(silent)}" if read else "no host could be asked")
     ahead, behind = max(read, key=lambda name: read[name].ahead), min(read, key=lambda name: read[name].ahead)
     spread = read[ahead].ahead - read[behind].ahead
     doubt = read[ahead].doubt + read[behind].doubt

@@ -79,5 +79,5 @@ def host(sshd: Sshd, user: str) -> Check:
         )
     if sshd.login is not None:
         said = sshd.login.model_copy(update={"said": without_subject(sshd.login.said, sshd.who)})
-        return about.unread(said, f"from this machine: ssh-copy-id with that key to {user}@{sshd.address}")
+        return about.unread(said, f"from this machine: ssh-copy-id with that key, as {user}")
     return about.ok(f"host key as in known_hosts, login as {user}")

@@ -215,7 +215,7 @@ def test_an_endpoint_is_told_by_its_certificate(what: Shown, expected: str):
                 word="Unauthorized", said="x at 10.0.0.1: the key that ssh.key refers to is not accepted there",
             )),
             "wrong: the key that ssh.key refers to is not accepted there → from this machine: ssh-copy-id with that "
-            "key to root@10.0.0.1",
+            "key, as root",
         ),
     ],
 )  # fmt: skip

@@ -7,7 +7,6 @@ import pytest
 
 from cluster.doctor.check import Area
 from lab.physics.disks import LogicalVolume
-from lab.serving.delivered import identity
 from tests.doctor.conftest import Patient
 
 NODE, FAR, ARRAY, WITNESS = "pxmx01-02", "pxmx02-03", "X90R3-SiteA", "qdevice"
@@ -84,10 +83,6 @@ def other_preference(patient: Patient) -> None:
 
 def old_purity(patient: Patient) -> None:
     patient.world.arrays[ARRAY].versions = ("1.19", "2.9", "2.36")
-
-
-def own_certificate(patient: Patient) -> None:
-    patient.show("array", ARRAY, identity("own-without-names", ARRAY, "127.0.0.1"))
 
 
 TROUBLES: dict[str, Trouble] = {
@@ -216,13 +211,6 @@ TROUBLES: dict[str, Trouble] = {
         [
             f"✗ {ARRAY}: version: REST up to 2.36; Quorate speaks 2.44 "
             "do: upgrade Purity to 6.9 or later, with the vendor"
-        ],
-    ),
-    "nobody has signed a certificate": (
-        "arrays", own_certificate,
-        [
-            f"✗ {ARRAY}: certificate: its certificate is not signed by secrets/ca.pem (self-signed certificate) "
-            "do: put the right CA into arrays.ca, or pin it: quorate trust 127.N.101.10"
         ],
     ),
 }  # fmt: skip

@@ -113,17 +113,26 @@ def check(
     offline: Annotated[
         bool, typer.Option("--offline", help="Look at the file alone, not at secrets and lists that it refers to.")
     ] = False,
+    reach: Annotated[
+        bool, typer.Option("--reach", help="Ask each endpoint for its certificate or host key as well.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check an inventory file: its fields, their values, and what they refer to.
 
+    `quorate doctor` looks at everything behind it.
+
     Example: quorate check inventory.yaml
     """
-    from workers.cli.check import checked
+    from workers.cli.check import checked, reached
 
+    if reach and offline:
+        raise Unusable("--reach and --offline are given together", "leave one of them out")
     notes: list[str] = []
     try:
         found = checked(inventory, offline=offline)
+        if reach and not found.complaints:
+            found = reached(found.inventory, inventory)
         notes, known = found.notes, found.inventory
         if found.complaints:
             raise InventoryError(inventory, found.complaints)

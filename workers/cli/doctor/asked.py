@@ -165,7 +165,7 @@ class Asking:
         self, ssh: hosts.Paced, name: str, address: str, storage: "asyncio.Future[Storage]"
     ) -> tuple[Sshd, Told | None, PathsTold | None]:
         known, port = self._known_hosts(), self._inventory.ssh.port
-        sshd = Sshd(who=name, address=address, known=shown.known_keys(known, address, port))
+        sshd = Sshd(who=name, address=address, known=tuple(dict.fromkeys(shown.known_keys(known, address, port))))
         try:
             key = await shown.host_key(name, address, port, known)
         except Word as word:
