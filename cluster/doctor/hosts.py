@@ -116,7 +116,9 @@ def round_trips(told: Told, limits: Mapping[str, timedelta]) -> Check:
         if isinstance(took, Unread):
             return about.unread(took)
         if took is None:
-            return about.wrong(f"no ping comes back ({what})", "let ICMP echo through, or see why nobody answers there")
+            return about.wrong(
+                f"no ping comes back ({what})", "let ICMP echo through, or see why that host does not answer"
+            )
     slow = {what: took for what, took in told.trips.items() if isinstance(took, timedelta) and took > limits[what]}
     if slow:
         said = ", ".join(f"{what} {seconds(took)} (limit {seconds(limits[what])})" for what, took in slow.items())

@@ -96,7 +96,7 @@ async def test_a_secret_that_is_not_there(bent: Patient):
 
     assert "secrets/bmc.password does not exist here" in page[1]
     assert page[-2:] == [
-        "  ✗ 6 management controllers: machine: secret file:secrets/bmc.password: cannot be read by the worker (No such "
-        "file or directory)",
+        "  ✗ 6 management controllers: machine: secret file:secrets/bmc.password: cannot be read by the worker "
+        "(No such file or directory)",
         "      do: correct bmc.user and bmc.password, or see what its own web page says",
     ]

@@ -60,10 +60,10 @@ class _Root(TyperGroup):
     """The first page is one screen: what a shell's completion is, is asked for by few, and works unlisted."""
 
     def get_params(self, ctx: Any) -> Any:
-        """With `--show-completion` out of sight; `--install-completion` says that there is one."""
+        """Without `--show-completion`, which `--install-completion` stands for, and `--help`, which has been found."""
         params = super().get_params(ctx)
         for one in params:
-            if one.name == "show_completion" and isinstance(one, TyperOption):
+            if one.name in ("show_completion", "help") and isinstance(one, TyperOption):
                 one.hidden = True
         return params
 

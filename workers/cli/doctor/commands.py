@@ -29,10 +29,10 @@ OnlyOption = Annotated[
 
 
 def doctor(inventory: InventoryOption = None, only: OnlyOption = None, as_json: JsonOption = False) -> None:
-    """Look at everything that Quorate will need, and say what is wrong with it. Changes nothing.
+    """Look at all that Quorate will need, change nothing, and say what is wrong.
 
-    Reach, certificates, host keys, rights, versions, clocks, packages, links, votes, Temporal: one line each, with
-    what to do. What a deployment makes is "not there yet" before it.
+    Reach, certificates, rights, versions, clocks, packages, paths, votes, Temporal: one line each, with what to do.
+    What a deployment makes is not there yet before it, and not wrong.
     It exits with 1 when something is wrong, else with 2 when something is not known, else with 0.
 
     Example: quorate doctor -i inventory.yaml --only hosts
