@@ -47,7 +47,7 @@ test: setup  ## the tests: the twin, a real Temporal server (5 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 4 --dist loadfile --no-loadscope-reorder
 
-test-twin: setup  ## no constant of the twin stands for a state (1 min)
+test-twin: setup  ## no constant of the twin stands for a state; what once broke it (2 min)
 	@.venv/bin/python -m tests -n 2 -m slow tests/lab
 
 bench-small: setup  ## every measurement in small, one after the other (2 min)
