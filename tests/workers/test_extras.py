@@ -67,17 +67,18 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
     """Commands of an installation without the extras."""
     place = tmp_path_factory.mktemp("bare")
     with started(FORKS) as forks:
-        assert forks.stdin is not None
-        assert forks.stdout is not None
+        given, told = forks.stdin, forks.stdout
+        assert given is not None
+        assert told is not None
 
         def ran(*words: str) -> subprocess.CompletedProcess[str]:
             out, err = (place / f"{name}-{len(list(place.iterdir()))}" for name in ("out", "err"))
-            print(json.dumps([words, [str(out), str(err)]]), file=forks.stdin, flush=True)
-            status = int(forks.stdout.readline())
+            print(json.dumps([words, [str(out), str(err)]]), file=given, flush=True)
+            status = int(told.readline())
             return subprocess.CompletedProcess(words, status, out.read_text(), err.read_text())
 
         yield ran
-        forks.stdin.close()
+        given.close()
 
 
 def test_a_worker_is_imported_without_the_twin_and_the_gateway():
