@@ -65,6 +65,11 @@ class Stand:
         )
         self.inventory = self.inventory.model_copy(update={"arrays": arrays})
 
+    def prefers(self, array: str) -> None:
+        """The inventory says which array goes on alone."""
+        pod = self.inventory.pod.model_copy(update={"failover_preference": array})
+        self.inventory = self.inventory.model_copy(update={"pod": pod})
+
     @property
     def arrays(self) -> Arrays:
         """Their clients."""

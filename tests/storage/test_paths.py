@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from activities.clients.proxmox import PveApi
+from activities.clients.secrets import Secrets
 from activities.errors import NotFound, Refuted, Unauthorized
 from activities.hosts.paths import Paths
+from activities.proxmox.rights import Rights
+from cluster.contracts.proxmox import RightsWish
 from cluster.paths import Chap
 from cluster.plan import Mode
 from cluster.wishes import Wishes
@@ -480,10 +484,28 @@ async def test_in_an_emergency_sessions_come_before_settings(stand: Stand):
 # --- which side goes on ---
 
 
+async def test_the_watch_looks_each_day_whether_quorum_and_storage_stay_together(stand: Stand):
+    """Somebody has changed the pod since; without a wish of the inventory's nothing is said."""
+    secrets = Secrets(stand.site.path.parent)
+    api = PveApi(stand.inventory, secrets)
+    assert (await stand.run(Rights(stand.inventory, api, stand.arrays).rights, RightsWish())).apart == ""
+    stand.prefers(A)
+    stand.site.world.arrays[A].pods[0].failover_preferences = [B]
+
+    found = await stand.run(Rights(stand.inventory, api, stand.arrays).rights, RightsWish())
+
+    assert found.apart == (
+        f"pod webb-ac-proxmox-01 prefers {B}, corosync's tie-breaker prefers site-a ({A}): after a cut between the "
+        "sites votes and storage are at different ones, and every guest stops; "
+        f"set pod.failover_preference: {A} in the inventory and run the deployment"
+    )
+    stand.pod()
+    assert (await stand.run(Rights(stand.inventory, api, stand.arrays).rights, RightsWish())).apart == ""
+
+
 def test_the_deployment_sets_which_array_goes_on(stand: Stand):
     """Where the inventory says so; a second run changes nothing."""
-    pod = stand.inventory.pod.model_copy(update={"failover_preference": A})
-    stand.inventory = stand.inventory.model_copy(update={"pod": pod})
+    stand.prefers(A)
 
     assert stand.pod() == [f"{A}: set failover preference webb-ac-proxmox-01 ({A}, was none)"]
     assert stand.site.world.arrays[A].pods[0].failover_preferences == [A]
