@@ -115,6 +115,10 @@ class Stand:
         kinds = ("iscsi.", "multipath", "unit.", "file.", "lvm.")
         return [line for line in self.site.change_lines() if line.split()[1].startswith(kinds)]
 
+    async def offered(self) -> list[str]:
+        """The same as something that is awaited."""
+        return self.access()
+
     def access(self, mode: Mode = Mode.APPLY) -> list[str]:
         """What is changed on both arrays for the nodes' access."""
         access, wishes = Access(self.arrays), Wishes(self.inventory, mode)

@@ -9,6 +9,7 @@ from activities.clients.secrets import Secrets
 from activities.errors import NotFound, Refuted, Unauthorized
 from activities.hosts.paths import Paths
 from activities.proxmox.rights import Rights
+from activities.purity.pods import Purity
 from cluster.contracts.proxmox import RightsWish
 from cluster.paths import Chap
 from cluster.plan import Mode
@@ -432,6 +433,15 @@ async def test_a_wrong_secret_is_told_without_it(stand: Stand, chap: Chap):
     )
 
 
+async def test_no_other_file_of_the_worker_is_sent_away(stand: Stand):
+    """Who may change the inventory may not read the worker's disk by way of a node, or of an array."""
+    stand.with_policy(chap=Chap(user="quorate", password="file:/etc/hostname"))
+
+    for look in (stand.ensure, stand.offered):
+        with pytest.raises(Unauthorized, match="what is sent out may only be read below the inventory's folder"):
+            await look()
+
+
 async def test_the_secret_stands_in_no_command_line(stand: Stand, chap: Chap):
     """It goes through the input of a program; what the twin logs of calls and changes has none of it."""
     stand.access()
@@ -501,6 +511,20 @@ async def test_the_watch_looks_each_day_whether_quorum_and_storage_stay_together
     )
     stand.pod()
     assert (await stand.run(Rights(stand.inventory, api, stand.arrays).rights, RightsWish())).apart == ""
+
+
+def test_a_proof_asks_which_array_goes_on(stand: Stand):
+    """The deployment's own; a quarantine does not keep guests from home for it."""
+    stand.prefers(A)
+    wishes, purity = Wishes(stand.inventory, Mode.PLAN), Purity(stand.arrays)
+
+    stand.run(purity.pod_state, wishes.pod_at())
+    with pytest.raises(Refuted) as caught:
+        stand.run(purity.pod_state, wishes.pod_at(as_preferred=True))
+
+    assert caught.value.message == (
+        f"pod webb-ac-proxmox-01 prefers no array, pod.failover_preference says {A}; set it: `quorate plan deploy`"
+    )
 
 
 def test_the_deployment_sets_which_array_goes_on(stand: Stand):
