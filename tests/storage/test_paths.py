@@ -491,6 +491,23 @@ async def test_in_an_emergency_sessions_come_before_settings(stand: Stand):
     assert [one.what for one in found.changes] == ["discover targets", "log in"]
 
 
+async def test_in_an_emergency_what_answers_is_logged_in(stand: Stand):
+    """One portal is dead: the sessions to the others come back, and what is missing is named."""
+    for portal in stand.portals[1:]:
+        del stand.host.sessions[Way(A, portal)]
+    stand.site.fail("portal", A, "3")
+    wishes = Wishes(stand.inventory, Mode.APPLY, emergency=True)
+    wish = wishes.paths(NODE, await stand.found(), stand.wwid)
+
+    with pytest.raises(Refuted) as caught:
+        await stand.run(Paths(stand.ssh).ensure_paths, wish)
+
+    assert caught.value.message == (
+        f"{NODE}: 3 of 4 paths with prio=50 through {A} (LUN 253), no session carries at {stand.portals[3]}"
+    )
+    assert [line.split()[2] for line in stand.changes if "iscsi.login" in line] == list(stand.portals[1:3])
+
+
 # --- which side goes on ---
 
 
