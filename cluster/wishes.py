@@ -94,10 +94,11 @@ class Wishes:
         pod = self.inventory.pod
         return StretchWish(mode=self.mode, pod=pod.name, array=pod.first, to=self.inventory.peer(pod.first).name)
 
-    def pod_at(self) -> PodAt:
-        """The pod as both arrays must see it."""
+    def pod_at(self, *, as_preferred: bool = False) -> PodAt:
+        """The pod as both arrays must see it; `as_preferred` asks as well which array goes on alone."""
         pod, (one, two) = self.inventory.pod, self.inventory.arrays
-        return PodAt(pod=pod.name, volume=pod.volume.name, arrays=(one.name, two.name), prefers=pod.failover_preference)
+        prefers = pod.failover_preference if as_preferred else None
+        return PodAt(pod=pod.name, volume=pod.volume.name, arrays=(one.name, two.name), prefers=prefers)
 
     def access(self, array: str) -> AccessWish:
         """All nodes on one array; each prefers its own site's array, whichever array is asked."""

@@ -258,7 +258,7 @@ class FlashArray:
 
     def introduce(self, name: str, user: str, password: str) -> None:
         """Ask a host for CHAP with that user from its next login on; `password` refers to the secret."""
-        chap = models.Chap(host_user=user, host_password=self._secrets.read(password))
+        chap = models.Chap(host_user=user, host_password=self._secrets.outgoing(password))
         self._call("patch_hosts", names=[name], host=models.HostPatch(chap=chap))
 
     def add_initiator(self, name: str, iqn: str) -> None:

@@ -180,10 +180,13 @@ class Paths:
         node = wish.node
         if missing := unconnected(array.iqn, array.portals, sessions):
             asked = tuple(dict.fromkeys((array.portals[0], *missing)))
-            if dark := await initiator.dark_portals(self._ssh, node, asked):
+            dark = await initiator.dark_portals(self._ssh, node, asked)
+            if dark and not wish.emergency:
                 raise Refuted(initiator.told_dark(node, array.array, dark))
-            if ledger.intend(node, "discover targets", array.array, array.portals[0], verb="add"):
-                await self._discover(node, array, missing)
+            missing = tuple(portal for portal in missing if portal not in dark)
+            answers = next((portal for portal in array.portals if portal not in dark), "")
+            if missing and ledger.intend(node, "discover targets", array.array, answers, verb="add"):
+                await self._discover(node, array, answers, missing)
             for portal in missing:
                 if ledger.intend(node, "log in", portal, array.array, verb="connect"):
                     await self._session(wish, array, portal)
@@ -191,13 +194,13 @@ class Paths:
             if ledger.intend(node, "log in", way.portal, f"{array.array}, {way.iface}", verb="connect"):
                 await self._session(wish, array, way.portal, way.iface)
 
-    async def _discover(self, node: str, array: ArrayPaths, missing: tuple[str, ...]) -> None:
+    async def _discover(self, node: str, array: ArrayPaths, portal: str, missing: tuple[str, ...]) -> None:
         """Records of new portals. Without `-o new` those that are there would be set back to iscsid.conf's defaults."""
-        command = ("iscsiadm", "-m", "discovery", "-t", "sendtargets", "-p", array.portals[0], "-o", "new")
+        command = ("iscsiadm", "-m", "discovery", "-t", "sendtargets", "-p", portal, "-o", "new")
         offered = parse_targets(await self._ssh.read(node, *command))
-        for portal in missing:
-            if Target(portal=portal, iqn=array.iqn) not in offered:
-                raise NotFound(f"{node}: {array.array} does not offer the portal {portal} in its discovery")
+        for wanted in missing:
+            if Target(portal=wanted, iqn=array.iqn) not in offered:
+                raise NotFound(f"{node}: {array.array} does not offer the portal {wanted} in its discovery")
 
     async def _session(self, wish: PathsWish, array: ArrayPaths, portal: str, iface: str = "") -> None:
         """Log in now and after every boot."""

@@ -91,11 +91,13 @@ class RightsWish(Value):
 class RightsFinding(Finding):
     """Every privilege that is missing, where, and which runbooks need it.
 
-    `certificates`: those that end soon or have ended, each with what to do; asked for the watch alone, once a day.
+    `certificates`: those that end soon or have ended, each with what to do; `apart`: why quorum and storage may end at
+    different sites (`cluster.alignment`). Both are asked for the watch alone, once a day.
     """
 
     missing: tuple[Missing, ...] = ()
     certificates: tuple[str, ...] = ()
+    apart: str = ""
 
 
 preflight = Activity("proxmox.preflight", ClusterCheck, Finding)

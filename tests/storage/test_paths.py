@@ -4,8 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from activities.clients.proxmox import PveApi
+from activities.clients.secrets import Secrets
 from activities.errors import NotFound, Refuted, Unauthorized
 from activities.hosts.paths import Paths
+from activities.proxmox.rights import Rights
+from activities.purity.pods import Purity
+from cluster.contracts.proxmox import RightsWish
 from cluster.paths import Chap
 from cluster.plan import Mode
 from cluster.wishes import Wishes
@@ -428,6 +433,15 @@ async def test_a_wrong_secret_is_told_without_it(stand: Stand, chap: Chap):
     )
 
 
+async def test_no_other_file_of_the_worker_is_sent_away(stand: Stand):
+    """Who may change the inventory may not read the worker's disk by way of a node, or of an array."""
+    stand.with_policy(chap=Chap(user="quorate", password="file:/etc/hostname"))
+
+    for look in (stand.ensure, stand.offered):
+        with pytest.raises(Unauthorized, match="what is sent out may only be read below the inventory's folder"):
+            await look()
+
+
 async def test_the_secret_stands_in_no_command_line(stand: Stand, chap: Chap):
     """It goes through the input of a program; what the twin logs of calls and changes has none of it."""
     stand.access()
@@ -477,13 +491,62 @@ async def test_in_an_emergency_sessions_come_before_settings(stand: Stand):
     assert [one.what for one in found.changes] == ["discover targets", "log in"]
 
 
+async def test_in_an_emergency_what_answers_is_logged_in(stand: Stand):
+    """One portal is dead: the sessions to the others come back, and what is missing is named."""
+    for portal in stand.portals[1:]:
+        del stand.host.sessions[Way(A, portal)]
+    stand.site.fail("portal", A, "3")
+    wishes = Wishes(stand.inventory, Mode.APPLY, emergency=True)
+    wish = wishes.paths(NODE, await stand.found(), stand.wwid)
+
+    with pytest.raises(Refuted) as caught:
+        await stand.run(Paths(stand.ssh).ensure_paths, wish)
+
+    assert caught.value.message == (
+        f"{NODE}: 3 of 4 paths with prio=50 through {A} (LUN 253), no session carries at {stand.portals[3]}"
+    )
+    assert [line.split()[2] for line in stand.changes if "iscsi.login" in line] == list(stand.portals[1:3])
+
+
 # --- which side goes on ---
+
+
+async def test_the_watch_looks_each_day_whether_quorum_and_storage_stay_together(stand: Stand):
+    """Somebody has changed the pod since; without a wish of the inventory's nothing is said."""
+    secrets = Secrets(stand.site.path.parent)
+    api = PveApi(stand.inventory, secrets)
+    assert (await stand.run(Rights(stand.inventory, api, stand.arrays).rights, RightsWish())).apart == ""
+    stand.prefers(A)
+    stand.site.world.arrays[A].pods[0].failover_preferences = [B]
+
+    found = await stand.run(Rights(stand.inventory, api, stand.arrays).rights, RightsWish())
+
+    assert found.apart == (
+        f"pod webb-ac-proxmox-01 prefers {B}, corosync's tie-breaker prefers site-a ({A}): after a cut between the "
+        "sites votes and storage are at different ones, and every guest stops; "
+        f"set pod.failover_preference: {A} in the inventory and run the deployment"
+    )
+    stand.pod()
+    assert (await stand.run(Rights(stand.inventory, api, stand.arrays).rights, RightsWish())).apart == ""
+
+
+def test_a_proof_asks_which_array_goes_on(stand: Stand):
+    """The deployment's own; a quarantine does not keep guests from home for it."""
+    stand.prefers(A)
+    wishes, purity = Wishes(stand.inventory, Mode.PLAN), Purity(stand.arrays)
+
+    stand.run(purity.pod_state, wishes.pod_at())
+    with pytest.raises(Refuted) as caught:
+        stand.run(purity.pod_state, wishes.pod_at(as_preferred=True))
+
+    assert caught.value.message == (
+        f"pod webb-ac-proxmox-01 prefers no array, pod.failover_preference says {A}; set it: `quorate plan deploy`"
+    )
 
 
 def test_the_deployment_sets_which_array_goes_on(stand: Stand):
     """Where the inventory says so; a second run changes nothing."""
-    pod = stand.inventory.pod.model_copy(update={"failover_preference": A})
-    stand.inventory = stand.inventory.model_copy(update={"pod": pod})
+    stand.prefers(A)
 
     assert stand.pod() == [f"{A}: set failover preference webb-ac-proxmox-01 ({A}, was none)"]
     assert stand.site.world.arrays[A].pods[0].failover_preferences == [A]
