@@ -17,9 +17,27 @@ def tie_breaker(inventory: Inventory, ids: Mapping[str, int]) -> str:
 
     `ids` are corosync's, by node. Empty where a node's id is not known.
     """
-    if any(node.name not in ids for node in inventory.nodes):
+    return lowest({node.name: inventory.site_of(node.name).name for node in inventory.nodes}, ids)
+
+
+def lowest(sites: Mapping[str, str], ids: Mapping[str, int]) -> str:
+    """The same of nodes with their sites."""
+    if not sites or any(node not in ids for node in sites):
         return ""
-    return inventory.site_of(min((node.name for node in inventory.nodes), key=lambda name: ids[name])).name
+    return sites[min(sites, key=lambda node: ids[node])]
+
+
+def against(prefers: tuple[str, str], sites: Mapping[str, str], ids: Mapping[str, int]) -> str:
+    """Why an array that the inventory prefers, and its site, contradict the tie-breaker; empty when they do not."""
+    array, site = prefers
+    tie = lowest(sites, ids)
+    if tie in ("", site):
+        return ""
+    return (
+        f"pod.failover_preference says {array} at {site}, corosync's tie-breaker, the lowest node id, is at {tie}: "
+        "after a cut between the sites votes and storage would be at different ones, and every guest would stop; "
+        f"set pod.failover_preference to the array of {tie}"
+    )
 
 
 def apart(inventory: Inventory, preferences: Sequence[str], ids: Mapping[str, int]) -> str:

@@ -36,9 +36,9 @@ def _twice(inventory: Inventory) -> Iterator[Problem]:
             seen["address", _host(node.address)].append(((*where, "address"), f"node {node.name} of {site.name}"))
             seen["iqn", node.iqn].append(((*where, "iqn"), f"node {node.name} of {site.name}"))
             if node.bmc is not None:
-                seen["bmc.address", _with_port(node.bmc.address)].append(
-                    ((*where, "bmc", "address"), f"node {node.name}")
-                )
+                # a chassis has one controller for several nodes, and tells them apart
+                one = f"{_with_port(node.bmc.address)}{f' system {node.bmc.system}' if node.bmc.system else ''}"
+                seen["bmc.address", one].append(((*where, "bmc", "address"), f"node {node.name}"))
     for a, array in enumerate(inventory.arrays):
         seen["name", array.name].append((("arrays", a, "name"), f"array {array.name}"))
         seen["address", _host(array.address)].append((("arrays", a, "address"), f"array {array.name}"))
@@ -95,6 +95,8 @@ def _unknown_names(inventory: Inventory) -> Iterator[Problem]:
         yield ("sites", 1, "array"), f"array {inventory.sites[1].array} serves both sites: each site needs its own"
     if inventory.pod.first not in arrays:
         yield ("pod", "first"), f"array {inventory.pod.first} is unknown: known are {', '.join(arrays)}"
+    if (wanted := inventory.pod.failover_preference) and wanted not in arrays:
+        yield ("pod", "failover_preference"), f"array {wanted} is unknown: known are {', '.join(arrays)}"
     for g, guest in enumerate(inventory.guests):
         if guest.node not in nodes:
             yield ("guests", g, "node"), f"node {guest.node} is unknown: known are {', '.join(nodes)}"

@@ -52,7 +52,7 @@ class MultipathConfig(Value):
         return "", ""
 
     def _order(self, wwid: str | None) -> Iterator[tuple[str, Mapping[str, str]]]:
-        yield from (("multipaths", one) for one in self.multipaths if wwid and one.get("wwid") == wwid)
+        yield from (("multipaths", one) for one in reversed(self.multipaths) if wwid and one.get("wwid") == wwid)
         yield "overrides", self.overrides
         yield from (("devices", one) for one in reversed(self.devices) if _is_ours(one))
         yield "defaults", self.defaults

@@ -124,11 +124,12 @@ def granted(inventory: Inventory) -> Rights:
 
 
 def role_at(inventory: Inventory, path: str) -> str:
-    """What docs/prepare.md calls the role that it grants at that path."""
-    if path in _ROLES:
-        return _ROLES[path]
-    sources = {f"/vms/{guest.template}" for guest in inventory.guests}
-    return "QuorateSource" if path in sources else "QuorateGuest"
+    """What docs/prepare.md calls the role that it grants at that path; of a guest beside the inventory: sight."""
+    if path in {f"/vms/{guest.vmid}" for guest in inventory.guests}:
+        return "QuorateGuest"
+    if path in {f"/vms/{guest.template}" for guest in inventory.guests}:
+        return "QuorateSource"
+    return _ROLES.get(path, _ROLES["/vms"])
 
 
 def effective(rights: Mapping[str, Iterable[str]], path: str) -> frozenset[str]:

@@ -21,10 +21,11 @@ from cluster.privileges import needed
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the inventory asks of each layer, to be planned or applied."""
+    """What the inventory asks of each layer, to be planned or applied; in an emergency what cannot wait comes first."""
 
     inventory: Inventory
     mode: Mode
+    emergency: bool = False
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -38,7 +39,15 @@ class Wishes:
 
     def cluster(self) -> ClusterCheck:
         """What the cluster must be before anything is changed."""
-        return ClusterCheck(name=self.inventory.name, nodes=self.nodes, privileges=needed(self.inventory))
+        inventory, array = self.inventory, self.inventory.pod.failover_preference
+        sites = {node: inventory.site_of(node).name for node in self.nodes}
+        return ClusterCheck(
+            name=inventory.name,
+            nodes=self.nodes,
+            privileges=needed(inventory),
+            prefers=next(((site.array, site.name) for site in inventory.sites if site.array == array), None),
+            sites=sites,
+        )
 
     def clocks(self) -> HostNames:
         """All hosts that take part in quorum."""
@@ -85,10 +94,11 @@ class Wishes:
         pod = self.inventory.pod
         return StretchWish(mode=self.mode, pod=pod.name, array=pod.first, to=self.inventory.peer(pod.first).name)
 
-    def pod_at(self) -> PodAt:
-        """The pod as both arrays must see it."""
+    def pod_at(self, *, as_preferred: bool = False) -> PodAt:
+        """The pod as both arrays must see it; `as_preferred` asks as well which array goes on alone."""
         pod, (one, two) = self.inventory.pod, self.inventory.arrays
-        return PodAt(pod=pod.name, volume=pod.volume.name, arrays=(one.name, two.name), prefers=pod.failover_preference)
+        prefers = pod.failover_preference if as_preferred else None
+        return PodAt(pod=pod.name, volume=pod.volume.name, arrays=(one.name, two.name), prefers=prefers)
 
     def access(self, array: str) -> AccessWish:
         """All nodes on one array; each prefers its own site's array, whichever array is asked."""
@@ -131,6 +141,7 @@ class Wishes:
                 for name in (local, inventory.peer(local).name)
             ),
             lasting=lasting,
+            emergency=self.emergency,
             chap=policy.chap,
             multipath=policy.multipath,
             tuning=policy.tuning,

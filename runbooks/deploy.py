@@ -217,7 +217,7 @@ class DeployStretchedCluster(Runbook):
             votes,
             ha,
             *paths.values(),
-            self.step("Pod serves on both arrays", purity.pod_state, wishes.pod_at()),
+            self.step("Pod serves on both arrays", purity.pod_state, wishes.pod_at(as_preferred=True)),
             self.step("Storage is active on all nodes", proxmox.storage_state, wishes.storage()),
             *(
                 self.step(f"Guest {guest.name} runs", proxmox.guest_state, wishes.guest(guest))

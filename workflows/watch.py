@@ -338,10 +338,11 @@ class ClusterWatch:
                 )
                 said = found.finding if found.mark == "warned" else ""
                 ends = ". ".join(found.certificates)
-                for title, text in (("A right is missing", said), ("A certificate ends", ends)):
+                apart = ("Quorum and storage may part", found.apart)
+                for title, text in (("A right is missing", said), ("A certificate ends", ends), apart):
                     if text and text not in self._rights:
                         self._incidents.tell_people(workflow.info().workflow_id, title, text)
-                self._rights = ". ".join(filter(None, (said, ends)))
+                self._rights = ". ".join(filter(None, (said, ends, found.apart)))
             except ActivityError as error:
                 self._rights = "which rights the token has is not known: {}: {}".format(*reason(error))
             self._rights_asked = workflow.now()

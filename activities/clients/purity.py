@@ -24,7 +24,7 @@ from activities.clients.tls import pool, refused
 from activities.errors import NotFound, Rejected, Unreachable, Word
 from cluster.addresses import netloc
 from cluster.inventory import Array
-from cluster.trust import of_array
+from cluster.trust import Trust, of_array
 
 # Purity 6.9.x serves at most about 2.43 to 2.46 (reference: flasharray-rest §1).
 REST_VERSION = "2.44"
@@ -70,6 +70,11 @@ class FlashArray:
         self._lock = threading.Lock()
         self._client: Any = None
         self._user = ""  # whose token it is, known after the first login
+
+    @property
+    def trust(self) -> Trust:
+        """By what the array is recognised."""
+        return self._trust
 
     @property
     def speaks(self) -> str:
@@ -253,7 +258,7 @@ class FlashArray:
 
     def introduce(self, name: str, user: str, password: str) -> None:
         """Ask a host for CHAP with that user from its next login on; `password` refers to the secret."""
-        chap = models.Chap(host_user=user, host_password=self._secrets.read(password))
+        chap = models.Chap(host_user=user, host_password=self._secrets.outgoing(password))
         self._call("patch_hosts", names=[name], host=models.HostPatch(chap=chap))
 
     def add_initiator(self, name: str, iqn: str) -> None:

@@ -90,7 +90,7 @@ class Hosts:
         `secrets` are marks in the text and the references of what belongs in their places, resolved here.
         """
         for mark, reference in (secrets or {}).items():
-            value = self._secrets.read(reference)
+            value = self._secrets.outgoing(reference)
             if len(value.splitlines()) != 1:
                 raise Unauthorized(f"secret {reference}: it has more than one line; put the secret alone there")
             text = text.replace(mark, value)

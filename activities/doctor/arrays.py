@@ -8,6 +8,8 @@ from cluster.addresses import split
 from cluster.doctor.arrays import ArrayTold, Interface, Peer
 from cluster.doctor.check import Unread
 from cluster.inventory import Array, Inventory
+from cluster.portals import chosen
+from cluster.volumes import wwid_of
 
 if TYPE_CHECKING:
     from activities.clients.purity import FlashArray
@@ -30,10 +32,29 @@ def array(client: "FlashArray", inventory: Inventory) -> ArrayTold:
     update: dict[str, object] = {"called": str(about.get("name")), "purity": str(about.get("version") or "")}
     update["role"] = read(client.role, name)
     update["peer"] = read(lambda: _peer(client.connection(inventory.peer(name).name)), name)
-    update["ports"] = read(lambda: tuple(str(port["name"]) for port in client.portals()), name)
+    update |= _ports(client, inventory)
+    wwid = read(lambda: _wwid(client.volume(inventory.volume_name)), name)
+    update["wwid"] = None if isinstance(wwid, Unread) else wwid
     update["preferences"] = read(lambda: _preferences(client.pod(inventory.pod.name)), name)
     update["interfaces"] = read(lambda: tuple(map(_interface, client.interfaces())), name)
     return told.model_copy(update=update)
+
+
+def _ports(client: "FlashArray", inventory: Inventory) -> dict[str, object]:
+    ports = read(client.portals, client.name)
+    if isinstance(ports, Unread):
+        return {"ports": ports}
+    offered = tuple(sorted(str(port["portal"]) for port in ports))
+    return {
+        "ports": tuple(str(port["name"]) for port in ports),
+        "portals": chosen(offered, inventory.array(client.name).portals),
+        "iqn": str(ports[0]["iqn"]) if ports else "",
+    }
+
+
+def _wwid(volume: dict[str, Any] | None) -> str | None:
+    serial = None if volume is None or volume.get("destroyed") else volume.get("serial")
+    return wwid_of(str(serial)) if serial else None
 
 
 def place(array_: Array) -> str:

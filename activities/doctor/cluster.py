@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
 
 
-async def cluster(api: "PveApi", inventory: Inventory, names: list[str], threads: Threads) -> ClusterTold:
-    """All that is told; `names` are the nodes that answer at all."""
+async def cluster(
+    api: "PveApi", inventory: Inventory, names: list[str], threads: Threads, *, rights: bool = True
+) -> ClusterTold:
+    """All that is told; `names` are the nodes that answer at all. `rights`: what the token may do is asked, too."""
 
     def version(node: str) -> str | Unread:
         return read(lambda: str(api.get("version", node=node)["version"]), node)
@@ -27,12 +29,12 @@ async def cluster(api: "PveApi", inventory: Inventory, names: list[str], threads
         silent = next((said for said in found if isinstance(said, Unread)), None)
         why = silent or Unread(word="Unreachable", said="no node's API answers")
         return ClusterTold(versions=versions, members=why, rights=why, sights=why)
-    members, rights, sights = await asyncio.gather(
+    members, has, sights = await asyncio.gather(
         threads.run(lambda: read(lambda: _members(api.get("cluster/status", node=asked)), asked)),
-        threads.run(lambda: read(lambda: _rights(api, inventory, asked), asked)),
-        threads.run(lambda: read(lambda: _sights(api, asked), asked)),
+        threads.run(lambda: read(lambda: _rights(api, inventory, asked), asked) if rights else {}),
+        threads.run(lambda: read(lambda: _sights(api, asked), asked) if rights else ()),
     )
-    return ClusterTold(versions=versions, members=members, rights=rights, sights=sights)
+    return ClusterTold(versions=versions, members=members, rights=has, sights=sights)
 
 
 def _members(entries: list[dict[str, Any]]) -> Members:

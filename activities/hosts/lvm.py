@@ -61,9 +61,16 @@ async def volumes_told(
     return held, {node: one for node, one in found.items() if isinstance(one, str)}
 
 
-async def groups(ssh: "SshHosts", node: str) -> tuple[VolumeGroup, ...]:
-    """The volume groups that the node sees, each with its devices."""
-    return tuple(parse_volume_groups(await ssh.read(node, *_VGS)))
+async def volume_groups(ssh: "SshHosts", node: str) -> list[VolumeGroup]:
+    """The volume groups that the node sees, with their devices."""
+    return parse_volume_groups(await ssh.read(node, *_VGS))
+
+
+async def autoactivated(ssh: "SshHosts", node: str, vg: str) -> tuple[str, ...]:
+    """The group's volumes that LVM activates by itself; where the node's LVM cannot tell it, none."""
+    columns = ("--reportformat", "json", "-o", "lv_name,lv_autoactivation")
+    answer = await ssh.run(node, "lvs", *columns, vg)
+    return parse_autoactivated(answer.stdout) if answer.ok else ()
 
 
 async def _active(ssh: "SshHosts", node: str, vg: str, limit: float) -> dict[str, bool | None]:
@@ -94,7 +101,7 @@ class Lvm:
             if wrong := [said for view in seen.values() if (said := view.lacking())]:
                 raise Refuted("; ".join(wrong))
         group = seen[wish.nodes[0]].group
-        told = activated_at_boot(wish.vg, await self._autoactivated(wish)) if group else ""
+        told = activated_at_boot(wish.vg, await autoactivated(self._ssh, wish.nodes[0], wish.vg)) if group else ""
         return GroupFinding(
             finding=f"{wish.vg}, {size(group.size)}, seen by {counted(len(wish.nodes), 'node')}{told}"
             if group
@@ -105,19 +112,13 @@ class Lvm:
             nodes=len(wish.nodes) if group else 0,
         )
 
-    async def _autoactivated(self, wish: GroupWish) -> tuple[str, ...]:
-        """The group's volumes that LVM activates by itself; where the node's LVM cannot tell it, none."""
-        columns = ("--reportformat", "json", "-o", "lv_name,lv_autoactivation")
-        answer = await self._ssh.run(wish.nodes[0], "lvs", *columns, wish.vg)
-        return parse_autoactivated(answer.stdout) if answer.ok else ()
-
     async def _nodes(self, wish: GroupWish, *, refresh: bool = False) -> dict[str, GroupView]:
         async def read(node: str) -> GroupView:
             if refresh:
                 await self._ssh.read(node, "pvscan", "--cache")
-            seen = await groups(self._ssh, node)
+            groups = tuple(await volume_groups(self._ssh, node))
             found = await map_of(self._ssh, node, wish.wwid) if wish.wwid else None
-            return GroupView(node=node, vg=wish.vg, wwid=wish.wwid, groups=seen, map=found)
+            return GroupView(node=node, vg=wish.vg, wwid=wish.wwid, groups=groups, map=found)
 
         return dict(zip(wish.nodes, await asyncio.gather(*map(read, wish.nodes)), strict=True))
 

@@ -57,7 +57,13 @@ class Hosts:
     async def witness_preflight(self, witness: HostName) -> Finding:
         """The witness has corosync-qnetd, and it runs."""
         await self._packages(witness.host, WITNESS_PACKAGES)
-        state = (await self._ssh.run(witness.host, "systemctl", "is-active", "corosync-qnetd")).stdout.strip()
+        answer = await self._ssh.run(witness.host, "systemctl", "is-active", "corosync-qnetd")
+        state = answer.stdout.strip()
+        if not state:
+            raise Refuted(
+                f"{witness.host}: systemd does not say whether corosync-qnetd runs: {answer.stderr.strip()[:200]}; a "
+                "witness in a container needs systemd in it"
+            )
         if state != "active":
             raise Refuted(f"{witness.host}: corosync-qnetd is {state}; start it: systemctl enable --now corosync-qnetd")
         return Finding(finding="corosync-qnetd is installed and active")

@@ -5,7 +5,6 @@ out, deleted or overwritten here but the files that carry our name.
 """
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from temporalio import activity
@@ -14,16 +13,17 @@ from activities.attempt import Changes, look_again
 from activities.errors import NotFound, Refuted, Unauthorized
 from activities.hosts import initiator
 from activities.hosts.maps import map_of
+from activities.hosts.seen import Seen
 from activities.parsing.iscsi import Target, parse_targets
 from activities.parsing.multipath import Map
 from activities.serving import serves
 from cluster.booting import Boot, lost_by_a_reboot
 from cluster.contracts import hosts
 from cluster.contracts.hosts import ArrayPaths, PathsFinding, PathsWish
-from cluster.multipathing import CONF, harmful, settings_of
+from cluster.multipathing import CONF, blacklisted, harmful, settings_of
 from cluster.plan import Ledger
 from cluster.portals import host_and_port
-from cluster.sessions import Record, Session, beside, manual, strangers, unconnected, uneven, unused, widest
+from cluster.sessions import Record, Session, manual, strangers, unconnected, unused
 from cluster.tuning import RULES, RULES_FILE, differs
 from cluster.units import counted
 
@@ -34,14 +34,6 @@ if TYPE_CHECKING:
 ISCSI_EXISTS, ISCSI_REFUSED = 15, 24
 # A login to a portal that answers nothing: 15 s, eight times (iscsid.conf), and some air.
 LOGIN_LIMIT = 150.0
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What a node has before it is judged."""
-
-    map: Map | None
-    sessions: tuple[Session, ...]
 
 
 class Paths:
@@ -61,7 +53,7 @@ class Paths:
             await self._log_in(ledger, wish, array, seen.sessions, records)
         if ledger.changed:
             seen = await self._seen(wish)
-        if (wish.wwid is None or _wrong(wish, seen)) and ledger.intend(
+        if (wish.wwid is None or seen.wrong(wish)) and ledger.intend(
             wish.node, "map multipath device", wish.wwid or "of the new volume", verb="create"
         ):
             await self._bring_up(wish)
@@ -73,10 +65,10 @@ class Paths:
             return PathsFinding(
                 finding=f"{counted(len(ledger.changes), 'change')} planned", changes=ledger.changes, node=wish.node
             )
-        if wrong := _wrong(wish, seen) or ("; ".join(await self._lost(wish)) if ledger.changed else ""):
+        if wrong := seen.wrong(wish) or (await self._lost(wish) if ledger.changed else ""):
             raise Refuted(f"{wish.node}: {wrong}")
-        near, far = (_count(wish, array, seen) for array in wish.arrays)
         remark = await self._remark(wish, seen)
+        near, far = (seen.usable(array) for array in wish.arrays)
         return PathsFinding(
             finding=f"{near} optimized through {wish.arrays[0].array}, {far} non-optimized{remark}",
             changed=ledger.changed,
@@ -90,14 +82,14 @@ class Paths:
     async def paths(self, wish: PathsWish) -> PathsFinding:
         """The same verification, reading only."""
         seen = await self._seen(wish)
-        if wrong := _wrong(wish, seen):
+        if wrong := seen.wrong(wish):
             raise Refuted(f"{wish.node}: {wrong}")
         remark = ""
         if wish.lasting:
-            if wrong := "; ".join((*await self._harm(wish), *await self._lost(wish))):
+            if wrong := "; ".join(filter(None, (*await self._harm(wish), await self._lost(wish)))):
                 raise Refuted(f"{wish.node}: {wrong}")
             remark = f", there again after a reboot{await self._remark(wish, seen)}"
-        near, far = (_count(wish, array, seen) for array in wish.arrays)
+        near, far = (seen.usable(array) for array in wish.arrays)
         return PathsFinding(
             finding=f"{near} optimized, {far} non-optimized{remark}",
             node=wish.node,
@@ -118,19 +110,24 @@ class Paths:
         """Udev needs a moment after a rescan: look again for some seconds before judging."""
         for pause in (0.2, 0.5, 1, 2, 4):
             seen = await self._seen(wish)
-            if not _wrong(wish, seen):
+            if not seen.wrong(wish):
                 return seen
-            await look_again(pause, _wrong(wish, seen))
+            await look_again(pause, seen.wrong(wish))
         return await self._seen(wish)
 
     async def _harm(self, wish: PathsWish) -> tuple[str, ...]:
-        return harmful(await initiator.config(self._ssh, wish.node), wish.wwid)
+        config = await initiator.config(self._ssh, wish.node)
+        if wish.emergency:  # a node without paths hangs already: it is not made worse by getting them back
+            return tuple(filter(None, (blacklisted(config, wish.wwid),)))
+        return harmful(config, wish.wwid)
 
-    async def _lost(self, wish: PathsWish) -> tuple[str, ...]:
-        """What a reboot would lose."""
+    async def _lost(self, wish: PathsWish) -> str:
+        """What a reboot would lose, in words; in an emergency that can wait."""
+        if wish.emergency:
+            return ""
         boot, records = await self._after_boot(wish)
         left = [one for array in wish.arrays for one in manual(array.iqn, array.portals, records)]
-        return lost_by_a_reboot(boot, wish.wwid, left)
+        return "; ".join(lost_by_a_reboot(boot, wish.wwid, left))
 
     async def _after_boot(self, wish: PathsWish) -> tuple[Boot, tuple[Record, ...]]:
         return await asyncio.gather(initiator.boot(self._ssh, wish.node), initiator.records(self._ssh, wish.node))
@@ -145,24 +142,24 @@ class Paths:
 
     async def _settle_multipath(self, ledger: Ledger, wish: PathsWish) -> None:
         """What multipathd goes by does no harm; where the inventory says so, it is told what counts for the volume."""
-        if wish.multipath == "set":
-            await self._write(ledger, wish, "set multipath settings", CONF, settings_of(wish.wwid) if wish.wwid else "")
+        if wish.multipath == "set" and not wish.emergency:
+            text = settings_of(wish.wwid) if wish.wwid else ""
+            if not await self._stands(wish.node, CONF, text) and ledger.intend(
+                wish.node, "set multipath settings", CONF, verb="set"
+            ):
+                await self._write(wish.node, CONF, text)
+                await self._ssh.read(wish.node, "multipathd", "reconfigure")
         if (wish.multipath == "check" or not ledger.only_planned) and (wrong := await self._harm(wish)):
             raise Refuted(f"{wish.node}: {'; '.join(wrong)}")
 
-    async def _write(self, ledger: Ledger, wish: PathsWish, what: str, path: str, text: str) -> None:
-        """A file of ours, and the daemon that reads it; nothing where it stands there already."""
-        there = await self._ssh.run(wish.node, "cat", path)
-        if (text and there.ok and there.stdout == text) or not ledger.intend(wish.node, what, path, verb="set"):
-            return
-        await self._ssh.read(wish.node, "mkdir", "-p", path.rpartition("/")[0])
-        await self._ssh.write(wish.node, path, text)
-        if path == CONF:
-            await self._ssh.read(wish.node, "multipathd", "reconfigure")
-        else:
-            await self._ssh.read(wish.node, "udevadm", "control", "--reload")
-            await self._ssh.read(wish.node, "udevadm", "trigger", "--action=change", "--subsystem-match=block")
-            await self._ssh.read(wish.node, "udevadm", "settle", "--timeout=10")
+    async def _stands(self, node: str, path: str, text: str) -> bool:
+        """Whether a file of ours is there already; one that cannot be written yet is not."""
+        there = await self._ssh.run(node, "cat", path)
+        return bool(text) and there.ok and there.stdout == text
+
+    async def _write(self, node: str, path: str, text: str) -> None:
+        await self._ssh.read(node, "mkdir", "-p", path.rpartition("/")[0])
+        await self._ssh.write(node, path, text)
 
     async def _bring_up(self, wish: PathsWish) -> None:
         await self._ssh.read(wish.node, "iscsiadm", "-m", "session", "--rescan")
@@ -183,10 +180,13 @@ class Paths:
         node = wish.node
         if missing := unconnected(array.iqn, array.portals, sessions):
             asked = tuple(dict.fromkeys((array.portals[0], *missing)))
-            if dark := await initiator.dark_portals(self._ssh, node, asked):
+            dark = await initiator.dark_portals(self._ssh, node, asked)
+            if dark and not wish.emergency:
                 raise Refuted(initiator.told_dark(node, array.array, dark))
-            if ledger.intend(node, "discover targets", array.array, array.portals[0], verb="add"):
-                await self._discover(node, array, missing)
+            missing = tuple(portal for portal in missing if portal not in dark)
+            answers = next((portal for portal in array.portals if portal not in dark), "")
+            if missing and ledger.intend(node, "discover targets", array.array, answers, verb="add"):
+                await self._discover(node, array, answers, missing)
             for portal in missing:
                 if ledger.intend(node, "log in", portal, array.array, verb="connect"):
                     await self._session(wish, array, portal)
@@ -194,13 +194,13 @@ class Paths:
             if ledger.intend(node, "log in", way.portal, f"{array.array}, {way.iface}", verb="connect"):
                 await self._session(wish, array, way.portal, way.iface)
 
-    async def _discover(self, node: str, array: ArrayPaths, missing: tuple[str, ...]) -> None:
+    async def _discover(self, node: str, array: ArrayPaths, portal: str, missing: tuple[str, ...]) -> None:
         """Records of new portals. Without `-o new` those that are there would be set back to iscsid.conf's defaults."""
-        command = ("iscsiadm", "-m", "discovery", "-t", "sendtargets", "-p", array.portals[0], "-o", "new")
+        command = ("iscsiadm", "-m", "discovery", "-t", "sendtargets", "-p", portal, "-o", "new")
         offered = parse_targets(await self._ssh.read(node, *command))
-        for portal in missing:
-            if Target(portal=portal, iqn=array.iqn) not in offered:
-                raise NotFound(f"{node}: {array.array} does not offer the portal {portal} in its discovery")
+        for wanted in missing:
+            if Target(portal=wanted, iqn=array.iqn) not in offered:
+                raise NotFound(f"{node}: {array.array} does not offer the portal {wanted} in its discovery")
 
     async def _session(self, wish: PathsWish, array: ArrayPaths, portal: str, iface: str = "") -> None:
         """Log in now and after every boot."""
@@ -234,7 +234,9 @@ class Paths:
     # --- after a reboot ----------------------------------------------------------------------------------------------
 
     async def _keep(self, ledger: Ledger, wish: PathsWish) -> None:
-        """Records, units and WWIDs that bring the paths back after a boot."""
+        """Records, units and WWIDs that bring the paths back after a boot; no matter of an emergency."""
+        if wish.emergency:
+            return
         boot, records = await self._after_boot(wish)
         for array in wish.arrays:
             for portal in dict.fromkeys(one.portal for one in manual(array.iqn, array.portals, records)):
@@ -247,12 +249,12 @@ class Paths:
                 await self._ssh.read(wish.node, "systemctl", "enable", unit)
         mapped = any(one.what == "map multipath device" for one in ledger.changes)
         known = wish.wwid is None or wish.wwid in boot.wwids or mapped
-        if not known and ledger.intend(wish.node, "remember multipath device", str(wish.wwid), verb="add"):
+        if not known and ledger.intend(wish.node, "add multipath WWID", str(wish.wwid), verb="add"):
             await self._ssh.read(wish.node, "multipath", "-a", str(wish.wwid))
 
     async def _startup(self, ledger: Ledger, node: str, array: ArrayPaths, portal: str, how: str) -> None:
-        detail = array.array if how == "automatic" else f"{array.array}, not in arrays.portals"
-        if ledger.intend(node, f"set {how} login at boot", portal, detail, verb="set"):
+        detail = f"{how}, {array.array}" + ("" if portal in array.portals else ", not in arrays.portals")
+        if ledger.intend(node, "set node.startup", portal, detail, verb="set"):
             record = ("iscsiadm", "-m", "node", "-T", array.iqn, "-p", portal)
             await self._ssh.read(node, *record, "--op", "update", "-n", "node.startup", "-v", how)
 
@@ -267,8 +269,15 @@ class Paths:
                 await self._introduce(wish, [one for one in wrong if one.portal == portal])
 
     async def _tune(self, ledger: Ledger, wish: PathsWish) -> None:
-        if wish.tuning == "set":
-            await self._write(ledger, wish, "set disk settings", RULES_FILE, RULES)
+        """The vendor's settings by a rule of udev, where the inventory says so: they hold for disks to come."""
+        node = wish.node
+        if wish.emergency or wish.tuning != "set" or await self._stands(node, RULES_FILE, RULES):
+            return
+        if ledger.intend(node, "set disk settings", RULES_FILE, verb="set"):
+            await self._write(node, RULES_FILE, RULES)
+            await self._ssh.read(node, "udevadm", "control", "--reload")
+            await self._ssh.read(node, "udevadm", "trigger", "--action=change", "--subsystem-match=block")
+            await self._ssh.read(node, "udevadm", "settle", "--timeout=10")
 
 
 def _who(wish: PathsWish) -> str:
@@ -278,44 +287,3 @@ def _who(wish: PathsWish) -> str:
         f"compare user {wish.chap.user} and the secret of paths.chap ({wish.chap.password}) with CHAP of the host "
         f"{wish.node} there"
     )
-
-
-def _expected(wish: PathsWish, array: ArrayPaths, seen: Seen) -> int:
-    """How many paths there should be through an array: as many to each portal as any portal has."""
-    iqns = {one.array: one.iqn for one in wish.arrays}
-    return len(array.portals) * widest(iqns, {one.array: one.portals for one in wish.arrays}, seen.sessions)
-
-
-def _count(wish: PathsWish, array: ArrayPaths, seen: Seen) -> int:
-    return seen.map.usable(array.priority, array.lun) if seen.map else 0
-
-
-def _wrong(wish: PathsWish, seen: Seen) -> str:
-    """What differs from the wished paths, in words; empty when nothing does."""
-    found = seen.map
-    if found is None:
-        return f"multipath shows no device {wish.wwid}"
-    wrong = []
-    if found.handler != "1 alua":
-        wrong.append(f"hwhandler is '{found.handler}', not '1 alua'")
-    for array in wish.arrays:
-        usable, expected = _count(wish, array, seen), _expected(wish, array, seen)
-        if more := beside(array.iqn, array.portals, seen.sessions):
-            wrong.append(
-                f"there are sessions to {', '.join(more)} of {array.array}, which arrays.portals leaves out; log them "
-                f"out by hand: iscsiadm -m node -T {array.iqn} -p {more[0]} --logout"
-            )
-        elif usable != expected:
-            wrong.append(
-                f"{usable} of {expected} paths with prio={array.priority} through {array.array} (LUN {array.lun})"
-            )
-    total = sum(len(group.paths) for group in found.groups)
-    if not wrong and (len(found.groups) != 2 or total != sum(_expected(wish, one, seen) for one in wish.arrays)):
-        wrong.append(f"{len(found.groups)} path groups with {total} paths instead of 2 groups")
-    return "; ".join(wrong) or _sessions_differ(wish, seen)
-
-
-def _sessions_differ(wish: PathsWish, seen: Seen) -> str:
-    """Paths may be whole while sessions are not: a LUN that is not shown on one of them."""
-    iqns = {one.array: one.iqn for one in wish.arrays}
-    return uneven(iqns, {one.array: one.portals for one in wish.arrays}, seen.sessions)

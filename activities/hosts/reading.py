@@ -15,12 +15,19 @@ if TYPE_CHECKING:
 
 NODE_PACKAGES = ("corosync-qdevice", "lvm2", "multipath-tools", "open-iscsi")
 WITNESS_PACKAGES = ("corosync-qnetd",)
+# A shell's own status, where there is no such program.
+NO_PROGRAM = 127
 _FORMAT = "${Package} ${db:Status-Status} ${Version}\\n"
 
 
 async def installed(ssh: "SshHosts", host: str, wanted: tuple[str, ...]) -> dict[str, str]:
-    """Those of the packages that are installed, with their versions."""
+    """Those of the packages that are installed, with their versions; Refuted where there is no dpkg."""
     answer = await ssh.run(host, "dpkg-query", "-W", "-f", _FORMAT, *wanted)
+    if answer.status == NO_PROGRAM:
+        raise Refuted(
+            f"{host}: has no dpkg-query, so it is neither Debian nor made from it; Quorate needs "
+            f"one with {', '.join(wanted)}"
+        )
     return parse_installed(answer.stdout)
 
 

@@ -24,17 +24,17 @@ def _node_questions(inventory: Inventory) -> dict[tuple[str, ...], Ask]:
     vg = inventory.storage.vg
     return {
         ("packages",): lambda ssh, node: reading.installed(ssh, node, reading.NODE_PACKAGES),
-        ("units",): lambda ssh, node: doctor.units(ssh, node, doctor.NODE_UNITS),
+        ("units",): lambda ssh, node: doctor.unit_states(ssh, node, doctor.NODE_UNITS),
         ("initiator",): reading.initiator,
         ("votes",): reading.vote_count,
-        ("links",): doctor.ways,
+        ("links",): doctor.link_ways,
         ("device",): reading.device_host,
         ("sessions",): initiator.sessions,
         ("records",): initiator.records,
         ("boot-units", "wwids"): initiator.boot,
         ("multipath-config",): initiator.config,
         ("maps",): maps.all_maps,
-        ("volume-groups",): lvm.groups,
+        ("volume-groups",): lvm.volume_groups,
         ("logical-volumes",): lambda ssh, node: lvm.active_volumes(ssh, [node], vg, limit=_SLOW),
     }
 
@@ -45,8 +45,8 @@ def _witness_questions(inventory: Inventory) -> dict[tuple[str, ...], Ask]:
 
     return {
         ("packages",): lambda ssh, host: reading.installed(ssh, host, reading.WITNESS_PACKAGES),
-        ("units",): lambda ssh, host: doctor.units(ssh, host, doctor.WITNESS_UNITS),
-        ("release",): doctor.release,
+        ("units",): lambda ssh, host: doctor.unit_states(ssh, host, doctor.WITNESS_UNITS),
+        ("release",): doctor.debian_release,
         ("witness-clients",): clients,
     }
 

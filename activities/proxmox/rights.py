@@ -1,26 +1,28 @@
 """What the token may do, asked of the cluster itself: for a runbook before it begins, for all of them once a day.
 
-The daily look also sees until when the certificates of all endpoints are good.
+The daily look also sees until when the certificates of all endpoints are good, and whether the pod still goes on where
+the quorum does.
 
 A list that a missing right may have filtered is no evidence: what is to be called empty, gone or at home is asked for
 only after `must_see_all_guests` has not refused.
 """
 
 import asyncio
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from activities.clients import shown
 from activities.errors import Unauthorized, Word
 from activities.serving import serves
+from cluster.alignment import apart
 from cluster.contracts import proxmox
 from cluster.contracts.proxmox import RightsFinding, RightsWish
 from cluster.inventory import Inventory
 from cluster.privileges import PROCEDURES, Missing, Procedure, Sight, missing, paths, sight
-from cluster.trust import Trust, ending, endpoints
+from cluster.trust import endpoints
 
 if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
+    from activities.clients.purity import Arrays
 
 SEES, ASKS_AGENTS = "VM.Audit", "VM.GuestAgent.Audit"
 GRANT = "grant it to the token and to its user, see docs/prepare.md"
@@ -29,8 +31,8 @@ GRANT = "grant it to the token and to its user, see docs/prepare.md"
 class Rights:
     """Activities on the token's rights."""
 
-    def __init__(self, inventory: Inventory, api: "PveApi") -> None:
-        self._inventory, self._api = inventory, api
+    def __init__(self, inventory: Inventory, api: "PveApi", arrays: "Arrays | None" = None) -> None:
+        self._inventory, self._api, self._arrays = inventory, api, arrays
 
     @serves(proxmox.rights)
     async def rights(self, wish: RightsWish) -> RightsFinding:
@@ -38,32 +40,37 @@ class Rights:
         named = tuple(one for one in PROCEDURES if one == wish.runbook) or ("watch",)
         runbooks: tuple[Procedure, ...] = named if wish.runbook else PROCEDURES
         lacks = await asyncio.to_thread(self._missing, runbooks)
-        ending = () if wish.runbook else await endings(self._inventory)
+        trusts = () if wish.runbook else tuple(trust for _, trust in endpoints(self._inventory))
+        ending = await asyncio.to_thread(shown.ends_soon, *trusts)
+        parts = "" if wish.runbook else await asyncio.to_thread(self._apart)
         if lacks and wish.must:
             raise Unauthorized(f"the token lacks {', '.join(map(str, lacks))}; {GRANT}")
         if lacks:
             said = f"the token lacks {', '.join(map(str, lacks))}; {GRANT}"
-            return RightsFinding(finding=said, mark="warned", missing=tuple(lacks), certificates=ending)
+            return RightsFinding(finding=said, mark="warned", missing=tuple(lacks), certificates=ending, apart=parts)
         said = f"the token may do all that {wish.runbook or 'any runbook'} asks for"
-        return RightsFinding(finding=said, certificates=ending)
+        return RightsFinding(finding=said, certificates=ending, apart=parts)
+
+    def _apart(self) -> str:
+        """Why quorum and storage may end at different sites, where people have said which array shall go on.
+
+        Empty as well where nobody tells it now: others tell that an array or the API is silent.
+        """
+        inventory = self._inventory
+        if inventory.pod.failover_preference is None or self._arrays is None:
+            return ""
+        try:
+            entries = self._api.get("cluster/status")
+            pod = self._arrays[inventory.pod.first].pod(inventory.pod.name)
+        except Word:
+            return ""
+        ids = {entry["name"]: int(entry["nodeid"]) for entry in entries if entry["type"] == "node"}
+        known = [array["name"] for array in (pod or {}).get("failover_preferences") or []]
+        return apart(inventory, known, ids) if pod else ""
 
     def _missing(self, runbooks: tuple[Procedure, ...]) -> list[Missing]:
         has = {path: rights_at(self._api, path) for path in paths(self._inventory, runbooks)}
         return missing(self._inventory, runbooks, has)
-
-
-async def endings(inventory: Inventory) -> tuple[str, ...]:
-    """Certificates that end soon or have ended, for people. Who shows none now is not looked at: others tell that."""
-    now = datetime.now(UTC)
-    looks = (asyncio.to_thread(_ending, trust, now) for _, trust in endpoints(inventory))
-    return tuple(said for said in await asyncio.gather(*looks) if said)
-
-
-def _ending(trust: Trust, now: datetime) -> str:
-    try:
-        return ending(trust, shown.certificate(trust), now)
-    except Word:
-        return ""
 
 
 def rights_at(api: "PveApi", path: str, node: str | None = None) -> dict[str, bool]:

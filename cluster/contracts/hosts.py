@@ -88,13 +88,15 @@ class ArrayPaths(Value):
 class PathsWish(Wish):
     """A node's paths to one volume; `wwid` is None while the volume is only planned.
 
-    `lasting` asks as well whether they would be there again after a reboot. `chap` refers to its secret.
+    `lasting` asks as well whether they would be there again after a reboot. `chap` refers to its secret. In an
+    `emergency` sessions come first: only what keeps the volume from being mapped stands in their way.
     """
 
     node: str
     wwid: str | None
     arrays: tuple[ArrayPaths, ...]
     lasting: bool = False
+    emergency: bool = False
     chap: Chap | None = None
     multipath: Means = "check"
     tuning: Means = "check"

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from pydantic import Field
+
 from cluster.contracts.reference import Activity
 from cluster.inventory import HaPolicy
 from cluster.nouns import Value
@@ -13,11 +15,17 @@ RIGHTS = "The token has the rights that this needs"
 
 
 class ClusterCheck(Value):
-    """What the cluster must be and what the token must be allowed: path to privileges."""
+    """What the cluster must be and what the token must be allowed: path to privileges.
+
+    `prefers` is the array that shall go on after a cut, with its site, where people have a wish; `sites` are those of
+    the nodes.
+    """
 
     name: str
     nodes: tuple[str, ...]
     privileges: dict[str, tuple[str, ...]]
+    prefers: tuple[str, str] | None = None
+    sites: dict[str, str] = Field(default_factory=dict)
 
 
 class StorageWish(Wish):
@@ -83,11 +91,13 @@ class RightsWish(Value):
 class RightsFinding(Finding):
     """Every privilege that is missing, where, and which runbooks need it.
 
-    `certificates`: those that end soon or have ended, each with what to do; asked for the watch alone, once a day.
+    `certificates`: those that end soon or have ended, each with what to do; `apart`: why quorum and storage may end at
+    different sites (`cluster.alignment`). Both are asked for the watch alone, once a day.
     """
 
     missing: tuple[Missing, ...] = ()
     certificates: tuple[str, ...] = ()
+    apart: str = ""
 
 
 preflight = Activity("proxmox.preflight", ClusterCheck, Finding)

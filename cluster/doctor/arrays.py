@@ -45,6 +45,9 @@ class ArrayTold(Value):
     role: str | Unread = ""
     peer: Peer | Unread = Peer()
     ports: tuple[str, ...] | Unread = ()  # iSCSI ports that have an address: ``CT0.ETH4``
+    portals: tuple[str, ...] = ()  # of these ports, those that the inventory wants
+    iqn: str = ""  # its target's
+    wwid: str | None = None  # of the volume, as hosts see it; None where there is none yet
     preferences: tuple[str, ...] | Unread | None = None  # of the pod; None where there is no pod yet
     interfaces: tuple[Interface, ...] | Unread = ()
 
@@ -125,7 +128,7 @@ def address(told: ArrayTold, host: str) -> Check:
     management = [one for one in told.interfaces if "management" in one.services]
     mine = next((one for one in management if one.address == host), None)
     if mine is None:
-        return about.ok("none of one controller alone")
+        return about.unknown(f"none of its interfaces has {host}: a translated address, perhaps")
     if mine.controller:
         virtual = [one.address for one in management if not one.controller]
         return about.wrong(

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from cluster.doctor.check import About, Check, Unread
+from cluster.doctor.check import About, Check, Unread, without_subject
 from cluster.doctor.versions import Release
 from cluster.inventory import Inventory
 from cluster.nouns import Value
@@ -72,7 +72,8 @@ def packages(told: Told, wanted: Sequence[str]) -> Check:
     """What has to be installed."""
     about = About(area="hosts", subject=told.name, what="packages")
     if isinstance(told.packages, Unread):
-        return about.unread(told.packages)
+        said = told.packages.model_copy(update={"said": without_subject(told.packages.said, told.name)})
+        return about.unread(said)
     if lacks := [name for name in wanted if name not in told.packages]:
         return about.wrong(f"{', '.join(lacks)} missing", f"there: apt install {' '.join(lacks)}")
     return about.ok(f"{', '.join(wanted)} installed")
@@ -115,7 +116,9 @@ def round_trips(told: Told, limits: Mapping[str, timedelta]) -> Check:
         if isinstance(took, Unread):
             return about.unread(took)
         if took is None:
-            return about.wrong(f"no ping comes back ({what})", "let ICMP echo through, or see why nobody answers there")
+            return about.wrong(
+                f"no ping comes back ({what})", "let ICMP echo through, or see why that host does not answer"
+            )
     slow = {what: took for what, took in told.trips.items() if isinstance(took, timedelta) and took > limits[what]}
     if slow:
         said = ", ".join(f"{what} {seconds(took)} (limit {seconds(limits[what])})" for what, took in slow.items())
@@ -202,7 +205,7 @@ def clocks(told: Sequence[Told], limit: timedelta, hosts: Sequence[str]) -> Chec
     read = {one.name: one.clock for one in told if isinstance(one.clock, Clock)}
     silent = [name for name in hosts if name not in read]
     if len(read) < 2:
-        return about.unknown(f"not asked: {', '.join(silent)}")
+        return about.unknown(f"not asked: {', '.join(silent)}" if read else "no host could be asked")
     ahead, behind = max(read, key=lambda name: read[name].ahead), min(read, key=lambda name: read[name].ahead)
     spread = read[ahead].ahead - read[behind].ahead
     doubt = read[ahead].doubt + read[behind].doubt

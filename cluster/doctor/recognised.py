@@ -21,6 +21,11 @@ class Shown(Value):
     refusal: str = ""
     silence: str = ""
 
+    @property
+    def recognised(self) -> bool:
+        """Quorate speaks to it."""
+        return self.certificate is not None and not self.refusal
+
 
 class Sshd(Value):
     """What a host's sshd shows: the fingerprint of its key, or its silence; what known_hosts has, and the login."""
@@ -74,5 +79,5 @@ def host(sshd: Sshd, user: str) -> Check:
         )
     if sshd.login is not None:
         said = sshd.login.model_copy(update={"said": without_subject(sshd.login.said, sshd.who)})
-        return about.unread(said, f"ssh-copy-id {user}@{sshd.address} with that key; from this machine")
+        return about.unread(said, f"from this machine: ssh-copy-id with that key, as {user}")
     return about.ok(f"host key as in known_hosts, login as {user}")

@@ -53,7 +53,7 @@ def rest(array: str, levels: Sequence[str], purity: str | Unread, needed: str) -
     """The levels of REST that an array speaks: the one that Quorate speaks has to be among them."""
     about = About(area="arrays", subject=array, what="version")
     newest = max(levels, key=_numbers, default="none")
-    called = f"Purity {purity}, " if isinstance(purity, str) else ""
+    called = f"Purity {purity}, " if isinstance(purity, str) and purity else ""
     if needed in levels:
         return about.ok(f"{called}REST up to {newest}")
     if _numbers(newest) > _numbers(needed):

@@ -1,12 +1,12 @@
 """All that was read of one site, and all that follows from it, in the order of the page. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import Field
 
 from cluster.addresses import split
-from cluster.doctor import arrays, controllers, hosts, nodes, recognised, versions
+from cluster.doctor import arrays, controllers, hosts, nodes, recognised, storage, versions
 from cluster.doctor.arrays import ArrayTold
 from cluster.doctor.check import AREAS, Area, Check, Unread
 from cluster.doctor.controllers import ControllerTold
@@ -14,6 +14,7 @@ from cluster.doctor.here import HereTold, here
 from cluster.doctor.hosts import QNETD, Told, Votes
 from cluster.doctor.nodes import ClusterTold
 from cluster.doctor.recognised import Shown, Sshd
+from cluster.doctor.storage import PathsTold
 from cluster.doctor.temporal import TemporalTold, temporal
 from cluster.inventory import Inventory
 from cluster.nouns import Value
@@ -28,6 +29,9 @@ class Read(Value):
     sshds: tuple[Sshd, ...] = ()
     cluster: ClusterTold | None = None
     hosts: tuple[Told, ...] = ()
+    paths: tuple[PathsTold, ...] = ()
+    volumes: tuple[str, ...] | Unread | None = None  # those that are activated at boot
+    group: bool = False  # a node was asked for its volume group
     arrays: tuple[ArrayTold, ...] = ()
     places: dict[str, str] = Field(default_factory=dict)  # array -> the address that its name stands for
     controllers: tuple[ControllerTold, ...] = ()
@@ -77,10 +81,13 @@ def _hosts(inventory: Inventory, read: Read, rules: Rules) -> Iterator[Check]:
         return
     yield from (recognised.host(sshd, inventory.ssh.user) for sshd in read.sshds)
     told = {one.name: one for one in read.hosts}
+    ways = {one.node: one for one in read.paths}
     device = any(isinstance(one.votes, Votes) and one.votes.device for one in read.hosts)
     for node in inventory.nodes:
         if node.name in told:
             yield from _node(inventory, told[node.name], rules, device=device)
+        if node.name in ways:
+            yield from _paths(inventory, ways[node.name], read.arrays)
     name = inventory.witness.name
     if name in told:
         release = told[name].release
@@ -88,6 +95,8 @@ def _hosts(inventory: Inventory, read: Read, rules: Rules) -> Iterator[Check]:
         yield hosts.packages(told[name], rules.witness_packages)
         yield hosts.services(told[name], (QNETD,), device=True)
     everybody = [*(node.name for node in inventory.nodes), name]
+    if read.group:
+        yield storage.volumes(inventory.storage.vg, read.volumes)
     yield from hosts.votes(inventory, read.hosts)
     yield hosts.clocks(read.hosts, inventory.limits.clock_offset, everybody)
     if not rules.rehearsal:
@@ -105,12 +114,20 @@ def _node(inventory: Inventory, told: Told, rules: Rules, *, device: bool) -> It
     yield hosts.links(told)
 
 
+def _paths(inventory: Inventory, told: PathsTold, known: Sequence[ArrayTold]) -> Iterator[Check]:
+    wwid = next((array.wwid for array in known if array.wwid), None)
+    yield storage.portals(told, known)
+    yield storage.multipath(told, wwid, sets=inventory.paths.multipath == "set")
+    yield storage.reboot(told, known)
+
+
 def _arrays(inventory: Inventory, read: Read, rules: Rules, now: datetime) -> Iterator[Check]:
     if "arrays" not in read.areas:
         return
     yield from (recognised.api(shown, now) for shown in _of(read, "array"))
     for told in read.arrays:
         yield from _array(inventory, told, rules, read.places.get(told.name, ""))
+    yield storage.sides(inventory, read.arrays, nodes.ids(read.cluster))
 
 
 def _array(inventory: Inventory, told: ArrayTold, rules: Rules, place: str) -> Iterator[Check]:

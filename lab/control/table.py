@@ -6,6 +6,7 @@ from lab.control import guest_parts as drill_guests
 from lab.control import ha_parts as drill_ha
 from lab.control import parts as parts
 from lab.control import surroundings as around
+from lab.control import ways as ways
 from lab.control.parts import Parts
 from lab.control.places import Argument
 
@@ -148,6 +149,12 @@ _ALL = (
     Drill("local-map", (NODE, Argument("SHAPE", "local map")),
           "Multipath has claimed a disk of a node's own, whose WWID has letters or blanks.", ("I-14",),
           around.local_map),
+    Drill("multipath-queues", (NODE,), "multipath on a node queues I/O for ever once every path is lost.", ("I-14",),
+          ways.queues),
+    Drill("logins-by-hand", (NODE,), "Nobody logs a node in at the arrays when it boots.", ("I-13", "I-14"),
+          ways.by_hand),
+    Drill("small-packets", (ARRAY, Argument("PORTAL", "portal")),
+          "Large packets do not reach a portal in one piece: logins work, I/O hangs.", ("I-14",), ways.small_packets),
     Drill(
         "volume-beside", (ARRAY, Argument("LUN", "count")),
         "An array offers the nodes one more volume, in no pod, at that LUN.", ("I-14", "I-16"), around.volume_beside,

@@ -24,6 +24,7 @@ _CONN = (
     "node.session.timeo.replacement_timeout = 120\nnode.conn[0].address = {host}\nnode.conn[0].port = {port}\n"
     "node.conn[0].startup = manual\nnode.conn[0].timeo.login_timeout = 15\n# END RECORD\n"
 )
+_AUTH = "node.session.auth."
 _RECORD_FILE = re.compile(r"/etc/iscsi/nodes/(?P<iqn>[^/]+)/(?P<host>[^/,]+),(?P<port>\d+),1/(?P<iface>[^/]+)")
 
 
@@ -174,6 +175,10 @@ def _update(call: Call) -> Output:
     if not ways:
         return Output(stderr="iscsiadm: No records found\n", status=NONE)
     name, value = call.option("-n", "--name"), call.option("-v", "--value") or ""
+    if name and name.startswith(_AUTH):
+        for way in ways:
+            call.host.records[way].auth[name.removeprefix(_AUTH)] = value
+        return Output()
     if name != "node.startup":
         return Output(stderr=f"iscsiadm: the twin does not change {name}\n", status=7)
     changed = [way for way in ways if call.host.records[way].startup != value]
@@ -200,7 +205,7 @@ def add_to_record(call: Call, path: str, lines: str) -> Output | None:
     record = call.host.records[there[0]]
     for line in filter(None, map(str.strip, lines.splitlines())):
         name, _, value = line.partition(" = ")
-        record.auth[name.removeprefix("node.session.auth.")] = value
+        record.auth[name.removeprefix(_AUTH)] = value
     call.world.record(call.host.name, "iscsi.auth", portal, user=record.auth.get("username", ""))
     return Output()
 

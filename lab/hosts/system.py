@@ -73,7 +73,9 @@ _CODENAMES = {11: "bullseye", 12: "bookworm", 13: "trixie"}
 
 def release(call: Call) -> str:
     """The host's /etc/os-release."""
-    number, codename = call.host.debian, _CODENAMES[call.host.debian]
+    if not call.host.debian:
+        return 'NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.22.1\nPRETTY_NAME="Alpine Linux v3.22"\n'
+    number, codename = call.host.release, _CODENAMES[call.host.release]
     return (
         f'PRETTY_NAME="Debian GNU/Linux {number} ({codename})"\nNAME="Debian GNU/Linux"\nVERSION_ID="{number}"\n'
         f'VERSION="{number} ({codename})"\nVERSION_CODENAME={codename}\nID=debian\n'
@@ -92,6 +94,8 @@ async def cat(call: Call) -> Output:
 @SYSTEM.program("dpkg-query", "-W --show -f= --showformat=")
 async def dpkg_query(call: Call) -> Output:
     """`dpkg-query -W -f FORMAT PACKAGE…`."""
+    if not call.host.debian:
+        return Output(stderr="bash: line 1: dpkg-query: command not found\n", status=127)
     form = call.option("-f", "--showformat") or "${Package}\t${Version}\n"
     names = [word for word in call.words if not word.startswith("-") and word != form]
     out = "".join(_package(call, form, name) for name in sorted(names) if name in call.host.packages)
@@ -111,6 +115,9 @@ def _package(call: Call, form: str, name: str) -> str:
 @SYSTEM.program("systemctl", "-q --quiet --now -p= --property=")
 async def systemctl(call: Call) -> Output:
     """`systemctl is-active UNIT…`, `is-enabled`, `show --property=…`, `enable [--now]`; and `restart pve-ha-crm`."""
+    if not call.host.booted:
+        said = "System has not been booted with systemd as init system (PID 1). Can't operate.\n"
+        return Output(stderr=f"{said}Failed to connect to bus: Host is down\n", status=1)
     if call.words == ("restart", "pve-ha-crm") and _active(call, "pve-ha-crm"):
         crm = call.world.cluster.ha.crms[call.host.name]
         crm.end()

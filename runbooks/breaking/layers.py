@@ -26,7 +26,8 @@ class Layers:
 
     def __init__(self, run: BreakGlass, inventory: Inventory) -> None:
         self._run, self.inventory = run, inventory
-        self.planning, self.applying = Wishes(inventory, Mode.PLAN), Wishes(inventory, Mode.APPLY)
+        self.planning = Wishes(inventory, Mode.PLAN, emergency=True)
+        self.applying = Wishes(inventory, Mode.APPLY, emergency=True)
         self.arrays: dict[str, ArrayFinding] = {}
         self.wwid: str | None = None
 

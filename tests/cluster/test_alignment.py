@@ -2,7 +2,7 @@
 
 import pytest
 
-from cluster.alignment import apart, tie_breaker
+from cluster.alignment import against, apart, tie_breaker
 from tests.twin import EXAMPLE
 from workers.inventory_file import load
 
@@ -39,6 +39,18 @@ def test_the_tie_breaker_is_where_the_lowest_node_id_is():
 def test_a_pod_that_prefers_another_site_is_told(preferences: tuple[str, ...], said: str):
     """With what makes both agree."""
     assert apart(INVENTORY, preferences, IDS) == said
+
+
+def test_an_inventory_that_prefers_the_other_site_is_told():
+    """Before a deployment makes it so."""
+    sites = {node.name: INVENTORY.site_of(node.name).name for node in INVENTORY.nodes}
+
+    assert against((A, "site-a"), sites, IDS) == against((B, "site-b"), sites, {}) == ""
+    assert against((B, "site-b"), sites, IDS) == (
+        f"pod.failover_preference says {B} at site-b, corosync's tie-breaker, the lowest node id, is at site-a: after "
+        "a cut between the sites votes and storage would be at different ones, and every guest would stop; "
+        "set pod.failover_preference to the array of site-a"
+    )
 
 
 def test_without_node_ids_nothing_is_said():

@@ -15,6 +15,8 @@ from workers.cli.doctor import page
 from workers.cli.doctor.commands import examined
 from workers.inventory_file import load
 
+# Fast enough for a test, slow enough for clocks to be read one after the other.
+SPEED = 5.0
 NUMBER_OF_DAYS = re.compile(r"good for \d+ days")
 
 
@@ -42,22 +44,26 @@ class Patient(Site):
         text = re.sub(r"127\.\d+\.", "127.N.", line).replace(str(self.path.parent), "FOLDER")
         return NUMBER_OF_DAYS.sub("good for N days", text)
 
-    def with_inventory(self, folder: Path, **replacements: str) -> Path:
-        """The same site, told of with some words replaced; all it refers to is beside it."""
+    def pinning(self, array: str, pin: str) -> None:
+        """From now on the inventory has that fingerprint of the array."""
+        token = f"api_token: file:secrets/{array}.token\n"
         text = self.path.read_text()
-        for old, new in replacements.items():
-            assert old in text, old
-            text = text.replace(old, new)
-        path = self.path.parent / f"{folder.name}.yaml"
-        path.write_text(text)
-        return path
+        self.path.write_text(text.replace(token, f'{token}    fingerprint: "{pin}"\n'))
+        self.inventory = load(self.path)
+
+
+def begun(folder: Path, which: str) -> Patient:
+    """A twin of its own, with all that its inventory refers to."""
+    # on the site of the lowest node id, which the quorum device's tie-breaker prefers
+    first = {"  first: X90R3-SiteA\n": "  first: X90R3-SiteA\n  failover_preference: X90R3-SiteA\n"}
+    one = Patient(inventory_file(folder, which, **first), speed=SPEED)
+    (folder / "secrets" / "allowed_signers").write_text(f"{Person('ana').line}\n")
+    return one
 
 
 @pytest.fixture(scope="session")
 def running_patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
-    folder = tmp_path_factory.mktemp("doctor")
-    one = Patient(inventory_file(folder, "doctor"), speed=1.0)
-    (folder / "secrets" / "allowed_signers").write_text(f"{Person('ana').line}\n")
+    one = begun(tmp_path_factory.mktemp("doctor"), "doctor")
     yield one
     one.stop()
 
@@ -67,3 +73,12 @@ def patient(running_patient: Patient) -> Patient:
     """As built, and healthy."""
     running_patient.rebuild()
     return running_patient
+
+
+@pytest.fixture
+def bent(tmp_path: Path) -> Iterator[Patient]:
+    """One whose certificates, keys and secrets a test may change: it is used once."""
+    one = begun(tmp_path, "bent")
+    one.rebuild()
+    yield one
+    one.stop()

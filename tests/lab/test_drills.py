@@ -61,6 +61,9 @@ PLACES = {
     "neighbour-cluster": ["depot-east", "4"],
     "friendly-names": [NODE],
     "local-map": [NODE, "letters"],
+    "multipath-queues": [NODE],
+    "logins-by-hand": [NODE],
+    "small-packets": [ARRAY, "2"],
 }
 # What needs the deployed volume, and what happens once: tested in test_surroundings.py.
 ELSEWHERE = {"alias", "volume-beside", "backup-run", "session-expiry"}
@@ -120,6 +123,8 @@ def settled(twin: TwinThread) -> dict[str, Any]:
         "rights": sorted(map(str, world.cluster.access.privileges(engine, "/vms/300"))),
         "neighbours": dict(world.neighbours),
         "maps": {name: (host.friendly_names, list(host.local_maps)) for name, host in hosts.items()},
+        "ways": {name: (host.settings, sorted(host.disabled)) for name, host in hosts.items()},
+        "packets": dict(world.fabric_mtu),
         "machines": {guest.vmid: guest.qmp for guest in guests},
         "failing": {guest.vmid: {deed: n for deed, n in guest.failing.items() if n} for guest in guests},
         "stalled": {name: lrm.stalled for name, lrm in world.cluster.ha.lrms.items()},

@@ -65,6 +65,11 @@ class Stand:
         )
         self.inventory = self.inventory.model_copy(update={"arrays": arrays})
 
+    def prefers(self, array: str) -> None:
+        """The inventory says which array goes on alone."""
+        pod = self.inventory.pod.model_copy(update={"failover_preference": array})
+        self.inventory = self.inventory.model_copy(update={"pod": pod})
+
     @property
     def arrays(self) -> Arrays:
         """Their clients."""
@@ -109,6 +114,10 @@ class Stand:
         """What anybody has changed on the node's way to the arrays, from the world's log."""
         kinds = ("iscsi.", "multipath", "unit.", "file.", "lvm.")
         return [line for line in self.site.change_lines() if line.split()[1].startswith(kinds)]
+
+    async def offered(self) -> list[str]:
+        """The same as something that is awaited."""
+        return self.access()
 
     def access(self, mode: Mode = Mode.APPLY) -> list[str]:
         """What is changed on both arrays for the nodes' access."""

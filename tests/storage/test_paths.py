@@ -4,8 +4,16 @@ from pathlib import Path
 
 import pytest
 
+from activities.clients.proxmox import PveApi
+from activities.clients.secrets import Secrets
 from activities.errors import NotFound, Refuted, Unauthorized
+from activities.hosts.paths import Paths
+from activities.proxmox.rights import Rights
+from activities.purity.pods import Purity
+from cluster.contracts.proxmox import RightsWish
 from cluster.paths import Chap
+from cluster.plan import Mode
+from cluster.wishes import Wishes
 from lab.physics.disks import LogicalVolume
 from lab.physics.initiator import NodeRecord, Way
 from tests.storage.conftest import NODE, A, B, Stand
@@ -94,7 +102,7 @@ async def test_a_boot_logs_in_nowhere_else(stand: Stand):
     stand.with_portals(*stand.portals[:3])
 
     assert await stand.plan() == [
-        f"{NODE}: set manual login at boot {stand.portals[3]} ({A}, not in arrays.portals)"
+        f"{NODE}: set node.startup {stand.portals[3]} (manual, {A}, not in arrays.portals)"
     ]  # fmt: skip
     await stand.ensure()
     stand.reboot()
@@ -166,7 +174,8 @@ def two_interfaces(stand: Stand) -> None:
     """The node has two cards for storage, and sessions through each."""
     host, world = stand.host, stand.site.world
     host.ifaces = ("storage0", "storage1")
-    host.sessions.clear(), host.scanned.clear(), host.records.clear()
+    for known in (host.sessions, host.scanned, host.records):
+        known.clear()
     for array in world.arrays.values():
         for portal in array.portals:
             for iface in host.ifaces:
@@ -187,7 +196,7 @@ async def test_a_session_that_was_made_by_hand_is_kept_from_now_on(stand: Stand)
         Refuted, match=r"node.startup is manual for .*, so a reboot would lose these sessions: iscsiadm"
     ):
         await stand.proof()
-    assert (await stand.plan())[:1] == [f"{NODE}: set automatic login at boot {stand.portals[0]} ({A})"]
+    assert (await stand.plan())[:1] == [f"{NODE}: set node.startup {stand.portals[0]} (automatic, {A})"]
     assert (await stand.ensure()).changed
     assert await stand.plan() == []
     stand.reboot()
@@ -231,7 +240,7 @@ async def test_a_map_that_multipath_has_not_noted_is_not_made_again(stand: Stand
 
     with pytest.raises(Refuted, match=f"{stand.wwid} is not in /etc/multipath/wwids, so a reboot may leave single"):
         await stand.proof()
-    assert await stand.plan() == [f"{NODE}: remember multipath device {stand.wwid}"]
+    assert await stand.plan() == [f"{NODE}: add multipath WWID {stand.wwid}"]
     await stand.ensure()
     stand.reboot()
     assert await stand.proof() == WHOLE
@@ -424,6 +433,15 @@ async def test_a_wrong_secret_is_told_without_it(stand: Stand, chap: Chap):
     )
 
 
+async def test_no_other_file_of_the_worker_is_sent_away(stand: Stand):
+    """Who may change the inventory may not read the worker's disk by way of a node, or of an array."""
+    stand.with_policy(chap=Chap(user="quorate", password="file:/etc/hostname"))
+
+    for look in (stand.ensure, stand.offered):
+        with pytest.raises(Unauthorized, match="what is sent out may only be read below the inventory's folder"):
+            await look()
+
+
 async def test_the_secret_stands_in_no_command_line(stand: Stand, chap: Chap):
     """It goes through the input of a program; what the twin logs of calls and changes has none of it."""
     stand.access()
@@ -457,13 +475,78 @@ async def test_volumes_that_every_node_activates_at_boot_are_told(stand: Stand):
     assert group.lvs["vm-900-disk-0"].active_on == {NODE}
 
 
+# --- in an emergency ---
+
+
+async def test_in_an_emergency_sessions_come_before_settings(stand: Stand):
+    """A node without paths that queues hangs already: it gets them back, and nothing else is changed on it."""
+    settings(stand, "defaults {\n  no_path_retry queue\n}\n")
+    stand.host.disabled.add("open-iscsi")
+    del stand.host.sessions[Way(A, stand.portals[2])]
+    wishes = Wishes(stand.inventory, Mode.APPLY, emergency=True)
+
+    found = await stand.run(Paths(stand.ssh).ensure_paths, wishes.paths(NODE, await stand.found(), stand.wwid))
+
+    assert found.finding == f"4 optimized through {A}, 4 non-optimized"
+    assert [one.what for one in found.changes] == ["discover targets", "log in"]
+
+
+async def test_in_an_emergency_what_answers_is_logged_in(stand: Stand):
+    """One portal is dead: the sessions to the others come back, and what is missing is named."""
+    for portal in stand.portals[1:]:
+        del stand.host.sessions[Way(A, portal)]
+    stand.site.fail("portal", A, "3")
+    wishes = Wishes(stand.inventory, Mode.APPLY, emergency=True)
+    wish = wishes.paths(NODE, await stand.found(), stand.wwid)
+
+    with pytest.raises(Refuted) as caught:
+        await stand.run(Paths(stand.ssh).ensure_paths, wish)
+
+    assert caught.value.message == (
+        f"{NODE}: 3 of 4 paths with prio=50 through {A} (LUN 253), no session carries at {stand.portals[3]}"
+    )
+    assert [line.split()[2] for line in stand.changes if "iscsi.login" in line] == list(stand.portals[1:3])
+
+
 # --- which side goes on ---
+
+
+async def test_the_watch_looks_each_day_whether_quorum_and_storage_stay_together(stand: Stand):
+    """Somebody has changed the pod since; without a wish of the inventory's nothing is said."""
+    secrets = Secrets(stand.site.path.parent)
+    api = PveApi(stand.inventory, secrets)
+    assert (await stand.run(Rights(stand.inventory, api, stand.arrays).rights, RightsWish())).apart == ""
+    stand.prefers(A)
+    stand.site.world.arrays[A].pods[0].failover_preferences = [B]
+
+    found = await stand.run(Rights(stand.inventory, api, stand.arrays).rights, RightsWish())
+
+    assert found.apart == (
+        f"pod webb-ac-proxmox-01 prefers {B}, corosync's tie-breaker prefers site-a ({A}): after a cut between the "
+        "sites votes and storage are at different ones, and every guest stops; "
+        f"set pod.failover_preference: {A} in the inventory and run the deployment"
+    )
+    stand.pod()
+    assert (await stand.run(Rights(stand.inventory, api, stand.arrays).rights, RightsWish())).apart == ""
+
+
+def test_a_proof_asks_which_array_goes_on(stand: Stand):
+    """The deployment's own; a quarantine does not keep guests from home for it."""
+    stand.prefers(A)
+    wishes, purity = Wishes(stand.inventory, Mode.PLAN), Purity(stand.arrays)
+
+    stand.run(purity.pod_state, wishes.pod_at())
+    with pytest.raises(Refuted) as caught:
+        stand.run(purity.pod_state, wishes.pod_at(as_preferred=True))
+
+    assert caught.value.message == (
+        f"pod webb-ac-proxmox-01 prefers no array, pod.failover_preference says {A}; set it: `quorate plan deploy`"
+    )
 
 
 def test_the_deployment_sets_which_array_goes_on(stand: Stand):
     """Where the inventory says so; a second run changes nothing."""
-    pod = stand.inventory.pod.model_copy(update={"failover_preference": A})
-    stand.inventory = stand.inventory.model_copy(update={"pod": pod})
+    stand.prefers(A)
 
     assert stand.pod() == [f"{A}: set failover preference webb-ac-proxmox-01 ({A}, was none)"]
     assert stand.site.world.arrays[A].pods[0].failover_preferences == [A]

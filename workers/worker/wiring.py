@@ -103,7 +103,7 @@ def activities(
         Placements(api, hasty),
         maintenance := Maintenance(hasty, approvals, speed),
         Freeze(api, approvals),
-        Rights(inventory, api),
+        Rights(inventory, api, arrays),
         survivor := Survivor(inventory, arrays, ssh, api, speed),
         Notices(inventory.notify, secrets, ui),
         ward := QuarantineWard(

@@ -2,27 +2,28 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from activities.clients import shown
 from activities.clients.proxmox import PveApi
 from activities.clients.purity import FlashArray
 from activities.clients.redfish import Controllers
 from activities.clients.secrets import Secrets
-from activities.clients.ssh import Hosts
 from activities.doctor import arrays, cluster, controllers, hosts
 from activities.doctor.asking import Threads
 from activities.errors import Word
 from cluster.doctor.arrays import ArrayTold
-from cluster.doctor.check import AREAS, Area
+from cluster.doctor.check import AREAS, Area, Unread
 from cluster.doctor.controllers import ControllerTold
 from cluster.doctor.hosts import Told
 from cluster.doctor.nodes import ClusterTold
 from cluster.doctor.recognised import Shown, Sshd
+from cluster.doctor.storage import PathsTold
 from cluster.doctor.whole import Read
-from cluster.inventory import Inventory
-from cluster.trust import Kind, Trust, endpoints
+from cluster.inventory import Array, Bmc, Inventory
+from cluster.trust import Trust, of_array, of_controller, of_node
 from workers.cli.doctor import here
 from workers.cli.doctor.temporal import temporal
 from workers.settings import Settings
@@ -32,7 +33,19 @@ T = TypeVar("T")
 Progress = Callable[[int, int], None]
 # Seconds that one answer over HTTPS may take: several times what a healthy management API takes.
 HTTPS_LIMIT = 10.0
-_AREA: dict[Kind, Area] = {"node": "cluster", "array": "arrays", "controller": "controllers"}
+
+Storage = list[tuple[Shown, ArrayTold | None]]
+
+
+@dataclass(frozen=True)
+class OverSsh:
+    """What the hosts have said; `group`: a node was asked for the volume group."""
+
+    sshds: tuple[Sshd, ...] = ()
+    hosts: tuple[Told, ...] = ()
+    paths: tuple[PathsTold, ...] = ()
+    volumes: tuple[str, ...] | Unread | None = None
+    group: bool = False
 
 
 class Asking:
@@ -45,26 +58,36 @@ class Asking:
         self._asked, self._answered = 0, 0
 
     async def read(self, areas: Sequence[Area] = AREAS) -> Read:
-        """Everything in those areas."""
-        ssh = Hosts(self._inventory, self._secrets)
+        """Everything in those areas, and of others what is needed to judge it."""
+        ssh = hosts.Paced(self._inventory, self._secrets)
+        # nodes are asked for their way to the portals, which arrays tell; arrays for whom corosync's ids prefer
+        storage = asyncio.ensure_future(self._arrays() if {"arrays", "hosts"} & set(areas) else _none())
         try:
-            found, (sshds, told), server = await asyncio.gather(
-                self._endpoints(areas),
-                self._hosts(ssh, asked="hosts" in areas),
+            (nodes, api), told, machines, seen, server = await asyncio.gather(
+                self._cluster(rights="cluster" in areas) if {"cluster", "arrays"} & set(areas) else _no_cluster(),
+                storage,
+                self._controllers() if "controllers" in areas else _none(),
+                self._hosts(ssh, storage) if "hosts" in areas else _no_hosts(),
                 self._counted(temporal(self._settings)) if "temporal" in areas else _nothing(),
             )
         finally:
+            storage.cancel()
             await ssh.close()
             self._threads.close()
-        own = here.told(self._inventory, self._path, self._settings) if "here" in areas else None
-        return found.model_copy(
-            update={
-                "areas": tuple(area for area in AREAS if area in areas),
-                "sshds": sshds,
-                "hosts": told,
-                "temporal": server,
-                "here": own,
-            }
+        return Read(
+            areas=tuple(area for area in AREAS if area in areas),
+            here=here.told(self._inventory, self._path, self._settings) if "here" in areas else None,
+            shown=(*nodes, *(one for one, _ in told), *(one for one, _ in machines)),
+            cluster=api,
+            arrays=tuple(one for _, one in told if one is not None),
+            places={one.name: arrays.place(self._inventory.array(one.name)) for _, one in told if one is not None},
+            controllers=tuple(one for _, one in machines if one is not None),
+            sshds=seen.sshds,
+            hosts=seen.hosts,
+            paths=seen.paths,
+            volumes=seen.volumes,
+            group=seen.group,
+            temporal=server,
         )
 
     async def _counted(self, question: Awaitable[T]) -> T:
@@ -78,18 +101,6 @@ class Asking:
 
     # --- over TLS ----------------------------------------------------------------------------------------------
 
-    async def _endpoints(self, areas: Sequence[Area]) -> Read:
-        wanted = [trust for _, trust in endpoints(self._inventory) if _AREA[trust.kind] in areas]
-        found = await asyncio.gather(*(self._counted(self._shown(trust)) for trust in wanted))
-        well = {one.trust.who for one in found if one.certificate is not None and not one.refusal}
-        api, told, machines = await asyncio.gather(
-            self._cluster(well) if "cluster" in areas else _nothing(),
-            self._arrays(well if "arrays" in areas else set()),
-            self._controllers(well if "controllers" in areas else set()),
-        )
-        places = {one.name: arrays.place(self._inventory.array(one.name)) for one in told}
-        return Read(shown=tuple(found), cluster=api, arrays=told, places=places, controllers=machines)
-
     async def _shown(self, trust: Trust) -> Shown:
         def look() -> Shown:
             try:
@@ -99,63 +110,76 @@ class Asking:
             refused = shown.refusal(trust, self._secrets)
             return Shown(trust=trust, certificate=certificate, refusal=refused.message if refused else "")
 
-        return await self._threads.run(look)
+        return await self._counted(self._threads.run(look))
 
-    async def _cluster(self, well: set[str]) -> ClusterTold | None:
-        names = [node.name for node in self._inventory.nodes if node.name in well]
+    async def _cluster(self, *, rights: bool) -> tuple[tuple[Shown, ...], ClusterTold | None]:
+        trusts = [of_node(self._inventory, node.name) for node in self._inventory.nodes]
+        found = tuple(await asyncio.gather(*map(self._shown, trusts)))
+        names = [one.trust.who for one in found if one.recognised]
         if not names:
-            return None
+            return found, None
         api = PveApi(self._inventory, self._secrets, timeout=HTTPS_LIMIT)
-        return await self._counted(cluster.cluster(api, self._inventory, names, self._threads))
+        return found, await self._counted(cluster.cluster(api, self._inventory, names, self._threads, rights=rights))
 
-    async def _arrays(self, well: set[str]) -> tuple[ArrayTold, ...]:
-        clients = [
-            FlashArray(one, self._secrets, read_timeout=HTTPS_LIMIT)
-            for one in self._inventory.arrays
-            if one.name in well
-        ]
+    async def _arrays(self) -> list[tuple[Shown, ArrayTold | None]]:
+        return await asyncio.gather(*map(self._array, self._inventory.arrays))
 
-        def ask(client: FlashArray) -> Callable[[], ArrayTold]:
-            return lambda: arrays.array(client, self._inventory)
+    async def _array(self, one: Array) -> tuple[Shown, ArrayTold | None]:
+        found = await self._shown(of_array(one))
+        if not found.recognised:
+            return found, None
+        client = FlashArray(one, self._secrets, read_timeout=HTTPS_LIMIT)
+        return found, await self._counted(self._threads.run(lambda: arrays.array(client, self._inventory)))
 
-        return tuple(await asyncio.gather(*(self._counted(self._threads.run(ask(client))) for client in clients)))
+    async def _controllers(self) -> list[tuple[Shown, ControllerTold | None]]:
+        client = Controllers(self._secrets)
+        known = [(node.name, node.bmc) for node in self._inventory.nodes if node.bmc is not None]
+        return await asyncio.gather(*(self._controller(client, name, bmc) for name, bmc in known))
 
-    async def _controllers(self, well: set[str]) -> tuple[ControllerTold, ...]:
-        client, known = Controllers(self._secrets), dict(_controllers(self._inventory))
-        nodes = [node for who, node in known.items() if who in well]
-
-        def ask(name: str) -> Callable[[], ControllerTold]:
-            bmc = self._inventory.node(name).bmc
-            assert bmc is not None  # noqa: S101  # it has just been looked at
-            return lambda: controllers.controller(client, name, bmc)
-
-        return tuple(await asyncio.gather(*(self._counted(self._threads.run(ask(node))) for node in nodes)))
+    async def _controller(self, client: Controllers, name: str, bmc: Bmc) -> tuple[Shown, ControllerTold | None]:
+        found = await self._shown(of_controller(bmc, f"management controller of {name}"))
+        if not found.recognised:
+            return found, None
+        return found, await self._counted(self._threads.run(lambda: controllers.controller(client, name, bmc)))
 
     # --- over SSH ----------------------------------------------------------------------------------------------
 
-    async def _hosts(self, ssh: Hosts, *, asked: bool) -> tuple[tuple[Sshd, ...], tuple[Told, ...]]:
-        if not asked:
-            return (), ()
+    async def _hosts(self, ssh: hosts.Paced, storage: "asyncio.Future[Storage]") -> OverSsh:
         inventory = self._inventory
-        nodes = [(node.name, node.address) for node in inventory.nodes]
-        everybody = [*nodes, (inventory.witness.name, inventory.witness.address)]
-        found = await asyncio.gather(*(self._counted(self._host(ssh, name, at)) for name, at in everybody))
-        return tuple(sshd for sshd, _ in found), tuple(told for _, told in found if told is not None)
+        everybody = [(node.name, node.address) for node in inventory.nodes]
+        everybody.append((inventory.witness.name, inventory.witness.address))
+        found = await asyncio.gather(*(self._counted(self._host(ssh, name, at, storage)) for name, at in everybody))
+        reached = [told.name for _, told, way in found if told is not None and way is not None]
+        group, volumes = bool(reached), None
+        if reached:
+            volumes = await self._counted(hosts.volumes(ssh, reached[0], inventory.storage.vg))
+        return OverSsh(
+            sshds=tuple(sshd for sshd, _, _ in found),
+            hosts=tuple(told for _, told, _ in found if told is not None),
+            paths=tuple(way for _, _, way in found if way is not None),
+            volumes=volumes,
+            group=group,
+        )
 
-    async def _host(self, ssh: Hosts, name: str, address: str) -> tuple[Sshd, Told | None]:
+    async def _host(
+        self, ssh: hosts.Paced, name: str, address: str, storage: "asyncio.Future[Storage]"
+    ) -> tuple[Sshd, Told | None, PathsTold | None]:
         known, port = self._known_hosts(), self._inventory.ssh.port
-        sshd = Sshd(who=name, address=address, known=shown.known_keys(known, address, port))
+        sshd = Sshd(who=name, address=address, known=tuple(dict.fromkeys(shown.known_keys(known, address, port))))
         try:
             key = await shown.host_key(name, address, port, known)
         except Word as word:
-            return sshd.model_copy(update={"silence": word.message}), None
+            return sshd.model_copy(update={"silence": word.message}), None, None
         sshd = sshd.model_copy(update={"key": key.fingerprint})
         if key.fingerprint not in sshd.known:
-            return sshd, None
+            return sshd, None, None
         if (refused := await hosts.login(ssh, name)) is not None:
-            return sshd.model_copy(update={"login": refused}), None
-        is_witness = name == self._inventory.witness.name
-        return sshd, await (hosts.witness(ssh, name) if is_witness else hosts.node(ssh, self._inventory, name))
+            return sshd.model_copy(update={"login": refused}), None, None
+        if name == self._inventory.witness.name:
+            return sshd, await hosts.witness(ssh, name), None
+        told = await hosts.node(ssh, self._inventory, name)
+        wanted = [portal for _, one in await asyncio.shield(storage) if one is not None for portal in one.portals]
+        return sshd, told, await hosts.paths(ssh, name, wanted)
 
     def _known_hosts(self) -> str:
         try:
@@ -168,7 +192,13 @@ async def _nothing() -> None:
     """It was not asked for."""
 
 
-def _controllers(inventory: Inventory) -> list[tuple[str, str]]:
-    """Controllers as they are called among the endpoints, and their nodes."""
-    places = [(place, trust.who) for place, trust in endpoints(inventory) if trust.kind == "controller"]
-    return [(who, inventory.sites[int(place[1])].nodes[int(place[3])].name) for place, who in places]
+async def _none() -> list[Any]:
+    return []
+
+
+async def _no_cluster() -> tuple[tuple[Shown, ...], ClusterTold | None]:
+    return (), None
+
+
+async def _no_hosts() -> OverSsh:
+    return OverSsh()

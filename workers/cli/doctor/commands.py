@@ -17,6 +17,11 @@ from workers.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from workers.cli.doctor.asked import Progress
+
+# So many lines stand beside the others that `quorate up` prints.
+SHOWN = 5
+
 OnlyOption = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="AREA", help=f"Look at this alone, again for more: {', '.join(AREAS)}."),
@@ -24,10 +29,10 @@ OnlyOption = Annotated[
 
 
 def doctor(inventory: InventoryOption = None, only: OnlyOption = None, as_json: JsonOption = False) -> None:
-    """Look at everything that Quorate will need, and say what is wrong with it. Changes nothing.
+    """Look at all that Quorate will need, change nothing, and say what is wrong.
 
-    Reach, certificates, host keys, rights, versions, clocks, packages, links, votes, Temporal: one line each, with
-    what to do. What a deployment makes is "not there yet" before it.
+    Reach, certificates, rights, versions, clocks, packages, paths, votes, Temporal: one line each, with what to do.
+    What a deployment makes is not there yet before it, and not wrong.
     It exits with 1 when something is wrong, else with 2 when something is not known, else with 0.
 
     Example: quorate doctor -i inventory.yaml --only hosts
@@ -37,7 +42,10 @@ def doctor(inventory: InventoryOption = None, only: OnlyOption = None, as_json: 
     areas = _areas(only or [])
     path = inventory_path(inventory)
     known = load(path)
-    checks = asyncio.run(examined(known, path, areas))
+    with err.status("looking") as working:
+        checks = asyncio.run(
+            examined(known, path, areas, lambda done, asked: working.update(f"looking: {done} of {asked} answers"))
+        )
     if as_json:
         out.print_json(
             data={"cluster": known.name, "status": status(checks), "checks": [one.model_dump() for one in checks]}
@@ -49,8 +57,25 @@ def doctor(inventory: InventoryOption = None, only: OnlyOption = None, as_json: 
     raise typer.Exit(status(checks))
 
 
-async def examined(known: Inventory, path: Path, areas: "Sequence[Area]") -> list[Check]:
-    """Everything in those areas, read and judged; on a terminal it says how far it is."""
+async def glance(known: Inventory, path: Path) -> list[str]:
+    """What a person who starts a worker should know: how many things are wrong, the first of them, and where to read.
+
+    Temporal is left out: whoever asks has just reached it.
+    """
+    from workers.cli.doctor import page
+
+    checks = await examined(known, path, [area for area in AREAS if area != "temporal"])
+    lines = [f"doctor: {page.sentence(checks)}"]
+    if wrong := [check for check in checks if check.state == "wrong"]:
+        lines[0] += f"; what to do about it: quorate doctor -i {path}"
+        lines += [line for line in page.lines(wrong) if page.MARKS["wrong"] in line[:4]][:SHOWN]
+    return lines
+
+
+async def examined(
+    known: Inventory, path: Path, areas: "Sequence[Area]", progress: "Progress | None" = None
+) -> list[Check]:
+    """Everything in those areas, read and judged; `progress` is told after each answer."""
     from activities.clients.purity import REST_VERSION
     from activities.doctor.hosts import NODE_UNITS
     from activities.hosts.reading import NODE_PACKAGES, WITNESS_PACKAGES
@@ -67,12 +92,7 @@ async def examined(known: Inventory, path: Path, areas: "Sequence[Area]") -> lis
         kept=KEPT,
         rehearsal=all(is_loopback(node.address) for node in known.nodes),
     )
-    with err.status("looking") as told:
-
-        def progress(answered: int, asked: int) -> None:
-            told.update(f"looking: {answered} of {asked} have answered")
-
-        read = await Asking(known, path, Settings(), progress).read(areas)
+    read = await Asking(known, path, Settings(), progress or (lambda done, asked: None)).read(areas)
     return judge(known, read, rules, datetime.now(UTC))
 
 
