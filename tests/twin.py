@@ -22,6 +22,7 @@ from lab.serving.certificates import Kind
 from lab.serving.delivered import Identity
 from lab.twin import CONTROL_PORT, Twin
 from lab.world import World
+from workers.cli.lab.bundled import facts_beside
 from workers.inventory_file import load
 
 T = TypeVar("T")
@@ -106,7 +107,12 @@ class TwinThread:
         self._thread.start()
         seed = os.environ.get("TWIN_SEED")
         self._twin = Twin(
-            self.inventory, path.parent, speed=speed, seed=int(seed) if seed else None, scenery=read(path)
+            self.inventory,
+            path.parent,
+            speed=speed,
+            seed=int(seed) if seed else None,
+            scenery=read(path),
+            facts=facts_beside(path),
         )
         print(f"the twin's seed is {self._twin.seed}; TWIN_SEED={self._twin.seed} plays it again")
         self.call(self._twin.start())

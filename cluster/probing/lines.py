@@ -10,6 +10,21 @@ _N = r"(0x[0-9a-f]+|\d+)"
 _IDS = r"\d+(, \d+)*"
 # An address with the tag of its portal group: ``10.22.1.1:3260,1``.
 _PORTAL = r"(?P<endpoint>\S+:\d+),(-?\d+)"
+# multipath's settings whose values are numbers and words. Those with files, arguments and prefixes of people's own are
+# not among them (multipath.conf(5)).
+_NAMES = """
+    verbosity polling_interval max_polling_interval reassign_maps path_selector path_grouping_policy prio path_checker
+    features failback rr_min_io rr_min_io_rq rr_weight max_fds queue_without_daemon user_friendly_names fast_io_fail_tmo
+    dev_loss_tmo eh_deadline retain_attached_hw_handler detect_prio detect_checker detect_pgpolicy
+    detect_pgpolicy_use_tpg find_multipaths find_multipaths_timeout enable_foreign recheck_wwid no_path_retry
+    hardware_handler checker_timeout flush_on_last_del marginal_path_err_sample_time marginal_path_err_rate_threshold
+    marginal_path_err_recheck_gap_time marginal_path_double_failed_time marginal_pathgroups san_path_err_threshold
+    san_path_err_forget_rate san_path_err_recovery_time delay_watch_checks delay_wait_checks skip_kpartx force_sync
+    strict_timing deferred_remove uxsock_timeout max_sectors_kb ghost_delay uid_attribute all_tg_pt auto_resize
+    remove_retries retrigger_tries retrigger_delay missing_uev_wait_timeout log_checker_err allow_usb_devices vendor
+    product product_blacklist revision devnode
+"""
+_SETTINGS = "|".join(_NAMES.split())
 
 
 def _forms(*forms: str) -> tuple[re.Pattern[str], ...]:
@@ -68,7 +83,7 @@ TEXTS: dict[str, tuple[re.Pattern[str], ...]] = {
         r"(defaults|blacklist|blacklist_exceptions|devices|overrides|multipaths) \{",
         r"\t(device|multipath|protocol) \{",
         r"\t?\}", r"\t+wwid \"?(?P<wwid>[^\"]+)\"?", r"\t+alias \"?(?P<map>[^\"]+)\"?",
-        r"\t+(?!wwid|alias)[a-z_]+ (-?\d+|\"[^\"]*\")",
+        rf"\t+({_SETTINGS}) (-?\d+|\"[\w .:!|()\[\]^$*+?-]*\")",
     ),
     "totem": _forms(r"runtime\.config\.totem\.(token|consensus) \(u32\) = \d+"),
     "release": _forms(r"(ID|VERSION_ID|VERSION|PRETTY_NAME|VERSION_CODENAME|NAME)=\"?[\w ()./-]+\"?"),

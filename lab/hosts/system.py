@@ -68,14 +68,14 @@ async def uname(call: Call) -> Output:
 
 
 # What /etc/os-release says of each (base-files of Debian).
-_CODENAMES = {11: "bullseye", 12: "bookworm", 13: "trixie"}
+CODENAMES = {11: "bullseye", 12: "bookworm", 13: "trixie"}
 
 
 def release(call: Call) -> str:
     """The host's /etc/os-release."""
     if not call.host.debian:
         return 'NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.22.1\nPRETTY_NAME="Alpine Linux v3.22"\n'
-    number, codename = call.host.release, _CODENAMES[call.host.release]
+    number, codename = call.host.release, CODENAMES[call.host.release]
     return (
         f'PRETTY_NAME="Debian GNU/Linux {number} ({codename})"\nNAME="Debian GNU/Linux"\nVERSION_ID="{number}"\n'
         f'VERSION="{number} ({codename})"\nVERSION_CODENAME={codename}\nID=debian\n'

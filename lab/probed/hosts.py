@@ -3,6 +3,8 @@
 import re
 from typing import TYPE_CHECKING
 
+from lab.hosts.multipathd import Config
+from lab.hosts.system import CODENAMES
 from lab.physics.disks import LocalMap, LogicalVolume, VolumeGroup, letters
 from lab.physics.initiator import DEFAULT, NodeRecord, Way
 from lab.probed.facts import Facts
@@ -32,8 +34,10 @@ def prepare(world: "World", facts: Facts) -> None:
             host.versions["pve-manager"] = version
     witness = world.witness
     _software(witness, facts, "witness")
-    for number in facts.after("witness", witness.name, "release", "VERSION_ID="):
-        witness.debian = int(number.strip('"')) if number.strip('"') in ("11", "12", "13") else witness.debian
+    if release := dict(line.partition("=")[::2] for line in facts.lines("witness", witness.name, "release")):
+        number = release.get("VERSION_ID", "").strip('"')
+        witness.debian = release.get("ID") == "debian"
+        witness.release = int(number) if number.isdecimal() and int(number) in CODENAMES else witness.release
     world.neighbours |= _neighbours(facts, witness.name, cluster)
 
 
@@ -128,8 +132,39 @@ def _maps(host: "Host", facts: Facts) -> None:
             host.local_maps.append(LocalMap(wwid, found["vendor"], number))
     if '\tuser_friendly_names "yes"' in facts.lines("node", host.name, "multipath-config") or places:
         host.friendly_names = True
-    # a name that a map of earlier days has is not given to another one
+    # a short name that went with a map of earlier days is given to no other
     host.bindings = [places.get(number, f"gone-{number}") for number in range(max(places, default=-1) + 1)]
+
+
+def configure(world: "World", facts: Facts) -> None:
+    """What multipathd goes by, where it is not as on any node: as a file that says so."""
+    for name, host in world.nodes.items():
+        if lines := facts.lines("node", name, "multipath-config"):
+            usual, text = _sections(Config(host).text().splitlines()), ""
+            for section, parts in _sections(lines).items():
+                own = [one for one in parts if one not in usual.get(section, ())]
+                text += f"{section} {{\n{''.join(own)}}}\n" if own else ""
+            if text:
+                host.files["/etc/multipath.conf"] = text
+                host.settings = host.multipath_files()
+
+
+def _sections(lines: list[str]) -> dict[str, list[str]]:
+    """Sections with their settings, an inner block as one of them."""
+    found: dict[str, list[str]] = {}
+    section, block = "", ""
+    for line in lines:
+        if line.startswith("\t\t") or (line.startswith("\t") and line.endswith("{")):
+            block += f"{line}\n"
+        elif line == "\t}":
+            found[section].append(f"{block}{line}\n")
+            block = ""
+        elif line.startswith("\t"):
+            found[section].append(f"{line}\n")
+        elif line.endswith(" {"):
+            section = line.removesuffix(" {")
+            found[section] = []
+    return found
 
 
 # --- votes and LVM ---------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ async def furnish(world: "World", facts: Facts) -> None:
     if facts.stretched(world.inventory):
         await arrays.build(world, facts)
     hosts.log_in(world, facts)
+    hosts.configure(world, facts)
     hosts.write_groups(world, facts, cluster.sizes(world, facts))
     cluster.place_guests(world, facts)
     world.record("lab", "built", world.inventory.name)

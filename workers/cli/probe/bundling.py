@@ -51,7 +51,8 @@ def _place(answer: Answer) -> tuple[str, str, str, int]:
 def _plain(inventory: Inventory, answers: Sequence[Answer]) -> dict[str, Any]:
     """The inventory as it is written; networks of portals as the portals that they mean."""
     found: dict[str, Any] = inventory.model_dump(mode="json", exclude_defaults=True)
-    found["witness"]["name"] = inventory.witness.name  # also where it is the usual one: answers are filed by it
+    # also where it is the usual one: answers are filed by it
+    found["witness"] = {"name": inventory.witness.name, **found["witness"]}
     for array in found["arrays"]:
         offered = [
             str(port["portal"])
