@@ -23,6 +23,7 @@ def identify(world: "World", facts: Facts) -> None:
         levels = facts.value("array", name, "levels")
         array.versions = tuple(levels) if levels else array.versions
         ports = [port for port in facts.rows("array", name, "portals") if port.get("portal") and port.get("iqn")]
+        ports = ports or _ports_as_nodes_know_them(world, facts)
         if ports:
             array.target_iqn, array.portals = ports[0]["iqn"], tuple(port["portal"] for port in ports)
             array.port_names = tuple(port["name"] for port in ports)
@@ -31,16 +32,43 @@ def identify(world: "World", facts: Facts) -> None:
             array.serials[volume["name"]] = volume["serial"]
 
 
+def _ports_as_nodes_know_them(world: "World", facts: Facts) -> list[dict[str, str]]:
+    """Those of an array that was silent: what nodes have noted, and no other array has."""
+    told = {port.get("iqn") for name in world.arrays for port in facts.rows("array", name, "portals")}
+    found: dict[str, str] = {}
+    for node in world.nodes:
+        known: dict[str, str] = {}
+        for line in facts.lines("node", node, "records"):
+            key, _, value = line.partition(" = ")
+            known[key] = value
+            if line == "# END RECORD" and known.get("node.name") not in told:
+                portal = f"{known.get('node.conn[0].address')}:{known.get('node.conn[0].port')}"
+                found[portal] = known.get("node.name", "")
+    half = (len(found) + 1) // 2
+    return [
+        {"name": f"CT{number // half}.ETH{4 + number % half}", "portal": portal, "iqn": iqn}
+        for number, (portal, iqn) in enumerate(sorted(found.items()))
+    ]
+
+
 async def build(world: "World", facts: Facts) -> None:
     """Pod, volumes, hosts, groups and connections."""
     inventory, first = world.inventory, world.inventory.pod.first
-    pod = facts.rows("array", first, "pods")[0]
+    pod = facts.pods(inventory)[0]
+    teller = facts.instead("array", first, world.arrays, "volumes")
     wishes = {"failover_preferences": pod["failover_preferences"]} if pod.get("failover_preferences") else {}
     _call(world, first, responses.post_pods, wishes, names=pod["name"])
     for name in world.arrays:
         for volume in facts.rows("array", name, "volumes"):
-            if name == first or not volume.get("pod"):
-                _call(world, name, responses.post_volumes, {"provisioned": volume["provisioned"]}, names=volume["name"])
+            stretched = bool(volume.get("pod"))
+            if name == teller or not stretched:
+                _call(
+                    world,
+                    first if stretched else name,
+                    responses.post_volumes,
+                    {"provisioned": volume["provisioned"]},
+                    names=volume["name"],
+                )
     other = inventory.peer(first).name
     _call(world, first, responses.post_pod_members, pod_names=pod["name"], member_names=other)
     await _stretched(world, first)
@@ -62,7 +90,8 @@ def _called(array: "Array", facts: Facts) -> None:
 
 def _hosts(world: "World", facts: Facts, name: str) -> None:
     groups = dict.fromkeys([world.inventory.array(name).host_group] if facts.item("array", name, "host-group") else [])
-    hosts = facts.rows("array", name, "hosts")
+    teller = facts.instead("array", name, world.arrays, "hosts")
+    hosts = [_of(one, world, teller, name) for one in facts.rows("array", teller, "hosts")]
     groups |= dict.fromkeys(group for one in hosts if (group := (one.get("host_group") or {}).get("name")))
     for group in groups:
         _call(world, name, responses.post_host_groups, names=group)
@@ -75,8 +104,9 @@ def _hosts(world: "World", facts: Facts, name: str) -> None:
 
 def _connections(world: "World", facts: Facts, name: str) -> None:
     made = set()
-    known = {one["name"] for one in facts.rows("array", name, "volumes")}
-    for row in facts.rows("array", name, "connections"):
+    known = {one.full_name for one in world.arrays[name].all_volumes()}
+    teller = facts.instead("array", name, world.arrays, "connections")
+    for row in (_of(one, world, teller, name) for one in facts.rows("array", teller, "connections")):
         group, host = (row.get("host_group") or {}).get("name"), (row.get("host") or {}).get("name")
         volume, target = row["volume"]["name"], group or host
         if target is None or volume not in known or (target, volume) in made:
@@ -84,6 +114,18 @@ def _connections(world: "World", facts: Facts, name: str) -> None:
         made.add((target, volume))
         side = {"host_group_names": group} if group else {"host_names": host}
         _call(world, name, responses.post_connections, {"lun": row["lun"]}, volume_names=volume, **side)
+
+
+def _of(row: dict[str, Any], world: "World", teller: str, name: str) -> dict[str, Any]:
+    """What one array has told, for the other one: its own group, and the LUN that the inventory has for it."""
+    if teller == name:
+        return row
+    inventory = world.inventory
+    group = (
+        {"host_group": {"name": inventory.array(name).host_group}} if (row.get("host_group") or {}).get("name") else {}
+    )
+    lun = {"lun": inventory.pod.volume.luns.get(name, row["lun"])} if "lun" in row else {}
+    return {**row, **group, **lun}
 
 
 async def _stretched(world: "World", first: str) -> None:

@@ -76,6 +76,26 @@ async def rest(world: "World", facts: Facts) -> None:
         world.cluster.ha.commands.append((MAINTENANCE, node, "enable"))
     for node in resting:
         await _until(world, node, "maintenance")
+    known = facts.item("cluster", world.inventory.name, "ha-manager").get("lrm_status", {})
+    await _settled(world, manager.get("service_status", {}), set(known) & set(world.nodes))
+
+
+async def _settled(world: "World", told: dict[str, dict[str, Any]], lrms: set[str]) -> None:
+    """Until HA sees its services as it did, or for as long as it may take to: some states are of the moment."""
+    lasting = {sid: one for sid, one in told.items() if one.get("state") in ("started", "stopped")}
+
+    def seen() -> bool:
+        services = world.cluster.ha.manager.services if world.cluster.ha.manager else {}
+        reported = {node for node, lrm in world.cluster.ha.files.lrms.items() if lrm.timestamp}
+        return lrms <= reported and all(
+            sid in services
+            and (services[sid].state, bool(services[sid].running)) == (one["state"], bool(one.get("running")))
+            for sid, one in lasting.items()
+        )
+
+    until = world.clock.now() + _HA_WITHIN
+    while not seen() and world.clock.now() < until:
+        await world.clock.sleep(0.5)
 
 
 async def _until(world: "World", node: str, state: str) -> None:

@@ -6,7 +6,7 @@ loopback, in the same order, so that whatever is sorted by address stays sorted.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from cluster.inventory import Inventory
@@ -61,5 +61,14 @@ class Facts:
                 yield line.strip()[len(label) :].strip()
 
     def stretched(self, inventory: Inventory) -> bool:
-        """Whether there is a pod to build: the inventory's, on both arrays."""
-        return all(self.rows("array", array.name, "pods") for array in inventory.arrays)
+        """Whether there is a pod to build: the inventory's, on both arrays, as either of them tells it."""
+        return any(len(pod.get("arrays", ())) > 1 for pod in self.pods(inventory))
+
+    def pods(self, inventory: Inventory) -> list[dict[str, Any]]:
+        """The pod, as the first array tells it that tells it."""
+        return next(filter(None, (self.rows("array", array.name, "pods") for array in inventory.arrays)), [])
+
+    def instead(self, of: Of, who: str, others: Iterable[str], what: str) -> str:
+        """Whose answer is played: the one's own, or another's of its kind where it was silent."""
+        told = [name for name in (who, *others) if (of, name, what, "") in self._data]
+        return told[0] if told else who

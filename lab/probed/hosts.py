@@ -1,6 +1,7 @@
 """Nodes and witness as they were: packages, units, corosync, open-iscsi, multipath, and what LVM has written."""
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from lab.hosts.multipathd import Config
@@ -29,11 +30,11 @@ def prepare(world: "World", facts: Facts) -> None:
     for name, host in world.nodes.items():
         host.node_id = ids.get(name) or host.node_id
         host.rings = tuple(facts.after("node", name, "links", "addr\t= "))
-        _software(host, facts, "node")
+        _software(host, facts, "node", facts.instead("node", name, world.nodes, "packages"))
         if version := facts.item("node", name, "version").get("version"):
             host.versions["pve-manager"] = version
     witness = world.witness
-    _software(witness, facts, "witness")
+    _software(witness, facts, "witness", witness.name)
     if release := dict(line.partition("=")[::2] for line in facts.lines("witness", witness.name, "release")):
         number = release.get("VERSION_ID", "").strip('"')
         witness.debian = release.get("ID") == "debian"
@@ -41,8 +42,8 @@ def prepare(world: "World", facts: Facts) -> None:
     world.neighbours |= _neighbours(facts, witness.name, cluster)
 
 
-def _software(host: "Host", facts: Facts, of: "Of") -> None:
-    rows = [line.split() for line in facts.lines(of, host.name, "packages")]
+def _software(host: "Host", facts: Facts, of: "Of", teller: str) -> None:
+    rows = [line.split() for line in facts.lines(of, teller, "packages")]
     if rows:
         there = {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == "installed"}
         asked = {"corosync-qdevice", "lvm2", "multipath-tools", "open-iscsi", "corosync-qnetd"}
@@ -50,7 +51,7 @@ def _software(host: "Host", facts: Facts, of: "Of") -> None:
         host.versions |= there
     for what in ("units", "boot-units"):
         unit = ""
-        for line in facts.lines(of, host.name, what):
+        for line in facts.lines(of, teller, what):
             key, _, value = line.partition("=")
             unit = value.removesuffix(".service") if key == "Id" else unit
             if key == "UnitFileState":
@@ -77,12 +78,13 @@ def log_in(world: "World", facts: Facts) -> None:
     """Sessions, records, what multipath maps and how it calls it."""
     arrays = {portal: array.name for array in world.arrays.values() for portal in array.portals}
     for name, host in world.nodes.items():
-        _maps(host, facts)
-        host.wwids |= {line.strip("/") for line in facts.lines("node", name, "wwids") if line.startswith("/")}
-        for portal, iface, startup in _records(facts, name):
+        teller = facts.instead("node", name, world.nodes, "sessions")
+        _maps(host, facts, teller)
+        host.wwids |= {line.strip("/") for line in facts.lines("node", teller, "wwids") if line.startswith("/")}
+        for portal, iface, startup in _records(facts, teller):
             if portal in arrays:
                 host.records[Way(arrays[portal], portal, iface)] = NodeRecord(startup)
-        for portal, iface, number in _sessions(facts, name):
+        for portal, iface, number in _sessions(facts, teller):
             if portal in arrays:
                 way = Way(arrays[portal], portal, iface)
                 host.sessions[way] = number
@@ -115,11 +117,11 @@ def _sessions(facts: Facts, node: str) -> list[tuple[str, str, int]]:
     return found
 
 
-def _maps(host: "Host", facts: Facts) -> None:
-    lines = facts.lines("node", host.name, "maps")
+def _maps(host: "Host", facts: Facts, teller: str) -> None:
+    lines = facts.lines("node", teller, "maps")
     short = {f"mpath{letters(number)}": number for number in range(_SHORT_NAMES)}
     places: dict[int, str] = {}
-    for line, after in zip(lines, [*lines[1:], ""], strict=True):
+    for line, after in pairwise([*lines, ""]):
         if (found := _MAP.fullmatch(line)) is None:
             continue
         wwid, name = found["wwid"] or found["bare"], found["name"] or ""
@@ -130,7 +132,7 @@ def _maps(host: "Host", facts: Facts) -> None:
         if not wwid.startswith(_PURE) and (size := _SIZE.match(after)):
             number = int(float(size["number"]) * _UNITS[size["unit"]])
             host.local_maps.append(LocalMap(wwid, found["vendor"], number))
-    if '\tuser_friendly_names "yes"' in facts.lines("node", host.name, "multipath-config") or places:
+    if '\tuser_friendly_names "yes"' in facts.lines("node", teller, "multipath-config") or places:
         host.friendly_names = True
     # a short name that went with a map of earlier days is given to no other
     host.bindings = [places.get(number, f"gone-{number}") for number in range(max(places, default=-1) + 1)]

@@ -13,7 +13,8 @@ def missing(facts: Facts, inventory: "Inventory") -> Iterator[str]:
     """One line each."""
     cluster = inventory.name
     for (of, who, what, item), word in sorted(facts.words.items()):
-        yield f"{of} {who}: {what}{' ' + item if item else ''} was not answered ({word}); the twin's own is played"
+        played = "another's" if what in ("login", "array") else "the twin's own"
+        yield f"{of} {who}: {what}{' ' + item if item else ''} was not answered ({word}); {played} is played"
     if not facts.stretched(inventory):
         yield f"pod {inventory.pod.name}: not on both arrays, so nothing of pods, volumes, hosts and paths is built"
     for array in inventory.arrays:

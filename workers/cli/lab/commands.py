@@ -81,9 +81,7 @@ def lab_up(
     Example: quorate lab up --detach --speed 20
     """
     needs("lab")
-    if bundle is not None and inventory is not None:
-        raise Unusable("--bundle has an inventory of its own", "leave --inventory out")
-    path = placed(bundle) if bundle is not None else inventory or example_file()
+    path = _begun(inventory, bundle, built=built)
     facts = facts_beside(path)
     if detach:
         _start_in_background(path, speed, built=built, seed=seed, password=password)
@@ -130,6 +128,17 @@ def lab_up(
         await twin.stop()
 
     asyncio.run(stay())
+
+
+def _begun(inventory: Path | None, bundle: Path | None, *, built: bool) -> Path:
+    """The inventory of the twin that is meant."""
+    if bundle is None:
+        return inventory or example_file()
+    if inventory is not None:
+        raise Unusable("--bundle has an inventory in it", "leave --inventory out")
+    if built:
+        raise Unusable("--bundle says what is built", "leave --built out")
+    return placed(bundle)
 
 
 def _near(path: Path) -> str:
