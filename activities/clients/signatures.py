@@ -57,12 +57,17 @@ def key_of(path: Path) -> Key:
         return key
 
 
-def unsound(text: bytes, signature: bytes, signers: bytes, name: str, namespace: str) -> str:
-    """Why that is no signature of that text by a key that `signers` gives to that name; empty where it is one."""
+def unsound(text: bytes, signature: bytes, signers: bytes, name: str, namespace: str, by: str = "") -> str:
+    """Why that is no signature of that text by a key that `signers` gives to that name; empty where it is one.
+
+    `by` is the fingerprint of the one key that may have made it; empty where each of that name may.
+    """
     if not signature:
         return "it is not signed"
     try:
-        _, said = _parts(signature.decode("ascii"))
+        public, said = _parts(signature.decode("ascii"))
+        if by and fingerprint(asyncssh.import_public_key(public)) != by:
+            return f"it names the key {by}, and was signed with another one"
         if said != namespace:
             return f"it was signed for {said!r}, not for {namespace!r}"
         good = asyncssh.validate_sshsig(text, signature, name, signers)

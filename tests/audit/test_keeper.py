@@ -189,7 +189,8 @@ async def test_a_full_disk_is_told_once_and_disturbs_no_run(audit: Audit, caplog
         assert await keeper.caught_up(run.id)
 
     assert caplog.messages == [
-        "audit records are not kept now: No space left on device; no run is disturbed, it is tried again"
+        "audit records are not kept now: No space left on device; no run is disturbed, it is tried again",
+        "audit records are kept again",
     ]
     assert [str(fault) for fault in audit.verdict().whole] == []
     assert audit.text(run) == await audit.anew(run)
