@@ -6,7 +6,7 @@ from typing import Any
 
 from cluster.audit.line import Line
 from cluster.report.model import Voice
-from cluster.report.told import FORMER, Found, Step, Told, Verdict, mapping, moment, texts
+from cluster.report.told import FORMER, Found, Step, Told, Verdict, mapping, moment, number, texts
 
 
 class Unreadable(ValueError):
@@ -19,9 +19,7 @@ def read(lines: Sequence[Line]) -> Told:
     if started is None:
         raise Unreadable("the record holds no beginning of a run")
     data = started.data
-    closed = next((line for line in reversed(lines) if line.kind == "closed"), None)
-    if closed and closed.data.get("how") == "continued as new":
-        closed = None
+    closed = _closed(lines)
     ending = closed.data if closed else {}
     failure = mapping(ending.get("failure"))
     return Told(
@@ -67,7 +65,7 @@ def _step(line: Line) -> Step:
         found=said | mapping(data.get("evidence")) if done else {},
         word="" if done else str(data.get("word") or data.get("outcome") or ""),
         message=str(data.get("message", "")),
-        attempts=int(data.get("attempts") or 1),
+        attempts=int(number(data.get("attempts")) or 1),
         quiet=bool(data.get("quiet")),
     )
 
@@ -96,8 +94,14 @@ def _voices(lines: Sequence[Line]) -> Iterator[Voice]:
 
 
 def _report(lines: Sequence[Line]) -> dict[str, Any]:
-    closed = next((line for line in reversed(lines) if line.kind == "closed"), None)
+    closed = _closed(lines)
     return mapping(closed.data.get("report")) if closed else {}
+
+
+def _closed(lines: Sequence[Line]) -> Line | None:
+    """The end of the run; None while it goes on, as a new execution or because a person has reset it after an end."""
+    last = lines[-1]
+    return last if last.kind == "closed" and last.data.get("how") != "continued as new" else None
 
 
 def _said(line: Line) -> Voice:
