@@ -31,7 +31,7 @@ class Held(Exception):
 
 
 class Files(Mapping[str, bytes]):
-    """What a folder of records holds, read when it is asked for."""
+    """What a folder of records holds, read when it is asked for. OSError for what is there and may not be read."""
 
     def __init__(self, place: Path) -> None:
         self._place = place
@@ -39,12 +39,13 @@ class Files(Mapping[str, bytes]):
     def __getitem__(self, name: str) -> bytes:
         try:
             return (self._place / name).read_bytes()
-        except OSError:
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise KeyError(name) from None
 
     def __iter__(self) -> Iterator[str]:
         for room in (HEADS, RUNS):
-            for path in sorted((self._place / room).rglob("*")):
+            found = os.walk(self._place / room, onerror=unless_gone)
+            for path in sorted(Path(folder_, name) for folder_, _, names in found for name in names):
                 if path.is_file() and path.suffix != HALF:
                     yield path.relative_to(self._place).as_posix()
         if (self._place / EXPORT).is_file():
@@ -52,6 +53,12 @@ class Files(Mapping[str, bytes]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def unless_gone(error: OSError) -> None:
+    """What nobody may look into is not empty."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 def held(place: Path) -> bool:

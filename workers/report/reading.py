@@ -96,7 +96,10 @@ def kept(place: Path, run: str) -> Found | None:
 
 def _listed(place: Path) -> Iterator[Kept]:
     """Every record in the folder. One whose first line cannot be read is told by `quorate audit verify`, not here."""
-    for path in sorted((place / RUNS).glob("*/0001.jsonl")):
+    folders = sorted((place / RUNS).iterdir()) if (place / RUNS).is_dir() else []
+    for path in (one / "0001.jsonl" for one in folders):
+        if not path.is_file():
+            continue
         with path.open("rb") as file, suppress(ValueError):
             first = read(file.readline().rstrip(b"\n"))
             folder = path.parent.relative_to(place).as_posix()

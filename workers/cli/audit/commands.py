@@ -52,7 +52,7 @@ def list_records(folder: FolderOption = None, as_json: JsonOption = False) -> No
     Example: quorate audit list
     """
     settings = Settings()
-    place = folder or reading.folder_of(settings)
+    place = reading.folder_of(settings, folder)
     found = reading.judged(place, reading.anchored(None, settings))
     outside = _outside(place)
     if as_json:
@@ -79,7 +79,7 @@ def key(folder: FolderOption = None) -> None:
 
     Example: quorate audit key
     """
-    place = folder or reading.folder_of(Settings())
+    place = reading.folder_of(Settings(), folder)
     try:
         out.print((place / SIGNERS).read_text(errors="replace").rstrip(), markup=False, highlight=False, soft_wrap=True)
     except OSError:
@@ -152,7 +152,7 @@ def verify(
     if path is not None and path.is_file():
         _verify_file(path, as_json=as_json)
         return
-    place = path if path is not None and path.is_dir() else folder or reading.folder_of(settings)
+    place = path if path is not None and path.is_dir() else reading.folder_of(settings, folder)
     run = None if place == path else what
     known, strange = asyncio.run(reading.remembered(place)) if ledger else ([], [])
     found = reading.judged(place, reading.anchored(anchors, settings) + known, run=run, signers=signers)
@@ -177,6 +177,8 @@ def verify(
 def _verify_file(path: Path, *, as_json: bool) -> None:
     """One file of lines: its chain alone, since what signs it is not there."""
     found = scan([(str(path), path.read_bytes())])
+    if not found.lines:
+        raise Unusable(f"{path} holds no line", "name a file of lines of a record")
     if as_json:
         out.print_json(data={"ok": not found.faults, **found.model_dump(mode="json", exclude={"digests"})})
     else:

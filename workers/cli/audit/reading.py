@@ -28,8 +28,12 @@ NOT_CHECKED = "time stamps are not checked here: pip install 'quorate[audit]'"
 PAUSES = (1.0, 3.0)
 
 
-def folder_of(settings: Settings) -> Path:
-    """The worker's own folder. Unusable where there is none."""
+def folder_of(settings: Settings, named: Path | None = None) -> Path:
+    """The folder that is named, else the worker's own. Unusable where there is none."""
+    if named is not None:
+        if not named.is_dir():
+            raise Unusable(f"--folder {named} is no folder", "name a folder with heads and runs in it")
+        return named
     if not settings.audit_folder.is_dir():
         raise Unusable(
             f"there are no audit records in {settings.audit_folder}",
