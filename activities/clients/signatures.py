@@ -3,6 +3,7 @@
 import base64
 import binascii
 import os
+import secrets
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -50,11 +51,29 @@ def key_of(path: Path) -> Key:
     try:
         return private_key(path, lambda: "")
     except FileNotFoundError:
-        key = new_key()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        return _made(path)
+
+
+def _made(path: Path) -> Key:
+    """A fresh key in that file, whole or not at all: another process may look for it, and a crash may come, meanwhile.
+
+    Where another process has made one in the same moment, that one.
+    """
+    key = new_key()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(key.export_private_key())
-        return key
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            return private_key(path, lambda: "")
+    finally:
+        beside.unlink(missing_ok=True)
+    return key
 
 
 def unsound(text: bytes, signature: bytes, signers: bytes, name: str, namespace: str, by: str = "") -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from activities.clients.signatures import new_key
+from activities.clients.signatures import fingerprint, key_of, new_key
 from cluster.audit.verify import verified
 from tests.audit.histories import ALL, events
 from workers.audit.disk import Changed
@@ -129,3 +129,13 @@ def test_a_file_among_the_heads_that_is_none_stops_no_keeper(store: Store):
     again.sign(put(again, ALL[0]))
 
     assert faults(again) == ["heads/notes.json: it is no file of a record: it was put in"]
+
+
+def test_a_key_that_many_processes_look_for_at_once_is_one_key(tmp_path: Path):
+    """None of them sees half of it, and a crash leaves none that nobody can read."""
+    with ThreadPoolExecutor(8) as pool:
+        keys = list(pool.map(lambda _: fingerprint(key_of(tmp_path / "state" / "audit.key")), range(32)))
+
+    assert len(set(keys)) == 1
+    assert [one.name for one in (tmp_path / "state").iterdir()] == ["audit.key"]
+    assert oct((tmp_path / "state" / "audit.key").stat().st_mode & 0o777) == "0o600"
