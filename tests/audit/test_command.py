@@ -237,7 +237,7 @@ async def test_the_ledger_finds_that_the_folder_was_signed_anew(
 
     assert (
         f"✗ allowed_signers: the ledger of {cluster} was told of no head by a key of this folder, but by "
-        f"{anchors[-1].signer}: the folder was signed anew with another key" in text
+        f"{anchors[-1].signer}: the folder was signed again with another key" in text
     )
 
 

@@ -319,7 +319,7 @@ async def test_a_folder_that_is_deleted_while_runs_go_on_is_begun_anew(
 
     assert [str(fault) for fault in audit.verdict().whole] == []
     assert audit.text(run) == await audit.anew(run)
-    assert any("records are begun anew from Temporal's histories" in one for one in caplog.messages)
+    assert any("records are made again from Temporal's histories" in one for one in caplog.messages)
 
 
 async def test_a_folder_that_another_clusters_worker_keeps_is_told(

@@ -87,7 +87,7 @@ def test_what_somebody_else_has_written_into_a_file_is_not_written_on(store: Sto
     with (store.place / record.parts[0].name).open("ab") as file:
         file.write(b"hello\n")
 
-    with pytest.raises(Changed, match="somebody else has written to it"):
+    with pytest.raises(Changed, match="another program has written to it"):
         put(store, ALL[0])
 
 

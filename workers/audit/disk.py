@@ -23,7 +23,7 @@ def as_left(path: Path, size: int) -> None:
             raise Changed(errno.ENOENT, "it was taken away while a keeper was at work", str(path)) from None
         return
     if stat.S_ISREG(found.st_mode) and found.st_size != size:
-        said = f"it has {found.st_size} bytes and not {size}: somebody else has written to it"
+        said = f"it has {found.st_size} bytes and not {size}: another program has written to it"
         raise Changed(errno.ESTALE, said, str(path))
 
 

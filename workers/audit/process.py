@@ -52,9 +52,9 @@ async def _kept(client: Client, cluster: str, base: Path, settings: Settings, to
         try:
             await _kept_once(client, cluster, base, settings, told)
         except Changed as error:
-            LOG.warning("%s: %s; its records are begun anew from Temporal's histories", error.filename, error.strerror)
+            LOG.warning("%s: %s; its records are made again from Temporal's histories", error.filename, error.strerror)
         except Exception:
-            LOG.exception("the keeper of audit records has ended; it is begun anew")
+            LOG.exception("the keeper of audit records has ended; it is started again")
             await asyncio.sleep(AGAIN_IN.total_seconds())
 
 

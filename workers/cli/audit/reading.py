@@ -81,7 +81,7 @@ async def remembered(place: Path) -> tuple[list[Anchor], list[Fault]]:
     if ours or not book.audited or not any(head.closed and head.runbook != outside.LEDGER for head in heads(place)):
         return ours, []
     what = f"the ledger of {cluster} was told of no head by a key of this folder, but by {', '.join(book.audited)}"
-    return [], [Fault(where=SIGNERS, what=what, means="the folder was signed anew with another key")]
+    return [], [Fault(where=SIGNERS, what=what, means="the folder was signed again with another key")]
 
 
 def newest(place: Path) -> Head:
