@@ -172,3 +172,14 @@ def test_the_store_takes_spans_unless_it_is_off(tmp_path: Path):
     assert (len(store), len(both), len(neither)) == (1, 2, 0)
     for one in (*store, *both):
         one.shutdown()
+
+
+def test_a_span_that_no_receiver_could_be_told_is_lost_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """Half of a character, as a file name of a device may hold it; runs go on, and no stack trace is logged."""
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(StoreExporter(Store(tmp_path))))
+
+    for _ in range(2):
+        provider.get_tracer("test").start_span("run \ud800").end()
+
+    assert [line.partition(": ")[0] for line in caplog.messages] == [f"traces cannot be kept in {tmp_path}/traces.db"]

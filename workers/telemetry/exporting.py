@@ -18,12 +18,14 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from temporalio import workflow
 
+from activities.clients.masks import MASKS
 from workers.errors import Unusable
 from workers.settings import Settings
-from workers.telemetry.masking import masked
+from workers.telemetry.masking import learn, masked, shown
 from workers.telemetry.store import Store, set_aside
 
 logger = logging.getLogger(__name__)
+LETTERS = 200
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -45,6 +47,7 @@ PRUNED_EVERY = 50
 
 def processors(settings: Settings, environment: Mapping[str, str] = os.environ) -> Iterator[SpanProcessor]:
     """Those that take this process's spans, made one by one. Unusable where a variable says what nobody understands."""
+    learn(environment)
     if endpoint := receiver(environment):
         exporter = Waiting(otlp_exporter(endpoint, protocol(endpoint, environment), configured=True), endpoint)
         yield BatchSpanProcessor(exporter, max_queue_size=QUEUE, schedule_delay_millis=DELAY_MS)
@@ -70,8 +73,8 @@ def protocol(endpoint: str, environment: Mapping[str, str]) -> str:
         )
     try:
         port = urlsplit(endpoint).port
-    except ValueError as error:
-        raise Unusable(f"the endpoint {endpoint!r} has no usable port: {error}", EXAMPLE) from None
+    except ValueError:  # its own words may hold a password
+        raise Unusable(f"the endpoint {shown(endpoint)!r} has no usable port", EXAMPLE) from None
     return said or (HTTP if port == HTTP_PORT else GRPC)
 
 
@@ -87,7 +90,7 @@ def otlp_exporter(
     Imported here: gRPC takes a third of a second, and most processes send nothing.
     """
     if urlsplit(endpoint).scheme not in ("http", "https"):
-        raise Unusable(f"the endpoint {endpoint!r} is no address with http:// or https://", EXAMPLE)
+        raise Unusable(f"the endpoint {shown(endpoint)!r} is no address with http:// or https://", EXAMPLE)
     if spoken == HTTP:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as OverHttp
 
@@ -149,6 +152,8 @@ class StoreExporter(SpanExporter):
             return self._lost(spans, f"{error}{self._begun_anew() if broken else ''}")
         except OSError as error:
             return self._lost(spans, error.strerror or str(error))
+        except (ArithmeticError, TypeError, ValueError) as error:  # a span holds what no receiver could be told
+            return self._lost(spans, f"{type(error).__name__}: {MASKS.text(str(error))[:LETTERS]}")
         self._said.works("traces are kept again in %s; %d spans were lost", self._store.path, self._said.lost)
         return SpanExportResult.SUCCESS
 
