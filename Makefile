@@ -19,8 +19,8 @@ define JQ
 endef
 
 # Every tier, the quickest to fail first; and those that stand before a change of what may be moved, fenced or set back.
-TIERS := check test test-twin bench-small test-wheel test-verdict test-traces test-failback test-breakglass test-kills \
-	test-secrets test-realtime test-browser test-steering test-clients test-receivers test-incidents test-audit test-metrics \
+TIERS := check test test-twin bench-small test-wheel test-verdict test-traces test-storage test-failback test-breakglass \
+	test-kills test-secrets test-realtime test-browser test-steering test-clients test-receivers test-incidents test-audit test-metrics \
 	test-python test-oracle test-real fuzz-lab test-faults test-old-watch fuzz-runs
 SAFETY := test-failback test-incidents fuzz-runs-fast
 # A machine with other work can be too slow for a moment: what failed is played once more, and its name is printed.
@@ -63,6 +63,10 @@ test-all: setup  ## every tier, whatever fails on the way, and a table at the en
 test-failback: setup  ## what stops a failback: broken homes, people, killed workers (5 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 3 -m slow tests/failback $(ONCE_MORE)
+
+test-storage: setup  ## a site as it is delivered: two cards, a dead portal, names, settings, reboots (2 min)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -m slow tests/storage $(ONCE_MORE) -rP
 
 test-breakglass: setup  ## each break-glass runbook heals its emergency and refuses all others (5 min)
 	@$(QUORATE) server
