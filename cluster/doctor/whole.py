@@ -75,6 +75,7 @@ def _cluster(inventory: Inventory, read: Read, now: datetime) -> Iterator[Check]
         yield from nodes.nodes(read.cluster)
         yield nodes.members(inventory, read.cluster)
         yield from nodes.token(inventory, read.cluster)
+        yield from nodes.sources(inventory, read.cluster)
 
 
 def _hosts(inventory: Inventory, read: Read, rules: Rules) -> Iterator[Check]:

@@ -33,6 +33,7 @@ Proxmox VE
   ✓ 9 runbooks: rights of the token: complete
   ✓ token: VM.Audit at every guest: it reaches all of them
   ✓ token: VM.GuestAgent.Audit at every guest: it reaches all of them
+  ✓ guest 101: source of guests: there, and the token may use its network
 Hosts, over SSH
   ✓ 7 hosts: SSH: host key as in known_hosts, login as root
   ✓ 6 nodes: packages: corosync-qdevice, lvm2, multipath-tools, open-iscsi installed
@@ -67,7 +68,7 @@ Temporal
   ✓ Temporal: namespace: default, ended runs are kept for 400 days
   ✓ Temporal: search attributes: all registered
   ✓ Temporal: workers: 1 worker polls the queue QUEUE
-120 ok
+121 ok
 """
 
 
