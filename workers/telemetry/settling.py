@@ -3,12 +3,17 @@
 A task whose outcome Temporal does not take (a signal came in between, the server did not answer) is done again at
 once, and ends the same spans with the same ids once more. So ends wait for a moment, and the last one counts. What
 takes longer than that reaches its receivers twice: with the same ids.
+
+A worker that is killed takes along what waited here. The next one plays the run again, and ends the same spans: they go
+to those who can tell what they have already (`Again`), and to nobody else.
 """
 
 from collections.abc import Callable, Sequence
 
-from opentelemetry.sdk.trace import ReadableSpan, SynchronousMultiSpanProcessor
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, SynchronousMultiSpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from temporalio import workflow
 
 from workers.telemetry.masking import masked
 
@@ -18,11 +23,24 @@ SETTLES = 200.0
 ROOM, AT_ONCE = 16384, 4096
 
 
+def replayed() -> bool:
+    """What happens here has happened before, in the history that is played again."""
+    return workflow.in_workflow() and workflow.unsafe.is_replaying_history_events()
+
+
+class Again(BatchSpanProcessor):
+    """Takes the spans that end once more in a replay."""
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """It takes ends alone."""
+
+
 class Settling(SynchronousMultiSpanProcessor):
     """What stands before all other processors of a provider."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # the SDK's own
+        self._again: list[Again] = []
         self._ends = BatchSpanProcessor(
             _Onward(super().on_end),
             max_queue_size=ROOM,
@@ -30,17 +48,33 @@ class Settling(SynchronousMultiSpanProcessor):
             max_export_batch_size=AT_ONCE,
         )
 
+    def add_span_processor(self, span_processor: SpanProcessor) -> None:
+        """One more who takes spans, or those of replays."""
+        if isinstance(span_processor, Again):
+            self._again.append(span_processor)
+        else:
+            super().add_span_processor(span_processor)
+
     def on_end(self, span: ReadableSpan) -> None:
         """It waits for a moment, on a thread of its own."""
-        self._ends.on_end(span)
+        if not replayed():
+            self._ends.on_end(span)
+            return
+        for one in self._again:
+            one.on_end(span)
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """At once, and then all who stand behind."""
-        return self._ends.force_flush(timeout_millis) and super().force_flush(timeout_millis)
+        flushed = self._ends.force_flush(timeout_millis) and super().force_flush(timeout_millis)
+        for one in self._again:
+            flushed = one.force_flush(timeout_millis) and flushed
+        return flushed
 
     def shutdown(self) -> None:
         """The last ends go on."""
         self._ends.shutdown()  # type: ignore[no-untyped-call]  # the SDK's own
+        for one in self._again:
+            one.shutdown()  # type: ignore[no-untyped-call]  # the SDK's own
         super().shutdown()
 
 
