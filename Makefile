@@ -127,11 +127,11 @@ test-browser: setup  ## a deployment started, answered and read in Temporal's UI
 test-clients: setup .venv-clients/.complete  ## public clients, unmodified, against the twin (10 min)
 	@.venv/bin/python -m tests -m clients tests/clients -rs
 
-test-receivers: setup  ## a Collector (built with Go) and Zipkin take the traces (1 min; 8 at first)
+test-receivers: setup  ## a Collector (built with Go) and Zipkin take the traces; a run is paused for a month (2 min; 9 at first)
 	@$(UV) sync --locked --quiet --all-extras --group browser
 	@command -v chromium >/dev/null || $(CHROMIUM)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -m foreign tests/foreign -rP
+	@.venv/bin/python -m tests -m foreign tests/foreign tests/telemetry -rP
 	@echo "what was to be seen: var/browser"
 
 test-metrics: setup .prometheus/.complete  ## the loss of a site as metrics; promtool and Grafana's own types read our files (5 min)
