@@ -19,9 +19,9 @@ define JQ
 endef
 
 # Every tier, the quickest to fail first; and those that stand before a change of what may be moved, fenced or set back.
-TIERS := check test test-twin bench-small test-wheel test-failback test-breakglass test-kills test-secrets test-realtime \
-	test-browser test-steering test-clients test-receivers test-incidents test-metrics test-python test-oracle test-real fuzz-lab \
-	test-faults test-old-watch fuzz-runs
+TIERS := check test test-twin bench-small test-wheel test-verdict test-traces test-failback test-breakglass test-kills \
+	test-secrets test-realtime test-browser test-steering test-clients test-receivers test-incidents test-audit test-metrics \
+	test-python test-oracle test-real fuzz-lab test-faults test-old-watch fuzz-runs
 SAFETY := test-failback test-incidents fuzz-runs-fast
 # A machine with other work can be too slow for a moment: what failed is played once more, and its name is printed.
 ONCE_MORE := --reruns 1 -rR
@@ -47,7 +47,7 @@ test: setup  ## the tests: the twin, a real Temporal server (5 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 4 --dist loadfile --no-loadscope-reorder
 
-test-twin: setup  ## no constant of the twin stands for a state (1 min)
+test-twin: setup  ## no constant of the twin stands for a state; what once broke it (2 min)
 	@.venv/bin/python -m tests -n 2 -m slow tests/lab
 
 bench-small: setup  ## every measurement in small, one after the other (2 min)
@@ -82,9 +82,15 @@ test-secrets: setup  ## the whole demonstration with canaries for secrets: none 
 
 test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (20 min)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -n 3 -m slow tests/incidents tests/telemetry $(ONCE_MORE)
+	@.venv/bin/python -m tests -n 3 -m slow tests/incidents $(ONCE_MORE)
 	@QUORATE_EXAMPLE=metro .venv/bin/python -m tests -n 3 -m slow tests/incidents/test_scenarios.py $(ONCE_MORE)
+
+test-verdict: setup  ## the laws of verdicts, with ten times as many random looks (3 min)
 	@QUORATE_THOROUGH=10 .venv/bin/python -m tests -n 2 tests/verdict
+
+test-traces: setup  ## traces of a deployment, a loss and a failback as they happen (2 min)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -n 2 -m slow tests/telemetry $(ONCE_MORE)
 
 fuzz-runs-fast: setup  ## ten random lives of a cluster, always the same, after what failed once (3 min)
 	@$(QUORATE) server
@@ -151,7 +157,7 @@ test-python: setup  ## certificates as they are delivered, on Python 3.13 (2 min
 test-oracle: setup  ## random scenarios in Proxmox's own HA simulator, if at hand, and here (20 min)
 	@.venv/bin/python -m tests.oracle --count 200
 
-test-real: setup  ## against real corosync, qnetd, qdevice and sshd in namespaces: root on Debian (7 min)
+test-real: setup  ## against real corosync, qnetd, qdevice and sshd in namespaces: root on Debian (5 min)
 	@.venv/bin/python -m tests -m real tests/real -rs
 
 coverage: setup  ## write docs/coverage.md: what the twin emulates, and which test proves it

@@ -8,7 +8,7 @@ import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, WithJsonSchema
 
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 # The last part of a host name has a letter in it: 10.31.1.300 is an address that is wrong, and no name.
@@ -91,5 +91,12 @@ def _address(value: str) -> str:
 
 
 # A host alone, and a host that may have a port.
-Address = Annotated[str, AfterValidator(_address)]
-Endpoint = Annotated[str, AfterValidator(_endpoint)]
+_FORM = {"type": "string", "minLength": 1, "pattern": r"^\S+$"}
+Address = Annotated[
+    str, AfterValidator(_address), WithJsonSchema({**_FORM, "description": "an address or a host name, without a port"})
+]
+Endpoint = Annotated[
+    str,
+    AfterValidator(_endpoint),
+    WithJsonSchema({**_FORM, "description": "an address or a host name; a port may follow"}),
+]

@@ -36,9 +36,9 @@ def _twice(inventory: Inventory) -> Iterator[Problem]:
             seen["address", _host(node.address)].append(((*where, "address"), f"node {node.name} of {site.name}"))
             seen["iqn", node.iqn].append(((*where, "iqn"), f"node {node.name} of {site.name}"))
             if node.bmc is not None:
-                seen["bmc.address", _with_port(node.bmc.address)].append(
-                    ((*where, "bmc", "address"), f"node {node.name}")
-                )
+                # a chassis has one controller for several nodes, and tells them apart
+                one = f"{_with_port(node.bmc.address)}{f' system {node.bmc.system}' if node.bmc.system else ''}"
+                seen["bmc.address", one].append(((*where, "bmc", "address"), f"node {node.name}"))
     for a, array in enumerate(inventory.arrays):
         seen["name", array.name].append((("arrays", a, "name"), f"array {array.name}"))
         seen["address", _host(array.address)].append((("arrays", a, "address"), f"array {array.name}"))

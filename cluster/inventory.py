@@ -32,6 +32,8 @@ from cluster.nouns import (
 )
 from cluster.units import Duration, Size
 
+# What a management controller takes for an answer, at most.
+ANSWERS_WITHIN = timedelta(seconds=3)
 # The name that a certificate is made for, where that is not the address.
 ServerName = Annotated[Address | None, Field(exclude_if=operator.not_)]
 
@@ -39,7 +41,8 @@ ServerName = Annotated[Address | None, Field(exclude_if=operator.not_)]
 class Bmc(Noun):
     """A node's management controller (Redfish). `address` may carry a port; `ca` is the PEM file of its signer.
 
-    `fingerprint` pins its certificate instead (`cluster.trust`).
+    `fingerprint` pins its certificate instead (`cluster.trust`). `system` is the node among the machines of a
+    controller that manages several (a chassis), by its Redfish ``Id``. `answers_within` is for slow controllers.
     """
 
     address: Endpoint
@@ -48,6 +51,10 @@ class Bmc(Noun):
     ca: str | None = None
     fingerprint: Fingerprints = ()
     server_name: ServerName = None
+    system: str = Field(default="", max_length=255, exclude_if=operator.not_)
+    answers_within: Annotated[Duration, Field(gt=timedelta(), le=timedelta(minutes=1))] = Field(
+        default=ANSWERS_WITHIN, exclude_if=lambda given: given == ANSWERS_WITHIN
+    )
 
 
 class Node(Noun):

@@ -5,9 +5,21 @@ A field that is not known is refused, and nothing can be changed once it is read
 
 import operator
 import re
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 # Purity: 1 to 63 letters, digits and dashes, first and last alphanumeric (reference: flasharray-rest §7).
 _PURITY_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?")
@@ -21,25 +33,42 @@ _DNS = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}")
 _OWN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 # What `pvecm create` takes at most (pve-apidoc: POST /cluster/config).
 _CLUSTER_LENGTH = 15
+_REFERENCE = r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+"
 _IQN = re.compile(r"iqn\.\d{4}-\d{2}\.[^\s:]+(?::\S+)?")
 
 
 def _secret_reference(value: object) -> str:
     """The value never appears in the message: it may be the secret itself."""
-    if not isinstance(value, str) or not re.fullmatch(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+", value):
+    if not isinstance(value, str) or not re.fullmatch(_REFERENCE, value):
         raise ValueError("a secret must not stand here in clear: refer to it as env:NAME or file:PATH")
     return value
 
 
-def _like(pattern: re.Pattern[str], otherwise: str, longest: int | None = None) -> AfterValidator:
-    """A name of that pattern, of at most so many letters; `otherwise` says what a name has to be."""
+@dataclass(frozen=True)
+class _Like:
+    """A name of that pattern, of at most so many letters; `otherwise` says what a name has to be, also to editors."""
 
-    def checked(value: str) -> str:
-        if not pattern.fullmatch(value) or (longest is not None and len(value) > longest):
-            raise ValueError(otherwise)
+    pattern: re.Pattern[str]
+    otherwise: str
+    longest: int | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        longest = {} if self.longest is None else {"maxLength": self.longest}
+        return handler(schema) | spelt(self.pattern.pattern, self.otherwise) | longest
+
+    def _checked(self, value: str) -> str:
+        if not self.pattern.fullmatch(value) or (self.longest is not None and len(value) > self.longest):
+            raise ValueError(self.otherwise)
         return value
 
-    return AfterValidator(checked)
+
+def spelt(pattern: str, meaning: str, *examples: str) -> dict[str, Any]:
+    """What a JSON Schema says of a text: the pattern of the whole, and what it means."""
+    shown = {"examples": list(examples)} if examples else {}
+    return {"type": "string", "pattern": f"^(?:{pattern})$", "description": meaning, **shown}
 
 
 def _iqn(value: str) -> str:
@@ -64,14 +93,18 @@ def _fingerprint(value: object) -> str:
     return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
 
 
-SecretRef = Annotated[str, BeforeValidator(_secret_reference)]
+SecretRef = Annotated[
+    str,
+    BeforeValidator(_secret_reference),
+    WithJsonSchema(spelt(_REFERENCE, "where the secret is kept, never the secret itself", "env:NAME", "file:PATH")),
+]
 PurityName = Annotated[
     str,
-    _like(_PURITY_NAME, "a Purity name has 1 to 63 letters, digits or dashes and starts and ends with no dash"),
+    _Like(_PURITY_NAME, "a Purity name has 1 to 63 letters, digits or dashes and starts and ends with no dash"),
 ]
 StorageId = Annotated[
     str,
-    _like(
+    _Like(
         _STORAGE,
         "a storage id of Proxmox starts with a letter, ends with a letter or digit, and has letters, digits, "
         "'.', '-' or '_' between, two characters at least",
@@ -79,7 +112,7 @@ StorageId = Annotated[
 ]
 GroupName = Annotated[
     str,
-    _like(
+    _Like(
         _GROUP,
         "a volume group of Proxmox starts and ends with a letter or digit and has letters, digits, "
         "'.', '-' or '_' between, two characters at least",
@@ -87,7 +120,7 @@ GroupName = Annotated[
 ]
 NodeName = Annotated[
     str,
-    _like(
+    _Like(
         _NODE,
         "a Proxmox node is named by its short host name: 1 to 63 letters, digits or dashes, no dash at either "
         "end, no dots",
@@ -95,7 +128,7 @@ NodeName = Annotated[
 ]
 ClusterName = Annotated[
     str,
-    _like(
+    _Like(
         _NODE,
         f"a Proxmox cluster's name has 1 to {_CLUSTER_LENGTH} letters, digits or dashes, and no dash at either end",
         longest=_CLUSTER_LENGTH,
@@ -103,16 +136,26 @@ ClusterName = Annotated[
 ]
 DnsName = Annotated[
     str,
-    _like(_DNS, "a host name has letters, digits and dashes, and dots between its parts: web-01, web.example"),
+    _Like(_DNS, "a host name has letters, digits and dashes, and dots between its parts: web-01, web.example"),
 ]
 OwnName = Annotated[
     str,
-    _like(_OWN, "a name starts and ends with a letter or digit; between, '.', '-' and '_' may stand as well"),
+    _Like(_OWN, "a name starts and ends with a letter or digit; between, '.', '-' and '_' may stand as well"),
 ]
-Iqn = Annotated[str, AfterValidator(_iqn)]
+Iqn = Annotated[
+    str,
+    AfterValidator(_iqn),
+    WithJsonSchema(spelt(_IQN.pattern, "the initiator name of the node, as in /etc/iscsi/initiatorname.iscsi")),
+]
 # Pins of certificates. What nobody has set is no part of an inventory's JSON: digests that runs of earlier versions
 # have noted stay true, and a worker that knows no such field takes it.
-Fingerprints = Annotated[tuple[str, ...], BeforeValidator(_fingerprints), Field(exclude_if=operator.not_)]
+_PIN = spelt(r"\s*:?(?:[0-9A-Fa-f]:?){64}\s*", "the SHA-256 fingerprint of a certificate, which `quorate trust` shows")
+Fingerprints = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_fingerprints),
+    Field(exclude_if=operator.not_),
+    WithJsonSchema({"anyOf": [_PIN, {"type": "array", "items": _PIN}], "description": "one or several pins"}),
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Lun = Annotated[int, Field(ge=1, le=4095)]
 Vmid = Annotated[int, Field(ge=100, le=999_999_999)]

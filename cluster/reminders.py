@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 
-from cluster.units import parse_duration
+from cluster.units import LENGTH, parse_duration
 
 # Of a short time an hour before its end would be its beginning.
 AT_MOST = 0.25
@@ -28,7 +28,17 @@ def _parsed(value: object) -> object:
 
 
 # So long before the end: a duration, or a share of the whole time.
-Before = Annotated[timedelta | float, BeforeValidator(_parsed)]
+_SHARE = {
+    "type": "string",
+    "pattern": r"^\s*[1-9][0-9]?\s*%\s*$",
+    "description": "a share of the time",
+    "examples": ["50%"],
+}
+Before = Annotated[
+    timedelta | float,
+    BeforeValidator(_parsed),
+    WithJsonSchema({"anyOf": [LENGTH, _SHARE, {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}]}),
+]
 
 
 def reminders(before: Sequence[timedelta | float], opened: datetime, until: datetime) -> tuple[datetime, ...]:

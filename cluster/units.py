@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sized
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _BYTES = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40, "PiB": 2**50}
@@ -88,5 +88,28 @@ def seconds(duration: timedelta) -> str:
     return f"{int(total // 60)} min {int(total % 60)} s"
 
 
-Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
-Size = Annotated[int, BeforeValidator(parse_size), Field(gt=0)]
+# What editors are told of them (JSON Schema).
+LENGTH = {
+    "type": "string",
+    "pattern": r"^\s*\d+(\.\d+)?\s*(ms|s|m|h|d)\s*$|^[+-]?P",
+    "description": "a duration with its unit: ms, s, m, h or d",
+    "examples": ["10ms", "90s", "15m", "2h", "7d"],
+}
+_BYTE_SIZE = {
+    "anyOf": [
+        {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*(KiB|MiB|GiB|TiB|PiB)\s*$", "examples": ["1GiB", "10TiB"]},
+        {"type": "integer", "exclusiveMinimum": 0},
+    ],
+    "description": "a size with its unit, KiB to PiB, or bytes",
+}
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), WithJsonSchema(LENGTH, mode="validation")]
+Size = Annotated[int, BeforeValidator(parse_size), Field(gt=0), WithJsonSchema(_BYTE_SIZE, mode="validation")]
+
+
+def written(duration: timedelta) -> str:
+    """As an inventory has it, in the largest unit that leaves a whole number: ``90s``, ``12h``."""
+    milliseconds = round(duration / timedelta(milliseconds=1))
+    for unit, length in reversed(_SECONDS.items()):
+        if milliseconds and milliseconds % round(length * 1000) == 0:
+            return f"{milliseconds // round(length * 1000)}{unit}"
+    return f"{milliseconds}ms"

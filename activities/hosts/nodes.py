@@ -38,6 +38,8 @@ WITNESS_PACKAGES = ("corosync-qnetd",)
 
 # iscsiadm's own statuses: 15 the session exists already, 21 nothing of that kind was found.
 ISCSI_EXISTS, ISCSI_NONE = 15, 21
+# A shell's own, where there is no such program.
+NO_PROGRAM = 127
 
 
 class Hosts:
@@ -66,7 +68,13 @@ class Hosts:
     async def witness_preflight(self, witness: HostName) -> Finding:
         """The witness has corosync-qnetd, and it runs."""
         await self._packages(witness.host, WITNESS_PACKAGES)
-        state = (await self._ssh.run(witness.host, "systemctl", "is-active", "corosync-qnetd")).stdout.strip()
+        answer = await self._ssh.run(witness.host, "systemctl", "is-active", "corosync-qnetd")
+        state = answer.stdout.strip()
+        if not state:
+            raise Refuted(
+                f"{witness.host}: systemd does not say whether corosync-qnetd runs: {answer.stderr.strip()[:200]}; a "
+                "witness in a container needs systemd in it"
+            )
         if state != "active":
             raise Refuted(f"{witness.host}: corosync-qnetd is {state}; start it: systemctl enable --now corosync-qnetd")
         return Finding(finding="corosync-qnetd is installed and active")
@@ -74,6 +82,11 @@ class Hosts:
     async def _packages(self, host: str, wanted: tuple[str, ...]) -> None:
         wish = "${Package} ${db:Status-Status} ${Version}\\n"
         answer = await self._ssh.run(host, "dpkg-query", "-W", "-f", wish, *wanted)
+        if answer.status == NO_PROGRAM:
+            raise Refuted(
+                f"{host}: has no dpkg-query, so it is neither Debian nor made from it; Quorate needs "
+                f"one with {', '.join(wanted)}"
+            )
         if missing := [name for name in wanted if name not in parse_installed(answer.stdout)]:
             raise NotFound(
                 f"{host}: package {', '.join(missing)} is missing; install it: apt install {' '.join(missing)}"

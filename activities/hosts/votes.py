@@ -28,6 +28,8 @@ SETUP_LIMIT = 300.0
 KNOWN_WITHIN = 45.0
 CERTIFICATES = "/etc/corosync/qdevice/net/nssdb"
 VOTING = "A,V,NMW"
+# Debian's corosync-qnetd brings it; it signs the cluster's certificates.
+SIGNER = "/usr/bin/corosync-qnetd-certutil"
 
 
 class Quorum:
@@ -103,32 +105,48 @@ class Quorum:
 
     async def _may_set_up(self, wish: DeviceWish, node: str) -> None:
         """What `pvecm qdevice setup` would stumble over, some of it only after a change."""
-        found = await self._ssh.run(node, "test", "-e", CERTIFICATES)
-        if found.stdout.strip():  # it says nothing when it is itself
-            raise Unreachable(f"{node}: `{found.command}` says something that cannot be read")
-        if found.ok:
+        kept = await asyncio.gather(*(self._ssh.run(name, "test", "-e", CERTIFICATES) for name in wish.nodes))
+        for name, found in zip(wish.nodes, kept, strict=True):
+            if found.stdout.strip():  # it says nothing when it is itself
+                raise Unreachable(f"{name}: `{found.command}` says something that cannot be read")
+        if left := [name for name, found in zip(wish.nodes, kept, strict=True) if found.ok]:
             raise Conflict(
-                f"{node}: {CERTIFICATES} is left over from an earlier set-up although no device is configured; "
-                "look into it, then remove it by hand"
+                f"{', '.join(left)}: {CERTIFICATES} is left over from an earlier set-up although no device is "
+                "configured; look into it, then remove it by hand"
             )
-        options = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=5")
-        login = await self._ssh.run(node, "ssh", *options, f"root@{wish.witness}", "true")
+        login = await self._at_witness(wish, node, "true")
         if not login.ok:
             raise Unauthorized(
                 f"{node}: root cannot log in to the witness at {wish.witness}: {_last_words(login)}; "
-                f"run there once: ssh-copy-id root@{wish.witness}"
+                f"run there once: ssh-copy-id root@{wish.witness}; where the witness refuses root's password, as "
+                f"Debian does, append {node}'s /root/.ssh/id_rsa.pub to /root/.ssh/authorized_keys there"
+            )
+        made = await self._at_witness(wish, node, "test", "-x", SIGNER)
+        if not made.ok:
+            raise Refuted(
+                f"{node}: the witness at {wish.witness} has no {SIGNER}, which `pvecm qdevice setup` runs there; "
+                "install it: apt install corosync-qnetd; a container or another distribution has to bring it too"
             )
 
+    async def _at_witness(self, wish: DeviceWish, node: str, *words: str) -> "Answer":
+        """A command at the witness, from the node, as `pvecm` runs its own."""
+        options = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=5")
+        return await self._ssh.run(node, "ssh", *options, f"root@{wish.witness}", *words)
+
     async def _set_up(self, wish: DeviceWish, node: str) -> None:
-        # --collect removes the ended unit, so that its name is free again; HOME because ssh-copy-id wants one
-        unit = ("systemd-run", "--quiet", "--wait", "--collect", f"--unit={UNIT}", "--setenv=HOME=/root")
+        # --collect removes the ended unit, so that its name is free again; HOME because ssh-copy-id wants one; what it
+        # prints has a name of its own in the journal, where systemd's remarks on the unit stand beside it
+        unit = (
+            "systemd-run", "--quiet", "--wait", "--collect", f"--unit={UNIT}", "--setenv=HOME=/root",
+            f"--property=SyslogIdentifier={UNIT}",
+        )  # fmt: skip
         answer = await self._ssh.run(node, *unit, "pvecm", "qdevice", "setup", wish.witness, limit=SETUP_LIMIT)
         if answer.ok:
             return
         if "already" in answer.stderr and UNIT in answer.stderr:
             raise NotYet(f"{node}: an earlier `pvecm qdevice setup` still runs as {UNIT}")
-        journal = await self._ssh.run(node, "journalctl", "-u", UNIT, "-o", "cat", "-n", "20", "--no-pager")
-        raise Rejected(f"{node}: pvecm qdevice setup {wish.witness} failed: {_last_words(journal)}")
+        journal = await self._ssh.run(node, "journalctl", "-t", UNIT, "-o", "cat", "-n", "40", "--no-pager")
+        raise Rejected(f"{node}: pvecm qdevice setup {wish.witness} failed: {_why(journal)}")
 
     async def _proven(self, wish: DeviceWish) -> VoteCount:
         """Wait for corosync's own settling; the step's limit bounds it.
@@ -167,6 +185,18 @@ def _votes(finding: str, view: VoteCount, ledger: Ledger) -> VotesFinding:
         quorum=view.quorum,
         device=view.has_device,
     )
+
+
+def _why(journal: "Answer") -> str:
+    """What it printed after the last step that it has announced: the reason, and not only its last line."""
+    said: list[str] = []
+    for line in reversed(journal.stdout.splitlines()):
+        if line.startswith("INFO:"):
+            said.append(f"after `{line.removeprefix('INFO:').strip()}`")
+            break
+        if line.strip():
+            said.append(line.strip())
+    return "; ".join(reversed(said))[-500:] or _last_words(journal)
 
 
 def _last_words(answer: "Answer") -> str:

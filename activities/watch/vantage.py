@@ -92,7 +92,7 @@ class Vantage:
         silent = ""
         try:
             # the first answer needs a login, and in a young process the vendor's library
-            async with asyncio.timeout(self._limit if self.latest else LIMIT):
+            async with asyncio.timeout(self._limit if self.latest else max(LIMIT, self._limit)):
                 found = self._made(started, await self._ask())
         except TimeoutError:
             silent = f"no answer in {self._limit:g} s"
@@ -136,14 +136,15 @@ class Vantages:
                 self._add(VotesLook(how="ssh", **base), self._votes(node.name))
                 self._add(ClusterLook(how="api", **base), self._cluster(node.name))
                 if node.bmc is not None:
-                    self._add(PowerLook(how="bmc", **base), self._power(node.bmc))
+                    slow = node.bmc.answers_within
+                    self._add(PowerLook(how="bmc", **base), self._power(node.bmc), slow.total_seconds() / speed)
             base = {"by": site.array, "domain": site.name, "at": epoch}
             self._add(ArrayLook(how="api", **base), self._array(site.array))
         witness = inventory.witness.name
         self._add(WitnessLook(by=witness, how="ssh", domain=WITNESS, at=epoch), self._witness(witness))
 
-    def _add(self, empty: Look, ask: Callable[[], Awaitable[dict[str, Any]]]) -> None:
-        self.all.append(Vantage(empty, self._limit, ask))
+    def _add(self, empty: Look, ask: Callable[[], Awaitable[dict[str, Any]]], limit: float = 0.0) -> None:
+        self.all.append(Vantage(empty, max(self._limit, limit), ask))
 
     def of(self, kind: type[Look], *names: str) -> list[Vantage]:
         """Those of one kind, all or by name."""

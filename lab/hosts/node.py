@@ -31,7 +31,15 @@ async def systemd_run(call: Call) -> Output:
     async def run() -> Output:
         try:
             output = await NODE.call(call.world, call.host, command)
-            call.host.journal[unit] = [*output.stdout.splitlines(), *output.stderr.splitlines()]
+            name = (call.option("--property", "-p") or "").removeprefix("SyslogIdentifier=") or command[0]
+            printed = [*output.stdout.splitlines(), *output.stderr.splitlines()]
+            # systemd's remarks stand under the unit as well, but under a name of its own
+            call.host.journal[unit] = [
+                f"Started {unit}.service - /usr/bin/{' '.join(command)}.",
+                *printed,
+                *_remarks(unit, output.status),
+            ]
+            call.host.journal[f"-t {name}"] = [*call.host.journal.get(f"-t {name}", []), *printed]
             return output
         finally:
             if asyncio.current_task() in call.host.processes:
@@ -52,12 +60,23 @@ async def systemd_run(call: Call) -> Output:
     return Output(status=1 if output.status else 0)
 
 
-@NODE.program("journalctl", "-u= --unit= -o= --output= -n= --lines= --no-pager -q")
+def _remarks(unit: str, status: int) -> list[str]:
+    """What systemd says of a unit that has ended."""
+    used = f"{unit}.service: Consumed 2.113s CPU time."
+    if not status:
+        return [f"{unit}.service: Deactivated successfully.", used]
+    code = f"{unit}.service: Main process exited, code=exited, status={status}/n/a"
+    return [code, f"{unit}.service: Failed with result 'exit-code'.", used]
+
+
+@NODE.program("journalctl", "-u= --unit= -t= --identifier= -o= --output= -n= --lines= --no-pager -q")
 async def journalctl(call: Call) -> Output:
-    """`journalctl -u UNIT -o cat`: what the unit printed."""
+    """`journalctl -u UNIT -o cat`: what the unit printed, and systemd about it; `-t NAME`: what has that name."""
     unit = (call.option("-u", "--unit") or "").removesuffix(".service")
+    if name := call.option("-t", "--identifier"):
+        unit = f"-t {name}"
     if not unit or call.option("-o", "--output") not in (None, "cat"):
-        return Output(stderr="journalctl: the twin knows only -u UNIT [-o cat]\n", status=1)
+        return Output(stderr="journalctl: the twin knows only -u UNIT or -t NAME [-o cat]\n", status=1)
     lines, last = call.host.journal.get(unit, []), call.option("-n", "--lines") or "all"
     shown = lines if last == "all" else lines[-int(last) :] if last.isdigit() and int(last) else []
     return Output("".join(f"{line}\n" for line in shown))

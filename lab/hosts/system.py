@@ -69,6 +69,8 @@ async def uname(call: Call) -> Output:
 @SYSTEM.program("dpkg-query", "-W --show -f= --showformat=")
 async def dpkg_query(call: Call) -> Output:
     """`dpkg-query -W -f FORMAT PACKAGE…`."""
+    if not call.host.debian:
+        return Output(stderr="bash: line 1: dpkg-query: command not found\n", status=127)
     form = call.option("-f", "--showformat") or "${Package}\t${Version}\n"
     names = [word for word in call.words if not word.startswith("-") and word != form]
     out = "".join(_package(form, name) for name in sorted(names) if name in call.host.packages)
@@ -87,6 +89,9 @@ def _package(form: str, name: str) -> str:
 @SYSTEM.program("systemctl", "-q --quiet")
 async def systemctl(call: Call) -> Output:
     """`systemctl is-active UNIT…` and `is-enabled`: the status is 0 when all are; and `restart pve-ha-crm`."""
+    if not call.host.booted:
+        said = "System has not been booted with systemd as init system (PID 1). Can't operate.\n"
+        return Output(stderr=f"{said}Failed to connect to bus: Host is down\n", status=1)
     if call.words == ("restart", "pve-ha-crm") and _active(call, "pve-ha-crm"):
         crm = call.world.cluster.ha.crms[call.host.name]
         crm.end()

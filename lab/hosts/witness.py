@@ -12,6 +12,7 @@ from lab.physics.membership import RECONNECTS
 
 WITNESS = Registry(SYSTEM, CLOCKS)
 
+SIGNER = "/usr/bin/corosync-qnetd-certutil"
 _USAGE = "usage: corosync-qnetd-tool [-Hhlsv] [-c cluster_name] [-p qnetd_ipc_socket_path]\n"
 
 
@@ -26,6 +27,14 @@ class Client:
     told: tuple[int, ...]
     ring: str
     vote: str
+
+
+@WITNESS.program("test")
+async def test(call: Call) -> Output:
+    """`test -x PATH`, for the program that `pvecm qdevice setup` runs here."""
+    if call.words != ("-x", SIGNER):
+        return Output(stderr=f"bash: line 1: test: the twin's witness knows only -x {SIGNER}\n", status=2)
+    return Output(status=0 if "corosync-qnetd" in call.host.packages else 1)
 
 
 @WITNESS.program("corosync-qnetd-tool")

@@ -27,10 +27,11 @@ class Fault:
     """One planted fault.
 
     `delay` answers after `seconds` of lab time; `fail` answers `status` and `message` without doing anything, and over
-    HTTP asks to be left alone for `retry_after` seconds of the wall; `garbage` answers success and `message`, in which
-    nobody can read anything, without doing anything; `expire` forgets the caller's session before the call;
-    `drop` does the work and closes the connection without a reply; `hang` never answers; `reset` closes at once;
-    `stale` answers reads from the world as it was when the fault was planted. `times` None: until it is lifted.
+    HTTP asks to be left alone for `retry_after` seconds of the wall, or sends the caller to `location`; `garbage`
+    answers success and `message`, in which nobody can read anything, without doing anything; `expire` forgets the
+    caller's session before the call; `drop` does the work and closes the connection without a reply; `hang` never
+    answers; `reset` closes at once; `stale` answers reads from the world as it was when the fault was planted. `times`
+    None: until it is lifted.
     """
 
     service: str
@@ -41,6 +42,7 @@ class Fault:
     status: int = 503
     message: str = "Service Unavailable"
     retry_after: int | str | None = None  # a string for what no client can read
+    location: str = ""
     met: list[str] = field(default_factory=list)
     by: str = "control"
     frozen: "World | None" = field(default=None, repr=False, compare=False)

@@ -70,6 +70,8 @@ class Host:
     stopped: set[str] = field(default_factory=set)  # systemd units that do not run
     hidden_groups: set[str] = field(default_factory=set)  # volume groups that LVM's filter here does not let through
     root_keys: set[str] = field(default_factory=set)  # hosts whose root may log in here
+    debian: bool = True  # it has dpkg; another distribution has none
+    booted: bool = True  # systemd has begun it; a plain container has only what it was made for
 
     def map_name(self, wwid: str) -> str:
         """What the node calls the multipath device of a WWID, below /dev/mapper."""

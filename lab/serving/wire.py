@@ -34,6 +34,8 @@ def instead(fault: Fault, refuse: Refusal) -> web.Response | None:
     response = refuse(fault.status, fault.message)
     if fault.retry_after is not None:
         response.headers["Retry-After"] = str(fault.retry_after)
+    if fault.location:
+        response.headers["Location"] = fault.location
     return response
 
 

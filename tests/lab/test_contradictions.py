@@ -22,6 +22,7 @@ KEPT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [*range(1, 5), *KEPT])
 def test_nobody_contradicts_anybody(seed: int):
     """API, command line, witness and arrays tell one story at every look, V1 and V2 hold, and all ends well."""

@@ -103,6 +103,10 @@ def b_has_none(cluster: Cluster) -> bool:
     return not cluster.votes("pxmx02-01").quorate
 
 
+def b_is_blocked(cluster: Cluster) -> bool:
+    return cluster.settled("pxmx02-01", 3, 3)
+
+
 # What was measured on the real daemons, with what lies around it: heartbeats come every 8 s in their own phase.
 MEASURED: dict[str, tuple[Event, Condition, dict[str, Any], Range]] = {
     "site off": (site_off, b_has_four, {"coefficient": OLD}, (12.2, 13.3)),
@@ -112,7 +116,8 @@ MEASURED: dict[str, tuple[Event, Condition, dict[str, Any], Range]] = {
     "cut, the loser": (parted, b_has_none, {"coefficient": OLD}, (12.2, 13.3)),
     "cut, the winner": (parted, lambda c: c.settled("pxmx01-01", 3, 4), {"coefficient": OLD}, (12.2, 13.3)),
     "witness lost": (witness_off, lambda c: c.votes("pxmx02-01").total == 6, {}, (8.0, 16.1)),
-    "witness first, then the site": (witness_then_site, b_has_none, {}, (12.2, 15.5)),
+    "witness first, then the site": (witness_then_site, b_is_blocked, {}, (12.2, 17.4)),
+    "witness first, new clusters": (witness_then_site, b_is_blocked, {"coefficient": NEW}, (7.6, 12.8)),
     "witness and site at once": (witness_and_site, b_has_none, {}, (12.2, 18.8)),
     "a site's path to the witness": (path_to_witness, lambda c: c.votes("pxmx02-01").total == 6, {}, (8.0, 16.1)),
     "no device, half is lost": (site_off, b_has_none, {"device": False}, (12.2, 12.5)),
@@ -141,6 +146,13 @@ def test_the_total_falls_before_the_members_do():
         assert (len(view.members), view.quorate) == (6, True)
 
     jump.run(play())
+
+
+def test_corosync_waits_for_the_poll_of_a_device_that_has_lost_its_witness():
+    """Its polls come every five seconds, in a phase of their own: the members follow the new ring some time later."""
+    shortest, longest = measure(witness_then_site, b_is_blocked, coefficient=NEW)
+
+    assert shortest + 1 < longest < shortest + 5.1
 
 
 def test_a_node_that_joins_a_quorate_cluster_does_not_tell_its_device_of_the_seventh_vote():

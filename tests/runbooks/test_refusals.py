@@ -273,6 +273,39 @@ async def test_a_witness_without_qnetd(twin: TwinThread, deploy: Deploy):
     )
 
 
+async def test_a_witness_of_another_distribution(twin: TwinThread, deploy: Deploy):
+    """Its packages cannot be looked at: a sentence, and no advice to install what it cannot install."""
+    twin.world.witness.debian = False
+
+    assert await refused(await deploy()) == (
+        "Witness qdevice is ready: Refuted: qdevice: has no dpkg-query, so it is neither Debian nor made from "
+        "it; Quorate needs one with corosync-qnetd"
+    )
+
+
+async def test_a_witness_in_a_plain_container(twin: TwinThread, deploy: Deploy):
+    """Nobody there says whether qnetd runs."""
+    twin.world.witness.booted = False
+
+    assert await refused(await deploy()) == (
+        "Witness qdevice is ready: Refuted: qdevice: systemd does not say whether corosync-qnetd runs: System has not "
+        "been booted with systemd as init system (PID 1). Can't operate.\nFailed to connect to bus: Host is down; a "
+        "witness in a container needs systemd in it"
+    )
+
+
+async def test_certificates_that_an_earlier_set_up_has_left_on_any_node(twin: TwinThread, deploy: Deploy):
+    """pvecm would stop at them in the middle of its work, with the other nodes done."""
+    for name in ("pxmx01-03", "pxmx02-02"):
+        twin.world.nodes[name].certificates = True
+
+    assert await refused(await deploy()) == (
+        "Quorum device votes: Conflict: pxmx01-03, pxmx02-02: /etc/corosync/qdevice/net/nssdb is left over from an "
+        "earlier set-up although no device is configured; look into it, then remove it by hand"
+    )
+    assert twin.change_lines() == []
+
+
 async def test_a_witness_that_lets_no_root_in(twin: TwinThread, deploy: Deploy):
     """`pvecm qdevice setup` would fail in the middle, so it is asked before."""
     twin.world.witness.root_keys.clear()
@@ -280,6 +313,10 @@ async def test_a_witness_that_lets_no_root_in(twin: TwinThread, deploy: Deploy):
 
     assert words.startswith("Quorum device votes: Unauthorized: pxmx01-01: root cannot log in to the witness at 127.")
     assert "run there once: ssh-copy-id root@127." in words
+    assert words.endswith(
+        "; where the witness refuses root's password, as Debian does, append pxmx01-01's /root/.ssh/id_rsa.pub to "
+        "/root/.ssh/authorized_keys there"
+    )
     assert twin.change_lines() == []
 
 

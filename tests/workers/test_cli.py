@@ -58,16 +58,16 @@ def test_check_names_the_line_and_ends_with_one(tmp_path: Path):
 
     done = quorate("check", str(path))
     assert done.returncode == 1
-    assert "line 65: pod.first: array nowhere is unknown: known are X90R3-SiteA, X90R3-SiteB" in done.stderr
+    assert "line 66: pod.first: array nowhere is unknown: known are X90R3-SiteA, X90R3-SiteB" in done.stderr
     assert "Traceback" not in done.stderr
 
     as_json = json.loads(quorate("check", str(path), "--json").stdout)
-    assert as_json["errors"][0]["line"] == 65
+    assert as_json["errors"][0]["line"] == 66
 
 
 def test_the_version_is_told():
     """Of the package that is installed, which a report of a fault begins with."""
-    done = spawned("--version")
+    done = quorate("--version")
 
     assert (done.returncode, done.stdout) == (0, f"quorate {version('quorate')}\n")
 
@@ -85,7 +85,7 @@ def test_a_shell_can_complete_the_commands():
 
 def test_help_teaches():
     """Every command says what it does."""
-    text = spawned("--help").stdout
+    text = quorate("--help").stdout
 
     commands = ("check", "demo", "up", "worker", "status", "lab", "run")
     assert [command for command in commands if command not in text] == []
@@ -113,7 +113,7 @@ def test_wrong_use_ends_with_two_and_says_what(arguments: list[str], said: str):
 
 def test_without_a_server_it_says_how_to_get_one():
     """The address that was tried, and the two ways out."""
-    done = spawned("status", TEMPORAL_ADDRESS="127.0.0.1:1")
+    done = quorate("status", TEMPORAL_ADDRESS="127.0.0.1:1")
 
     assert done.returncode == 2
     assert "no Temporal server answers at 127.0.0.1:1" in done.stderr

@@ -1,16 +1,19 @@
 """The base installation is a worker's: it does without the twin and the gateway, and says how to get them."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.rooms import ROOT
 from workers.cli.extras import BRINGS
 
+Command = Callable[..., subprocess.CompletedProcess[str]]
 EXAMPLE = ROOT / "examples" / "lab.yaml"
 # By what they are imported as, where that is not their name.
 IMPORTED = {"pyjwt": "jwt", "rfc3161-client": "rfc3161_client", "sse-starlette": "sse_starlette"}
@@ -31,27 +34,64 @@ ANYHOW = {"jwt", "cryptography"}
 MISSING = {module for modules in BRINGS.values() for module in modules} - ANYHOW
 
 
-def bare(code: str, *, missing: set[str] = MISSING) -> subprocess.CompletedProcess[str]:
+# Each command is a fork of one process, which imports once: a line of JSON has its words, a line back its status.
+FORKS = """
+import json, os
+from workers.cli.main import run
+
+for line in sys.stdin:
+    words, files = json.loads(line)
+    child = os.fork()
+    if not child:
+        for number, file in zip((1, 2), files):
+            os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT, 0o600), number)
+        status = run(words)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+def started(code: str, *, missing: set[str] = MISSING) -> "subprocess.Popen[str]":
     """A process of an installation without these."""
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-c", BARE.format(missing=missing) + code],
-        capture_output=True, text=True, timeout=120, cwd=ROOT, env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
     )  # fmt: skip
 
 
-def command(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return bare(f"from workers.cli.main import run\nsys.exit(run({list(arguments)!r}))")
+@pytest.fixture(scope="module")
+def command(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Command]:
+    """Commands of an installation without the extras."""
+    place = tmp_path_factory.mktemp("bare")
+    with started(FORKS) as forks:
+        given, told = forks.stdin, forks.stdout
+        assert given is not None
+        assert told is not None
+
+        def ran(*words: str) -> subprocess.CompletedProcess[str]:
+            out, err = (place / f"{name}-{len(list(place.iterdir()))}" for name in ("out", "err"))
+            print(json.dumps([words, [str(out), str(err)]]), file=given, flush=True)
+            status = int(told.readline())
+            return subprocess.CompletedProcess(words, status, out.read_text(), err.read_text())
+
+        yield ran
+        given.close()
 
 
 def test_a_worker_is_imported_without_the_twin_and_the_gateway():
     """With all that it is wired from; not even our own `lab` is looked at."""
-    done = bare("import workers.worker.run, workers.worker.wiring, workers.cli.main", missing=MISSING | {"lab"})
+    code = "import workers.worker.run, workers.worker.wiring, workers.cli.main"
+    with started(code, missing=MISSING | {"lab"}) as process:
+        _, said = process.communicate(timeout=120)
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (process.returncode, said) == (0, "")
 
 
 @pytest.mark.parametrize("arguments", [("--version",), ("runbooks",), ("check", "--offline", str(EXAMPLE))])
-def test_the_commands_of_a_worker_do_without(arguments: tuple[str, ...]):
+def test_the_commands_of_a_worker_do_without(command: Command, arguments: tuple[str, ...]):
     """What everybody uses."""
     done = command(*arguments)
 
@@ -73,7 +113,9 @@ def test_the_commands_of_a_worker_do_without(arguments: tuple[str, ...]):
          "pip install 'quorate[report]'"),
     ],
 )  # fmt: skip
-def test_what_is_not_installed_is_said_in_one_sentence(arguments: tuple[str, ...], what: str, remedy: str):
+def test_what_is_not_installed_is_said_in_one_sentence(
+    command: Command, arguments: tuple[str, ...], what: str, remedy: str
+):
     """With the command that installs it, and no stack trace."""
     done = command(*arguments)
 

@@ -35,8 +35,31 @@ def test_the_shipped_example_is_the_articles_lab():
 def test_names_both_users_of_a_duplicate_address(tmp_path: Path):
     """An address that two nodes have is told at the second one."""
     assert complaints(tmp_path, ("address: 127.21.101.12", "address: 127.21.101.11")) == [
-        "line 14: sites[0].nodes[1].address: address 127.21.101.11 is used twice, "
+        "line 15: sites[0].nodes[1].address: address 127.21.101.11 is used twice, "
         "by node pxmx01-01 of site-a and node pxmx01-02 of site-a: each needs its own"
+    ]
+
+
+SHARED = (
+    ('bmc: {address: "127.21.101.111:8443", ', 'bmc: {address: "127.21.101.111:8443", system: "1", '),
+    ('bmc: {address: "127.21.101.112:8443", ', 'bmc: {address: "127.21.101.111:8443", system: "SECOND", '),
+)
+
+
+def test_two_nodes_of_a_chassis_share_a_controller(tmp_path: Path):
+    """It tells them apart by the names of their systems."""
+    text = EXAMPLE.read_text()
+    for old, new in SHARED:
+        text = text.replace(old, new.replace("SECOND", "2"), 1)
+    (path := tmp_path / "inventory.yaml").write_text(text)
+    assert [node.bmc.system for node in load(path).nodes if node.bmc] == ["1", "2", "", "", "", ""]
+
+
+def test_one_machine_of_a_chassis_is_no_two_nodes(tmp_path: Path):
+    """The power of one would be taken for that of the other."""
+    assert complaints(tmp_path, *((old, new.replace("SECOND", "1")) for old, new in SHARED)) == [
+        "line 17: sites[0].nodes[1].bmc.address: bmc.address 127.21.101.111:8443 system 1 is used twice, by node "
+        "pxmx01-01 and node pxmx01-02: each needs its own"
     ]
 
 
@@ -52,7 +75,7 @@ def test_refuses_a_node_on_two_sites(tmp_path: Path):
     said = complaints(tmp_path, ("name: pxmx02-01", "name: pxmx01-01"))
 
     assert said == [
-        "line 24: sites[1].nodes[0].name: name pxmx01-01 is used twice, "
+        "line 25: sites[1].nodes[0].name: name pxmx01-01 is used twice, "
         "by node pxmx01-01 of site-a and node pxmx01-01 of site-b: each needs its own"
     ]
 
@@ -66,7 +89,7 @@ def test_refuses_an_odd_node_count_and_says_why(tmp_path: Path):
     )
 
     assert complaints(tmp_path, (third, "")) == [
-        "line 5: sites: 5 nodes are an odd number: the quorum device votes only for an even one (ffsplit), "
+        "line 6: sites: 5 nodes are an odd number: the quorum device votes only for an even one (ffsplit), "
         "give both sites the same number of nodes (site-a: 3, site-b: 2)"
     ]
 
@@ -74,7 +97,7 @@ def test_refuses_an_odd_node_count_and_says_why(tmp_path: Path):
 def test_names_the_known_arrays_when_one_is_unknown(tmp_path: Path):
     """A typing slip in an array's name is told with the names that would do."""
     assert complaints(tmp_path, ("first: X90R3-SiteA", "first: X90R3-SitA")) == [
-        "line 65: pod.first: array X90R3-SitA is unknown: known are X90R3-SiteA, X90R3-SiteB"
+        "line 66: pod.first: array X90R3-SitA is unknown: known are X90R3-SiteA, X90R3-SiteB"
     ]
 
 
@@ -82,27 +105,27 @@ def test_refuses_a_secret_in_clear_without_repeating_it(tmp_path: Path):
     """A token in the file is refused, and the message does not spread it."""
     said = complaints(tmp_path, ("token: file:../var/lab/pve.token", "token: 11111111-2222-3333-4444-555555555555"))
 
-    assert said == ["line 55: api.token: a secret must not stand here in clear: refer to it as env:NAME or file:PATH"]
+    assert said == ["line 56: api.token: a secret must not stand here in clear: refer to it as env:NAME or file:PATH"]
 
 
 def test_names_an_unknown_field(tmp_path: Path):
     """A slip in a field's name is never ignored."""
     assert complaints(tmp_path, ("  id: pxmx-ac-shared", "  id: pxmx-ac-shared\n  shraed: true")) == [
-        "line 75: storage.shraed: is not a field here"
+        "line 76: storage.shraed: is not a field here"
     ]
 
 
 def test_the_speed_of_time_is_the_workers(tmp_path: Path):
     """It was a field in version 0.1: the message says where it is set now."""
     assert complaints(tmp_path, ("name: pxmx-cluster", "name: pxmx-cluster\nspeed: 20")) == [
-        "line 4: speed: is not a field here: the worker is told how fast a rehearsal's time runs; leave it out, "
+        "line 5: speed: is not a field here: the worker is told how fast a rehearsal's time runs; leave it out, "
         "and start the worker with QUORATE_SPEED=20"
     ]
 
 
 def test_names_a_missing_field_at_the_line_that_should_hold_it(tmp_path: Path):
     """What is missing stands nowhere; the place it belongs to has a line."""
-    assert complaints(tmp_path, ("  vg: pxmx-ac-vg\n", "")) == ["line 73: storage.vg: is missing"]
+    assert complaints(tmp_path, ("  vg: pxmx-ac-vg\n", "")) == ["line 74: storage.vg: is missing"]
 
 
 def test_says_all_that_is_wrong_at_once(tmp_path: Path):
@@ -127,7 +150,7 @@ def test_says_all_that_is_wrong_at_once(tmp_path: Path):
 def test_refuses_a_key_that_is_written_twice(tmp_path: Path):
     """YAML would take the last one without a word."""
     assert complaints(tmp_path, ("name: pxmx-cluster\n", "name: pxmx-cluster\nname: other\n")) == [
-        "line 4: name: is written twice"
+        "line 5: name: is written twice"
     ]
 
 

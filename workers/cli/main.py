@@ -26,6 +26,7 @@ from workers.cli import follow, steer
 from workers.cli import gateway as gateway_commands
 from workers.cli import report as report_commands
 from workers.cli import run as run_commands
+from workers.cli import schema as schema_commands
 from workers.cli import switches as switch_commands
 from workers.cli.audit.commands import audit_app
 from workers.cli.board import commands as board_commands
@@ -79,6 +80,7 @@ app = typer.Typer(
 START = SERVE = "Begin, and keep it running"  # one panel for both: the first page of help fits a screen
 RUNBOOKS, LOOK = "Runbooks and people", "See what is so"
 app.command(rich_help_panel=START)(init_commands.init)
+app.command(name="schema", rich_help_panel=START)(schema_commands.show)
 app.command(rich_help_panel=LOOK)(report_commands.report)
 app.add_typer(lab, name="lab", rich_help_panel=START)
 app.add_typer(watch_app, name="watch", rich_help_panel=LOOK)
