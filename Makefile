@@ -88,7 +88,7 @@ test-incidents: setup  ## every incident of the catalogue that a verdict can tel
 test-verdict: setup  ## the laws of verdicts, with ten times as many random looks (3 min)
 	@QUORATE_THOROUGH=10 .venv/bin/python -m tests -n 2 tests/verdict
 
-test-traces: setup  ## traces of a deployment, a loss and a failback as they happen (2 min)
+test-traces: setup  ## traces of a loss, a failback, killed workers, a watch that goes on and one in the dark (3 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 2 -m slow tests/telemetry $(ONCE_MORE)
 

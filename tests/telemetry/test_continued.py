@@ -1,7 +1,5 @@
 """A watch that goes on as a new run stays one trace, and what it opens after that leads back into it."""
 
-import uuid
-
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from temporalio.client import Client
@@ -51,14 +49,21 @@ INCIDENT = [
 ]
 
 
+def told(number: int) -> EventBatch:
+    return EventBatch(events=(Event(id=str(number), source="purity", kind="alert", severity="info"),))
+
+
 async def goes_on(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Send it events until it has gone on as a new run; once."""
+    """It is told of events until its history is long; the last one makes it go on as a new run."""
+    deadline, number = Deadline(60), 0
+    while (now := await watched.handle.describe()).history_length <= SHORT:
+        assert not deadline.over, f"waited for a history of {SHORT} events: {now.history_length}"
+        number += 1
+        await watched.handle.signal(ClusterWatch.events, told(number))
     monkeypatch.setattr(lasting, "LONG", SHORT)
-    deadline, before = Deadline(60), (await watched.handle.describe()).run_id
-    while (await watched.handle.describe()).run_id == before:
+    await watched.handle.signal(ClusterWatch.events, told(number + 1))
+    while (await watched.handle.describe()).run_id == now.run_id:
         assert not deadline.over, "waited for the watch to go on as a new run"
-        told = Event(id=str(uuid.uuid4()), source="purity", kind="alert", severity="info")
-        await watched.handle.signal(ClusterWatch.events, EventBatch(events=(told,)))
         await deadline.a_while()
     monkeypatch.undo()
 
@@ -72,7 +77,7 @@ async def test_a_watch_that_goes_on_as_a_new_run_is_one_trace_and_its_incident_l
         await goes_on(watched, monkeypatch)
         site.fail("witness")
         incident = await watched.incident(60)
-        opened = (await (await incident.describe()).memo())["trace"]
+        opened = trace_of((await incident.describe()).raw_info.first_run_id)
         site.restore("witness")
         await ended(incident, 60)
         await watched.until(lambda state: state.open is None, "the end")

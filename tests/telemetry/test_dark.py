@@ -20,8 +20,8 @@ pytestmark = pytest.mark.slow
 
 # Sources of the lab: votes, the API's view and power of six nodes, two arrays, the witness.
 SOURCES = 6 * 3 + 2 + 1
-# So many looks while nobody answers.
-LOOKS = 12
+# So many looks while nobody answers; so many until each source has failed, and failed again.
+LOOKS, SETTLED = 12, 3
 
 
 @pytest.fixture
@@ -43,10 +43,7 @@ async def test_a_watch_of_a_dark_cluster_leaves_spans_for_each_source_and_not_fo
     async with watching(traced, doomed) as watched:
         doomed.stop()
         await watched.until(dark, "a verdict on the dark cluster", 90)
-        await looks(watched, 2)  # those that were asked before it have failed by now
-        already = len(calls(collected.spans()))
-        await looks(watched, LOOKS)
-        meanwhile = calls(collected.spans())[already:]
+        meanwhile = await while_it_looks(watched, collected)
         first_run = (await watched.handle.describe()).raw_info.first_run_id
         await watched.handle.execute_update("stop")
         await watched.handle.result()
@@ -65,20 +62,25 @@ async def test_a_watch_of_a_dark_cluster_leaves_spans_for_each_source_and_not_fo
     assert misfits(spans, trace_of(first_run)) == []
 
 
-async def looks(watched: Watched, count: int) -> None:
-    """So many looks are made: a look is told with each beat."""
-    deadline, heard = Deadline(2.0 * count), None
-    for _ in range(count):
-        before = heard
-        while (heard := await beat(watched)) == before:
-            assert not deadline.over, f"waited for {count} looks"
-            await deadline.a_while()
+async def while_it_looks(watched: Watched, collected: Collected) -> list[ReadableSpan]:
+    """The calls that got spans while one look went on that had told all first failures before."""
+    deadline = Deadline(90)
+    told, look, beats = 0, "", set[int]()
+    while len(beats) < SETTLED + LOOKS:
+        assert not deadline.over, f"waited for {LOOKS} looks of one attempt, and saw {len(beats)}"
+        now, beat = await looking(watched)
+        beats = {*beats, beat} if now == look else set()
+        told = len(calls(collected.spans())) if len(beats) <= SETTLED else told
+        look = now
+        await deadline.a_while()
+    return calls(collected.spans())[told:]
 
 
-async def beat(watched: Watched) -> int:
-    described = await watched.handle.describe()
-    (look,) = [one for one in described.raw_description.pending_activities if one.activity_type.name == "watch.look"]
-    return look.last_heartbeat_time.ToNanoseconds()
+async def looking(watched: Watched) -> tuple[str, int]:
+    """The look that is under way, and when it was heard last: it beats with each round."""
+    pending = (await watched.handle.describe()).raw_description.pending_activities
+    found = [one for one in pending if one.activity_type.name == "watch.look"]
+    return (found[0].activity_id, found[0].last_heartbeat_time.ToNanoseconds()) if found else ("", 0)
 
 
 def calls(spans: list[ReadableSpan]) -> list[ReadableSpan]:
