@@ -2,7 +2,7 @@
 
 A task whose outcome Temporal does not take (a signal came in between, the server did not answer) is done again at
 once, and ends the same spans with the same ids once more. So ends wait for a moment, and the last one counts. What
-takes longer than that reaches its receivers twice: with the same ids.
+takes longer than that reaches its receivers twice: with the same ids. Attempts and calls end once, and do not wait.
 
 A worker that is killed takes along what waited here. The next one plays the run again, and ends the same spans: they go
 to those who can tell what they have already (`Again`), and to nobody else.
@@ -15,10 +15,12 @@ from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor, Synchrono
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from temporalio import workflow
 
+from activities.tracing import SCOPE
 from workers.telemetry.masking import masked
 
-# Milliseconds that an end waits: a task is done again within some, and no more than this is lost with a worker.
-SETTLES = 200.0
+# Milliseconds between two times at which ends go on: a task that is done again falls between them nearly always, on a
+# busy machine too. What is lost with a worker is in the history, and in the store again when the run is played again.
+SETTLES = 1000.0
 # A storm's spans within that time, many times over; above it the oldest are lost.
 ROOM, AT_ONCE = 16384, 4096
 
@@ -56,12 +58,14 @@ class Settling(SynchronousMultiSpanProcessor):
             super().add_span_processor(span_processor)
 
     def on_end(self, span: ReadableSpan) -> None:
-        """It waits for a moment, on a thread of its own."""
-        if not replayed():
+        """It waits for a moment, on a thread of its own; that of an attempt goes on at once."""
+        if span.instrumentation_scope is not None and span.instrumentation_scope.name == SCOPE:
+            super().on_end(masked(span))
+        elif not replayed():
             self._ends.on_end(span)
-            return
-        for one in self._again:
-            one.on_end(span)
+        else:
+            for one in self._again:
+                one.on_end(span)
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """At once, and then all who stand behind."""
