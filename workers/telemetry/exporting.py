@@ -7,6 +7,7 @@ one line of the log, and in one more when it works again.
 import logging
 import os
 import sqlite3
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,12 +17,13 @@ from urllib.parse import urlsplit
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from temporalio import workflow
 
 from activities.clients.masks import MASKS
 from workers.errors import Unusable
 from workers.settings import Settings
 from workers.telemetry.masking import learn, masked, shown
+from workers.telemetry.mending import Missing, end_lost
+from workers.telemetry.settling import Again, replayed
 from workers.telemetry.store import Store, set_aside
 
 logger = logging.getLogger(__name__)
@@ -54,6 +56,9 @@ def processors(settings: Settings, environment: Mapping[str, str] = os.environ) 
     if settings.traces == "store":
         store = Store(settings.state, settings.traces_megabytes, settings.traces_age)
         yield FromTheStart(StoreExporter(store), max_queue_size=QUEUE, schedule_delay_millis=DELAY_MS)
+        yield Again(Missing(settings.state), max_queue_size=QUEUE, schedule_delay_millis=DELAY_MS)
+        # beside: a process begins to work at once, however large the file is
+        threading.Thread(target=end_lost, args=(settings.state,), name="lost spans", daemon=True).start()
 
 
 def receiver(environment: Mapping[str, str]) -> str:
@@ -109,7 +114,7 @@ class FromTheStart(BatchSpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """The exporter reads it a moment later, with what it has by then."""
-        if not (workflow.in_workflow() and workflow.unsafe.is_replaying_history_events()):
+        if not replayed():
             self.on_end(span)
 
 
