@@ -19,8 +19,8 @@ define JQ
 endef
 
 # Every tier, the quickest to fail first; and those that stand before a change of what may be moved, fenced or set back.
-TIERS := check test test-twin bench-small test-wheel test-verdict test-traces test-failback test-breakglass test-kills \
-	test-secrets test-probe test-realtime test-browser test-steering test-clients test-receivers test-incidents test-audit test-metrics \
+TIERS := check test test-twin bench-small test-wheel test-verdict test-traces test-storage test-failback test-breakglass \
+	test-kills test-secrets test-probe test-realtime test-browser test-steering test-clients test-receivers test-incidents test-audit test-metrics \
 	test-python test-oracle test-real fuzz-lab test-faults test-old-watch fuzz-runs
 SAFETY := test-failback test-incidents fuzz-runs-fast
 # A machine with other work can be too slow for a moment: what failed is played once more, and its name is printed.
@@ -64,6 +64,10 @@ test-failback: setup  ## what stops a failback: broken homes, people, killed wor
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 3 -m slow tests/failback $(ONCE_MORE)
 
+test-storage: setup  ## a site as it is delivered: two cards, a dead portal, names, settings, reboots (2 min)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -m slow tests/storage $(ONCE_MORE) -rP
+
 test-breakglass: setup  ## each break-glass runbook heals its emergency and refuses all others (5 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 3 -m slow tests/breakglass $(ONCE_MORE) -rP
@@ -92,7 +96,7 @@ test-incidents: setup  ## every incident of the catalogue that a verdict can tel
 test-verdict: setup  ## the laws of verdicts, with ten times as many random looks (3 min)
 	@QUORATE_THOROUGH=10 .venv/bin/python -m tests -n 2 tests/verdict
 
-test-traces: setup  ## traces of a deployment, a loss and a failback as they happen (2 min)
+test-traces: setup  ## traces of a loss, a failback, killed workers, a watch that goes on and one in the dark (3 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 2 -m slow tests/telemetry $(ONCE_MORE)
 
@@ -137,11 +141,11 @@ test-browser: setup  ## a deployment started, answered and read in Temporal's UI
 test-clients: setup .venv-clients/.complete  ## public clients, unmodified, against the twin (10 min)
 	@.venv/bin/python -m tests -m clients tests/clients -rs
 
-test-receivers: setup  ## a Collector (built with Go) and Zipkin take the traces (1 min; 8 at first)
+test-receivers: setup  ## a Collector (built with Go) and Zipkin take the traces; a run is paused for a month (2 min; 9 at first)
 	@$(UV) sync --locked --quiet --all-extras --group browser
 	@command -v chromium >/dev/null || $(CHROMIUM)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -m foreign tests/foreign -rP
+	@.venv/bin/python -m tests -m foreign tests/foreign tests/telemetry -rP
 	@echo "what was to be seen: var/browser"
 
 test-metrics: setup .prometheus/.complete  ## the loss of a site as metrics; promtool and Grafana's own types read our files (5 min)

@@ -1,51 +1,40 @@
 """What an attempt of a step did: one span for it, and one for every call that it made outside.
 
 A span says who was asked for what, and how that ended: method, server, path and status of a request, the program and
-the status of a command. Never what was sent: no query, no header, no body, no argument. Where a wait asks the same
-again and again, only the first reads have spans of their own; the rest is counted.
+the status of a command. Never what was sent: no query, no header, no body, no argument. Which calls have a span of
+their own is said by `activities.calls`.
 """
 
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TypeVar
 
 from opentelemetry import trace
-from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
-from opentelemetry.util.types import AttributeValue
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, CancelledError
 
+from activities.calls import About, Call, Calls
 from cluster.addresses import split
 
-_TRACER = trace.get_tracer("quorate.activity")  # does nothing until telemetry is configured
-# Enough for the largest plan of ours; a look that goes on for an hour would leave thousands.
-SHOWN = 200
+SCOPE = "quorate.activity"
+_TRACER = trace.get_tracer(SCOPE)  # does nothing until telemetry is configured
 LETTERS = 300
 
 Answers = TypeVar("Answers")
 
-
-@dataclass(eq=False)
-class _Calls:
-    """How often this attempt has asked somebody."""
-
-    made: int = 0
-    failed: int = 0
-
-
-_CALLS: ContextVar[_Calls | None] = ContextVar("calls of this attempt", default=None)
-_CALL: ContextVar[Span] = ContextVar("the call under way", default=INVALID_SPAN)
+_CALLS: ContextVar[Calls | None] = ContextVar("calls of this attempt", default=None)
+_CALL: ContextVar[Call | None] = ContextVar("the call under way", default=None)
 
 
 @contextmanager
 def attempt() -> Iterator[Span]:
     """The attempt that runs here, under the step that the run has begun."""
-    info, calls = activity.info(), _Calls()
-    about: dict[str, AttributeValue] = {
+    info, calls = activity.info(), Calls(_begun, _failed)
+    about: About = {
         "quorate.run": info.workflow_id or "",
         "quorate.run_id": info.workflow_run_id or "",
         "quorate.activity": info.activity_id,
@@ -61,6 +50,7 @@ def attempt() -> Iterator[Span]:
             _failed(span, error)
             raise
         finally:
+            calls.over()
             span.set_attributes({"quorate.calls": calls.made, "quorate.calls_failed": calls.failed})
             _CALLS.reset(token)
 
@@ -73,7 +63,7 @@ def request(method: str, server: str, path: str = "", port: int | None = None) -
         host, given = split(server)
     except ValueError:  # whoever sends it says what is wrong with it
         host, given = server, None
-    about: dict[str, AttributeValue] = {"http.request.method": method, "server.address": host}
+    about: About = {"http.request.method": method, "server.address": host}
     about |= {"url.path": path} if path else {}
     about |= {"server.port": port or given} if port or given else {}
     with _call(f"{method} {path}".strip(), about, reads=method in ("GET", "HEAD")):
@@ -82,19 +72,19 @@ def request(method: str, server: str, path: str = "", port: int | None = None) -
 
 def answered(status: int, method: str = "", path: str = "") -> None:
     """The request that is under way here has an answer; its method and path where only a library knows them."""
-    span = _CALL.get()
-    span.set_attribute("http.response.status_code", status)
+    if (call := _CALL.get()) is None:
+        return
+    call.tell({"http.response.status_code": status})
     if path:
         path = path.partition("?")[0]
-        span.update_name(f"{method} {path}")
-        span.set_attributes({"http.request.method": method, "url.path": path})
+        call.tell({"http.request.method": method, "url.path": path}, f"{method} {path}")
 
 
 @contextmanager
 def command(host: str, address: str, port: int, words: tuple[str, ...]) -> Iterator[None]:
     """One command on a host: the name of its program, and nothing of what it is told."""
     program = PurePath(words[0]).name if words else ""
-    about: dict[str, AttributeValue] = {
+    about: About = {
         "process.executable.name": program,
         "quorate.host": host,
         "server.address": address,
@@ -106,7 +96,8 @@ def command(host: str, address: str, port: int, words: tuple[str, ...]) -> Itera
 
 def ended(status: int) -> None:
     """The command that is under way here has ended with that status."""
-    _CALL.get().set_attribute("process.exit.code", status)
+    if (call := _CALL.get()) is not None:
+        call.tell({"process.exit.code": status})
 
 
 def in_thread(work: Callable[[], Answers]) -> Callable[[], Answers]:
@@ -123,28 +114,31 @@ def call(name: str, server: str, port: int | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def _call(name: str, about: dict[str, AttributeValue], *, reads: bool) -> Iterator[None]:
-    """A change is always shown, a read while there is room; what is asked outside of an attempt is not traced."""
+def _call(name: str, about: About, *, reads: bool) -> Iterator[None]:
+    """What is asked outside of an attempt is not traced."""
     calls = _CALLS.get()
     if calls is None:
         yield
         return
-    calls.made += 1
-    shown = not reads or calls.made <= SHOWN
-    span = _TRACER.start_span(name, None, SpanKind.CLIENT, about, record_exception=False) if shown else INVALID_SPAN
-    token = _CALL.set(span)
+    one = calls.begun(name, about, reads=reads)
+    token = _CALL.set(one)
     try:
         yield
     except BaseException as error:
-        calls.failed += 1
-        _failed(span, error)
+        calls.ended(one, error)
         raise
+    else:
+        calls.ended(one)
     finally:
         _CALL.reset(token)
-        span.end()
 
 
-def _failed(span: Span, error: BaseException) -> None:
+def _begun(name: str, about: About, began: int) -> Span:
+    return _TRACER.start_span(name, None, SpanKind.CLIENT, about, start_time=began, record_exception=False)
+
+
+def _failed(span: Span, error: BaseException) -> str:
+    """The span says how it failed; the same as one text."""
     if isinstance(error, CancelledError | asyncio.CancelledError):
         word, said = "Stopped", ""
     elif isinstance(error, ApplicationError):
@@ -153,5 +147,7 @@ def _failed(span: Span, error: BaseException) -> None:
             span.set_attribute("quorate.stopped", value=True)
     else:
         word, said = type(error).__name__, ""
+    told = f"{word}: {said}"[:LETTERS] if said else word
     span.set_attribute("error.type", word)
-    span.set_status(Status(StatusCode.ERROR, f"{word}: {said}"[:LETTERS] if said else word))
+    span.set_status(Status(StatusCode.ERROR, told))
+    return told

@@ -1,9 +1,10 @@
 """How nodes reach the arrays, as far as people decide it: the inventory's `paths`."""
 
 import operator
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from cluster.nouns import Noun, SecretRef
 
@@ -11,11 +12,17 @@ from cluster.nouns import Noun, SecretRef
 Means = Literal["check", "set"]
 
 
+def _user(value: str) -> str:
+    """What stands in one word of a record of open-iscsi's."""
+    if not re.fullmatch(r"[A-Za-z0-9._:@-]{1,255}", value):
+        raise ValueError("a CHAP user has 1 to 255 letters, digits, '.', '_', ':', '@' or '-'")
+    return value
+
+
 class Chap(Noun):
     """The name and secret with which every node logs in at both arrays. Each array asks for it at its host objects."""
 
-    # what iscsid keeps in a line of a record, and Purity takes as a user
-    user: Annotated[str, Field(pattern=r"^[A-Za-z0-9._:@-]{1,255}$")]
+    user: Annotated[str, AfterValidator(_user)]
     password: SecretRef
 
 

@@ -21,14 +21,17 @@ _FORMS = "write an address (10.22.1.1), one with a port (10.22.1.1:3260) or a ne
 def _range(value: str) -> str:
     if "/" in value:
         try:
-            return str(ip_network(value))
-        except ValueError as error:
-            raise ValueError(f"{error}: {_FORMS}") from None
+            network = ip_network(value, strict=False)
+        except ValueError:
+            raise ValueError(f"is no network: {_FORMS}") from None
+        if str(network.network_address) != value.partition("/")[0].lower():
+            raise ValueError(f"is an address within a network: write {network}, or the address alone")
+        return str(network)
     try:
         host = split(value)[0]
         ip_address(host)
     except ValueError:
-        raise ValueError(f"{value!r} is no address of a portal: {_FORMS}") from None
+        raise ValueError(f"is no address of a portal: {_FORMS}") from None
     return value
 
 

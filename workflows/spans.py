@@ -17,7 +17,17 @@ from datetime import timedelta
 
 from opentelemetry import trace
 from opentelemetry.context import Context, attach, detach
-from opentelemetry.trace import Link, NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    Span,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    TraceState,
+)
 from opentelemetry.util.types import AttributeValue
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
@@ -30,6 +40,8 @@ _BEGINNING: ContextVar[bool] = ContextVar("a root is being made", default=False)
 _KEPT = "_quorate_trail"
 # What is said in an attribute is for a glance: the record has it in full.
 LETTERS = 300
+# Stands in the headers of a run that goes on as a new one, where they name a cause and not the part before.
+_CAUSE = TraceState([("quorate", "cause")])
 
 
 @dataclass(eq=False)
@@ -38,6 +50,7 @@ class _Trail:
 
     root: Span | None = None
     open: list[Span] = field(default_factory=list)
+    handed: SpanContext | None = None  # by the part before: the cause of what this one finds
 
 
 def is_root() -> bool:
@@ -88,6 +101,31 @@ def run(name: str, parent: Context | None, cause: SpanContext | None) -> Iterato
     trail.root = root
     with _current(root, trail):
         yield root
+
+
+@contextmanager
+def handing_on(cause: SpanContext | None) -> Iterator[None]:
+    """A run that goes on as a new one in this block takes that cause along, in the headers; see `handed_on`."""
+    if cause is None or not cause.is_valid:
+        yield
+        return
+    marked = SpanContext(cause.trace_id, cause.span_id, cause.is_remote, cause.trace_flags, _CAUSE)
+    token = attach(trace.set_span_in_context(NonRecordingSpan(marked)))
+    try:
+        yield
+    finally:
+        detach(token)
+
+
+def took_over(sender: SpanContext) -> None:
+    """What the headers of a run say that goes on from another one."""
+    if sender.trace_state.get("quorate") == _CAUSE.get("quorate"):
+        _trail().handed = SpanContext(sender.trace_id, sender.span_id, sender.is_remote, sender.trace_flags)
+
+
+def handed_on() -> SpanContext | None:
+    """The cause that the part before this one has handed on."""
+    return _trail().handed
 
 
 @contextmanager

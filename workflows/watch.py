@@ -107,7 +107,8 @@ class ClusterWatch:
             self._tell()
             if not self._stopped and is_long():
                 await workflow.wait_condition(workflow.all_handlers_finished)
-                workflow.continue_as_new(self._handed_over())
+                with spans.handing_on(self._hint):
+                    workflow.continue_as_new(self._handed_over())
 
     # --- what it is told ---------------------------------------------------------------------------------------
 
@@ -361,6 +362,7 @@ class ClusterWatch:
         self._silences.take_over(request.silences)
         # a signal may have been taken before the first line of this run
         self._hinted, self._anew = self._hinted or request.hinted, self._anew or request.anew
+        self._hint = self._hint or spans.handed_on()
         self._urgent, self._nudged = request.urgent, request.nudged
         self._ids = [*request.ids, *self._ids][-KNOWN_IDS:]
         self._received += request.received

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import os
+import secrets
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -50,19 +51,42 @@ def key_of(path: Path) -> Key:
     try:
         return private_key(path, lambda: "")
     except FileNotFoundError:
-        key = new_key()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        return _made(path)
+
+
+def _made(path: Path) -> Key:
+    """A fresh key in that file, whole or not at all: another process may look for it, and a crash may come, meanwhile.
+
+    Where another process has made one in the same moment, that one.
+    """
+    key = new_key()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(key.export_private_key())
-        return key
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(beside, path)
+        except FileExistsError:
+            return private_key(path, lambda: "")
+    finally:
+        beside.unlink(missing_ok=True)
+    return key
 
 
-def unsound(text: bytes, signature: bytes, signers: bytes, name: str, namespace: str) -> str:
-    """Why that is no signature of that text by a key that `signers` gives to that name; empty where it is one."""
+def unsound(text: bytes, signature: bytes, signers: bytes, name: str, namespace: str, by: str = "") -> str:
+    """Why that is no signature of that text by a key that `signers` gives to that name; empty where it is one.
+
+    `by` is the fingerprint of the one key that may have made it; empty where each of that name may.
+    """
     if not signature:
         return "it is not signed"
     try:
-        _, said = _parts(signature.decode("ascii"))
+        public, said = _parts(signature.decode("ascii"))
+        if by and fingerprint(asyncssh.import_public_key(public)) != by:
+            return f"it names the key {by}, and was signed with another one"
         if said != namespace:
             return f"it was signed for {said!r}, not for {namespace!r}"
         good = asyncssh.validate_sshsig(text, signature, name, signers)

@@ -9,6 +9,7 @@ from activities.clients.ssh import Hosts as SshHosts
 from activities.doctor.asking import LIMIT, told
 from activities.hosts import initiator, reading
 from activities.hosts.lvm import autoactivated, volume_groups
+from activities.hosts.votes import may_set_up
 from activities.parsing.links import parse_links
 from activities.parsing.multipath import is_ours, parse_maps
 from activities.parsing.system import parse_release, parse_units
@@ -77,6 +78,12 @@ async def paths(ssh: SshHosts, name: str, portals: Sequence[str]) -> PathsTold:
         told(initiator.dark_portals(ssh, name, portals), name),
     )
     return PathsTold(node=name, dark=dark, config=config, local=local, boot=boot, sessions=sessions, records=records)
+
+
+async def hindrance(ssh: SshHosts, inventory: Inventory) -> Unread | None:
+    """Why a quorum device could not be set up, as the deployment looks for it before it does; None where it could."""
+    nodes = [node.name for node in inventory.nodes]
+    return await told(may_set_up(ssh, nodes, inventory.witness.address), nodes[0])
 
 
 async def volumes(ssh: SshHosts, name: str, vg: str) -> tuple[str, ...] | Unread | None:

@@ -23,7 +23,7 @@ WWIDS = "/etc/multipath/wwids"
 # How long a portal may take to answer, seconds. A login would wait 15 s eight times over (iscsid.conf:
 # login_timeout, initial_login_retry_max).
 PROBE = 5
-_AT_ONCE = 4  # sshd takes ten sessions a connection (MaxSessions)
+AT_ONCE = 4  # sshd takes ten sessions a connection (MaxSessions)
 # `timeout`'s own status when the time is over, and bash's when it cannot connect.
 _TIMED_OUT = 124
 
@@ -71,7 +71,7 @@ async def disk_settings(ssh: "SshHosts", node: str, disks: Sequence[str]) -> dic
 
 async def dark_portals(ssh: "SshHosts", node: str, portals: Sequence[str]) -> dict[str, str]:
     """The portals that do not take a connection from the node, and how each fails, in words."""
-    slots = asyncio.Semaphore(_AT_ONCE)
+    slots = asyncio.Semaphore(AT_ONCE)
 
     async def probe(portal: str) -> str:
         host, port = host_and_port(portal)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from activities.errors import NotFound, Refuted
 from activities.hosts import reading
-from activities.hosts.initiator import config, dark_portals, told_dark
+from activities.hosts.initiator import AT_ONCE, config, dark_portals, told_dark
 from activities.hosts.reading import NODE_PACKAGES, WITNESS_PACKAGES
 from activities.parsing.system import parse_number, parse_route
 from activities.serving import serves
@@ -97,9 +97,14 @@ class Hosts:
                 f"set `mtu {check.mtu}` for it in /etc/network/interfaces, then `ifreload -a`"
             )
         limit = check.mtu or mtu
-        hosts_ = dict.fromkeys(host_and_port(portal)[0] for portal in array.portals)
-        answers = await asyncio.gather(*(self._arrives(node, host, limit) for host in hosts_))
-        if lost := [host for host, arrives in zip(hosts_, answers, strict=True) if not arrives]:
+        there, slots = dict.fromkeys(host_and_port(portal)[0] for portal in array.portals), asyncio.Semaphore(AT_ONCE)
+
+        async def arrives(host: str) -> bool:
+            async with slots:
+                return await self._arrives(node, host, limit)
+
+        answers = await asyncio.gather(*map(arrives, there))
+        if lost := [host for host, arrived in zip(there, answers, strict=True) if not arrived]:
             size = limit - _HEADERS[6 if ":" in lost[0] else 4]
             raise Refuted(
                 f"{node}: packets of {limit} bytes, the MTU of {device}, do not reach {', '.join(lost)} of "

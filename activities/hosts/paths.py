@@ -20,7 +20,7 @@ from activities.serving import serves
 from cluster.booting import Boot, lost_by_a_reboot
 from cluster.contracts import hosts
 from cluster.contracts.hosts import ArrayPaths, PathsFinding, PathsWish
-from cluster.multipathing import CONF, blacklisted, harmful, settings_of
+from cluster.multipathing import CONF, blacklisted, harmful, settings_of, slow
 from cluster.plan import Ledger
 from cluster.portals import host_and_port
 from cluster.sessions import Record, Session, manual, strangers, unconnected, unused
@@ -86,9 +86,11 @@ class Paths:
             raise Refuted(f"{wish.node}: {wrong}")
         remark = ""
         if wish.lasting:
-            if wrong := "; ".join(filter(None, (*await self._harm(wish), await self._lost(wish)))):
+            config = await initiator.config(self._ssh, wish.node)
+            if wrong := "; ".join(filter(None, (*harmful(config, wish.wwid), await self._lost(wish)))):
                 raise Refuted(f"{wish.node}: {wrong}")
-            remark = f", there again after a reboot{await self._remark(wish, seen)}"
+            told = "".join(f"; {one}" for one in slow(config, wish.wwid))
+            remark = f", there again after a reboot{told}{await self._remark(wish, seen)}"
         near, far = (seen.usable(array) for array in wish.arrays)
         return PathsFinding(
             finding=f"{near} optimized, {far} non-optimized{remark}",

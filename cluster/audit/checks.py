@@ -143,7 +143,7 @@ def readable(of: Callable[[Line], Found | None], lines: Iterable[Line]) -> list[
     for line in lines:
         try:
             one = of(line)
-        except (ValidationError, KeyError):
+        except (ValidationError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
             continue
         if one is not None:
             found.append(one)

@@ -5,11 +5,13 @@ what was said of the fencing of nodes. Nothing is judged here by a rule of its o
 itself has asked.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
+from pydantic import ValidationError
+
 from cluster.audit import fences, verdicts
-from cluster.audit.explained import Explained, Rules
+from cluster.audit.explained import Explained, Rules, What
 from cluster.audit.gates import Gates
 from cluster.audit.line import Line
 from cluster.audit.openings import Openings
@@ -24,8 +26,20 @@ def explained(lines: Iterable[Line], rules: Rules | None = None) -> Iterator[Exp
         gates = Gates(whole, at_hand)
         votes = Votes(gates, whole, at_hand)
         for line in whole:
-            yield from verdicts.explained(line, at_hand)
-            yield from openings.explained(line)
-            yield from fences.explained(line, at_hand)
-            yield from gates.explained(line)
-            yield from votes.explained(line)
+            yield from _read("verdict", line, lambda one: verdicts.explained(one, at_hand))
+            yield from _read("incident", line, openings.explained)
+            yield from _read("fencing", line, lambda one: fences.explained(one, at_hand))
+            yield from _read("gate", line, gates.explained)
+            yield from _read("vote", line, votes.explained)
+
+
+def _read(kind: What, line: Line, explains: Callable[[Line], Iterator[Explained]]) -> list[Explained]:
+    """The judgements of that line; a line of another shape than ours ends no explanation of the others."""
+    try:
+        return list(explains(line))
+    except ValidationError as error:
+        why = error.errors()[0]["msg"]
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        why = f"{type(error).__name__}: {error}"
+    should = f"today's version cannot read this line: {why}"
+    return [Explained(n=line.n, at=line.at, kind=kind, what=line.what, found="unknown", should=should)]

@@ -107,5 +107,8 @@ def chained(lines: Iterable[Line], n: int = 0, prev: str = NOTHING) -> Iterator[
 
 
 def stamp(at: datetime) -> str:
-    """A time as a record spells it: UTC, microseconds."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    """A time as a record spells it: UTC, microseconds. ValueError for one that no calendar has in UTC."""
+    try:
+        return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    except OverflowError as error:
+        raise ValueError(f"the time {at.isoformat()} is out of range") from error

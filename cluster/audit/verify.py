@@ -6,6 +6,7 @@ against that, the `anchors`.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
@@ -13,9 +14,10 @@ from cluster.audit.head import EXPORT, HEADS, RUNS, Anchor, Head, part_name
 from cluster.audit.line import NOTHING
 from cluster.audit.scan import Fault, Scanned, scan
 from cluster.nouns import Value
+from cluster.units import counted
 
-# Why the signature of these bytes does not hold; empty where it does.
-Signed = Callable[[bytes, bytes], str]
+# Why the signature of these bytes by the key of that fingerprint does not hold; empty where it does.
+Signed = Callable[[bytes, bytes, str], str]
 
 EDITED = "the record was changed after it was signed"
 DROPPED = "a record was dropped, or this folder is not whole"
@@ -23,6 +25,9 @@ FORGED = "the head was edited, or was signed with another key"
 CHAIN = "heads were dropped, put in, edited, or put in another order"
 OUTSIDE = "the chain was cut off or rewritten after it was told outside"
 UNSIGNED = "the head of its end was dropped, or its keeper has been stopped before it could sign"
+PUT_IN = "it was put in, or its keeper has been stopped before it could sign"
+# Whatever else lies among the heads was not written by a keeper.
+_OF_HEADS = re.compile(rf"{HEADS}/\d{{8,}}\.json(\.sig|\.tsr)?")
 
 
 class Verified(Value):
@@ -79,9 +84,13 @@ def verified(
             what = f"head {anchor.number} (of {anchor.run}), told outside at {told}, is not here"
             faults.append(Fault(where=HEADS, what=what, means=OUTSIDE))
     folders = {"/".join(name.split("/")[:2]) for name in files if name.startswith(f"{RUNS}/") and name.count("/") > 1}
+    faults += _strays(files)
     of: dict[str, list[Head]] = {}
     for head in heads:
         of.setdefault(head.folder, []).append(head)
+    if export and len(folders | of.keys()) > 1:
+        what = f"it says that this is one run alone, and {len(folders | of.keys())} are here"
+        faults.append(Fault(where=EXPORT, what=what, means="a whole folder was made to look like an export"))
     records = []
     for folder in sorted(folders | of.keys()):
         found = _record(files, folder, of.get(folder, []), export=export)
@@ -103,7 +112,7 @@ def _heads(files: Mapping[str, bytes], signed: Signed, faults: list[Fault], *, e
     """The heads that can be read, in order; the chain of an export has gaps."""
     found: list[Head] = []
     number, previous = 0, NOTHING
-    for name in sorted(one for one in files if one.startswith(f"{HEADS}/") and one.endswith(".json")):
+    for name in sorted(one for one in files if _OF_HEADS.fullmatch(one) and one.endswith(".json")):
         text = files[name]
         try:
             head = Head.read(text)
@@ -111,7 +120,7 @@ def _heads(files: Mapping[str, bytes], signed: Signed, faults: list[Fault], *, e
             faults.append(Fault(where=name, what="it is no head", means=FORGED))
             number, previous = number + 1, hashlib.sha256(text).hexdigest()
             continue
-        if why := signed(text, files.get(f"{name}.sig", b"")):
+        if why := signed(text, files.get(f"{name}.sig", b""), head.signer):
             faults.append(Fault(where=name, what=why, means=FORGED))
         if head.name != name:
             faults.append(Fault(where=name, what=f"it is head {head.number}", means=CHAIN))
@@ -139,11 +148,16 @@ def _record(files: Mapping[str, bytes], folder: str, heads: list[Head], *, expor
     for name in stray:
         faults.append(Fault(where=name, what="it is no file of this record", means="a file was dropped or put in"))
     signed = last.lines if last else 0
-    if last is not None and last.closed and len(found.digests) > last.lines and not _goes_on(files, names, last):
-        what = f"{len(found.digests) - last.lines} lines after the signed end"
-        faults.append(Fault(where=folder, line=last.lines, what=what, means="lines were put in"))
-    if found.how and not (last and last.closed and last.lines >= found.lines) and not export:
+    if last is not None and last.closed and len(found.digests) > last.lines:
+        # also where a person has reset the run: a keeper signs a new execution as soon as it begins
+        what = f"{counted(len(found.digests) - last.lines, 'line')} after the signed end"
+        faults.append(Fault(where=folder, line=last.lines, what=what, means=PUT_IN))
+    elif export and last is None:
+        pass  # made from Temporal's history: nothing of it was ever signed
+    elif found.how and not (last and last.closed):
         faults.append(Fault(where=folder, what="it has ended and its end is not signed", means=UNSIGNED))
+    elif found.lines and last is None:
+        faults.append(Fault(where=folder, what="no head speaks of it", means=PUT_IN))
     return Verified(
         run=last.run if last else found.run,
         runbook=last.runbook if last else found.runbook,
@@ -179,9 +193,11 @@ def _against(files: Mapping[str, bytes], head: Head, found: Scanned, *, newest: 
     return faults
 
 
-def _goes_on(files: Mapping[str, bytes], names: list[str], last: Head) -> bool:
-    """A person has reset the run after its end: another execution, another file."""
-    return any(name not in {part.name for part in last.parts} for name in names if name > last.parts[-1].name)
+def _strays(files: Mapping[str, bytes]) -> list[Fault]:
+    """What lies in the rooms of the folder and belongs to no record."""
+    loose = [name for name in files if name.startswith(f"{RUNS}/") and name.count("/") == 1]
+    loose += [name for name in files if name.startswith(f"{HEADS}/") and not _OF_HEADS.fullmatch(name)]
+    return [Fault(where=name, what="it is no file of a record", means="it was put in") for name in sorted(loose)]
 
 
 def _parts(files: Mapping[str, bytes], folder: str) -> list[str]:

@@ -68,6 +68,11 @@ class Told(Value):
     trips: dict[str, timedelta | Unread | None] = Field(default_factory=dict)  # limit of the inventory -> round trip
 
 
+def has_device(told: Told | None) -> bool:
+    """That host counts a quorum device."""
+    return told is not None and isinstance(told.votes, Votes) and told.votes.device
+
+
 def packages(told: Told, wanted: Sequence[str]) -> Check:
     """What has to be installed."""
     about = About(area="hosts", subject=told.name, what="packages")
@@ -144,8 +149,8 @@ def links(told: Told) -> Check:
     return about.ok(f"{told.ways.links} links, all {told.ways.total} ways connected")
 
 
-def votes(inventory: Inventory, told: Sequence[Told]) -> list[Check]:
-    """What all nodes count, and whether the quorum device votes."""
+def votes(inventory: Inventory, told: Sequence[Told], hindrance: Unread | None = None) -> list[Check]:
+    """What all nodes count, and whether the quorum device votes; `hindrance` is why one could not be set up."""
     found = {one.name: one.votes for one in told if isinstance(one.votes, Votes)}
     about = About(area="hosts", subject="cluster", what="votes")
     device = About(area="hosts", subject="cluster", what="quorum device")
@@ -154,7 +159,7 @@ def votes(inventory: Inventory, told: Sequence[Told]) -> list[Check]:
         why = next((one.votes for one in told if isinstance(one.votes, Unread)), None)
         said = about.unread(why, "on a node: pvecm status") if why else about.unknown("no node could be asked")
         return [said, device.unknown("no node tells its votes")]
-    return [_counted(inventory, about, found, silent), _device(inventory, device, found, silent)]
+    return [_counted(inventory, about, found, silent), _device(inventory, device, found, silent, hindrance)]
 
 
 def _counted(inventory: Inventory, about: About, found: Mapping[str, Votes], silent: Sequence[str]) -> Check:
@@ -179,9 +184,17 @@ def _counted(inventory: Inventory, about: About, found: Mapping[str, Votes], sil
     return about.ok(f"{first.total} of {first.expected}, quorum {first.quorum}, the same on all nodes")
 
 
-def _device(inventory: Inventory, about: About, found: Mapping[str, Votes], silent: Sequence[str]) -> Check:
+def _device(
+    inventory: Inventory,
+    about: About,
+    found: Mapping[str, Votes],
+    silent: Sequence[str],
+    hindrance: Unread | None,
+) -> Check:
     address = inventory.witness.address
     without = [node for node, view in found.items() if not view.device]
+    if len(without) == len(found) and hindrance is not None:
+        return about.unread(hindrance)
     if len(without) == len(found):
         return about.later("there is none yet: the deployment sets it up")
     if without:

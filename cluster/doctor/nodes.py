@@ -20,6 +20,14 @@ class Members(Value):
     offline: tuple[str, ...] = ()
 
 
+class Source(Value):
+    """A guest that others are cloned from; `closed` are paths of bridges that its cards use and the token may not."""
+
+    vmid: int
+    listed: bool
+    closed: tuple[str, ...] = ()
+
+
 class ClusterTold(Value):
     """All that the API has said. `versions` has the nodes that were asked."""
 
@@ -27,6 +35,7 @@ class ClusterTold(Value):
     members: Members | Unread
     rights: dict[str, frozenset[str]] | Unread
     sights: tuple[Sight, ...] | Unread
+    sources: tuple[Source, ...] | Unread = ()
 
 
 def nodes(told: ClusterTold) -> list[Check]:
@@ -67,6 +76,29 @@ def token(inventory: Inventory, told: ClusterTold) -> list[Check]:
         why = told.rights if isinstance(told.rights, Unread) else told.sights
         return [about.unread(why)] if isinstance(why, Unread) else []
     return [*rights.runbooks(inventory, told.rights), *(rights.guests(inventory, one) for one in told.sights)]
+
+
+def sources(inventory: Inventory, told: ClusterTold) -> list[Check]:
+    """The guests that the inventory's are cloned from are there, and the token may use the bridges of their cards."""
+    about = About(area="cluster", subject="guests", what="sources")
+    if isinstance(told.sources, Unread):
+        return [about.unread(told.sources)]
+    return [_source(inventory, one) for one in told.sources]
+
+
+def _source(inventory: Inventory, source: Source) -> Check:
+    about = About(area="cluster", subject=f"guest {source.vmid}", what="source of guests")
+    if not source.listed:
+        return about.wrong(
+            "the cluster lists no such guest, or the token may not see it", "correct guests.template, or make it"
+        )
+    if source.closed:
+        user, token = inventory.api.token_id.partition("!")[0], inventory.api.token_id
+        return about.wrong(
+            f"it has a card at {', '.join(source.closed)}, where the token lacks SDN.Use: a clone would be refused",
+            f"on a node: pveum acl modify {source.closed[0]} --roles PVESDNUser --users {user} --tokens '{token}'",
+        )
+    return about.ok("there, and the token may use its network")
 
 
 def ids(told: ClusterTold | None) -> Mapping[str, int]:

@@ -65,12 +65,12 @@ def multipath(told: PathsTold, wwid: str | None, *, sets: bool) -> Check:
         return about.unread(told.local)
     if told.local:
         return about.wrong(
-            f"it has claimed disks of the node itself: {shortly(told.local)}",
+            f"it has claimed disks that are none of the arrays' and have one path: {shortly(told.local)}",
             f'there: blacklist {{ wwid "{told.local[0]}" }} in /etc/multipath.conf; then multipath -w {told.local[0]}',
         )
     if remarks := slow(told.config, wwid):
         return about.ok(f"harmless, but {remarks[0].partition('; ')[0]}")
-    return about.ok("settings harmless for the volume, no local disk claimed")
+    return about.ok("settings harmless for the volume, no other disk claimed")
 
 
 def reboot(told: PathsTold, arrays: Sequence[ArrayTold]) -> Check:

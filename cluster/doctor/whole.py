@@ -11,7 +11,7 @@ from cluster.doctor.arrays import ArrayTold
 from cluster.doctor.check import AREAS, Area, Check, Unread
 from cluster.doctor.controllers import ControllerTold
 from cluster.doctor.here import HereTold, here
-from cluster.doctor.hosts import QNETD, Told, Votes
+from cluster.doctor.hosts import QNETD, Told
 from cluster.doctor.nodes import ClusterTold
 from cluster.doctor.recognised import Shown, Sshd
 from cluster.doctor.storage import PathsTold
@@ -31,6 +31,7 @@ class Read(Value):
     hosts: tuple[Told, ...] = ()
     paths: tuple[PathsTold, ...] = ()
     volumes: tuple[str, ...] | Unread | None = None  # those that are activated at boot
+    hindrance: Unread | None = None  # why a quorum device could not be set up
     group: bool = False  # a node was asked for its volume group
     arrays: tuple[ArrayTold, ...] = ()
     places: dict[str, str] = Field(default_factory=dict)  # array -> the address that its name stands for
@@ -74,6 +75,7 @@ def _cluster(inventory: Inventory, read: Read, now: datetime) -> Iterator[Check]
         yield from nodes.nodes(read.cluster)
         yield nodes.members(inventory, read.cluster)
         yield from nodes.token(inventory, read.cluster)
+        yield from nodes.sources(inventory, read.cluster)
 
 
 def _hosts(inventory: Inventory, read: Read, rules: Rules) -> Iterator[Check]:
@@ -82,7 +84,7 @@ def _hosts(inventory: Inventory, read: Read, rules: Rules) -> Iterator[Check]:
     yield from (recognised.host(sshd, inventory.ssh.user) for sshd in read.sshds)
     told = {one.name: one for one in read.hosts}
     ways = {one.node: one for one in read.paths}
-    device = any(isinstance(one.votes, Votes) and one.votes.device for one in read.hosts)
+    device = any(map(hosts.has_device, read.hosts))
     for node in inventory.nodes:
         if node.name in told:
             yield from _node(inventory, told[node.name], rules, device=device)
@@ -97,7 +99,7 @@ def _hosts(inventory: Inventory, read: Read, rules: Rules) -> Iterator[Check]:
     everybody = [*(node.name for node in inventory.nodes), name]
     if read.group:
         yield storage.volumes(inventory.storage.vg, read.volumes)
-    yield from hosts.votes(inventory, read.hosts)
+    yield from hosts.votes(inventory, read.hosts, read.hindrance)
     yield hosts.clocks(read.hosts, inventory.limits.clock_offset, everybody)
     if not rules.rehearsal:
         yield hosts.here(read.hosts)

@@ -12,6 +12,9 @@ from cluster.units import capital, counted
 from cluster.visible import visible
 
 HOMEWARD = ("Failback", "ReturnSite")
+# Emergency procedures: never fewer than two people have to agree, whatever the inventory says.
+EMERGENCIES = ("ColdStart", "HandOverQuorum", "ReconcileArrays", "RestoreSessions", "ReviveGuests")
+BY_TWO = 2
 # What is said of a run that is neither a loss nor a way home.
 ABOUT = {
     "DeployStretchedCluster": "the deployment of the stretched cluster",
@@ -22,6 +25,8 @@ ABOUT = {
     "ReconcileArrays": "the reconciliation of the arrays",
     "RestoreSessions": "the restoration of sessions",
     "ReviveGuests": "the revival of guests",
+    "ClusterWatch": "the watch",
+    "ClusterLedger": "the ledger",
 }
 OBJECTIVE = "The inventory states no objective for downtime: it is measured against the forecast."
 
@@ -122,6 +127,8 @@ def _outcome(told: Told, loss: Lost | None, left: Sequence[Rest]) -> dict[str, A
         said, tone = f"ended early: {told.word}", "bad"
     elif loss and (loss.not_back or loss.missing):
         said, tone = "ended with guests or nodes missing", "bad"
+    elif skipped := len(told.report.get("skipped") or ()):
+        said, tone = f"done, {counted(skipped, 'step')} skipped", "odd"
     elif left:
         said, tone = f"done, {counted(len(left), 'switch', 'switches')} not restored", "odd"
     else:
@@ -172,11 +179,12 @@ def _figures(
         moved = [mapping(one) for one in told.report.get("moved", ())]
         down = max((number(one.get("downtime")) or 0.0 for one in moved), default=None)
         seen = "none moved" if down is None else "under 1 s" if down < 1 else length(down)
-        home = Figure(name="Guests home", value=f"{len(moved)} of {len(mapping(told.report.get('homes')) or moved)}")
+        whole = len(mapping(told.report.get("homes"))) or len(moved)
+        home = Figure(name="Guests home", value=f"{len(moved)} of {whole}" if whole else "none was moved")
         return (home, Figure(name="Longest downtime seen", value=seen), votes, *tail)
-    changed = int(number(told.report.get("changed")) or 0)
     planned = len(told.report.get("planned", ()))
-    counts = Figure(name="Changes made", value=str(changed), note=f"of {planned} planned" if planned else "")
+    note = f"of {planned} planned" if planned else "" if told.report else "by its steps"
+    counts = Figure(name="Changes made", value=str(told.changed), note=note)
     return (counts, Figure(name="Took", value=took), *((votes,) if yes or refused else ()), *tail)
 
 
@@ -217,8 +225,10 @@ def _needed(told: Told, homeward: Sequence[Told]) -> str:
     asked = [run for run in (told, *homeward) if any(step.activity == "people.verify" for step in run.steps)]
     if not asked:
         return "No approval was asked for: no gate was opened."
-    policy = mapping(asked[0].inventory.get("approvals"))
-    count = int(number(policy.get("needed")) or 2)
+    # the gate's own policy, where the record tells it: an emergency procedure asks for more than the inventory
+    gates = [mapping(mapping(step.asked.get("asked")).get("policy")) for step in asked[0].of("people.verify")]
+    known = next((one for one in gates if one), mapping(asked[0].inventory.get("approvals")))
+    count = max(int(number(known.get("needed")) or 2), BY_TWO if asked[0].runbook in EMERGENCIES else 1)
     who = "approval is" if count == 1 else "approvals are"
     return f"{count} {who} needed, signed and not by {asked[0].by or 'the one who asks'}."
 

@@ -73,6 +73,9 @@ def lost(told: Told) -> Lost | None:
     }
     ours = {*homes, *mapping(told.report.get("not_back")), *mapping(timeline.get("running"))}
     standing = {sid: one for sid, one in _standing(told).items() if sid in ours}
+    # what ran for a moment, and does not at the end of the run, is not back
+    gone = _words(told.report.get("not_back"))
+    up = {sid: one for sid, one in standing.items() if one.get("state") in UP and sid not in gone}
     signs = {"noticed": moment(opening.get("odd_since")), "declared": moment(opening.get("at"))}
     seen = {name: clock.at(when) if when else None for name, when in signs.items()}
     uncertain = number(timeline.get("uncertain"))
@@ -94,10 +97,9 @@ def lost(told: Told) -> Lost | None:
         homes=homes,
         silent=texts(mapping(opening.get("verdict")).get("silent")),
         unfenced=_words(told.report.get("unfenced")) or unfenced,
-        runs_on={sid: str(one.get("node", "")) for sid, one in standing.items() if one.get("state") in UP},
-        proofs={sid: str(one.get("text", "")) for sid, one in standing.items() if one.get("state") in UP},
-        not_back=_words(told.report.get("not_back"))
-        or {sid: str(one.get("text", "")) for sid, one in standing.items() if one.get("state") not in UP},
+        runs_on={sid: str(one.get("node", "")) for sid, one in up.items()},
+        proofs={sid: str(one.get("text", "")) for sid, one in up.items()},
+        not_back=gone or {sid: str(one.get("text", "")) for sid, one in standing.items() if one.get("state") not in UP},
         unmanaged=_words(told.report.get("unmanaged")),
         outages=tuple(_outages(told, homes, clock)),
         missing=texts(told.report.get("missing")),

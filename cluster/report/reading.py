@@ -6,7 +6,7 @@ from typing import Any
 
 from cluster.audit.line import Line
 from cluster.report.model import Voice
-from cluster.report.told import FORMER, Found, Step, Told, Verdict, mapping, moment, texts
+from cluster.report.told import FORMER, Found, Step, Told, Verdict, mapping, moment, number, texts
 
 
 class Unreadable(ValueError):
@@ -19,9 +19,7 @@ def read(lines: Sequence[Line]) -> Told:
     if started is None:
         raise Unreadable("the record holds no beginning of a run")
     data = started.data
-    closed = next((line for line in reversed(lines) if line.kind == "closed"), None)
-    if closed and closed.data.get("how") == "continued as new":
-        closed = None
+    closed = _closed(lines)
     ending = closed.data if closed else {}
     failure = mapping(ending.get("failure"))
     return Told(
@@ -58,6 +56,9 @@ def _step(line: Line) -> Step:
     data = line.data
     said = {name: data[name] for name in ("finding", "mark", "changed", "changes") if name in data}
     done = data.get("outcome") == "done"
+    # a beat and a failure have the same parts; the first is what was changed so far
+    told = [one for name in ("details", "last_beat") if isinstance(one := data.get(name), list) and one]
+    left = mapping(told[0][0]).get("changes") if told and not done else None
     return Step(
         title=str(data.get("title", "")),
         activity=FORMER.get(str(data["activity"]), str(data["activity"])),
@@ -65,9 +66,10 @@ def _step(line: Line) -> Step:
         began=moment(data.get("began")) or moment(data.get("scheduled")) or line.at,
         ended=moment(data.get("ended")) or line.at,
         found=said | mapping(data.get("evidence")) if done else {},
+        left=tuple(map(mapping, left)) if isinstance(left, list) else (),
         word="" if done else str(data.get("word") or data.get("outcome") or ""),
         message=str(data.get("message", "")),
-        attempts=int(data.get("attempts") or 1),
+        attempts=int(number(data.get("attempts")) or 1),
         quiet=bool(data.get("quiet")),
     )
 
@@ -96,8 +98,14 @@ def _voices(lines: Sequence[Line]) -> Iterator[Voice]:
 
 
 def _report(lines: Sequence[Line]) -> dict[str, Any]:
-    closed = next((line for line in reversed(lines) if line.kind == "closed"), None)
+    closed = _closed(lines)
     return mapping(closed.data.get("report")) if closed else {}
+
+
+def _closed(lines: Sequence[Line]) -> Line | None:
+    """The end of the run; None while it goes on, as a new execution or because a person has reset it after an end."""
+    last = lines[-1]
+    return last if last.kind == "closed" and last.data.get("how") != "continued as new" else None
 
 
 def _said(line: Line) -> Voice:
@@ -106,7 +114,7 @@ def _said(line: Line) -> Voice:
     why = said.get("why") or said.get("text") or data.get("why") or ""
     return Voice(
         at=moment(data.get("sent")) or line.at,
-        by=str(data.get("by") or ""),
+        by=_who(data.get("by")),
         what=answer,
         about=str(said.get("step") or ""),
         accepted=data.get("taken") is not False,
@@ -144,6 +152,11 @@ def _vote(line: Line, noted: list[dict[str, Any]]) -> Voice:
 def _is_of(note: dict[str, Any], by: str, sent: datetime, answered: datetime) -> bool:
     when = moment(note.get("at"))
     return str(note.get("by", "")).removesuffix(" (claimed)") == by and bool(when and sent <= when <= answered)
+
+
+def _who(by: object) -> str:
+    """A person's name; of a run that says something, as they do to the ledger, its id."""
+    return str(mapping(by).get("run") or "") if isinstance(by, dict) else str(by or "")
 
 
 def _refused(data: Found) -> str:

@@ -63,13 +63,11 @@ def planned(told: Told) -> tuple[Change, ...]:
 def made(told: Told) -> Iterator[Change]:
     """What was changed and read back, in the order of the steps' ends."""
     for step in told.steps:
-        if not step.found.get("changed"):
-            continue
-        changes = [mapping(one) for one in step.found.get("changes", ())]
+        changes = step.made
         for one in changes:
             more = {"by": step.title, "at": step.ended, "made": True, "run": told.run}
             yield _change(one).model_copy(update={key: more[key] for key in ("by", "at", "made")})
-        if not changes:
+        if not changes and step.found.get("changed"):
             for one in map(mapping, step.found.get("restored", ())):
                 detail = f"{one.get('field', '')} back to {one.get('old', '')}"
                 target = str(one.get("name", ""))

@@ -3,7 +3,7 @@
 They say what the record says. What it does not say is called not known.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from cluster.report.loss import Lost
@@ -12,6 +12,8 @@ from cluster.report.told import Clock, Told, mapping, number
 from cluster.report.words import day, full, length, named, of, time
 from cluster.units import are, capital, counted, shortly
 
+# Runs that have no plan and no end: they go on as long as the cluster is looked after.
+LASTING = ("ClusterWatch", "ClusterLedger")
 # Votes that are no yes.
 AGAINST = ("reject", "withdraws the approval", "expiry")
 
@@ -69,6 +71,8 @@ def _guests(loss: Lost, guests: Sequence[GuestTime]) -> str:
     back = [one for one in guests if one.until is not None]
     ran = f"{of(len(back), len(guests), 'guest')} under HA"
     if not back:
+        if len(guests) == 1:
+            return f"The one guest under HA that ran there, {guests[0].sid}, does not run again."
         return f"None of {counted(len(guests), 'guest')} under HA that ran there runs again."
     where = f" at {loss.other}" if loss.whole else ""
     most = max((one.most for one in back if one.most is not None), default=None)
@@ -90,21 +94,38 @@ def _acted(told: Told, homeward: Sequence[Told], loss: Lost, voices: Sequence[Vo
     said = []
     if loss.fenced:
         fenced = named(sorted(loss.fenced))
-        said.append(f"Proxmox HA fenced {fenced}" + (" and restarted the guests" if loss.running else ""))
+        said.append(f"Proxmox HA fenced {fenced}" + (f" and restarted {_them(loss)}" if loss.running else ""))
     elif loss.running:
-        said.append("Proxmox HA restarted the guests")
-    frozen = told.report.get("frozen", ())
+        said.append(f"Proxmox HA restarted {_them(loss)}")
+    frozen = told.report.get("frozen", ()) if told.report else _frozen(told)
     off = [f"{one.get('name', '')} {one.get('field', '')}" for one in map(mapping, frozen)]
     if off:
         switches = counted(len(off), "automatic move")
-        rest = _changed(told) - len(off)
+        rest = told.changed - len(off)
         more = f"made {counted(rest, 'other change')}" if rest > 0 else "changed nothing else"
         said.append(f"Quorate disabled {switches} ({shortly(off, 2)}) and {more}")
+    elif told.changed:
+        said.append(f"Quorate made {counted(told.changed, 'change')}")
     else:
         said.append("Quorate watched and changed nothing")
     people = list(dict.fromkeys(one.by or "a person without a name" for one in voices if one.run == told.run))
     said.append(f"{named(people)} acted on the run" if people else "no person had to act during the incident")
     return "; ".join(said) + "."
+
+
+def _them(loss: Lost) -> str:
+    """Those of the guests that run again."""
+    if len(loss.running) < len(loss.guests):
+        return of(len(loss.running), len(loss.guests), "guest")
+    return "the guest" if len(loss.running) == 1 else "the guests"
+
+
+def _frozen(told: Told) -> Iterator[object]:
+    """The switches that were disabled by a run that goes on, or has left no report."""
+    for step in told.of("ha.freeze"):
+        for one in map(mapping, step.found.get("outcomes", ())):
+            if one.get("state") == "switched":
+                yield one.get("switch")
 
 
 def _stands(told: Told, homeward: Sequence[Told], loss: Lost, rests: Sequence[Rest], clock: Clock) -> str:
@@ -120,7 +141,7 @@ def _stands(told: Told, homeward: Sequence[Told], loss: Lost, rests: Sequence[Re
         parts.append("the incident is open")
     elif told.word:
         parts.append(f"the run ended early: {told.word}")
-    parts.append(_left(rests, told.report or told.ended))
+    parts.append(_left(rests, told.report))
     return "; ".join(filter(None, parts)) + "."
 
 
@@ -163,8 +184,10 @@ def of_incident(told: Told, rests: Sequence[Rest], voices: Sequence[Voice], cloc
     what = first.sentence if first else next(iter(seen), "not known")
     why = f". The evidence: {first.reasons[0]}" if first and first.reasons else ""
     begun = told.began if first is None else first.at
-    ended = f"ended at {time(told.ended)}, {_after(begun, told.ended, clock.speed)}" if told.ended else "is open"
-    made = counted(_changed(told), "change")
+    ended = (
+        f"ended at {_moment(told.ended, begun)}, {_after(begun, told.ended, clock.speed)}" if told.ended else "is open"
+    )
+    made = counted(told.changed, "change")
     people = list(dict.fromkeys(one.by or "a person without a name" for one in voices))
     healthy = bool(seen) and seen[-1].startswith("healthy")
     return (
@@ -173,7 +196,7 @@ def of_incident(told: Told, rests: Sequence[Rest], voices: Sequence[Voice], cloc
         "This record holds no outage of a guest."
         if not _outages(told)
         else f"This record holds {counted(len(_outages(told)), 'outage')} of guests.",
-        f"Quorate explained what was so and {f'made {made}' if _changed(told) else 'changed nothing'}; "
+        f"Quorate explained what was so and {f'made {made}' if told.changed else 'changed nothing'}; "
         + (f"{named(people)} acted on the run." if people else "no person acted on the run."),
         (f"The cluster was healthy at the end; {_left(rests, told.report)}." if healthy else _no_end(told, seen)),
     )
@@ -181,10 +204,6 @@ def of_incident(told: Told, rests: Sequence[Rest], voices: Sequence[Voice], cloc
 
 def _outages(told: Told) -> Sequence[object]:
     return tuple(told.report.get("outages", ()))
-
-
-def _changed(told: Told) -> int:
-    return int(number(told.report.get("changed")) or 0)
 
 
 def _no_end(told: Told, seen: Sequence[str]) -> str:
@@ -201,13 +220,15 @@ def of_failback(told: Told, voices: Sequence[Voice], rests: Sequence[Rest], cloc
     moved = [mapping(one) for one in report.get("moved", ())] or _moved(told)
     planned = len(mapping(report.get("homes") or told.request.get("homes"))) or len(moved)
     down = max((number(one.get("downtime")) or 0.0 for one in moved), default=0.0)
+    # HA restarts a container at its new node
+    how = "moved live" if all(str(one.get("sid", "")).startswith("vm:") for one in moved) else "moved"
     after = f", after the incident {report['incident']}" if report.get("incident") else ""
     seen = "with less than 1 s seen down" if down < 1 else f"with at most {length(down)} seen down"
     return (
         f"On {day(told.began)} {told.by or 'a person without a name'} asked for the guests of {site} to be brought "
         f"home on cluster {told.cluster}{after}.",
         _lasted(told, clock.speed),
-        f"{capital(of(len(moved), planned, 'guest'))} moved live, {seen}." if moved else "No guest was moved.",
+        f"{capital(of(len(moved), planned, 'guest'))} {how}, {seen}." if moved else "No guest was moved.",
         _voted(voices),
         _ended(told, rests),
     )
@@ -216,8 +237,13 @@ def of_failback(told: Told, voices: Sequence[Voice], rests: Sequence[Rest], cloc
 def _lasted(told: Told, speed: float) -> str:
     if told.ended is None:
         return f"The run began at {time(told.began)} and goes on."
-    ended = time(told.ended) if day(told.ended) == day(told.began) else full(told.ended)
+    ended = _moment(told.ended, told.began)
     return f"The run began at {time(told.began)} and ended at {ended}, {_after(told.began, told.ended, speed)}."
+
+
+def _moment(when: datetime, began: datetime) -> str:
+    """The time of day; with its day where that is another one than that of the beginning."""
+    return time(when) if day(when) == day(began) else full(when)
 
 
 def _after(begun: datetime, ended: datetime, speed: float) -> str:
@@ -251,7 +277,9 @@ def _ended(told: Told, rests: Sequence[Rest]) -> str:
     if told.word:
         why = (told.failure or "why is not known").rstrip(".")
         return f"It ended early ({told.word}): {why}."
-    return f"It came to its end; {_left(rests, told.report)}."
+    skipped = len(told.report.get("skipped") or ())
+    more = f"; {counted(skipped, 'step was skipped', 'steps were skipped')}, so not everything is as planned"
+    return f"It came to its end; {_left(rests, told.report)}{more if skipped else ''}."
 
 
 def of_any(told: Told, voices: Sequence[Voice], rests: Sequence[Rest], clock: Clock, about: str) -> tuple[str, ...]:
@@ -259,8 +287,9 @@ def of_any(told: Told, voices: Sequence[Voice], rests: Sequence[Rest], clock: Cl
     mode = str(told.report.get("mode") or told.request.get("mode") or "plan")
     by = f"by {told.by}" if told.by else "by whom is not known"
     started = f"{capital(about)} on cluster {told.cluster or 'not known'} was started on {day(told.began)}"
+    asked = "" if told.runbook in LASTING else f", to {'make' if mode == 'apply' else 'plan'} its changes"
     return (
-        f"{started}, to {'make' if mode == 'apply' else 'plan'} its changes; {by}.",
+        f"{started}{asked}; {by}.",
         _lasted(told, clock.speed),
         _did(told, mode),
         _spoke(voices),
@@ -270,12 +299,11 @@ def of_any(told: Told, voices: Sequence[Voice], rests: Sequence[Rest], clock: Cl
 
 def _did(told: Told, mode: str) -> str:
     if not told.report:
-        changes = sum(len(step.found.get("changes", ())) for step in told.steps if step.found.get("changed"))
-        return f"It has left no report; its steps tell of {counted(changes, 'change')}."
+        return f"It has left no report; its steps tell of {counted(told.changed, 'change')}."
     if mode != "apply":
         return f"It planned {counted(len(told.report.get('planned', ())), 'change')} and made none."
     proven = " and proved every layer at the end" if told.report.get("proof") else ""
-    return f"It made {counted(_changed(told), 'change')}{proven}."
+    return f"It made {counted(told.changed, 'change')}{proven}."
 
 
 def _spoke(voices: Sequence[Voice]) -> str:

@@ -18,7 +18,7 @@ CALM = ("healthy", "not-deployed")
 
 def drawn(clock: Clock, t0_is: str, told: Told, beside: Sequence[Told], loss: Lost | None) -> Timeline:
     """The picture of a run with those beside it."""
-    runs = tuple(one for one in (told, *beside) if one.runbook != WATCH)
+    runs = (told, *(one for one in beside if one.runbook != WATCH))
     marks: list[Mark] = []
     spans: list[Span] = []
     for one in runs:

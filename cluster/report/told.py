@@ -36,6 +36,7 @@ class Step(Value):
     began: datetime
     ended: datetime | None
     found: Found
+    left: tuple[Found, ...] = ()  # the changes that it had made before it failed
     word: str = ""
     message: str = ""
     attempts: int = 1
@@ -45,6 +46,13 @@ class Step(Value):
     def finding(self) -> str:
         """The line that a person reads."""
         return str(self.found.get("finding", ""))
+
+    @property
+    def made(self) -> tuple[Found, ...]:
+        """The changes that it has made and read back, whether it came to its end or not."""
+        if not self.found:
+            return self.left
+        return tuple(map(mapping, self.found.get("changes", ()))) if self.found.get("changed") else ()
 
 
 class Told(Value):
@@ -68,6 +76,12 @@ class Told(Value):
     runs: tuple[str, ...] = ()
     lines: int
     digest: str
+
+    @property
+    def changed(self) -> int:
+        """How many changes were made: by its report, and where it has left none by its steps."""
+        said = number(self.report.get("changed"))
+        return sum(len(step.made) for step in self.steps) if said is None else int(said)
 
     def of(self, *activities: str) -> Iterator[Step]:
         """The steps of these activities, in the order in which they ended."""

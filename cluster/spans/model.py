@@ -15,6 +15,8 @@ WORKFLOW = ("quorate.run", "temporalWorkflowID")
 # How spans begin that take what is said to a run: signals and updates.
 MESSAGES = ("signal ", "update ")
 STOPPED = "Stopped"  # the word of what was cancelled
+# Attributes of one span for many calls that failed alike: how many, and how many seconds they took, without the pauses.
+TIMES, IN_CALLS = "quorate.times", "quorate.seconds_in_calls"
 
 
 class Moment(Value):
@@ -61,6 +63,21 @@ class Span(Value):
     def stopped(self) -> bool:
         """It was cancelled: by a person, or because nobody needed it any more."""
         return self.failed and self.word == STOPPED
+
+    @property
+    def folded(self) -> bool:
+        """It stands for calls that failed alike, one after the other, from the first of them to the last."""
+        return TIMES in self.attributes
+
+    @property
+    def times(self) -> int:
+        """For how many calls it stands."""
+        return int(self.attributes.get(TIMES, 1))
+
+    @property
+    def in_calls(self) -> int:
+        """Nanoseconds that the calls took which it stands for."""
+        return int(float(self.attributes.get(IN_CALLS, 0)) * 1e9)
 
     @property
     def workflow(self) -> str:

@@ -2,7 +2,7 @@
 
 The own time of a span is what none of its children covers; what only went on beside the procedure has none. Spans that
 ran side by side count each for itself, so the sum may be more than the trace took; what was on the critical path adds
-up to the whole.
+up to the whole. One span for many calls counts as those calls: the pauses between them are the attempt's.
 """
 
 from collections import defaultdict
@@ -86,11 +86,11 @@ def spent(tree: Tree, path: Iterable[Stretch]) -> tuple[Spent, ...]:
         critical[stretch.span] += stretch.took
     rows: dict[tuple[Doing, str], list[int]] = defaultdict(lambda: [0, 0, 0])
     for span in tree.spans.values():
-        if tree.beside(span):
+        if tree.beside(span) and not span.folded:
             continue
         row = rows[doing(span, tree)]
-        row[0] += 1
-        row[1] += own(span, tree)
+        row[0] += span.times
+        row[1] += span.in_calls if span.folded else own(span, tree)
         row[2] += critical[span.id]
     found = [Spent(doing=what, where=where, spans=n, own=o, critical=c) for (what, where), (n, o, c) in rows.items()]
     return tuple(sorted(found, key=lambda row: (-row.critical, -row.own, row.what)))

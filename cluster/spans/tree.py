@@ -51,6 +51,10 @@ class Tree:
         """Nanoseconds from start to end, so far."""
         return self.end(span) - span.start
 
+    def took_of(self, spans: Iterable[Span]) -> int:
+        """Nanoseconds of all of them; of calls that one span stands for, without the pauses between them."""
+        return sum(span.in_calls if span.folded else self.took(span) for span in spans)
+
     def beside(self, span: Span) -> bool:
         """It only goes on beside the procedure, or lies in something that does: nobody waits for its end."""
         while span.id not in self._beside:
@@ -89,6 +93,7 @@ class Tree:
 
 
 def _beside(span: Span) -> bool:
-    """A claim lasts as long as its run; what was cut off ended because the run did."""
+    """A claim lasts as long as its run; what was cut off ended because the run did; nobody waits for no answer."""
     known = span.attributes
-    return bool(known.get("quorate.cut_off")) or (known.get("quorate.runbook") == "Claim" and "quorate.run" in known)
+    claims = known.get("quorate.runbook") == "Claim" and "quorate.run" in known
+    return bool(known.get("quorate.cut_off")) or claims or span.folded

@@ -151,8 +151,8 @@ _ALL = (
           around.local_map),
     Drill("multipath-queues", (NODE,), "multipath on a node queues I/O for ever once every path is lost.", ("I-14",),
           ways.queues),
-    Drill("logins-by-hand", (NODE,), "Nobody logs a node in at the arrays when it boots.", ("I-13", "I-14"),
-          ways.by_hand),
+    Drill("logins-by-hand", (NODE,), "The unit that logs a node in at the arrays does not boot along.",
+          ("I-13", "I-14"), ways.by_hand),
     Drill("small-packets", (ARRAY, Argument("PORTAL", "portal")),
           "Large packets do not reach a portal in one piece: logins work, I/O hangs.", ("I-14",), ways.small_packets),
     Drill(

@@ -74,7 +74,7 @@ class Array:
         self.network = identity.network
         self.target_iqn = identity.iqn
         self.portals = tuple(f"{identity.network}.{last}:3260" for last in range(1, 5))
-        self.port_names = PORTS  # one for each portal
+        self.port_names: tuple[str, ...] = PORTS  # one for each portal
         self.versions, self.purity = VERSIONS, PURITY
         self.serials: dict[str, str] = {}  # of volumes that were made elsewhere, by their full names
         self.tokens: dict[str, str] = {}

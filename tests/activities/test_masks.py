@@ -11,6 +11,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from requests.utils import requote_uri
 
 from activities.clients.masks import BLANK, MASKS, SHORTEST, Masks
 from activities.clients.secrets import Secrets
@@ -30,7 +31,14 @@ FORMS: dict[str, Callable[[str], str]] = {
     "in HTML": html.escape,
     "as Python shows it": repr,
     "in hex": lambda text: text.encode().hex(),
-}
+    "in an address in an address": lambda text: quote(quote(text, safe=""), safe=""),
+    "in JSON in JSON": lambda text: json.dumps(json.dumps(text)),
+    "in Go's JSON": lambda text: json.dumps(text, ensure_ascii=False).replace("&", "\\u0026").replace("<", "\\u003c")
+    .replace(">", "\\u003e"),
+    "in JSON with a slash that is escaped": lambda text: json.dumps(text).replace("/", "\\/"),
+    "in an address as requests writes it": requote_uri,
+    "in base64 of UTF-16": lambda text: base64.b64encode(text.encode("utf-16-le")).decode(),
+}  # fmt: skip
 around = st.text(st.characters(codec="utf-8", exclude_characters="\\\"'"), max_size=9)
 
 
@@ -46,6 +54,40 @@ def test_a_secret_is_blanked_out_whatever_stands_beside_it(form: str, before: st
     assert masks.text(written) != written
     assert CANARY not in masks.text(written)
     assert masks.text(masks.text(written)) == masks.text(written)
+
+
+@given(before=st.text(st.characters(codec="ascii"), min_size=60, max_size=90))
+@settings(deadline=None)
+def test_base64_that_goes_on_in_the_next_line_holds_no_secret(before: str):
+    """As `base64` and mail wrap it."""
+    masks = Masks()
+    masks.learn(CANARY)
+    wrapped = base64.encodebytes((before + CANARY + before).encode()).decode()
+
+    shown = base64.b64decode(masks.text(wrapped).replace(BLANK, "").replace("\n", "") + "===").decode(errors="replace")
+
+    assert CANARY[3:-3] not in shown
+    assert BLANK in masks.text(wrapped)
+
+
+@pytest.mark.parametrize("behind", ["", "'", "…", '")'])
+@pytest.mark.parametrize("length", [25, 36, 47])
+def test_a_secret_that_was_cut_off_at_the_end_of_a_text_is_blanked_out(length: int, behind: str):
+    """Messages of devices are cut at their length before anybody looks at them."""
+    masks = Masks()
+    masks.learn("0123456789-abcdefghijklmnopqrstuvwxyz-0123456789")
+
+    cut = "it says " + "0123456789-abcdefghijklmnopqrstuvwxyz-0123456789"[:length] + behind
+
+    assert masks.text(cut) == f"it says {BLANK}{behind}"
+
+
+def test_the_name_before_a_token_stays():
+    """`root@pam` stands in many sentences, and at the end of some."""
+    masks = Masks()
+    masks.learn("root@pam!quorate=0a1b2c3d-0a1b-2c3d-4e5f-0a1b2c3d4e5f")
+
+    assert masks.text("asked as root@pam") == "asked as root@pam"
 
 
 def test_what_is_beside_it_stays():

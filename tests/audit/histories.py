@@ -1,7 +1,7 @@
 """The recorded histories of every version, as events."""
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from temporalio.api.history.v1 import HistoryEvent
@@ -30,6 +30,6 @@ def recorded(which: str | Path) -> list[Line]:
     return list(record([events(which)]))
 
 
-def written(lines: Sequence[Line]) -> bytes:
+def written(lines: Iterable[Line]) -> bytes:
     """The record as a file holds it."""
     return b"".join(line.canonical + b"\n" for line in lines)

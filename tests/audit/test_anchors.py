@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import threading
 import uuid
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Iterator
@@ -22,7 +23,8 @@ from cluster.ledger_calls import LedgerRequest
 from tests.audit.histories import events
 from tests.audit.stamping import Stamping
 from tests.receivers import Receiver
-from workers.audit.anchors import Anchors, File, Ledger, Place, TimeStamps, Webhook, known, told
+from workers.audit import anchors as outside
+from workers.audit.anchors import Anchors, File, Ledger, Place, TimeStamps, Told, Webhook, known, told, torn
 from workers.audit.history import lines
 from workers.audit.store import Files, Store, soundness
 from workflows.ledger import ClusterLedger
@@ -172,3 +174,87 @@ async def test_where_there_is_no_ledger_nobody_is_told_and_nothing_fails(client:
     await tell(place, head, Ledger(client, f"audit-{uuid.uuid4().hex[:8]}"))
 
     assert [one.answer for one in told(place)] == ["there is no ledger yet"]
+
+
+class Hanging(File):
+    """A file on the disk of a machine that has gone: whoever writes there waits until it is back."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.back = threading.Event()
+        self.asked = 0
+
+    def _append(self, text: bytes) -> None:
+        self.asked += 1
+        self.back.wait()
+        super()._append(text)
+
+
+async def test_a_place_that_hangs_keeps_no_other_from_being_told(
+    place: Path, head: Head, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    """It is not asked again before it has come back, and no thread of the process waits for it."""
+    monkeypatch.setattr(outside, "PATIENCE", 1.0)
+    caplog.set_level(logging.WARNING, "quorate.audit")
+    hangs, other = Hanging(tmp_path / "gone"), File(tmp_path / "there")
+    other.name = "another file"
+
+    anchors = await tell(place, head, hangs, other)
+    await anchors.tell()
+    asked = hangs.asked
+    hangs.back.set()
+    monkeypatch.setattr(outside, "PATIENCE", 10.0)
+    await anchors.tell()
+
+    assert asked == 1
+    assert [one.place for one in told(place)] == ["another file", "file"]
+    assert caplog.messages == ["head 0 is not told outside (file): it has not answered within 1 s; it is tried again"]
+
+
+async def test_a_place_that_fails_in_a_way_of_its_own_keeps_no_other_from_being_told(
+    place: Path, head: Head, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """A bug in one of them must not end what tells all of them."""
+
+    class Broken(File):
+        name = "broken"
+
+        def _append(self, text: bytes) -> None:
+            raise ValueError(text)
+
+    caplog.set_level(logging.WARNING, "quorate.audit")
+    await tell(place, head, Broken(tmp_path / "broken"), File(tmp_path / "there"))
+
+    assert [one.place for one in told(place)] == ["file"]
+    assert caplog.messages == ["head 0 is not told outside (broken): a bug: ValueError; it is tried again"]
+
+
+async def test_what_a_crash_has_left_of_a_line_elsewhere_spoils_no_other_line(place: Path, head: Head, tmp_path: Path):
+    """The next head has a line of its own; what is torn is counted."""
+    elsewhere = tmp_path / "told.jsonl"
+    elsewhere.write_bytes(b'{"at":"2026-11')
+
+    await tell(place, head, File(elsewhere))
+
+    assert [one.sha256 for one in known(elsewhere)] == [head.digest]
+    assert torn(elsewhere) == 1
+
+
+async def test_a_note_that_somebody_has_made_up_silences_nobody(place: Path, head: Head, tmp_path: Path):
+    """What was told is noted in the folder, which whoever holds the folder can write."""
+    made_up = Told(at=head.at, place="file", number=999_999, sha256="f" * 64).model_dump_json()
+    (place / "anchored.jsonl").write_text(f"{made_up}\n")
+
+    await tell(place, head, File(tmp_path / "there"))
+
+    assert [one.sha256 for one in known(tmp_path / "there")] == [head.digest]
+
+
+async def test_a_place_is_told_once_although_that_cannot_be_noted(place: Path, head: Head, receiver: Receiver):
+    """On a full disk a webhook would be told again every half minute."""
+    (place / "anchored.jsonl").mkdir()
+
+    anchors = await tell(place, head, Webhook(receiver.url, Secrets(place)))
+    await anchors.tell()
+
+    assert len(receiver.got) == 1

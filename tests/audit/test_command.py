@@ -1,6 +1,7 @@
 """`quorate audit`: what a person reads, what a script reads, and the exit status."""
 
 import asyncio
+import errno
 import json
 import uuid
 from pathlib import Path
@@ -9,19 +10,23 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.clients.masks import MASKS
 from activities.clients.signatures import new_key
 from cluster.audit.head import RUNS, SIGNERS, folder
+from cluster.audit.line import Line, chained
 from cluster.ledger import ledger_id
 from cluster.ledger_calls import LedgerRequest
 from tests.audit.chains import kept
+from tests.audit.histories import events, written
 from tests.audit.lasting import Lasting
 from tests.workers.test_cli_runs import here, said
 from workers.audit.history import lines
 from workers.audit.store import Store
+from workers.cli.audit.exporting import compared
 from workers.temporal.embedded import TemporalServer
 from workflows.ledger import ClusterLedger
 
-RUN = "Failback/0b628a54"
+RUN, HISTORY = "Failback/0b628a54", "0.2 deploy-refused"
 
 
 @pytest.fixture
@@ -195,6 +200,56 @@ async def test_an_export_is_compared_with_temporals_history(
     assert (tmp_path / "out" / folder(run.id, str(run.first_execution_run_id)) / "0001.jsonl").is_file()
 
 
+def test_executions_that_temporal_has_forgotten_are_not_called_changed():
+    """A run that goes on as new for weeks has more on record than in Temporal's histories."""
+    first, second = ([replace_execution(one, name) for one in lines(events(HISTORY))] for name in ("one", "two"))
+    ours = {"runs/a.1/0001.jsonl": written(chained(first)), "runs/a.1/0002.jsonl": written(chained([*first, *second]))}
+    ours["runs/a.1/0002.jsonl"] = ours["runs/a.1/0002.jsonl"].removeprefix(ours["runs/a.1/0001.jsonl"])
+    theirs = {"runs/a.2/0001.jsonl": written(chained(second))}
+    edited = {**ours, "runs/a.1/0002.jsonl": ours["runs/a.1/0002.jsonl"].replace(b'"what":"', b'"what":"not ', 1)}
+
+    gone = f"; the {len(first)} lines before it are of executions that Temporal does not have any more"
+    assert compared(ours, theirs) == (f"identical to what Temporal's history says{gone}", True)
+    assert compared(edited, theirs) == (
+        f"it differs from what Temporal's history says, from line {len(first)} on{gone}", False
+    )  # fmt: skip
+
+
+def replace_execution(line: Line, execution: str) -> Line:
+    return line.model_copy(update={"execution": execution})
+
+
+async def test_the_ledger_finds_that_the_folder_was_signed_anew(
+    client: Client, temporal: TemporalServer, tmp_path: Path
+):
+    """It knows the head that it was told, and by which key: no other key's."""
+    cluster, queue = f"audit-{uuid.uuid4().hex[:8]}", f"test-{uuid.uuid4()}"
+    _, anchors = kept(tmp_path / "before", cluster=cluster)
+    kept(tmp_path / "audit", cluster=cluster)
+    async with Worker(client, task_queue=queue, workflows=[ClusterLedger]):
+        ledger = await client.start_workflow(
+            ClusterLedger.run, LedgerRequest(cluster=cluster), id=ledger_id(cluster), task_queue=queue
+        )
+        await ledger.signal(ClusterLedger.audited, anchors[-1])
+        words = ("audit", "verify", str(tmp_path / "audit"), "--ledger")
+        text = said(await asyncio.to_thread(here, *words, TEMPORAL_ADDRESS=temporal.address), 1)
+        await ledger.terminate("the test is over")
+
+    assert (
+        f"✗ allowed_signers: the ledger of {cluster} was told of no head by a key of this folder, but by "
+        f"{anchors[-1].signer}: the folder was signed again with another key" in text
+    )
+
+
+def test_a_file_of_anchors_that_is_not_there_is_told(place: Path, tmp_path: Path):
+    """Silence would look like a comparison."""
+    elsewhere = tmp_path / "nothing.jsonl"
+
+    text = said(here("audit", "verify", str(place), QUORATE_AUDIT_FILE=str(elsewhere)))
+
+    assert f"! QUORATE_AUDIT_FILE is {elsewhere}, which is not there: nothing was compared with it" in text
+
+
 async def test_the_ledger_finds_that_the_end_was_cut_off(client: Client, temporal: TemporalServer, tmp_path: Path):
     """It was told the newest head when that run ended."""
     cluster, queue = f"audit-{uuid.uuid4().hex[:8]}", f"test-{uuid.uuid4()}"
@@ -214,3 +269,61 @@ async def test_the_ledger_finds_that_the_end_was_cut_off(client: Client, tempora
 
     assert "1 head told outside: compared" in whole
     assert "head 7 (of Failback/0b628a54), told outside at 2026-11-28 12:00:03 UTC, is not here" in cut
+
+
+def test_an_empty_file_is_no_record(tmp_path: Path):
+    """Nothing follows from nothing."""
+    (tmp_path / "empty.jsonl").write_bytes(b"")
+
+    assert f"error: {tmp_path / 'empty.jsonl'} holds no line" in said(
+        here("audit", "verify", str(tmp_path / "empty.jsonl")), 2
+    )
+
+
+def test_a_file_that_may_not_be_read_is_told_without_a_stack_trace(place: Path, monkeypatch: pytest.MonkeyPatch):
+    """It is there: whoever may not look into it must not be told that it is missing, or whole."""
+    denied = next((place / "heads").glob("*.json"))
+
+    def read_bytes(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", str(denied))
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+
+    text = said(here("audit", "verify", str(place)), 2)
+
+    assert text.splitlines() == [
+        f"error: {denied}: Permission denied",
+        "what to do: let this user read or write there, or name another place",
+    ]
+
+
+def test_a_bug_is_told_without_secrets_also_where_its_log_cannot_be_written(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The last line of defence holds on a disk that is full, too."""
+    MASKS.learn("canary-of-a-bug-77")
+
+    def bug(*_: object, **__: object) -> None:
+        raise RuntimeError("the token canary-of-a-bug-77 is odd")
+
+    monkeypatch.setattr("workers.cli.audit.reading.judged", bug)
+
+    text = said(here("audit", "verify", str(place), QUORATE_STATE=str(place / SIGNERS)), 70)
+
+    assert text.splitlines() == [
+        "error: a bug in Quorate: RuntimeError: the token [secret] is odd",
+        f"what to do: please report it; {place / SIGNERS / 'crash.log'} cannot be written (File exists), "
+        "QUORATE_STATE names another folder",
+    ]
+
+
+def test_an_export_of_temporals_history_is_not_called_signed(place: Path, tmp_path: Path):
+    """It has no heads, and nobody has signed it."""
+    words = ("audit", "export", RUN, "--to", str(tmp_path / "out"), "--folder", str(place))
+    said(here(*words, TEMPORAL_ADDRESS="127.0.0.1:1"))
+    for head in (tmp_path / "out" / "heads").iterdir():
+        head.unlink()
+
+    text = said(here("audit", "verify", str(tmp_path / "out")))
+
+    assert "! 1 record, 33 lines, 0 heads: each line follows from the one before, and nothing is signed" in text

@@ -91,3 +91,14 @@ def test_a_folder_without_records_is_told(tmp_path: Path):
 
     assert told.exit_code != 0
     assert "holds no record" in f"{told.output}{told.exception}"
+
+
+def test_a_record_is_explained_whatever_its_file_is_called(tmp_path: Path):
+    """Else a planted verdict would go unnoticed in a file that was renamed."""
+    explained(tmp_path, chained([WELL, edited(LOST, "verdict", to=WELL.data["evidence"]["verdict"])]))
+    (tmp_path / "0001.jsonl").rename(tmp_path / "record.txt")
+
+    found = CliRunner().invoke(app, ["audit", "explain", str(tmp_path / "record.txt")])
+
+    assert found.exit_code == 1
+    assert ": 2 judgements: 1 right, 1 WRONG" in found.stdout

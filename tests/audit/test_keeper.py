@@ -3,14 +3,19 @@
 import asyncio
 import contextlib
 import logging
+import shutil
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import Worker
 
@@ -28,6 +33,7 @@ from workers.settings import Settings
 
 Run = WorkflowHandle[Lasting, int]
 WITHIN = 10.0
+COMPLETED = EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
 
 
 @dataclass
@@ -189,7 +195,8 @@ async def test_a_full_disk_is_told_once_and_disturbs_no_run(audit: Audit, caplog
         assert await keeper.caught_up(run.id)
 
     assert caplog.messages == [
-        "audit records are not kept now: No space left on device; no run is disturbed, it is tried again"
+        "audit records are not kept now: No space left on device; no run is disturbed, it is tried again",
+        "audit records are kept again",
     ]
     assert [str(fault) for fault in audit.verdict().whole] == []
     assert audit.text(run) == await audit.anew(run)
@@ -290,3 +297,98 @@ async def test_an_execution_that_is_found_before_the_one_it_goes_on_from_comes_a
 
     assert [str(fault) for fault in audit.verdict().whole] == []
     assert audit.text(run) == await audit.anew(run)
+
+
+async def test_a_folder_that_is_deleted_while_runs_go_on_is_begun_anew(
+    audit: Audit, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    """From Temporal's histories, whole: never the second half of a record in a new folder."""
+    monkeypatch.setattr(process, "AGAIN_IN", timedelta(milliseconds=100))
+    caplog.set_level(logging.WARNING, "quorate.audit")
+    settings = Settings(task_queue=audit.queue, audit=audit.place, audit_key=tmp_path / "audit.key")
+
+    async with process.keeping(audit.client, "metro", tmp_path, settings):
+        run = await audit.start()
+        await say(run, "one")
+        await audit.until(lambda: audit.text(run).count('"one"'), "the first word")
+        shutil.rmtree(audit.place)
+        await say(run, "two")
+        await run.signal(Lasting.then, "ends")
+        await run.result()
+        await audit.until(lambda: any(one.how for one in audit.verdict().records), "the record")
+
+    assert [str(fault) for fault in audit.verdict().whole] == []
+    assert audit.text(run) == await audit.anew(run)
+    assert any("records are made again from Temporal's histories" in one for one in caplog.messages)
+
+
+async def test_a_folder_that_another_clusters_worker_keeps_is_told(
+    audit: Audit, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    """Else one cluster's runs would be recorded by nobody, and nobody would know."""
+    monkeypatch.setattr(process, "AGAIN_IN", timedelta(milliseconds=100))
+    caplog.set_level(logging.WARNING, "quorate.audit")
+    settings = Settings(task_queue=audit.queue, audit=audit.place, audit_key=tmp_path / "audit.key")
+    other = settings.model_copy(update={"task_queue": f"{audit.queue}-2"})
+
+    async with (
+        process.keeping(audit.client, "metro", tmp_path, settings),
+        process.keeping(audit.client, "metro", tmp_path, settings),
+    ):
+        await audit.until(lambda: held(audit.place), "the keeper")
+        async with process.keeping(audit.client, "harbour", tmp_path, other):
+            await audit.until(lambda: caplog.messages, "a word on the folder")
+
+    assert caplog.messages == [
+        f"no audit records are kept: {audit.place} is kept by another worker (metro: task queue {audit.queue} of "
+        f"namespace default), and this one is of harbour: task queue {audit.queue}-2 of namespace default: "
+        "name a folder of its own with QUORATE_AUDIT"
+    ]
+
+
+async def test_a_run_that_a_person_has_reset_after_its_end_goes_on_in_its_record(audit: Audit):
+    """Its new execution is signed as soon as it begins: an unsigned line after an end was put in."""
+    async with audit.kept() as keeper:
+        run = await audit.start()
+        await run.signal(Lasting.then, "ends")
+        await run.result()
+        assert await keeper.caught_up(run.id)
+        done = next(one for one in (await run.fetch_history()).events if one.event_type == COMPLETED)
+        await audit.client.workflow_service.reset_workflow_execution(
+            ResetWorkflowExecutionRequest(
+                namespace="default",
+                workflow_execution=WorkflowExecution(workflow_id=run.id, run_id=str(run.first_execution_run_id)),
+                reason="once more",
+                workflow_task_finish_event_id=done.event_id,
+                request_id=str(uuid.uuid4()),
+            )
+        )
+        same = audit.client.get_workflow_handle_for(Lasting.run, run.id)
+        await same.signal(Lasting.then, "ends")
+        await same.result()
+        await audit.until(lambda: audit.text(run).count('"kind":"closed"') == 2, "the second end")
+        assert await keeper.caught_up(run.id)
+
+    assert [str(fault) for fault in audit.verdict().whole] == []
+    assert '"what":"reset, from ' in audit.text(run)
+
+
+async def test_a_clock_that_is_ahead_of_temporals_overlooks_no_run(audit: Audit, monkeypatch: pytest.MonkeyPatch):
+    """What is listed is chosen by Temporal's own times, and what is due by a clock that nobody sets."""
+
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Ahead":
+            return cls.fromtimestamp(time.time() + 3600, tz)
+
+    monkeypatch.setattr(keeping, "datetime", Ahead)
+    async with audit.kept():
+        first = await audit.start()
+        await audit.until(lambda: audit.verdict().records, "the first record")
+        run = await audit.start()
+        await run.signal(Lasting.then, "ends")
+        await run.result()
+        await audit.until(lambda: [one.how for one in audit.verdict().records if one.how], "the second one")
+        await first.terminate("the test is over")
+
+    assert [str(fault) for fault in audit.verdict().whole] == []

@@ -43,9 +43,10 @@ def test_what_is_wanted_and_not_there_is_told():
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        ("10.22.1.1/24", "10.22.1.1/24 has host bits set: write an address (10.22.1.1), one with a port"),
-        ("portal-a", "'portal-a' is no address of a portal: write an address (10.22.1.1)"),
-        ("10.22.1.300", "'10.22.1.300' is no address of a portal"),
+        ("10.22.1.1/24", "is an address within a network: write 10.22.1.0/24, or the address alone"),
+        ("portal-a", "is no address of a portal: write an address (10.22.1.1), one with a port"),
+        ("10.22.1.300", "is no address of a portal"),
+        ("10.22.1.0/40", "is no network: write an address (10.22.1.1)"),
     ],
 )
 def test_what_is_no_portal_is_refused_with_what_is(value: str, why: str):

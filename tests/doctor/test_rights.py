@@ -1,5 +1,6 @@
 """The token's rights as the doctor tells them: all of docs/prepare.md, and each single one of them taken away."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,6 +84,17 @@ def test_the_roles_are_those_of_the_page(running_patient: Patient):
         where = path.replace("SOURCE", str(guest.template)).replace("ID", str(guest.vmid))
         assert role_at(inventory, where) == role
     assert re.search(r"^pveum role add QuorateCluster ", PAGE, re.MULTILINE)
+
+
+async def test_the_bridge_of_the_source_is_told(patient: Patient):
+    """The page asks for it where the source has a network card, as the twin's has; a guest that is not there, too."""
+    rights = {where: dict.fromkeys(given, True) for where, given in granted(patient.inventory).items()}
+    patient.grant({**rights, "/sdn/zones/localnetwork/vmbr0": {}})
+    assert await asyncio.to_thread(patient.wrong, ("cluster",)) == [
+        "✗ guest 101: source of guests: it has a card at /sdn/zones/localnetwork/vmbr0, where the token lacks "
+        "SDN.Use: a clone would be refused do: on a node: pveum acl modify /sdn/zones/localnetwork/vmbr0 "
+        "--roles PVESDNUser --users engine@pve --tokens 'engine@pve!runbook'"
+    ]
 
 
 async def test_an_entry_that_hides_a_guest_is_told(patient: Patient, threads: Threads):

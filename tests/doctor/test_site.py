@@ -33,6 +33,7 @@ Proxmox VE
   ✓ 9 runbooks: rights of the token: complete
   ✓ token: VM.Audit at every guest: it reaches all of them
   ✓ token: VM.GuestAgent.Audit at every guest: it reaches all of them
+  ✓ guest 101: source of guests: there, and the token may use its network
 Hosts, over SSH
   ✓ 7 hosts: SSH: host key as in known_hosts, login as root
   ✓ 6 nodes: packages: corosync-qdevice, lvm2, multipath-tools, open-iscsi installed
@@ -41,7 +42,7 @@ Hosts, over SSH
   ✓ 6 nodes: round trips: corosync_rtt, witness_rtt within limits
   ✓ 6 nodes: corosync links: 2 links, all 10 ways connected
   ✓ 6 nodes: portals: all 8 take connections
-  ✓ 6 nodes: multipath: settings harmless for the volume, no local disk claimed
+  ✓ 6 nodes: multipath: settings harmless for the volume, no other disk claimed
   ✓ 6 nodes: after a reboot: sessions, units and WWIDs come back
   ✓ qdevice: system: Debian GNU/Linux 13 (trixie)
   ✓ qdevice: packages: corosync-qnetd installed
@@ -67,7 +68,7 @@ Temporal
   ✓ Temporal: namespace: default, ended runs are kept for 400 days
   ✓ Temporal: search attributes: all registered
   ✓ Temporal: workers: 1 worker polls the queue QUEUE
-120 ok
+121 ok
 """
 
 
@@ -123,6 +124,21 @@ async def test_what_a_deployment_makes_is_not_there_yet_before_it(patient: Patie
     assert later == BARE.splitlines()
     assert {check.state for check in found} == {"ok", "later"}
     assert status(found) == 0
+
+
+async def test_a_witness_that_lets_no_root_in_stands_in_the_way_of_the_quorum_device(patient: Patient):
+    """The deployment would find out half-way; the sentence and the command are its own."""
+    patient.reset()
+    patient.world.clock.speed = SPEED
+    patient.world.witness.root_keys.clear()
+
+    lines = await asyncio.to_thread(patient.wrong, ("hosts",))
+
+    assert len(lines) == 1
+    assert lines[0].startswith(
+        "✗ cluster: quorum device: pxmx01-01: root cannot log in to the witness at 127.N.103.117: "
+    )
+    assert "do: run there once: ssh-copy-id root@127.N.103.117; where the witness refuses root's password" in lines[0]
 
 
 async def test_a_site_that_is_dark_holds_nobody_up(patient: Patient):

@@ -156,8 +156,8 @@ TROUBLES: dict[str, Trouble] = {
     "multipath has claimed a disk of the node": (
         "hosts", lambda patient: patient.fail("local-map", NODE, "letters"),
         [
-            f"✗ {NODE}: multipath: it has claimed disks of the node itself: {DISK} do: there: blacklist {{ wwid "
-            f'"{DISK}" }} in /etc/multipath.conf; then multipath -w {DISK}'
+            f"✗ {NODE}: multipath: it has claimed disks that are none of the arrays' and have one path: {DISK} do: "
+            f'there: blacklist {{ wwid "{DISK}" }} in /etc/multipath.conf; then multipath -w {DISK}'
         ],
     ),
     "paths will not be back after a reboot": (

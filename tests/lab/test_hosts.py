@@ -102,6 +102,22 @@ async def test_a_second_login_ends_with_15(twin: TwinThread, ssh: Hosts):
     assert twin.change_lines() == before
 
 
+async def test_a_discovery_sets_records_back_unless_it_is_told_not_to(twin: TwinThread, ssh: Hosts):
+    """As open-iscsi does: what nobody has changed in iscsid.conf is `manual` again."""
+    array = twin.world.arrays["X90R3-SiteA"]
+    discovery = ("iscsiadm", "-m", "discovery", "-t", "sendtargets", "-p", array.portals[0])
+    record = ("iscsiadm", "-m", "node", "-T", array.target_iqn, "-p", array.portals[0])
+    await log_in(twin, ssh)
+    await ssh.read("pxmx01-01", *record, "--op", "update", "-n", "node.startup", "-v", "automatic")
+
+    await ssh.read("pxmx01-01", *discovery, "-o", "new")
+    kept = await ssh.read("pxmx01-01", *record, "-o", "show")
+    await ssh.read("pxmx01-01", *discovery)
+    set_back = await ssh.read("pxmx01-01", *record, "-o", "show")
+
+    assert ("node.startup = automatic\n" in kept, "node.startup = manual\n" in set_back) == (True, True)
+
+
 async def test_multipath_prints_what_the_world_is(twin: TwinThread, ssh: Hosts):
     """Four optimized paths at LUN 253, in multipath's own columns."""
     show_volume(twin)

@@ -1,5 +1,6 @@
 """`quorate report`, and the report that is written by itself when an incident has ended."""
 
+import asyncio
 import json
 import logging
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.report.recorded import DAY_AFTER, later, lines
 from workers.audit.keeper import Heads
 from workers.audit.store import Store
 from workers.cli.main import run
+from workers.report import written as writing
 from workers.report.written import Reports
 from workers.temporal.embedded import free_port
 
@@ -133,3 +135,39 @@ class Told(Heads):
 
     def signed(self, head: Head) -> None:
         self.heads.append(head.number)
+
+
+async def test_a_report_that_takes_too_long_is_told(
+    kept: list[Head], tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    """Its process is ended, and no stack trace is in the log."""
+    monkeypatch.setattr(writing, "WITHIN", 0.0)
+    reports = Reports(Heads(), tmp_path / "audit", tmp_path / "reports")
+    with caplog.at_level(logging.WARNING):
+        reports.signed(kept[0])
+        await reports.finished()
+
+    assert caplog.messages == [f"the report of {LOSS} is not written: it was not drawn within 0 s"]
+
+
+async def test_the_incidents_of_years_are_reported_one_after_the_other(
+    kept: list[Head], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A keeper whose folder was lost closes all of them within seconds: each drawing takes a hundred megabytes."""
+    at_work, most = 0, 0
+
+    class Drawing(Reports):
+        async def _drawn(self, head: Head) -> str:
+            nonlocal at_work, most
+            at_work += 1
+            most = max(most, at_work)
+            await asyncio.sleep(0)
+            at_work -= 1
+            return ""
+
+    reports = Drawing(Heads(), tmp_path / "audit", tmp_path / "reports")
+    for _ in range(200):
+        reports.signed(kept[0])
+    await reports.finished()
+
+    assert most == 1

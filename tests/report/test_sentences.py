@@ -33,7 +33,7 @@ def test_a_node_that_was_lost():
     assert said("0.2/node-loss-followed")[2:] == (
         "The guest under HA was restarted, after at most 3 min 11 s of downtime; that is within the forecast of "
         "3 min 38 s.",
-        "Proxmox HA fenced pxmx01-01 and restarted the guests; Quorate watched and changed nothing; no person had to "
+        "Proxmox HA fenced pxmx01-01 and restarted the guest; Quorate watched and changed nothing; no person had to "
         "act during the incident.",
         "Node pxmx01-01 was back 3 min 34 s after the loss and passed 10 checks; nothing is outstanding.",
     )

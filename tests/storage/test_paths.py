@@ -269,6 +269,16 @@ async def test_nothing_begins_on_a_node_whose_multipath_would_do_harm(stand: Sta
     assert stand.changes == before
 
 
+async def test_what_makes_a_failover_slow_is_told_and_refuses_nothing(stand: Stand):
+    """The proof holds, with what to change behind it."""
+    settings(stand, "overrides {\n  failback manual\n}\n")
+
+    assert await stand.proof() == (
+        f"{WHOLE}; failback is manual (overrides): after a loss, I/O stays on the far array; "
+        "set `failback immediate` in /etc/multipath.conf"
+    )
+
+
 async def test_a_blacklisted_volume_is_told_with_its_exception(stand: Stand):
     """multipath itself says nothing of it, with a status of 1."""
     settings(stand, 'blacklist {\n  wwid ".*"\n}\n')

@@ -1,6 +1,6 @@
 """Recorded runs, told once more as if each of their tasks were done now: the spans of a run follow from its history.
 
-A replay ends no span, because whoever did the task has ended it. Here they are ended, at the times of the history.
+What a replay ends again goes to nobody but the store. Here it goes to everybody, at the times of the history.
 """
 
 import gzip
@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.opentelemetry import _tracer_provider as plugin
 
 from tests.telemetry import Collected
 from tests.telemetry.tree import of_trace
 from workers.cli.replay import replayer
+from workers.telemetry import plugin, settling
 
 FOLDER = Path(__file__).parents[1] / "histories" / "0.2"
 
@@ -48,10 +48,9 @@ async def told(
 ) -> list[ReadableSpan]:
     """The spans of that run."""
 
-    def end(one: Any, end_time: int | None = None) -> None:
-        one._span.end(end_time=end_time)
-
-    monkeypatch.setattr(plugin._ReplaySafeSpan, "end", end)
+    # both ask: where a span ends in a replay, and who is told
+    monkeypatch.setattr(settling, "replayed", lambda: False)
+    monkeypatch.setattr(plugin._EndedAgain, "end", lambda one, end_time=None: one._span.end(end_time=end_time))
     run = started(history).get("workflowId") or "run"
     await replayer().replay_workflow(WorkflowHistory.from_json(run, json.dumps(history)))
     return of_trace(collected.spans(), trace)

@@ -203,3 +203,27 @@ def test_a_step_waits_between_its_attempts_and_where_it_has_none():
     )
 
     assert spent(one, critical_path(one))[0] == Spent(doing="world", spans=4, own=20 * SECOND, critical=20 * SECOND)
+
+
+def test_calls_that_failed_alike_count_as_calls_and_their_pauses_as_waiting():
+    """One span stands for sixty of them; nobody waited for one of those, but for somebody who answers."""
+    one = tree(
+        """
+        run 0 100
+          attempt 0 100
+            first 0 1
+            again 2 90
+            answer 95 96
+        """,
+        attempt={"quorate.attempt": 1},
+        first=API,
+        again=API | {"quorate.times": 60, "quorate.seconds_in_calls": 20.0},
+        answer=API,
+    )
+
+    assert told(one) == ["first 0 1", "attempt 1 95", "answer 95 96", "attempt 96 100"]
+    assert spent(one, critical_path(one)) == (
+        Spent(doing="world", spans=1, own=98 * SECOND, critical=98 * SECOND),
+        Spent(doing="api", where="10.0.0.1", spans=62, own=22 * SECOND, critical=2 * SECOND),
+        Spent(doing="engine", spans=1, own=0, critical=0),
+    )

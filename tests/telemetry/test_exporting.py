@@ -169,6 +169,17 @@ def test_the_store_takes_spans_unless_it_is_off(tmp_path: Path):
     both = list(processors(Settings(state=tmp_path), {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}))
     neither = list(processors(Settings(state=tmp_path, traces="off"), {}))
 
-    assert (len(store), len(both), len(neither)) == (1, 2, 0)
+    assert (len(store), len(both), len(neither)) == (2, 3, 0)  # the store: what ends, and what ends again
     for one in (*store, *both):
         one.shutdown()
+
+
+def test_a_span_that_no_receiver_could_be_told_is_lost_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """Half of a character, as a file name of a device may hold it; runs go on, and no stack trace is logged."""
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(StoreExporter(Store(tmp_path))))
+
+    for _ in range(2):
+        provider.get_tracer("test").start_span("run \ud800").end()
+
+    assert [line.partition(": ")[0] for line in caplog.messages] == [f"traces cannot be kept in {tmp_path}/traces.db"]

@@ -290,3 +290,15 @@ def test_what_a_span_says_moves_no_cursor(recorded: Recorded, said: Callable[...
     recorded.write()
 
     assert "Deploy: \\x1b[2Jgone" in said("deploy/metro")
+
+
+def test_calls_that_failed_alike_are_one_line_with_their_number(recorded: Recorded, said: Callable[..., str]):
+    """With others to the same host they are added up; the time is that of the calls."""
+    again = API | {"quorate__times": 60, "quorate__seconds_in_calls": 20.0}
+    recorded.span("watch.look", 0, 100, quorate__run="watch/metro", quorate__attempt=1)
+    recorded.span("GET /cluster/status", 0, 1, "watch.look", word="Unreachable", **API)
+    recorded.span("GET /cluster/status again", 2, 90, "watch.look", word="Unreachable", **again)
+    recorded.write()
+
+    assert "     21.0 s * └─ ✗ 61 API calls to 10.0.1.11:8006  Unreachable" in said("watch/metro")
+    assert "     20.0 s   └─ ✗ GET /cluster/status again, 60 times  Unreachable" in said("watch/metro", "--all")

@@ -8,10 +8,11 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import rfc8785
 from pydantic import ValidationError
@@ -31,8 +32,13 @@ LOG = logging.getLogger("quorate.audit")
 TOLD = "anchored.jsonl"
 AGAIN_IN = timedelta(seconds=30)
 WEBHOOK_WITHIN = 20.0  # seconds
+# So long the others wait for a place, seconds: a disk of another machine that has gone may hold its writers for ever.
+PATIENCE = 30.0
 LEDGER = "ClusterLedger"
 MISSING = "time stamps need an extra: pip install 'quorate[audit]'"
+
+
+Answer = TypeVar("Answer")
 
 
 class Told(Value):
@@ -71,12 +77,18 @@ class File:
 
     async def tell(self, anchor: Anchor, _: Head) -> str:
         """A line more, on its disk when this returns."""
-        await asyncio.to_thread(self._append, anchor.canonical)
+        await aside(lambda: self._append(anchor.canonical))
         return str(self._path)
 
     def _append(self, text: bytes) -> None:
+        """What a full disk or a crash has left of a line gets an end of its own: it must not spoil the next one."""
+        torn = False
+        with contextlib.suppress(OSError), self._path.open("rb") as file:  # it may be one that is only written to
+            torn = file.seek(0, os.SEEK_END) > 0 and file.seek(-1, os.SEEK_END) >= 0 and file.read() != b"\n"
+        left = memoryview(b"\n" + text if torn else text)
         with self._path.open("ab", buffering=0) as file:
-            file.write(text)
+            while left:
+                left = left[file.write(left) :]
             os.fsync(file.fileno())
 
 
@@ -96,7 +108,7 @@ class Webhook:
         """Posted."""
         url = self._secrets.address(self._reference)
         document = {"kind": "audit-head", **anchor.model_dump(mode="json")}
-        status = await asyncio.to_thread(webhook.post, url, document, {}, WEBHOOK_WITHIN)
+        status = await aside(lambda: webhook.post(url, document, {}, WEBHOOK_WITHIN))
         return f"HTTP {status}"
 
 
@@ -114,7 +126,7 @@ class TimeStamps:
 
     async def tell(self, _: Anchor, head: Head) -> str:
         """Stamped, and the stamp looked at."""
-        answer = await asyncio.to_thread(timestamps.stamp, self._url, head.canonical)
+        answer = await aside(lambda: timestamps.stamp(self._url, head.canonical))
         path = self._place / f"{head.name}.tsr"
         await asyncio.to_thread(path.write_bytes, answer)
         when, _why = timestamps.stamped(answer, head.canonical)
@@ -151,13 +163,15 @@ class Anchors(Heads):
         self._folder, self._places = folder, places
         self._due: dict[str, Head] = {}
         self._something = asyncio.Event()
+        self._asked: dict[str, asyncio.Task[None]] = {}
         self._troubles: dict[str, str] = {}
-        self._told = {one.place: one.number for one in told(folder)}
+        # by the head itself and not by its number: a chain may have been begun anew
+        self._told = {one.place: one.sha256 for one in told(folder)}
 
     def signed(self, head: Head) -> None:
         """Every place that wants it is told soon."""
         for place in self._places:
-            if place.wants(head) and head.number > self._told.get(place.name, -1):
+            if place.wants(head) and head.digest != self._told.get(place.name):
                 self._due[place.name] = head
         self._something.set()
 
@@ -172,25 +186,46 @@ class Anchors(Heads):
                 self._something.set()
 
     async def tell(self) -> None:
-        """Every place once; what is not taken is still due."""
+        """Every place once, all at the same time; what is not taken is still due.
+
+        One that does not come back keeps nobody waiting, and is not asked again before it does.
+        """
+        self._asked = {name: task for name, task in self._asked.items() if not task.done()}
         for place in self._places:
-            if head := self._due.get(place.name):
-                await self._tell(place, head)
+            if (head := self._due.get(place.name)) and place.name not in self._asked:
+                self._asked[place.name] = asyncio.create_task(self._tell(place, head))
+        if not self._asked:
+            return
+        _, waiting = await asyncio.wait(self._asked.values(), timeout=PATIENCE)
+        for name, task in self._asked.items():
+            if task in waiting and (head := self._due.get(name)):
+                self._trouble(name, head, f"it has not answered within {PATIENCE:g} s")
 
     async def _tell(self, place: Place, head: Head) -> None:
         try:
             answer = await place.tell(Anchor.of(head), head)
-            await asyncio.to_thread(self._noted, place, head, answer)
-        except (OSError, RPCError, Word, ImportError) as error:
-            said = MISSING if isinstance(error, ImportError) else getattr(error, "message", "") or str(error)
-            if self._troubles.get(place.name) != said:
-                LOG.warning("head %s is not told outside (%s): %s; it is tried again", head.number, place.name, said)
-            self._troubles[place.name] = said
+        except (OSError, RPCError, Word) as error:
+            self._trouble(place.name, head, getattr(error, "message", "") or str(error))
+            return
+        except ImportError:
+            self._trouble(place.name, head, MISSING)
+            return
+        except Exception as error:  # whatever else one place does must not keep the others from being told
+            self._trouble(place.name, head, f"a bug: {type(error).__name__}")
+            LOG.debug("telling %s", place.name, exc_info=True)
             return
         self._troubles.pop(place.name, None)
-        self._told[place.name] = head.number
-        if self._due[place.name] is head:
+        self._told[place.name] = head.digest
+        if self._due.get(place.name) is head:
             del self._due[place.name]
+        with contextlib.suppress(OSError):  # only a help: a place that has been told is not told again because of it
+            await asyncio.to_thread(self._noted, place, head, answer)
+
+    def _trouble(self, place: str, head: Head, said: str) -> None:
+        """Each trouble once."""
+        if self._troubles.get(place) != said:
+            LOG.warning("head %s is not told outside (%s): %s; it is tried again", head.number, place, said)
+        self._troubles[place] = said
 
     def _noted(self, place: Place, head: Head, answer: str) -> None:
         said = Told(
@@ -198,6 +233,28 @@ class Anchors(Heads):
         ).model_dump(mode="json")
         with (self._folder / TOLD).open("ab", buffering=0) as file:
             file.write(rfc8785.dumps(said) + b"\n")
+
+
+async def aside(work: Callable[[], Answer]) -> Answer:
+    """Done on a thread that may be left behind: one of asyncio's own would hold its pool, and the process's end."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Answer] = loop.create_future()
+
+    def told(give: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(lambda: None if answer.done() else give())
+
+    def run() -> None:
+        try:
+            found = work()
+        except BaseException as error:
+            failed = error
+            told(lambda: answer.set_exception(failed))
+        else:
+            told(lambda: answer.set_result(found))
+
+    threading.Thread(target=run, name="told outside", daemon=True).start()
+    return await answer
 
 
 def told(folder: Path) -> list[Told]:
@@ -214,5 +271,23 @@ def told(folder: Path) -> list[Told]:
 
 
 def known(path: Path) -> list[Anchor]:
-    """The heads of a file elsewhere. OSError where it cannot be read; ValueError where a line is no head."""
-    return [Anchor.model_validate_json(line) for line in path.read_bytes().splitlines() if line.strip()]
+    """The heads of a file elsewhere. OSError where it cannot be read; ValueError where no line of it is a head.
+
+    What a crash has left of a line is left out (`torn`).
+    """
+    lines = [line for line in path.read_bytes().split(b"\n") if line.strip()]
+    found = [head for line in lines if (head := _anchor(line))]
+    if lines and not found:
+        raise ValueError(f"no line of {path} is a head")
+    return found
+
+
+def torn(path: Path) -> int:
+    """How many lines of a file elsewhere are no heads. OSError where it cannot be read."""
+    return sum(_anchor(line) is None for line in path.read_bytes().split(b"\n") if line.strip())
+
+
+def _anchor(line: bytes) -> Anchor | None:
+    with contextlib.suppress(ValidationError):
+        return Anchor.model_validate_json(line)
+    return None

@@ -8,9 +8,10 @@ folder; a worker elsewhere has its own, with its own chain of heads.
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
@@ -18,6 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from cluster.audit.head import Head
 from cluster.audit.line import Line, read
+from workers.audit.disk import Changed
 from workers.audit.history import Execution
 from workers.audit.store import Record, Store
 
@@ -69,16 +71,19 @@ class Keeper:
         self._turns: dict[tuple[str, str], asyncio.Lock] = {}
         self._reading = asyncio.Semaphore(AT_ONCE)
         self._signing = asyncio.Lock()
-        self._all_at = self._seen = datetime.min.replace(tzinfo=UTC)
-        self._signed_at = datetime.now(UTC)
-        self._trouble = ""
+        # by the clock that nobody sets; `_seen` is Temporal's own time, of the newest run that it has listed
+        self._all_at = time.monotonic()
+        self._seen: datetime | None = None
+        self._signed_at = time.monotonic()
+        self._troubles: dict[str, str] = {}
 
     async def keep(self) -> None:
-        """Until it is cancelled."""
+        """Until it is cancelled. Changed where the folder is not there any more."""
         try:
             while True:
                 with self._told("Temporal's list of runs cannot be read"):
                     await self.look()
+                self._store.there()
                 await self._sign_what_lasts()
                 await asyncio.sleep(LOOKS_EVERY.total_seconds())
         finally:
@@ -86,12 +91,12 @@ class Keeper:
 
     async def look(self) -> None:
         """Begin to follow what is there and is not followed or recorded yet, the oldest first."""
-        now = datetime.now(UTC)
-        whole = now - self._all_at > ALL_EVERY
-        since = "" if whole else f" AND StartTime > '{(self._seen - LATELY).isoformat()}'"
+        now = time.monotonic()
+        whole = self._seen is None or now - self._all_at > ALL_EVERY.total_seconds()
+        since = "" if whole or self._seen is None else f" AND StartTime > '{(self._seen - LATELY).isoformat()}'"
         listed = self._client.list_workflows(f"TaskQueue = '{self._queue}'{since}")
         found = [Found.of(one) async for one in listed if one.workflow_type not in UNHEARD]
-        self._seen = now
+        self._seen = max((one.began for one in found), default=self._seen)
         if whole:
             self._all_at = now
         for one in sorted(found, key=lambda one: one.began):
@@ -120,7 +125,7 @@ class Keeper:
         for task in self._following.values():
             task.cancel()
         await asyncio.gather(*self._following.values(), return_exceptions=True)
-        self._signed_at -= SIGNS_EVERY
+        self._signed_at -= SIGNS_EVERY.total_seconds()
         await self._sign_what_lasts()
 
     # --- one execution -----------------------------------------------------------------------------------------
@@ -130,13 +135,12 @@ class Keeper:
         while True:
             try:
                 await self._written(found)
-                self._trouble = ""
             except RPCError as error:
                 if error.status == RPCStatusCode.NOT_FOUND:
                     break
-                self._tell(f"the history of {found.run} cannot be read: {error.message}")
+                self._tell(found.execution, f"the history of {found.run} cannot be read: {error.message}")
             except OSError as error:
-                self._tell(_unwritable(error))
+                self._tell(found.execution, _unwritable(error))
             except asyncio.CancelledError:
                 raise
             except Exception:  # a bug of ours must end neither the worker nor the other records
@@ -145,6 +149,7 @@ class Keeper:
             else:
                 break
             await asyncio.sleep(AGAIN_IN.total_seconds())
+        self._works(found.execution)
         self._following.pop(found.execution, None)
 
     async def _written(self, found: Found) -> None:
@@ -154,16 +159,23 @@ class Keeper:
         key = (found.run, execution.first or found.execution)
         await self._has_what_came_before(found, execution)
         async with self._turns.setdefault(key, asyncio.Lock()):
-            record = self._store.record(*key)
+            record = await asyncio.to_thread(self._store.record, *key)
             position = Position(record, found.execution)
-            begins = not record.lines
-            await self._append(record, position.after(lines))
-            if begins:
-                await self._sign(record)
-            async for page in pages:
-                await self._append(record, position.after(_lines(execution, page)))
-            if execution.over:
-                await self._sign(record)
+            # at its beginning; where it goes on after its signed end, because a person has reset it; and what a
+            # keeper that was killed has left
+            at_once = not record.lines or record.closed or bool(record.unsigned)
+            try:
+                await self._append(record, position.after(lines))
+                if at_once:
+                    await self._sign(record)
+                async for page in pages:
+                    await self._append(record, position.after(_lines(execution, page)))
+                if execution.over:
+                    await self._sign(record)
+            except Changed:
+                self._store.records.pop(key, None)  # the next attempt reads what is there now
+                raise
+            self._works(found.execution)
         if not record.unsigned and record.closed:
             self._store.records.pop(key, None)
             self._turns.pop(key, None)
@@ -196,14 +208,15 @@ class Keeper:
     # --- signing -----------------------------------------------------------------------------------------------
 
     async def _sign_what_lasts(self) -> None:
-        if datetime.now(UTC) - self._signed_at < SIGNS_EVERY:
+        if time.monotonic() - self._signed_at < SIGNS_EVERY.total_seconds():
             return
-        self._signed_at = datetime.now(UTC)
+        self._signed_at = time.monotonic()
         for record in list(self._store.records.values()):
             try:
                 await self._sign(record)
+                self._works(record.folder)
             except OSError as error:
-                self._tell(_unwritable(error))
+                self._tell(record.folder, _unwritable(error))
 
     async def _sign(self, record: Record) -> None:
         async with self._signing:  # a head names the one before
@@ -218,13 +231,20 @@ class Keeper:
         try:
             yield
         except RPCError as error:
-            self._tell(f"{what}: {error.message}")
+            self._tell(what, f"{what}: {error.message}")
+        else:
+            self._works(what)
 
-    def _tell(self, trouble: str) -> None:
-        """Each trouble once, not every five seconds."""
-        if trouble != self._trouble:
+    def _tell(self, of: str, trouble: str) -> None:
+        """Each trouble once, not every five seconds and not for every run."""
+        if trouble not in self._troubles.values():
             LOG.warning("audit records are not kept now: %s; no run is disturbed, it is tried again", trouble)
-        self._trouble = trouble
+        self._troubles[of] = trouble
+
+    def _works(self, of: str) -> None:
+        """And once that all is well again."""
+        if self._troubles.pop(of, "") and not self._troubles:
+            LOG.warning("audit records are kept again")
 
 
 class Position:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
@@ -10,8 +11,9 @@ from pathlib import Path
 from temporalio.client import Client
 
 from activities.clients.secrets import Secrets
-from activities.clients.signatures import key_of
+from activities.clients.signatures import Key, key_of
 from workers.audit.anchors import Anchors, File, Ledger, Place, TimeStamps, Webhook
+from workers.audit.disk import Changed
 from workers.audit.keeper import Heads, Keeper
 from workers.audit.store import Held, Store
 from workers.settings import Settings
@@ -45,7 +47,21 @@ async def keeping(
 
 
 async def _kept(client: Client, cluster: str, base: Path, settings: Settings, told: Callable[[Heads], Heads]) -> None:
-    store = await _opened(cluster, settings)
+    """Again and again: a folder that was taken away is begun anew, and a bug of ours ends no worker."""
+    while True:
+        try:
+            await _kept_once(client, cluster, base, settings, told)
+        except Changed as error:
+            LOG.warning("%s: %s; its records are made again from Temporal's histories", error.filename, error.strerror)
+        except Exception:
+            LOG.exception("the keeper of audit records has ended; it is started again")
+            await asyncio.sleep(AGAIN_IN.total_seconds())
+
+
+async def _kept_once(
+    client: Client, cluster: str, base: Path, settings: Settings, told: Callable[[Heads], Heads]
+) -> None:
+    store = await _opened(client, cluster, settings)
     anchors = Anchors(settings.audit_folder, places(client, cluster, base, settings))
     if store.newest is not None:  # signed by a process that had no time to tell it
         anchors.signed(store.newest)
@@ -72,20 +88,30 @@ def places(client: Client, cluster: str, base: Path, settings: Settings) -> list
     return found
 
 
-async def _opened(cluster: str, settings: Settings) -> Store:
+async def _opened(client: Client, cluster: str, settings: Settings) -> Store:
     """The folder, as soon as it can be had; what stands in the way is told once."""
-    told = ""
+    place, told = settings.audit_folder, ""
+    keeps = f"{cluster}: task queue {settings.task_queue} of namespace {client.namespace}"
     while True:
+        said = ""
         try:
-            return await asyncio.to_thread(lambda: Store(settings.audit_folder, key_of(settings.audit_signer), cluster))
-        except Held:  # all is well: that one records the runs of this worker as well
-            await asyncio.sleep(AGAIN_IN.total_seconds())
-            continue
-        except ValueError as error:
-            said = f"{settings.audit_signer} is no private key ({error}): put it right, or move it away for a new one"
+            return await asyncio.to_thread(lambda: Store(place, _key(settings.audit_signer), cluster, keeps))
+        except Held as error:
+            if error.keeps != keeps:  # else all is well: that one records the runs of this worker as well
+                said = f"no audit records are kept: {place} is kept by another worker ({error.keeps or 'not known'}), "
+                said += f"and this one is of {keeps}: name a folder of its own with QUORATE_AUDIT"
         except OSError as error:
-            said = f"no audit records are kept: {error.filename or settings.audit_folder}: {error.strerror}"
-        if said != told:
+            said = f"no audit records are kept: {error.filename or place}: {error.strerror}"
+        if said and said != told:
             LOG.warning("%s", said)
             told = said
         await asyncio.sleep(AGAIN_IN.total_seconds())
+
+
+def _key(path: Path) -> Key:
+    """The key that signs. OSError where there is none to sign with."""
+    try:
+        return key_of(path)
+    except ValueError as error:
+        said = f"it is no private key ({error}): put it right, or move it away for a new one"
+        raise OSError(errno.EINVAL, said, str(path)) from None

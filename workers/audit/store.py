@@ -3,31 +3,35 @@
 What a crash has left of a last line is cut off when the folder is opened: that line was never told to anybody.
 """
 
+import errno
 import fcntl
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
 
-from activities.clients.signatures import Key, fingerprint, line, signed, unsound
+from activities.clients.signatures import Key, fingerprint, fingerprint_of_line, line, signed, unsound
 from cluster.audit.head import EXPORT, HEADS, NAMESPACE, RUNS, SIGNER, SIGNERS, Head, Part, folder, part_name
 from cluster.audit.line import NOTHING, Line, chained, read
+from workers.audit.disk import HALF, Changed, as_left, repaired, replaced, synced, written
 
-# A small file that is being written; one that a crash has left is written over.
-HALF = ".half"
 LOCK = ".lock"
 
 
 class Held(Exception):
-    """Another process keeps this folder."""
+    """Another process keeps this folder; `keeps` is whose runs it records, as far as it says so."""
+
+    def __init__(self, place: Path, keeps: str) -> None:
+        self.keeps = keeps
+        super().__init__(str(place))
 
 
 class Files(Mapping[str, bytes]):
-    """What a folder of records holds, read when it is asked for."""
+    """What a folder of records holds, read when it is asked for. OSError for what is there and may not be read."""
 
     def __init__(self, place: Path) -> None:
         self._place = place
@@ -35,12 +39,13 @@ class Files(Mapping[str, bytes]):
     def __getitem__(self, name: str) -> bytes:
         try:
             return (self._place / name).read_bytes()
-        except OSError:
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise KeyError(name) from None
 
     def __iter__(self) -> Iterator[str]:
         for room in (HEADS, RUNS):
-            for path in sorted((self._place / room).rglob("*")):
+            found = os.walk(self._place / room, onerror=unless_gone)
+            for path in sorted(Path(folder_, name) for folder_, _, names in found for name in names):
                 if path.is_file() and path.suffix != HALF:
                     yield path.relative_to(self._place).as_posix()
         if (self._place / EXPORT).is_file():
@@ -48,6 +53,12 @@ class Files(Mapping[str, bytes]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+def unless_gone(error: OSError) -> None:
+    """What nobody may look into is not empty."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 def held(place: Path) -> bool:
@@ -70,22 +81,24 @@ def soundness(place: Path) -> "Signatures":
 
 
 class Signatures:
-    """A list of signers: OpenSSH's own file."""
+    """A list of signers: OpenSSH's own file. A line that says nothing takes no other line's word away."""
 
     def __init__(self, signers: bytes) -> None:
-        self.signers = signers
+        lines = signers.decode(errors="replace").splitlines()
+        self.signers = "".join(f"{one}\n" for one in lines if fingerprint_of_line(one)).encode()
 
-    def __call__(self, text: bytes, signature: bytes) -> str:
-        """Why it does not hold; empty where it does."""
-        return unsound(text, signature, self.signers, SIGNER, NAMESPACE)
+    def __call__(self, text: bytes, signature: bytes, by: str = "") -> str:
+        """Why it does not hold, `by` that key where one is named; empty where it does."""
+        return unsound(text, signature, self.signers, SIGNER, NAMESPACE, by)
 
 
 class Record:
     """One run's record: its files, and where the next line goes."""
 
-    def __init__(self, place: Path, run: str, first: str) -> None:
+    def __init__(self, place: Path, run: str, first: str, there: Callable[[], None] = lambda: None) -> None:
+        """`there` raises Changed where the folder is not the one any more that was opened."""
         self.run, self.first, self.folder = run, first, folder(run, first)
-        self._place = place
+        self._place, self.there = place, there
         self.lines, self.last, self.runbook = 0, NOTHING, ""
         self.closed = False
         self.parts: list[Part] = []
@@ -130,6 +143,7 @@ class Record:
     def append(self, lines: Sequence[Line]) -> None:
         """These lines of one execution, on the disk when it returns. OSError, and nothing is there of them."""
         with self.lock:
+            self.there()
             self._append(lines)
 
     def _append(self, lines: Sequence[Line]) -> None:
@@ -144,11 +158,12 @@ class Record:
         path.parent.mkdir(parents=True, exist_ok=True)
         if self._unsure and path.exists():
             os.truncate(path, size)
+        as_left(path, size)
         self._unsure = True
-        _written(path, data, size)
+        written(path, data, size)
         self._unsure = False
         if begins:
-            _synced(path.parent)
+            synced(path.parent)
             self._sum = hashlib.sha256()
         self._sum.update(data)
         newest = tied[-1]
@@ -166,19 +181,22 @@ class Record:
 
 
 class Store:
-    """The folder, for the one process that writes it. OSError where it cannot be made, Held where another one does."""
+    """The folder, for the one process that writes it. OSError where it cannot be made, Held where another one does.
 
-    def __init__(self, place: Path, key: Key, cluster: str) -> None:
+    `keeps` says to other processes whose runs are recorded here.
+    """
+
+    def __init__(self, place: Path, key: Key, cluster: str, keeps: str = "") -> None:
         self.place, self._key, self._cluster = place, key, cluster
         for room in (place, place / HEADS, place / RUNS):
             room.mkdir(parents=True, exist_ok=True, mode=0o750)
-        self._lock = (place / LOCK).open("ab")
+        self._lock = (place / LOCK).open("a+b")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+            self._locked(keeps)
+            self._listed()
+        except BaseException:
             self._lock.close()
-            raise Held(str(place)) from None
-        self._listed()
+            raise
         self.records: dict[tuple[str, str], Record] = {}
         self.done: set[str] = set()  # executions that are written to their end, and signed
         self.newest: Head | None = None
@@ -188,14 +206,34 @@ class Store:
         for path in sorted((place / HEADS).glob("*.json")):
             self._knows(path)
 
+    def _locked(self, keeps: str) -> None:
+        """A file system that knows no locks is an OSError: two writers would spoil the chain."""
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.seek(0)
+            raise Held(self.place, self._lock.read().decode(errors="replace").strip()) from None
+        self._lock.truncate(0)
+        self._lock.write(keeps.encode())
+        self._lock.flush()
+
+    def there(self) -> None:
+        """Changed where the folder was taken away, or another one stands in its place."""
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(self._lock.fileno()), os.stat(self.place / LOCK)):
+                return
+        raise Changed(errno.ENOENT, "it was taken away, or replaced, while a keeper was at work", str(self.place))
+
     def _listed(self) -> None:
         """The public key beside what it signs: keys of earlier days stay on the list."""
-        path, ours = self.place / SIGNERS, line(SIGNER, self._key, NAMESPACE)
-        known = path.read_text().splitlines() if path.exists() else []
+        path, ours = self.place / SIGNERS, line(SIGNER, self._key, NAMESPACE).encode()
+        known = path.read_bytes().splitlines() if path.exists() else []
         if ours not in known:
-            _replaced(path, "\n".join([*known, ours, ""]).encode())
+            replaced(path, b"\n".join([*known, ours, b""]))
 
     def _knows(self, path: Path) -> None:
+        if not (path.stem.isascii() and path.stem.isdigit()):
+            return  # nothing of ours: `quorate audit verify` tells of it
         text = path.read_bytes()
         self._number, self._previous = int(path.stem) + 1, hashlib.sha256(text).hexdigest()
         with suppress(ValueError):  # `quorate audit verify` says what is wrong with it
@@ -208,8 +246,8 @@ class Store:
         """That run's record, with what is there of it; the rest of a torn line is cut off."""
         if (run, first) not in self.records:
             for name in _names(self.place, folder(run, first)):
-                _repaired(self.place / name)
-            record = Record(self.place, run, first)
+                repaired(self.place / name)
+            record = Record(self.place, run, first, self.there)
             record.signed = dict(self._signed.get(record.folder, {}))
             self.records[run, first] = record
         return self.records[run, first]
@@ -218,6 +256,7 @@ class Store:
         """A head for what is new of that record; None where nothing is. OSError, and there is none."""
         # a keeper that is stopped leaves a thread that signs, and signs what is left: each head names the one before
         with self._signing, record.lock:
+            self.there()
             return self._sign(record, now)
 
     def _sign(self, record: Record, now: datetime | None) -> Head | None:
@@ -241,8 +280,8 @@ class Store:
         )
         path = self.place / head.name
         # a head without its signature is never seen; a signature without its head is written again
-        _replaced(path.with_name(f"{path.name}.sig"), signed(head.canonical.decode(), self._key, NAMESPACE).encode())
-        _replaced(path, head.canonical)
+        replaced(path.with_name(f"{path.name}.sig"), signed(head.canonical.decode(), self._key, NAMESPACE).encode())
+        replaced(path, head.canonical)
         record.signed |= {part.name: part.bytes for part in parts}
         self._signed[record.folder] = dict(record.signed)
         self.done |= {part.execution for part in parts if part.whole}
@@ -263,52 +302,3 @@ def _names(place: Path, folder_: str) -> list[str]:
     while (place / (name := part_name(folder_, len(names) + 1))).is_file():
         names.append(name)
     return names
-
-
-def _written(path: Path, data: bytes, size: int) -> None:
-    """All of it after these bytes, or nothing: a disk that is full keeps half a line otherwise."""
-    with path.open("ab", buffering=0) as file:  # a buffer would write its rest once more when it is closed
-        try:
-            left = memoryview(data)
-            while left:
-                left = left[file.write(left) :]
-            os.fsync(file.fileno())
-        except OSError:
-            with suppress(OSError):
-                os.truncate(file.fileno(), size)
-            raise
-
-
-def _replaced(path: Path, data: bytes) -> None:
-    """A small file at once, or as it was before."""
-    beside = path.with_name(f"{path.name}{HALF}")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-        _synced(path.parent)
-    except OSError:
-        with suppress(OSError):
-            beside.unlink()
-        raise
-
-
-def _synced(place: Path) -> None:
-    """The folder knows its files also after a power loss."""
-    number = os.open(place, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
-
-
-def _repaired(path: Path) -> None:
-    """Cut off what a crash has left of a last line."""
-    data = path.read_bytes()
-    end = data.rfind(b"\n") + 1
-    if end < len(data):
-        with path.open("r+b") as file:
-            file.truncate(end)
-            os.fsync(file.fileno())

@@ -7,6 +7,7 @@ Exit statuses: 0 done, 1 the run failed or refused, or the file has errors, 2 wr
 """
 
 import asyncio
+import errno
 import os
 import sys
 import traceback
@@ -55,6 +56,9 @@ from workers.temporal.bootstrap import kept_warning
 from workers.temporal.connect import connect
 from workers.temporal.embedded import TemporalServer
 from workers.temporal.place import written
+
+# What a person can put right, and no bug: the user has no right there, the disk is full or cannot be written.
+_NO_ROOM_OR_RIGHT = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 class _Root(TyperGroup):
@@ -396,14 +400,28 @@ def run(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # the last line of defence between a bug and a person
-        if hasattr(error, "format_message"):  # click's own usage errors
-            _complain(str(error.format_message()), "see --help")
-            return 2
-        log = Settings().state / "crash.log"
+        return _last(error)
+
+
+def _last(error: Exception) -> int:
+    """What no command has told by itself: wrong use, a file that this user may not use, or a bug."""
+    if hasattr(error, "format_message"):  # click's own usage errors
+        _complain(str(error.format_message()), "see --help")
+        return 2
+    if isinstance(error, OSError) and error.errno in _NO_ROOM_OR_RIGHT and error.filename is not None:
+        _complain(f"{error.filename}: {error.strerror}", "let this user read or write there, or name another place")
+        return 2
+    from activities.clients.masks import MASKS
+
+    said, log = MASKS.text(f"{type(error).__name__}: {error}"), Settings().state / "crash.log"
+    remedy = f"please report it with {log}"
+    try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(traceback.format_exc())
-        _complain(f"a bug in Quorate: {type(error).__name__}: {error}", f"please report it with {log}")
-        return 70
+        log.write_text(MASKS.text("".join(traceback.format_exception(error))))
+    except OSError as unwritten:
+        remedy = f"please report it; {log} cannot be written ({unwritten.strerror}), QUORATE_STATE names another folder"
+    _complain(f"a bug in Quorate: {said}", remedy)
+    return 70
 
 
 def main() -> None:

@@ -41,7 +41,12 @@ class Found:
     @property
     def report(self) -> Report:
         """The report of it."""
-        made = report(self.told, self.beside)
+        try:
+            made = report(self.told, self.beside)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            said = f"the record of {self.told.run} has another shape than a report can be made of"
+            remedy = "`quorate audit verify` says whether it was changed; the version that has written it can read it"
+            raise Unusable(f"{said} ({type(error).__name__}: {error})", remedy) from error
         sources = tuple(self._proven(one) for one in made.sources)
         wrong = next((one for one in sources if one.verified.startswith(WRONG)), None)
         doubt = f"The record of {wrong.run} does not verify: {wrong.verified.removeprefix(WRONG)}" if wrong else ""
@@ -91,7 +96,10 @@ def kept(place: Path, run: str) -> Found | None:
 
 def _listed(place: Path) -> Iterator[Kept]:
     """Every record in the folder. One whose first line cannot be read is told by `quorate audit verify`, not here."""
-    for path in sorted((place / RUNS).glob("*/0001.jsonl")):
+    folders = sorted((place / RUNS).iterdir()) if (place / RUNS).is_dir() else []
+    for path in (one / "0001.jsonl" for one in folders):
+        if not path.is_file():
+            continue
         with path.open("rb") as file, suppress(ValueError):
             first = read(file.readline().rstrip(b"\n"))
             folder = path.parent.relative_to(place).as_posix()

@@ -67,6 +67,7 @@ class Reports(Heads):
     def __init__(self, others: Heads, audit: Path, to: Path) -> None:
         self._others, self._audit, self._to = others, audit, to
         self._writing: set[asyncio.Task[None]] = set()
+        self._one = asyncio.Semaphore(1)  # a keeper that begins anew closes the incidents of years at once
         self._told = False
 
     def signed(self, head: Head) -> None:
@@ -83,9 +84,22 @@ class Reports(Heads):
             await asyncio.wait(set(self._writing), timeout=within)
 
     async def _write(self, head: Head) -> None:
+        async with self._one:
+            try:
+                why = await self._drawn(head)
+            except TimeoutError:
+                why = f"it was not drawn within {WITHIN:g} s"
+            except OSError as error:
+                why = f"{error.filename or self._to}: {error.strerror}"
+        if why and not self._told:  # once: what is missing for one report is missing for the next
+            self._told = True
+            LOG.warning("the report of %s is not written: %s", head.run, why)
+
+    async def _drawn(self, head: Head) -> str:
+        """In a process of its own; why it is not there, empty where it is."""
         to = self._to / file_of(head.run, head.first, "html")
         if to.exists():  # the keeper was stopped after it had signed, and signs nothing twice
-            return
+            return ""
         command = (sys.executable, "-m", "workers.report.child", str(self._audit), head.folder, str(to))
         child = await asyncio.create_subprocess_exec(
             *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
@@ -98,7 +112,6 @@ class Reports(Heads):
             raise
         if child.returncode == 0:
             LOG.info("the report of %s is in %s", head.run, to)
-        elif not self._told:  # once: what is missing for one report is missing for the next
-            self._told = True
-            why = said.decode(errors="replace").strip().splitlines()
-            LOG.warning("the report of %s is not written: %s", head.run, why[-1] if why else "it says nothing")
+            return ""
+        lines = said.decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else f"its process ended with {child.returncode} and says nothing"

@@ -27,6 +27,9 @@ _KINDS = {
 }
 
 
+LOST = "Lost"  # the word of what ended with its process
+
+
 class Kept(NamedTuple):
     """A span as it is kept: its origin and itself, both as protobuf."""
 
@@ -62,6 +65,30 @@ def readable(kept: Iterable[Kept]) -> Iterator[Span]:
         if one.origin not in services:
             services[one.origin] = str(_origin(one.origin)[0].attributes.get("service.name", ""))
         yield _plain(Encoded.FromString(one.span), services[one.origin])
+
+
+class Process(NamedTuple):
+    """One on a machine; its number is 0 where that is not known."""
+
+    host: str
+    number: int
+
+
+def process_of(origin: bytes) -> tuple[str, Process]:
+    """The library and the process that have made spans of that origin."""
+    resource, scope = _origin(origin)
+    known = resource.attributes
+    return scope.name, Process(str(known.get("host.name", "")), int(str(known.get("process.pid", 0))))
+
+
+def lost(span: bytes, at: int) -> Encoded:
+    """The span as one that ended with its process, at that time as far as is known."""
+    found = Encoded.FromString(span)
+    found.end_time_unix_nano = max(found.start_time_unix_nano, at)
+    found.attributes.add(key="error.type").value.string_value = LOST
+    found.status.code = found.status.STATUS_CODE_ERROR
+    found.status.message = f"{LOST}: its worker was gone before it said how this ended"
+    return found
 
 
 def _plain(span: Encoded, service: str) -> Span:

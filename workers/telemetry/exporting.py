@@ -7,6 +7,7 @@ one line of the log, and in one more when it works again.
 import logging
 import os
 import sqlite3
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,14 +17,17 @@ from urllib.parse import urlsplit
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from temporalio import workflow
 
+from activities.clients.masks import MASKS
 from workers.errors import Unusable
 from workers.settings import Settings
-from workers.telemetry.masking import masked
+from workers.telemetry.masking import learn, masked, shown
+from workers.telemetry.mending import Missing, end_lost
+from workers.telemetry.settling import Again, replayed
 from workers.telemetry.store import Store, set_aside
 
 logger = logging.getLogger(__name__)
+LETTERS = 200
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -45,12 +49,16 @@ PRUNED_EVERY = 50
 
 def processors(settings: Settings, environment: Mapping[str, str] = os.environ) -> Iterator[SpanProcessor]:
     """Those that take this process's spans, made one by one. Unusable where a variable says what nobody understands."""
+    learn(environment)
     if endpoint := receiver(environment):
         exporter = Waiting(otlp_exporter(endpoint, protocol(endpoint, environment), configured=True), endpoint)
         yield BatchSpanProcessor(exporter, max_queue_size=QUEUE, schedule_delay_millis=DELAY_MS)
     if settings.traces == "store":
         store = Store(settings.state, settings.traces_megabytes, settings.traces_age)
         yield FromTheStart(StoreExporter(store), max_queue_size=QUEUE, schedule_delay_millis=DELAY_MS)
+        yield Again(Missing(settings.state), max_queue_size=QUEUE, schedule_delay_millis=DELAY_MS)
+        # beside: a process begins to work at once, however large the file is
+        threading.Thread(target=end_lost, args=(settings.state,), name="lost spans", daemon=True).start()
 
 
 def receiver(environment: Mapping[str, str]) -> str:
@@ -70,8 +78,8 @@ def protocol(endpoint: str, environment: Mapping[str, str]) -> str:
         )
     try:
         port = urlsplit(endpoint).port
-    except ValueError as error:
-        raise Unusable(f"the endpoint {endpoint!r} has no usable port: {error}", EXAMPLE) from None
+    except ValueError:  # its own words may hold a password
+        raise Unusable(f"the endpoint {shown(endpoint)!r} has no usable port", EXAMPLE) from None
     return said or (HTTP if port == HTTP_PORT else GRPC)
 
 
@@ -87,7 +95,7 @@ def otlp_exporter(
     Imported here: gRPC takes a third of a second, and most processes send nothing.
     """
     if urlsplit(endpoint).scheme not in ("http", "https"):
-        raise Unusable(f"the endpoint {endpoint!r} is no address with http:// or https://", EXAMPLE)
+        raise Unusable(f"the endpoint {shown(endpoint)!r} is no address with http:// or https://", EXAMPLE)
     if spoken == HTTP:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as OverHttp
 
@@ -106,7 +114,7 @@ class FromTheStart(BatchSpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """The exporter reads it a moment later, with what it has by then."""
-        if not (workflow.in_workflow() and workflow.unsafe.is_replaying_history_events()):
+        if not replayed():
             self.on_end(span)
 
 
@@ -149,6 +157,8 @@ class StoreExporter(SpanExporter):
             return self._lost(spans, f"{error}{self._begun_anew() if broken else ''}")
         except OSError as error:
             return self._lost(spans, error.strerror or str(error))
+        except (ArithmeticError, TypeError, ValueError) as error:  # a span holds what no receiver could be told
+            return self._lost(spans, f"{type(error).__name__}: {MASKS.text(str(error))[:LETTERS]}")
         self._said.works("traces are kept again in %s; %d spans were lost", self._store.path, self._said.lost)
         return SpanExportResult.SUCCESS
 

@@ -61,6 +61,8 @@ class _Workflow(WorkflowInboundInterceptor):
         parent = trace.set_span_in_context(trace.NonRecordingSpan(by), Context()) if serves else None
         # the part before is no cause: the trace goes on
         cause = by if not serves and info.continued_run_id is None else None
+        if info.continued_run_id is not None:
+            spans.took_over(by)
         with spans.run(info.workflow_type, parent, cause):
             return await super().execute_workflow(input)
 

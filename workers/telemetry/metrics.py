@@ -24,9 +24,11 @@ from temporalio.runtime import (
     TelemetryConfig,
 )
 
+from activities.clients.masks import MASKS
 from cluster.metrics import BUILD, TABLE, record
 from workers.errors import Unusable
 from workers.settings import Settings
+from workers.telemetry.masking import learn
 
 EXAMPLE = "write it as 127.0.0.1:9464, or 0.0.0.0:9464 for a Prometheus on another machine"
 # OpenTelemetry's default, in milliseconds.
@@ -55,6 +57,7 @@ def made(
     settings: Settings, *, cluster: str, program: str, environment: Mapping[str, str] = os.environ
 ) -> Runtime | None:
     """The same, for who gives it to a client by itself."""
+    learn(environment)
     config = prometheus(settings, environment) or otlp(environment)
     if config is None:
         return None
@@ -65,7 +68,7 @@ def made(
     try:
         runtime = Runtime(telemetry=telemetry)
     except ValueError as error:  # the port is taken, or the address is none of this machine's
-        said = str(error).removeprefix("Failed starting Prometheus exporter: ").partition(" (os error")[0]
+        said = MASKS.text(str(error)).removeprefix("Failed starting Prometheus exporter: ").partition(" (os error")[0]
         if isinstance(config, PrometheusConfig):
             remedy = "give each process an address of its own in QUORATE_METRICS, or leave it empty"
             raise Unusable(f"QUORATE_METRICS: cannot listen on {config.bind_address}: {said}", remedy) from None

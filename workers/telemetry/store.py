@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
+from opentelemetry.proto.trace.v1.trace_pb2 import Span as Encoded
 from opentelemetry.sdk.trace import ReadableSpan
 
 from cluster.nouns import Value
@@ -37,6 +38,7 @@ create table if not exists span (
 ) without rowid;
 create index if not exists by_workflow on span (workflow, start);
 create index if not exists by_start on span (start);
+create index if not exists under_way on span (origin) where end is null;
 """
 _ADD = """
 insert into span values (?, ?, ?, ?, ?, ?, ?, (select id from origin where data = ?), ?)
@@ -87,24 +89,9 @@ class Store:
         """Keep them, also those that are under way. Of one that is told again the last end counts."""
         # most calls begin and end within one batch: they are written once
         last = {(one.context.trace_id, one.context.span_id): one for one in spans if one.context is not None}
-        with self._connected() as file:
+        with self.connected() as file:
             for origin, span in encoded(list(last.values())):
-                file.execute("insert or ignore into origin (data) values (?)", (origin,))
-                workflow = next((a.value.string_value for a in span.attributes if a.key in WORKFLOW), "")
-                file.execute(
-                    _ADD,
-                    (
-                        span.trace_id.hex(),
-                        span.span_id.hex(),
-                        span.parent_span_id.hex(),
-                        span.name,
-                        span.start_time_unix_nano,
-                        span.end_time_unix_nano or None,
-                        workflow,
-                        origin,
-                        span.SerializeToString(),
-                    ),
-                )
+                write(file, origin, span)
 
     def newest(self, limit: int = 20, *, runs: bool = False) -> list[Listed]:
         """The traces that began last; with `runs` only those of runs, without what a gateway was told."""
@@ -124,7 +111,7 @@ class Store:
     def spans(self, trace: str) -> list[Kept]:
         """All that is kept of a trace, in the order of time."""
         chosen = "select o.data, s.data from span s join origin o on o.id = s.origin where s.trace = ? order by s.start"
-        with self._connected() as file:
+        with self.connected() as file:
             return [Kept(origin, span) for origin, span in file.execute(chosen, (trace,))]
 
     def led_to(self, trace: str) -> list[str]:
@@ -135,13 +122,13 @@ class Store:
             "group by trace order by min(start) desc"
         )
         words = (trace, bytes.fromhex(trace), *(f"{word}%" for word in MESSAGES))
-        with self._connected() as file:
+        with self.connected() as file:
             return [one for (one,) in file.execute(chosen, words)]
 
     def prune(self, now: float | None = None) -> int:
         """Let the oldest go until age and size are as they may be; how many spans went."""
         oldest = int(((time.time() if now is None else now) - self._age.total_seconds()) * NANO)
-        with self._connected() as file:
+        with self.connected() as file:
             # what is under way stays: of a run that takes longer than that, the root
             gone = file.execute("delete from span where start < ? and end is not null", (oldest,)).rowcount
         if self._size() > self._most:
@@ -157,14 +144,14 @@ class Store:
 
     def _listed(self, which: str, value: object) -> list[Listed]:
         names = Listed.model_fields
-        with self._connected() as file:
+        with self.connected() as file:
             return [
                 Listed(**dict(zip(names, row, strict=True))) for row in file.execute(f"{_LISTED} {which}", (value,))
             ]
 
     def _shrink(self) -> int:
         """One trace less, or the older half of one that takes more than its share; how many spans went."""
-        with self._connected() as file:
+        with self.connected() as file:
             sizes = file.execute(
                 "select trace, sum(length(data)) as size, max(start) from span group by trace order by 3"
             ).fetchall()
@@ -183,14 +170,14 @@ class Store:
 
     def _size(self) -> int:
         """Bytes in use: pages that are free are written again before the file grows."""
-        with self._connected() as file:
+        with self.connected() as file:
             pages, free, each = (
                 file.execute(f"pragma {what}").fetchone()[0] for what in ("page_count", "freelist_count", "page_size")
             )
         return int((pages - free) * each)
 
     @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
+    def connected(self) -> Iterator[sqlite3.Connection]:
         """One transaction. After an error the file is opened anew: what is broken may be mended by then."""
         if self._open is None:
             self._open = self._opened()
@@ -215,6 +202,26 @@ class Store:
             file.close()
             raise
         return file
+
+
+def write(file: sqlite3.Connection, origin: bytes, span: Encoded) -> None:
+    """Keep one span; an end that is known stays."""
+    file.execute("insert or ignore into origin (data) values (?)", (origin,))
+    workflow = next((a.value.string_value for a in span.attributes if a.key in WORKFLOW), "")
+    file.execute(
+        _ADD,
+        (
+            span.trace_id.hex(),
+            span.span_id.hex(),
+            span.parent_span_id.hex(),
+            span.name,
+            span.start_time_unix_nano,
+            span.end_time_unix_nano or None,
+            workflow,
+            origin,
+            span.SerializeToString(),
+        ),
+    )
 
 
 def set_aside(path: Path) -> Path:

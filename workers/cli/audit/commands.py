@@ -52,7 +52,7 @@ def list_records(folder: FolderOption = None, as_json: JsonOption = False) -> No
     Example: quorate audit list
     """
     settings = Settings()
-    place = folder or reading.folder_of(settings)
+    place = reading.folder_of(settings, folder)
     found = reading.judged(place, reading.anchored(None, settings))
     outside = _outside(place)
     if as_json:
@@ -79,9 +79,9 @@ def key(folder: FolderOption = None) -> None:
 
     Example: quorate audit key
     """
-    place = folder or reading.folder_of(Settings())
+    place = reading.folder_of(Settings(), folder)
     try:
-        out.print((place / SIGNERS).read_text().rstrip(), markup=False, highlight=False, soft_wrap=True)
+        out.print((place / SIGNERS).read_text(errors="replace").rstrip(), markup=False, highlight=False, soft_wrap=True)
     except OSError:
         raise Unusable(f"{place} has no {SIGNERS}", "a worker makes it when it starts") from None
 
@@ -152,20 +152,24 @@ def verify(
     if path is not None and path.is_file():
         _verify_file(path, as_json=as_json)
         return
-    place = path if path is not None and path.is_dir() else folder or reading.folder_of(settings)
+    place = path if path is not None and path.is_dir() else reading.folder_of(settings, folder)
     run = None if place == path else what
-    known = reading.anchored(anchors, settings) + (asyncio.run(reading.remembered(place)) if ledger else [])
-    found = reading.judged(place, known, run=run, signers=signers)
+    known, strange = asyncio.run(reading.remembered(place)) if ledger else ([], [])
+    found = reading.judged(place, reading.anchored(anchors, settings) + known, run=run, signers=signers)
     if run and not found.records:
         raise Unusable(f"{place} has no record of {run}", "see `quorate audit list`")
     if not found.records and not found.heads:
         raise Unusable(f"{place} holds no record", "name a folder with heads and runs in it")
     count, faults, unchecked = reading.stamps(place, roots or settings.audit_roots)
-    found = found.model_copy(update={"faults": (*found.faults, *faults)})
+    found = found.model_copy(update={"faults": (*found.faults, *strange, *faults)})
+    unheard = reading.uncompared(anchors, settings)
     if as_json:
-        out.print_json(data={"ok": found.ok, "stamps": count, **found.model_dump(mode="json")})
+        told_ = {"ok": found.ok, "stamps": count, "not_compared": unheard}
+        out.print_json(data=told_ | found.model_dump(mode="json"))
     else:
         _show(found, place, count, unchecked, own=signers is not None)
+        if unheard:
+            out.print(f"[yellow]![/yellow] {escape(unheard)}", soft_wrap=True)
     if not found.ok:
         raise typer.Exit(1)
 
@@ -173,6 +177,8 @@ def verify(
 def _verify_file(path: Path, *, as_json: bool) -> None:
     """One file of lines: its chain alone, since what signs it is not there."""
     found = scan([(str(path), path.read_bytes())])
+    if not found.lines:
+        raise Unusable(f"{path} holds no line", "name a file of lines of a record")
     if as_json:
         out.print_json(data={"ok": not found.faults, **found.model_dump(mode="json", exclude={"digests"})})
     else:
@@ -189,7 +195,9 @@ def _show(found: Verdict, place: Path, stamps: int, unchecked: str, *, own: bool
     _faults(found.whole)
     lines, open_ = sum(one.lines for one in found.records), sum(one.lines - one.signed for one in found.records)
     said = f"{counted(len(found.records), 'record')}, {counted(lines, 'line')}, {counted(found.heads, 'head')}"
-    if found.ok:
+    if found.ok and not found.heads:  # taken out of Temporal's history
+        out.print(f"[yellow]![/yellow] {said}: each line follows from the one before, and nothing is signed")
+    elif found.ok:
         out.print(f"[green]✓[/green] {said}: nothing was changed since it was signed", soft_wrap=True)
     else:
         out.print(f"[red]✗[/red] {said}: {counted(len(found.whole), 'fault')}", soft_wrap=True)

@@ -1,6 +1,7 @@
 """`quorate audit explain`: what a run judged, from what, and whether that was right given what was seen."""
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -9,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
+from temporalio.service import RPCError
 
 from activities.rules import rules
 from cluster.audit.explain import explained
@@ -17,6 +19,7 @@ from cluster.audit.line import Line, read
 from cluster.audit.scan import Fault, scan
 from cluster.nouns import Value
 from cluster.units import counted
+from workers.audit.store import unless_gone
 from workers.cli.audit.exporting import RECORD, anew, kept
 from workers.cli.options import JsonOption, out
 from workers.errors import Unusable
@@ -71,20 +74,27 @@ def explain(run: RunOrFile, doubts: DoubtsOption = False, as_json: JsonOption = 
 def records(run: str) -> list[tuple[str, RECORD]]:
     """What was named: a file, all records of a folder, or a run's own record. Unusable where there is none."""
     path = Path(run)
-    if path.is_file():
-        return [(str(path), {path.name: path.read_bytes()})]
+    if path.is_file():  # whatever its name
+        return [(str(path), {f"{path.name.removesuffix(_LINES)}{_LINES}": path.read_bytes()})]
     if path.is_dir():
-        folders = sorted({file.parent for file in path.rglob(f"*{_LINES}")})
+        found = os.walk(path, onerror=unless_gone)
+        folders = sorted({Path(one) for one, _, names in found if any(name.endswith(_LINES) for name in names)})
         if not folders:
             raise Unusable(f"{path} holds no record", f"name a folder with files of lines ({_LINES}) in it")
         return [(str(one), {file.name: file.read_bytes() for file in one.glob(f"*{_LINES}")}) for one in folders]
     place = Settings().audit_folder
     if place.is_dir() and (record := kept(place, run)):
         return [(str(place), record)]
-    if record := asyncio.run(_from_temporal(run)):
-        return [("Temporal's history", record)]
+    why = "Temporal has none"
+    try:
+        if record := asyncio.run(_from_temporal(run)):
+            return [("Temporal's history", record)]
+    except Unusable as error:
+        why = error.what
+    except RPCError as error:
+        why = f"Temporal: {error.message}"
     raise Unusable(
-        f"{run}: there is no record: neither the folder {place} nor Temporal has one, and it is no file",
+        f"{run}: there is no record: the folder {place} has none, it is no file, and {why}",
         "see `quorate audit list`, and name the run as it is there",
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from cluster.audit.head import EXPORT, HEADS, RUNS, SIGNERS, Head, folder, part_name
-from cluster.audit.line import stamp
+from cluster.audit.line import NOTHING, read, stamp
 from cluster.nouns import Value
 from cluster.units import counted
 from workers.audit.histories import described, remade
@@ -38,7 +38,7 @@ def kept(place: Path, run: str) -> RECORD:
         if name.startswith(f"{HEADS}/") and name.endswith(".json"):
             try:
                 head = Head.read(files[name])
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if head.run == run or head.folder == run:
                 heads.setdefault(head.folder, []).append(name)
@@ -50,7 +50,7 @@ def kept(place: Path, run: str) -> RECORD:
         for beside in (name, f"{name}.sig", f"{name}.tsr"):
             if (data := files.get(beside)) is not None:
                 found[beside] = data
-    return found | {SIGNERS: (place / SIGNERS).read_bytes()}
+    return found | ({SIGNERS: (place / SIGNERS).read_bytes()} if (place / SIGNERS).is_file() else {})
 
 
 async def anew(client: Client, run: str) -> RECORD:
@@ -76,15 +76,22 @@ def compared(ours: RECORD, theirs: RECORD) -> tuple[str, bool | None]:
         return "Temporal does not have its history any more: not compared", None
     if not mine:
         return "there is no record in the folder: not compared, not signed", None
-    if mine == other[: len(mine)]:
-        more = len(other) - len(mine)
-        return "identical to what Temporal's history says" + (
-            f", which has {counted(more, 'line')} more" if more else ""
-        ), True
+    # Temporal may have forgotten the first executions of a run that goes on as new
+    first = other[0][0]
+    gone = next((n for n, (execution, _) in enumerate(mine) if execution == first), len(mine))
+    left = mine[gone:]
+    if not left:
+        return "Temporal has none of the executions that are on record any more: not compared", None
+    before = f"; the {counted(gone, 'line')} before it are of executions that Temporal does not have any more"
+    before = before if gone else ""
+    if left == other[: len(left)]:
+        more = len(other) - len(left)
+        longer = f", which has {counted(more, 'line')} more" if more else ""
+        return f"identical to what Temporal's history says{longer}{before}", True
     at = next(
-        (n for n, (one, two) in enumerate(zip(mine, other, strict=False)) if one != two), min(len(mine), len(other))
+        (n for n, (one, two) in enumerate(zip(left, other, strict=False)) if one != two), min(len(left), len(other))
     )
-    return f"it differs from what Temporal's history says, from line {at} on", False
+    return f"it differs from what Temporal's history says, from line {gone + at} on{before}", False
 
 
 def write(record: RECORD, to: Path, run: str, source: str) -> None:
@@ -101,6 +108,15 @@ def write(record: RECORD, to: Path, run: str, source: str) -> None:
         raise Unusable(f"{to} cannot be written: {error.strerror}", "name another folder with --to") from None
 
 
-def _lines(record: RECORD) -> Sequence[bytes]:
+def _lines(record: RECORD) -> Sequence[tuple[str, bytes]]:
+    """Each line with its execution, without its place in the record: that is another one where the first are gone."""
     names = sorted(name for name in record if name.startswith(f"{RUNS}/"))
-    return [line for name in names for line in record[name].splitlines()]
+    return [_placeless(line) for name in names for line in record[name].split(b"\n") if line]
+
+
+def _placeless(text: bytes) -> tuple[str, bytes]:
+    try:
+        line = read(text)
+    except (ValueError, RecursionError):
+        return "", text
+    return line.execution, line.model_copy(update={"n": 0, "prev": NOTHING}).canonical

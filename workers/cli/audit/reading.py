@@ -2,10 +2,9 @@
 
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pydantic import ValidationError
 from temporalio.service import RPCError
 
 from activities.clients import timestamps
@@ -14,6 +13,7 @@ from cluster.audit.head import HEADS, SIGNERS, Anchor, Head
 from cluster.audit.scan import Fault
 from cluster.audit.verify import Verdict, verified
 from cluster.ledger import ledger_id
+from cluster.units import counted
 from workers.audit import anchors as outside
 from workers.audit.store import Files, Signatures, held, soundness
 from workers.errors import Unusable
@@ -28,8 +28,12 @@ NOT_CHECKED = "time stamps are not checked here: pip install 'quorate[audit]'"
 PAUSES = (1.0, 3.0)
 
 
-def folder_of(settings: Settings) -> Path:
-    """The worker's own folder. Unusable where there is none."""
+def folder_of(settings: Settings, named: Path | None = None) -> Path:
+    """The folder that is named, else the worker's own. Unusable where there is none."""
+    if named is not None:
+        if not named.is_dir():
+            raise Unusable(f"--folder {named} is no folder", "name a folder with heads and runs in it")
+        return named
     if not settings.audit_folder.is_dir():
         raise Unusable(
             f"there are no audit records in {settings.audit_folder}",
@@ -47,27 +51,51 @@ def anchored(path: Path | None, settings: Settings) -> list[Anchor]:
         return outside.known(chosen)
     except OSError as error:
         raise Unusable(f"{chosen} cannot be read: {error.strerror}", "name a file of anchors with --anchors") from None
-    except ValidationError:
+    except ValueError:
         raise Unusable(f"{chosen} is no file of anchors", "each line of one is a head that was told outside") from None
 
 
-async def remembered(place: Path) -> list[Anchor]:
-    """The newest head of this folder's chain that the cluster's ledger at Temporal was told. Unusable without one."""
+def uncompared(path: Path | None, settings: Settings) -> str:
+    """What of a file elsewhere could not be compared, in a sentence; empty where all of it was."""
+    chosen = path or settings.audit_file
+    if chosen is None:
+        return ""
+    if not chosen.exists():
+        return f"QUORATE_AUDIT_FILE is {chosen}, which is not there: nothing was compared with it"
+    count = outside.torn(chosen)
+    return f"{counted(count, 'line is', 'lines are')} no head in {chosen}, and not compared" if count else ""
+
+
+async def remembered(place: Path) -> tuple[list[Anchor], list[Fault]]:
+    """The newest heads of this folder's chain that the cluster's ledger at Temporal was told. Unusable without one.
+
+    A fault where it was told of heads, none of them is of a key of this folder, and one of its own should be there.
+    """
     cluster = newest(place).cluster
     try:
         ledger = (await connect()).get_workflow_handle(ledger_id(cluster))
         book = await ledger.query(ClusterLedger.book)
     except RPCError as error:
         raise Unusable(f"the ledger of {cluster} does not answer: {error.message}", "leave out --ledger") from None
-    return [one for signer, one in book.audited.items() if signer in keys(place)]
+    ours = [one for signer, one in book.audited.items() if signer in keys(place)]
+    if ours or not book.audited or not any(head.closed and head.runbook != outside.LEDGER for head in heads(place)):
+        return ours, []
+    what = f"the ledger of {cluster} was told of no head by a key of this folder, but by {', '.join(book.audited)}"
+    return [], [Fault(where=SIGNERS, what=what, means="the folder was signed again with another key")]
 
 
 def newest(place: Path) -> Head:
     """The newest head that can be read. Unusable where there is none."""
-    for path in sorted((place / HEADS).glob("*.json"), reverse=True):
-        with contextlib.suppress(ValueError):
-            return Head.read(path.read_bytes())
+    for head in heads(place):
+        return head
     raise Unusable(f"{place} has no head", "name a folder with heads and runs in it")
+
+
+def heads(place: Path) -> Iterator[Head]:
+    """Those that can be read, the newest first."""
+    for path in sorted((place / HEADS).glob("*.json"), reverse=True):
+        with contextlib.suppress(ValueError, RecursionError):
+            yield Head.read(path.read_bytes())
 
 
 def signatures(place: Path, signers: Path | None) -> Signatures:
@@ -121,7 +149,7 @@ def stamps(place: Path, roots: Path | None) -> tuple[int, list[Fault], str]:
 def keys(place: Path) -> list[str]:
     """The fingerprints of the keys that the folder names."""
     try:
-        lines = (place / SIGNERS).read_text().splitlines()
+        lines = (place / SIGNERS).read_text(errors="replace").splitlines()
     except OSError:
         return []
     return [found for line in lines if (found := fingerprint_of_line(line))]

@@ -17,7 +17,7 @@ from activities.errors import Word
 from cluster.doctor.arrays import ArrayTold
 from cluster.doctor.check import AREAS, Area, Unread
 from cluster.doctor.controllers import ControllerTold
-from cluster.doctor.hosts import Told
+from cluster.doctor.hosts import Told, has_device
 from cluster.doctor.nodes import ClusterTold
 from cluster.doctor.recognised import Shown, Sshd
 from cluster.doctor.storage import PathsTold
@@ -46,6 +46,7 @@ class OverSsh:
     paths: tuple[PathsTold, ...] = ()
     volumes: tuple[str, ...] | Unread | None = None
     group: bool = False
+    hindrance: Unread | None = None
 
 
 class Asking:
@@ -87,6 +88,7 @@ class Asking:
             paths=seen.paths,
             volumes=seen.volumes,
             group=seen.group,
+            hindrance=seen.hindrance,
             temporal=server,
         )
 
@@ -101,13 +103,13 @@ class Asking:
 
     # --- over TLS ----------------------------------------------------------------------------------------------
 
-    async def _shown(self, trust: Trust) -> Shown:
+    async def _shown(self, trust: Trust, limit: float = shown.LIMIT) -> Shown:
         def look() -> Shown:
             try:
-                certificate = shown.certificate(trust)
+                certificate = shown.certificate(trust, limit)
             except Word as word:
                 return Shown(trust=trust, silence=word.message)
-            refused = shown.refusal(trust, self._secrets)
+            refused = shown.refusal(trust, self._secrets, limit)
             return Shown(trust=trust, certificate=certificate, refusal=refused.message if refused else "")
 
         return await self._counted(self._threads.run(look))
@@ -137,7 +139,8 @@ class Asking:
         return await asyncio.gather(*(self._controller(client, name, bmc) for name, bmc in known))
 
     async def _controller(self, client: Controllers, name: str, bmc: Bmc) -> tuple[Shown, ControllerTold | None]:
-        found = await self._shown(of_controller(bmc, f"management controller of {name}"))
+        limit = max(shown.LIMIT, bmc.answers_within.total_seconds())
+        found = await self._shown(of_controller(bmc, f"management controller of {name}"), limit)
         if not found.recognised:
             return found, None
         return found, await self._counted(self._threads.run(lambda: controllers.controller(client, name, bmc)))
@@ -150,15 +153,18 @@ class Asking:
         everybody.append((inventory.witness.name, inventory.witness.address))
         found = await asyncio.gather(*(self._counted(self._host(ssh, name, at, storage)) for name, at in everybody))
         reached = [told.name for _, told, way in found if told is not None and way is not None]
-        group, volumes = bool(reached), None
+        group, volumes, hindrance = bool(reached), None, None
         if reached:
             volumes = await self._counted(hosts.volumes(ssh, reached[0], inventory.storage.vg))
+        if len(reached) == len(inventory.nodes) and not any(has_device(told) for _, told, _ in found):
+            hindrance = await self._counted(hosts.hindrance(ssh, inventory))
         return OverSsh(
             sshds=tuple(sshd for sshd, _, _ in found),
             hosts=tuple(told for _, told, _ in found if told is not None),
             paths=tuple(way for _, _, way in found if way is not None),
             volumes=volumes,
             group=group,
+            hindrance=hindrance,
         )
 
     async def _host(

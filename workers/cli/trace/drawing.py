@@ -101,7 +101,7 @@ class View:
     def _row(self, spans: list[Span], guides: tuple[str, str]) -> Row:
         """Of one span, or of calls that make one line."""
         critical = any(span.id in self.critical for span in spans)
-        long = took(sum(map(self.tree.took, spans)))
+        long = took(self.tree.took_of(spans))
         return Row(long, critical, guides, self._told(spans[0]) if len(spans) == 1 else self._counted(spans))
 
     def _together(self, span: Span) -> tuple[object, ...]:
@@ -113,8 +113,8 @@ class View:
 
     def _counted(self, calls: list[Span]) -> Text:
         what, where = doing(calls[0], self.tree)
-        api = what == "api"
-        name = f"{counted(len(calls), 'API call' if api else 'command')} {'to' if api else 'on'} {visible(where)}"
+        call, on = ("API call", "to") if what == "api" else ("command", "on")
+        name = f"{counted(sum(one.times for one in calls), call)} {on} {visible(where)}"
         if not calls[0].failed:
             return Text(name)
         return (
@@ -143,11 +143,13 @@ def _mark(span: Span) -> str:
 
 
 def _name(span: Span) -> str:
-    """With the attempt, where it is a later one or has failed; a call with its status."""
+    """With the attempt, where it is a later one or has failed; of calls that failed alike, how many."""
     attempt = span.attributes.get(ATTEMPT)
     if attempt is not None and (int(attempt) > 1 or (span.failed and not span.stopped)):
         return f"{span.name}, attempt {attempt}"
-    return span.name
+    if not span.folded:
+        return span.name
+    return f"{span.name}, {counted(span.times, 'time')}" if span.end else f"{span.name}, again and again"
 
 
 def _when(one: Moment | list[Span]) -> int:
