@@ -117,6 +117,8 @@ def _told(found: list[StepRecord], *, loss: bool) -> str:
     text = re.sub(r"127\.\d+\.", "127.N.", text)
     # whose watchdog has expired by now is a matter of its daemons' phases
     text = re.sub(r"has pxmx01-0\d(, pxmx01-0\d)* logged in", "has N logged in", text)
+    # the first verdict may name the first node of some that fall silent one after the other
+    text = re.sub(r"no answer from pxmx01-0\d \(api\)(, pxmx01-0\d \(api\))*", "no answer from N (api)", text)
     text = re.sub(r"say that pxmx01-0\d(, pxmx01-0\d)* (is|are) on", "say that N are on", text)
     text = re.sub(r"X90R3-Site[AB] is pre-elected", "X90R3-SiteN is pre-elected", text)
     return re.sub(r"does not answer[^\n;]*", "does not answer", text) + "\n"
