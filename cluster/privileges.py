@@ -35,6 +35,9 @@ _SWITCHES: Rights = {"/": ("Sys.Console", "Sys.Modify"), "/storage": ("Datastore
 # The agent's ping, which proves that a guest that HA has restarted is really there.
 _AGENT: Rights = {"/vms": ("VM.GuestAgent.Audit",)}
 
+# Path to the role's name there; a test compares them with the page.
+_ROLES = {"/": "QuorateCluster", "/storage": "QuorateStorage", "/vms": "QuorateSight"}
+
 
 class Missing(Value):
     """A privilege that the token lacks, where, and the runbooks that need it there."""
@@ -45,6 +48,25 @@ class Missing(Value):
 
     def __str__(self) -> str:
         return f"{self.privilege} at {self.path} (for {', '.join(self.runbooks)})"
+
+
+class Sight(Value):
+    """Whether a privilege reaches from /vms to every guest; `hidden` are paths whose own entries leave it out."""
+
+    privilege: str
+    reaches: bool
+    hidden: tuple[str, ...] = ()
+
+
+def sight(privilege: str, permissions: Mapping[str, Mapping[str, object]]) -> Sight:
+    """From all of a token's permissions, path to privilege to whether it reaches further down.
+
+    The privilege has to reach from /vms to each guest; an entry on a guest of its own replaces it there.
+    """
+    hidden = [path for path, rights in permissions.items() if path.startswith("/vms/") and privilege not in rights]
+    return Sight(
+        privilege=privilege, reaches=bool(permissions.get("/vms", {}).get(privilege)), hidden=tuple(sorted(hidden))
+    )
 
 
 def needed(inventory: Inventory, runbook: Procedure = "deploy") -> Rights:
@@ -99,6 +121,15 @@ def granted(inventory: Inventory) -> Rights:
         privileges[f"/vms/{guest.template}"] = (*audit, "VM.Clone")
         privileges[f"/vms/{guest.vmid}"] = (*_GUEST, "VM.GuestAgent.Audit")
     return privileges
+
+
+def role_at(inventory: Inventory, path: str) -> str:
+    """What docs/prepare.md calls the role that it grants at that path; of a guest beside the inventory: sight."""
+    if path in {f"/vms/{guest.vmid}" for guest in inventory.guests}:
+        return "QuorateGuest"
+    if path in {f"/vms/{guest.template}" for guest in inventory.guests}:
+        return "QuorateSource"
+    return _ROLES.get(path, _ROLES["/vms"])
 
 
 def effective(rights: Mapping[str, Iterable[str]], path: str) -> frozenset[str]:

@@ -20,7 +20,7 @@ from activities.clients.secrets import Secrets
 from activities.clients.tls import recognising, refused
 from activities.errors import NotYet, Rejected, Unauthorized, Unreachable
 from cluster.inventory import Inventory
-from cluster.trust import of_node
+from cluster.trust import Trust, of_node
 
 # A forwarded call to a dead node takes up to 30 s, a storage write without quorum 10 s (reference: proxmox-api §3).
 TIMEOUT = 40.0
@@ -93,6 +93,11 @@ class PveApi:
             names = [one.name for one in self._inventory.nodes]
             self._answering = names[(names.index(node) + 1) % len(names)]
             raise
+
+    @property
+    def trusts(self) -> tuple[Trust, ...]:
+        """By what each node is recognised."""
+        return tuple(of_node(self._inventory, node.name) for node in self._inventory.nodes)
 
     @property
     def nodes(self) -> list[str]:

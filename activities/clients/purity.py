@@ -6,6 +6,8 @@ Its answers are turned into plain dictionaries here; nobody above sees an SDK ty
 
 import threading
 import uuid
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import urllib3
@@ -22,7 +24,7 @@ from activities.clients.tls import pool, refused
 from activities.errors import NotFound, Rejected, Unreachable, Word
 from cluster.addresses import netloc
 from cluster.inventory import Array
-from cluster.trust import of_array
+from cluster.trust import Trust, of_array
 
 # Purity 6.9.x serves at most about 2.43 to 2.46 (reference: flasharray-rest §1).
 REST_VERSION = "2.44"
@@ -68,6 +70,34 @@ class FlashArray:
         self._lock = threading.Lock()
         self._client: Any = None
         self._user = ""  # whose token it is, known after the first login
+
+    @property
+    def trust(self) -> Trust:
+        """By what the array is recognised."""
+        return self._trust
+
+    @property
+    def speaks(self) -> str:
+        """The level of REST that this client speaks."""
+        return REST_VERSION
+
+    def levels(self) -> tuple[tuple[str, ...], timedelta | None]:
+        """The levels of REST that the array speaks, and how far its clock is ahead of this one; no token is shown.
+
+        The time is that of the answer's head, to the second; None where it has none.
+        """
+        trusted = pool(self._trust, self._secrets)
+        limit = urllib3.Timeout(connect=CONNECT_TIMEOUT, read=self._read_timeout or READ_TIMEOUT)
+        url = f"https://{netloc(self._array.address)}/api/api_version"
+        with tracing.request("GET", self._array.address, "/api/api_version"):
+            try:
+                with urllib3.PoolManager(timeout=limit, retries=Answers.of(self._array), **trusted) as once:
+                    answer = once.request("GET", url)
+            except Word:
+                raise
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                raise self._silence(error) from None
+            return tuple(map(str, answer.json().get("version") or ())), _ahead(answer.headers.get("Date"))
 
     def _connected(self) -> Any:
         if self._client is None:
@@ -166,6 +196,10 @@ class FlashArray:
         """ISCSI target ports: `portal` and `iqn`."""
         return [port for port in self._call("get_ports") if port.get("iqn") and port.get("portal")]
 
+    def interfaces(self) -> list[Item]:
+        """Network interfaces with their addresses and services."""
+        return self._call("get_network_interfaces")
+
     def initiators(self) -> list[Item]:
         """Who is logged in at which port: `initiator` and `target`, one row each."""
         return self._call("get_ports_initiators")
@@ -256,6 +290,13 @@ class FlashArray:
             volume_names=[volume],
             connection=models.ConnectionPost(lun=lun),
         )
+
+
+def _ahead(date: str | None) -> timedelta | None:
+    try:
+        return parsedate_to_datetime(date or "") - datetime.now(UTC).replace(microsecond=0)
+    except ValueError:
+        return None
 
 
 def _name(row: Item, field: str) -> str:

@@ -9,6 +9,8 @@ import ipaddress
 import socket
 import ssl
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncssh
@@ -19,7 +21,7 @@ from activities.clients import tls
 from activities.clients.secrets import Secrets
 from activities.errors import Unreachable, Word
 from cluster.addresses import netloc
-from cluster.trust import Certificate, HostKey, Trust
+from cluster.trust import Certificate, HostKey, Trust, ending
 
 # A person waits for it; a dead address in the own network is told by ARP after 3 s.
 LIMIT = 5.0
@@ -40,6 +42,23 @@ def refusal(trust: Trust, secrets: Secrets, limit: float = LIMIT) -> Word | None
     except Word as word:
         return word
     return None
+
+
+def ends_soon(*trusts: Trust) -> tuple[str, ...]:
+    """Which of these certificates end soon or have ended, for people; asked all at once.
+
+    Who shows none now is not looked at: others tell that.
+    """
+    now = datetime.now(UTC)
+
+    def said(trust: Trust) -> str:
+        try:
+            return ending(trust, certificate(trust), now)
+        except Word:
+            return ""
+
+    with ThreadPoolExecutor(max(1, len(trusts))) as threads:
+        return tuple(filter(None, threads.map(said, trusts)))
 
 
 def _handshake(trust: Trust, context: ssl.SSLContext, limit: float) -> bytes:

@@ -14,7 +14,13 @@ from activities.attempt import Changes
 from activities.errors import Conflict, NotFound, Refuted
 from activities.hosts.maps import map_of
 from activities.hosts.volume_group import GroupView
-from activities.parsing.lvm import parse_active, parse_autoactivated, parse_signatures, parse_volume_groups
+from activities.parsing.lvm import (
+    VolumeGroup,
+    parse_active,
+    parse_autoactivated,
+    parse_signatures,
+    parse_volume_groups,
+)
 from activities.serving import serves
 from cluster.contracts import hosts
 from cluster.contracts.hosts import GroupFinding, GroupWish
@@ -55,6 +61,18 @@ async def volumes_told(
     return held, {node: one for node, one in found.items() if isinstance(one, str)}
 
 
+async def volume_groups(ssh: "SshHosts", node: str) -> list[VolumeGroup]:
+    """The volume groups that the node sees, with their devices."""
+    return parse_volume_groups(await ssh.read(node, *_VGS))
+
+
+async def autoactivated(ssh: "SshHosts", node: str, vg: str) -> tuple[str, ...]:
+    """The group's volumes that LVM activates by itself; where the node's LVM cannot tell it, none."""
+    columns = ("--reportformat", "json", "-o", "lv_name,lv_autoactivation")
+    answer = await ssh.run(node, "lvs", *columns, vg)
+    return parse_autoactivated(answer.stdout) if answer.ok else ()
+
+
 async def _active(ssh: "SshHosts", node: str, vg: str, limit: float) -> dict[str, bool | None]:
     return parse_active(await ssh.read(node, "lvs", "--reportformat", "json", "-o", "lv_name,lv_attr", vg, limit=limit))
 
@@ -83,7 +101,7 @@ class Lvm:
             if wrong := [said for view in seen.values() if (said := view.lacking())]:
                 raise Refuted("; ".join(wrong))
         group = seen[wish.nodes[0]].group
-        told = activated_at_boot(wish.vg, await self._autoactivated(wish)) if group else ""
+        told = activated_at_boot(wish.vg, await autoactivated(self._ssh, wish.nodes[0], wish.vg)) if group else ""
         return GroupFinding(
             finding=f"{wish.vg}, {size(group.size)}, seen by {counted(len(wish.nodes), 'node')}{told}"
             if group
@@ -94,17 +112,11 @@ class Lvm:
             nodes=len(wish.nodes) if group else 0,
         )
 
-    async def _autoactivated(self, wish: GroupWish) -> tuple[str, ...]:
-        """The group's volumes that LVM activates by itself; where the node's LVM cannot tell it, none."""
-        columns = ("--reportformat", "json", "-o", "lv_name,lv_autoactivation")
-        answer = await self._ssh.run(wish.nodes[0], "lvs", *columns, wish.vg)
-        return parse_autoactivated(answer.stdout) if answer.ok else ()
-
     async def _nodes(self, wish: GroupWish, *, refresh: bool = False) -> dict[str, GroupView]:
         async def read(node: str) -> GroupView:
             if refresh:
                 await self._ssh.read(node, "pvscan", "--cache")
-            groups = tuple(parse_volume_groups(await self._ssh.read(node, *_VGS)))
+            groups = tuple(await volume_groups(self._ssh, node))
             found = await map_of(self._ssh, node, wish.wwid) if wish.wwid else None
             return GroupView(node=node, vg=wish.vg, wwid=wish.wwid, groups=groups, map=found)
 

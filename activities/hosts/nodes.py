@@ -1,14 +1,14 @@
 """What hosts must have before anything is changed: packages, clocks, initiator, the way to the arrays. Reads only."""
 
 import asyncio
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from activities.errors import NotFound, Refuted
+from activities.hosts import reading
 from activities.hosts.initiator import AT_ONCE, config, dark_portals, told_dark
-from activities.parsing.iscsi import parse_initiator
-from activities.parsing.system import parse_clock, parse_installed, parse_number, parse_round_trip, parse_route
+from activities.hosts.reading import NODE_PACKAGES, WITNESS_PACKAGES
+from activities.parsing.system import parse_number, parse_route
 from activities.serving import serves
 from cluster.contracts import hosts
 from cluster.contracts.hosts import HostName, HostNames, NodeCheck, Portals, RoundTrip
@@ -20,13 +20,8 @@ from cluster.units import seconds
 if TYPE_CHECKING:
     from activities.clients.ssh import Hosts as SshHosts
 
-NODE_PACKAGES = ("corosync-qdevice", "lvm2", "multipath-tools", "open-iscsi")
-WITNESS_PACKAGES = ("corosync-qnetd",)
-
 # What IP and ICMP add to the data of a ping, bytes.
 _HEADERS = {4: 28, 6: 48}
-# A shell's own, where there is no such program.
-NO_PROGRAM = 127
 
 
 class Hosts:
@@ -39,7 +34,7 @@ class Hosts:
     async def preflight(self, check: NodeCheck) -> Finding:
         """Packages, initiator name and round trips of one node are as they must be."""
         await self._packages(check.node, NODE_PACKAGES)
-        initiator = parse_initiator(await self._ssh.read(check.node, "cat", "/etc/iscsi/initiatorname.iscsi"))
+        initiator = await reading.initiator(self._ssh, check.node)
         if initiator != check.iqn:
             raise Refuted(
                 f"{check.node}: /etc/iscsi/initiatorname.iscsi says {initiator}, the inventory says {check.iqn}; "
@@ -74,21 +69,14 @@ class Hosts:
         return Finding(finding="corosync-qnetd is installed and active")
 
     async def _packages(self, host: str, wanted: tuple[str, ...]) -> None:
-        wish = "${Package} ${db:Status-Status} ${Version}\\n"
-        answer = await self._ssh.run(host, "dpkg-query", "-W", "-f", wish, *wanted)
-        if answer.status == NO_PROGRAM:
-            raise Refuted(
-                f"{host}: has no dpkg-query, so it is neither Debian nor made from it; Quorate needs "
-                f"one with {', '.join(wanted)}"
-            )
-        if missing := [name for name in wanted if name not in parse_installed(answer.stdout)]:
+        there = await reading.installed(self._ssh, host, wanted)
+        if missing := [name for name in wanted if name not in there]:
             raise NotFound(
                 f"{host}: package {', '.join(missing)} is missing; install it: apt install {' '.join(missing)}"
             )
 
     async def _round_trip(self, node: str, trip: RoundTrip) -> timedelta:
-        answer = await self._ssh.run(node, "ping", "-n", "-q", "-c", "5", "-i", "0.2", trip.address)
-        took = parse_round_trip(answer.stdout)
+        took = await reading.round_trip(self._ssh, node, trip.address)
         if took is None:
             raise Refuted(f"{node}: {trip.address} ({trip.what}) does not answer a ping")
         if took > trip.limit:
@@ -137,7 +125,7 @@ class Hosts:
     async def clocks(self, which: HostNames) -> Finding:
         """The clocks of all hosts agree: HA decides about fencing by wall clocks."""
         await asyncio.gather(*(self._ssh.run(host, "true") for host in which.hosts))  # connect before measuring
-        readings = await asyncio.gather(*(self._offset(host) for host in which.hosts))
+        readings = await asyncio.gather(*(reading.clock(self._ssh, host) for host in which.hosts))
         offsets = dict(zip(which.hosts, (offset for offset, _ in readings), strict=True))
         doubt = max(doubt for _, doubt in readings)
         ahead, behind = max(offsets, key=lambda h: offsets[h]), min(offsets, key=lambda h: offsets[h])
@@ -148,10 +136,3 @@ class Hosts:
                 f"limits.clock_offset allows {seconds(which.limit)}; check chrony on both"
             )
         return Finding(finding=f"{len(offsets)} clocks agree within {seconds(max(spread, doubt))}")
-
-    async def _offset(self, host: str) -> tuple[timedelta, timedelta]:
-        """How far the host's clock is ahead of this worker's, and the doubt the round trip leaves."""
-        before, started = datetime.now(UTC), time.monotonic()
-        clock = parse_clock(await self._ssh.read(host, "date", "+%s.%N"))
-        half = timedelta(seconds=(time.monotonic() - started) / 2)
-        return clock - (before + half), half

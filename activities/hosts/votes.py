@@ -7,11 +7,13 @@ starting another one.
 
 import asyncio
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from activities.attempt import Changes, look_again
 from activities.errors import Conflict, NotYet, Refuted, Rejected, Unauthorized, Unreachable
-from activities.parsing.votes import VoteCount, parse_votes
+from activities.hosts.reading import device_host, last_words, vote_count
+from activities.parsing.votes import VoteCount
 from activities.serving import serves
 from cluster.contracts import hosts
 from cluster.contracts.hosts import DeviceWish, VotesFinding
@@ -65,7 +67,7 @@ class Quorum:
         else:
             running = await self._running(node)
             if not running:
-                await self._may_set_up(wish, node)
+                await may_set_up(self._ssh, wish.nodes, wish.witness)
             if (
                 ledger.intend(node, "set up quorum device", wish.witness, "ffsplit, 1 vote", verb="create")
                 and not running
@@ -80,20 +82,12 @@ class Quorum:
         return _votes(f"{view.total} of {view.expected} votes, quorum {view.quorum}, device votes", view, ledger)
 
     async def _views(self, nodes: tuple[str, ...]) -> dict[str, VoteCount]:
-        async def read(node: str) -> VoteCount:
-            answer = await self._ssh.run(node, "pvecm", "status")
-            if not answer.ok and "Quorum information" not in answer.stdout:  # without quorum it also ends with 2
-                raise Refuted(f"{node}: no votes to read: {_last_words(answer)}")
-            return parse_votes(answer.stdout)
-
-        return dict(zip(nodes, await asyncio.gather(*map(read, nodes)), strict=True))
+        views = await asyncio.gather(*(vote_count(self._ssh, node) for node in nodes))
+        return dict(zip(nodes, views, strict=True))
 
     async def _ours(self, wish: DeviceWish, node: str) -> None:
-        answer = await self._ssh.run(node, "corosync-qdevice-tool", "-s")
-        host = next(
-            (line.split(":", 1)[1].strip() for line in answer.stdout.splitlines() if "QNetd host" in line), None
-        )
-        if host is not None and host.rsplit(":", 1)[0] != wish.witness:
+        host = await device_host(self._ssh, node)
+        if host is not None and host != wish.witness:
             raise Conflict(
                 f"{node}: the quorum device is at {host}, the inventory says {wish.witness}; "
                 "correct witness.address, or remove the device by hand first: pvecm qdevice remove"
@@ -102,36 +96,6 @@ class Quorum:
     async def _running(self, node: str) -> bool:
         answer = await self._ssh.run(node, "systemctl", "is-active", UNIT)
         return answer.stdout.strip() in ("active", "activating")
-
-    async def _may_set_up(self, wish: DeviceWish, node: str) -> None:
-        """What `pvecm qdevice setup` would stumble over, some of it only after a change."""
-        kept = await asyncio.gather(*(self._ssh.run(name, "test", "-e", CERTIFICATES) for name in wish.nodes))
-        for name, found in zip(wish.nodes, kept, strict=True):
-            if found.stdout.strip():  # it says nothing when it is itself
-                raise Unreachable(f"{name}: `{found.command}` says something that cannot be read")
-        if left := [name for name, found in zip(wish.nodes, kept, strict=True) if found.ok]:
-            raise Conflict(
-                f"{', '.join(left)}: {CERTIFICATES} is left over from an earlier set-up although no device is "
-                "configured; look into it, then remove it by hand"
-            )
-        login = await self._at_witness(wish, node, "true")
-        if not login.ok:
-            raise Unauthorized(
-                f"{node}: root cannot log in to the witness at {wish.witness}: {_last_words(login)}; "
-                f"run there once: ssh-copy-id root@{wish.witness}; where the witness refuses root's password, as "
-                f"Debian does, append {node}'s /root/.ssh/id_rsa.pub to /root/.ssh/authorized_keys there"
-            )
-        made = await self._at_witness(wish, node, "test", "-x", SIGNER)
-        if not made.ok:
-            raise Refuted(
-                f"{node}: the witness at {wish.witness} has no {SIGNER}, which `pvecm qdevice setup` runs there; "
-                "install it: apt install corosync-qnetd; a container or another distribution has to bring it too"
-            )
-
-    async def _at_witness(self, wish: DeviceWish, node: str, *words: str) -> "Answer":
-        """A command at the witness, from the node, as `pvecm` runs its own."""
-        options = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=5")
-        return await self._ssh.run(node, "ssh", *options, f"root@{wish.witness}", *words)
 
     async def _set_up(self, wish: DeviceWish, node: str) -> None:
         # --collect removes the ended unit, so that its name is free again; HOME because ssh-copy-id wants one; what it
@@ -162,6 +126,39 @@ class Quorum:
                 raise Refuted(f"no node knows of a quorum device {KNOWN_WITHIN:.0f} s after its set-up: {wrong}")
             await look_again(pause, wrong)
             pause = min(pause * 1.5, 3.0)
+
+
+async def may_set_up(ssh: "SshHosts", nodes: Sequence[str], witness: str) -> None:
+    """What `pvecm qdevice setup` on the first node would stumble over, some of it only after a change. Reads only."""
+    node = nodes[0]
+    kept = await asyncio.gather(*(ssh.run(name, "test", "-e", CERTIFICATES) for name in nodes))
+    for name, found in zip(nodes, kept, strict=True):
+        if found.stdout.strip():  # it says nothing when it is itself
+            raise Unreachable(f"{name}: `{found.command}` says something that cannot be read")
+    if left := [name for name, found in zip(nodes, kept, strict=True) if found.ok]:
+        raise Conflict(
+            f"{', '.join(left)}: {CERTIFICATES} is left over from an earlier set-up although no device is "
+            "configured; look into it, then remove it by hand"
+        )
+    login = await _at_witness(ssh, node, witness, "true")
+    if not login.ok:
+        raise Unauthorized(
+            f"{node}: root cannot log in to the witness at {witness}: {last_words(login)}; "
+            f"run there once: ssh-copy-id root@{witness}; where the witness refuses root's password, as "
+            f"Debian does, append {node}'s /root/.ssh/id_rsa.pub to /root/.ssh/authorized_keys there"
+        )
+    made = await _at_witness(ssh, node, witness, "test", "-x", SIGNER)
+    if not made.ok:
+        raise Refuted(
+            f"{node}: the witness at {witness} has no {SIGNER}, which `pvecm qdevice setup` runs there; "
+            "install it: apt install corosync-qnetd; a container or another distribution has to bring it too"
+        )
+
+
+async def _at_witness(ssh: "SshHosts", node: str, witness: str, *words: str) -> "Answer":
+    """A command at the witness, from the node, as `pvecm` runs its own."""
+    options = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=5")
+    return await ssh.run(node, "ssh", *options, f"root@{witness}", *words)
 
 
 def _unlike(wish: DeviceWish, views: dict[str, VoteCount]) -> str:
@@ -196,10 +193,4 @@ def _why(journal: "Answer") -> str:
             break
         if line.strip():
             said.append(line.strip())
-    return "; ".join(reversed(said))[-500:] or _last_words(journal)
-
-
-def _last_words(answer: "Answer") -> str:
-    lines = (answer.stderr.strip() or answer.stdout.strip()).splitlines()
-    said = [line.strip() for line in lines if line.strip() and not line.startswith("Finished with result")]
-    return said[-1][:300] if said else f"status {answer.status} without any output"
+    return "; ".join(reversed(said))[-500:] or last_words(journal)

@@ -29,6 +29,11 @@ _PATH = re.compile(
 _VENDOR, _NAA = "PURE,", "3624a9370"
 
 
+def is_ours(wwid: str) -> bool:
+    """The WWID is one of these arrays'."""
+    return wwid.startswith(_NAA)
+
+
 class ScsiPath(BaseModel):
     """One path: its LUN tells the array when the arrays number differently."""
 
@@ -95,7 +100,7 @@ class _Found:
     """A map while it is read. `foreign`: no volume of our arrays, so that it may hold what cannot be read."""
 
     def __init__(self, wwid: str, device: str, dm: str, product: str) -> None:
-        self.foreign = not (product.startswith(_VENDOR) or wwid.startswith(_NAA))
+        self.foreign = not (product.startswith(_VENDOR) or is_ours(wwid))
         self._told: dict[str, object] = {"wwid": wwid, "device": device, "dm": dm}
         self._groups: list[dict[str, object]] = []
         self._paths: list[ScsiPath] = []

@@ -1,9 +1,11 @@
-"""Small tools of a Debian host: round trips, packages, clock."""
+"""Small tools of a Debian host: round trips, packages, clock, units, release."""
 
 import re
+import shlex
 from datetime import UTC, datetime, timedelta
 
 from activities.parsing import reader
+from cluster.doctor.versions import Release
 
 _RTT = re.compile(r"= (?P<min>[\d.]+)/(?P<avg>[\d.]{1,16})/(?P<max>[\d.]+)/[\d.]+ ms")
 # dpkg's own words; a package that is known and not installed has no version.
@@ -81,3 +83,17 @@ def parse_number(text: str) -> int:
     if not re.fullmatch(r"\d{1,9}", text.strip()):
         raise ValueError(repr(text.strip()[:80]))
     return int(text)
+
+
+@reader
+def parse_release(text: str) -> Release:
+    """`/etc/os-release`: assignments as a shell reads them (os-release(5))."""
+    found = {}
+    for line in text.splitlines():
+        name, equals, value = line.partition("=")
+        if equals and not name.startswith("#"):
+            found[name.strip()] = " ".join(shlex.split(value))
+    if "ID" not in found:
+        raise ValueError(f"no ID in {text.strip()[:80]!r}")
+    called = found.get("PRETTY_NAME") or f"{found['ID']} {found.get('VERSION_ID', '')}".strip()
+    return Release(name=found["ID"], version=found.get("VERSION_ID", ""), called=called)

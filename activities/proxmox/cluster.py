@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from temporalio import activity
 
 from activities.attempt import Changes, look_again_in
+from activities.clients import shown
 from activities.errors import Conflict, NotYet, Refuted, Unauthorized
 from activities.proxmox.rights import GRANT, rights_at
 from activities.serving import serves
 from cluster.alignment import against
 from cluster.contracts import proxmox
 from cluster.contracts.proxmox import ClusterCheck, HaFinding, HaWish, StorageFinding, StorageWish
+from cluster.doctor import versions
 from cluster.plan import Finding, Ledger, Mode
 from cluster.units import counted, size
 
@@ -34,7 +36,9 @@ class Proxmox:
     @serves(proxmox.preflight, no_thread_cancel_exception=True)
     def preflight(self, check: ClusterCheck) -> Finding:
         """The API answers, the token may do what the runbook will do, and every node is online in a quorate cluster."""
-        version = self._api.get("version")["version"]
+        version = str(self._api.get("version")["version"])
+        if (judged := versions.pve("cluster", version)).state == "wrong":
+            raise Refuted(f"{judged.evidence}; {judged.remedy}")
         lacks = [
             f"{privilege} at {path}"
             for path, wanted in check.privileges.items()
@@ -57,9 +61,9 @@ class Proxmox:
         ids = {entry["name"]: int(entry["nodeid"]) for entry in entries if entry["type"] == "node"}
         if check.prefers and (why := against(check.prefers, check.sites, ids)):
             raise Refuted(why)
-        return Finding(
-            finding=f"Proxmox VE {version}, quorate, {counted(len(online), 'node')} online, privileges complete"
-        )
+        ends = shown.ends_soon(*self._api.trusts)
+        said = f"Proxmox VE {version}, quorate, {counted(len(online), 'node')} online, privileges complete"
+        return Finding(finding="; ".join((said, *ends)), mark="warned" if ends else "done")
 
     @serves(proxmox.ensure_storage, no_thread_cancel_exception=True)
     def ensure_storage(self, wish: StorageWish) -> StorageFinding:

@@ -8,7 +8,6 @@ only after `must_see_all_guests` has not refused.
 """
 
 import asyncio
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from activities.clients import shown
@@ -18,14 +17,14 @@ from cluster.alignment import apart
 from cluster.contracts import proxmox
 from cluster.contracts.proxmox import RightsFinding, RightsWish
 from cluster.inventory import Inventory
-from cluster.privileges import PROCEDURES, Missing, Procedure, missing, paths
-from cluster.trust import Trust, ending, endpoints
+from cluster.privileges import PROCEDURES, Missing, Procedure, Sight, missing, paths, sight
+from cluster.trust import endpoints
 
 if TYPE_CHECKING:
     from activities.clients.proxmox import PveApi
     from activities.clients.purity import Arrays
 
-SEES = "VM.Audit"
+SEES, ASKS_AGENTS = "VM.Audit", "VM.GuestAgent.Audit"
 GRANT = "grant it to the token and to its user, see docs/prepare.md"
 
 
@@ -41,7 +40,8 @@ class Rights:
         named = tuple(one for one in PROCEDURES if one == wish.runbook) or ("watch",)
         runbooks: tuple[Procedure, ...] = named if wish.runbook else PROCEDURES
         lacks = await asyncio.to_thread(self._missing, runbooks)
-        ending = () if wish.runbook else await endings(self._inventory)
+        trusts = () if wish.runbook else tuple(trust for _, trust in endpoints(self._inventory))
+        ending = await asyncio.to_thread(shown.ends_soon, *trusts)
         parts = "" if wish.runbook else await asyncio.to_thread(self._apart)
         if lacks and wish.must:
             raise Unauthorized(f"the token lacks {', '.join(map(str, lacks))}; {GRANT}")
@@ -73,40 +73,29 @@ class Rights:
         return missing(self._inventory, runbooks, has)
 
 
-async def endings(inventory: Inventory) -> tuple[str, ...]:
-    """Certificates that end soon or have ended, for people. Who shows none now is not looked at: others tell that."""
-    now = datetime.now(UTC)
-    looks = (asyncio.to_thread(_ending, trust, now) for _, trust in endpoints(inventory))
-    return tuple(said for said in await asyncio.gather(*looks) if said)
-
-
-def _ending(trust: Trust, now: datetime) -> str:
-    try:
-        return ending(trust, shown.certificate(trust), now)
-    except Word:
-        return ""
-
-
 def rights_at(api: "PveApi", path: str, node: str | None = None) -> dict[str, bool]:
     """The token's privileges on a path, each with whether it reaches the paths below."""
     answer = api.get("access/permissions", path=path, node=node)
     return {name: bool(reaches) for rights in answer.values() for name, reaches in rights.items()}
 
 
-def must_see_all_guests(api: "PveApi", node: str | None = None) -> None:
-    """Unauthorized unless the token sees every guest: `/cluster/resources` leaves out those without VM.Audit.
+def sight_of(api: "PveApi", privilege: str, node: str | None = None) -> Sight:
+    """Whether the token has that privilege for every guest."""
+    below_vms = rights_at(api, "/vms", node)
+    deeper = api.get("access/permissions", node=node) if below_vms.get(privilege) else {}
+    return sight(privilege, {**deeper, "/vms": below_vms})
 
-    The privilege has to reach from /vms to each guest; an entry on a guest of its own replaces it there.
-    """
-    if not rights_at(api, "/vms", node).get(SEES):
+
+def must_see_all_guests(api: "PveApi", node: str | None = None) -> None:
+    """Unauthorized unless the token sees every guest: `/cluster/resources` leaves out those without VM.Audit."""
+    seen = sight_of(api, SEES, node)
+    if not seen.reaches:
         raise Unauthorized(
             f"the token lacks {SEES} at /vms, with propagation: guests may be missing from every list, so "
             f"Quorate takes no node for empty and no guest for back or gone; {GRANT}"
         )
-    deeper = api.get("access/permissions", node=node)
-    hidden = [path for path, rights in deeper.items() if path.startswith("/vms/") and SEES not in rights]
-    if hidden:
+    if seen.hidden:
         raise Unauthorized(
-            f"the token lacks {SEES} at {', '.join(sorted(hidden))}: permissions there replace the grant at /vms, so "
+            f"the token lacks {SEES} at {', '.join(seen.hidden)}: permissions there replace the grant at /vms, so "
             f"Quorate takes no node for empty and no guest for back or gone; {GRANT}"
         )

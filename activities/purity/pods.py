@@ -7,10 +7,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from activities.attempt import Changes, look_again_in
-from activities.errors import Conflict, NotFound, NotYet, Refuted, Unauthorized
+from activities.clients import shown
+from activities.errors import Conflict, NotFound, NotYet, Refuted, Rejected, Unauthorized
 from activities.serving import serves
 from cluster.contracts import purity
 from cluster.contracts.purity import ArrayFinding, ArrayPair, PodAt, PodFinding, PodWish, StretchFinding, StretchWish
+from cluster.doctor import versions
 from cluster.plan import Ledger
 from cluster.portals import chosen, unmatched
 from cluster.units import size
@@ -34,9 +36,12 @@ class Purity:
 
     @serves(purity.preflight, no_thread_cancel_exception=True)
     def preflight(self, pair: ArrayPair) -> ArrayFinding:
-        """The array answers, the token may write, and the peer is connected for synchronous replication."""
+        """The array answers, the token may write, and the peer is connected for synchronous replication.
+
+        A certificate that ends soon is told, and refuses nothing.
+        """
         client = self._arrays[pair.array]
-        array = client.array()
+        array = _spoken_to(client)
         if array["name"] != pair.array:
             raise Refuted(
                 f"{pair.array}: the array at this address calls itself {array['name']!r}; "
@@ -71,9 +76,13 @@ class Purity:
             )
         portals = chosen(offered, pair.portals)
         version = str(array.get("version", "unknown"))
+        ends = shown.ends_soon(client.trust)
         of_all = f"{len(portals)} of {len(offered)}" if len(portals) < len(offered) else f"{len(portals)}"
         return ArrayFinding(
-            finding=f"Purity {version}, {pair.peer} connected for sync replication, {of_all} iSCSI portals",
+            finding="; ".join(
+                (f"Purity {version}, {pair.peer} connected for sync replication, {of_all} iSCSI portals", *ends)
+            ),
+            mark="warned" if ends else "done",
             version=version,
             target_iqn=ports[0]["iqn"],
             portals=portals,
@@ -252,3 +261,15 @@ def _words(copy: "Item") -> str:
     text = f"{status} {progress:.0%}" if status == "resyncing" and progress is not None else status
     mediator = copy.get("mediator_status", "online")
     return text if mediator == "online" else f"{text}, mediator {mediator}"
+
+
+def _spoken_to(client: "FlashArray") -> "Item":
+    """The array itself; Refuted, with the levels that it speaks, where ours is none of them."""
+    try:
+        return client.array()
+    except (NotFound, Rejected):
+        levels, _ = client.levels()
+        judged = versions.rest(client.name, levels, "", client.speaks)
+        if judged.state == "wrong":
+            raise Refuted(f"{client.name}: {judged.evidence}; {judged.remedy}") from None
+        raise

@@ -12,6 +12,7 @@ from lab.hosts import files
 from lab.hosts.iscsi import ISCSI
 from lab.hosts.pve_cli import ask
 from lab.hosts.shell import Call, Output, Registry
+from lab.hosts.system import release
 from lab.physics.links import RINGS
 
 CLOCKS = Registry()
@@ -131,6 +132,10 @@ async def cat(call: Call) -> Output:
     return Output(text, errors, 1 if errors else 0)
 
 
+async def _release(call: Call) -> str:
+    return release(call)
+
+
 async def _corosync(call: Call) -> str:
     world = call.world
     nodes = []
@@ -216,4 +221,5 @@ _FILES: dict[str, Callable[[Call], Awaitable[str]]] = {
     "/etc/pve/ha/rules.cfg": _rules,
     "/etc/pve/storage.cfg": _storages,
     "/etc/pve/datacenter.cfg": _datacenter,
+    "/etc/os-release": _release,
 }

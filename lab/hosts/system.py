@@ -67,6 +67,30 @@ async def uname(call: Call) -> Output:
     return Output(" ".join(shown) + "\n")
 
 
+# What /etc/os-release says of each (base-files of Debian).
+_CODENAMES = {11: "bullseye", 12: "bookworm", 13: "trixie"}
+
+
+def release(call: Call) -> str:
+    """The host's /etc/os-release."""
+    if not call.host.debian:
+        return 'NAME="Alpine Linux"\nID=alpine\nVERSION_ID=3.22.1\nPRETTY_NAME="Alpine Linux v3.22"\n'
+    number, codename = call.host.release, _CODENAMES[call.host.release]
+    return (
+        f'PRETTY_NAME="Debian GNU/Linux {number} ({codename})"\nNAME="Debian GNU/Linux"\nVERSION_ID="{number}"\n'
+        f'VERSION="{number} ({codename})"\nVERSION_CODENAME={codename}\nID=debian\n'
+        'HOME_URL="https://www.debian.org/"\n'
+    )
+
+
+@SYSTEM.program("cat")
+async def cat(call: Call) -> Output:
+    """The one file that every host has."""
+    if call.words == ("/etc/os-release",):
+        return Output(release(call))
+    return Output(stderr=f"cat: {' '.join(call.words)}: No such file or directory\n", status=1)
+
+
 @SYSTEM.program("dpkg-query", "-W --show -f= --showformat=")
 async def dpkg_query(call: Call) -> Output:
     """`dpkg-query -W -f FORMAT PACKAGE…`."""

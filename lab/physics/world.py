@@ -79,6 +79,7 @@ class Host:
     root_keys: set[str] = field(default_factory=set)  # hosts whose root may log in here
     debian: bool = True  # it has dpkg; another distribution has none
     booted: bool = True  # systemd has begun it; a plain container has only what it was made for
+    release: int = 13  # of that Debian
 
     def map_name(self, wwid: str) -> str:
         """What the node calls the multipath device of a WWID, below /dev/mapper."""

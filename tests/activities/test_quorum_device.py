@@ -8,7 +8,7 @@ import pytest_asyncio
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts
 from activities.errors import Refuted, Rejected
-from activities.hosts.votes import Quorum
+from activities.hosts.votes import Quorum, may_set_up
 from cluster.contracts.hosts import DeviceWish
 from cluster.plan import Mode
 from cluster.wishes import Wishes
@@ -55,7 +55,7 @@ async def test_a_witness_that_cannot_sign_is_told_before_anything_is_done(
     """A container with sshd alone, or another distribution."""
     twin.world.witness.packages.discard("corosync-qnetd")
     with pytest.raises(Refuted) as told:
-        await Quorum(ssh)._may_set_up(wish, FIRST)
+        await may_set_up(ssh, wish.nodes, wish.witness)
     assert told.value.message == (
         f"{FIRST}: the witness at {wish.witness} has no /usr/bin/corosync-qnetd-certutil, which `pvecm qdevice setup` "
         "runs there; install it: apt install corosync-qnetd; a container or another distribution has to bring it too"

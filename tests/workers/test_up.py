@@ -44,9 +44,9 @@ async def test_other_commands_find_it_and_it_stops_without_noise(
 ):
     """At any port, in the same folder; its log has the verdicts and nothing that frightens; it tells its metrics."""
     log, deadline = tmp_path / "up.log", Deadline(90)
-    while " UTC  " not in log.read_text():
+    while " UTC  " not in log.read_text() or "doctor:" not in log.read_text():
         assert up.poll() is None, log.read_text()
-        assert not deadline.over, f"waited for a verdict: {log.read_text()}"
+        assert not deadline.over, f"waited for a verdict and the doctor: {log.read_text()}"
         await deadline.a_while()
 
     metrics = text_at(shell["QUORATE_METRICS"])
@@ -62,6 +62,11 @@ async def test_other_commands_find_it_and_it_stops_without_noise(
     assert "no runs yet" in status
     assert ended == 0, told
     assert "No action needed: pxmx-cluster is not deployed." in told
+    assert re.search(
+        rf"^doctor: \d+ ok, \d+ wrong, .*\d+ not there yet; .*: quorate doctor -i {shell['QUORATE_INVENTORY']}$",
+        told,
+        re.MULTILINE,
+    )
     assert told.rstrip().endswith("stopped; runs are kept in the state folder")
     assert "WARN" not in told
     assert "Traceback" not in told

@@ -4,11 +4,13 @@ A run that waits for days must not find out at its end that a file was missing. 
 machine; a worker that stands on another one has its own files, and `--offline` leaves them to it.
 """
 
+import asyncio
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
@@ -19,6 +21,9 @@ from cluster.crosscheck import Location, Problem
 from cluster.inventory import Inventory
 from cluster.signers import too_few
 from workers.inventory_file import Complaint, load, located
+
+if TYPE_CHECKING:
+    from workers.cli.trust.looking import Host
 
 _REFERENCE = re.compile(r"(env|file):(.+)")
 _FILES = ("ca", "known_hosts")
@@ -39,15 +44,44 @@ def checked(path: Path, *, offline: bool) -> Checked:
     inventory = load(path)
     if offline:
         return Checked(inventory, [], [])
+    complaints, notes = _referred(inventory, path)
+    return Checked(inventory, complaints, notes)
+
+
+def reached(inventory: Inventory, path: Path) -> Checked:
+    """Whether each endpoint is recognised: certificates and host keys that are not are wrong, silence is told.
+
+    The judgement is that of `quorate trust` and of the doctor.
+    """
+    from workers.cli.trust.looking import looked
+
+    endpoints, hosts = asyncio.run(looked(inventory, path.parent, []))
+    wrong = [(one.place, one.refusal) for one in endpoints if one.refusal and one.place is not None]
+    wrong += [(("ssh", "known_hosts"), _unknown(one)) for one in hosts if one.fits is False]
+    notes = [one.silence or one.ends for one in endpoints if one.silence or (one.ends and not one.refusal)]
+    notes += [one.silence for one in hosts if one.silence]
+    return Checked(inventory, located(path, wrong), notes)
+
+
+def _unknown(host: "Host") -> str:
+    key = host.key.fingerprint if host.key else ""
+    has = f"has another key of {host.who}" if host.known else f"has no key of {host.who}"
+    return f"{has}, it shows {key}; compare it on the host's console, then: quorate trust {host.who}"
+
+
+def complaints_of(inventory: Inventory, path: Path) -> list[Complaint]:
+    """What is wrong with what an inventory refers to."""
+    return _referred(inventory, path)[0]
+
+
+def _referred(inventory: Inventory, path: Path) -> tuple[list[Complaint], list[str]]:
     secrets = Secrets(path.parent)
     missing = list(_missing(inventory, secrets))
     files = [value for _, value in _references(inventory) if not value.startswith("env:")]
     if _is_the_twins(inventory) and not any(_path(secrets, value).exists() for value in files):
         missing = [(place, said) for place, said in missing if said.startswith("env:")]
-        return Checked(
-            inventory, located(path, missing), ["the twin has not been started: `quorate lab up` writes its secrets"]
-        )
-    return Checked(inventory, located(path, [*missing, *_approvers(inventory, secrets)]), [])
+        return located(path, missing), ["the twin has not been started: `quorate lab up` writes its secrets"]
+    return located(path, [*missing, *_approvers(inventory, secrets)]), []
 
 
 def _missing(inventory: Inventory, secrets: Secrets) -> Iterator[Problem]:

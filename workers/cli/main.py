@@ -32,6 +32,7 @@ from workers.cli import switches as switch_commands
 from workers.cli.audit.commands import audit_app
 from workers.cli.board import commands as board_commands
 from workers.cli.connect import connect_app
+from workers.cli.doctor import commands as doctor_commands
 from workers.cli.extras import needs
 from workers.cli.freshness import known_cluster
 from workers.cli.incident.commands import incident_app
@@ -63,10 +64,10 @@ class _Root(TyperGroup):
     """The first page is one screen: what a shell's completion is, is asked for by few, and works unlisted."""
 
     def get_params(self, ctx: Any) -> Any:
-        """With `--show-completion` out of sight; `--install-completion` says that there is one."""
+        """Without `--show-completion`, which `--install-completion` stands for, and `--help`, which has been found."""
         params = super().get_params(ctx)
         for one in params:
-            if one.name == "show_completion" and isinstance(one, TyperOption):
+            if one.name in ("show_completion", "help") and isinstance(one, TyperOption):
                 one.hidden = True
         return params
 
@@ -116,17 +117,26 @@ def check(
     offline: Annotated[
         bool, typer.Option("--offline", help="Look at the file alone, not at secrets and lists that it refers to.")
     ] = False,
+    reach: Annotated[
+        bool, typer.Option("--reach", help="Ask each endpoint for its certificate or host key as well.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Check an inventory file: its fields, their values, and what they refer to.
 
+    `quorate doctor` looks at everything behind it.
+
     Example: quorate check inventory.yaml
     """
-    from workers.cli.check import checked
+    from workers.cli.check import checked, reached
 
+    if reach and offline:
+        raise Unusable("--reach and --offline are given together", "leave one of them out")
     notes: list[str] = []
     try:
         found = checked(inventory, offline=offline)
+        if reach and not found.complaints:
+            found = reached(found.inventory, inventory)
         notes, known = found.notes, found.inventory
         if found.complaints:
             raise InventoryError(inventory, found.complaints)
@@ -251,14 +261,26 @@ def up(
                 f"worker for {known.name}, which is watched; Ctrl-C stops both"
             )
             telling = asyncio.create_task(tell_verdicts(client, known.name))
+            looking = asyncio.create_task(_look(known, path))
             with written(settings.state, server.address):
                 await until_stopped(client, known, path.parent, settings)
             telling.cancel()
+            looking.cancel()
         finally:
             await server.stop()
         out.print("stopped; runs are kept in the state folder")
 
     asyncio.run(traced(settings, stay()))
+
+
+async def _look(known: Inventory, path: Path) -> None:
+    """The doctor's first look, while the worker works already: nothing waits for it."""
+    try:
+        lines = await doctor_commands.glance(known, path)
+    except Exception as error:  # a worker is no worse for it; the command itself tells a bug as one
+        lines = [f"doctor: it could not look ({type(error).__name__}): quorate doctor -i {path}"]
+    for line in lines:
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command(name="worker", rich_help_panel=SERVE)
@@ -336,7 +358,7 @@ def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> No
 
 
 for panel, commands in (
-    (START, trust_commands.COMMANDS),
+    (START, (*trust_commands.COMMANDS, *doctor_commands.COMMANDS)),
     (RUNBOOKS, (*run_commands.COMMANDS, *approve_commands.COMMANDS)),
     (SERVE, gateway_commands.COMMANDS),
     (LOOK, (*switch_commands.COMMANDS, *trace_commands.COMMANDS, *board_commands.COMMANDS)),

@@ -21,16 +21,21 @@ KEPT = timedelta(days=400)
 
 async def bootstrap(client: Client) -> list[str]:
     """Register what is missing; the names that were added."""
-    listed = await client.operator_service.list_search_attributes(
-        ListSearchAttributesRequest(namespace=client.namespace)
-    )
-    missing = [key.name for key in attributes.ALL if key.name not in listed.custom_attributes]
+    missing = await missing_attributes(client)
     if missing:
         keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
         await client.operator_service.add_search_attributes(
             AddSearchAttributesRequest(namespace=client.namespace, search_attributes=dict.fromkeys(missing, keyword))
         )
     return missing
+
+
+async def missing_attributes(client: Client) -> list[str]:
+    """The search attributes of runs that the namespace does not know."""
+    listed = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    return [key.name for key in attributes.ALL if key.name not in listed.custom_attributes]
 
 
 async def retention(client: Client) -> timedelta:

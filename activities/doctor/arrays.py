@@ -1,0 +1,83 @@
+"""An array: first what it says without a token, then the rest, one question after the other, as its client asks."""
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+from activities.doctor.asking import read
+from cluster.addresses import split
+from cluster.doctor.arrays import ArrayTold, Interface, Peer
+from cluster.doctor.check import Unread
+from cluster.inventory import Array, Inventory
+from cluster.portals import chosen
+from cluster.volumes import wwid_of
+
+if TYPE_CHECKING:
+    from activities.clients.purity import FlashArray
+
+
+def array(client: "FlashArray", inventory: Inventory) -> ArrayTold:
+    """All that one array tells. Blocks, each question no longer than the client's own limits."""
+    name = client.name
+    levels = read(client.levels, name)
+    if isinstance(levels, Unread):
+        return ArrayTold(name=name, levels=levels, called=levels)
+    spoken, ahead = levels
+    told = ArrayTold(name=name, levels=spoken, ahead=ahead)
+    if client.speaks not in spoken:
+        why = Unread(word="NotFound", said=f"{name} does not speak REST {client.speaks}, so it was not asked")
+        return told.model_copy(update={"called": why})
+    about = read(client.array, name)
+    if isinstance(about, Unread):
+        return told.model_copy(update={"called": about})
+    update: dict[str, object] = {"called": str(about.get("name")), "purity": str(about.get("version") or "")}
+    update["role"] = read(client.role, name)
+    update["peer"] = read(lambda: _peer(client.connection(inventory.peer(name).name)), name)
+    update |= _ports(client, inventory)
+    wwid = read(lambda: _wwid(client.volume(inventory.volume_name)), name)
+    update["wwid"] = None if isinstance(wwid, Unread) else wwid
+    update["preferences"] = read(lambda: _preferences(client.pod(inventory.pod.name)), name)
+    update["interfaces"] = read(lambda: tuple(map(_interface, client.interfaces())), name)
+    return told.model_copy(update=update)
+
+
+def _ports(client: "FlashArray", inventory: Inventory) -> dict[str, object]:
+    ports = read(client.portals, client.name)
+    if isinstance(ports, Unread):
+        return {"ports": ports}
+    offered = tuple(sorted(str(port["portal"]) for port in ports))
+    return {
+        "ports": tuple(str(port["name"]) for port in ports),
+        "portals": chosen(offered, inventory.array(client.name).portals),
+        "iqn": str(ports[0]["iqn"]) if ports else "",
+    }
+
+
+def _wwid(volume: dict[str, Any] | None) -> str | None:
+    serial = None if volume is None or volume.get("destroyed") else volume.get("serial")
+    return wwid_of(str(serial)) if serial else None
+
+
+def place(array_: Array) -> str:
+    """The address behind an array's name, as its interfaces are listed; the name itself where nobody knows one."""
+    host, _ = split(array_.address)
+    try:
+        return str(socket.getaddrinfo(host, None)[0][4][0])
+    except OSError:
+        return host
+
+
+def _peer(found: dict[str, Any] | None) -> Peer:
+    return Peer(type=str(found.get("type")), status=str(found.get("status"))) if found else Peer()
+
+
+def _preferences(pod: dict[str, Any] | None) -> tuple[str, ...] | None:
+    if pod is None or pod.get("destroyed"):
+        return None
+    return tuple(str(one["name"]) for one in pod.get("failover_preferences") or [])
+
+
+def _interface(row: dict[str, Any]) -> Interface:
+    eth = row.get("eth") or {}
+    return Interface(
+        name=str(row["name"]), address=str(eth.get("address") or ""), services=tuple(row.get("services") or ())
+    )

@@ -1,0 +1,161 @@
+"""Nodes and witness over SSH: one connection each, all questions over it at once."""
+
+import asyncio
+from collections.abc import Sequence
+
+from activities.clients.secrets import Secrets
+from activities.clients.ssh import Answer
+from activities.clients.ssh import Hosts as SshHosts
+from activities.doctor.asking import LIMIT, told
+from activities.hosts import initiator, reading
+from activities.hosts.lvm import autoactivated, volume_groups
+from activities.hosts.votes import may_set_up
+from activities.parsing.links import parse_links
+from activities.parsing.multipath import is_ours, parse_maps
+from activities.parsing.system import parse_release, parse_units
+from cluster.doctor.check import Unread
+from cluster.doctor.hosts import QDEVICE, QNETD, VOTING, Clock, Told, Unit, Votes, Ways
+from cluster.doctor.storage import PathsTold
+from cluster.doctor.versions import Release
+from cluster.inventory import Inventory
+
+NODE_UNITS, WITNESS_UNITS = ("multipathd", QDEVICE), (QNETD,)
+# sshd takes ten sessions over one connection (MaxSessions); a portal's probe has four of them of its own.
+AT_ONCE = 6
+
+
+class Paced(SshHosts):
+    """Commands on hosts, so many at once over one connection as every sshd takes."""
+
+    def __init__(self, inventory: Inventory, secrets: Secrets) -> None:
+        super().__init__(inventory, secrets)
+        self._slots: dict[str, asyncio.Semaphore] = {}
+
+    async def run(self, host: str, *words: str, limit: float | None = None) -> Answer:
+        """As ever, in its turn."""
+        async with self._slots.setdefault(host, asyncio.Semaphore(AT_ONCE)):
+            return await super().run(host, *words, limit=limit or LIMIT)
+
+
+async def login(ssh: SshHosts, host: str) -> Unread | None:
+    """Why the host does not let Quorate in; None when it does."""
+    found = await told(ssh.read(host, "true", limit=LIMIT), host)
+    return found if isinstance(found, Unread) else None
+
+
+async def node(ssh: SshHosts, inventory: Inventory, name: str) -> Told:
+    """All that a node tells of itself. The connection stands already, so that the clock's way is a short one."""
+    clock = await told(_clock(ssh, name), name)
+    trips = _trips(inventory, name)
+    measured = asyncio.gather(*(told(reading.round_trip(ssh, name, address), name) for address in trips.values()))
+    packages, units, iqn, ways, votes = await asyncio.gather(
+        told(_packages(ssh, name, reading.NODE_PACKAGES), name),
+        told(_units(ssh, name, NODE_UNITS), name),
+        told(reading.initiator(ssh, name), name),
+        told(_ways(ssh, name), name),
+        told(_votes(ssh, name), name),
+    )
+    return Told(
+        name=name,
+        packages=packages,
+        units=units,
+        clock=clock,
+        initiator=iqn,
+        ways=ways,
+        votes=votes,
+        trips=dict(zip(trips, await measured, strict=True)),
+    )
+
+
+async def paths(ssh: SshHosts, name: str, portals: Sequence[str]) -> PathsTold:
+    """A node's way to the arrays; `portals` are those that it shall reach."""
+    config, local, boot, sessions, records, dark = await asyncio.gather(
+        told(initiator.config(ssh, name), name),
+        told(_local(ssh, name), name),
+        told(initiator.boot(ssh, name), name),
+        told(initiator.sessions(ssh, name), name),
+        told(initiator.records(ssh, name), name),
+        told(initiator.dark_portals(ssh, name, portals), name),
+    )
+    return PathsTold(node=name, dark=dark, config=config, local=local, boot=boot, sessions=sessions, records=records)
+
+
+async def hindrance(ssh: SshHosts, inventory: Inventory) -> Unread | None:
+    """Why a quorum device could not be set up, as the deployment looks for it before it does; None where it could."""
+    nodes = [node.name for node in inventory.nodes]
+    return await told(may_set_up(ssh, nodes, inventory.witness.address), nodes[0])
+
+
+async def volumes(ssh: SshHosts, name: str, vg: str) -> tuple[str, ...] | Unread | None:
+    """The group's volumes that are activated at boot, as that node sees them; None where it sees no such group."""
+    groups = await told(volume_groups(ssh, name), name)
+    if isinstance(groups, Unread):
+        return groups
+    if vg not in [group.name for group in groups]:
+        return None
+    return await told(autoactivated(ssh, name, vg), name)
+
+
+async def witness(ssh: SshHosts, name: str) -> Told:
+    """All that the witness tells."""
+    packages, units, clock, release = await asyncio.gather(
+        told(_packages(ssh, name, reading.WITNESS_PACKAGES), name),
+        told(_units(ssh, name, WITNESS_UNITS), name),
+        told(_clock(ssh, name), name),
+        told(_release(ssh, name), name),
+    )
+    return Told(name=name, packages=packages, units=units, clock=clock, release=release)
+
+
+def _trips(inventory: Inventory, name: str) -> dict[str, str]:
+    """Whom a node pings: a node of the other site, and the witness. The preflight measures the way to the arrays."""
+    other = inventory.other_site(inventory.site_of(name).name)
+    return {"corosync_rtt": other.nodes[0].address, "witness_rtt": inventory.witness.address}
+
+
+async def _local(ssh: SshHosts, node: str) -> tuple[str, ...]:
+    """The WWIDs of maps that are no volume of the arrays and have one path: disks of the node itself."""
+    maps = parse_maps(await ssh.read(node, "multipath", "-ll"))
+    return tuple(one.wwid for one in maps if len(one.disks) == 1 and not is_ours(one.wwid))
+
+
+async def _packages(ssh: SshHosts, host: str, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(await reading.installed(ssh, host, wanted))
+
+
+async def _units(ssh: SshHosts, host: str, names: tuple[str, ...]) -> dict[str, Unit]:
+    text = await ssh.read(host, "systemctl", "show", "--property=Id,ActiveState,UnitFileState", *names, limit=LIMIT)
+    return {
+        name.removesuffix(".service"): Unit(active=found["ActiveState"], enabled=found["UnitFileState"])
+        for name, found in parse_units(text).items()
+    }
+
+
+async def _clock(ssh: SshHosts, host: str) -> Clock:
+    ahead, doubt = await reading.clock(ssh, host)
+    return Clock(ahead=ahead, doubt=doubt)
+
+
+async def _release(ssh: SshHosts, host: str) -> Release:
+    return parse_release(await ssh.read(host, "cat", "/etc/os-release", limit=LIMIT))
+
+
+async def _ways(ssh: SshHosts, node: str) -> Ways:
+    found = parse_links(await ssh.read(node, "corosync-cfgtool", "-s", limit=LIMIT))
+    return Ways(links=found.links, total=found.total, down=found.disconnected)
+
+
+async def _votes(ssh: SshHosts, node: str) -> Votes:
+    found = await reading.vote_count(ssh, node)
+    device = found.has_device
+    return Votes(
+        nodes=len(found.members),
+        expected=found.expected,
+        total=found.total,
+        quorum=found.quorum,
+        quorate=found.quorate,
+        settled=found.settled,
+        device=device,
+        silent=tuple(member.name for member in found.members if device and member.device != VOTING),
+        witness=(await reading.device_host(ssh, node) or "") if device else "",
+    )

@@ -1,0 +1,129 @@
+"""The way from nodes to arrays: portals, multipath, what a reboot would lose, the volume group. Pure.
+
+Each judgement is the one that the deployment itself makes before it changes anything.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import Field
+
+from cluster import alignment
+from cluster.booting import Boot, lost_by_a_reboot
+from cluster.doctor.arrays import ArrayTold
+from cluster.doctor.check import About, Check, Unread
+from cluster.inventory import Inventory
+from cluster.multipathing import MultipathConfig, harmful, slow
+from cluster.nouns import Value
+from cluster.sessions import Record, Session, manual
+from cluster.units import counted, shortly
+from cluster.volumes import activated_at_boot
+
+
+class PathsTold(Value):
+    """What one node has said of its way to the arrays; `local` are WWIDs of own disks that multipath has claimed."""
+
+    node: str
+    dark: dict[str, str] | Unread = Field(default_factory=dict)  # portal -> how it fails
+    config: MultipathConfig | Unread
+    local: tuple[str, ...] | Unread = ()
+    boot: Boot | Unread
+    sessions: tuple[Session, ...] | Unread = ()
+    records: tuple[Record, ...] | Unread = ()
+
+
+def portals(told: PathsTold, arrays: Sequence[ArrayTold]) -> Check:
+    """Every portal that the inventory wants takes a connection from this node."""
+    about = About(area="hosts", subject=told.node, what="portals")
+    if isinstance(told.dark, Unread):
+        return about.unread(told.dark)
+    whose = {portal: array.name for array in arrays for portal in array.portals}
+    if silent := [array.name for array in arrays if not array.portals]:
+        return about.unknown(f"{', '.join(silent)} tells no portal")
+    if len(arrays) < 2:  # a pod has two
+        return about.unknown("an array was not asked for its portals")
+    if told.dark:
+        said = ", ".join(f"{portal} of {whose.get(portal, 'an array')} {why}" for portal, why in told.dark.items())
+        return about.wrong(
+            f"no connection: {said}",
+            "check cable, VLAN and firewall, or name the portals to use in arrays.portals of that array",
+        )
+    return about.ok(f"all {len(whose)} take connections")
+
+
+def multipath(told: PathsTold, wwid: str | None, *, sets: bool) -> Check:
+    """What multipathd goes by does no harm to the volume. `sets`: the deployment writes what differs."""
+    about = About(area="hosts", subject=told.node, what="multipath")
+    if isinstance(told.config, Unread):
+        return about.unread(told.config)
+    if wrong := harmful(told.config, wwid):
+        said, _, remedy = wrong[0].partition("; ")
+        more = f"; and {counted(len(wrong) - 1, 'other setting')}" if len(wrong) > 1 else ""
+        if sets:
+            return about.later(f"{said}{more}", "the deployment sets it (paths.multipath)")
+        return about.wrong(f"{said}{more}", remedy)
+    if isinstance(told.local, Unread):
+        return about.unread(told.local)
+    if told.local:
+        return about.wrong(
+            f"it has claimed disks that are none of the arrays' and have one path: {shortly(told.local)}",
+            f'there: blacklist {{ wwid "{told.local[0]}" }} in /etc/multipath.conf; then multipath -w {told.local[0]}',
+        )
+    if remarks := slow(told.config, wwid):
+        return about.ok(f"harmless, but {remarks[0].partition('; ')[0]}")
+    return about.ok("settings harmless for the volume, no other disk claimed")
+
+
+def reboot(told: PathsTold, arrays: Sequence[ArrayTold]) -> Check:
+    """What a reboot would lose; before a deployment there are no paths to be lost."""
+    about = About(area="hosts", subject=told.node, what="after a reboot")
+    for part in (told.boot, told.sessions, told.records):
+        if isinstance(part, Unread):
+            return about.unread(part)
+    boot, sessions, records = told.boot, told.sessions, told.records
+    if isinstance(boot, Unread) or isinstance(sessions, Unread) or isinstance(records, Unread):
+        raise AssertionError("each has just been looked at")
+    iqns = {array.iqn for array in arrays}
+    if not any(session.iqn in iqns for session in sessions):
+        return about.later("no sessions yet: the deployment makes them, and what brings them back")
+    left = [one for array in arrays for one in manual(array.iqn, array.portals, records)]
+    wwid = next((array.wwid for array in arrays if array.wwid), None)
+    if lost := lost_by_a_reboot(boot, wwid, left):
+        said, _, remedy = lost[0].partition(": ")
+        more = f"; and {counted(len(lost) - 1, 'other thing')}" if len(lost) > 1 else ""
+        return about.wrong(f"{said}{more}", f"there: {remedy}")
+    return about.ok("sessions, units and WWIDs come back")
+
+
+def volumes(vg: str, found: tuple[str, ...] | Unread | None) -> Check:
+    """No volume is activated wherever a node boots, as those of before Proxmox VE 9 are. None: there is no group."""
+    about = About(area="hosts", subject=vg, what="autoactivation")
+    if found is None:
+        return about.later("there is no volume group yet: the deployment makes it")
+    if isinstance(found, Unread):
+        return about.unread(found)
+    if said := activated_at_boot(vg, found).removeprefix("; "):
+        evidence, _, remedy = said.partition("; switch it off: ")
+        return about.wrong(evidence, f"on a node: {remedy}")
+    return about.ok("no volume is activated at boot")
+
+
+def sides(inventory: Inventory, arrays: Sequence[ArrayTold], ids: Mapping[str, int]) -> Check:
+    """After a cut between the sites, votes and storage are at the same one."""
+    about = About(area="arrays", subject="pod", what="failover preference")
+    if not alignment.tie_breaker(inventory, ids):
+        return about.unknown("no node tells corosync's node ids", "on a node: pvecm nodes")
+    known = [array.preferences for array in arrays]
+    found = next((one for one in known if isinstance(one, tuple)), None)
+    if found is None and any(isinstance(one, Unread) for one in known):
+        return about.unread(next(one for one in known if isinstance(one, Unread)))
+    if not known:
+        return about.unknown("no array tells it")
+    wanted = inventory.pod.failover_preference
+    if found is None and wanted and not alignment.apart(inventory, (wanted,), ids):
+        return about.later("there is no pod yet: the deployment makes it prefer the tie-breaker's site")
+    if found is None:
+        found = (wanted,) if wanted else ()
+    if said := alignment.apart(inventory, found, ids):
+        evidence, _, remedy = said.rpartition("; ")
+        return about.wrong(evidence, remedy)
+    return about.ok("at the site of corosync's tie-breaker")

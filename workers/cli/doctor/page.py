@@ -1,0 +1,62 @@
+"""What was found, as people read it: areas in their order, what several have in common on one line."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from cluster.doctor.check import Area, Check, State
+
+MARKS: dict[State, str] = {"ok": "✓", "wrong": "✗", "unknown": "?", "later": "–"}
+_TITLES: dict[Area, str] = {
+    "here": "This machine",
+    "cluster": "Proxmox VE",
+    "hosts": "Hosts, over SSH",
+    "arrays": "Arrays",
+    "controllers": "Management controllers",
+    "temporal": "Temporal",
+}
+# Several of which the same is said, by what is said; else by where it stands.
+_SUBJECTS = {"rights of the token": "runbooks", "SSH": "hosts"}
+_MANY: dict[Area, str] = {
+    "cluster": "nodes", "hosts": "nodes", "arrays": "arrays", "controllers": "management controllers",
+}  # fmt: skip
+# So many are named one by one.
+_NAMED = 2
+_STATES: dict[State, str] = {"ok": "ok", "wrong": "wrong", "unknown": "not known", "later": "not there yet"}
+
+
+def lines(checks: Sequence[Check]) -> Iterator[str]:
+    """The page, without the line at its end."""
+    area = None
+    for alike in _alike(checks):
+        first = alike[0]
+        if first.area != area:
+            area = first.area
+            yield _TITLES[area]
+        yield f"  {MARKS[first.state]} {_subject(alike)}: {first.what}: {_said(first)}"
+        if first.remedy:
+            yield f"      do: {first.remedy}"
+
+
+def sentence(checks: Sequence[Check]) -> str:
+    """How many of each kind there are: ``61 ok, 2 wrong``."""
+    numbers = Counter(check.state for check in checks)
+    return ", ".join(f"{numbers[state]} {word}" for state, word in _STATES.items() if numbers[state] or state == "ok")
+
+
+def _alike(checks: Sequence[Check]) -> list[list[Check]]:
+    """What is the same of several subjects, together where the first of them stands."""
+    groups: dict[tuple[str, ...], list[Check]] = {}
+    for check in checks:
+        groups.setdefault((check.area, check.what, check.state, check.evidence, check.remedy), []).append(check)
+    return list(groups.values())
+
+
+def _subject(alike: Sequence[Check]) -> str:
+    names, first = [check.subject for check in alike], alike[0]
+    if len(names) <= _NAMED:
+        return ", ".join(names)
+    return f"{len(names)} {_SUBJECTS.get(first.what) or _MANY.get(first.area, 'things')}"
+
+
+def _said(check: Check) -> str:
+    return f"not known: {check.evidence}" if check.state == "unknown" else check.evidence
