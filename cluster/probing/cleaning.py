@@ -22,8 +22,9 @@ FIELDS: dict[Of, Mapping[str, Fields]] = {
     "witness": HOST,
     "controller": CONTROLLER,
 }
-# Words, numbers and lists of numbers as devices write them; anything longer is a text that somebody wrote.
-_WORD = re.compile(r"[A-Za-z0-9*/-][A-Za-z0-9 _.,:;=+/*~-]{0,79}|")
+# Words, numbers and lists of numbers as devices write them; anything longer is a text that somebody wrote. A model of
+# a processor that people have made themselves has their name for it.
+_WORD = re.compile(r"(?!custom-)[A-Za-z0-9*/-][A-Za-z0-9 _.,:;=+/*~-]{0,79}|")
 # What a dropped field may be called in the count: a name of a field, and no name of anybody.
 _FIELD = re.compile(r"[a-z][a-z_-]{0,30}")
 

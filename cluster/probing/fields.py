@@ -10,7 +10,7 @@ from typing import Any
 Fields = Any  # a word, a dict of fields, or a list with what each of its items is
 
 _NAMED_ARRAY = {"name": "array"}
-_PORT = {"name": "keep", "iqn": "iqn", "portal": "endpoint", "wwn": "wwn", "nqn": "nqn"}
+_PORT = {"name": "iface", "iqn": "iqn", "portal": "endpoint", "wwn": "wwn", "nqn": "nqn"}
 
 ARRAY: dict[str, Fields] = {
     "levels": ["keep"],
@@ -23,7 +23,7 @@ ARRAY: dict[str, Fields] = {
     "portals": [_PORT],
     "interfaces": [
         {
-            "name": "keep", "enabled": "keep", "services": ["keep"], "speed": "keep", "interface_type": "keep",
+            "name": "iface", "enabled": "keep", "services": ["keep"], "speed": "keep", "interface_type": "keep",
             "eth": {"address": "address", "mtu": "keep", "subtype": "keep"},
         }
     ],

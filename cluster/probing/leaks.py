@@ -26,9 +26,17 @@ _SHORTEST = 3
 _INSIDE = 8
 
 
-def leaks(texts: Iterable[str], originals: Mapping[str, str], forms: Callable[[str], Iterable[str]]) -> dict[str, str]:
-    """Originals that stand in one of the texts, each with what it is; `forms` are those in which a value travels."""
-    wanted = {name: kind for name, kind in originals.items() if len(name) >= _SHORTEST and name.casefold() not in WORDS}
+def leaks(
+    texts: Iterable[str], originals: Mapping[str, str], forms: Callable[[str], Iterable[str]], words: Iterable[str] = ()
+) -> dict[str, str]:
+    """Originals that stand in one of the texts, each with what it is; `forms` are those in which a value travels.
+
+    `words` are names of people's own that are words of devices as well, like a storage called `ssd`.
+    """
+    passed = WORDS | {word.casefold() for word in words}
+    wanted = {
+        name: kind for name, kind in originals.items() if len(name) >= _SHORTEST and name.casefold() not in passed
+    }
     whole, found = "\n".join(texts), {}
     folded = whole.casefold()
     for name, kind in wanted.items():

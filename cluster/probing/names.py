@@ -25,6 +25,8 @@ _PURE_TARGET, _DEBIAN = "iqn.2010-06.com.purestorage:flasharray.", "iqn.1993-08.
 _PVE_VOLUME = re.compile(r"(vm|base|subvol)-\d+-(disk|cloudinit|state|fleece)(-[\w]+)?(\.(raw|qcow2|vmdk))?")
 # multipath's own short names.
 _FRIENDLY = re.compile(r"mpath[a-z]+")
+# Ports and network cards as arrays and Linux call them.
+_CARD = re.compile(r"(ct\d+\.|vir\d|eth\d|en[ospx]\w*\d|bond\d|ib\d|vmbr\d)[\w.]*", re.IGNORECASE)
 # How many digits of a serial say which array made it.
 _MAKER = 16
 # 198.18.0.0/15 is set aside for test networks and routed nowhere (RFC 2544); the three networks for documentation
@@ -171,4 +173,5 @@ def _kept(kind: str, name: str) -> bool:
     """Whether it tells of nobody."""
     if name.casefold() in EVERYBODYS:
         return True
-    return (kind == "file" and bool(_PVE_VOLUME.fullmatch(name))) or (kind == "map" and bool(_FRIENDLY.fullmatch(name)))
+    usual = {"file": _PVE_VOLUME, "map": _FRIENDLY, "iface": _CARD}.get(kind)
+    return usual is not None and usual.fullmatch(name) is not None

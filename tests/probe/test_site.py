@@ -70,7 +70,8 @@ def test_a_bundle_tells_nothing_of_whose_site_it_is(probed: Probed):
 
 def test_the_page_names_what_is_in_it_and_asks_to_read_it(probed: Probed):
     """In the bundle's own words, so that the page may be sent along."""
-    assert "cluster cluster-01: backup (3)" not in probed.page
+    assert "  8 controllers, node-01 to node-08: power\n" in probed.page
+    assert "  array array-01, array-02: array, connection, connections, host-group, hosts," in probed.page
     assert "  witness witness: packages, release, units, witness-clients\n" in probed.page
     assert re.search(r"\nLeft out: \d+ values of \d+ kinds, listed in manifest\.json\.\n", probed.page)
     assert f"Read it before you send it: unzip -p {probed.file} | less." in probed.page

@@ -12,13 +12,14 @@ from cluster.portals import chosen
 from cluster.probing.bundle import Bundle, entries, manifest
 from cluster.probing.cleaning import Answer, Cleaning
 from cluster.probing.leaks import leaks
+from cluster.units import counted
 from workers.errors import Unusable
 
 _HEAD = "# The inventory of a probe: names and addresses stand for others, secrets are referred to and nowhere.\n"
 
 
-def bundled(inventory: Inventory, answers: Sequence[Answer]) -> Bundle:
-    """The bundle of these answers; Unusable when a name or a secret is left in it, by its kind alone."""
+def bundled(inventory: Inventory, answers: Sequence[Answer], words: Sequence[str] = ()) -> Bundle:
+    """The bundle of these answers; Unusable when a name or a secret is left in it. `words` may stay (`leaks`)."""
     cleaning, plain = Cleaning(), _plain(inventory, answers)
     cleaning.note(answers, plain)
     cleaned = tuple(sorted(map(cleaning.answer, answers), key=_place))
@@ -26,22 +27,20 @@ def bundled(inventory: Inventory, answers: Sequence[Answer]) -> Bundle:
     about = manifest(cleaned, cleaning.dropped.counts, version("quorate"))
     bundle = Bundle(manifest=about, inventory=told, answers=cleaned)
     texts = entries(bundle)
-    if found := leaks([text for each in texts.items() for text in each], cleaning.names.originals(), forms):
-        kinds = ", ".join(sorted(set(found.values())))
-        where = next(iter(_places(texts, found)), "a file's name")
+    everything = [text for each in texts.items() for text in each]
+    if found := leaks(everything, cleaning.names.originals(), forms, words):
+        name, kind = next(iter(sorted(found.items())))
+        where = next((at for at, text in texts.items() if leaks([text], {name: kind}, forms)), "the name of a file")
+        more = f", and {counted(len(found) - 1, 'other name')}" if len(found) > 1 else ""
         raise Unusable(
-            f"nothing was written: the name of one of these is still in the bundle ({kinds}), in {where}",
-            "please report which one it was; the file that was to be written has not left this machine",
+            f"nothing was written: {kind} {name!r} is still in {where}{more}",
+            f"if it is a word of the device there, and not your name for something, add --word {name}; else report it",
         )
     if any(MASKS.text(text) != text for text in texts.values()):
         raise Unusable(
             "nothing was written: an answer repeats a secret of this inventory", "change that secret, and report it"
         )
     return bundle
-
-
-def _places(texts: dict[str, str], found: dict[str, str]) -> list[str]:
-    return [name for name, text in texts.items() if leaks([text], found, forms)]
 
 
 def _place(answer: Answer) -> tuple[str, str, str, int]:

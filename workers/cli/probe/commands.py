@@ -17,6 +17,9 @@ def probe(
     inventory: InventoryOption = None,
     to: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")] = Path("probe.zip"),
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    word: Annotated[
+        list[str] | None, typer.Option(help="A name of yours that devices use as a word: it may stay; again for more.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Record what a site answers, without secrets and names, for a maintainer's twin. Changes nothing.
@@ -45,7 +48,7 @@ def probe(
         raise Unusable(
             "nothing of this site answers, so there is nothing to record", f"look at it with `quorate doctor -i {path}`"
         )
-    bundle = bundled(known, found)
+    bundle = bundled(known, found, word or ())
     data = pack(bundle)
     _write(to, data)
     digest = hashlib.sha256(data).hexdigest()
