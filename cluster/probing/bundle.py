@@ -20,6 +20,8 @@ MANIFEST, INVENTORY = "manifest.json", "inventory.yaml"
 # A site of 32 nodes and a thousand guests stays below a tenth of either.
 LARGEST, ENTRIES = 64 * 2**20, 20_000
 _NAME = re.compile(r"answers/[a-z]+/[a-z0-9.-]+/[a-z-]+(\.\d+)?\.json")
+# A few lines a node; and no anchors, by which YAML can be made to grow without end.
+_INVENTORY, _ANCHOR = 2**20, re.compile(r"(^|[\s:,\[{-])[&*]\S", re.MULTILINE)
 _BEGINNING = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip file can tell
 
 
@@ -100,6 +102,8 @@ def unpack(data: bytes) -> Bundle:
         raise BadBundle(f"it has no {missing}, so `quorate probe` did not make it")
     about = _manifest(texts.pop(MANIFEST))
     inventory = texts.pop(INVENTORY)
+    if len(inventory) > _INVENTORY or _ANCHOR.search(inventory):
+        raise BadBundle(f"its {INVENTORY} is not as `quorate probe` writes one")
     return Bundle(manifest=about, inventory=inventory, answers=tuple(_answer(*one) for one in texts.items()))
 
 

@@ -63,13 +63,13 @@ class Cleaning:
 
     def note(self, answers: Sequence[Answer], inventory: Mapping[str, Any]) -> None:
         """Every name that is in them. The inventory's kinds come first."""
-        self._walk(INVENTORY, dict(inventory), self.names.note, "inventory", Dropped())
+        self.walk(INVENTORY, dict(inventory), self.names.note, "inventory", Dropped())
         for answer in answers:
             self._cleaned(answer, self.names.note, Dropped())
 
     def inventory(self, inventory: Mapping[str, Any]) -> dict[str, Any]:
         """The inventory, without what refers to secrets, files and people."""
-        found: dict[str, Any] = self._walk(INVENTORY, dict(inventory), self.names.of, "inventory", self.dropped)
+        found: dict[str, Any] = self.walk(INVENTORY, dict(inventory), self.names.of, "inventory", self.dropped)
         return found
 
     def answer(self, answer: Answer) -> Answer:
@@ -85,19 +85,19 @@ class Cleaning:
         if what in TEXTS:
             data = _lines(what, list(data), change, dropped)
         elif what in FIELDS[answer.of]:
-            data = self._walk(FIELDS[answer.of][what], data, change, f"{answer.of} {what}", dropped)
+            data = self.walk(FIELDS[answer.of][what], data, change, f"{answer.of} {what}", dropped)
         else:
             dropped.count(f"{answer.of} {what}", "everything")
             data = None
         return answer.model_copy(update={"who": who, "data": data})
 
-    def _walk(self, fields: Fields, value: Any, change: Change, where: str, dropped: Dropped) -> Any:
-        """What is kept of a value; None of what is not as it is told in `fields`."""
+    def walk(self, fields: Fields, value: Any, change: Change, where: str, dropped: Dropped) -> Any:
+        """What is kept of a value, with its names changed; None of what is not as it is told in `fields`."""
         if value is None:
             return None
         if isinstance(fields, list):
             items = value if isinstance(value, list | tuple) else [value]
-            return [self._walk(fields[0], one, change, where, dropped) for one in items]
+            return [self.walk(fields[0], one, change, where, dropped) for one in items]
         if isinstance(fields, dict):
             return self._mapping(fields, value, change, where, dropped) if isinstance(value, Mapping) else None
         return self._single(str(fields), value, change, where, dropped)
@@ -111,10 +111,10 @@ class Cleaning:
             if by_name:
                 name = self._single(by_name[0], key, change, where, dropped)
                 if name is not None:
-                    found[str(name)] = self._walk(by_name[1], one, change, where, dropped)
+                    found[str(name)] = self.walk(by_name[1], one, change, where, dropped)
             elif key not in fields:
                 dropped.count(where, key)
-            elif (kept := self._walk(fields[key], one, change, where, dropped)) is not None:
+            elif (kept := self.walk(fields[key], one, change, where, dropped)) is not None:
                 found[key] = kept
         return found
 

@@ -29,7 +29,7 @@ def missing(facts: Facts, inventory: "Inventory") -> Iterator[str]:
             yield f"guest {row.get('vmid')}: it was {row.get('status')}; it is stopped here"
         if row.get("type") in ("qemu", "lxc") and row.get("pool"):
             yield f"guest {row.get('vmid')}: no pool {row.get('pool')}"
-    yield "load, memory and capacity of nodes and arrays, times and counters: the twin's own"
+    yield "rights, certificates, clocks, round trips, load, memory and capacity: the twin's own"
 
 
 def _of_array(facts: Facts, name: str) -> Iterator[str]:

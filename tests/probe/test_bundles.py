@@ -64,6 +64,12 @@ BAD: dict[str, tuple[Callable[[], bytes], str]] = {
         "it has a file '/etc/passwd', which is in no bundle",
     ),
     "a huge entry": (oversized, "it would be 4096 MiB; a bundle has at most 64"),
+    "anchors": (
+        lambda: zipped(
+            ("manifest.json", '{"format": 1, "quorate": "0.3.0"}'), ("inventory.yaml", "a: &a [1]\nb: *a\n")
+        ),
+        "its inventory.yaml is not as `quorate probe` writes one",
+    ),
     "no JSON": (
         lambda: manifested(("answers/node/node-01/votes.json", "{")),
         "its answers/node/node-01/votes.json is no JSON",

@@ -6,8 +6,10 @@ import pytest
 
 from activities.clients.masks import MASKS
 from cluster.approval import ApprovalPolicy
+from cluster.probing.bundle import pack
 from cluster.probing.cleaning import Answer
 from tests.twin import EXAMPLE
+from workers.cli.lab.bundled import placed
 from workers.cli.probe.bundling import bundled
 from workers.errors import Unusable
 from workers.inventory_file import load
@@ -49,6 +51,22 @@ def test_a_secret_that_a_device_repeats_is_in_no_bundle():
 
     with pytest.raises(Unusable, match="an answer repeats a secret of this inventory"):
         bundled(LAB, guests(machine="hunter2-of-the-array"))
+
+
+def test_references_of_a_bundle_that_was_tampered_with_lead_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A twin writes keys where its inventory refers to: into its own folder, whatever the bundle says."""
+    monkeypatch.setenv("QUORATE_STATE", str(tmp_path / "state"))
+    bundle = bundled(LAB, guests())
+    evil = bundle.inventory.replace("secrets/known_hosts", str(tmp_path / "authorized_keys")).replace(
+        "file:secrets/pve.token", f"file:{tmp_path}/pve.token"
+    )
+    file = tmp_path / "probe.zip"
+    file.write_bytes(pack(bundle.model_copy(update={"inventory": evil + "hooks:\n- run: [/bin/false]\n"})))
+    inventory = load(placed(file))
+
+    assert str(tmp_path) in evil
+    assert (inventory.ssh.known_hosts, inventory.api.token) == ("secrets/known_hosts", "file:secrets/pve.token")
+    assert inventory.hooks == ()
 
 
 def test_the_inventory_of_a_bundle_can_be_used(tmp_path: Path):

@@ -60,7 +60,7 @@ def test_the_twin_says_what_it_does_not_play(half: Bundle):
     assert "node node-05: login was not answered (Unreachable); another's is played" in told
     assert "array array-02: array was not answered (Unreachable); another's is played" in told
     assert "node-05: it was not a member; it is here" in told
-    assert told[-1] == "load, memory and capacity of nodes and arrays, times and counters: the twin's own"
+    assert told[-1] == "rights, certificates, clocks, round trips, load, memory and capacity: the twin's own"
 
 
 def test_a_twin_of_half_a_site_is_whole(half: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -10,6 +10,7 @@ import yaml
 
 from cluster.inventory import Inventory
 from cluster.probing.bundle import LARGEST, BadBundle, Bundle, unpack
+from cluster.probing.references import listed, referring
 from workers.errors import Unusable
 from workers.inventory_file import load
 from workers.settings import Settings
@@ -90,7 +91,7 @@ def _here(file: Path, bundle: Bundle) -> dict[str, Any]:
         text = bundle.inventory
         witness = yaml.safe_load(text)["witness"]["address"]
         net = next(one for one in _NETS if _free(on_loopback(witness, one, names=True)))
-        found: dict[str, Any] = yaml.safe_load(on_loopback(text, net, names=True))
+        found = referring(listed(yaml.safe_load(on_loopback(text, net, names=True))))
         for array in found["arrays"]:
             array["address"] = _reachable(array["address"])
         for site in found["sites"]:

@@ -12,6 +12,7 @@ from cluster.portals import chosen
 from cluster.probing.bundle import Bundle, entries, manifest
 from cluster.probing.cleaning import Answer, Cleaning
 from cluster.probing.leaks import leaks
+from cluster.probing.references import referring
 from cluster.units import counted
 from workers.errors import Unusable
 
@@ -23,7 +24,7 @@ def bundled(inventory: Inventory, answers: Sequence[Answer], words: Sequence[str
     cleaning, plain = Cleaning(), _plain(inventory, answers)
     cleaning.note(answers, plain)
     cleaned = tuple(sorted(map(cleaning.answer, answers), key=_place))
-    told = _HEAD + yaml.safe_dump(_referring(cleaning.inventory(plain)), sort_keys=False)
+    told = _HEAD + yaml.safe_dump(referring(cleaning.inventory(plain)), sort_keys=False)
     about = manifest(cleaned, cleaning.dropped.counts, version("quorate"))
     bundle = Bundle(manifest=about, inventory=told, answers=cleaned)
     texts = entries(bundle)
@@ -62,17 +63,3 @@ def _plain(inventory: Inventory, answers: Sequence[Answer]) -> dict[str, Any]:
         if "portals" in array:
             array["portals"] = list(chosen(offered, inventory.array(array["name"]).portals))
     return found
-
-
-def _referring(inventory: dict[str, Any]) -> dict[str, Any]:
-    """With references in the places where secrets and files were referred to."""
-    for array in inventory["arrays"]:
-        array |= {"api_token": f"file:secrets/{array['name']}.token", "ca": "secrets/ca.pem"}
-    for site in inventory["sites"]:
-        for node in site["nodes"]:
-            if "bmc" in node:
-                node["bmc"] |= {"password": "file:secrets/bmc.password", "ca": "secrets/ca.pem"}
-    inventory["api"] |= {"token": "file:secrets/pve.token", "ca": "secrets/ca.pem"}
-    ssh = inventory.setdefault("ssh", {})
-    ssh |= {"key": "file:secrets/id_ed25519", "known_hosts": "secrets/known_hosts"}
-    return inventory
