@@ -78,7 +78,9 @@ def path(change: Change, value: str) -> str:
 
 
 def wwid(change: Change, value: str) -> str:
-    """A FlashArray's goes on matching the serial of its volume."""
+    """A FlashArray's goes on matching the serial of its volume; a pattern for any (``3624a9370.*``) names none."""
+    if not any(letter.isalnum() for letter in value.removeprefix(PURE_WWID)):
+        return value
     if value.startswith(PURE_WWID):
         return PURE_WWID + change("serial", value.removeprefix(PURE_WWID).upper()).lower()
     return change("disk", value)

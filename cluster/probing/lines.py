@@ -77,13 +77,16 @@ TEXTS: dict[str, tuple[re.Pattern[str], ...]] = {
         r"size=[\d.]+[KMGTP]? features='[a-z0-9_ ]*' hwhandler='[a-z0-9 ]*' wp=(rw|ro)( .*)?",
         r"[|` ]-[+|]?-? policy='[a-z-]+ \d+' prio=-?\d+ status=[a-z]+",
         r"[|` ]-\+- policy='[a-z-]+ \d+' prio=-?\d+ status=[a-z]+",
-        r"[|` ]+- [\d#]+:[\d#]+:[\d#]+:[\d#]+ +(sd[a-z]+|nvme\w+|-) +[\d:-]+ +[a-z_ ]+",
+        r"[|` ]+- [\d#]+:[\d#]+:[\d#]+:[\d#]+ +(sd[a-z]+|nvme\w+|-) +[\d:-]+ +[a-z_/ ]+",
     ),
     "multipath-config": _forms(
         r"(defaults|blacklist|blacklist_exceptions|devices|overrides|multipaths) \{",
         r"\t(device|multipath|protocol) \{",
         r"\t?\}", r"\t+wwid \"?(?P<wwid>[^\"]+)\"?", r"\t+alias \"?(?P<map>[^\"]+)\"?",
-        rf"\t+({_SETTINGS}) (-?\d+|\"[\w .:!|()\[\]^$*+?-]*\")",
+        # files and prefixes as multipath-tools has them; one of people's own is dropped
+        r"\t(alias_prefix \"mpath\"|prio_args \"\"|disable_changed_wwids \"ignored\"|(wwids|bindings|prkeys)_file "
+        r"\"/etc/multipath/(wwids|bindings|prkeys)\"|property \"\(SCSI_IDENT_\|ID_WWN\)\")",
+        rf"\t+({_SETTINGS}) (-?\d+|\"[\w .:/!|()\[\]^$*+?-]*\")",
     ),
     "totem": _forms(r"runtime\.config\.totem\.(token|consensus) \(u32\) = \d+"),
     "release": _forms(r"(ID|VERSION_ID|VERSION|PRETTY_NAME|VERSION_CODENAME|NAME)=\"?[\w ()./-]+\"?"),
