@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 from temporalio.client import Client
+from typer.testing import CliRunner
 
 from cluster.plan import Mode
 from cluster.probing.bundle import Bundle, pack, unpack
@@ -20,6 +22,7 @@ from tests.conftest import working
 from tests.probe.conftest import CANARY, SECRETS, Probed
 from tests.twin import SPEED, TwinThread
 from workers.cli.lab.bundled import placed
+from workers.cli.main import app
 from workers.cli.probe.asked import answers
 from workers.cli.probe.bundling import bundled
 from workers.inventory_file import load
@@ -76,6 +79,19 @@ def test_the_page_names_what_is_in_it_and_asks_to_read_it(probed: Probed):
     assert re.search(r"\nLeft out: \d+ values of \d+ kinds, listed in manifest\.json\.\n", probed.page)
     assert f"Read it before you send it: unzip -p {probed.file} | less." in probed.page
     assert "Not answered" not in probed.page
+
+
+def test_a_script_gets_the_manifest_and_the_digest(probed: Probed, tmp_path: Path):
+    """One JSON document; a file that is there is written over only when it is asked for."""
+    file = tmp_path / "probe.zip"
+    file.write_text("of yesterday")
+    done = CliRunner().invoke(app, ["probe", "-i", str(probed.site.path), "--out", str(file), "--force", "--json"])
+    told = json.loads(done.stdout)
+
+    assert told["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert told["bytes"] == file.stat().st_size
+    assert told["manifest"] == unpack(file.read_bytes()).manifest.model_dump(mode="json")
+    assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_equal_answers_give_equal_bytes(probed: Probed):
