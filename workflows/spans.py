@@ -125,7 +125,7 @@ def took_over(sender: SpanContext) -> None:
 
 def handed_on() -> SpanContext | None:
     """The cause that the part before this one has handed on."""
-    return _trail().handed
+    return _trail().handed if workflow.in_workflow() else None
 
 
 @contextmanager
