@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from lab.pve.ha.commands import MAINTENANCE
 from tests.conftest import working
 from tests.probe.conftest import CANARY, SECRETS, Probed
 from tests.twin import SPEED, TwinThread
+from workers.cli.doctor.commands import examined
 from workers.cli.lab.bundled import placed
 from workers.cli.main import app
 from workers.cli.probe.asked import answers
@@ -114,6 +116,20 @@ async def test_a_twin_of_the_bundle_answers_as_the_site_did(probed: Probed, agai
     assert told.keys() == expected.keys()
     assert {name: one for name, one in told.items() if one != expected[name]} == {}
     assert after.inventory == before.inventory
+
+
+async def test_the_doctor_finds_on_the_twin_what_it_finds_at_the_site(probed: Probed, again: TwinThread):
+    """So many checks of each kind are well, and so many are not: foreign maps, the pod's preference."""
+    site, twin = [await states(path) for path in (probed.site.path, again.path)]
+
+    assert site == twin
+    assert {what for (what, state) in site if state == "wrong"} >= {"multipath", "failover preference"}
+
+
+async def states(path: Path) -> Counter[tuple[str, str]]:
+    """How often which check is in which state."""
+    checks = await examined(load(path), path, ("cluster", "hosts", "arrays", "controllers"))
+    return Counter((check.what, check.state) for check in checks)
 
 
 async def test_a_deployment_finds_nothing_to_change_on_the_twin(client: Client, again: TwinThread):
