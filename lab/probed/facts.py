@@ -68,6 +68,18 @@ class Facts:
         """The pod, as the first array tells it that tells it."""
         return next(filter(None, (self.rows("array", array.name, "pods") for array in inventory.arrays)), [])
 
+    def off(self, inventory: Inventory) -> list[str]:
+        """Nodes without power: no members, dark, and no controller calls them on."""
+        status = self.rows("cluster", inventory.name, "status")
+        away = {row.get("name") for row in status if row.get("type") == "node" and not row.get("online", 1)}
+        return [
+            node.name
+            for node in inventory.nodes
+            if node.name in away
+            and ("node", node.name, "login", "") in self.words
+            and self.value("controller", node.name, "power") is not True
+        ]
+
     def instead(self, of: Of, who: str, others: Iterable[str], what: str) -> str:
         """Whose answer is played: the one's own, or another's of its kind where it was silent."""
         told = [name for name in (who, *others) if (of, name, what, "") in self._data]

@@ -50,9 +50,10 @@ def _of_array(facts: Facts, name: str) -> Iterator[str]:
 
 def _of_node(facts: Facts, inventory: "Inventory", name: str) -> Iterator[str]:
     status = facts.rows("cluster", inventory.name, "status")
-    if any(row.get("name") == name and not row.get("online", 1) for row in status):
+    off = name in facts.off(inventory)
+    if any(row.get("name") == name and not row.get("online", 1) for row in status) and not off:
         yield f"{name}: it was not a member; it is here"
-    if facts.value("controller", name, "power") is False:
+    if facts.value("controller", name, "power") is False and not off:
         yield f"{name}: its power was off; it is on here"
     lines = facts.lines("node", name, "maps")
     if any(line.rstrip().endswith(("failed ready running", "failed faulty running")) for line in lines):

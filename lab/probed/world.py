@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from lab.physics.power import switch_off
 from lab.probed import arrays, cluster, hosts
 from lab.probed.facts import Facts
 
@@ -42,3 +43,4 @@ async def _furnished(world: "World", facts: Facts) -> None:
     cluster.place_guests(world, facts)
     world.record("lab", "built", world.inventory.name)
     await cluster.rest(world, facts)
+    switch_off(world, facts.off(world.inventory))
