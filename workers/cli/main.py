@@ -106,7 +106,9 @@ def _told_version(wanted: bool) -> None:
 @app.callback()
 def _all(
     _: Annotated[
-        bool, typer.Option("--version", callback=_told_version, is_eager=True, help="Show the version and exit.")
+        bool,
+        # hidden: the first page fits a screen, and everybody tries this one
+        typer.Option("--version", callback=_told_version, is_eager=True, hidden=True, help="Show the version."),
     ] = False,
 ) -> None:
     """What every command has in common."""

@@ -22,7 +22,7 @@ def probe(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Record what a site answers, without secrets and names, for a maintainer's twin. Changes nothing.
+    """Record what a site answers, without its names and secrets, for a twin of it.
 
     Names, addresses and serial numbers become others of the same form; whatever is not known to be needed is left out.
     Nothing is sent: read the file, then send it or not.
