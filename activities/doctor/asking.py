@@ -16,6 +16,8 @@ T = TypeVar("T")
 LIMIT = 15.0
 # Threads: two arrays, six nodes and their controllers, each once for the certificate and once for what it says.
 THREADS = 64
+# How a question fails: with a word, or with an answer of another shape than its reader knows.
+FAILED = (ApplicationError, KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
 async def told(question: Awaitable[T], who: str, limit: float = LIMIT) -> T | Unread:
@@ -25,22 +27,23 @@ async def told(question: Awaitable[T], who: str, limit: float = LIMIT) -> T | Un
             return await question
     except TimeoutError:
         return Unread(word=Unreachable.__name__, said=f"{who} does not answer within {limit:.0f} s")
-    except ApplicationError as error:
-        return Unread(word=str(error.type), said=error.message)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        said = f"{who} answers with something that cannot be read ({type(error).__name__}: {str(error)[:80]})"
-        return Unread(word=Unreachable.__name__, said=said)
+    except FAILED as error:
+        return _unread(error, who)
 
 
 def read(question: Callable[[], T], who: str) -> T | Unread:
     """The same of a question that is asked in a thread, whose client has a limit of its own."""
     try:
         return question()
-    except ApplicationError as error:
+    except FAILED as error:
+        return _unread(error, who)
+
+
+def _unread(error: Exception, who: str) -> Unread:
+    if isinstance(error, ApplicationError):
         return Unread(word=str(error.type), said=error.message)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        said = f"{who} answers with something that cannot be read ({type(error).__name__}: {str(error)[:80]})"
-        return Unread(word=Unreachable.__name__, said=said)
+    said = f"{who} answers with something that cannot be read ({type(error).__name__}: {str(error)[:80]})"
+    return Unread(word=Unreachable.__name__, said=said)
 
 
 class Threads:
