@@ -45,7 +45,7 @@ check: setup  ## ruff, strict types, import contracts (1 min)
 test: setup  ## the tests: the twin, a real Temporal server (5 min)
 	@command -v jq >/dev/null || $(JQ)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -n 5 --dist loadfile --no-loadscope-reorder
+	@.venv/bin/python -m tests -n 5 --dist loadfile --no-loadscope-reorder $(ONCE_MORE)
 
 test-twin: setup  ## no constant of the twin stands for a state; what once broke it (2 min)
 	@.venv/bin/python -m tests -n 2 -m slow tests/lab
