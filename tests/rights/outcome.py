@@ -24,7 +24,8 @@ async def ending(run: Run, within: float = 90) -> str:
         report: dict[str, Any] = await run.result()
     except WorkflowFailureError as error:
         return f"refuses: {plain(why(error))}"
-    return f"plans {len(report['planned'])} changes"
+    vetoes = "".join(f"; {veto}" for veto in report.get("vetoes") or ())
+    return f"plans {len(report['planned'])} changes{plain(vetoes)}"
 
 
 def plain(text: str) -> str:

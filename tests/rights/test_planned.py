@@ -37,12 +37,12 @@ async def planned(glass: Glass, kind: str, **wish: Any) -> str:
     return await ending(run)
 
 
-async def each_taken_away(glass: Glass, site: Site, kind: str, **wish: Any) -> list[str]:
+async def each_taken_away(glass: Glass, twin: Site, kind: str, wish: dict[str, Any]) -> list[str]:
     """With all rights, then without each single one of them."""
-    take_away(site)
+    take_away(twin)
     whole, without = await planned(glass, kind, **wish), dict[Right, str]()
-    for right in rights_of(site.inventory):
-        take_away(site, right)
+    for right in rights_of(twin.inventory):
+        take_away(twin, right)
         without[right] = await planned(glass, kind, **wish)
     print(f"{kind}: {len(without)} rights taken away one by one, {sum(e != whole for e in without.values())} missed")
     return grouped(whole, without)
@@ -51,14 +51,14 @@ async def each_taken_away(glass: Glass, site: Site, kind: str, **wish: Any) -> l
 @pytest.mark.parametrize("kind", PLANNED)
 async def test_planned_work_names_the_right_that_it_lacks(kind: str, glass: Glass, site: Site):
     """Before its first look at what it would move: nothing is taken for empty, gone or at home."""
-    lines = await each_taken_away(glass, site, kind, **PLANNED[kind])
+    lines = await each_taken_away(glass, site, kind, PLANNED[kind])
     assert lines == as_kept(kind, lines)
 
 
 @pytest.mark.parametrize("kind", HANDS)
 async def test_a_hand_in_a_healthy_cluster_never_calls_it_otherwise(kind: str, glass: Glass, site: Site):
     """It refuses; what it says of the cluster is no more than it may see."""
-    lines = await each_taken_away(glass, site, kind, by="ana", why="seen by the test")
+    lines = await each_taken_away(glass, site, kind, {"by": "ana", "why": "seen by the test"})
     assert lines == as_kept(f"{kind}-healthy", lines)
 
 
@@ -66,5 +66,5 @@ async def test_a_hand_in_a_healthy_cluster_never_calls_it_otherwise(kind: str, g
 async def test_a_hand_in_its_emergency_plans_only_what_it_may_see(kind: str, glass: Glass, site: Site):
     """The plan is the same as with all rights, or it stops with the right that is missing."""
     await EMERGENCIES[kind](glass, site)
-    lines = await each_taken_away(glass, site, kind, by="ana", why="seen by the test")
+    lines = await each_taken_away(glass, site, kind, {"by": "ana", "why": "seen by the test"})
     assert lines == as_kept(f"{kind}-emergency", lines)
