@@ -23,15 +23,18 @@ from cluster.nouns import (
     Lun,
     NodeName,
     Noun,
+    Nqn,
     OwnName,
     Port,
     PurityName,
     SecretRef,
     StorageId,
     Vmid,
+    Wwn,
 )
 from cluster.paths import PathPolicy
 from cluster.portals import PortalRange
+from cluster.transports import Transport
 from cluster.units import Duration, Size
 
 # What a management controller takes for an answer, at most.
@@ -60,11 +63,16 @@ class Bmc(Noun):
 
 
 class Node(Noun):
-    """One Proxmox VE node. `address` is the one its API and sshd answer on; `fingerprint` is of its API."""
+    """One Proxmox VE node. `address` is the one its API and sshd answer on; `fingerprint` is of its API.
+
+    The arrays know it by `iqn`, by the WWPNs of its HBAs or by its NQN, as the inventory's `transport` says.
+    """
 
     name: NodeName
     address: Address
-    iqn: Iqn
+    iqn: Iqn | None = Field(default=None, exclude_if=operator.not_)
+    wwns: tuple[Wwn, ...] = Field(default=(), exclude_if=operator.not_)
+    nqn: Nqn | None = Field(default=None, exclude_if=operator.not_)
     bmc: Bmc | None = None
     fingerprint: Fingerprints = ()
     server_name: ServerName = None
@@ -219,6 +227,7 @@ class Inventory(Noun):
     """One stretched cluster, as it is addressed and as it is wished."""
 
     name: ClusterName
+    transport: Transport = Field(default="iscsi", exclude_if=lambda given: given == "iscsi")
     sites: tuple[Site, ...] = Field(min_length=2, max_length=2)
     arrays: tuple[Array, ...] = Field(min_length=2, max_length=2)
     witness: Witness

@@ -64,7 +64,7 @@ class Wishes:
         portal = arrays[other.array].portals[0].rsplit(":", 1)[0].strip("[]")
         return NodeCheck(
             node=name,
-            iqn=node.iqn,
+            iqn=node.iqn or "",
             round_trips=(
                 RoundTrip(what="corosync_rtt", address=other.nodes[0].address, limit=limits.corosync_rtt),
                 RoundTrip(what="witness_rtt", address=inventory.witness.address, limit=limits.witness_rtt),
@@ -110,7 +110,13 @@ class Wishes:
             volume=inventory.volume_name,
             lun=inventory.pod.volume.luns[array],
             hosts=tuple(
-                HostWish(name=node.name, iqn=node.iqn, preferred=site.array)
+                HostWish(
+                    name=node.name,
+                    preferred=site.array,
+                    iqn=(node.iqn or "") if inventory.transport == "iscsi" else "",
+                    wwns=node.wwns if inventory.transport == "fc" else (),
+                    nqn=(node.nqn or "") if inventory.transport == "nvme-tcp" else "",
+                )
                 for site in inventory.sites
                 for node in site.nodes
             ),

@@ -12,6 +12,7 @@ from activities.serving import serves
 from cluster.contracts import purity
 from cluster.contracts.purity import AccessFinding, AccessWish, HostWish
 from cluster.plan import Ledger
+from cluster.transports import HostField, alike
 
 if TYPE_CHECKING:
     from activities.clients.purity import Arrays, FlashArray, Item
@@ -62,25 +63,26 @@ class Access:
         )
 
     def _ensure_host(self, client: "FlashArray", ledger: Ledger, wish: HostWish, hosts: dict[str, "Item"]) -> None:
-        owner = next((name for name, host in hosts.items() if wish.iqn in _iqns(host) and name != wish.name), None)
-        if owner:
-            raise Conflict(f"{client.name}: initiator {wish.iqn} of {wish.name} belongs to the host {owner}")
+        wanted, said = {alike(one) for one in wish.initiators}, ", ".join(wish.initiators)
+        for name, other in hosts.items():
+            theirs = {} if name == wish.name else _initiators(other, wish.kind)
+            if taken := [one for one in wish.initiators if alike(one) in theirs]:
+                raise Conflict(f"{client.name}: initiator {', '.join(taken)} of {wish.name} belongs to the host {name}")
         host = hosts.get(wish.name)
         if host is None:
-            if ledger.intend(
-                client.name, "create host", wish.name, f"{wish.iqn}, prefers {wish.preferred}", verb="create"
-            ):
-                client.create_host(wish.name, wish.iqn, wish.preferred)
+            if ledger.intend(client.name, "create host", wish.name, f"{said}, prefers {wish.preferred}", verb="create"):
+                client.create_host(wish.name, wish.initiators, wish.preferred, wish.kind)
             return
-        if strangers := _iqns(host) - {wish.iqn}:
+        there = _initiators(host, wish.kind)
+        if strangers := [shown for one, shown in sorted(there.items()) if one not in wanted]:
             raise Conflict(
-                f"{client.name}: host {wish.name} has the initiator {', '.join(sorted(strangers))}, "
-                f"the inventory says {wish.iqn}"
+                f"{client.name}: host {wish.name} has the initiator {', '.join(strangers)}, the inventory says {said}"
             )
-        if not _iqns(host) and ledger.intend(
-            client.name, "add initiator", wish.iqn, f"to host {wish.name}", verb="add"
+        missing = [one for one in wish.initiators if alike(one) not in there]
+        if missing and ledger.intend(
+            client.name, "add initiator", ", ".join(missing), f"to host {wish.name}", verb="add"
         ):
-            client.add_initiator(wish.name, wish.iqn)
+            client.add_initiators(wish.name, missing, wish.kind)
         preferred = [array["name"] for array in host.get("preferred_arrays") or []]
         if preferred != [wish.preferred] and ledger.intend(
             client.name,
@@ -103,8 +105,9 @@ class Access:
             client.introduce(name, wish.chap.user, wish.chap.password)
 
 
-def _iqns(host: "Item") -> set[str]:
-    return {iqn.lower() for iqn in host.get("iqns") or []}
+def _initiators(host: "Item", kind: HostField) -> dict[str, str]:
+    """The initiators of a host object, by what they are compared by."""
+    return {alike(one): one for one in host.get(kind) or []}
 
 
 def _lun_is_free(wish: AccessWish, rows: list["Item"]) -> None:

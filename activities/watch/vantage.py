@@ -33,6 +33,7 @@ from cluster.facts import (
 )
 from cluster.inventory import Bmc, Inventory
 from cluster.portals import chosen
+from cluster.transports import alike, initiators
 
 if TYPE_CHECKING:
     from activities.clients.purity import Item
@@ -243,12 +244,13 @@ class Vantages:
         def ask() -> dict[str, Any]:
             array = self._clients.arrays[name]
             link = array.connection(self._inventory.peer(name).name)
-            iqns = {node.iqn: node.name for node in self._inventory.nodes}
+            transport = self._inventory.transport
+            ours = {alike(one): node.name for node in self._inventory.nodes for one in initiators(node, transport)}
             if not self._portals.get(name):  # nobody adds a port while a watch looks
                 wanted = self._inventory.array(name).portals
                 self._portals[name] = [one for one in array.portals() if chosen((one["portal"],), wanted)]
             pod = array.pod(self._inventory.pod.name)
-            return array_view(pod, link, array.initiators(), self._portals[name], iqns)
+            return array_view(pod, link, array.initiators(), self._portals[name], ours)
 
         return lambda: self._clients.threaded(ask)
 

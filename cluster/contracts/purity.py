@@ -1,19 +1,34 @@
 """What is asked of purity, and what it answers: pure models, and a typed reference for each activity."""
 
+import operator
+
 from pydantic import Field
 
 from cluster.contracts.reference import Activity
 from cluster.nouns import Value
 from cluster.paths import Chap
 from cluster.plan import Finding, Wish
+from cluster.transports import HostField
 
 
 class HostWish(Value):
-    """A host object: its initiator and the array whose paths it prefers."""
+    """A host object: its initiators, those of the cluster's transport alone, and the array whose paths it prefers."""
 
     name: str
-    iqn: str
+    iqn: str = Field(default="", exclude_if=operator.not_)
+    wwns: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
+    nqn: str = Field(default="", exclude_if=operator.not_)
     preferred: str
+
+    @property
+    def kind(self) -> HostField:
+        """The field of an array's host object that holds them."""
+        return "wwns" if self.wwns else "nqns" if self.nqn else "iqns"
+
+    @property
+    def initiators(self) -> tuple[str, ...]:
+        """By what the array knows the host."""
+        return self.wwns or tuple(filter(None, (self.nqn or self.iqn,)))
 
 
 class AccessWish(Wish):

@@ -111,7 +111,7 @@ def _node(inventory: Inventory, told: Told, rules: Rules, *, device: bool) -> It
     }  # fmt: skip
     yield hosts.packages(told, rules.packages)
     yield hosts.services(told, rules.units, device=device)
-    yield hosts.initiator(told, inventory.node(told.name).iqn)
+    yield hosts.initiator(told, inventory.node(told.name).iqn or "")
     yield hosts.round_trips(told, limits)
     yield hosts.links(told)
 

@@ -147,9 +147,16 @@ HOST: dict[str, Fields] = {
 
 CONTROLLER: dict[str, Fields] = {"power": "keep"}
 
-_NAME = {"name": "node", "address": "endpoint", "iqn": "iqn", "bmc": {"address": "endpoint", "user": "user"}}
+_NAME = {
+    "name": "node",
+    "address": "endpoint",
+    "iqn": "iqn",
+    "wwns": ["wwn"],
+    "nqn": "nqn",
+    "bmc": {"address": "endpoint", "user": "user"},
+}
 INVENTORY: Fields = {
-    "name": "cluster",
+    "name": "cluster", "transport": "keep",
     "sites": [{"name": "site", "array": "array", "nodes": [_NAME]}],
     "arrays": [{"name": "array", "address": "endpoint", "host_group": "group", "portals": ["endpoint"]}],
     "witness": {"name": "witness", "address": "endpoint"},

@@ -190,7 +190,7 @@ class World:
                 address=node.address,
                 site=inventory.site_of(node.name).name,
                 node_id=number,
-                iqn=node.iqn,
+                iqn=node.iqn or "",
                 up_since=up_since,
                 packages=set(NODE_PACKAGES),
                 files=dict(PREPARED),
