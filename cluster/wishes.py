@@ -35,7 +35,12 @@ class Wishes:
     def array_pair(self, array: str) -> ArrayPair:
         """An array and its peer."""
         inventory = self.inventory
-        return ArrayPair(array=array, peer=inventory.peer(array).name, portals=inventory.array(array).portals)
+        return ArrayPair(
+            array=array,
+            peer=inventory.peer(array).name,
+            portals=inventory.array(array).portals,
+            transport=inventory.transport,
+        )
 
     def cluster(self) -> ClusterCheck:
         """What the cluster must be before anything is changed."""
@@ -61,18 +66,23 @@ class Wishes:
         inventory, node = self.inventory, self.inventory.node(name)
         other = next(site for site in inventory.sites if node not in site.nodes)
         limits = inventory.limits
-        portal = arrays[other.array].portals[0].rsplit(":", 1)[0].strip("[]")
+        trips: tuple[RoundTrip, ...] = (
+            RoundTrip(what="corosync_rtt", address=other.nodes[0].address, limit=limits.corosync_rtt),
+            RoundTrip(what="witness_rtt", address=inventory.witness.address, limit=limits.witness_rtt),
+        )
+        if portals := arrays[other.array].portals:  # Fibre Channel has none, and answers no ping
+            portal = portals[0].rsplit(":", 1)[0].strip("[]")
+            trips += (RoundTrip(what="array_rtt", address=portal, limit=limits.array_rtt),)
         return NodeCheck(
             node=name,
             iqn=node.iqn or "",
-            round_trips=(
-                RoundTrip(what="corosync_rtt", address=other.nodes[0].address, limit=limits.corosync_rtt),
-                RoundTrip(what="witness_rtt", address=inventory.witness.address, limit=limits.witness_rtt),
-                RoundTrip(what="array_rtt", address=portal, limit=limits.array_rtt),
+            round_trips=trips,
+            arrays=tuple(
+                Portals(array=array, portals=found.portals, wwns=found.wwns) for array, found in arrays.items()
             ),
-            arrays=tuple(Portals(array=array, portals=found.portals) for array, found in arrays.items()),
             multipath=inventory.paths.multipath,
             mtu=inventory.paths.mtu,
+            wwns=self._wwns(name),
         )
 
     def pod(self) -> PodWish:
@@ -143,6 +153,7 @@ class Wishes:
                     portals=arrays[name].portals,
                     lun=inventory.pod.volume.luns[name],
                     optimized=name == local,
+                    wwns=arrays[name].wwns,
                 )
                 for name in (local, inventory.peer(local).name)
             ),
@@ -151,7 +162,12 @@ class Wishes:
             chap=policy.chap,
             multipath=policy.multipath,
             tuning=policy.tuning,
+            wwns=self._wwns(node),
         )
+
+    def _wwns(self, node: str) -> tuple[str, ...]:
+        """The WWPNs of a node, where they are its way to the arrays."""
+        return self.inventory.node(node).wwns if self.inventory.transport == "fc" else ()
 
     def volume_group(self, wwid: str | None) -> GroupWish:
         """The volume group on the multipath device."""
