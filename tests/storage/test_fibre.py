@@ -10,6 +10,7 @@ from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts as SshHosts
 from activities.errors import Conflict, Refuted
 from lab.control.places import Unfit
+from lab.physics import fabric
 from tests.incidents.conftest import Site
 from tests.storage.conftest import NODE, A, B, Stand
 from tests.twin import inventory_file, over_fibre
@@ -89,7 +90,7 @@ async def test_an_hba_port_without_a_link_stops_preflight_and_paths(stand: Stand
 
 async def test_a_wwpn_of_the_inventory_that_is_not_on_the_node_is_told(stand: Stand):
     """An HBA that was exchanged has new names."""
-    stand.host.hbas = (ONE, "21:00:00:24:FF:00:99:01")
+    fabric.exchange(stand.site.world, stand.host, (ONE, "21:00:00:24:FF:00:99:01"))
 
     with pytest.raises(Refuted) as caught:
         await stand.preflight()
