@@ -35,7 +35,12 @@ class Wishes:
     def array_pair(self, array: str) -> ArrayPair:
         """An array and its peer."""
         inventory = self.inventory
-        return ArrayPair(array=array, peer=inventory.peer(array).name, portals=inventory.array(array).portals)
+        return ArrayPair(
+            array=array,
+            peer=inventory.peer(array).name,
+            portals=inventory.array(array).portals,
+            transport=inventory.transport,
+        )
 
     def cluster(self) -> ClusterCheck:
         """What the cluster must be before anything is changed."""
@@ -70,7 +75,8 @@ class Wishes:
                 RoundTrip(what="witness_rtt", address=inventory.witness.address, limit=limits.witness_rtt),
                 RoundTrip(what="array_rtt", address=portal, limit=limits.array_rtt),
             ),
-            arrays=tuple(Portals(array=array, portals=found.portals) for array, found in arrays.items()),
+            arrays=tuple(Portals(array=array, portals=found.portals, nqn=found.nqn) for array, found in arrays.items()),
+            nqn=(node.nqn or "") if inventory.transport == "nvme-tcp" else "",
             multipath=inventory.paths.multipath,
             mtu=inventory.paths.mtu,
         )
@@ -87,6 +93,7 @@ class Wishes:
             groups={array.name: array.host_group for array in self.inventory.arrays},
             prefers=pod.failover_preference,
             default_protection=pod.volume.default_protection,
+            transport=self.inventory.transport,
         )
 
     def stretch(self) -> StretchWish:
@@ -108,7 +115,7 @@ class Wishes:
             array=array,
             group=inventory.array(array).host_group,
             volume=inventory.volume_name,
-            lun=inventory.pod.volume.luns[array],
+            lun=inventory.lun(array),
             hosts=tuple(
                 HostWish(
                     name=node.name,
@@ -141,8 +148,9 @@ class Wishes:
                     array=name,
                     iqn=arrays[name].target_iqn,
                     portals=arrays[name].portals,
-                    lun=inventory.pod.volume.luns[name],
+                    lun=inventory.lun(name),
                     optimized=name == local,
+                    nqn=arrays[name].nqn,
                 )
                 for name in (local, inventory.peer(local).name)
             ),

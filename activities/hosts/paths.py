@@ -13,6 +13,7 @@ from activities.attempt import Changes, look_again
 from activities.errors import NotFound, Refuted, Unauthorized
 from activities.hosts import initiator
 from activities.hosts.maps import map_of
+from activities.hosts.nvme_paths import NvmePaths
 from activities.hosts.seen import Seen
 from activities.parsing.iscsi import Target, parse_targets
 from activities.parsing.multipath import Map
@@ -45,6 +46,8 @@ class Paths:
     @serves(hosts.ensure_paths)
     async def ensure_paths(self, wish: PathsWish) -> PathsFinding:
         """The node is logged in to every portal of both arrays, and multipath shows what ALUA should give."""
+        if wish.nvme:
+            return await NvmePaths(self._ssh).ensure(wish)
         ledger = Changes(wish.mode)
         await self._settle_multipath(ledger, wish)
         seen = await self._seen(wish)
@@ -81,6 +84,8 @@ class Paths:
     @serves(hosts.paths)
     async def paths(self, wish: PathsWish) -> PathsFinding:
         """The same verification, reading only."""
+        if wish.nvme:
+            return await NvmePaths(self._ssh).prove(wish)
         seen = await self._seen(wish)
         if wrong := seen.wrong(wish):
             raise Refuted(f"{wish.node}: {wrong}")

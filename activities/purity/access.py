@@ -48,13 +48,13 @@ class Access:
             if group is None and ledger.intend(wish.array, "add host", host.name, f"to {wish.group}", verb="add"):
                 client.join(wish.group, host.name)
         if not any(row["volume"]["name"] == wish.volume for row in rows) and ledger.intend(
-            wish.array, "connect volume", wish.volume, f"to {wish.group} at LUN {wish.lun}", verb="connect"
+            wish.array, "connect volume", wish.volume, f"to {wish.group}{_at(wish.lun)}", verb="connect"
         ):
             client.connect(wish.group, wish.volume, wish.lun)
         if not ledger.only_planned:
-            _prove_access(wish, client)
+            rows = _prove_access(wish, client)
         return AccessFinding(
-            finding=f"{counted(len(wish.hosts), 'host')} in {wish.group}, LUN {wish.lun}"
+            finding=f"{counted(len(wish.hosts), 'host')} in {wish.group}{_seen_at(wish, rows)}"
             + (" (planned)" if ledger.only_planned else ""),
             changed=ledger.changed,
             changes=ledger.changes,
@@ -110,7 +110,23 @@ def _initiators(host: "Item", kind: HostField) -> dict[str, str]:
     return {alike(one): one for one in host.get(kind) or []}
 
 
+def _at(lun: int) -> str:
+    """Namespaces of NVMe are numbered by the array."""
+    return f" at LUN {lun}" if lun else ""
+
+
+def _seen_at(wish: AccessWish, rows: list["Item"]) -> str:
+    """The volume's number as hosts see it."""
+    if wish.lun:
+        return f", LUN {wish.lun}"
+    numbers = sorted({int(row["nsid"]) for row in rows if row["volume"]["name"] == wish.volume and row.get("nsid")})
+    return f", namespace {', '.join(map(str, numbers))}" if numbers else ""
+
+
 def _lun_is_free(wish: AccessWish, rows: list["Item"]) -> None:
+    """At the wished LUN; a namespace's number is the array's own, and never taken."""
+    if not wish.lun:
+        return
     ours = {host.name for host in wish.hosts}
     for row in rows:
         volume, lun = row["volume"]["name"], row.get("lun")
@@ -129,10 +145,11 @@ def _lun_is_free(wish: AccessWish, rows: list["Item"]) -> None:
             )
 
 
-def _prove_access(wish: AccessWish, client: "FlashArray") -> None:
-    """Read back: each host is in the group, prefers the right array and has the LUN."""
+def _prove_access(wish: AccessWish, client: "FlashArray") -> list["Item"]:
+    """Read back: each host is in the group, prefers the right array and has the LUN; the connections as they are."""
     hosts = {host["name"]: host for host in client.hosts()}
-    seen = {row["host"].get("name") for row in client.connections() if row["volume"]["name"] == wish.volume}
+    rows = client.connections()
+    seen = {row["host"].get("name") for row in rows if row["volume"]["name"] == wish.volume}
     for host in wish.hosts:
         now = hosts.get(host.name, {})
         preferred = [array["name"] for array in now.get("preferred_arrays") or []]
@@ -142,3 +159,4 @@ def _prove_access(wish: AccessWish, client: "FlashArray") -> None:
                 f"{'sees' if host.name in seen else 'does not see'} {wish.volume}; "
                 f"the inventory says: prefers {host.preferred} and sees it"
             )
+    return rows

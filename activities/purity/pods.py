@@ -15,6 +15,7 @@ from cluster.contracts.purity import ArrayFinding, ArrayPair, PodAt, PodFinding,
 from cluster.doctor import versions
 from cluster.plan import Ledger
 from cluster.portals import chosen, unmatched
+from cluster.transports import NAMES
 from cluster.units import size
 from cluster.volumes import wwid_of
 
@@ -65,26 +66,30 @@ class Purity:
             raise Refuted(
                 f"{pair.array}: the connection to {pair.peer} is {connection.get('status')!r}, not 'connected'"
             )
-        ports = client.portals()
+        version = str(array.get("version", "unknown"))
+        if pair.transport == "nvme-tcp" and (old := versions.too_old_for_nvme(pair.array, version)):
+            raise Refuted(old)
+        called = NAMES[pair.transport]
+        ports = client.targets(pair.transport)
         if not ports:
-            raise NotFound(f"{pair.array}: no iSCSI port is configured")
+            raise NotFound(f"{pair.array}: no {called} port is configured")
         offered = tuple(sorted(port["portal"] for port in ports))
         if strange := unmatched(offered, pair.portals):
             raise NotFound(
-                f"{pair.array}: arrays.portals has {', '.join(strange)}, which is none of its iSCSI ports: "
+                f"{pair.array}: arrays.portals has {', '.join(strange)}, which is none of its {called} ports: "
                 f"{', '.join(offered)}; correct arrays.portals"
             )
         portals = chosen(offered, pair.portals)
-        version = str(array.get("version", "unknown"))
         ends = shown.ends_soon(client.trust)
         of_all = f"{len(portals)} of {len(offered)}" if len(portals) < len(offered) else f"{len(portals)}"
         return ArrayFinding(
             finding="; ".join(
-                (f"Purity {version}, {pair.peer} connected for sync replication, {of_all} iSCSI portals", *ends)
+                (f"Purity {version}, {pair.peer} connected for sync replication, {of_all} {called} portals", *ends)
             ),
             mark="warned" if ends else "done",
             version=version,
-            target_iqn=ports[0]["iqn"],
+            target_iqn=str(ports[0].get("iqn") or ""),
+            nqn=str(ports[0]["nqn"]) if pair.transport == "nvme-tcp" else "",
             portals=portals,
         )
 
@@ -167,7 +172,7 @@ class Purity:
         volume = client.volume(full_name) if not ledger.only_planned else None
         if volume is None and ledger.applying:
             raise NotYet(f"{wish.array}: volume {full_name} is not listed yet")
-        wwid = wwid_of(volume["serial"]) if volume else None
+        wwid = wwid_of(volume["serial"], wish.transport) if volume else None
         made = "planned" if ledger.only_planned else "created" if ledger.changed else "as the inventory says"
         return PodFinding(
             finding=f"pod {made}, volume of {size(wish.size)}" + (f", WWID {wwid}" if wwid else ""),

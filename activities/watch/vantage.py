@@ -248,7 +248,7 @@ class Vantages:
             ours = {alike(one): node.name for node in self._inventory.nodes for one in initiators(node, transport)}
             if not self._portals.get(name):  # nobody adds a port while a watch looks
                 wanted = self._inventory.array(name).portals
-                self._portals[name] = [one for one in array.portals() if chosen((one["portal"],), wanted)]
+                self._portals[name] = [one for one in array.targets(transport) if chosen((one["portal"],), wanted)]
             pod = array.pod(self._inventory.pod.name)
             return array_view(pod, link, array.initiators(), self._portals[name], ours)
 

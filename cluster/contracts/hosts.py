@@ -41,10 +41,11 @@ class Portals(Value):
 
     array: str
     portals: tuple[str, ...]
+    nqn: str = Field(default="", exclude_if=operator.not_)
 
 
 class NodeCheck(Value):
-    """What a node must have. `iqn` is the initiator name that the inventory states.
+    """What a node must have. `iqn` is the initiator name that the inventory states, `nqn` that of NVMe/TCP.
 
     `mtu` in bytes is what must reach every portal in one piece; None asks for what the node's own interface has.
     """
@@ -55,6 +56,7 @@ class NodeCheck(Value):
     arrays: tuple[Portals, ...] = Field(default=(), exclude_if=operator.not_)
     multipath: Means = "check"
     mtu: int | None = None
+    nqn: str = Field(default="", exclude_if=operator.not_)
 
 
 class HostNames(Value):
@@ -71,13 +73,14 @@ class HostName(Value):
 
 
 class ArrayPaths(Value):
-    """The paths a node shall have through one array."""
+    """The paths a node shall have through one array. `nqn` is its subsystem where they are NVMe/TCP's."""
 
     array: str
     iqn: str
     portals: tuple[str, ...]
     lun: int
     optimized: bool
+    nqn: str = Field(default="", exclude_if=operator.not_)
 
     @property
     def priority(self) -> int:
@@ -100,6 +103,11 @@ class PathsWish(Wish):
     chap: Chap | None = None
     multipath: Means = "check"
     tuning: Means = "check"
+
+    @property
+    def nvme(self) -> bool:
+        """The paths are NVMe/TCP's."""
+        return any(one.nqn for one in self.arrays)
 
 
 class PathsFinding(Finding):

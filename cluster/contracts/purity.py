@@ -8,7 +8,9 @@ from cluster.contracts.reference import Activity
 from cluster.nouns import Value
 from cluster.paths import Chap
 from cluster.plan import Finding, Wish
-from cluster.transports import HostField
+from cluster.transports import HostField, Transport
+
+ISCSI: Transport = "iscsi"
 
 
 class HostWish(Value):
@@ -55,6 +57,7 @@ class ArrayPair(Value):
     array: str
     peer: str
     portals: tuple[str, ...] = ()
+    transport: Transport = Field(default="iscsi", exclude_if=ISCSI.__eq__)
 
 
 class PodWish(Wish):
@@ -70,6 +73,7 @@ class PodWish(Wish):
     groups: dict[str, str]
     prefers: str | None = None
     default_protection: bool = True
+    transport: Transport = Field(default="iscsi", exclude_if=ISCSI.__eq__)
 
 
 class StretchWish(Wish):
@@ -90,11 +94,12 @@ class PodAt(Value):
 
 
 class ArrayFinding(Finding):
-    """What an array is and where its iSCSI portals are."""
+    """What an array is and where its portals are: those of iSCSI under `target_iqn`, those of NVMe under `nqn`."""
 
     version: str
     target_iqn: str
     portals: tuple[str, ...]
+    nqn: str = Field(default="", exclude_if=operator.not_)
 
 
 class PodFinding(Finding):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lab.hosts import lvm
 from lab.hosts.multipathd import Config
 from lab.hosts.shell import Call, Output, Registry
+from lab.physics import nvme
 from lab.physics.disks import EXTENT, Disk, LocalMap, ScsiPath, VolumeGroup, letters
 
 STORAGE = Registry()
@@ -28,17 +29,23 @@ class Map:
 
 
 def maps(call: Call) -> list[Map]:
-    """The multipath devices of the node: a disk with block devices whose WWID it was told to map."""
-    world, node = call.world, call.host.name
+    """The devices of the node whose paths are put together: multipath's maps, or namespaces by the kernel itself."""
+    if nvme.used(call.world) and call.host.nvme.native:
+        return _found(call, lambda _: True)
     if call.host.unmapped:
         return []
-    config = Config(call.host)
+    config, wanted = Config(call.host), call.host.wwids | call.host.mapped
+    return _found(call, lambda wwid: wwid in wanted and not config.hides(wwid))
+
+
+def _found(call: Call, is_one: Callable[[str], bool]) -> list[Map]:
+    world, node = call.world, call.host.name
     paths, failed = world.paths(node), world.failed_paths(node)
     serials = sorted({path.serial for path in (*paths, *failed)})
     return [
         Map(disk, [p for p in paths if p.serial == serial], [p for p in failed if p.serial == serial])
         for serial in serials
-        if (disk := world.disks[serial]).wwid in call.host.wwids | call.host.mapped and not config.hides(disk.wwid)
+        if is_one(world.called(disk := world.disks[serial]))
     ]
 
 
@@ -48,8 +55,13 @@ def device(call: Call, path: str) -> Disk | None:
 
 
 def _names(call: Call, disk: Disk) -> tuple[str, ...]:
+    """The first is the one that LVM prints."""
     by_id = "/dev/disk/by-id"
-    name = call.host.map_name(disk.wwid)
+    if nvme.used(call.world) and call.host.nvme.native:
+        return nvme.device(call.host, disk.serial), f"{by_id}/nvme-{disk.nguid}"
+    name = call.host.map_name(call.world.called(disk))
+    if nvme.used(call.world):
+        return f"/dev/mapper/{name}", f"{by_id}/dm-uuid-mpath-{disk.nguid}", f"{by_id}/nvme-{disk.nguid}"
     return f"/dev/mapper/{name}", f"{by_id}/dm-uuid-mpath-{disk.wwid}", f"{by_id}/wwn-0x{disk.wwid[1:]}"
 
 
@@ -74,11 +86,12 @@ async def multipath(call: Call) -> Output:
 
 def _topologies(call: Call) -> list[tuple[set[str], str]]:
     """Each map with the names by which it can be asked for; a node's own maps have the first numbers."""
-    local, shared = call.host.local_maps, maps(call)
+    native = nvme.used(call.world) and call.host.nvme.native
+    local, shared = call.host.local_maps, [] if native else maps(call)
     texts = [(one.wwid, _local_topology(one, number)) for number, one in enumerate(local)]
     disks = len(local)
     for found in shared:
-        texts.append((found.disk.wwid, _topology(call, found, disks)))
+        texts.append((call.world.called(found.disk), _topology(call, found, disks)))
         disks += len(found.paths) + len(found.failed)
     return [_headed(call, number, wwid, text) for number, (wwid, text) in enumerate(texts)]
 

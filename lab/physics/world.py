@@ -8,18 +8,20 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from cluster.inventory import Inventory
+from lab.physics import nvme
 from lab.physics.clock import Clock
 from lab.physics.disks import Disk, LocalMap, ScsiPath, VolumeGroup, letters
 from lab.physics.faults import Faults
 from lab.physics.initiator import PREPARED, NodeRecord, Way
 from lab.physics.links import Links
 from lab.physics.membership import Membership, Votes
+from lab.physics.nvme import Fabric
 from lab.physics.systems import Lun, NodeCluster, StorageArray
 
 Known = TypeVar("Known")
@@ -43,6 +45,7 @@ class Host:
     site: str
     node_id: int = 0
     iqn: str = ""
+    nvme: Fabric = field(default_factory=Fabric)
     powered: bool = True
     starting: bool = False  # it has been reset: it has power, and nothing on it runs yet
     packages: set[str] = field(default_factory=set)
@@ -191,6 +194,7 @@ class World:
                 site=inventory.site_of(node.name).name,
                 node_id=number,
                 iqn=node.iqn or "",
+                nvme=Fabric(nqn=node.nqn or ""),
                 up_since=up_since,
                 packages=set(NODE_PACKAGES),
                 files=dict(PREPARED),
@@ -198,6 +202,10 @@ class World:
             )
             for number, node in enumerate(inventory.nodes, start=1)
         }
+        for host in self.nodes.values() if nvme.used(self) else ():
+            host.packages.add(nvme.PACKAGE)
+            host.files |= nvme.PREPARED
+            host.disabled.add(nvme.UNIT)
         self.witness = Host(
             name=inventory.witness.name,
             address=inventory.witness.address,
@@ -210,6 +218,7 @@ class World:
         self.links = Links(self)
         self.corosync = Corosync()
         self.membership = Membership(self)
+        self.links.on_change(lambda: nvme.look(self))
         self.furnish()
 
     def furnish(self) -> None:
@@ -306,10 +315,20 @@ class World:
     def scan(self, node: str, way: Way) -> bool:
         """Make block devices for the LUNs that an array offers over one way; True when there were new ones."""
         host = self.nodes[node]
-        found = {(way, lun.number): self._path(way, lun) for lun in self.arrays[way.array].luns_of(host.iqn)}
+        found = {(way, lun.number): self._path(way, lun) for lun in self.luns(way.array, host)}
         new = bool(found.keys() - host.scanned.keys())
         host.scanned |= found
         return new
+
+    def initiator(self, host: Host) -> str:
+        """The name under which a host comes to the arrays."""
+        return host.nvme.nqn if nvme.used(self) else host.iqn
+
+    def luns(self, array: str, host: Host) -> Sequence[Lun]:
+        """What an array offers a host; under a second subsystem the kernel refuses what it has already."""
+        if nvme.used(self) and not nvme.joins(self, host, array):
+            return ()
+        return self.arrays[array].luns_of(self.initiator(host))
 
     def _path(self, way: Way, lun: Lun) -> ScsiPath:
         return ScsiPath(way.array, way.portal, lun.number, lun.serial, lun.optimized, way.iface)
@@ -320,7 +339,11 @@ class World:
 
     def _paths(self, node: str) -> list[ScsiPath]:
         host = self.nodes[node]
-        luns = {name: array.luns_of(host.iqn) for name, array in self.arrays.items() if array.up}
+        luns = {name: self.luns(name, host) for name, array in self.arrays.items() if array.up}
+        if nvme.used(self):  # arrays tell of new namespaces
+            for way in host.sessions:
+                if self.reaches_portal(node, way.array, way.portal):
+                    self.scan(node, way)
         return [
             self._path(way, lun)
             for way in host.sessions
@@ -342,7 +365,7 @@ class World:
             (name, lun.number)
             for name, array in self.arrays.items()
             if array.up
-            for lun in array.luns_of(host.iqn)
+            for lun in self.luns(name, host)
             if lun.serial == serial
         }
         return any(
@@ -353,6 +376,16 @@ class World:
     def visible_disks(self, node: str) -> list[Disk]:
         """The disks a node reaches over at least one path, in the order of their serials."""
         return [self.disks[serial] for serial in sorted({path.serial for path in self.paths(node)})]
+
+    def called(self, disk: Disk) -> str:
+        """The disk's WWID as hosts spell it."""
+        return disk.nguid if nvme.used(self) else disk.wwid
+
+    def mapped(self, host: Host, disk: Disk) -> bool:
+        """Whether the host's paths to a disk are one device after a boot: by the kernel, or by multipath's list."""
+        if nvme.used(self) and host.nvme.native:
+            return True
+        return self.called(disk) in host.wwids and not host.unmapped
 
     def volume_group(self, node: str, name: str) -> VolumeGroup | None:
         """The volume group as that node sees it; None when no disk it reaches carries it."""

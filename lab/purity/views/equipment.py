@@ -21,7 +21,7 @@ PARTS = (
 
 def ports(array: Array) -> list[Item]:
     """The iSCSI target ports."""
-    return [_target(array, portal) | {"failover": _stand_in(array, portal)} for portal in array.portals]
+    return [target(array, portal) | {"failover": _stand_in(array, portal)} for portal in array.portals]
 
 
 def _stand_in(array: Array, portal: str) -> str | None:
@@ -38,17 +38,24 @@ def port_name(array: Array, portal: str) -> str:
     return array.port_names[array.portals.index(portal)]
 
 
-def _target(array: Array, portal: str) -> Item:
+def target(array: Array, portal: str) -> Item:
+    """A port as initiators see it."""
     name = port_name(array, portal)
-    return {"name": name, "iqn": array.target_iqn, "portal": portal, "wwn": None, "nqn": None}
+    iqn = None if array.nqn else array.target_iqn
+    return {"name": name, "iqn": iqn, "portal": portal, "wwn": None, "nqn": array.nqn or None}
 
 
 def initiators(array: Array) -> list[Item]:
     """Who is logged in, and at which port; made hosts or not."""
     return [
         {
-            "initiator": {"iqn": node.iqn, "nqn": None, "portal": f"{node.address}:3260", "wwn": None},
-            "target": _target(array, portal) | {"failover": None},
+            "initiator": {
+                "iqn": None if array.nqn else node.iqn,
+                "nqn": node.nvme.nqn if array.nqn else None,
+                "portal": f"{node.address}:{portal.rpartition(':')[2]}",
+                "wwn": None,
+            },
+            "target": target(array, portal) | {"failover": None},
         }
         for node in array.world.nodes.values()
         if node.powered
@@ -66,7 +73,7 @@ def network_interfaces(array: Array) -> list[Item]:
     ]
     interfaces += [_interface(name, address, ["replication"], 25) for name, address in views.replication_ports(array)]
     interfaces += [
-        _interface(name.lower(), portal.partition(":")[0], ["iscsi"], 25)
+        _interface(name.lower(), portal.partition(":")[0], ["nvme-tcp" if array.nqn else "iscsi"], 25)
         for name, portal in zip(array.port_names, array.portals, strict=True)
     ]
     return interfaces

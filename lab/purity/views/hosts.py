@@ -21,11 +21,11 @@ def owners(array: Array) -> list[tuple[Array, str]]:
 
 def logins(array: Array, host: Host) -> list[tuple[str, str]]:
     """The (initiator, portal) pairs over which a host is logged in at this array."""
-    iqns = {iqn.lower() for iqn in host.iqns}
+    ours = {one.lower() for one in (*host.iqns, *host.nqns)}
     return [
-        (node.iqn, portal)
+        (name, portal)
         for node in array.world.nodes.values()
-        if node.powered and node.iqn.lower() in iqns
+        if node.powered and (name := array.world.initiator(node)).lower() in ours
         for where, portal, _ in node.sessions
         if where == array.name and portal in array.portals and array.world.reaches_portal(node.name, where, portal)
     ]
@@ -118,8 +118,8 @@ def connection_rows(owner: Array, connection: Connection, prefix: str = "") -> l
         {
             "host": {"name": prefix + host.name if host else None},
             "host_group": {"name": prefix + group.name if group else None},
-            "lun": connection.lun,
-            "nsid": None,
+            "lun": None if host and host.nqns else connection.lun,
+            "nsid": connection.number(host) if host and host.nqns else None,
             "volume": {"id": connection.volume.id, "name": connection.volume.full_name},
             "protocol_endpoint": views.NOTHING,
         }

@@ -70,10 +70,11 @@ def _loads(array: Array, host: Host) -> dict[str, Load]:
     """The load a host puts on this array, by serial."""
     iqns = {iqn for iqn, _ in hostviews.logins(array, host)}
     loads: dict[str, Load] = {}
-    for node in (node for node in array.world.nodes.values() if node.iqn in iqns):
+    world = array.world
+    for node in (node for node in world.nodes.values() if world.initiator(node) in iqns):
         elsewhere = {way.array for way in node.sessions} - {array.name}
-        better = {lun.serial for name in elsewhere for lun in array.fleet[name].luns_of(node.iqn) if lun.optimized}
-        for lun in array.luns_of(node.iqn):
+        better = {lun.serial for name in elsewhere for lun in world.luns(name, node) if lun.optimized}
+        for lun in world.luns(array.name, node):
             if not lun.optimized and lun.serial in better:
                 continue
             group = array.world.disks[lun.serial].vg
@@ -130,10 +131,12 @@ def balance(array: Array) -> list[Item]:
         paths = hostviews.logins(array, host)
         common = {"name": host.name, "time": views.now(array)}
         for iqn, portal in paths:
-            target = {**nobody, "name": equipment.port_name(array, portal), "iqn": array.target_iqn, "portal": portal}
+            target = {**nobody, **equipment.target(array, portal)}
             target["failover"] = None
             counts = {"op_count": total // len(paths), "fraction_relative_to_max": 1.0 if total else 0.0}
-            rows.append({**common, **counts, "initiator": {**nobody, "iqn": iqn}, "target": target})
+            rows.append(
+                {**common, **counts, "initiator": {**nobody, "nqn" if array.nqn else "iqn": iqn}, "target": target}
+            )
         if not paths:
             none = {"op_count": None, "fraction_relative_to_max": None}
             rows.append({**common, **none, "initiator": nobody, "target": {**nobody, "name": None, "failover": None}})
