@@ -85,7 +85,7 @@ def _ana(call: Call, way: Way, disk: Disk) -> str | None:
     if scanned is None:
         return None
     array = call.world.arrays[way.array]
-    now = next((lun for lun in call.world.luns(way.array, call.host) if lun.number == disk.nsid), None)
+    now = next((lun for lun in call.world.luns(call.host, way) if lun.number == disk.nsid), None)
     if state(call, way) != "live":  # the last that was heard
         return "optimized" if scanned.optimized else "non-optimized"
     if now is None or not array.up:

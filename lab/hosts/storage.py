@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lab.hosts import lvm
 from lab.hosts.multipathd import Config
 from lab.hosts.shell import Call, Output, Registry
-from lab.physics import nvme
+from lab.physics import fabric, nvme
 from lab.physics.disks import EXTENT, Disk, LocalMap, ScsiPath, VolumeGroup, letters
 
 STORAGE = Registry()
@@ -137,14 +137,22 @@ def _topology(call: Call, one: Map, first: int) -> str:
         state = "active" if index == 0 and prio else "enabled"
         text += f"{'`' if last_group else '|'}-+- policy='service-time 0' prio={prio} status={state}\n"
         for place, path in enumerate(members):
-            host = sessions[path.way] - 1
+            address = _place(call, path)
             branch = "`-" if place == len(members) - 1 else "|-"
             text += (
-                f"{' ' if last_group else '|'} {branch} {host}:0:0:{path.lun} "
+                f"{' ' if last_group else '|'} {branch} {address}:{path.lun} "
                 f"sd{letters(numbers[path])} {_minor(numbers[path])} "
                 f"{well if path in one.paths else 'failed faulty offline'}\n"
             )
     return text
+
+
+def _place(call: Call, path: ScsiPath) -> str:
+    """SCSI host, channel and target: a host for each iSCSI session, and for each HBA port a target for each port."""
+    host, way = call.host, path.way
+    if host.hbas:
+        return f"{fabric.scsi_host(host, way.iface)}:0:{fabric.target(call.world, host, way)}"
+    return f"{host.sessions[way] - 1}:0:0"
 
 
 @STORAGE.program("pvscan", "--cache")

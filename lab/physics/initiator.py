@@ -55,7 +55,10 @@ def admitted(world: "World", host: "Host", way: Way) -> bool:
 
 
 def log_in_at_boot(world: "World", host: "Host") -> None:
-    """What systemd does at boot: the records that say ``automatic``, if the units that do it are enabled."""
+    """What systemd does at boot: the records that say ``automatic``, if the units that do it are enabled.
+
+    HBAs need neither records nor units (`lab.physics.fabric`).
+    """
     if LOGIN in host.disabled or all(unit in host.disabled for unit in STARTERS):
         return
     ways = [way for way in sorted(host.records) if host.records[way].startup == "automatic"]

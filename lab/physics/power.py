@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lab.physics import nvme
+from lab.physics import fabric, nvme
 from lab.physics.initiator import activate_at_boot, log_in_at_boot, maps_at_boot
 
 if TYPE_CHECKING:
@@ -94,6 +94,7 @@ def _boot(world: "World", host: "Host") -> None:
     host.powered, host.starting, host.up_since = True, False, world.clock.now()
     maps_at_boot(host)
     (nvme.connect_at_boot if nvme.used(world) else log_in_at_boot)(world, host)
+    fabric.log_in(world, host)
     activate_at_boot(world, host)
     world.record(host.name, "power.on", host.name)
     world.membership.booted(host.name)

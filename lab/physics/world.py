@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from cluster.inventory import Inventory
-from lab.physics import nvme
+from lab.physics import fabric, nvme
 from lab.physics.clock import Clock
 from lab.physics.disks import Disk, LocalMap, ScsiPath, VolumeGroup, letters
 from lab.physics.faults import Faults
@@ -46,6 +46,7 @@ class Host:
     node_id: int = 0
     iqn: str = ""
     nvme: Fabric = field(default_factory=Fabric)
+    hbas: tuple[str, ...] = ()  # the WWPNs of its HBA ports, where it reaches the arrays over Fibre Channel
     powered: bool = True
     starting: bool = False  # it has been reset: it has power, and nothing on it runs yet
     packages: set[str] = field(default_factory=set)
@@ -85,6 +86,10 @@ class Host:
     debian: bool = True  # it has dpkg; another distribution has none
     booted: bool = True  # systemd has begun it; a plain container has only what it was made for
     release: int = 13  # of that Debian
+
+    def initiator(self, way: Way) -> str:
+        """By what the arrays know who comes that way."""
+        return way.iface if self.hbas else self.nvme.nqn or self.iqn
 
     def map_name(self, wwid: str) -> str:
         """What the node calls the multipath device of a WWID, below /dev/mapper."""
@@ -194,7 +199,8 @@ class World:
                 site=inventory.site_of(node.name).name,
                 node_id=number,
                 iqn=node.iqn or "",
-                nvme=Fabric(nqn=node.nqn or ""),
+                nvme=Fabric(nqn=(node.nqn or "") if inventory.transport == "nvme-tcp" else ""),
+                hbas=node.wwns if inventory.transport == "fc" else (),
                 up_since=up_since,
                 packages=set(NODE_PACKAGES),
                 files=dict(PREPARED),
@@ -220,6 +226,9 @@ class World:
         self.membership = Membership(self)
         self.links.on_change(lambda: nvme.look(self))
         self.furnish()
+        if inventory.transport == "fc":
+            self.links.on_change(lambda: fabric.log_in_all(self))
+            fabric.log_in_all(self)
 
     def furnish(self) -> None:
         """Put arrays and a cluster into it: `lab.world` does."""
@@ -304,9 +313,13 @@ class World:
         return disk
 
     def reaches_portal(self, node: str, array: str, portal: str) -> bool:
-        """Whether a node's storage network reaches an iSCSI port that answers."""
+        """Whether a node's storage network reaches a port of an array that answers."""
         one = self.arrays[array]
         return one.portal_up(portal) and self.links.storage(node, array, portal)
+
+    def carries(self, node: str, way: Way) -> bool:
+        """Whether what a node sends that way arrives: its own card has a link, and the port is reached."""
+        return fabric.linked(self, self.nodes[node], way.iface) and self.reaches_portal(node, way.array, way.portal)
 
     def swallows(self, node: str, array: str, portal: str) -> bool:
         """Whether what a node sends to a portal is lost on the way: nobody says that it did not arrive."""
@@ -315,20 +328,16 @@ class World:
     def scan(self, node: str, way: Way) -> bool:
         """Make block devices for the LUNs that an array offers over one way; True when there were new ones."""
         host = self.nodes[node]
-        found = {(way, lun.number): self._path(way, lun) for lun in self.luns(way.array, host)}
+        found = {(way, lun.number): self._path(way, lun) for lun in self.luns(host, way)}
         new = bool(found.keys() - host.scanned.keys())
         host.scanned |= found
         return new
 
-    def initiator(self, host: Host) -> str:
-        """The name under which a host comes to the arrays."""
-        return host.nvme.nqn if nvme.used(self) else host.iqn
-
-    def luns(self, array: str, host: Host) -> Sequence[Lun]:
-        """What an array offers a host; under a second subsystem the kernel refuses what it has already."""
-        if nvme.used(self) and not nvme.joins(self, host, array):
+    def luns(self, host: Host, way: Way) -> Sequence[Lun]:
+        """What an array offers a host over a way; of NVMe's, the kernel refuses a second subsystem what it has."""
+        if nvme.used(self) and not nvme.joins(self, host, way.array):
             return ()
-        return self.arrays[array].luns_of(self.initiator(host))
+        return self.arrays[way.array].luns_of(host.initiator(way))
 
     def _path(self, way: Way, lun: Lun) -> ScsiPath:
         return ScsiPath(way.array, way.portal, lun.number, lun.serial, lun.optimized, way.iface)
@@ -339,16 +348,17 @@ class World:
 
     def _paths(self, node: str) -> list[ScsiPath]:
         host = self.nodes[node]
-        luns = {name: self.luns(name, host) for name, array in self.arrays.items() if array.up}
-        if nvme.used(self):  # arrays tell of new namespaces
+        if nvme.used(self):  # an array tells of new namespaces
             for way in host.sessions:
-                if self.reaches_portal(node, way.array, way.portal):
+                if self.carries(node, way):
                     self.scan(node, way)
+        known = {(way.array, host.initiator(way)) for way in host.sessions}
+        luns = {(name, who): self.arrays[name].luns_of(who) for name, who in known if self.arrays[name].up}
         return [
             self._path(way, lun)
             for way in host.sessions
-            if self.reaches_portal(node, way.array, way.portal)
-            for lun in luns[way.array]
+            if self.carries(node, way)
+            for lun in luns[way.array, host.initiator(way)]
             if (way, lun.number) in host.scanned
         ]
 
@@ -361,15 +371,16 @@ class World:
     def sees(self, node: str, serial: str) -> bool:
         """Whether at least one path of a node to a disk carries."""
         host = self.nodes[node]
+        known = {(way.array, host.initiator(way)) for way in host.sessions}
         served = {
-            (name, lun.number)
-            for name, array in self.arrays.items()
-            if array.up
-            for lun in self.luns(name, host)
+            (name, who, lun.number)
+            for name, who in known
+            if self.arrays[name].up
+            for lun in self.arrays[name].luns_of(who)
             if lun.serial == serial
         }
         return any(
-            (way.array, number) in served and self.reaches_portal(node, way.array, way.portal) and way in host.sessions
+            (way.array, host.initiator(way), number) in served and self.carries(node, way) and way in host.sessions
             for way, number in host.scanned
         )
 
