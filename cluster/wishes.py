@@ -66,19 +66,25 @@ class Wishes:
         inventory, node = self.inventory, self.inventory.node(name)
         other = next(site for site in inventory.sites if node not in site.nodes)
         limits = inventory.limits
-        portal = arrays[other.array].portals[0].rsplit(":", 1)[0].strip("[]")
+        trips: tuple[RoundTrip, ...] = (
+            RoundTrip(what="corosync_rtt", address=other.nodes[0].address, limit=limits.corosync_rtt),
+            RoundTrip(what="witness_rtt", address=inventory.witness.address, limit=limits.witness_rtt),
+        )
+        if portals := arrays[other.array].portals:  # Fibre Channel has none, and answers no ping
+            portal = portals[0].rsplit(":", 1)[0].strip("[]")
+            trips += (RoundTrip(what="array_rtt", address=portal, limit=limits.array_rtt),)
         return NodeCheck(
             node=name,
             iqn=node.iqn or "",
-            round_trips=(
-                RoundTrip(what="corosync_rtt", address=other.nodes[0].address, limit=limits.corosync_rtt),
-                RoundTrip(what="witness_rtt", address=inventory.witness.address, limit=limits.witness_rtt),
-                RoundTrip(what="array_rtt", address=portal, limit=limits.array_rtt),
+            round_trips=trips,
+            arrays=tuple(
+                Portals(array=array, portals=found.portals, wwns=found.wwns, nqn=found.nqn)
+                for array, found in arrays.items()
             ),
-            arrays=tuple(Portals(array=array, portals=found.portals, nqn=found.nqn) for array, found in arrays.items()),
-            nqn=(node.nqn or "") if inventory.transport == "nvme-tcp" else "",
             multipath=inventory.paths.multipath,
             mtu=inventory.paths.mtu,
+            wwns=self._wwns(name),
+            nqn=(node.nqn or "") if inventory.transport == "nvme-tcp" else "",
         )
 
     def pod(self) -> PodWish:
@@ -150,6 +156,7 @@ class Wishes:
                     portals=arrays[name].portals,
                     lun=inventory.lun(name),
                     optimized=name == local,
+                    wwns=arrays[name].wwns,
                     nqn=arrays[name].nqn,
                 )
                 for name in (local, inventory.peer(local).name)
@@ -159,7 +166,12 @@ class Wishes:
             chap=policy.chap,
             multipath=policy.multipath,
             tuning=policy.tuning,
+            wwns=self._wwns(node),
         )
+
+    def _wwns(self, node: str) -> tuple[str, ...]:
+        """The WWPNs of a node, where they are its way to the arrays."""
+        return self.inventory.node(node).wwns if self.inventory.transport == "fc" else ()
 
     def volume_group(self, wwid: str | None) -> GroupWish:
         """The volume group on the multipath device."""

@@ -208,6 +208,16 @@ class FlashArray:
         """The ports with addresses of that transport."""
         return self.nvme_portals() if transport == "nvme-tcp" else self.portals()
 
+    def fc_ports(self) -> list[Item]:
+        """Fibre Channel ports that serve SCSI: `name` and `wwn`. NVMe/FC and replication are other services."""
+        serving = {
+            str(one["name"]).upper()
+            for one in self.interfaces()
+            if one.get("enabled") and "scsi-fc" in (one.get("services") or ())
+        }
+        ports = [port for port in self._call("get_ports") if port.get("wwn")]
+        return [port for port in ports if str(port.get("name")).upper() in serving]
+
     def interfaces(self) -> list[Item]:
         """Network interfaces with their addresses and services."""
         return self._call("get_network_interfaces")

@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from activities.errors import NotFound, Refuted
-from activities.hosts import nvme, reading
+from activities.hosts import fibre, nvme, reading
 from activities.hosts.initiator import AT_ONCE, config, dark_portals, told_dark
-from activities.hosts.reading import NODE_PACKAGES, WITNESS_PACKAGES
+from activities.hosts.reading import FC_PACKAGES, NODE_PACKAGES, WITNESS_PACKAGES
 from activities.parsing.system import parse_number, parse_route
 from activities.serving import serves
 from cluster.contracts import hosts
@@ -16,7 +16,7 @@ from cluster.multipathing import harmful
 from cluster.nvme import subsystems_differ
 from cluster.plan import Finding
 from cluster.portals import host_and_port
-from cluster.units import seconds
+from cluster.units import counted, seconds
 
 if TYPE_CHECKING:
     from activities.clients.ssh import Hosts as SshHosts
@@ -36,6 +36,8 @@ class Hosts:
         """Packages, initiator name and round trips of one node are as they must be."""
         if check.nqn:
             return await self._nvme_preflight(check)
+        if check.wwns:
+            return await self._fibre(check)
         await self._packages(check.node, NODE_PACKAGES)
         initiator = await reading.initiator(self._ssh, check.node)
         if initiator != check.iqn:
@@ -65,9 +67,27 @@ class Hosts:
         for array in check.arrays:
             if dark := await dark_portals(self._ssh, check.node, array.portals):
                 raise Refuted(told_dark(check.node, array.array, dark))
-        trips = await asyncio.gather(*(self._round_trip(check.node, trip) for trip in check.round_trips))
+        measured = await self._round_trips(check)
         for array in check.arrays:
             await self._whole_packets(check, array)
+        return measured
+
+    async def _fibre(self, check: NodeCheck) -> Finding:
+        """The same for a node with HBAs: each is there, has a link, and is logged in at both arrays."""
+        await self._packages(check.node, FC_PACKAGES)
+        if check.multipath == "check" and (wrong := harmful(await config(self._ssh, check.node))):
+            raise Refuted(f"{check.node}: {'; '.join(wrong)}")
+        fabric = await fibre.fabric_of(self._ssh, check.node)
+        if said := fibre.zoned(fabric, check.wwns, {one.array: one.wwns for one in check.arrays}):
+            raise Refuted(f"{check.node}: {said}")
+        logins = sum(len(fabric.at(check.wwns, one.wwns)) for one in check.arrays)
+        return Finding(
+            finding=f"{len(FC_PACKAGES)} packages, {counted(len(check.wwns), 'HBA port')} as stated, logged in at "
+            f"{logins} ports of the arrays; round trips: {await self._round_trips(check)}"
+        )
+
+    async def _round_trips(self, check: NodeCheck) -> str:
+        trips = await asyncio.gather(*(self._round_trip(check.node, trip) for trip in check.round_trips))
         return ", ".join(f"{trip.what} {seconds(took)}" for trip, took in zip(check.round_trips, trips, strict=True))
 
     @serves(hosts.witness_preflight)

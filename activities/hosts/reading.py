@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from activities.clients.ssh import Answer
     from activities.clients.ssh import Hosts as SshHosts
 
+# What a node needs whatever its way to the arrays; HBAs need no package.
+FC_PACKAGES = ("corosync-qdevice", "lvm2", "multipath-tools")
 NODE_PACKAGES = ("corosync-qdevice", "lvm2", "multipath-tools", "open-iscsi")
 WITNESS_PACKAGES = ("corosync-qnetd",)
 # A shell's own status, where there is no such program.

@@ -41,6 +41,7 @@ class ScsiPath(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     device: str
+    place: str = ""  # SCSI host, channel and target: ``2:0:1``
     lun: int | None
     dm_state: str
     checker: str
@@ -126,6 +127,7 @@ class _Found:
             self._paths.append(
                 ScsiPath(
                     device=path["dev"],
+                    place=f"{path['host']}:{path['channel']}:{path['target']}",
                     lun=None if path["lun"] == "#" else int(path["lun"]),
                     dm_state=path["dm_state"],
                     checker=path["checker"],

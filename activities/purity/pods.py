@@ -4,7 +4,7 @@ Nothing is deleted, resized, moved or adopted from someone else here.
 """
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from activities.attempt import Changes, look_again_in
 from activities.clients import shown
@@ -13,6 +13,7 @@ from activities.serving import serves
 from cluster.contracts import purity
 from cluster.contracts.purity import ArrayFinding, ArrayPair, PodAt, PodFinding, PodWish, StretchFinding, StretchWish
 from cluster.doctor import versions
+from cluster.nouns import wwn
 from cluster.plan import Ledger
 from cluster.portals import chosen, unmatched
 from cluster.transports import NAMES
@@ -66,6 +67,8 @@ class Purity:
             raise Refuted(
                 f"{pair.array}: the connection to {pair.peer} is {connection.get('status')!r}, not 'connected'"
             )
+        if pair.transport == "fc":
+            return _with_fibre(pair, client, array)
         version = str(array.get("version", "unknown"))
         if pair.transport == "nvme-tcp" and (old := versions.too_old_for_nvme(pair.array, version)):
             raise Refuted(old)
@@ -80,18 +83,9 @@ class Purity:
                 f"{', '.join(offered)}; correct arrays.portals"
             )
         portals = chosen(offered, pair.portals)
-        ends = shown.ends_soon(client.trust)
         of_all = f"{len(portals)} of {len(offered)}" if len(portals) < len(offered) else f"{len(portals)}"
-        return ArrayFinding(
-            finding="; ".join(
-                (f"Purity {version}, {pair.peer} connected for sync replication, {of_all} {called} portals", *ends)
-            ),
-            mark="warned" if ends else "done",
-            version=version,
-            target_iqn=str(ports[0].get("iqn") or ""),
-            nqn=str(ports[0]["nqn"]) if pair.transport == "nvme-tcp" else "",
-            portals=portals,
-        )
+        name = {"nqn": ports[0]["nqn"]} if pair.transport == "nvme-tcp" else {"target_iqn": ports[0]["iqn"]}
+        return _ready(pair, client, array, f"{of_all} {called} portals", portals=portals, **name)
 
     @serves(purity.ensure_pod, no_thread_cancel_exception=True)
     def ensure_pod(self, wish: PodWish) -> PodFinding:
@@ -234,6 +228,29 @@ class Purity:
         return StretchFinding(
             finding="both arrays say: online and online, mediator online", status=dict.fromkeys(at.arrays, "online")
         )
+
+
+def _ready(pair: ArrayPair, client: "FlashArray", array: "Item", ports: str, **where: Any) -> ArrayFinding:
+    """All is well with it; `where` are the fields that say where nodes reach it, and `ports` says it in words."""
+    version = str(array.get("version", "unknown"))
+    ends = shown.ends_soon(client.trust)
+    return ArrayFinding(
+        finding="; ".join((f"Purity {version}, {pair.peer} connected for sync replication, {ports}", *ends)),
+        mark="warned" if ends else "done",
+        version=version,
+        **where,
+    )
+
+
+def _with_fibre(pair: ArrayPair, client: "FlashArray", array: "Item") -> ArrayFinding:
+    """The ports of Fibre Channel; which of them a node reaches is said by zones."""
+    ports = {wwn(str(port["wwn"])): str(port["name"]) for port in client.fc_ports()}
+    if not ports:
+        raise NotFound(
+            f"{pair.array}: no Fibre Channel port is enabled with the service scsi-fc; see: purenetwork fc list"
+        )
+    named = dict(sorted(ports.items(), key=lambda port: port[1]))
+    return _ready(pair, client, array, f"{len(ports)} Fibre Channel ports", wwns=named)
 
 
 def _not_destroyed(array: str, kind: str, item: "Item") -> None:

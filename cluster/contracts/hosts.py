@@ -41,11 +41,12 @@ class Portals(Value):
 
     array: str
     portals: tuple[str, ...]
-    nqn: str = Field(default="", exclude_if=operator.not_)
+    wwns: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)  # FC ports by WWN, with their names
+    nqn: str = Field(default="", exclude_if=operator.not_)  # of its NVMe subsystem
 
 
 class NodeCheck(Value):
-    """What a node must have. `iqn` is the initiator name that the inventory states, `nqn` that of NVMe/TCP.
+    """What a node must have. `iqn` is the initiator name that the inventory states, `wwns` its WWPNs, `nqn` its NQN.
 
     `mtu` in bytes is what must reach every portal in one piece; None asks for what the node's own interface has.
     """
@@ -56,6 +57,7 @@ class NodeCheck(Value):
     arrays: tuple[Portals, ...] = Field(default=(), exclude_if=operator.not_)
     multipath: Means = "check"
     mtu: int | None = None
+    wwns: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
     nqn: str = Field(default="", exclude_if=operator.not_)
 
 
@@ -73,13 +75,17 @@ class HostName(Value):
 
 
 class ArrayPaths(Value):
-    """The paths a node shall have through one array. `nqn` is its subsystem where they are NVMe/TCP's."""
+    """The paths a node shall have through one array.
+
+    Over Fibre Channel `wwns` are its ports, with their names; over NVMe/TCP `nqn` is its subsystem.
+    """
 
     array: str
     iqn: str
     portals: tuple[str, ...]
     lun: int
     optimized: bool
+    wwns: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)
     nqn: str = Field(default="", exclude_if=operator.not_)
 
     @property
@@ -91,6 +97,7 @@ class ArrayPaths(Value):
 class PathsWish(Wish):
     """A node's paths to one volume; `wwid` is None while the volume is only planned.
 
+    With `wwns`, the WWPNs of its HBAs, they are those of Fibre Channel.
     `lasting` asks as well whether they would be there again after a reboot. `chap` refers to its secret. In an
     `emergency` sessions come first: only what keeps the volume from being mapped stands in their way.
     """
@@ -103,6 +110,7 @@ class PathsWish(Wish):
     chap: Chap | None = None
     multipath: Means = "check"
     tuning: Means = "check"
+    wwns: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
 
     @property
     def nvme(self) -> bool:

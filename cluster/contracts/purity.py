@@ -10,8 +10,6 @@ from cluster.paths import Chap
 from cluster.plan import Finding, Wish
 from cluster.transports import HostField, Transport
 
-ISCSI: Transport = "iscsi"
-
 
 class HostWish(Value):
     """A host object: its initiators, those of the cluster's transport alone, and the array whose paths it prefers."""
@@ -57,7 +55,7 @@ class ArrayPair(Value):
     array: str
     peer: str
     portals: tuple[str, ...] = ()
-    transport: Transport = Field(default="iscsi", exclude_if=ISCSI.__eq__)
+    transport: Transport = Field(default="iscsi", exclude_if=lambda given: given == "iscsi")
 
 
 class PodWish(Wish):
@@ -73,7 +71,7 @@ class PodWish(Wish):
     groups: dict[str, str]
     prefers: str | None = None
     default_protection: bool = True
-    transport: Transport = Field(default="iscsi", exclude_if=ISCSI.__eq__)
+    transport: Transport = Field(default="iscsi", exclude_if=lambda given: given == "iscsi")
 
 
 class StretchWish(Wish):
@@ -94,11 +92,15 @@ class PodAt(Value):
 
 
 class ArrayFinding(Finding):
-    """What an array is and where its portals are: those of iSCSI under `target_iqn`, those of NVMe under `nqn`."""
+    """What an array is and where nodes reach it.
+
+    Its portals, of iSCSI under `target_iqn` or of NVMe/TCP under `nqn`; or its Fibre Channel ports by WWN.
+    """
 
     version: str
-    target_iqn: str
-    portals: tuple[str, ...]
+    target_iqn: str = ""
+    portals: tuple[str, ...] = ()
+    wwns: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)  # with the names of the ports
     nqn: str = Field(default="", exclude_if=operator.not_)
 
 

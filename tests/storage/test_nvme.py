@@ -172,9 +172,9 @@ async def test_arrays_under_two_subsystems_are_refused(stand: Stand):
 
     assert caught.value.message == (
         f"{NODE}: the arrays show the pod under 2 NVMe subsystems (nqn.2010-06.com.purestorage:flasharray."
-        "13f7c2b96e04d8a5, nqn.2010-06.com.purestorage:flasharray.5a8c19e07d2b4f63): Linux joins paths of one subsystem "
-        "alone and refuses the same namespace under another; ask the vendor for a release that shows stretched pods "
-        "under one, or set transport: iscsi"
+        "13f7c2b96e04d8a5, nqn.2010-06.com.purestorage:flasharray.5a8c19e07d2b4f63): Linux joins paths of one "
+        "subsystem alone and refuses the same namespace under another; ask the vendor for a release that shows "
+        "stretched pods under one, or set transport: iscsi"
     )
 
 
@@ -213,7 +213,9 @@ async def test_another_path_policy_is_told_or_set(stand: Stand):
     """As the inventory's paths.tuning says."""
     del stand.host.files["/etc/udev/rules.d/99-nvme-iopolicy.rules"]
 
-    assert await stand.proof() == f"{WHOLE}; the vendor recommends another path policy: numa (recommended: queue-depth)"
+    assert await stand.proof() == (
+        f"{WHOLE}; the vendor recommends another path policy: numa (recommended: queue-depth)"
+    )
     stand.with_policy(tuning="set")
     assert await stand.plan() == [f"{NODE}: set path policy /etc/udev/rules.d/99-quorate-nvme.rules"]
     await stand.ensure()
