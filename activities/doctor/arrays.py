@@ -8,6 +8,7 @@ from cluster.addresses import split
 from cluster.doctor.arrays import ArrayTold, Interface, Peer
 from cluster.doctor.check import Unread
 from cluster.inventory import Array, Inventory
+from cluster.nouns import wwn
 from cluster.portals import chosen
 from cluster.volumes import wwid_of
 
@@ -41,6 +42,12 @@ def array(client: "FlashArray", inventory: Inventory) -> ArrayTold:
 
 
 def _ports(client: "FlashArray", inventory: Inventory) -> dict[str, object]:
+    if inventory.transport == "fc":
+        there = read(client.fc_ports, client.name)
+        if isinstance(there, Unread):
+            return {"ports": there}
+        named = {wwn(str(port["wwn"])): str(port["name"]) for port in there}
+        return {"ports": tuple(named.values()), "wwns": named}
     ports = read(client.portals, client.name)
     if isinstance(ports, Unread):
         return {"ports": ports}

@@ -7,7 +7,7 @@ from activities.clients.secrets import Secrets
 from activities.clients.ssh import Answer
 from activities.clients.ssh import Hosts as SshHosts
 from activities.doctor.asking import LIMIT, told
-from activities.hosts import initiator, reading
+from activities.hosts import fibre, initiator, reading
 from activities.hosts.lvm import autoactivated, volume_groups
 from activities.hosts.votes import may_set_up
 from activities.parsing.links import parse_links
@@ -48,10 +48,11 @@ async def node(ssh: SshHosts, inventory: Inventory, name: str) -> Told:
     clock = await told(_clock(ssh, name), name)
     trips = _trips(inventory, name)
     measured = asyncio.gather(*(told(reading.round_trip(ssh, name, address), name) for address in trips.values()))
+    iscsi = inventory.transport == "iscsi"
     packages, units, iqn, ways, votes = await asyncio.gather(
-        told(_packages(ssh, name, reading.NODE_PACKAGES), name),
+        told(_packages(ssh, name, reading.packages(inventory.transport)), name),
         told(unit_states(ssh, name, NODE_UNITS), name),
-        told(reading.initiator(ssh, name), name),
+        told(reading.initiator(ssh, name), name) if iscsi else _not_asked(),
         told(link_ways(ssh, name), name),
         told(_votes(ssh, name), name),
     )
@@ -67,8 +68,14 @@ async def node(ssh: SshHosts, inventory: Inventory, name: str) -> Told:
     )
 
 
-async def paths(ssh: SshHosts, name: str, portals: Sequence[str]) -> PathsTold:
+async def _not_asked() -> None:
+    """What the transport does not have."""
+
+
+async def paths(ssh: SshHosts, inventory: Inventory, name: str, portals: Sequence[str]) -> PathsTold:
     """A node's way to the arrays; `portals` are those that it shall reach."""
+    if inventory.transport == "fc":
+        return await _over_fibre(ssh, name)
     config, local, boot, sessions, records, dark = await asyncio.gather(
         told(initiator.config(ssh, name), name),
         told(_local(ssh, name), name),
@@ -78,6 +85,17 @@ async def paths(ssh: SshHosts, name: str, portals: Sequence[str]) -> PathsTold:
         told(initiator.dark_portals(ssh, name, portals), name),
     )
     return PathsTold(node=name, dark=dark, config=config, local=local, boot=boot, sessions=sessions, records=records)
+
+
+async def _over_fibre(ssh: SshHosts, name: str) -> PathsTold:
+    """The same where HBAs lead there."""
+    config, local, boot, fabric = await asyncio.gather(
+        told(initiator.config(ssh, name), name),
+        told(_local(ssh, name), name),
+        told(initiator.boot(ssh, name, "fc"), name),
+        told(fibre.fabric_of(ssh, name), name),
+    )
+    return PathsTold(node=name, config=config, local=local, boot=boot, fabric=fabric)
 
 
 async def hindrance(ssh: SshHosts, inventory: Inventory) -> Unread | None:

@@ -8,6 +8,7 @@ from activities.errors import Refuted
 from activities.parsing.iscsi import parse_initiator
 from activities.parsing.system import parse_clock, parse_installed, parse_round_trip
 from activities.parsing.votes import VoteCount, parse_votes
+from cluster.transports import Transport
 
 if TYPE_CHECKING:
     from activities.clients.ssh import Answer
@@ -20,6 +21,11 @@ WITNESS_PACKAGES = ("corosync-qnetd",)
 # A shell's own status, where there is no such program.
 NO_PROGRAM = 127
 _FORMAT = "${Package} ${db:Status-Status} ${Version}\\n"
+
+
+def packages(transport: Transport) -> tuple[str, ...]:
+    """What a node needs for that way to the arrays."""
+    return FC_PACKAGES if transport == "fc" else NODE_PACKAGES
 
 
 async def installed(ssh: "SshHosts", host: str, wanted: tuple[str, ...]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from activities.doctor import hosts as doctor
 from activities.doctor.asking import LIMIT, told
-from activities.hosts import initiator, lvm, maps, reading
+from activities.hosts import fibre, initiator, lvm, maps, reading
 from activities.parsing.witness import parse_clients
 from activities.probe.tape import Tape
 from cluster.doctor.check import Unread
@@ -22,8 +22,9 @@ _SLOW = 30.0
 def _node_questions(inventory: Inventory) -> dict[tuple[str, ...], Ask]:
     """What its answers are called, and who asks."""
     vg = inventory.storage.vg
-    return {
-        ("packages",): lambda ssh, node: reading.installed(ssh, node, reading.NODE_PACKAGES),
+    transport = inventory.transport
+    questions: dict[tuple[str, ...], Ask] = {
+        ("packages",): lambda ssh, node: reading.installed(ssh, node, reading.packages(transport)),
         ("units",): lambda ssh, node: doctor.unit_states(ssh, node, doctor.NODE_UNITS),
         ("initiator",): reading.initiator,
         ("votes",): reading.vote_count,
@@ -31,12 +32,15 @@ def _node_questions(inventory: Inventory) -> dict[tuple[str, ...], Ask]:
         ("device",): reading.device_host,
         ("sessions",): initiator.sessions,
         ("records",): initiator.records,
-        ("boot-units", "wwids"): initiator.boot,
+        ("boot-units", "wwids"): lambda ssh, node: initiator.boot(ssh, node, transport),
+        ("fabric",): fibre.fabric_of,
         ("multipath-config",): initiator.config,
         ("maps",): maps.all_maps,
         ("volume-groups",): lvm.volume_groups,
         ("logical-volumes",): lambda ssh, node: lvm.active_volumes(ssh, [node], vg, limit=_SLOW),
     }
+    without = {"iscsi": {"fabric"}, "fc": {"initiator", "sessions", "records"}}.get(transport, {"fabric"})
+    return {labels: ask for labels, ask in questions.items() if labels[0] not in without}
 
 
 def _witness_questions(inventory: Inventory) -> dict[tuple[str, ...], Ask]:

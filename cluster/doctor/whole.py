@@ -111,14 +111,18 @@ def _node(inventory: Inventory, told: Told, rules: Rules, *, device: bool) -> It
     }  # fmt: skip
     yield hosts.packages(told, rules.packages)
     yield hosts.services(told, rules.units, device=device)
-    yield hosts.initiator(told, inventory.node(told.name).iqn or "")
+    if inventory.transport == "iscsi":
+        yield hosts.initiator(told, inventory.node(told.name).iqn or "")
     yield hosts.round_trips(told, limits)
     yield hosts.links(told)
 
 
 def _paths(inventory: Inventory, told: PathsTold, known: Sequence[ArrayTold]) -> Iterator[Check]:
     wwid = next((array.wwid for array in known if array.wwid), None)
-    yield storage.portals(told, known)
+    if inventory.transport == "fc":
+        yield storage.hbas(told, inventory.node(told.node).wwns, known)
+    else:
+        yield storage.portals(told, known)
     yield storage.multipath(told, wwid, sets=inventory.paths.multipath == "set")
     yield storage.reboot(told, known)
 
@@ -144,7 +148,7 @@ def _array(inventory: Inventory, told: ArrayTold, rules: Rules, place: str) -> I
     if isinstance(told.called, Unread):
         return
     yield arrays.replication(told, inventory.peer(told.name).name)
-    yield arrays.ports(told)
+    yield arrays.ports(told, inventory.transport)
     yield arrays.address(told, place or split(inventory.array(told.name).address)[0])
 
 

@@ -4,6 +4,7 @@ import re
 from ipaddress import ip_address
 
 from cluster.addresses import split
+from cluster.nouns import wwn
 from cluster.probing.names import PURE_WWID, Change
 
 _SIZE = re.compile(r"(size|ssd|iothread|discard|cache|aio|backup|replicate|media|ro|shared)=[\w.]+")
@@ -31,6 +32,11 @@ def endpoint(change: Change, value: str) -> str:
     if port is None:
         return inside
     return f"[{inside}]:{port}" if ":" in inside else f"{inside}:{port}"
+
+
+def wwn_hex(change: Change, value: str) -> str:
+    """A WWN as Linux writes it: ``0x21000024ff010203``."""
+    return "0x" + change("wwn", wwn(value)).replace(":", "").lower()
 
 
 def volume_name(change: Change, value: str) -> str:
@@ -111,6 +117,7 @@ COMPOUND = {
     "resource": resource,
     "folder": path,
     "wwid": wwid,
+    "wwn_hex": wwn_hex,
     "device": device,
     "token_id": token,
 }

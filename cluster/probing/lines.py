@@ -64,6 +64,13 @@ TEXTS: dict[str, tuple[re.Pattern[str], ...]] = {
         r"\t\tIface Initiatorname: (?P<iqn>\S+)", r"\t\tSID: \d+", r"\t\tiSCSI Connection State: [A-Z_ ]+",
         r"\t\tiSCSI Session State: [A-Z_ ]+", r"\t\tInternal iscsid Session State: [A-Z_ ]+",
     ),
+    "fabric": _forms(
+        r"/sys/class/fc_host/host\d+/port_name:(?P<wwn_hex>0x[0-9a-f]{16})",
+        r"/sys/class/fc_host/host\d+/port_state:[A-Za-z ]+",
+        r"/sys/class/fc_remote_ports/rport-\d+:\d+-\d+/port_name:(?P<wwn_hex>0x[0-9a-f]{16})",
+        r"/sys/class/fc_remote_ports/rport-\d+:\d+-\d+/port_state:[A-Za-z ]+",
+        r"/sys/class/fc_remote_ports/rport-\d+:\d+-\d+/scsi_target_id:-?\d+",
+    ),
     "records": _forms(
         r"# BEGIN RECORD [\d.-]+", "# END RECORD", r"node\.name = (?P<iqn>\S+)", r"node\.tpgt = \d+",
         r"node\.startup = (automatic|manual|onboot)", r"node\.leading_login = (Yes|No)",

@@ -185,7 +185,7 @@ class Asking:
             return sshd, await hosts.witness(ssh, name), None
         told = await hosts.node(ssh, self._inventory, name)
         wanted = [portal for _, one in await asyncio.shield(storage) if one is not None for portal in one.portals]
-        return sshd, told, await hosts.paths(ssh, name, wanted)
+        return sshd, told, await hosts.paths(ssh, self._inventory, name, wanted)
 
     def _known_hosts(self) -> str:
         try:
