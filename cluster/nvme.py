@@ -187,6 +187,11 @@ def _why(array: str, at: Sequence[str], wanted: str, controllers: Sequence[Contr
         return f", no controller at {', '.join(gone)}"
     if down := [one for one in ours if not one.live]:
         return ", " + ", ".join(f"the controller at {one.portal} is {one.state}" for one in down)
-    if states := sorted({one.ana or "not told" for one in ours if one.ana != wanted}):
+    states = sorted({one.ana or "not told" for one in ours if one.ana != wanted})
+    if states and not set(states) <= {OPTIMIZED, NON_OPTIMIZED}:
+        return (
+            f", ANA says {'/'.join(states)}: {array} does not serve it to this host; look at pod and connections there"
+        )
+    if states:
         return f", ANA says {'/'.join(states)}: compare preferred_arrays of the host on {array}"
     return ""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from activities.errors import NotFound, Refuted
 from activities.hosts import fibre, nvme, reading
 from activities.hosts.initiator import AT_ONCE, config, dark_portals, told_dark
-from activities.hosts.reading import FC_PACKAGES, NODE_PACKAGES, WITNESS_PACKAGES
+from activities.hosts.reading import FC_PACKAGES, NODE_PACKAGES, NVME_PACKAGES, WITNESS_PACKAGES
 from activities.parsing.system import parse_number, parse_route
 from activities.serving import serves
 from cluster.contracts import hosts
@@ -52,7 +52,7 @@ class Hosts:
 
     async def _nvme_preflight(self, check: NodeCheck) -> Finding:
         """The same with NVMe/TCP: its module and its own name, and one subsystem on both arrays."""
-        await self._packages(check.node, nvme.PACKAGES)
+        await self._packages(check.node, NVME_PACKAGES)
         if len(nqns := {array.nqn for array in check.arrays}) > 1:
             raise Refuted(f"{check.node}: {subsystems_differ(nqns)}")
         await nvme.module(self._ssh, check.node)
@@ -60,7 +60,7 @@ class Hosts:
         native = await nvme.native(self._ssh, check.node)
         measured = await self._network(check)
         paths = "native multipathing" if native else "paths by multipathd"
-        return Finding(finding=f"{len(nvme.PACKAGES)} packages, NQN as stated, {paths}; round trips: {measured}")
+        return Finding(finding=f"{len(NVME_PACKAGES)} packages, NQN as stated, {paths}; round trips: {measured}")
 
     async def _network(self, check: NodeCheck) -> str:
         """Every portal takes connections and whole packets; the round trips, measured."""

@@ -15,7 +15,6 @@ from cluster.nvme import AUTOCONNECT, DISCOVERY, NON_OPTIMIZED, OPTIMIZED, POLIC
 if TYPE_CHECKING:
     from activities.clients.ssh import Hosts as SshHosts
 
-PACKAGES = ("corosync-qdevice", "lvm2", "nvme-cli")
 _NATIVE = "/sys/module/nvme_core/parameters/multipath"
 _BY_ID = "/dev/disk/by-id/nvme-"
 # multipath's priorities of ANA states are those of ALUA's (multipath-tools, prioritizers/ana.c).

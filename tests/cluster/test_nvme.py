@@ -33,8 +33,8 @@ def test_one_live_controller_for_each_portal_is_enough():
         (
             (*WHOLE[:2], controller("10.0.2.1:4420", "inaccessible")),
             "/dev/nvme1n1",
-            "0 of 1 non-optimized paths through fa-b, ANA says inaccessible: compare preferred_arrays of the host on "
-            "fa-b",
+            "0 of 1 non-optimized paths through fa-b, ANA says inaccessible: fa-b does not serve it to this host; look "
+            "at pod and connections there",
         ),
         (
             (controller("10.0.1.1:4420", state="connecting"), *WHOLE[1:]),
