@@ -56,8 +56,8 @@ async def controllers(ssh: "SshHosts", node: str, *, limit: float | None = None)
 async def namespace(ssh: "SshHosts", node: str, wwid: str | None, *, limit: float | None = None) -> Namespace:
     """The node's controllers, with the ANA state of the volume's namespace through each."""
     found, device = await asyncio.gather(controllers(ssh, node, limit=limit), _device(ssh, node, wwid, limit))
-    if device is None:
-        return Namespace(None, found)
+    if device is None or not device.startswith("/dev/nvme"):  # multipathd's: ANA is told by its priorities
+        return Namespace(device, found)
     text = await ssh.read(node, "nvme", "list-subsys", device, "-o", "json", limit=limit)
     states = {one.name: one.ana for one in parse_controllers(text)}
     return Namespace(device, tuple(one.model_copy(update={"ana": states.get(one.name, "")}) for one in found))

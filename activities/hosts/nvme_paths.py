@@ -5,6 +5,7 @@ discovery.conf. Where the kernel's own multipathing is off, multipathd puts the 
 """
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from temporalio import activity
@@ -13,9 +14,12 @@ from activities.attempt import Changes, look_again
 from activities.errors import Refuted
 from activities.hosts import initiator, nvme
 from activities.hosts.maps import mapped
+from activities.hosts.multipath import Multipath
 from activities.hosts.nvme import Namespace
 from cluster import nvme as rules
+from cluster.booting import lost_by_a_reboot
 from cluster.contracts.hosts import ArrayPaths, PathsFinding, PathsWish
+from cluster.multipathing import harmful
 from cluster.nvme import DISCOVERY, LOSS, NON_OPTIMIZED, OPTIMIZED, POLICY, RULES, RULES_FILE, Way, line_of
 from cluster.plan import Ledger
 from cluster.units import counted
@@ -27,34 +31,46 @@ if TYPE_CHECKING:
 CONNECT_LIMIT = 150.0
 
 
+@dataclass(frozen=True)
+class _Judged:
+    """What is wrong with a node's paths, and how many are usable through the near array and the other."""
+
+    wrong: str
+    near: int = 0
+    far: int = 0
+
+
 class NvmePaths:
     """A node's paths over NVMe/TCP, for the activities on paths."""
 
     def __init__(self, ssh: "SshHosts") -> None:
-        self._ssh = ssh
+        self._ssh, self._multipath = ssh, Multipath(ssh)
 
     async def ensure(self, wish: PathsWish) -> PathsFinding:
         """The node is connected to every portal of both arrays, and ANA says what the preferred arrays should give."""
         ledger = Changes(wish.mode)
         one_subsystem(wish)
         native, seen = await asyncio.gather(nvme.native(self._ssh, wish.node), self._seen(wish))
+        if not native:
+            await self._multipath.settle(ledger, wish)
         ways = await self._missing(wish, seen)
         for array in wish.arrays:
             await self._connect(ledger, wish, array, [way for way in ways if way.portal in array.portals])
         if ledger.changed:
-            seen = await self._settled(wish)
+            seen = await self._settled(wish, native=native)
         if not native:
             await self._map(ledger, wish)
-        await self._keep(ledger, wish, seen, ways)
+        await self._keep(ledger, wish, seen, ways, native=native)
         await self._tune(ledger, wish)
         activity.heartbeat("verifying")
         if ledger.only_planned:
             return PathsFinding(
                 finding=f"{counted(len(ledger.changes), 'change')} planned", changes=ledger.changes, node=wish.node
             )
-        if wrong := await self._wrong(wish, seen, native=native):
-            raise Refuted(f"{wish.node}: {wrong}")
-        near, far = _counts(wish, seen)
+        found = await self._judged(wish, seen, native=native)
+        if found.wrong:
+            raise Refuted(f"{wish.node}: {found.wrong}")
+        near, far = found.near, found.far
         return PathsFinding(
             finding=f"{near} optimized through {wish.arrays[0].array}, {far} non-optimized"
             f"{await self._remark(wish, seen, native=native)}",
@@ -69,14 +85,15 @@ class NvmePaths:
         """The same verification, reading only."""
         one_subsystem(wish)
         native, seen = await asyncio.gather(nvme.native(self._ssh, wish.node), self._seen(wish))
-        if wrong := await self._wrong(wish, seen, native=native):
-            raise Refuted(f"{wish.node}: {wrong}")
+        found = await self._judged(wish, seen, native=native)
+        if found.wrong:
+            raise Refuted(f"{wish.node}: {found.wrong}")
         remark = ""
         if wish.lasting:
-            if lost := "; ".join(await self._lost(wish, seen)):
+            if lost := "; ".join(await self._lost(wish, seen, native=native)):
                 raise Refuted(f"{wish.node}: {lost}")
             remark = f", there again after a reboot{await self._remark(wish, seen, native=native)}"
-        near, far = _counts(wish, seen)
+        near, far = found.near, found.far
         return PathsFinding(
             finding=f"{near} optimized, {far} non-optimized{remark}",
             node=wish.node,
@@ -89,11 +106,12 @@ class NvmePaths:
     async def _seen(self, wish: PathsWish) -> Namespace:
         return await nvme.namespace(self._ssh, wish.node, wish.wwid)
 
-    async def _settled(self, wish: PathsWish) -> Namespace:
+    async def _settled(self, wish: PathsWish, *, native: bool) -> Namespace:
         """The kernel scans a new controller by itself: look again for some seconds before judging."""
         seen = await self._seen(wish)
         for pause in (0.2, 0.5, 1, 2, 4):
-            if wish.wwid is None or not (wrong := _lacking(wish, seen)):
+            wrong = _lacking(wish, seen) if native else f"no NVMe namespace {wish.wwid}"
+            if wish.wwid is None or not wrong or (not native and seen.device):
                 break
             await look_again(pause, wrong)
             seen = await self._seen(wish)
@@ -104,32 +122,42 @@ class NvmePaths:
         portals = rules.every(_portals(wish))
         return rules.missing(portals, seen.controllers, [one.iface for one in lines if one.portal in portals])
 
-    async def _wrong(self, wish: PathsWish, seen: Namespace, *, native: bool) -> str:
-        """What differs from the wished paths; with multipathd, also whether it has put them together."""
+    async def _judged(self, wish: PathsWish, seen: Namespace, *, native: bool) -> "_Judged":
+        """What differs from the wished paths, and how many are usable: as ANA has it, or as multipathd groups it."""
+        near, far = wish.arrays
         if native:
-            return _lacking(wish, seen)
+            ways = seen.controllers
+            counts = rules.usable(near.portals, OPTIMIZED, ways), rules.usable(far.portals, NON_OPTIMIZED, ways)
+            return _Judged(_lacking(wish, seen), *counts)
         found = await mapped(self._ssh, wish.node, str(wish.wwid))
         if found is None:
-            return (
+            return _Judged(
                 f"native NVMe multipathing is off (nvme_core.multipath=N) and multipath shows no device {wish.wwid}; "
-                f"make it: multipath -a {wish.wwid}, multipath -r"
+                f"make it: multipath -a {wish.wwid}; multipath -r"
             )
-        said = []
         each = rules.widest(rules.every(_portals(wish)), seen.controllers)
-        for array in wish.arrays:
-            count = sum(path.usable for one in found.groups if one.priority == array.priority for path in one.paths)
-            if count != (expected := len(array.portals) * each):
-                said.append(f"{count} of {expected} paths with prio={array.priority} through {array.array}")
-        return "; ".join(said)
+        counted_ = {array.array: found.usable(array.priority, 0) for array in wish.arrays}
+        said = [
+            f"{counted_[array.array]} of {expected} paths with prio={array.priority} through {array.array}"
+            for array in wish.arrays
+            if counted_[array.array] != (expected := len(array.portals) * each)
+        ]
+        return _Judged("; ".join(said), counted_[near.array], counted_[far.array])
 
-    async def _lost(self, wish: PathsWish, seen: Namespace) -> tuple[str, ...]:
+    async def _lost(self, wish: PathsWish, seen: Namespace, *, native: bool) -> tuple[str, ...]:
         """What a reboot would lose, in words; in an emergency that can wait."""
         if wish.emergency:
             return ()
         enabled, (_, lines) = await asyncio.gather(
             nvme.autoconnects(self._ssh, wish.node), nvme.lines(self._ssh, wish.node)
         )
-        return rules.lost_by_a_reboot(rules.unlisted(_ways(wish, seen), lines), enabled=enabled)
+        lost = rules.lost_by_a_reboot(rules.unlisted(_ways(wish, seen), lines), enabled=enabled)
+        if native:
+            return lost
+        boot, config = await asyncio.gather(
+            initiator.boot(self._ssh, wish.node, "fc"), initiator.config(self._ssh, wish.node)
+        )
+        return (*harmful(config, wish.wwid), *lost, *lost_by_a_reboot(boot, wish.wwid, ()))
 
     async def _remark(self, wish: PathsWish, seen: Namespace, *, native: bool) -> str:
         """What the vendor recommends otherwise, and what stands in discovery.conf to its harm; neither is a fault."""
@@ -168,10 +196,11 @@ class NvmePaths:
         if there is None and ledger.intend(
             wish.node, "map multipath device", wish.wwid or "of the new volume", verb="create"
         ):
-            await self._ssh.read(wish.node, "multipath", "-a", str(wish.wwid))
-            await self._ssh.read(wish.node, "multipath", "-r")
+            await self._multipath.bring_up(wish)
 
-    async def _keep(self, ledger: Ledger, wish: PathsWish, seen: Namespace, planned: tuple[Way, ...]) -> None:
+    async def _keep(
+        self, ledger: Ledger, wish: PathsWish, seen: Namespace, planned: tuple[Way, ...], *, native: bool
+    ) -> None:
         """What a boot needs to connect again; no matter of an emergency."""
         if wish.emergency:
             return
@@ -186,6 +215,8 @@ class NvmePaths:
             wish.node, "enable unit", rules.AUTOCONNECT, verb="enable"
         ):
             await self._ssh.read(wish.node, "systemctl", "enable", rules.AUTOCONNECT)
+        if not native:
+            await self._multipath.keep(ledger, wish, await initiator.boot(self._ssh, wish.node, "fc"))
 
     async def _tune(self, ledger: Ledger, wish: PathsWish) -> None:
         """The vendor's path policy by a rule of udev, where the inventory says so."""
@@ -219,11 +250,3 @@ def _ways(wish: PathsWish, seen: Namespace) -> tuple[Way, ...]:
 
 def _portals(wish: PathsWish) -> dict[str, tuple[str, ...]]:
     return {one.array: one.portals for one in wish.arrays}
-
-
-def _counts(wish: PathsWish, seen: Namespace) -> tuple[int, int]:
-    near, far = wish.arrays
-    return (
-        rules.usable(near.portals, OPTIMIZED, seen.controllers),
-        rules.usable(far.portals, NON_OPTIMIZED, seen.controllers),
-    )

@@ -210,6 +210,8 @@ async def readlink(call: Call) -> Output:
     path = call.words[-1]
     for disk in _disks(call) if nvme.used(call.world) else ():
         if path == f"{_BY_ID}{disk.nguid}":
+            if not call.host.nvme.native and disk.nguid in call.host.wwids:
+                return Output("/dev/dm-0\n")
             return Output(f"{nvme.device(call.host, disk.serial)}\n")
     return Output(status=1)
 

@@ -76,7 +76,7 @@ async def multipath(call: Call) -> Output:
         return Output(f"wwid '{wwid}' added\n")
     if call.has("-ll"):
         wanted = [word for word in call.words if not word.startswith("-")]
-        if wanted and any(Config(call.host).hides(word) for word in wanted if word.startswith("3624a9370")):
+        if wanted and any(Config(call.host).hides(word) for word in wanted if word.startswith(("3624a9370", "eui."))):
             return Output(status=1)  # a blacklisted WWID, without a word
         return Output("".join(text for names, text in _topologies(call) if not wanted or names & set(wanted)))
     if call.has("-r"):
@@ -121,17 +121,20 @@ def _topology(call: Call, one: Map, first: int) -> str:
     Block devices are counted over all maps of the node, from `first` on.
     """
     sessions, disk, config = call.host.sessions, one.disk, Config(call.host)
+    wwid, over_nvme = call.world.called(disk), nvme.used(call.world)
     by_session = sorted([*one.paths, *one.failed], key=lambda path: sessions[path.way])
     numbers = {path: first + index for index, path in enumerate(by_session)}
     both = [(prio, [p for p in by_session if p.optimized == (prio == 50)]) for prio in (50, 10)]
-    if config.effective("path_grouping_policy", disk.wwid) == "multibus":
+    policy = config.effective("path_grouping_policy", wwid)
+    if policy == "multibus":
         both = [(30, by_session)]  # the mean of all of them
-    queues = config.effective("no_path_retry", disk.wwid) not in ("", "fail")
-    features = "1 queue_if_no_path" if queues else config.effective("features", disk.wwid)
+    queues = config.effective("no_path_retry", wwid) not in ("", "fail")
+    features = "1 queue_if_no_path" if queues else config.effective("features", wwid)
     groups = [(prio if any(p in one.paths for p in members) else 0, members) for prio, members in both if members]
     groups.sort(key=lambda group: -group[0])
     well = "active ready  running" if one.failed else "active ready running"  # columns are as wide as their widest word
-    text = f"PURE,FlashArray\nsize={_short(disk.size)} features='{features}' hwhandler='1 alua' wp=rw\n"
+    called, handler = ("NVME,Pure Storage FlashArray", "0") if over_nvme else ("PURE,FlashArray", "1 alua")
+    text = f"{called}\nsize={_short(disk.size)} features='{features}' hwhandler='{handler}' wp=rw\n"
     for index, (prio, members) in enumerate(groups):
         last_group = index == len(groups) - 1
         state = "active" if index == 0 and prio else "enabled"
@@ -140,11 +143,18 @@ def _topology(call: Call, one: Map, first: int) -> str:
             address = _place(call, path)
             branch = "`-" if place == len(members) - 1 else "|-"
             text += (
-                f"{' ' if last_group else '|'} {branch} {address}:{path.lun} "
-                f"sd{letters(numbers[path])} {_minor(numbers[path])} "
+                f"{' ' if last_group else '|'} {branch} {address}:{path.lun} {_block(call, path, numbers[path])} "
                 f"{well if path in one.paths else 'failed faulty offline'}\n"
             )
     return text
+
+
+def _block(call: Call, path: ScsiPath, number: int) -> str:
+    """The path's own device with its numbers: of a namespace, one for each controller."""
+    if nvme.used(call.world):
+        instance = call.host.sessions[path.way]
+        return f"nvme{instance}n{nvme.number(call.host, path.serial)} 259:{instance}"
+    return f"sd{letters(number)} {_minor(number)}"
 
 
 def _place(call: Call, path: ScsiPath) -> str:
@@ -152,6 +162,8 @@ def _place(call: Call, path: ScsiPath) -> str:
     host, way = call.host, path.way
     if host.hbas:
         return f"{fabric.scsi_host(host, way.iface)}:0:{fabric.target(call.world, host, way)}"
+    if nvme.used(call.world):
+        return f"{host.sessions[way]}:{host.sessions[way]}:{nvme.number(host, path.serial)}"
     return f"{host.sessions[way] - 1}:0:0"
 
 

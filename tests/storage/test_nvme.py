@@ -273,3 +273,63 @@ async def test_arrays_without_such_ports_say_so(stand: Stand):
         await stand.found()
 
     assert caught.value.message == f"{A}: no NVMe/TCP port is configured"
+
+
+# --- multipathd in place of the kernel ---
+
+
+async def test_multipathd_joins_the_paths_where_the_kernel_does_not(stand: Stand):
+    """Mapped by its NGUID, grouped by priority, LVM on the map, and there again after a reboot."""
+    stand.host.nvme.native = False
+    stand.with_policy(multipath="set")
+
+    assert await stand.plan() == [
+        f"{NODE}: set multipath settings /etc/multipath/conf.d/quorate.conf",
+        f"{NODE}: map multipath device {stand.wwid}",
+    ]
+    assert (await stand.ensure()).finding == f"4 optimized through {A}, 4 non-optimized"
+    assert await stand.plan() == []
+    assert (await stand.group()).finding == "pxmx-ac-vg, 10 TiB, seen by 6 nodes"
+    assert (await stand.preflight()).startswith("3 packages, NQN as stated, paths by multipathd; round trips: ")
+    stand.reboot()
+    assert await stand.proof() == WHOLE
+
+
+async def test_multipathd_must_group_near_and_far_paths(stand: Stand):
+    """Its default for a namespace does not, and nothing is built on that."""
+    stand.host.nvme.native = False
+
+    with pytest.raises(Refuted) as caught:
+        await stand.ensure()
+
+    assert caught.value.message == (
+        f"{NODE}: path_grouping_policy is failover, not group_by_prio: I/O would take the far array as often as the near "
+        "one; set `path_grouping_policy group_by_prio` for vendor NVME in /etc/multipath.conf (defaults), then "
+        "`multipathd reconfigure`"
+    )
+
+
+async def test_a_namespace_that_nobody_joins_is_told(stand: Stand):
+    """The kernel does not, and multipathd has not been told to."""
+    stand.host.nvme.native = False
+
+    with pytest.raises(Refuted) as caught:
+        await stand.proof()
+
+    assert caught.value.message == (
+        f"{NODE}: native NVMe multipathing is off (nvme_core.multipath=N) and multipath shows no device {stand.wwid}; "
+        f"make it: multipath -a {stand.wwid}; multipath -r"
+    )
+
+
+async def test_a_lost_path_of_multipathd_is_counted(stand: Stand):
+    """Three of four at the near array."""
+    stand.host.nvme.native = False
+    stand.with_policy(multipath="set")
+    await stand.ensure()
+    stand.site.fail("portal", A, "2")
+
+    with pytest.raises(Refuted) as caught:
+        await stand.proof()
+
+    assert caught.value.message == f"{NODE}: 3 of 4 paths with prio=50 through {A}"
