@@ -12,7 +12,7 @@ from activities.serving import serves
 from cluster.contracts import purity
 from cluster.contracts.purity import AccessFinding, AccessWish, HostWish
 from cluster.plan import Ledger
-from cluster.transports import HostField, alike
+from cluster.transports import HOST_FIELDS, HostField, alike
 
 if TYPE_CHECKING:
     from activities.clients.purity import Arrays, FlashArray, Item
@@ -52,9 +52,9 @@ class Access:
         ):
             client.connect(wish.group, wish.volume, wish.lun)
         if not ledger.only_planned:
-            rows = _prove_access(wish, client)
+            _prove_access(wish, client)
         return AccessFinding(
-            finding=f"{counted(len(wish.hosts), 'host')} in {wish.group}{_seen_at(wish, rows)}"
+            finding=f"{counted(len(wish.hosts), 'host')} in {wish.group}{_seen_at(wish.lun)}"
             + (" (planned)" if ledger.only_planned else ""),
             changed=ledger.changed,
             changes=ledger.changes,
@@ -77,6 +77,12 @@ class Access:
         if strangers := [shown for one, shown in sorted(there.items()) if one not in wanted]:
             raise Conflict(
                 f"{client.name}: host {wish.name} has the initiator {', '.join(strangers)}, the inventory says {said}"
+            )
+        others = [one for kind in HOST_FIELDS.values() if kind != wish.kind for one in host.get(kind) or ()]
+        if others and "nqns" in (wish.kind, *(kind for kind in HOST_FIELDS.values() if host.get(kind))):
+            raise Conflict(
+                f"{client.name}: host {wish.name} has {', '.join(others)}, and a host of NVMe has no other initiators; "
+                "remove them there by hand, or name the node's own transport in the inventory"
             )
         missing = [one for one in wish.initiators if alike(one) not in there]
         if missing and ledger.intend(
@@ -115,12 +121,9 @@ def _at(lun: int) -> str:
     return f" at LUN {lun}" if lun else ""
 
 
-def _seen_at(wish: AccessWish, rows: list["Item"]) -> str:
-    """The volume's number as hosts see it."""
-    if wish.lun:
-        return f", LUN {wish.lun}"
-    numbers = sorted({int(row["nsid"]) for row in rows if row["volume"]["name"] == wish.volume and row.get("nsid")})
-    return f", namespace {', '.join(map(str, numbers))}" if numbers else ""
+def _seen_at(lun: int) -> str:
+    """How hosts see the volume; the level of REST that we speak does not tell a namespace's number."""
+    return f", LUN {lun}" if lun else ", as a namespace"
 
 
 def _lun_is_free(wish: AccessWish, rows: list["Item"]) -> None:
@@ -145,11 +148,10 @@ def _lun_is_free(wish: AccessWish, rows: list["Item"]) -> None:
             )
 
 
-def _prove_access(wish: AccessWish, client: "FlashArray") -> list["Item"]:
-    """Read back: each host is in the group, prefers the right array and has the LUN; the connections as they are."""
+def _prove_access(wish: AccessWish, client: "FlashArray") -> None:
+    """Read back: each host is in the group, prefers the right array and has the LUN."""
     hosts = {host["name"]: host for host in client.hosts()}
-    rows = client.connections()
-    seen = {row["host"].get("name") for row in rows if row["volume"]["name"] == wish.volume}
+    seen = {row["host"].get("name") for row in client.connections() if row["volume"]["name"] == wish.volume}
     for host in wish.hosts:
         now = hosts.get(host.name, {})
         preferred = [array["name"] for array in now.get("preferred_arrays") or []]
@@ -159,4 +161,3 @@ def _prove_access(wish: AccessWish, client: "FlashArray") -> list["Item"]:
                 f"{'sees' if host.name in seen else 'does not see'} {wish.volume}; "
                 f"the inventory says: prefers {host.preferred} and sees it"
             )
-    return rows

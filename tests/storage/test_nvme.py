@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts as SshHosts
-from activities.errors import NotFound, Refuted
+from activities.errors import Conflict, NotFound, Refuted
 from lab.physics import nvme
 from lab.physics.initiator import Way
 from tests.incidents.conftest import Site
@@ -223,6 +223,20 @@ async def test_another_path_policy_is_told_or_set(stand: Stand):
 
 
 # --- what stands in the way ---
+
+
+async def test_a_host_object_of_another_transport_is_left_alone(stand: Stand):
+    """Purity lets a host of NVMe have no other initiator: whose it is has to be found out by people."""
+    host = next(one for one in stand.site.world.arrays[A].hosts if one.name == NODE)
+    host.nqns, host.iqns = [], ["iqn.1993-08.org.debian:01:a1b2c3d40101"]
+
+    with pytest.raises(Conflict) as caught:
+        await stand.offered()
+
+    assert caught.value.message == (
+        f"{A}: host {NODE} has iqn.1993-08.org.debian:01:a1b2c3d40101, and a host of NVMe has no other initiators; "
+        "remove them there by hand, or name the node's own transport in the inventory"
+    )
 
 
 async def test_another_name_than_the_inventorys_is_refused(stand: Stand):
