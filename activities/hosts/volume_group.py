@@ -49,7 +49,13 @@ class GroupView(BaseModel):
             return ""
         if self.map is None:
             return self.unmapped
-        return f"{self.node}: volume group {self.vg} is not seen on {self.map.device}"
+        said = f"{self.node}: volume group {self.vg} is not seen on {self.map.device}"
+        if is_namespace(self.map.wwid):  # LVM has no rule of its own for it; a list or a filter of people's may lack it
+            return (
+                f"{said}; where LVM goes by a devices file or a filter there, add it: lvmdevices --adddev "
+                f"{self.map.device}"
+            )
+        return said
 
     @property
     def unmapped(self) -> str:

@@ -68,6 +68,19 @@ async def test_the_namespace_is_called_by_its_nguid(stand: Stand):
     assert (await stand.group()).finding == "pxmx-ac-vg, 10 TiB, seen by 6 nodes"
 
 
+async def test_a_node_whose_lvm_does_not_show_the_group_is_told_why(stand: Stand):
+    """A devices file knows the disks that somebody has added on that node alone."""
+    stand.site.world.nodes["pxmx01-02"].hidden_groups.add("pxmx-ac-vg")
+
+    with pytest.raises(Refuted) as caught:
+        await stand.group()
+
+    assert caught.value.message == (
+        "pxmx01-02: volume group pxmx-ac-vg is not seen on /dev/nvme1n1; where LVM goes by a devices file or a filter "
+        "there, add it: lvmdevices --adddev /dev/nvme1n1"
+    )
+
+
 async def test_its_paths_are_there_again_after_a_reboot(stand: Stand):
     """The unit asks each portal of discovery.conf."""
     stand.reboot()
@@ -317,8 +330,8 @@ async def test_multipathd_must_group_near_and_far_paths(stand: Stand):
         await stand.ensure()
 
     assert caught.value.message == (
-        f"{NODE}: path_grouping_policy is failover, not group_by_prio: I/O would take the far array as often as the near "
-        "one; set `path_grouping_policy group_by_prio` for vendor NVME in /etc/multipath.conf (defaults), then "
+        f"{NODE}: path_grouping_policy is failover, not group_by_prio: I/O would take the far array as often as the "
+        "near one; set `path_grouping_policy group_by_prio` for vendor NVME in /etc/multipath.conf (defaults), then "
         "`multipathd reconfigure`"
     )
 
