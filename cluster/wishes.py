@@ -78,11 +78,13 @@ class Wishes:
             iqn=node.iqn or "",
             round_trips=trips,
             arrays=tuple(
-                Portals(array=array, portals=found.portals, wwns=found.wwns) for array, found in arrays.items()
+                Portals(array=array, portals=found.portals, wwns=found.wwns, nqn=found.nqn)
+                for array, found in arrays.items()
             ),
             multipath=inventory.paths.multipath,
             mtu=inventory.paths.mtu,
             wwns=self._wwns(name),
+            nqn=(node.nqn or "") if inventory.transport == "nvme-tcp" else "",
         )
 
     def pod(self) -> PodWish:
@@ -97,6 +99,7 @@ class Wishes:
             groups={array.name: array.host_group for array in self.inventory.arrays},
             prefers=pod.failover_preference,
             default_protection=pod.volume.default_protection,
+            transport=self.inventory.transport,
         )
 
     def stretch(self) -> StretchWish:
@@ -118,7 +121,7 @@ class Wishes:
             array=array,
             group=inventory.array(array).host_group,
             volume=inventory.volume_name,
-            lun=inventory.pod.volume.luns[array],
+            lun=inventory.lun(array),
             hosts=tuple(
                 HostWish(
                     name=node.name,
@@ -151,9 +154,10 @@ class Wishes:
                     array=name,
                     iqn=arrays[name].target_iqn,
                     portals=arrays[name].portals,
-                    lun=inventory.pod.volume.luns[name],
+                    lun=inventory.lun(name),
                     optimized=name == local,
                     wwns=arrays[name].wwns,
+                    nqn=arrays[name].nqn,
                 )
                 for name in (local, inventory.peer(local).name)
             ),

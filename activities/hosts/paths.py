@@ -14,6 +14,7 @@ from activities.errors import NotFound, Refuted, Unauthorized
 from activities.hosts import initiator
 from activities.hosts.fibre import FcPaths
 from activities.hosts.multipath import Multipath
+from activities.hosts.nvme_paths import NvmePaths
 from activities.hosts.seen import Seen
 from activities.parsing.iscsi import Target, parse_targets
 from activities.serving import serves
@@ -44,6 +45,8 @@ class Paths:
     @serves(hosts.ensure_paths)
     async def ensure_paths(self, wish: PathsWish) -> PathsFinding:
         """The node is logged in to every portal of both arrays, and multipath shows what ALUA should give."""
+        if wish.nvme:
+            return await NvmePaths(self._ssh).ensure(wish)
         if wish.wwns:
             return await FcPaths(self._ssh).ensure(wish)
         ledger = Changes(wish.mode)
@@ -83,6 +86,8 @@ class Paths:
     @serves(hosts.paths)
     async def paths(self, wish: PathsWish) -> PathsFinding:
         """The same verification, reading only."""
+        if wish.nvme:
+            return await NvmePaths(self._ssh).prove(wish)
         if wish.wwns:
             return await FcPaths(self._ssh).prove(wish)
         seen = await self._seen(wish)

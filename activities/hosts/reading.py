@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # What a node needs whatever its way to the arrays; HBAs need no package.
 FC_PACKAGES = ("corosync-qdevice", "lvm2", "multipath-tools")
+NVME_PACKAGES = ("corosync-qdevice", "lvm2", "nvme-cli")
 NODE_PACKAGES = ("corosync-qdevice", "lvm2", "multipath-tools", "open-iscsi")
 WITNESS_PACKAGES = ("corosync-qnetd",)
 # A shell's own status, where there is no such program.
@@ -25,7 +26,7 @@ _FORMAT = "${Package} ${db:Status-Status} ${Version}\\n"
 
 def packages(transport: Transport) -> tuple[str, ...]:
     """What a node needs for that way to the arrays."""
-    return FC_PACKAGES if transport == "fc" else NODE_PACKAGES
+    return {"iscsi": NODE_PACKAGES, "fc": FC_PACKAGES, "nvme-tcp": NVME_PACKAGES}[transport]
 
 
 async def installed(ssh: "SshHosts", host: str, wanted: tuple[str, ...]) -> dict[str, str]:

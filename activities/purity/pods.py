@@ -16,6 +16,7 @@ from cluster.doctor import versions
 from cluster.nouns import wwn
 from cluster.plan import Ledger
 from cluster.portals import chosen, unmatched
+from cluster.transports import NAMES
 from cluster.units import size
 from cluster.volumes import wwid_of
 
@@ -68,18 +69,23 @@ class Purity:
             )
         if pair.transport == "fc":
             return _with_fibre(pair, client, array)
-        ports = client.portals()
+        version = str(array.get("version", "unknown"))
+        if pair.transport == "nvme-tcp" and (old := versions.too_old_for_nvme(pair.array, version)):
+            raise Refuted(old)
+        called = NAMES[pair.transport]
+        ports = client.targets(pair.transport)
         if not ports:
-            raise NotFound(f"{pair.array}: no iSCSI port is configured")
+            raise NotFound(f"{pair.array}: no {called} port is configured")
         offered = tuple(sorted(port["portal"] for port in ports))
         if strange := unmatched(offered, pair.portals):
             raise NotFound(
-                f"{pair.array}: arrays.portals has {', '.join(strange)}, which is none of its iSCSI ports: "
+                f"{pair.array}: arrays.portals has {', '.join(strange)}, which is none of its {called} ports: "
                 f"{', '.join(offered)}; correct arrays.portals"
             )
         portals = chosen(offered, pair.portals)
         of_all = f"{len(portals)} of {len(offered)}" if len(portals) < len(offered) else f"{len(portals)}"
-        return _ready(pair, client, array, f"{of_all} iSCSI portals", target_iqn=ports[0]["iqn"], portals=portals)
+        name = {"nqn": ports[0]["nqn"]} if pair.transport == "nvme-tcp" else {"target_iqn": ports[0]["iqn"]}
+        return _ready(pair, client, array, f"{of_all} {called} portals", portals=portals, **name)
 
     @serves(purity.ensure_pod, no_thread_cancel_exception=True)
     def ensure_pod(self, wish: PodWish) -> PodFinding:
@@ -160,7 +166,7 @@ class Purity:
         volume = client.volume(full_name) if not ledger.only_planned else None
         if volume is None and ledger.applying:
             raise NotYet(f"{wish.array}: volume {full_name} is not listed yet")
-        wwid = wwid_of(volume["serial"]) if volume else None
+        wwid = wwid_of(volume["serial"], wish.transport) if volume else None
         made = "planned" if ledger.only_planned else "created" if ledger.changed else "as the inventory says"
         return PodFinding(
             finding=f"pod {made}, volume of {size(wish.size)}" + (f", WWID {wwid}" if wwid else ""),

@@ -252,7 +252,7 @@ class Vantages:
                 self._portals[name] = (
                     array.fc_ports()
                     if transport == "fc"
-                    else [one for one in array.portals() if chosen((one["portal"],), wanted)]
+                    else [one for one in array.targets(transport) if chosen((one["portal"],), wanted)]
                 )
             pod, logins, ports = array.pod(self._inventory.pod.name), array.initiators(), self._portals[name]
             if transport == "fc":

@@ -17,6 +17,15 @@ def words(transport: Transport) -> dict[str, str]:
             "find command": f"grep -H . /sys/class/fc_host/host*/port_state; {_SCAN}",
             "network": "fabrics",
         }
+    if transport == "nvme-tcp":
+        return {
+            "ports": f"{NAMES[transport]} ports and the storage network",
+            "log in": "connect again, then check every path",
+            "log in command": "nvme connect-all; nvme list-subsys",
+            "find": "find the controllers that are missing or connecting, then connect again",
+            "find command": "nvme list-subsys; nvme connect-all",
+            "network": "storage network",
+        }
     return {
         "ports": f"{NAMES[transport]} ports and the storage network",
         "log in": "log in again, then rescan and check multipath",

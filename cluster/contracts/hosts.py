@@ -42,10 +42,11 @@ class Portals(Value):
     array: str
     portals: tuple[str, ...]
     wwns: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)  # FC ports by WWN, with their names
+    nqn: str = Field(default="", exclude_if=operator.not_)  # of its NVMe subsystem
 
 
 class NodeCheck(Value):
-    """What a node must have. `iqn` is the initiator name that the inventory states, `wwns` are its WWPNs.
+    """What a node must have. `iqn` is the initiator name that the inventory states, `wwns` its WWPNs, `nqn` its NQN.
 
     `mtu` in bytes is what must reach every portal in one piece; None asks for what the node's own interface has.
     """
@@ -57,6 +58,7 @@ class NodeCheck(Value):
     multipath: Means = "check"
     mtu: int | None = None
     wwns: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
+    nqn: str = Field(default="", exclude_if=operator.not_)
 
 
 class HostNames(Value):
@@ -73,7 +75,10 @@ class HostName(Value):
 
 
 class ArrayPaths(Value):
-    """The paths a node shall have through one array; over Fibre Channel `wwns` are its ports, with their names."""
+    """The paths a node shall have through one array.
+
+    Over Fibre Channel `wwns` are its ports, with their names; over NVMe/TCP `nqn` is its subsystem.
+    """
 
     array: str
     iqn: str
@@ -81,6 +86,7 @@ class ArrayPaths(Value):
     lun: int
     optimized: bool
     wwns: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)
+    nqn: str = Field(default="", exclude_if=operator.not_)
 
     @property
     def priority(self) -> int:
@@ -105,6 +111,11 @@ class PathsWish(Wish):
     multipath: Means = "check"
     tuning: Means = "check"
     wwns: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
+
+    @property
+    def nvme(self) -> bool:
+        """The paths are NVMe/TCP's."""
+        return any(one.nqn for one in self.arrays)
 
 
 class PathsFinding(Finding):

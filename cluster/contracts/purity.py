@@ -71,6 +71,7 @@ class PodWish(Wish):
     groups: dict[str, str]
     prefers: str | None = None
     default_protection: bool = True
+    transport: Transport = Field(default="iscsi", exclude_if=lambda given: given == "iscsi")
 
 
 class StretchWish(Wish):
@@ -91,12 +92,16 @@ class PodAt(Value):
 
 
 class ArrayFinding(Finding):
-    """What an array is and where nodes reach it: its iSCSI portals, or its Fibre Channel ports by WWN."""
+    """What an array is and where nodes reach it.
+
+    Its portals, of iSCSI under `target_iqn` or of NVMe/TCP under `nqn`; or its Fibre Channel ports by WWN.
+    """
 
     version: str
     target_iqn: str = ""
     portals: tuple[str, ...] = ()
     wwns: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)  # with the names of the ports
+    nqn: str = Field(default="", exclude_if=operator.not_)
 
 
 class PodFinding(Finding):

@@ -50,6 +50,7 @@ class ArrayTold(Value):
     ports: tuple[str, ...] | Unread = ()  # that nodes use: ``CT0.ETH4`` with an address, ``CT0.FC0``
     portals: tuple[str, ...] = ()  # of these ports, those that the inventory wants
     iqn: str = ""  # its target's
+    nqn: str = ""  # of its NVMe subsystem
     wwns: dict[str, str] = Field(default_factory=dict)  # of Fibre Channel ports, with their names
     wwid: str | None = None  # of the volume, as hosts see it; None where there is none yet
     preferences: tuple[str, ...] | Unread | None = None  # of the pod; None where there is no pod yet

@@ -11,6 +11,7 @@ from cluster import alignment, fabric
 from cluster.booting import Boot, lost_by_a_reboot
 from cluster.doctor.arrays import ArrayTold
 from cluster.doctor.check import About, Check, Unread
+from cluster.doctor.nvme import NvmeTold
 from cluster.fabric import Fabric
 from cluster.inventory import Inventory
 from cluster.multipathing import MultipathConfig, harmful, slow
@@ -31,6 +32,7 @@ class PathsTold(Value):
     sessions: tuple[Session, ...] | Unread = ()
     records: tuple[Record, ...] | Unread = ()
     fabric: Fabric | Unread | None = None  # of HBAs; not asked where the transport is another one
+    nvme: NvmeTold | None = None  # the same of NVMe/TCP
 
 
 def portals(told: PathsTold, arrays: Sequence[ArrayTold]) -> Check:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pydantic import Field
 
 from cluster.addresses import split
-from cluster.doctor import arrays, controllers, hosts, nodes, recognised, storage, versions
+from cluster.doctor import arrays, controllers, hosts, nodes, nvme, recognised, storage, versions
 from cluster.doctor.arrays import ArrayTold
 from cluster.doctor.check import AREAS, Area, Check, Unread
 from cluster.doctor.controllers import ControllerTold
@@ -113,6 +113,8 @@ def _node(inventory: Inventory, told: Told, rules: Rules, *, device: bool) -> It
     yield hosts.services(told, rules.units, device=device)
     if inventory.transport == "iscsi":
         yield hosts.initiator(told, inventory.node(told.name).iqn or "")
+    if inventory.transport == "nvme-tcp":
+        yield nvme.name(told, inventory.node(told.name).nqn or "")
     yield hosts.round_trips(told, limits)
     yield hosts.links(told)
 
@@ -123,6 +125,11 @@ def _paths(inventory: Inventory, told: PathsTold, known: Sequence[ArrayTold]) ->
         yield storage.hbas(told, inventory.node(told.node).wwns, known)
     else:
         yield storage.portals(told, known)
+    if told.nvme is not None:
+        yield nvme.multipath(told.node, told.nvme, known)
+        yield nvme.paths(told.node, inventory.site_of(told.node).array, told.nvme, known)
+        yield nvme.reboot(told.node, told.nvme, known)
+        return
     yield storage.multipath(told, wwid, sets=inventory.paths.multipath == "set")
     yield storage.reboot(told, known)
 

@@ -39,6 +39,18 @@ def wwn_hex(change: Change, value: str) -> str:
     return "0x" + change("wwn", wwn(value)).replace(":", "").lower()
 
 
+def fabric_address(change: Change, value: str) -> str:
+    """``traddr=10.22.1.1,trsvcid=4420,host_iface=ens1f0``: where a controller is, and through which end of the host."""
+    parts = (one.partition("=") for one in re.split(r"[, ]+", value) if one)
+    kinds = {"traddr": "address", "host_traddr": "address", "src_addr": "address", "host_iface": "iface"}
+    kept = [
+        f"{name}={change(kinds[name], said) if name in kinds else said}"
+        for name, _, said in parts
+        if name in kinds or (name == "trsvcid" and said.isdecimal())
+    ]
+    return ",".join(kept)
+
+
 def volume_name(change: Change, value: str) -> str:
     """``pod::volume``, ``group/volume``, or the name alone."""
     pod, apart, name = value.rpartition("::")
@@ -118,6 +130,7 @@ COMPOUND = {
     "folder": path,
     "wwid": wwid,
     "wwn_hex": wwn_hex,
+    "fabric_address": fabric_address,
     "device": device,
     "token_id": token,
 }

@@ -71,6 +71,14 @@ TEXTS: dict[str, tuple[re.Pattern[str], ...]] = {
         r"/sys/class/fc_remote_ports/rport-\d+:\d+-\d+/port_state:[A-Za-z ]+",
         r"/sys/class/fc_remote_ports/rport-\d+:\d+-\d+/scsi_target_id:-?\d+",
     ),
+    "hostnqn": _forms(r"(?P<nqn>nqn\.\S+)"),
+    "nvme-multipath": _forms("[YN]"),
+    "nvme-unit": _forms(r"Id=[a-z-]+\.service", r"UnitFileState=[a-z-]*", ""),
+    "discovery": _forms(
+        r"--transport=tcp --traddr=(?P<address>\S+) --trsvcid=\d+( --ctrl-loss-tmo=-?\d+)?( --fast_io_fail_tmo=-?\d+)?",
+        r"--transport=tcp --traddr=(?P<address>\S+) --trsvcid=\d+ --host-iface=(?P<iface>\S+)( --ctrl-loss-tmo=-?\d+)?"
+        r"( --fast_io_fail_tmo=-?\d+)?",
+    ),
     "records": _forms(
         r"# BEGIN RECORD [\d.-]+", "# END RECORD", r"node\.name = (?P<iqn>\S+)", r"node\.tpgt = \d+",
         r"node\.startup = (automatic|manual|onboot)", r"node\.leading_login = (Yes|No)",
