@@ -6,13 +6,15 @@ from typing import Literal
 
 from cluster.addresses import netloc, split
 from cluster.inventory import Inventory
+from cluster.transports import FIELDS, NAMES, Transport, initiators
 
 # The failure domains beside the sites; a site of that name would be one with it.
 _PLACES = ("witness", "engine")
 
 Location = tuple[str | int, ...]
 Problem = tuple[Location, str]
-Uses = dict[tuple[Literal["name", "address", "bmc.address", "iqn", "vmid"], str], list[tuple[Location, str]]]
+Kind = Literal["name", "address", "bmc.address", "iqn", "wwn", "nqn", "vmid"]
+Uses = dict[tuple[Kind, str], list[tuple[Location, str]]]
 
 
 def problems(inventory: Inventory) -> list[Problem]:
@@ -22,6 +24,7 @@ def problems(inventory: Inventory) -> list[Problem]:
         *_unknown_names(inventory),
         *_votes(inventory),
         *_luns(inventory),
+        *_transport(inventory),
     ]
 
 
@@ -34,7 +37,12 @@ def _twice(inventory: Inventory) -> Iterator[Problem]:
             where: Location = ("sites", s, "nodes", n)
             seen["name", node.name].append(((*where, "name"), f"node {node.name} of {site.name}"))
             seen["address", _host(node.address)].append(((*where, "address"), f"node {node.name} of {site.name}"))
-            seen["iqn", node.iqn].append(((*where, "iqn"), f"node {node.name} of {site.name}"))
+            if node.iqn:
+                seen["iqn", node.iqn].append(((*where, "iqn"), f"node {node.name} of {site.name}"))
+            for w, one in enumerate(node.wwns):
+                seen["wwn", one].append(((*where, "wwns", w), f"node {node.name} of {site.name}"))
+            if node.nqn:
+                seen["nqn", node.nqn].append(((*where, "nqn"), f"node {node.name} of {site.name}"))
             if node.bmc is not None:
                 # a chassis has one controller for several nodes, and tells them apart
                 one = f"{_with_port(node.bmc.address)}{f' system {node.bmc.system}' if node.bmc.system else ''}"
@@ -125,13 +133,59 @@ def _votes(inventory: Inventory) -> Iterator[Problem]:
 
 def _luns(inventory: Inventory) -> Iterator[Problem]:
     arrays = {array.name for array in inventory.arrays}
-    for v, volume in enumerate(inventory.pod.volumes):
+    for v, volume in enumerate(inventory.pod.volumes) if inventory.transport == "nvme-tcp" else ():
+        if volume.luns:
+            given = ", ".join(f"{array}: {lun}" for array, lun in volume.luns.items())
+            yield (
+                ("pod", "volumes", v, "luns"),
+                f"{given} is not used with transport nvme-tcp, where the arrays number namespaces: remove it",
+            )
+    for v, volume in enumerate(inventory.pod.volumes) if inventory.transport != "nvme-tcp" else ():
         if wrong := set(volume.luns) ^ arrays:
             yield (
                 ("pod", "volumes", v, "luns"),
                 f"give one LUN for each array ({', '.join(sorted(arrays))}); "
                 f"missing or unknown: {', '.join(sorted(wrong))}",
             )
+
+
+# Fields that mean something with these transports alone, and what they are.
+_PORTALS: tuple[Transport, ...] = ("iscsi", "nvme-tcp")
+_CHAP: tuple[Transport, ...] = ("iscsi",)
+_MTU: tuple[Transport, ...] = ("iscsi", "nvme-tcp")
+
+
+def _transport(inventory: Inventory) -> Iterator[Problem]:
+    """Each node says by what the arrays know it, and nothing is asked for that the transport does not have."""
+    transport = inventory.transport
+    wanted, what, told = FIELDS[transport]
+    for s, site in enumerate(inventory.sites):
+        for n, node in enumerate(site.nodes):
+            where: Location = ("sites", s, "nodes", n)
+            if not initiators(node, transport):
+                yield (
+                    (*where, wanted),
+                    f"is missing: with transport {transport} the arrays know {node.name} by its {what} ({told} there)",
+                )
+            for other, (field, _, _) in FIELDS.items():
+                if other != transport and (given := initiators(node, other)):
+                    yield (
+                        (*where, field),
+                        f"{', '.join(given)} is not used with transport {transport}: remove it, "
+                        f"or set transport: {other}",
+                    )
+    for a, array in enumerate(inventory.arrays):
+        if array.portals and transport not in _PORTALS:
+            yield ("arrays", a, "portals"), _unfit(", ".join(array.portals), _PORTALS, transport)
+    if inventory.paths.chap and transport not in _CHAP:
+        yield ("paths", "chap"), _unfit(f"user {inventory.paths.chap.user}", _CHAP, transport)
+    if inventory.paths.mtu and transport not in _MTU:
+        yield ("paths", "mtu"), _unfit(str(inventory.paths.mtu), _MTU, transport)
+
+
+def _unfit(value: str, fits: tuple[Transport, ...], transport: Transport) -> str:
+    means = " and ".join(NAMES[one] for one in fits)
+    return f"{value} is for {means} alone, and the transport is {transport}: remove it"
 
 
 def _listing(counts: dict[str, int]) -> str:

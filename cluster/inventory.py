@@ -23,15 +23,18 @@ from cluster.nouns import (
     Lun,
     NodeName,
     Noun,
+    Nqn,
     OwnName,
     Port,
     PurityName,
     SecretRef,
     StorageId,
     Vmid,
+    Wwn,
 )
 from cluster.paths import PathPolicy
 from cluster.portals import PortalRange
+from cluster.transports import Transport
 from cluster.units import Duration, Size
 
 # What a management controller takes for an answer, at most.
@@ -60,11 +63,16 @@ class Bmc(Noun):
 
 
 class Node(Noun):
-    """One Proxmox VE node. `address` is the one its API and sshd answer on; `fingerprint` is of its API."""
+    """One Proxmox VE node. `address` is the one its API and sshd answer on; `fingerprint` is of its API.
+
+    The arrays know it by `iqn`, by the WWPNs of its HBAs or by its NQN, as the inventory's `transport` says.
+    """
 
     name: NodeName
     address: Address
-    iqn: Iqn
+    iqn: Iqn | None = Field(default=None, exclude_if=operator.not_)
+    wwns: tuple[Wwn, ...] = Field(default=(), exclude_if=operator.not_)
+    nqn: Nqn | None = Field(default=None, exclude_if=operator.not_)
     bmc: Bmc | None = None
     fingerprint: Fingerprints = ()
     server_name: ServerName = None
@@ -81,7 +89,7 @@ class Site(Noun):
 class Array(Noun):
     """One FlashArray. `address` may carry a port; `ca` is a PEM file that signs its certificate, or it is pinned.
 
-    `portals` are the iSCSI ports that the nodes use: addresses or networks, all ports where nothing is said.
+    `portals` are the iSCSI or NVMe/TCP ports that the nodes use: addresses or networks, all where nothing is said.
     """
 
     name: PurityName
@@ -102,14 +110,14 @@ class Witness(Noun):
 
 
 class Volume(Noun):
-    """A volume of the pod. `luns` holds the wished LUN per array: each array numbers for itself.
+    """A volume of the pod. `luns` holds the wished LUN per array: each array numbers for itself; none with NVMe/TCP.
 
     It gets the array's default protection (SafeMode snapshots) unless `default_protection` is false.
     """
 
     name: PurityName
     size: Size
-    luns: dict[str, Lun]
+    luns: dict[str, Lun] = Field(default_factory=dict, exclude_if=operator.not_)
     default_protection: bool = Field(default=True, exclude_if=bool)
 
 
@@ -219,6 +227,7 @@ class Inventory(Noun):
     """One stretched cluster, as it is addressed and as it is wished."""
 
     name: ClusterName
+    transport: Transport = Field(default="iscsi", exclude_if=lambda given: given == "iscsi")
     sites: tuple[Site, ...] = Field(min_length=2, max_length=2)
     arrays: tuple[Array, ...] = Field(min_length=2, max_length=2)
     witness: Witness
@@ -265,6 +274,10 @@ class Inventory(Noun):
         # each run that has noted its digest would find that the worker goes by another inventory
         whole = f'{self.model_dump_json()[:-1]},"speed":1.0}}'
         return hashlib.sha256(whole.encode()).hexdigest()[:12]
+
+    def lun(self, array: str) -> int:
+        """The volume's wished LUN on that array; 0 with NVMe/TCP, where the arrays number namespaces themselves."""
+        return 0 if self.transport == "nvme-tcp" else self.pod.volume.luns[array]
 
     def array(self, name: str) -> Array:
         """The array of that name; KeyError when there is none."""

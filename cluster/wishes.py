@@ -35,7 +35,12 @@ class Wishes:
     def array_pair(self, array: str) -> ArrayPair:
         """An array and its peer."""
         inventory = self.inventory
-        return ArrayPair(array=array, peer=inventory.peer(array).name, portals=inventory.array(array).portals)
+        return ArrayPair(
+            array=array,
+            peer=inventory.peer(array).name,
+            portals=inventory.array(array).portals,
+            transport=inventory.transport,
+        )
 
     def cluster(self) -> ClusterCheck:
         """What the cluster must be before anything is changed."""
@@ -61,18 +66,25 @@ class Wishes:
         inventory, node = self.inventory, self.inventory.node(name)
         other = next(site for site in inventory.sites if node not in site.nodes)
         limits = inventory.limits
-        portal = arrays[other.array].portals[0].rsplit(":", 1)[0].strip("[]")
+        trips: tuple[RoundTrip, ...] = (
+            RoundTrip(what="corosync_rtt", address=other.nodes[0].address, limit=limits.corosync_rtt),
+            RoundTrip(what="witness_rtt", address=inventory.witness.address, limit=limits.witness_rtt),
+        )
+        if portals := arrays[other.array].portals:  # Fibre Channel has none, and answers no ping
+            portal = portals[0].rsplit(":", 1)[0].strip("[]")
+            trips += (RoundTrip(what="array_rtt", address=portal, limit=limits.array_rtt),)
         return NodeCheck(
             node=name,
-            iqn=node.iqn,
-            round_trips=(
-                RoundTrip(what="corosync_rtt", address=other.nodes[0].address, limit=limits.corosync_rtt),
-                RoundTrip(what="witness_rtt", address=inventory.witness.address, limit=limits.witness_rtt),
-                RoundTrip(what="array_rtt", address=portal, limit=limits.array_rtt),
+            iqn=node.iqn or "",
+            round_trips=trips,
+            arrays=tuple(
+                Portals(array=array, portals=found.portals, wwns=found.wwns, nqn=found.nqn)
+                for array, found in arrays.items()
             ),
-            arrays=tuple(Portals(array=array, portals=found.portals) for array, found in arrays.items()),
             multipath=inventory.paths.multipath,
             mtu=inventory.paths.mtu,
+            wwns=self._wwns(name),
+            nqn=(node.nqn or "") if inventory.transport == "nvme-tcp" else "",
         )
 
     def pod(self) -> PodWish:
@@ -87,6 +99,7 @@ class Wishes:
             groups={array.name: array.host_group for array in self.inventory.arrays},
             prefers=pod.failover_preference,
             default_protection=pod.volume.default_protection,
+            transport=self.inventory.transport,
         )
 
     def stretch(self) -> StretchWish:
@@ -108,9 +121,15 @@ class Wishes:
             array=array,
             group=inventory.array(array).host_group,
             volume=inventory.volume_name,
-            lun=inventory.pod.volume.luns[array],
+            lun=inventory.lun(array),
             hosts=tuple(
-                HostWish(name=node.name, iqn=node.iqn, preferred=site.array)
+                HostWish(
+                    name=node.name,
+                    preferred=site.array,
+                    iqn=(node.iqn or "") if inventory.transport == "iscsi" else "",
+                    wwns=node.wwns if inventory.transport == "fc" else (),
+                    nqn=(node.nqn or "") if inventory.transport == "nvme-tcp" else "",
+                )
                 for site in inventory.sites
                 for node in site.nodes
             ),
@@ -135,8 +154,10 @@ class Wishes:
                     array=name,
                     iqn=arrays[name].target_iqn,
                     portals=arrays[name].portals,
-                    lun=inventory.pod.volume.luns[name],
+                    lun=inventory.lun(name),
                     optimized=name == local,
+                    wwns=arrays[name].wwns,
+                    nqn=arrays[name].nqn,
                 )
                 for name in (local, inventory.peer(local).name)
             ),
@@ -145,7 +166,12 @@ class Wishes:
             chap=policy.chap,
             multipath=policy.multipath,
             tuning=policy.tuning,
+            wwns=self._wwns(node),
         )
+
+    def _wwns(self, node: str) -> tuple[str, ...]:
+        """The WWPNs of a node, where they are its way to the arrays."""
+        return self.inventory.node(node).wwns if self.inventory.transport == "fc" else ()
 
     def volume_group(self, wwid: str | None) -> GroupWish:
         """The volume group on the multipath device."""

@@ -12,6 +12,7 @@ from activities.clients.purity import FlashArray
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Answer, Hosts
 from activities.errors import Unauthorized, Unreachable
+from cluster.transports import initiators
 from lab.physics.faults import Fault
 from tests.twin import TwinThread
 
@@ -30,7 +31,7 @@ def show_volume(twin: TwinThread, node: str = "pxmx01-01") -> None:
     """One volume on both arrays' first node: made on A, seen through A alone."""
     array = FlashArray(twin.inventory.array("X90R3-SiteA"), Secrets(twin.path.parent))
     array.create_volume(VOLUME, 10 * 2**40)
-    array.create_host(node, twin.inventory.node(node).iqn, "X90R3-SiteA")
+    array.create_host(node, initiators(twin.inventory.node(node), "iscsi"), "X90R3-SiteA")
     array.create_host_group("group")
     array.join("group", node)
     array.connect("group", VOLUME, 253)
