@@ -112,7 +112,7 @@ class Stand:
     @property
     def changes(self) -> list[str]:
         """What anybody has changed on the node's way to the arrays, from the world's log."""
-        kinds = ("iscsi.", "nvme.", "multipath", "unit.", "file.", "lvm.")
+        kinds = ("iscsi.", "fc.", "nvme.", "multipath", "unit.", "file.", "lvm.")
         return [line for line in self.site.change_lines() if line.split()[1].startswith(kinds)]
 
     async def offered(self) -> list[str]:
