@@ -24,7 +24,7 @@ def identify(world: "World", facts: Facts) -> None:
         levels = facts.value("array", name, "levels")
         array.versions = tuple(levels) if levels else array.versions
         if world.inventory.transport == "fc":
-            _fibre(world, array, facts)
+            _fibre(array, facts)
             continue
         if world.inventory.transport == "nvme-tcp":
             _subsystem(array, facts)
@@ -36,6 +36,10 @@ def identify(world: "World", facts: Facts) -> None:
             array.port_names = tuple(port["name"] for port in ports)
             array.network = array.portals[0].rpartition(":")[0].rpartition(".")[0]
         _serials(array, facts)
+    if world.inventory.transport == "fc":  # HBAs that were logged in elsewhere log in here
+        for host in world.nodes.values():
+            host.sessions.clear()
+        fabric.log_in_all(world)
 
 
 def _serials(array: "Array", facts: Facts) -> None:
@@ -52,15 +56,12 @@ def _subsystem(array: "Array", facts: Facts) -> None:
     _serials(array, facts)
 
 
-def _fibre(world: "World", array: "Array", facts: Facts) -> None:
-    """Its ports by their WWNs; what was logged in at others is logged in at these."""
+def _fibre(array: "Array", facts: Facts) -> None:
+    """Its ports, by their WWNs."""
     if ports := [port for port in facts.rows("array", array.name, "portals") if port.get("wwn")]:
         array.portals = tuple(port["wwn"] for port in ports)
         array.port_names = tuple(port["name"] for port in ports)
     _serials(array, facts)
-    for host in world.nodes.values():
-        host.sessions = {way: number for way, number in host.sessions.items() if way.array != array.name}
-    fabric.log_in_all(world)
 
 
 def _ports_as_nodes_know_them(world: "World", facts: Facts) -> list[dict[str, str]]:
