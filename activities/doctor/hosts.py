@@ -17,7 +17,7 @@ from cluster.doctor.check import Unread
 from cluster.doctor.hosts import QDEVICE, QNETD, VOTING, Clock, Told, Unit, Votes, Ways
 from cluster.doctor.storage import PathsTold
 from cluster.doctor.versions import Release
-from cluster.inventory import Inventory
+from cluster.inventory import Inventory, Node
 
 NODE_UNITS, WITNESS_UNITS = ("multipathd", QDEVICE), (QNETD,)
 # sshd takes ten sessions over one connection (MaxSessions); a portal's probe has four of them of its own.
@@ -82,8 +82,10 @@ async def paths(ssh: SshHosts, name: str, portals: Sequence[str]) -> PathsTold:
 
 async def hindrance(ssh: SshHosts, inventory: Inventory) -> Unread | None:
     """Why a quorum device could not be set up, as the deployment looks for it before it does; None where it could."""
+    if inventory.witness is None:
+        return None
     nodes = [node.name for node in inventory.nodes]
-    return await told(may_set_up(ssh, nodes, inventory.witness.address), nodes[0])
+    return await told(may_set_up(ssh, nodes, inventory.device), nodes[0])
 
 
 async def volumes(ssh: SshHosts, name: str, vg: str) -> tuple[str, ...] | Unread | None:
@@ -109,8 +111,16 @@ async def witness(ssh: SshHosts, name: str) -> Told:
 
 def _trips(inventory: Inventory, name: str) -> dict[str, str]:
     """Whom a node pings: a node of the other site, and the witness. The preflight measures the way to the arrays."""
-    other = inventory.other_site(inventory.site_of(name).name)
-    return {"corosync_rtt": other.nodes[0].address, "witness_rtt": inventory.witness.address}
+    here = inventory.place_of(name)
+    if inventory.third and here == inventory.third.name:
+        return _links_of("corosync_rtt", inventory.sites[0].nodes[0])
+    return {**_links_of("corosync_rtt", inventory.other_site(here).nodes[0]), "witness_rtt": inventory.outside}
+
+
+def _links_of(what: str, node: Node) -> dict[str, str]:
+    """Link 0 and link 1, where they have addresses of their own: ``corosync_rtt``, ``corosync_rtt over link 1``."""
+    ways = node.links or (node.address,)
+    return {what if not number else f"{what} over link {number}": address for number, address in enumerate(ways)}
 
 
 async def _local(ssh: SshHosts, node: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from activities.errors import NotFound, Refuted
 from activities.hosts import reading
 from activities.hosts.initiator import AT_ONCE, config, dark_portals, told_dark
-from activities.hosts.reading import NODE_PACKAGES, WITNESS_PACKAGES
+from activities.hosts.reading import NODE_PACKAGES, VOTER_PACKAGES, WITNESS_PACKAGES
 from activities.parsing.system import parse_number, parse_route
 from activities.serving import serves
 from cluster.contracts import hosts
@@ -33,6 +33,8 @@ class Hosts:
     @serves(hosts.preflight)
     async def preflight(self, check: NodeCheck) -> Finding:
         """Packages, initiator name and round trips of one node are as they must be."""
+        if not check.storage:
+            return await self._voter(check)
         await self._packages(check.node, NODE_PACKAGES)
         initiator = await reading.initiator(self._ssh, check.node)
         if initiator != check.iqn:
@@ -52,6 +54,15 @@ class Hosts:
             f"{trip.what} {seconds(took)}" for trip, took in zip(check.round_trips, trips, strict=True)
         )
         return Finding(finding=f"{len(NODE_PACKAGES)} packages, initiator as stated; round trips: {measured}")
+
+    async def _voter(self, check: NodeCheck) -> Finding:
+        """A node that has a vote and no way to the arrays."""
+        await self._packages(check.node, VOTER_PACKAGES)
+        trips = await asyncio.gather(*(self._round_trip(check.node, trip) for trip in check.round_trips))
+        measured = ", ".join(
+            f"{trip.what} {seconds(took)}" for trip, took in zip(check.round_trips, trips, strict=True)
+        )
+        return Finding(finding=f"a vote and no path to the arrays; round trips: {measured}")
 
     @serves(hosts.witness_preflight)
     async def witness_preflight(self, witness: HostName) -> Finding:

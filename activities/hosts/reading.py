@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from activities.clients.ssh import Hosts as SshHosts
 
 NODE_PACKAGES = ("corosync-qdevice", "lvm2", "multipath-tools", "open-iscsi")
+# A node of a third place has a vote, and no way to the arrays.
+VOTER_PACKAGES = ("corosync",)
 WITNESS_PACKAGES = ("corosync-qnetd",)
 # A shell's own status, where there is no such program.
 NO_PROGRAM = 127

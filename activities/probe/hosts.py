@@ -58,7 +58,7 @@ async def node(ssh: Tape, inventory: Inventory, name: str) -> list[Answer]:
 
 async def witness(ssh: Tape, inventory: Inventory) -> list[Answer]:
     """All that the witness tells."""
-    return await _asked(ssh, "witness", inventory.witness.name, _witness_questions(inventory))
+    return await _asked(ssh, "witness", inventory.decider, _witness_questions(inventory))
 
 
 async def _asked(ssh: Tape, of: Of, host: str, questions: dict[tuple[str, ...], Ask]) -> list[Answer]:

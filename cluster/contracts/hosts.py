@@ -46,6 +46,7 @@ class Portals(Value):
 class NodeCheck(Value):
     """What a node must have. `iqn` is the initiator name that the inventory states.
 
+    Without `storage` it has no way to the arrays: a node of a third place, that has a vote and nothing else.
     `mtu` in bytes is what must reach every portal in one piece; None asks for what the node's own interface has.
     """
 
@@ -55,6 +56,7 @@ class NodeCheck(Value):
     arrays: tuple[Portals, ...] = Field(default=(), exclude_if=operator.not_)
     multipath: Means = "check"
     mtu: int | None = None
+    storage: bool = Field(default=True, exclude_if=bool)
 
 
 class HostNames(Value):
@@ -111,7 +113,10 @@ class PathsFinding(Finding):
 
 
 class DeviceWish(Wish):
-    """The device at `witness` as the seventh vote of `nodes`; the first node acts."""
+    """The device at `witness` as the seventh vote of `nodes`; the first node acts.
+
+    No `witness`: there is to be no device, a third place among the nodes votes instead.
+    """
 
     witness: str
     nodes: tuple[str, ...]

@@ -19,7 +19,7 @@ from lab.physics.clock import Clock
 from lab.physics.disks import Disk, LocalMap, ScsiPath, VolumeGroup, letters
 from lab.physics.faults import Faults
 from lab.physics.initiator import PREPARED, NodeRecord, Way
-from lab.physics.links import Links
+from lab.physics.links import THIRD, Links
 from lab.physics.membership import Membership, Votes
 from lab.physics.systems import Lun, NodeCluster, StorageArray
 
@@ -194,9 +194,10 @@ class World:
             node.name: Host(
                 name=node.name,
                 address=node.address,
-                site=inventory.site_of(node.name).name,
+                site=THIRD if node not in inventory.site_nodes else inventory.place_of(node.name),
                 node_id=number,
                 iqn=node.iqn or "",
+                rings=node.links,
                 hbas=node.wwns if inventory.transport == "fc" else (),
                 up_since=up_since,
                 packages=set(NODE_PACKAGES),
@@ -206,9 +207,10 @@ class World:
             for number, node in enumerate(inventory.nodes, start=1)
         }
         self.witness = Host(
-            name=inventory.witness.name,
-            address=inventory.witness.address,
-            site="third",
+            name=inventory.decider,
+            address=inventory.device,
+            site=THIRD,
+            powered=inventory.witness is not None,  # where a third place has nodes there is none
             up_since=up_since,
             packages=set(WITNESS_PACKAGES),
             root_keys={node.name for node in inventory.nodes},

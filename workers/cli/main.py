@@ -332,7 +332,9 @@ def standing(at: str, known: Inventory) -> str:
     """Where the worker stands, and what that makes its word worth."""
     if not at:
         return "does not say where it stands (--at PLACE): a loss is not confirmed by what this worker cannot reach"
-    if at in (known.witness.name, "witness"):
+    if known.third and at in (known.third.name, *(node.name for node in known.third.nodes)):
+        return f"stands at {known.third.name}: it counts as one place with the nodes there"
+    if known.witness and at in (known.witness.name, "witness"):
         return "stands beside the witness: the two count as one place"
     if at in [site.name for site in known.sites]:
         return f"stands at {at}: it counts as one place with the array there"

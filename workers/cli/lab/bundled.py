@@ -48,7 +48,7 @@ def facts_beside(path: Path) -> "Facts | None":
         return None
     from lab.probed.facts import Facts
 
-    net = int(load(path).witness.address.split(".")[1])
+    net = int(load(path).outside.split(".")[1])
     return Facts(_bundle(_beside(path), _bytes(_beside(path))), net)
 
 
