@@ -10,7 +10,7 @@ from cluster.conditions import THIRD_PLACE, Condition, voices
 from cluster.inventory import Inventory, ThirdPlace
 from cluster.looks import Facts, VotesLook
 from cluster.quorum import quorum_of
-from cluster.units import are, counted
+from cluster.units import counted
 
 
 def third_lost(
@@ -23,7 +23,8 @@ def third_lost(
     if speak := voices(gone, facts):
         reasons.append(f"{', '.join(speak)} {'answers: it is' if len(speak) == 1 else 'answer: they are'} alive")
     left = len(third.nodes) - len(gone)
-    reasons.append(f"{left} of {counted(len(third.nodes), 'node')} at {third.name} {are(range(left))} left to vote")
+    some = f"{left} of {counted(len(third.nodes), 'node')}" if left else "no node"
+    reasons.append(f"{some} at {third.name} {'is' if left < 2 else 'are'} left to vote")
     needed = quorum_of(inventory.votes)
     short = [site.name for site in inventory.sites if total - len(site.nodes) < needed]
     if short:

@@ -152,8 +152,10 @@ def check(
     if as_json:
         out.print_json(data={"ok": True, "errors": [], "notes": notes})
         return
+    third = f" and {len(known.third.nodes)} at {known.third.name}" if known.third else ""
     out.print(
-        f"[green]✓[/green] {escape(str(inventory))}: cluster {known.name}, {len(known.nodes)} nodes on 2 sites, "
+        f"[green]✓[/green] {escape(str(inventory))}: cluster {known.name}, {len(known.site_nodes)} nodes on 2 sites"
+        f"{third}, "
         f"{known.votes} votes, quorum {known.quorum}, pod {known.pod.name}, {counted(len(known.guests), 'guest')}"
     )
     for note in notes:
