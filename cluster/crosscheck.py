@@ -138,7 +138,14 @@ def _guests(inventory: Inventory) -> Iterator[Problem]:
 
 def _luns(inventory: Inventory) -> Iterator[Problem]:
     arrays = {array.name for array in inventory.arrays}
-    for v, volume in enumerate(inventory.pod.volumes):
+    for v, volume in enumerate(inventory.pod.volumes) if inventory.transport == "nvme-tcp" else ():
+        if volume.luns:
+            given = ", ".join(f"{array}: {lun}" for array, lun in volume.luns.items())
+            yield (
+                ("pod", "volumes", v, "luns"),
+                f"{given} is not used with transport nvme-tcp, where the arrays number namespaces: remove it",
+            )
+    for v, volume in enumerate(inventory.pod.volumes) if inventory.transport != "nvme-tcp" else ():
         if wrong := set(volume.luns) ^ arrays:
             yield (
                 ("pod", "volumes", v, "luns"),
@@ -150,7 +157,7 @@ def _luns(inventory: Inventory) -> Iterator[Problem]:
 # Fields that mean something with these transports alone, and what they are.
 _PORTALS: tuple[Transport, ...] = ("iscsi", "nvme-tcp")
 _CHAP: tuple[Transport, ...] = ("iscsi",)
-_MTU: tuple[Transport, ...] = ("iscsi",)
+_MTU: tuple[Transport, ...] = ("iscsi", "nvme-tcp")
 
 
 def _transport(inventory: Inventory) -> Iterator[Problem]:

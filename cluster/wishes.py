@@ -42,7 +42,12 @@ class Wishes:
     def array_pair(self, array: str) -> ArrayPair:
         """An array and its peer."""
         inventory = self.inventory
-        return ArrayPair(array=array, peer=inventory.peer(array).name, portals=inventory.array(array).portals)
+        return ArrayPair(
+            array=array,
+            peer=inventory.peer(array).name,
+            portals=inventory.array(array).portals,
+            transport=inventory.transport,
+        )
 
     def cluster(self) -> ClusterCheck:
         """What the cluster must be before anything is changed."""
@@ -74,18 +79,25 @@ class Wishes:
             return self._third(name)
         other = next(site for site in inventory.sites if node not in site.nodes)
         limits = inventory.limits
-        portal = arrays[other.array].portals[0].rsplit(":", 1)[0].strip("[]")
+        trips: tuple[RoundTrip, ...] = (
+            *_over_links(other.nodes[0], limits.corosync_rtt),
+            RoundTrip(what="witness_rtt", address=inventory.outside, limit=self._to_third),
+        )
+        if portals := arrays[other.array].portals:  # Fibre Channel has none, and answers no ping
+            portal = portals[0].rsplit(":", 1)[0].strip("[]")
+            trips += (RoundTrip(what="array_rtt", address=portal, limit=limits.array_rtt),)
         return NodeCheck(
             node=name,
             iqn=node.iqn or "",
-            round_trips=(
-                *_over_links(other.nodes[0], limits.corosync_rtt),
-                RoundTrip(what="witness_rtt", address=inventory.outside, limit=self._to_third),
-                RoundTrip(what="array_rtt", address=portal, limit=limits.array_rtt),
+            round_trips=trips,
+            arrays=tuple(
+                Portals(array=array, portals=found.portals, wwns=found.wwns, nqn=found.nqn)
+                for array, found in arrays.items()
             ),
-            arrays=tuple(Portals(array=array, portals=found.portals) for array, found in arrays.items()),
             multipath=inventory.paths.multipath,
             mtu=inventory.paths.mtu,
+            wwns=self._wwns(name),
+            nqn=(node.nqn or "") if inventory.transport == "nvme-tcp" else "",
         )
 
     @property
@@ -112,6 +124,7 @@ class Wishes:
             groups={array.name: array.host_group for array in self.inventory.arrays},
             prefers=pod.failover_preference,
             default_protection=pod.volume.default_protection,
+            transport=self.inventory.transport,
         )
 
     def stretch(self) -> StretchWish:
@@ -133,7 +146,7 @@ class Wishes:
             array=array,
             group=inventory.array(array).host_group,
             volume=inventory.volume_name,
-            lun=inventory.pod.volume.luns[array],
+            lun=inventory.lun(array),
             hosts=tuple(
                 HostWish(
                     name=node.name,
@@ -166,8 +179,10 @@ class Wishes:
                     array=name,
                     iqn=arrays[name].target_iqn,
                     portals=arrays[name].portals,
-                    lun=inventory.pod.volume.luns[name],
+                    lun=inventory.lun(name),
                     optimized=name == local,
+                    wwns=arrays[name].wwns,
+                    nqn=arrays[name].nqn,
                 )
                 for name in (local, inventory.peer(local).name)
             ),
@@ -176,7 +191,12 @@ class Wishes:
             chap=policy.chap,
             multipath=policy.multipath,
             tuning=policy.tuning,
+            wwns=self._wwns(node),
         )
+
+    def _wwns(self, node: str) -> tuple[str, ...]:
+        """The WWPNs of a node, where they are its way to the arrays."""
+        return self.inventory.node(node).wwns if self.inventory.transport == "fc" else ()
 
     def volume_group(self, wwid: str | None) -> GroupWish:
         """The volume group on the multipath device."""

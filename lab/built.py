@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.nouns import KEPT_TO_SITES
 from cluster.transports import HOST_FIELDS, initiators
+from lab.physics import nvme
 from lab.physics.disks import EXTENT, LogicalVolume, VolumeGroup
 from lab.physics.initiator import DEFAULT, NodeRecord, Way
 from lab.purity import responses
@@ -127,14 +128,21 @@ def _present(world: "World", array: str, group: str) -> None:
         body = {HOST_FIELDS[inventory.transport]: known, "preferred_arrays": preferred}
         _call(world, array, responses.post_hosts, body, names=node.name)
         _call(world, array, responses.post_memberships, group_names=group, member_names=node.name)
-    body = {"lun": inventory.pod.volume.luns[array]}
+    shown = {"lun": lun} if (lun := inventory.lun(array)) else {}
     names = {"host_group_names": group, "volume_names": inventory.volume_name}
-    _call(world, array, responses.post_connections, body, **names)
+    _call(world, array, responses.post_connections, shown, **names)
 
 
 def _log_in(world: "World", serial: str) -> None:
     """Every node to every portal, automatically from now on."""
-    for host in (world.nodes[node.name] for node in world.inventory.site_nodes):
+    hosts = [world.nodes[node.name] for node in world.inventory.site_nodes]
+    for host in hosts if nvme.used(world) else ():
+        host.disabled.discard(nvme.UNIT)
+        ways = [Way(array.name, portal) for array in world.arrays.values() for portal in array.portals]
+        for way in ways:
+            host.files[nvme.DISCOVERY] += nvme.line(way)
+            nvme.connect(world, host, way, patience=-1)
+    for host in hosts if not nvme.used(world) else ():
         host.wwids.add(world.disks[serial].wwid)
         for way in host.sessions:  # of HBAs, which log in by themselves
             world.scan(host.name, way)
