@@ -65,6 +65,7 @@ class Bmc(Noun):
 class Node(Noun):
     """One Proxmox VE node. `address` is the one its API and sshd answer on; `fingerprint` is of its API.
 
+    `links` are its own addresses on corosync's links 0 and 1, where they are not to be taken as they come.
     The arrays know it by `iqn`, by the WWPNs of its HBAs or by its NQN, as the inventory's `transport` says.
     """
 
@@ -76,6 +77,7 @@ class Node(Noun):
     bmc: Bmc | None = None
     fingerprint: Fingerprints = ()
     server_name: ServerName = None
+    links: tuple[Address, ...] = Field(default=(), max_length=2, exclude_if=operator.not_)
 
 
 class Site(Noun):
@@ -107,6 +109,16 @@ class Witness(Noun):
 
     name: DnsName = "witness"
     address: Address
+
+
+class ThirdPlace(Noun):
+    """A third place with nodes of its own instead of a quorum device (`cluster.quorum`).
+
+    They are members of the cluster with a vote each. They have no array, no path to the pod and run none of its guests.
+    """
+
+    name: OwnName
+    nodes: tuple[Node, ...] = Field(min_length=1)
 
 
 class Volume(Noun):
@@ -230,7 +242,8 @@ class Inventory(Noun):
     transport: Transport = Field(default="iscsi", exclude_if=lambda given: given == "iscsi")
     sites: tuple[Site, ...] = Field(min_length=2, max_length=2)
     arrays: tuple[Array, ...] = Field(min_length=2, max_length=2)
-    witness: Witness
+    witness: Witness | None = Field(default=None, exclude_if=operator.not_)
+    third: ThirdPlace | None = Field(default=None, exclude_if=operator.not_)
     api: Api
     ssh: Ssh
     pod: Pod
@@ -249,13 +262,38 @@ class Inventory(Noun):
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """All nodes, first site first, in the order of the file."""
+        """All members of the cluster, first site first, in the order of the file; those of a third place come last."""
+        return (*self.site_nodes, *(self.third.nodes if self.third else ()))
+
+    @property
+    def places(self) -> "tuple[Site | ThirdPlace, ...]":
+        """All that has nodes: both sites, and the third place where it has some."""
+        return (*self.sites, *((self.third,) if self.third else ()))
+
+    @property
+    def site_nodes(self) -> tuple[Node, ...]:
+        """The nodes of both sites: those that have paths to the pod and run its guests."""
         return tuple(node for site in self.sites for node in site.nodes)
 
     @property
+    def decider(self) -> str:
+        """Who decides between the sites, by name: the witness, or the third place whose nodes vote instead."""
+        return self.witness.name if self.witness else self.third.name if self.third else "witness"
+
+    @property
+    def device(self) -> str:
+        """Where the quorum device is: the witness's address; empty where a third place has nodes instead."""
+        return self.witness.address if self.witness else ""
+
+    @property
+    def outside(self) -> str:
+        """The address of what stands at the third place: the witness, or the first node there."""
+        return self.device or (self.third.nodes[0].address if self.third else "")
+
+    @property
     def votes(self) -> int:
-        """Expected votes: one a node and one of the quorum device."""
-        return len(self.nodes) + 1
+        """Expected votes: one a node, and one of the quorum device where there is one."""
+        return len(self.nodes) + (self.witness is not None)
 
     @property
     def quorum(self) -> int:
@@ -302,3 +340,8 @@ class Inventory(Noun):
     def site_of(self, node: str) -> Site:
         """The site a node stands in; KeyError when there is none."""
         return {n.name: site for site in self.sites for n in site.nodes}[node]
+
+    def place_of(self, node: str) -> str:
+        """The name of the site, or of the third place, that a node stands in; KeyError when there is none."""
+        third = {one.name: self.third.name for one in self.third.nodes} if self.third else {}
+        return third.get(node) or self.site_of(node).name

@@ -202,6 +202,10 @@ Lun = Annotated[int, Field(ge=1, le=4095)]
 Vmid = Annotated[int, Field(ge=100, le=999_999_999)]
 
 
+# The HA rule that keeps the guests at the sites, where a third place has nodes: those have no path to the pod.
+KEPT_TO_SITES = "quorate-guests-at-sites"
+
+
 class Value(BaseModel):
     """Something that cannot be changed once it is made."""
 

@@ -40,7 +40,7 @@ class Moves:
             move=move,
             turn=turn,
             approval=approval,
-            nodes=tuple(node.name for node in self._inventory.nodes),
+            nodes=tuple(node.name for node in self._inventory.site_nodes),
             vg=self._inventory.storage.vg,
             volume=self._inventory.volume_name,
             arrays=self._arrays,

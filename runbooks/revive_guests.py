@@ -75,7 +75,7 @@ class ReviveGuests(BreakGlass):
     @property
     def _asks(self) -> GivenUpWish:
         inventory: Inventory = self._inventory
-        return GivenUpWish(vg=inventory.storage.vg, nodes=tuple(node.name for node in inventory.nodes))
+        return GivenUpWish(vg=inventory.storage.vg, nodes=tuple(node.name for node in inventory.site_nodes))
 
     async def _planned(self) -> RevivePlan:
         self.section("Plan", rehearsal=True)

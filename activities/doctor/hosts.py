@@ -19,7 +19,7 @@ from cluster.doctor.hosts import QDEVICE, QNETD, VOTING, Clock, Told, Unit, Vote
 from cluster.doctor.nvme import NvmeTold
 from cluster.doctor.storage import PathsTold
 from cluster.doctor.versions import Release
-from cluster.inventory import Inventory
+from cluster.inventory import Inventory, Node
 from cluster.multipathing import MultipathConfig
 from cluster.transports import Transport
 
@@ -134,8 +134,10 @@ async def _over_nvme(ssh: SshHosts, name: str, portals: Sequence[str], wwid: str
 
 async def hindrance(ssh: SshHosts, inventory: Inventory) -> Unread | None:
     """Why a quorum device could not be set up, as the deployment looks for it before it does; None where it could."""
+    if inventory.witness is None:
+        return None
     nodes = [node.name for node in inventory.nodes]
-    return await told(may_set_up(ssh, nodes, inventory.witness.address), nodes[0])
+    return await told(may_set_up(ssh, nodes, inventory.device), nodes[0])
 
 
 async def volumes(ssh: SshHosts, name: str, vg: str) -> tuple[str, ...] | Unread | None:
@@ -161,8 +163,19 @@ async def witness(ssh: SshHosts, name: str) -> Told:
 
 def _trips(inventory: Inventory, name: str) -> dict[str, str]:
     """Whom a node pings: a node of the other site, and the witness. The preflight measures the way to the arrays."""
-    other = inventory.other_site(inventory.site_of(name).name)
-    return {"corosync_rtt": other.nodes[0].address, "witness_rtt": inventory.witness.address}
+    here = inventory.place_of(name)
+    if inventory.third and here == inventory.third.name:
+        return _links_of("corosync_rtt", inventory.sites[0].nodes[0])
+    ways = _links_of("corosync_rtt", inventory.other_site(here).nodes[0])
+    if inventory.third:
+        return ways | _links_of(f"corosync_rtt to {inventory.third.name}", inventory.third.nodes[0])
+    return ways | {"witness_rtt": inventory.device}
+
+
+def _links_of(what: str, node: Node) -> dict[str, str]:
+    """Link 0 and link 1, where they have addresses of their own: ``corosync_rtt``, ``corosync_rtt over link 1``."""
+    ways = node.links or (node.address,)
+    return {what if not number else f"{what} over link {number}": address for number, address in enumerate(ways)}
 
 
 async def _local(ssh: SshHosts, node: str) -> tuple[str, ...]:

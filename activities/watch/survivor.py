@@ -160,7 +160,7 @@ class Survivor:
         return Finding(finding=f"{held_open} open volumes, each on one node; {there} on {which.site}")
 
     async def _held(self) -> Held:
-        nodes = [node.name for node in self._inventory.nodes]
+        nodes = [node.name for node in self._inventory.site_nodes]
         return await active_volumes(self._ssh, nodes, self._inventory.storage.vg, limit=PATHS_LIMIT)
 
     def _moving(self) -> dict[str, GuestId]:

@@ -31,7 +31,7 @@ from cluster.facts import (
     VotesLook,
     WitnessLook,
 )
-from cluster.inventory import Bmc, Inventory
+from cluster.inventory import Bmc, Inventory, Site
 from cluster.portals import chosen
 from cluster.transports import alike, initiator_of, initiators
 
@@ -133,18 +133,20 @@ class Vantages:
         self._all_guests = False
         epoch = datetime.now(UTC)
         self.all: list[Vantage] = []
-        for site in inventory.sites:
-            for node in site.nodes:
-                base = {"by": node.name, "domain": site.name, "at": epoch}
+        for stands in inventory.places:
+            for node in stands.nodes:
+                base = {"by": node.name, "domain": stands.name, "at": epoch}
                 self._add(VotesLook(how="ssh", **base), self._votes(node.name))
                 self._add(ClusterLook(how="api", **base), self._cluster(node.name))
                 if node.bmc is not None:
                     slow = node.bmc.answers_within
                     self._add(PowerLook(how="bmc", **base), self._power(node.bmc), slow.total_seconds() / speed)
-            base = {"by": site.array, "domain": site.name, "at": epoch}
-            self._add(ArrayLook(how="api", **base), self._array(site.array))
-        witness = inventory.witness.name
-        self._add(WitnessLook(by=witness, how="ssh", domain=WITNESS, at=epoch), self._witness(witness))
+            if isinstance(stands, Site):
+                base = {"by": stands.array, "domain": stands.name, "at": epoch}
+                self._add(ArrayLook(how="api", **base), self._array(stands.array))
+        if inventory.witness:
+            witness = inventory.witness.name
+            self._add(WitnessLook(by=witness, how="ssh", domain=WITNESS, at=epoch), self._witness(witness))
 
     def _add(self, empty: Look, ask: Callable[[], Awaitable[dict[str, Any]]], limit: float = 0.0) -> None:
         self.all.append(Vantage(empty, max(self._limit, limit), ask))

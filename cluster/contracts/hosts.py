@@ -48,6 +48,8 @@ class Portals(Value):
 class NodeCheck(Value):
     """What a node must have. `iqn` is the initiator name that the inventory states, `wwns` its WWPNs, `nqn` its NQN.
 
+    Without `storage` it has no way to the arrays: a node of a third place, that has a vote and nothing else. Without
+    a quorum `device` it needs none of its packages.
     `mtu` in bytes is what must reach every portal in one piece; None asks for what the node's own interface has.
     """
 
@@ -57,6 +59,8 @@ class NodeCheck(Value):
     arrays: tuple[Portals, ...] = Field(default=(), exclude_if=operator.not_)
     multipath: Means = "check"
     mtu: int | None = None
+    storage: bool = Field(default=True, exclude_if=bool)
+    device: bool = Field(default=True, exclude_if=bool)
     wwns: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
     nqn: str = Field(default="", exclude_if=operator.not_)
 
@@ -127,7 +131,10 @@ class PathsFinding(Finding):
 
 
 class DeviceWish(Wish):
-    """The device at `witness` as the seventh vote of `nodes`; the first node acts."""
+    """The device at `witness` as the seventh vote of `nodes`; the first node acts.
+
+    No `witness`: there is to be no device, a third place among the nodes votes instead.
+    """
 
     witness: str
     nodes: tuple[str, ...]

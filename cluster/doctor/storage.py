@@ -145,6 +145,8 @@ def volumes(vg: str, found: tuple[str, ...] | Unread | None) -> Check:
 def sides(inventory: Inventory, arrays: Sequence[ArrayTold], ids: Mapping[str, int]) -> Check:
     """After a cut between the sites, votes and storage are at the same one."""
     about = About(area="arrays", subject="pod", what="failover preference")
+    if inventory.third:
+        return about.ok(f"no tie to break: nodes at {inventory.third.name} decide")
     if not alignment.tie_breaker(inventory, ids):
         return about.unknown("no node tells corosync's node ids", "on a node: pvecm nodes")
     known = [array.preferences for array in arrays]

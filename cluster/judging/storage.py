@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cluster.conditions import Condition, lost_site, serves
+from cluster.conditions import THIRD_PLACE, Condition, lost_site, serves
 from cluster.evidence import UP
 from cluster.inventory import Inventory
 from cluster.judging.mediator import mediator
@@ -70,7 +70,7 @@ def storage_elsewhere(losses: list[Condition], facts: Facts, inventory: Inventor
         yield Condition(
             kind="storage-elsewhere",
             where=(winner.name, lost.name),
-            case="reached" if reach else "",
+            case="reached" if reach else THIRD_PLACE if inventory.third else "",
             reasons=(f"quorum: {winner.name}; pod: {lost.name}", word, *meaning),
             unless=(f"{winner.array} serves the pod, or {lost.name} has the quorum",),
         )

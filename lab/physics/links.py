@@ -4,7 +4,7 @@ A link is named in one way everywhere, in the control plane, in scenarios and in
 
     inter-site            the network between the sites: management and both corosync rings
     uplink:SITE           all that leaves a site's network: to the other site, the witness, the mediator, the engine
-    witness:SITE          a site's way to the witness alone
+    witness:SITE          a site's way to the witness alone, or to the nodes at a third place
     node:NODE             a node's network cards, all but storage
     ring0:NODE ring1:NODE one corosync ring of a node
     replication           array to array
@@ -99,8 +99,8 @@ class Links:
             return False
         if THIRD not in (here, there):
             return self.carries("inter-site")
-        witness = self._world.witness.name
-        return witness not in (a, b) or self.carries(f"witness:{here}", f"witness:{there}")
+        # the engine stands there too, and has a way of its own
+        return ENGINE in (a, b) or self.carries(f"witness:{here}", f"witness:{there}")
 
     def rings(self, a: str, b: str) -> tuple[bool, ...]:
         """For each corosync ring, whether it carries between two nodes."""

@@ -19,7 +19,7 @@ from lab.physics.clock import Clock
 from lab.physics.disks import Disk, LocalMap, ScsiPath, VolumeGroup, letters
 from lab.physics.faults import Faults
 from lab.physics.initiator import PREPARED, NodeRecord, Way
-from lab.physics.links import Links
+from lab.physics.links import THIRD, Links
 from lab.physics.membership import Membership, Votes
 from lab.physics.nvme import Fabric
 from lab.physics.systems import Lun, NodeCluster, StorageArray
@@ -196,9 +196,10 @@ class World:
             node.name: Host(
                 name=node.name,
                 address=node.address,
-                site=inventory.site_of(node.name).name,
+                site=THIRD if node not in inventory.site_nodes else inventory.place_of(node.name),
                 node_id=number,
                 iqn=node.iqn or "",
+                rings=node.links,
                 nvme=Fabric(nqn=(node.nqn or "") if inventory.transport == "nvme-tcp" else ""),
                 hbas=node.wwns if inventory.transport == "fc" else (),
                 up_since=up_since,
@@ -213,9 +214,10 @@ class World:
             host.files |= nvme.PREPARED
             host.disabled.add(nvme.UNIT)
         self.witness = Host(
-            name=inventory.witness.name,
-            address=inventory.witness.address,
-            site="third",
+            name=inventory.decider,
+            address=inventory.device,
+            site=THIRD,
+            powered=inventory.witness is not None,  # where a third place has nodes there is none
             up_since=up_since,
             packages=set(WITNESS_PACKAGES),
             root_keys={node.name for node in inventory.nodes},

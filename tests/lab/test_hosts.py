@@ -169,7 +169,7 @@ async def test_lvm_makes_a_group_once(twin: TwinThread, ssh: Hosts):
 
 async def test_the_quorum_device_is_set_up_once(twin: TwinThread, ssh: Hosts):
     """Seven votes on every node afterwards; a second set-up refuses in pvecm's words."""
-    witness = twin.inventory.witness.address
+    witness = twin.inventory.device
     done = await ssh.read("pxmx01-01", "pvecm", "qdevice", "setup", witness)
     assert "INFO: add QDevice to cluster configuration" in done
     await settled(twin, ssh)
@@ -196,7 +196,7 @@ async def test_set_up_stops_where_pvecm_would(twin: TwinThread, ssh: Hosts, bend
     """What is missing is told in pvecm's words, and nothing is configured."""
     bend(twin)
 
-    answer = await ssh.run("pxmx01-01", "pvecm", "qdevice", "setup", twin.inventory.witness.address)
+    answer = await ssh.run("pxmx01-01", "pvecm", "qdevice", "setup", twin.inventory.device)
 
     assert answer.status == 255
     assert said in answer.stderr
@@ -205,7 +205,7 @@ async def test_set_up_stops_where_pvecm_would(twin: TwinThread, ssh: Hosts, bend
 
 async def test_a_unit_outlives_its_caller(twin: TwinThread, ssh: Hosts):
     """systemd-run goes on when the connection is gone, and a second one of the name is refused."""
-    witness = twin.inventory.witness.address
+    witness = twin.inventory.device
     command = ("systemd-run", "--wait", "--collect", "--unit=setup", "pvecm", "qdevice", "setup", witness)
     twin.world.faults.plant(Fault("ssh:pxmx01-01", "systemd-run", "drop"))
     with pytest.raises(Unreachable):
@@ -220,7 +220,7 @@ async def test_the_witness_counts_its_clients(twin: TwinThread, ssh: Hosts):
     """None before the set-up, six after."""
     assert "Connected clients:\t\t0" in await ssh.read("qdevice", "corosync-qnetd-tool", "-s")
 
-    await ssh.read("pxmx01-01", "pvecm", "qdevice", "setup", twin.inventory.witness.address)
+    await ssh.read("pxmx01-01", "pvecm", "qdevice", "setup", twin.inventory.device)
 
     deadline = time.monotonic() + 5
     while "Connected clients:\t\t6" not in (said := await ssh.read("qdevice", "corosync-qnetd-tool", "-s")):

@@ -54,7 +54,7 @@ def words(site: Site, *more: str) -> list[str]:
         *("--array-a", f"https://{a.address}", "--array-a-token", a.api_token),
         *("--array-b", b.address, "--array-b-token", b.api_token, "--array-ca", str(a.ca)),
         *("--site-a", known.sites[0].name, "--site-b", known.sites[1].name),
-        *("--witness", f"{known.witness.name}={known.witness.address}"),
+        *("--witness", f"{known.decider}={known.device}"),
         *("--ssh-key", known.ssh.key, "--known-hosts", known.ssh.known_hosts, "--ssh-port", str(known.ssh.port)),
         *("--template", "101", *more),
     ]
@@ -439,7 +439,7 @@ def test_at_a_terminal_it_asks_and_has_the_sites_confirmed(lab: Site):
     assert "Input should be greater than or equal to 100" in said
     written = load(Path("new.yaml"))
     assert [guest.template for guest in written.guests] == [101, 101]
-    assert written.witness.address == known.witness.address
+    assert written.device == known.device
     assert [site.name for site in written.sites] == ["room-1", "site-b"]
     assert [site.nodes for site in written.sites] == [site.nodes for site in known_to_devices(known).sites]
 
@@ -452,7 +452,7 @@ def test_at_a_terminal_what_is_to_be_built_is_chosen(tmp_path: Path, monkeypatch
     a, b = known.arrays
     answers = [
         *(f"{known.nodes[0].address}:{known.api.port}", "", known.api.token, str(known.api.ca)),
-        *(a.address, a.api_token, b.address, b.api_token, f"~/{a.ca}", f"qdevice={known.witness.address}"),
+        *(a.address, a.api_token, b.address, b.api_token, f"~/{a.ca}", f"qdevice={known.device}"),
         *(known.ssh.key, known.ssh.known_hosts, "y", "", ""),
         *("", "hosts-b", "no_good", known.pod.name, known.pod.volume.name, "10 TB", "10TiB", "", "252", "", ""),
     ]

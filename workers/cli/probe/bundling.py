@@ -52,7 +52,8 @@ def _plain(inventory: Inventory, answers: Sequence[Answer]) -> dict[str, Any]:
     """The inventory as it is written; networks of portals as the portals that they mean."""
     found: dict[str, Any] = inventory.model_dump(mode="json", exclude_defaults=True)
     # also where it is the usual one: answers are filed by it
-    found["witness"] = {"name": inventory.witness.name, **found["witness"]}
+    if inventory.witness:
+        found["witness"] = {"name": inventory.witness.name, **found["witness"]}
     for array in found["arrays"]:
         offered = [
             str(port["portal"])
