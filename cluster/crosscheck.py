@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Literal
 
+from cluster import controllers
 from cluster.addresses import netloc, split
-from cluster.inventory import Inventory
+from cluster.inventory import Bmc, Inventory
 
 # The failure domains beside the sites; a site of that name would be one with it.
 _PLACES = ("witness", "engine")
@@ -22,6 +23,7 @@ def problems(inventory: Inventory) -> list[Problem]:
         *_unknown_names(inventory),
         *_votes(inventory),
         *_luns(inventory),
+        *controllers.problems(inventory),
     ]
 
 
@@ -37,7 +39,7 @@ def _twice(inventory: Inventory) -> Iterator[Problem]:
             seen["iqn", node.iqn].append(((*where, "iqn"), f"node {node.name} of {site.name}"))
             if node.bmc is not None:
                 # a chassis has one controller for several nodes, and tells them apart
-                one = f"{_with_port(node.bmc.address)}{f' system {node.bmc.system}' if node.bmc.system else ''}"
+                one = f"{_with_port(node.bmc)}{f' system {node.bmc.system}' if node.bmc.system else ''}"
                 seen["bmc.address", one].append(((*where, "bmc", "address"), f"node {node.name}"))
     for a, array in enumerate(inventory.arrays):
         seen["name", array.name].append((("arrays", a, "name"), f"array {array.name}"))
@@ -73,10 +75,10 @@ def _host(address: str) -> str:
     return split(address)[0].lower()
 
 
-def _with_port(address: str) -> str:
-    """An address with the port that is asked: Redfish is HTTPS."""
-    host, port = split(address)
-    return netloc(address) if port not in (None, 443) else host
+def _with_port(bmc: Bmc) -> str:
+    """An address with the port that is asked, where that is another than the protocol's own."""
+    host, port = split(bmc.address)
+    return netloc(bmc.address) if port not in (None, controllers.port(bmc)) else host
 
 
 def _unknown_names(inventory: Inventory) -> Iterator[Problem]:
