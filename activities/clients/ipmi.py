@@ -24,9 +24,9 @@ from cluster.inventory import Bmc
 
 # A controller may answer an order to switch later than a question.
 ORDER_TIMEOUT = 20.0
-# RAKP with HMAC-SHA256 and AES; with HMAC-SHA1 and AES, for controllers from before 2013 (IPMI 2.0, table 22-20).
+# RAKP with HMAC-SHA256 and AES; with HMAC-SHA1 and AES, for older controllers (IPMI 2.0, table 22-20).
 SUITES = (17, 3)
-# What IPMI 2.0 takes for a password, in bytes (§13.28.4).
+# What IPMI 2.0 takes for a password, in bytes (§22.30).
 PASSWORD_BYTES = 20
 # NetFn and command (IPMI 2.0, appendix G): chassis status and control, and the system name (parameter 2), block by
 # block. Each line is a LUN, NetFn, command and data, in hex.
