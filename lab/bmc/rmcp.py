@@ -83,7 +83,7 @@ class Rmcp:
             return b""
         if datagram[4] == PLAIN:
             return self._before(datagram[4:])
-        if datagram[4] != PLUS:
+        if datagram[4] != PLUS or len(datagram) < 16:
             return b""
         kind, number = datagram[5], datagram[6:10]
         (length,) = struct.unpack("<H", datagram[14:16])
