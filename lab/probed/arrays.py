@@ -26,6 +26,9 @@ def identify(world: "World", facts: Facts) -> None:
         if world.inventory.transport == "fc":
             _fibre(array, facts)
             continue
+        if world.inventory.transport == "nvme-tcp":
+            _subsystem(array, facts)
+            continue
         ports = [port for port in facts.rows("array", name, "portals") if port.get("portal") and port.get("iqn")]
         ports = ports or _ports_as_nodes_know_them(world, facts)
         if ports:
@@ -42,6 +45,15 @@ def identify(world: "World", facts: Facts) -> None:
 def _serials(array: "Array", facts: Facts) -> None:
     for volume in facts.rows("array", array.name, "volumes"):
         array.serials[volume["name"]] = volume["serial"]
+
+
+def _subsystem(array: "Array", facts: Facts) -> None:
+    """Its NVMe ports, and the subsystem under which it shows namespaces."""
+    if ports := [port for port in facts.rows("array", array.name, "portals") if port.get("nqn") and port.get("portal")]:
+        array.nqn, array.portals = ports[0]["nqn"], tuple(port["portal"] for port in ports)
+        array.port_names = tuple(port["name"] for port in ports)
+        array.network = array.portals[0].rpartition(":")[0].rpartition(".")[0]
+    _serials(array, facts)
 
 
 def _fibre(array: "Array", facts: Facts) -> None:
@@ -132,8 +144,9 @@ def _connections(world: "World", facts: Facts, name: str) -> None:
         if target is None or volume not in known or (target, volume) in made:
             continue
         made.add((target, volume))
+        lun = {"lun": row["lun"]} if row.get("lun") else {}  # namespaces are numbered by the array
         side = {"host_group_names": group} if group else {"host_names": host}
-        _call(world, name, responses.post_connections, {"lun": row["lun"]}, volume_names=volume, **side)
+        _call(world, name, responses.post_connections, lun, volume_names=volume, **side)
 
 
 def _of(row: dict[str, Any], world: "World", teller: str, name: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from tests.incidents.conftest import watching
 from tests.runs import parked_or_ended, until
 from tests.shapes.conftest import MakeShape, travelled
 from tests.twin import over_fibre
+from workflows.page import StepRecord
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +45,11 @@ async def test_the_watch_sees_an_hba_port_without_a_link(client: Client, shape: 
         await watch.says("healthy")
 
 
+def scan_is_asked_for(found: list[StepRecord]) -> bool:
+    """The gate is open, and says what is done."""
+    return any(one.title.startswith("Scan 1 node again") and one.state == "asked" for one in found)
+
+
 async def test_a_node_whose_disks_are_gone_scans_behind_the_glass(client: Client, shape: MakeShape):
     """Nobody logs in: two people agree to a scan, and multipath shows every path again."""
     site = shape("lab", over_fibre, which="fc-glass")
@@ -60,7 +66,7 @@ async def test_a_node_whose_disks_are_gone_scans_behind_the_glass(client: Client
             id="restore-sessions/fc",
             task_queue=watch.queue,
         )
-        await until(run, lambda found: any(one.title.startswith("Scan 1 node again") for one in found), "the gate", 60)
+        await until(run, scan_is_asked_for, "the gate", 120)
         for person in people[1:]:
             await person.says(run)
         assert await parked_or_ended(run, 120) is None
