@@ -6,7 +6,7 @@ from typing import Literal
 
 from cluster import controllers
 from cluster.addresses import netloc, split
-from cluster.inventory import Bmc, Inventory
+from cluster.inventory import Inventory
 
 # The failure domains beside the sites; a site of that name would be one with it.
 _PLACES = ("witness", "engine")
@@ -19,11 +19,11 @@ Uses = dict[tuple[Literal["name", "address", "bmc.address", "iqn", "vmid"], str]
 def problems(inventory: Inventory) -> list[Problem]:
     """What the inventory's fields say against each other: where it stands, and what is allowed instead."""
     return [
+        *controllers.problems(inventory),
         *_twice(inventory),
         *_unknown_names(inventory),
         *_votes(inventory),
         *_luns(inventory),
-        *controllers.problems(inventory),
     ]
 
 
@@ -39,7 +39,7 @@ def _twice(inventory: Inventory) -> Iterator[Problem]:
             seen["iqn", node.iqn].append(((*where, "iqn"), f"node {node.name} of {site.name}"))
             if node.bmc is not None:
                 # a chassis has one controller for several nodes, and tells them apart
-                one = f"{_with_port(node.bmc)}{f' system {node.bmc.system}' if node.bmc.system else ''}"
+                one = f"{_with_port(node.bmc.address)}{f' system {node.bmc.system}' if node.bmc.system else ''}"
                 seen["bmc.address", one].append(((*where, "bmc", "address"), f"node {node.name}"))
     for a, array in enumerate(inventory.arrays):
         seen["name", array.name].append((("arrays", a, "name"), f"array {array.name}"))
@@ -75,10 +75,10 @@ def _host(address: str) -> str:
     return split(address)[0].lower()
 
 
-def _with_port(bmc: Bmc) -> str:
-    """An address with the port that is asked, where that is another than the protocol's own."""
-    host, port = split(bmc.address)
-    return netloc(bmc.address) if port not in (None, controllers.port(bmc)) else host
+def _with_port(address: str) -> str:
+    """An address with its port, unless that is a protocol's own: behind Redfish and IPMI stands the same machine."""
+    host, port = split(address)
+    return netloc(address) if port not in (None, *controllers.PORTS) else host
 
 
 def _unknown_names(inventory: Inventory) -> Iterator[Problem]:
