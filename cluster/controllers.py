@@ -5,21 +5,18 @@ from collections.abc import Iterator
 from cluster.inventory import Bmc, Inventory
 
 # Where each protocol answers, unless the address says otherwise: HTTPS, and RMCP over UDP.
-REDFISH_PORT, IPMI_PORT = 443, 623
+IPMI_PORT = 623
+PORTS = (443, IPMI_PORT)
 # What IPMI 2.0 takes for the name of a user, in bytes (§22.28).
 USER_BYTES = 16
 
+_NONE = "IPMI has no certificates: what proves who answers is the password, which both sides have to know"
 _WITHOUT = {
-    "ca": "IPMI has no certificates: what proves who answers is the password, which both sides have to know",
-    "fingerprint": "IPMI has no certificates: what proves who answers is the password, which both sides have to know",
-    "server_name": "IPMI has no certificates: what proves who answers is the password, which both sides have to know",
+    "ca": _NONE,
+    "fingerprint": _NONE,
+    "server_name": _NONE,
     "system": "an IPMI controller is one machine's: give each node the address of its own",
 }
-
-
-def port(bmc: Bmc) -> int:
-    """The port that its protocol is asked at where its address names none."""
-    return IPMI_PORT if bmc.protocol == "ipmi" else REDFISH_PORT
 
 
 def problems(inventory: Inventory) -> Iterator[tuple[tuple[str | int, ...], str]]:
