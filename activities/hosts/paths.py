@@ -20,7 +20,7 @@ from activities.serving import serves
 from cluster.booting import Boot, lost_by_a_reboot
 from cluster.contracts import hosts
 from cluster.contracts.hosts import ArrayPaths, PathsFinding, PathsWish
-from cluster.multipathing import CONF, blacklisted, harmful, settings_of, slow
+from cluster.multipathing import CONF, blacklisted, followed_for, harmful, settings_of, slow
 from cluster.plan import Ledger
 from cluster.portals import host_and_port
 from cluster.sessions import Record, Session, manual, strangers, unconnected, unused
@@ -146,10 +146,12 @@ class Paths:
         """What multipathd goes by does no harm; where the inventory says so, it is told what counts for the volume."""
         if wish.multipath == "set" and not wish.emergency:
             text = settings_of(wish.wwid) if wish.wwid else ""
-            if not await self._stands(wish.node, CONF, text) and ledger.intend(
-                wish.node, "set multipath settings", CONF, verb="set"
-            ):
-                await self._write(wish.node, CONF, text)
+            stands = await self._stands(wish.node, CONF, text)
+            # an attempt may have ended between the file and the daemon that reads it
+            followed = stands and followed_for(await initiator.config(self._ssh, wish.node), wish.wwid)
+            if not followed and ledger.intend(wish.node, "set multipath settings", CONF, verb="set"):
+                if not stands:
+                    await self._write(wish.node, CONF, text)
                 await self._ssh.read(wish.node, "multipathd", "reconfigure")
         if (wish.multipath == "check" or not ledger.only_planned) and (wrong := await self._harm(wish)):
             raise Refuted(f"{wish.node}: {'; '.join(wrong)}")
@@ -226,10 +228,12 @@ class Paths:
             assert wish.chap is not None  # noqa: S101  (mypy)
             address, port = host_and_port(one.portal)
             path = f"/etc/iscsi/nodes/{one.iqn}/{address},{port},{one.group}/{one.iface}"
+            # By method and user a record is known to be done, so the secret goes before them. And on a line of its own
+            # whatever an earlier attempt has left without an end.
             lines = (
-                "node.session.auth.authmethod = CHAP\n"
+                "\nnode.session.auth.password = (secret)\n"
                 f"node.session.auth.username = {wish.chap.user}\n"
-                "node.session.auth.password = (secret)\n"
+                "node.session.auth.authmethod = CHAP\n"
             )
             await self._ssh.write(wish.node, path, lines, secrets={"(secret)": wish.chap.password}, append=True)
 
