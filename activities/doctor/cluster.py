@@ -33,7 +33,7 @@ async def cluster(
     if asked is None:
         silent = next((said for said in found if isinstance(said, Unread)), None)
         why = silent or Unread(word="Unreachable", said="no node's API answers")
-        return ClusterTold(versions=versions, members=why, rights=why, sights=why)
+        return nothing(why).model_copy(update={"versions": versions})
     members, has, sights, sources = await asyncio.gather(
         threads.run(lambda: read(lambda: _members(api.get("cluster/status", node=asked)), asked)),
         threads.run(lambda: read(lambda: _rights(api, inventory, asked), asked) if rights else {}),
@@ -41,6 +41,11 @@ async def cluster(
         threads.run(lambda: read(lambda: _sources(api, inventory, asked), asked) if rights else ()),
     )
     return ClusterTold(versions=versions, members=members, rights=has, sights=sights, sources=sources)
+
+
+def nothing(why: Unread) -> ClusterTold:
+    """What is told where nothing is."""
+    return ClusterTold(versions={}, members=why, rights=why, sights=why, sources=why)
 
 
 def _members(entries: list[dict[str, Any]]) -> Members:

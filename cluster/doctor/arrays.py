@@ -48,6 +48,7 @@ class ArrayTold(Value):
     portals: tuple[str, ...] = ()  # of these ports, those that the inventory wants
     iqn: str = ""  # its target's
     wwid: str | None = None  # of the volume, as hosts see it; None where there is none yet
+    untold: Unread | None = None  # why nobody knows whether there is one
     preferences: tuple[str, ...] | Unread | None = None  # of the pod; None where there is no pod yet
     interfaces: tuple[Interface, ...] | Unread = ()
 

@@ -119,7 +119,7 @@ def _node(inventory: Inventory, told: Told, rules: Rules, *, device: bool) -> It
 def _paths(inventory: Inventory, told: PathsTold, known: Sequence[ArrayTold]) -> Iterator[Check]:
     wwid = next((array.wwid for array in known if array.wwid), None)
     yield storage.portals(told, known)
-    yield storage.multipath(told, wwid, sets=inventory.paths.multipath == "set")
+    yield storage.multipath(told, wwid, sets=inventory.paths.multipath == "set", doubt=storage.untold(known))
     yield storage.reboot(told, known)
 
 
