@@ -154,7 +154,7 @@ INVENTORY: Fields = {
     "arrays": [{"name": "array", "address": "endpoint", "host_group": "group", "portals": ["endpoint"]}],
     "witness": {"name": "witness", "address": "endpoint"},
     "api": {"token_id": "token_id", "port": "keep"},
-    "ssh": {"user": "keep", "port": "keep"},
+    "ssh": {"port": "keep"},
     "pod": {
         "name": "pod", "first": "array", "failover_preference": "array",
         "volumes": [{"name": "volume", "size": "keep", "luns": {"*array": "keep"}, "default_protection": "keep"}],
