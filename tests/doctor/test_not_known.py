@@ -8,10 +8,11 @@ from activities.doctor.asking import within
 from cluster.booting import Boot
 from cluster.doctor import storage
 from cluster.doctor.arrays import ArrayTold
-from cluster.doctor.check import Check, Unread
+from cluster.doctor.check import About, Check, Unread
 from cluster.doctor.storage import PathsTold
 from cluster.multipathing import MultipathConfig
 from cluster.sessions import AUTOMATIC, Record, Session
+from workers.cli.doctor import page
 
 SILENT = Unread(word="Unreachable", said="x does not answer")
 WWID = "3624a9370aa"
@@ -90,6 +91,18 @@ async def anything() -> str:
     """Asked, and never told to its end."""
     await asyncio.Event().wait()
     return "all of it"
+
+
+def test_what_a_device_says_draws_no_line_of_its_own():
+    """An array that calls itself well is still called by one line."""
+    about = About(area="arrays", subject="a", what="token")
+    wrong = about.wrong("the array there calls itself x\n  ✓ a: token: taken", "correct arrays.address")
+
+    assert list(page.lines([wrong])) == [
+        "Arrays",
+        r"  ✗ a: token: the array there calls itself x\x0a  ✓ a: token: taken",
+        "      do: correct arrays.address",
+    ]
 
 
 def said_of(why: Unread) -> str:
