@@ -32,6 +32,8 @@ CIPHERS = "^aes256-gcm@openssh.com"
 MOST, _AT_ONCE = 16 * 2**20, 2**16
 # How a file is called until all of it is written: nothing that reads a folder of settings takes one of that name.
 UNFINISHED = ".new"
+# What is written there is an order to the kernel, and no file on a disk.
+KERNELS = ("/sys/", "/proc/")
 
 
 class TooMuch(Exception):
@@ -126,12 +128,13 @@ class Hosts:
             if len(value.splitlines()) != 1:
                 raise Unauthorized(f"secret {reference}: it has more than one line; put the secret alone there")
             text = text.replace(mark, value)
-        beside = path if append else f"{path}{UNFINISHED}"
-        how = ("oflag=append", "conv=notrunc") if append else ("conv=fsync",)
+        at_once = append or path.startswith(KERNELS)
+        beside = path if at_once else f"{path}{UNFINISHED}"
+        how = ("oflag=append", "conv=notrunc") if append else () if at_once else ("conv=fsync",)
         words = ("dd", f"of={beside}", *how, "status=none")
         with tracing.command(host, self._addresses[host], self._ssh.port, words):
             (await self._said(host, shlex.join(words), COMMAND_TIMEOUT, text)).or_rejected()
-        if not append:
+        if not at_once:
             await self.read(host, "mv", "-T", beside, path)
 
     async def _said(self, host: str, command: str, limit: float, told: str | None = None) -> Answer:

@@ -151,3 +151,27 @@ async def test_a_file_that_is_no_key_is_named(tmp_path: Path, file: str, holds: 
         (tmp_path / file).write_bytes(holds)
         with pytest.raises(Unauthorized, match=says):
             await ssh.run("witness", "true")
+
+
+@pytest.mark.parametrize(
+    ("path", "commands"),
+    [
+        ("/etc/x.conf", ["dd of=/etc/x.conf.new conv=fsync status=none", "mv -T /etc/x.conf.new /etc/x.conf"]),
+        ("/sys/class/scsi_host/host3/scan", ["dd of=/sys/class/scsi_host/host3/scan status=none"]),
+    ],
+)
+async def test_a_file_takes_its_place_whole_and_the_kernel_gets_an_order(
+    tmp_path: Path, path: str, commands: list[str]
+):
+    """Beside a file of the kernel's nothing can lie."""
+    said: list[str] = []
+
+    async def say(process: asyncssh.SSHServerProcess[bytes]) -> None:
+        await process.stdin.read()
+        said.append((process.command or "").removeprefix("LC_ALL=C "))
+        process.exit(0)
+
+    async with speaking(tmp_path, say) as ssh:
+        await ssh.write("witness", path, "text")
+
+    assert said == commands
