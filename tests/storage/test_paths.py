@@ -6,11 +6,12 @@ import pytest
 
 from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
-from activities.errors import NotFound, Refuted, Unauthorized
+from activities.errors import NotFound, Refuted, Rejected, Unauthorized
 from activities.hosts.paths import Paths
 from activities.proxmox.rights import Rights
 from activities.purity.pods import Purity
 from cluster.contracts.proxmox import RightsWish
+from cluster.multipathing import CONF, settings_of
 from cluster.paths import Chap
 from cluster.plan import Mode
 from cluster.wishes import Wishes
@@ -561,3 +562,43 @@ def test_the_deployment_sets_which_array_goes_on(stand: Stand):
     assert stand.pod() == [f"{A}: set failover preference webb-ac-proxmox-01 ({A}, was none)"]
     assert stand.site.world.arrays[A].pods[0].failover_preferences == [A]
     assert stand.pod() == []
+
+
+# --- an end in the middle ---
+
+
+async def test_a_full_disk_leaves_no_half_of_a_file_that_multipath_would_read(stand: Stand):
+    """The old one stays as it was; with room again the next attempt writes all of it."""
+    settings(stand, "defaults {\n  no_path_retry queue\n}\n")
+    stand.with_policy(multipath="set")
+    stand.host.full_disk = True
+
+    with pytest.raises(Rejected, match="No space left on device"):
+        await stand.ensure()
+    assert CONF not in stand.host.files
+
+    stand.host.full_disk = False
+    await stand.ensure()
+    assert stand.host.files[CONF] == settings_of(stand.wwid)
+    assert await stand.plan() == []
+
+
+async def test_settings_that_were_written_and_never_read_are_read_by_the_next_attempt(stand: Stand):
+    """A worker that dies between the file and the daemon: the file alone helps nobody."""
+    settings(stand, "defaults {\n  no_path_retry queue\n}\n")
+    stand.host.files[CONF] = settings_of(stand.wwid)
+    stand.with_policy(multipath="set")
+
+    assert await stand.plan() == [f"{NODE}: set multipath settings {CONF}"]
+    assert (await stand.ensure()).finding == f"4 optimized through {A}, 4 non-optimized"
+    assert await stand.plan() == []
+
+
+async def test_a_secret_that_was_written_in_part_is_written_again(stand: Stand, chap: Chap):
+    """The name by which a record is known to be done comes after the secret."""
+    whole = await stand.plan()
+    stand.host.full_disk = True
+    with pytest.raises(Rejected, match="No space left on device"):
+        await stand.ensure()
+
+    assert await stand.plan() == whole
