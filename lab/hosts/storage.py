@@ -155,7 +155,7 @@ async def wipefs(call: Call) -> Output:
         return Output(stderr="wipefs: the twin erases nothing\n", status=1)
     if not disk.signature:
         return Output()
-    return Output(f"DEVICE OFFSET TYPE UUID LABEL\ndm-0   0x218  {disk.signature} 7Qv3aX \n")
+    return Output(lvm.signature(call.host.map_name(disk.wwid), disk.signature, disk.serial))
 
 
 @STORAGE.program("pvcreate", "")

@@ -561,3 +561,25 @@ def test_the_deployment_sets_which_array_goes_on(stand: Stand):
     assert stand.pod() == [f"{A}: set failover preference webb-ac-proxmox-01 ({A}, was none)"]
     assert stand.site.world.arrays[A].pods[0].failover_preferences == [A]
     assert stand.pod() == []
+
+
+async def test_a_session_whose_portal_is_gone_is_told_as_open_iscsi_tells_it(stand: Stand):
+    """Its I/O has failed over: the session is free, and iscsid goes on trying to log in."""
+    stand.site.fail("portal", A, "3")
+
+    said = await stand.says("iscsiadm -m session -P 1")
+
+    lost = said.partition(f"Current Portal: {stand.portals[3]},1\n")[2].partition("Current Portal")[0]
+    assert [line.strip() for line in lost.splitlines() if "State" in line] == [
+        "iSCSI Connection State: TRANSPORT WAIT",
+        "iSCSI Session State: FREE",
+        "Internal iscsid Session State: REOPEN",
+    ]
+
+
+async def test_what_is_written_on_the_volume_is_listed_by_the_name_of_its_map(stand: Stand):
+    """In columns as wide as what stands in them."""
+    head, row = (await stand.says(f"wipefs --no-act /dev/mapper/{stand.wwid}")).splitlines()
+
+    assert head == f"{'DEVICE':33} OFFSET TYPE        {'UUID':38} LABEL"
+    assert row.startswith(f"{stand.wwid} 0x218  LVM2_member ")
