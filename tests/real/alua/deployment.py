@@ -28,13 +28,13 @@ async def deploy(both: Both) -> Deployment:
     node, other = both.real.nodes
 
     async def preflight(side: Side) -> Finding:
-        return await side.do(side.rooms()[1].preflight, side.check(node))
+        return await side.patiently(side.rooms()[1].preflight, side.check(node))
 
     async def group(side: Side, mode: Mode = Mode.APPLY) -> GroupFinding:
-        return await side.do(side.rooms()[2].ensure_volume_group, side.group(mode))
+        return await side.patiently(side.rooms()[2].ensure_volume_group, side.group(mode))
 
     async def proof(side: Side) -> PathsFinding:
-        return await side.do(side.rooms()[0].paths, side.paths(node, lasting=True))
+        return await side.patiently(side.rooms()[0].paths, side.paths(node, lasting=True))
 
     found = await both.measured("preflight of a node", preflight)
     planned = await both.measured("paths planned", lambda side: side.ensure(node, Mode.PLAN))

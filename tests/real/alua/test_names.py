@@ -24,7 +24,7 @@ async def named(both: Both) -> AsyncIterator[Both]:
 async def nothing_to_change(both: Both) -> bool:
     """Neither paths nor the volume group, on either node."""
     changed = [await both.real.ensure(node) for node in both.real.nodes]
-    group = await both.real.do(both.real.rooms()[2].ensure_volume_group, both.real.group())
+    group = await both.real.patiently(both.real.rooms()[2].ensure_volume_group, both.real.group())
     return changed == [[], []] and not group.changed
 
 

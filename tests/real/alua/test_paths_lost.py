@@ -45,7 +45,9 @@ async def test_a_dead_array_leaves_the_other_ones_paths(both: Both):
     both.fail("array", array.name)
     await both.both_count(4, 0, within=90, row="array off: its four paths have failed")
     said = await proof(both.real, both.a_node), await proof(both.twin, both.a_node)
-    groups = [await side.do(side.rooms()[2].ensure_volume_group, side.group()) for side in (both.real, both.twin)]
+    groups = [
+        await side.patiently(side.rooms()[2].ensure_volume_group, side.group()) for side in (both.real, both.twin)
+    ]
     array.power_on()
     array.wait_until_up()
     both.restore("array", array.name)
@@ -70,5 +72,5 @@ async def test_a_reboot_keeps_the_paths(both: Both):
     both.note("reboot, until eight paths stand", took, twin)
 
     assert await both.real.ensure(both.a_node) == []
-    group = await both.real.do(both.real.rooms()[2].ensure_volume_group, both.real.group())
+    group = await both.real.patiently(both.real.rooms()[2].ensure_volume_group, both.real.group())
     assert not group.changed
