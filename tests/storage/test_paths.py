@@ -583,3 +583,20 @@ async def test_what_is_written_on_the_volume_is_listed_by_the_name_of_its_map(st
 
     assert head == f"{'DEVICE':33} OFFSET TYPE        {'UUID':38} LABEL"
     assert row.startswith(f"{stand.wwid} 0x218  LVM2_member ")
+
+
+async def test_pvscan_names_what_lvm_finds(stand: Stand):
+    """The volume by its map; nothing is activated."""
+    assert await stand.says("pvscan --cache") == f"  pvscan[1185] PV /dev/mapper/{stand.wwid} online.\n"
+
+
+async def test_the_list_of_wwids_says_who_writes_it(stand: Stand):
+    """multipath's own head, and one line for each volume."""
+    assert (await stand.says("cat /etc/multipath/wwids")).splitlines() == [
+        "# Multipath wwids, Version : 1.0",
+        "# NOTE: This file is automatically maintained by multipath and multipathd.",
+        "# You should not need to edit this file in normal circumstances.",
+        "#",
+        "# Valid WWIDs:",
+        f"/{stand.wwid}/",
+    ]

@@ -9,5 +9,5 @@ pytestmark = pytest.mark.real
 
 
 async def test_the_twin_prints_what_the_programs_print_with_eight_paths(both: Both):
-    """Eighteen commands on a node whose paths and group are as the deployment made them."""
+    """Seventeen commands on a node whose paths and group are as the deployment made them."""
     assert await differences(both) == ""

@@ -18,7 +18,6 @@ COMMANDS = (
     "iscsiadm -m node",
     "iscsiadm -m discovery -t sendtargets -p {portal} -o new",
     "cat /etc/multipath/wwids",
-    "cat /etc/iscsi/initiatorname.iscsi",
     "vgs --reportformat json --units b --nosuffix -o vg_name,pv_name,vg_size,vg_free",
     "lvs --reportformat json -o lv_name,lv_attr {vg}",
     "lvs --reportformat json -o lv_name,lv_autoactivation {vg}",
@@ -53,6 +52,7 @@ async def _said(side: Side, node: str, command: str) -> list[str]:
     line = command.format(wwid=side.wwid, portal=portal, vg=side.inventory.storage.vg)
     answer = await side.ssh.run(node, *line.split())
     told = [*answer.stdout.splitlines(), *(f"stderr: {one}" for one in answer.stderr.splitlines())]
+    told = sorted(told) if command == "iscsiadm -m node" else told  # as the folders of the records happen to lie
     return [*map(_plain, told), f"status {answer.status}"]
 
 
