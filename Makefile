@@ -20,7 +20,7 @@ endef
 
 # Every tier, the quickest to fail first; and those that stand before a change of what may be moved, fenced or set back.
 TIERS := check test test-twin bench-small test-wheel test-verdict test-traces test-storage test-failback test-breakglass \
-	test-kills test-secrets test-probe test-realtime test-browser test-steering test-clients test-receivers test-incidents test-audit test-metrics \
+	test-rights test-kills test-secrets test-probe test-realtime test-browser test-steering test-clients test-receivers test-incidents test-audit test-metrics \
 	test-python test-oracle test-real fuzz-lab test-faults test-old-watch fuzz-runs
 SAFETY := test-failback test-incidents fuzz-runs-fast
 # A machine with other work can be too slow for a moment: what failed is played once more, and its name is printed.
@@ -87,6 +87,10 @@ test-secrets: setup  ## the whole demonstration with canaries for secrets: none 
 test-probe: setup  ## a site with canaries, its bundle, and a twin of it that answers the same (1 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -m slow tests/probe -rP
+
+test-rights: setup  ## each right of the token taken away, and every runbook played without it (12 min)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -n 2 -m slow tests/rights $(ONCE_MORE) -rP
 
 test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (20 min)
 	@$(QUORATE) server
