@@ -15,7 +15,7 @@ REMEDY = re.compile(
 )
 
 
-async def ending(run: Run, within: float = 90) -> str:
+async def ending(run: Run, within: float = 240) -> str:
     """``plans 6 changes``, ``parks: STEP: FINDING`` or ``refuses: REASON``; a parked run is ended here."""
     if stuck := await parked_or_ended(run, within):
         await run.terminate("seen")
