@@ -1,6 +1,6 @@
 """What multipath calls the volume does not matter to the engine: an alias, friendly names, a map of the node's own."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
@@ -66,18 +66,22 @@ async def test_friendly_names_are_no_other_device(named: Both):
     named.restore("friendly-names", named.a_node)
 
 
-async def test_a_map_of_the_nodes_own_is_passed_over(named: Both):
-    """Its WWID has letters and blanks in it, and it has one path: it is no volume of an array."""
-    guest = named.stage.guests[named.a_node]
-    guest.do("modprobe virtio_scsi && udevadm settle && multipath -a /dev/disk/by-id/scsi-0QEMU*OWN-1")
-    guest.do("multipath -r && sleep 1 && multipath -ll | grep OWN-1")
+@pytest.fixture
+def own_map(both: Both) -> Iterator[Both]:
+    """A disk of the first node's own that multipath has claimed; it is gone after the test."""
+    guest = both.stage.guests[both.a_node]
+    disk = "/dev/$(lsblk -dno NAME,SERIAL | awk '$2 == \"OWN-1\" {print $1}')"
+    guest.do(f"modprobe virtio_scsi && udevadm settle && multipath -a {disk} && multipath -r && sleep 1")
+    yield both
+    guest.do(f"multipath -w {disk} && multipath -f $(multipath -ll -v1 | grep OWN-1)")
+    guest.do("udevadm settle --timeout=20; modprobe -r virtio_scsi")
 
-    maps = await all_maps(named.real.ssh, named.a_node)
-    changed = await named.real.ensure(named.a_node)
-    guest.do(
-        "multipath -w $(grep -o '0QEMU[^/]*' /etc/multipath/wwids) && multipath -f $(multipath -l -v1 | grep OWN-1)"
-    )
-    guest.do("modprobe -r virtio_scsi")
 
-    assert [one.wwid for one in maps if one.handler == "1 alua"] == [named.real.wwid]
-    assert changed == []
+async def test_a_map_of_the_nodes_own_is_passed_over(own_map: Both):
+    """Its WWID has letters in it, and it has one path: it is no volume of an array."""
+    shown = await own_map.real.ssh.read(own_map.a_node, "multipath", "-ll")
+    maps = await all_maps(own_map.real.ssh, own_map.a_node)
+
+    assert "0QEMU_QEMU_HARDDISK_OWN-1 dm-" in shown
+    assert [one.wwid for one in maps if one.handler == "1 alua"] == [own_map.real.wwid]
+    assert await own_map.real.ensure(own_map.a_node) == []
