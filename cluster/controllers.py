@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from cluster.inventory import Bmc, Inventory
+from cluster.places import Location, Problem, places
 
 # Where each protocol answers, unless the address says otherwise: HTTPS, and RMCP over UDP.
 REDFISH_PORT, IPMI_PORT = 443, 623
@@ -22,12 +23,12 @@ def port(bmc: Bmc) -> int:
     return IPMI_PORT if bmc.protocol == "ipmi" else REDFISH_PORT
 
 
-def problems(inventory: Inventory) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def problems(inventory: Inventory) -> Iterator[Problem]:
     """Where a `bmc` says what its protocol does not know, and what to do about it."""
-    for s, site in enumerate(inventory.sites):
-        for n, node in enumerate(site.nodes):
+    for at, stands in places(inventory):
+        for n, node in enumerate(stands.nodes):
             if node.bmc is not None and node.bmc.protocol == "ipmi":
-                place = ("sites", s, "nodes", n, "bmc")
+                place: Location = (*at, "nodes", n, "bmc")
                 yield from (((*place, field), said) for field, said in _of(node.bmc))
 
 
