@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from cluster.inventory import Bmc, Inventory
+from cluster.places import Location, Problem, places
 
 # Where each protocol answers, unless the address says otherwise: HTTPS, and RMCP over UDP.
 IPMI_PORT = 623
@@ -19,12 +20,12 @@ _WITHOUT = {
 }
 
 
-def problems(inventory: Inventory) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def problems(inventory: Inventory) -> Iterator[Problem]:
     """Where a `bmc` says what its protocol does not know, and what to do about it."""
-    for s, site in enumerate(inventory.sites):
-        for n, node in enumerate(site.nodes):
+    for at, stands in places(inventory):
+        for n, node in enumerate(stands.nodes):
             if node.bmc is not None and node.bmc.protocol == "ipmi":
-                place = ("sites", s, "nodes", n, "bmc")
+                place: Location = (*at, "nodes", n, "bmc")
                 yield from (((*place, field), said) for field, said in _of(node.bmc))
 
 
