@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from cluster.inventory import Bmc, Inventory
+from cluster.places import Problem, places
 
 # Where each protocol answers, unless the address says otherwise: HTTPS, and RMCP over UDP.
 IPMI_PORT = 623
@@ -19,13 +20,12 @@ _WITHOUT = {
 }
 
 
-def problems(inventory: Inventory) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def problems(inventory: Inventory) -> Iterator[Problem]:
     """Where a `bmc` says what its protocol does not know, and what to do about it."""
-    for s, site in enumerate(inventory.sites):
-        for n, node in enumerate(site.nodes):
+    for at, place in places(inventory):
+        for n, node in enumerate(place.nodes):
             if node.bmc is not None and node.bmc.protocol == "ipmi":
-                place = ("sites", s, "nodes", n, "bmc")
-                yield from (((*place, field), said) for field, said in _of(node.bmc))
+                yield from (((*at, "nodes", n, "bmc", field), said) for field, said in _of(node.bmc))
 
 
 def _of(bmc: Bmc) -> Iterator[tuple[str, str]]:

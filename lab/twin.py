@@ -39,7 +39,7 @@ SOURCE_BRIDGE = "/sdn/zones/localnetwork/vmbr0"
 
 def control_url(inventory: Inventory) -> str:
     """Where the control plane of that inventory's twin answers."""
-    return f"http://{inventory.witness.address}:{CONTROL_PORT}"
+    return f"http://{inventory.outside}:{CONTROL_PORT}"
 
 
 class Twin:
@@ -91,7 +91,7 @@ class Twin:
             elif bmc:
                 controller = bmc_application(self.world, node.name, bmc.user, credentials.bmc_passwords[bmc.password])
                 await self._serve_place("controller", node.name, controller, bmc.address, port_of(bmc.address))
-        for host in (*self.world.nodes.values(), self.world.witness):
+        for host in (*self.world.nodes.values(), *((self.world.witness,) if self.inventory.witness else ())):
             self._listeners.append(
                 serve(
                     self.world,
@@ -102,7 +102,7 @@ class Twin:
                     authorized_keys=[credentials.client_key],
                 )
             )
-        await self._serve(control(self), self.inventory.witness.address, CONTROL_PORT)
+        await self._serve(control(self), self.inventory.outside, CONTROL_PORT)
         await self._build(built=built)
 
     async def reset(self, *, built: bool = False) -> None:

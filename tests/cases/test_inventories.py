@@ -100,7 +100,7 @@ def test_an_address_has_one_spelling(tmp_path: Path, where: str, address: str, k
     inventory = load(written(tmp_path, (f"{where}.address", address)))
     addresses = {
         NODE: inventory.nodes[0].address,
-        WITNESS: inventory.witness.address,
+        WITNESS: inventory.device,
         ARRAY: inventory.arrays[0].address,
     }
     found = addresses[where]

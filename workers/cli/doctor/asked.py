@@ -152,13 +152,14 @@ class Asking:
     async def _hosts(self, ssh: hosts.Paced, storage: "asyncio.Future[Storage]") -> OverSsh:
         inventory = self._inventory
         everybody = [(node.name, node.address) for node in inventory.nodes]
-        everybody.append((inventory.witness.name, inventory.witness.address))
+        if inventory.witness:
+            everybody.append((inventory.witness.name, inventory.witness.address))
         found = await asyncio.gather(*(self._counted(self._host(ssh, name, at, storage)) for name, at in everybody))
         reached = [told.name for _, told, way in found if told is not None and way is not None]
         group, volumes, hindrance = bool(reached), None, None
         if reached:
             volumes = await self._counted(hosts.volumes(ssh, reached[0], inventory.storage.vg))
-        if len(reached) == len(inventory.nodes) and not any(has_device(told) for _, told, _ in found):
+        if len(reached) == len(inventory.site_nodes) and not any(has_device(told) for _, told, _ in found):
             hindrance = await self._counted(hosts.hindrance(ssh, inventory))
         return OverSsh(
             sshds=tuple(sshd for sshd, _, _ in found),
@@ -183,11 +184,15 @@ class Asking:
             return sshd, None, None
         if (refused := await hosts.login(ssh, name)) is not None:
             return sshd.model_copy(update={"login": refused}), None, None
-        if name == self._inventory.witness.name:
+        if name == self._inventory.decider:
             return sshd, await hosts.witness(ssh, name), None
         told = await hosts.node(ssh, self._inventory, name)
-        wanted = [portal for _, one in await asyncio.shield(storage) if one is not None for portal in one.portals]
-        return sshd, told, await hosts.paths(ssh, name, wanted)
+        if name not in {node.name for node in self._inventory.site_nodes}:
+            return sshd, told, None  # of a third place: it has no way to the arrays
+        answered = [one for _, one in await asyncio.shield(storage) if one is not None]
+        wanted = [portal for one in answered for portal in one.portals]
+        wwid = next((one.wwid for one in answered if one.wwid), None)
+        return sshd, told, await hosts.paths(ssh, self._inventory, name, wanted, wwid)
 
     def _known_hosts(self) -> str:
         try:
