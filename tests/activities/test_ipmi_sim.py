@@ -61,13 +61,15 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bmc]:
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     bmc = Bmc(address=f"{HOST}:{port}", protocol="ipmi", user="engine", password=f"file:{folder / 'password'}")
-    until = time.monotonic() + 10
-    while not answers(bmc):
-        assert running.poll() is None, "the simulator has ended"
-        assert time.monotonic() < until, "the simulator does not answer within 10 s"
-    yield bmc
-    running.kill()
-    running.wait()
+    try:
+        until = time.monotonic() + 10
+        while not answers(bmc):
+            assert running.poll() is None, "the simulator has ended"
+            assert time.monotonic() < until, "the simulator does not answer within 10 s"
+        yield bmc
+    finally:
+        running.kill()
+        running.wait()
 
 
 def answers(bmc: Bmc) -> bool:
