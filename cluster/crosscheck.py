@@ -20,6 +20,7 @@ Uses = dict[tuple[Kind, str], list[tuple[Location, str]]]
 def problems(inventory: Inventory) -> list[Problem]:
     """What the inventory's fields say against each other: where it stands, and what is allowed instead."""
     return [
+        *controllers.problems(inventory),
         *_twice(inventory),
         *_unknown_names(inventory),
         *_guests(inventory),
@@ -27,7 +28,6 @@ def problems(inventory: Inventory) -> list[Problem]:
         *rings.problems(inventory),
         *_luns(inventory),
         *_transport(inventory),
-        *controllers.problems(inventory),
     ]
 
 

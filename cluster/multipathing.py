@@ -227,6 +227,11 @@ multipaths {{
 """
 
 
+def followed_for(config: MultipathConfig, wwid: str | None) -> bool:
+    """Whether multipathd has read settings of that one volume."""
+    return any(one.get("wwid") == wwid for one in config.multipaths)
+
+
 def _matches(rule: str, value: str) -> bool:
     """POSIX extended regular expressions, anywhere in the text; ``!`` before one turns it round."""
     inverse, pattern = rule.startswith("!"), rule.removeprefix("!")

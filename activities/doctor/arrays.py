@@ -36,7 +36,7 @@ def array(client: "FlashArray", inventory: Inventory) -> ArrayTold:
     update["peer"] = read(lambda: _peer(client.connection(inventory.peer(name).name)), name)
     update |= _ports(client, inventory)
     wwid = read(lambda: _wwid(client.volume(inventory.volume_name), inventory.transport), name)
-    update["wwid"] = None if isinstance(wwid, Unread) else wwid
+    update |= {"untold": wwid} if isinstance(wwid, Unread) else {"wwid": wwid}
     update["preferences"] = read(lambda: _preferences(client.pod(inventory.pod.name)), name)
     update["interfaces"] = read(lambda: tuple(map(_interface, client.interfaces())), name)
     return told.model_copy(update=update)

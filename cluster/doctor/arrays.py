@@ -53,6 +53,7 @@ class ArrayTold(Value):
     nqn: str = ""  # of its NVMe subsystem
     wwns: dict[str, str] = Field(default_factory=dict)  # of Fibre Channel ports, with their names
     wwid: str | None = None  # of the volume, as hosts see it; None where there is none yet
+    untold: Unread | None = None  # why nobody knows whether there is one
     preferences: tuple[str, ...] | Unread | None = None  # of the pod; None where there is no pod yet
     interfaces: tuple[Interface, ...] | Unread = ()
 

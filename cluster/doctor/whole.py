@@ -133,7 +133,7 @@ def _paths(inventory: Inventory, told: PathsTold, known: Sequence[ArrayTold]) ->
         yield nvme.paths(told.node, inventory.site_of(told.node).array, told.nvme, known)
         yield nvme.reboot(told.node, told.nvme, known)
         return
-    yield storage.multipath(told, wwid, sets=inventory.paths.multipath == "set")
+    yield storage.multipath(told, wwid, sets=inventory.paths.multipath == "set", doubt=storage.untold(known))
     yield storage.reboot(told, known)
 
 

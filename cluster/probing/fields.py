@@ -177,7 +177,7 @@ INVENTORY: Fields = {
     "witness": {"name": "witness", "address": "endpoint"},
     "third": {"name": "site", "nodes": [_NAME]},
     "api": {"token_id": "token_id", "port": "keep"},
-    "ssh": {"user": "keep", "port": "keep"},
+    "ssh": {"port": "keep"},
     "pod": {
         "name": "pod", "first": "array", "failover_preference": "array",
         "volumes": [{"name": "volume", "size": "keep", "luns": {"*array": "keep"}, "default_protection": "keep"}],
