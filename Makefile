@@ -26,7 +26,7 @@ endef
 
 # Every tier, the quickest to fail first; and those that stand before a change of what may be moved, fenced or set back.
 TIERS := check test test-twin bench-small test-wheel test-verdict test-traces test-storage test-shapes test-failback test-breakglass \
-	test-rights test-kills test-secrets test-probe test-realtime test-browser test-steering test-clients test-receivers test-incidents test-audit test-metrics \
+	test-rights test-ipmi test-kills test-secrets test-probe test-realtime test-browser test-steering test-clients test-receivers test-incidents test-audit test-metrics \
 	test-python test-oracle test-real fuzz-lab test-faults test-old-watch fuzz-runs
 SAFETY := test-failback test-incidents fuzz-runs-fast
 # A machine with other work can be too slow for a moment: what failed is played once more, and its name is printed.
@@ -50,7 +50,6 @@ check: setup  ## ruff, strict types, import contracts (1 min)
 
 test: setup  ## the tests: the twin, a real Temporal server (5 min)
 	@command -v jq >/dev/null || $(JQ)
-	@{ PATH="$$PATH:/usr/sbin"; command -v ipmi-raw && command -v ipmi_sim; } >/dev/null || $(IPMI)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 5 --dist loadfile --no-loadscope-reorder $(ONCE_MORE)
 
@@ -82,6 +81,11 @@ test-shapes: setup  ## other transports, sizes and places: built, a site lost, g
 test-breakglass: setup  ## each break-glass runbook heals its emergency and refuses all others (5 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 3 -m slow tests/breakglass $(ONCE_MORE) -rP
+
+test-ipmi: setup  ## controllers without Redfish: FreeIPMI against the twin and OpenIPMI's simulator (3 min)
+	@{ PATH="$$PATH:/usr/sbin"; command -v ipmi-raw && command -v ipmi_sim; } >/dev/null || $(IPMI)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -m ipmi tests/activities tests/breakglass $(ONCE_MORE)
 
 test-audit: setup  ## ten thousand changes of audit records, and a record whose keepers are killed (8 min)
 	@$(QUORATE) server

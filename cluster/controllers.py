@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from cluster.inventory import Bmc, Inventory
-from cluster.places import Location, Problem, places
+from cluster.places import Problem, places
 
 # Where each protocol answers, unless the address says otherwise: HTTPS, and RMCP over UDP.
 IPMI_PORT = 623
@@ -22,11 +22,10 @@ _WITHOUT = {
 
 def problems(inventory: Inventory) -> Iterator[Problem]:
     """Where a `bmc` says what its protocol does not know, and what to do about it."""
-    for at, stands in places(inventory):
-        for n, node in enumerate(stands.nodes):
+    for at, place in places(inventory):
+        for n, node in enumerate(place.nodes):
             if node.bmc is not None and node.bmc.protocol == "ipmi":
-                place: Location = (*at, "nodes", n, "bmc")
-                yield from (((*place, field), said) for field, said in _of(node.bmc))
+                yield from (((*at, "nodes", n, "bmc", field), said) for field, said in _of(node.bmc))
 
 
 def _of(bmc: Bmc) -> Iterator[tuple[str, str]]:

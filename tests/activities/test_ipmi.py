@@ -30,6 +30,8 @@ from workers.cli.doctor.commands import examined
 from workers.inventory_file import load
 from workers.worker.wiring import quick
 
+pytestmark = pytest.mark.ipmi
+
 STATUS, CONTROL = "IPMI 00 01", "IPMI 00 02"
 
 

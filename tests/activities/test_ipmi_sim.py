@@ -14,6 +14,8 @@ from activities.clients.secrets import Secrets
 from activities.errors import Unauthorized, Unreachable
 from cluster.inventory import Bmc
 
+pytestmark = pytest.mark.ipmi
+
 HOST = "127.31.9.1"
 CONFIG = """name "quorate"
 set_working_mc 0x20
@@ -61,13 +63,15 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bmc]:
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     bmc = Bmc(address=f"{HOST}:{port}", protocol="ipmi", user="engine", password=f"file:{folder / 'password'}")
-    until = time.monotonic() + 10
-    while not answers(bmc):
-        assert running.poll() is None, "the simulator has ended"
-        assert time.monotonic() < until, "the simulator does not answer within 10 s"
-    yield bmc
-    running.kill()
-    running.wait()
+    try:
+        until = time.monotonic() + 10
+        while not answers(bmc):
+            assert running.poll() is None, "the simulator has ended"
+            assert time.monotonic() < until, "the simulator does not answer within 10 s"
+        yield bmc
+    finally:
+        running.kill()
+        running.wait()
 
 
 def answers(bmc: Bmc) -> bool:

@@ -11,7 +11,7 @@ from tests.ipmi import ipmi_inventory
 from tests.runs import steps
 from tests.twin import only_lab, with_policy
 
-pytestmark = [pytest.mark.slow, only_lab]
+pytestmark = [pytest.mark.ipmi, only_lab]
 OFF = ("pxmx01-01", "pxmx01-02", "pxmx01-03")
 
 
