@@ -18,8 +18,14 @@ define JQ
 	|| { echo "jq is not installed and cannot be: install it as root, for example with apt-get, and run this again"; exit 1; }
 endef
 
+# Management controllers without Redfish are asked by FreeIPMI, and OpenIPMI's simulator is one.
+define IPMI
+{ echo "installing freeipmi-tools and openipmi with apt-get"; apt-get update -qq && apt-get install -y -qq --no-install-recommends freeipmi-tools openipmi >/dev/null; } \
+	|| { echo "freeipmi-tools and openipmi are not installed and cannot be: install them as root, for example with apt-get, and run this again"; exit 1; }
+endef
+
 # Every tier, the quickest to fail first; and those that stand before a change of what may be moved, fenced or set back.
-TIERS := check test test-twin bench-small test-wheel test-verdict test-traces test-storage test-failback test-breakglass \
+TIERS := check test test-twin bench-small test-wheel test-verdict test-traces test-storage test-shapes test-failback test-breakglass \
 	test-rights test-kills test-secrets test-probe test-realtime test-browser test-steering test-clients test-receivers test-incidents test-audit test-metrics \
 	test-python test-oracle test-real fuzz-lab test-faults test-old-watch fuzz-runs
 SAFETY := test-failback test-incidents fuzz-runs-fast
@@ -44,6 +50,7 @@ check: setup  ## ruff, strict types, import contracts (1 min)
 
 test: setup  ## the tests: the twin, a real Temporal server (5 min)
 	@command -v jq >/dev/null || $(JQ)
+	@{ PATH="$$PATH:/usr/sbin"; command -v ipmi-raw && command -v ipmi_sim; } >/dev/null || $(IPMI)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 5 --dist loadfile --no-loadscope-reorder $(ONCE_MORE)
 
@@ -67,6 +74,10 @@ test-failback: setup  ## what stops a failback: broken homes, people, killed wor
 test-storage: setup  ## a site as it is delivered: two cards, a dead portal, names, settings, reboots (2 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -m slow tests/storage $(ONCE_MORE) -rP
+
+test-shapes: setup  ## other transports, sizes and places: built, a site lost, guests home again (8 min)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -n 2 -m slow tests/shapes $(ONCE_MORE) -rP
 
 test-breakglass: setup  ## each break-glass runbook heals its emergency and refuses all others (5 min)
 	@$(QUORATE) server

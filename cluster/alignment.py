@@ -15,8 +15,10 @@ from cluster.inventory import Inventory
 def tie_breaker(inventory: Inventory, ids: Mapping[str, int]) -> str:
     """The site of the lowest node id: the one that the quorum device votes for when the sites part evenly.
 
-    `ids` are corosync's, by node. Empty where a node's id is not known.
+    `ids` are corosync's, by node. Empty where a node's id is not known, and where nodes at a third place decide.
     """
+    if inventory.third:
+        return ""
     return lowest({node.name: inventory.site_of(node.name).name for node in inventory.nodes}, ids)
 
 

@@ -47,6 +47,9 @@ GRAVITY: tuple[Kind, ...] = get_args(Kind)
 SITE_GONE: tuple[Kind, ...] = ("sites-parted", "site-lost", "site-isolated")
 
 
+# The case of a lost third place that has nodes of its own: it is to the sites what a witness is elsewhere.
+THIRD_PLACE = "third place"
+
 # No incident is opened for these.
 CALM: tuple[Kind, ...] = ("healthy", "not-deployed")
 # What HA, the arrays and the incident's own runbook see to: a person follows it, and need not act.
@@ -85,7 +88,12 @@ class Condition(BaseModel):
     @property
     def words(self) -> str:
         """In words: ``witness lost (qdevice)``."""
-        return self.kind.replace("-", " ") + (f" ({', '.join(self.where)})" if self.where else "")
+        return self.name + (f" ({', '.join(self.where)})" if self.where else "")
+
+    @property
+    def name(self) -> str:
+        """Its kind as people call it."""
+        return "third place lost" if self.case == THIRD_PLACE else self.kind.replace("-", " ")
 
     @property
     def gravity(self) -> int:

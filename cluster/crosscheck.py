@@ -4,15 +4,17 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Literal
 
+from cluster import controllers, rings
 from cluster.addresses import netloc, split
-from cluster.inventory import Inventory
+from cluster.inventory import Bmc, Inventory, Node
+from cluster.places import THIRD, Location, Problem, places, votes
+from cluster.transports import FIELDS, NAMES, Transport, initiators
 
 # The failure domains beside the sites; a site of that name would be one with it.
 _PLACES = ("witness", "engine")
 
-Location = tuple[str | int, ...]
-Problem = tuple[Location, str]
-Uses = dict[tuple[Literal["name", "address", "bmc.address", "iqn", "vmid"], str], list[tuple[Location, str]]]
+Kind = Literal["name", "address", "bmc.address", "iqn", "wwn", "nqn", "vmid"]
+Uses = dict[tuple[Kind, str], list[tuple[Location, str]]]
 
 
 def problems(inventory: Inventory) -> list[Problem]:
@@ -20,30 +22,29 @@ def problems(inventory: Inventory) -> list[Problem]:
     return [
         *_twice(inventory),
         *_unknown_names(inventory),
-        *_votes(inventory),
+        *_guests(inventory),
+        *votes(inventory),
+        *rings.problems(inventory),
         *_luns(inventory),
+        *_transport(inventory),
+        *controllers.problems(inventory),
     ]
 
 
 def _twice(inventory: Inventory) -> Iterator[Problem]:
     """Names, addresses and initiators that must be unique, and are not."""
     seen: Uses = defaultdict(list)
-    for s, site in enumerate(inventory.sites):
-        seen["name", site.name].append((("sites", s, "name"), f"site {site.name}"))
+    for at, site in places(inventory):
+        seen["name", site.name].append(((*at, "name"), f"{'third place' if at == THIRD else 'site'} {site.name}"))
         for n, node in enumerate(site.nodes):
-            where: Location = ("sites", s, "nodes", n)
-            seen["name", node.name].append(((*where, "name"), f"node {node.name} of {site.name}"))
-            seen["address", _host(node.address)].append(((*where, "address"), f"node {node.name} of {site.name}"))
-            seen["iqn", node.iqn].append(((*where, "iqn"), f"node {node.name} of {site.name}"))
-            if node.bmc is not None:
-                # a chassis has one controller for several nodes, and tells them apart
-                one = f"{_with_port(node.bmc.address)}{f' system {node.bmc.system}' if node.bmc.system else ''}"
-                seen["bmc.address", one].append(((*where, "bmc", "address"), f"node {node.name}"))
+            where: Location = (*at, "nodes", n)
+            _uses(seen, where, node, f"node {node.name} of {site.name}")
     for a, array in enumerate(inventory.arrays):
         seen["name", array.name].append((("arrays", a, "name"), f"array {array.name}"))
         seen["address", _host(array.address)].append((("arrays", a, "address"), f"array {array.name}"))
-    seen["name", inventory.witness.name].append((("witness", "name"), "the witness"))
-    seen["address", _host(inventory.witness.address)].append((("witness", "address"), "the witness"))
+    if inventory.witness:
+        seen["name", inventory.witness.name].append((("witness", "name"), "the witness"))
+        seen["address", _host(inventory.witness.address)].append((("witness", "address"), "the witness"))
     for g, guest in enumerate(inventory.guests):
         seen["vmid", str(guest.vmid)].append((("guests", g, "vmid"), f"guest {guest.name}"))
     for h, hook in enumerate(inventory.hooks):
@@ -53,6 +54,25 @@ def _twice(inventory: Inventory) -> Iterator[Problem]:
     for n, target in enumerate(inventory.notify):
         seen["name", f"notice target {target.name}"].append((("notify", n, "name"), f"notice target {target.name}"))
     yield from _used_twice(seen)
+
+
+def _uses(seen: Uses, where: Location, node: Node, who: str) -> None:
+    """What a node has to itself."""
+    seen["name", node.name].append(((*where, "name"), who))
+    seen["address", _host(node.address)].append(((*where, "address"), who))
+    if node.iqn:
+        seen["iqn", node.iqn].append(((*where, "iqn"), who))
+    for w, one in enumerate(node.wwns):
+        seen["wwn", one].append(((*where, "wwns", w), who))
+    if node.nqn:
+        seen["nqn", node.nqn].append(((*where, "nqn"), who))
+    for number, address in enumerate(node.links):
+        if number or _host(address) != _host(node.address):  # link 0 is often the address that all else uses
+            seen["address", _host(address)].append(((*where, "links", number), f"link {number} of {who}"))
+    if node.bmc is not None:
+        # a chassis has one controller for several nodes, and tells them apart
+        one = f"{_with_port(node.bmc)}{f' system {node.bmc.system}' if node.bmc.system else ''}"
+        seen["bmc.address", one].append(((*where, "bmc", "address"), f"node {node.name}"))
 
 
 def _used_twice(seen: Uses) -> Iterator[Problem]:
@@ -73,20 +93,19 @@ def _host(address: str) -> str:
     return split(address)[0].lower()
 
 
-def _with_port(address: str) -> str:
-    """An address with the port that is asked: Redfish is HTTPS."""
-    host, port = split(address)
-    return netloc(address) if port not in (None, 443) else host
+def _with_port(bmc: Bmc) -> str:
+    """An address with the port that is asked, where that is another than the protocol's own."""
+    host, port = split(bmc.address)
+    return netloc(bmc.address) if port not in (None, controllers.port(bmc)) else host
 
 
 def _unknown_names(inventory: Inventory) -> Iterator[Problem]:
     arrays = [array.name for array in inventory.arrays]
-    nodes = [node.name for node in inventory.nodes]
-    for s, site in enumerate(inventory.sites):
-        if site.name.lower() in _PLACES:
+    for at, place in places(inventory):
+        if place.name.lower() in _PLACES:
             yield (
-                ("sites", s, "name"),
-                f"{site.name} is reserved for a place outside both sites: choose another name",
+                (*at, "name"),
+                f"{place.name} is reserved for a place outside both sites: choose another name",
             )
     for s, site in enumerate(inventory.sites):
         if site.array not in arrays:
@@ -97,35 +116,37 @@ def _unknown_names(inventory: Inventory) -> Iterator[Problem]:
         yield ("pod", "first"), f"array {inventory.pod.first} is unknown: known are {', '.join(arrays)}"
     if (wanted := inventory.pod.failover_preference) and wanted not in arrays:
         yield ("pod", "failover_preference"), f"array {wanted} is unknown: known are {', '.join(arrays)}"
-    for g, guest in enumerate(inventory.guests):
-        if guest.node not in nodes:
-            yield ("guests", g, "node"), f"node {guest.node} is unknown: known are {', '.join(nodes)}"
     sites = [site.name for site in inventory.sites]
     for w, name in enumerate(inventory.watch.workers_at):
         if name not in sites:
             yield ("watch", "workers_at", w), f"site {name} is unknown: known are {', '.join(sites)}"
 
 
-def _votes(inventory: Inventory) -> Iterator[Problem]:
-    counts = {site.name: len(site.nodes) for site in inventory.sites}
-    if len(inventory.nodes) % 2:
-        total = len(inventory.nodes)
-        yield (
-            ("sites",),
-            f"{total} nodes are an odd number: the quorum device votes only for an even one (ffsplit), "
-            f"give both sites the same number of nodes ({_listing(counts)})",
-        )
-    elif len(set(counts.values())) > 1:
-        yield (
-            ("sites",),
-            f"the sites are of unequal size ({_listing(counts)}): the smaller one could never go on alone; "
-            "give both the same number of nodes",
-        )
+def _guests(inventory: Inventory) -> Iterator[Problem]:
+    """Each runs on a node that has a path to the pod."""
+    nodes = [node.name for node in inventory.site_nodes]
+    third = {node.name: inventory.third.name for node in inventory.third.nodes} if inventory.third else {}
+    for g, guest in enumerate(inventory.guests):
+        if guest.node in third:
+            yield (
+                ("guests", g, "node"),
+                f"node {guest.node} is at {third[guest.node]}, which has no path to the pod: choose a node of a site "
+                f"({', '.join(nodes)})",
+            )
+        elif guest.node not in nodes:
+            yield ("guests", g, "node"), f"node {guest.node} is unknown: known are {', '.join(nodes)}"
 
 
 def _luns(inventory: Inventory) -> Iterator[Problem]:
     arrays = {array.name for array in inventory.arrays}
-    for v, volume in enumerate(inventory.pod.volumes):
+    for v, volume in enumerate(inventory.pod.volumes) if inventory.transport == "nvme-tcp" else ():
+        if volume.luns:
+            given = ", ".join(f"{array}: {lun}" for array, lun in volume.luns.items())
+            yield (
+                ("pod", "volumes", v, "luns"),
+                f"{given} is not used with transport nvme-tcp, where the arrays number namespaces: remove it",
+            )
+    for v, volume in enumerate(inventory.pod.volumes) if inventory.transport != "nvme-tcp" else ():
         if wrong := set(volume.luns) ^ arrays:
             yield (
                 ("pod", "volumes", v, "luns"),
@@ -134,5 +155,40 @@ def _luns(inventory: Inventory) -> Iterator[Problem]:
             )
 
 
-def _listing(counts: dict[str, int]) -> str:
-    return ", ".join(f"{name}: {count}" for name, count in counts.items())
+# Fields that mean something with these transports alone, and what they are.
+_PORTALS: tuple[Transport, ...] = ("iscsi", "nvme-tcp")
+_CHAP: tuple[Transport, ...] = ("iscsi",)
+_MTU: tuple[Transport, ...] = ("iscsi", "nvme-tcp")
+
+
+def _transport(inventory: Inventory) -> Iterator[Problem]:
+    """Each node says by what the arrays know it, and nothing is asked for that the transport does not have."""
+    transport = inventory.transport
+    wanted, what, told = FIELDS[transport]
+    for s, site in enumerate(inventory.sites):
+        for n, node in enumerate(site.nodes):
+            where: Location = ("sites", s, "nodes", n)
+            if not initiators(node, transport):
+                yield (
+                    (*where, wanted),
+                    f"is missing: with transport {transport} the arrays know {node.name} by its {what} ({told} there)",
+                )
+            for other, (field, _, _) in FIELDS.items():
+                if other != transport and (given := initiators(node, other)):
+                    yield (
+                        (*where, field),
+                        f"{', '.join(given)} is not used with transport {transport}: remove it, "
+                        f"or set transport: {other}",
+                    )
+    for a, array in enumerate(inventory.arrays):
+        if array.portals and transport not in _PORTALS:
+            yield ("arrays", a, "portals"), _unfit(", ".join(array.portals), _PORTALS, transport)
+    if inventory.paths.chap and transport not in _CHAP:
+        yield ("paths", "chap"), _unfit(f"user {inventory.paths.chap.user}", _CHAP, transport)
+    if inventory.paths.mtu and transport not in _MTU:
+        yield ("paths", "mtu"), _unfit(str(inventory.paths.mtu), _MTU, transport)
+
+
+def _unfit(value: str, fits: tuple[Transport, ...], transport: Transport) -> str:
+    means = " and ".join(NAMES[one] for one in fits)
+    return f"{value} is for {means} alone, and the transport is {transport}: remove it"

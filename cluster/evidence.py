@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from cluster.conditions import known_name, serves
 from cluster.inventory import Inventory, Site
-from cluster.looks import WITNESS, ArrayLook, Facts, Look
+from cluster.looks import WITNESS, ArrayLook, Facts, Look, VotesLook
 from cluster.memory import Memory
 from cluster.units import are
 
@@ -87,7 +87,7 @@ def seen_alive(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -
         elif look.replication in UP:
             seen.append(f"{look.by} calls the link to {site.array} {look.replication}")
     if clients := sorted(names & clients_of(facts, memory)):
-        seen.append(f"{inventory.witness.name} has {', '.join(clients)} as clients")
+        seen.append(f"{inventory.decider} has {', '.join(clients)} as clients")
     on = sorted(look.by for look in facts.power.values() if look.by in names and look.answered and look.on)
     return seen, [f"the management controllers say that {', '.join(on)} {are(on)} on"] if on else []
 
@@ -109,7 +109,10 @@ def found_dark(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -
 
     clients, witness = clients_of(facts, memory), facts.witness
     if witness and clients and not clients & names:
-        add(witness.domain, f"{inventory.witness.name} has no client of {site.name}", witness.at)
+        add(witness.domain, f"{inventory.decider} has no client of {site.name}", witness.at)
+    for vote in _from_third(facts, inventory):
+        if not {known_name(number, memory) for number in vote.members} & names:
+            add(vote.domain, f"{vote.by} at {inventory.decider} counts no node of {site.name}", vote.at)
     for look in facts.arrays.values():
         if look.answered and look.logins and not names & set(look.logins):
             add(look.domain, _no_login(look, site), look.at)
@@ -123,6 +126,13 @@ def found_dark(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -
     if asked and outside and not any(look.answered for look in asked):
         add(place(facts, inventory), f"no node of {site.name} answers at {facts.place}", facts.at)
     return {domain: "; ".join(said) for domain, said in found.items()}
+
+
+def _from_third(facts: Facts, inventory: Inventory) -> list[VotesLook]:
+    """What nodes at a third place count, where they are quorate and nothing is under way."""
+    there = {node.name for node in inventory.third.nodes} if inventory.third else set()
+    found = [look for name, look in facts.votes.items() if name in there]
+    return [look for look in found if look.answered and look.settled and look.quorate]
 
 
 def _no_login(look: ArrayLook, site: Site) -> str:
@@ -139,7 +149,9 @@ def place(facts: Facts, inventory: Inventory) -> str:
 
     Who stands beside a node or an array stands at its site.
     """
-    if facts.place in (WITNESS, inventory.witness.name):
+    if inventory.third and facts.place in (inventory.third.name, *(node.name for node in inventory.third.nodes)):
+        return inventory.third.name
+    if inventory.witness and facts.place in (WITNESS, inventory.witness.name):
         return WITNESS
     for site in inventory.sites:
         if facts.place in (site.array, *(node.name for node in site.nodes)):

@@ -7,7 +7,7 @@ Nothing here reads a file or resolves a secret: a secret is only ever a referenc
 import hashlib
 import operator
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -23,15 +23,18 @@ from cluster.nouns import (
     Lun,
     NodeName,
     Noun,
+    Nqn,
     OwnName,
     Port,
     PurityName,
     SecretRef,
     StorageId,
     Vmid,
+    Wwn,
 )
 from cluster.paths import PathPolicy
 from cluster.portals import PortalRange
+from cluster.transports import Transport
 from cluster.units import Duration, Size
 
 # What a management controller takes for an answer, at most.
@@ -41,13 +44,15 @@ ServerName = Annotated[Address | None, Field(exclude_if=operator.not_)]
 
 
 class Bmc(Noun):
-    """A node's management controller (Redfish). `address` may carry a port; `ca` is the PEM file of its signer.
+    """A node's management controller. `address` may carry a port; `ca` is the PEM file of its signer.
 
+    `protocol` is for those without Redfish: `cluster.controllers` says what is then not to be said.
     `fingerprint` pins its certificate instead (`cluster.trust`). `system` is the node among the machines of a
     controller that manages several (a chassis), by its Redfish ``Id``. `answers_within` is for slow controllers.
     """
 
     address: Endpoint
+    protocol: Literal["redfish", "ipmi"] = Field(default="redfish", exclude_if="redfish".__eq__)
     user: str
     password: SecretRef
     ca: str | None = None
@@ -60,14 +65,21 @@ class Bmc(Noun):
 
 
 class Node(Noun):
-    """One Proxmox VE node. `address` is the one its API and sshd answer on; `fingerprint` is of its API."""
+    """One Proxmox VE node. `address` is the one its API and sshd answer on; `fingerprint` is of its API.
+
+    `links` are its own addresses on corosync's links 0 and 1, where they are not to be taken as they come.
+    The arrays know it by `iqn`, by the WWPNs of its HBAs or by its NQN, as the inventory's `transport` says.
+    """
 
     name: NodeName
     address: Address
-    iqn: Iqn
+    iqn: Iqn | None = Field(default=None, exclude_if=operator.not_)
+    wwns: tuple[Wwn, ...] = Field(default=(), exclude_if=operator.not_)
+    nqn: Nqn | None = Field(default=None, exclude_if=operator.not_)
     bmc: Bmc | None = None
     fingerprint: Fingerprints = ()
     server_name: ServerName = None
+    links: tuple[Address, ...] = Field(default=(), max_length=2, exclude_if=operator.not_)
 
 
 class Site(Noun):
@@ -81,7 +93,7 @@ class Site(Noun):
 class Array(Noun):
     """One FlashArray. `address` may carry a port; `ca` is a PEM file that signs its certificate, or it is pinned.
 
-    `portals` are the iSCSI ports that the nodes use: addresses or networks, all ports where nothing is said.
+    `portals` are the iSCSI or NVMe/TCP ports that the nodes use: addresses or networks, all where nothing is said.
     """
 
     name: PurityName
@@ -101,15 +113,25 @@ class Witness(Noun):
     address: Address
 
 
+class ThirdPlace(Noun):
+    """A third place with nodes of its own instead of a quorum device (`cluster.quorum`).
+
+    They are members of the cluster with a vote each. They have no array, no path to the pod and run none of its guests.
+    """
+
+    name: OwnName
+    nodes: tuple[Node, ...] = Field(min_length=1)
+
+
 class Volume(Noun):
-    """A volume of the pod. `luns` holds the wished LUN per array: each array numbers for itself.
+    """A volume of the pod. `luns` holds the wished LUN per array: each array numbers for itself; none with NVMe/TCP.
 
     It gets the array's default protection (SafeMode snapshots) unless `default_protection` is false.
     """
 
     name: PurityName
     size: Size
-    luns: dict[str, Lun]
+    luns: dict[str, Lun] = Field(default_factory=dict, exclude_if=operator.not_)
     default_protection: bool = Field(default=True, exclude_if=bool)
 
 
@@ -219,9 +241,11 @@ class Inventory(Noun):
     """One stretched cluster, as it is addressed and as it is wished."""
 
     name: ClusterName
+    transport: Transport = Field(default="iscsi", exclude_if=lambda given: given == "iscsi")
     sites: tuple[Site, ...] = Field(min_length=2, max_length=2)
     arrays: tuple[Array, ...] = Field(min_length=2, max_length=2)
-    witness: Witness
+    witness: Witness | None = Field(default=None, exclude_if=operator.not_)
+    third: ThirdPlace | None = Field(default=None, exclude_if=operator.not_)
     api: Api
     ssh: Ssh
     pod: Pod
@@ -240,13 +264,38 @@ class Inventory(Noun):
 
     @property
     def nodes(self) -> tuple[Node, ...]:
-        """All nodes, first site first, in the order of the file."""
+        """All members of the cluster, first site first, in the order of the file; those of a third place come last."""
+        return (*self.site_nodes, *(self.third.nodes if self.third else ()))
+
+    @property
+    def places(self) -> "tuple[Site | ThirdPlace, ...]":
+        """All that has nodes: both sites, and the third place where it has some."""
+        return (*self.sites, *((self.third,) if self.third else ()))
+
+    @property
+    def site_nodes(self) -> tuple[Node, ...]:
+        """The nodes of both sites: those that have paths to the pod and run its guests."""
         return tuple(node for site in self.sites for node in site.nodes)
 
     @property
+    def decider(self) -> str:
+        """Who decides between the sites, by name: the witness, or the third place whose nodes vote instead."""
+        return self.witness.name if self.witness else self.third.name if self.third else "witness"
+
+    @property
+    def device(self) -> str:
+        """Where the quorum device is: the witness's address; empty where a third place has nodes instead."""
+        return self.witness.address if self.witness else ""
+
+    @property
+    def outside(self) -> str:
+        """The address of what stands at the third place: the witness, or the first node there."""
+        return self.device or (self.third.nodes[0].address if self.third else "")
+
+    @property
     def votes(self) -> int:
-        """Expected votes: one a node and one of the quorum device."""
-        return len(self.nodes) + 1
+        """Expected votes: one a node, and one of the quorum device where there is one."""
+        return len(self.nodes) + (self.witness is not None)
 
     @property
     def quorum(self) -> int:
@@ -265,6 +314,10 @@ class Inventory(Noun):
         # each run that has noted its digest would find that the worker goes by another inventory
         whole = f'{self.model_dump_json()[:-1]},"speed":1.0}}'
         return hashlib.sha256(whole.encode()).hexdigest()[:12]
+
+    def lun(self, array: str) -> int:
+        """The volume's wished LUN on that array; 0 with NVMe/TCP, where the arrays number namespaces themselves."""
+        return 0 if self.transport == "nvme-tcp" else self.pod.volume.luns[array]
 
     def array(self, name: str) -> Array:
         """The array of that name; KeyError when there is none."""
@@ -289,3 +342,8 @@ class Inventory(Noun):
     def site_of(self, node: str) -> Site:
         """The site a node stands in; KeyError when there is none."""
         return {n.name: site for site in self.sites for n in site.nodes}[node]
+
+    def place_of(self, node: str) -> str:
+        """The name of the site, or of the third place, that a node stands in; KeyError when there is none."""
+        third = {one.name: self.third.name for one in self.third.nodes} if self.third else {}
+        return third.get(node) or self.site_of(node).name

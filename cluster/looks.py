@@ -203,7 +203,7 @@ def lasts(look: Look, inventory: Inventory, speed: float = 1.0) -> timedelta:
     The nodes of a site tell their API's view in turn, one a round; management controllers are asked in an alarm only.
     """
     watch = inventory.watch
-    turns = 3 + max(len(site.nodes) for site in inventory.sites) if isinstance(look, ClusterLook) else 3
+    turns = 3 + max(len(place.nodes) for place in inventory.places) if isinstance(look, ClusterLook) else 3
     return turns * watch.full / speed + inventory.limits.look
 
 

@@ -6,6 +6,7 @@ from cluster.approval import Approval
 from cluster.guests import GuestId
 from cluster.nouns import Value
 from cluster.plan import Finding, Intent, Wish
+from cluster.transports import Transport
 
 # HA's words for a service that it takes to another node (reference: pve-ha §7); each ends in ``started`` there.
 MOVES = ("migrate", "relocate", "request_start_balance")
@@ -48,6 +49,7 @@ class MoveWish(Wish):
     volume: str
     arrays: tuple[str, ...]
     lun: int
+    transport: Transport = Field(default="iscsi", exclude_if=lambda given: given == "iscsi")
 
 
 class MoveFinding(Finding):

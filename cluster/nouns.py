@@ -35,6 +35,12 @@ _OWN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _CLUSTER_LENGTH = 15
 _REFERENCE = r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+"
 _IQN = re.compile(r"iqn\.\d{4}-\d{2}\.[^\s:]+(?::\S+)?")
+# 16 hexadecimal digits, as Purity (52:4A:…), Linux (0x524a…), udev (naa.524a…) and switches (52-4a-…) write them.
+_WWN = re.compile(r"(?:0[xX]|naa\.)?[0-9A-Fa-f]{2}(?:[:-]?[0-9A-Fa-f]{2}){7}")
+# What nvme-cli makes, and what NVMe allows besides: 223 bytes at most (NVM Express Base 2.0, 4.5).
+_NQN = re.compile(r"nqn\.\d{4}-\d{2}\.[^\s:]+:\S+")
+_NQN_LENGTH = 223
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
 def _secret_reference(value: object) -> str:
@@ -75,6 +81,31 @@ def _iqn(value: str) -> str:
     if not _IQN.fullmatch(value):
         raise ValueError("an initiator name looks like iqn.1993-08.org.debian:01:a1b2c3d4")
     return value.lower()
+
+
+def wwn(value: str) -> str:
+    """A WWN in the one spelling in which all are compared, Purity's: ``21:00:00:24:FF:01:02:03``."""
+    digits = re.sub(r"^(?:0[xX]|naa\.)|[:-]", "", value.strip()).upper()
+    return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))
+
+
+def _wwn(value: object) -> str:
+    # YAML reads 0x21…, and colons between numbers below 60, as a number
+    if not isinstance(value, str):
+        raise ValueError('write a WWN in quotation marks, or YAML takes it for a number: "21:00:00:24:ff:01:02:03"')
+    if not _WWN.fullmatch(value.strip()):
+        raise ValueError(
+            "a WWN has 16 hexadecimal digits, as in /sys/class/fc_host/host*/port_name: 21:00:00:24:ff:01:02:03"
+        )
+    return wwn(value)
+
+
+def _nqn(value: str) -> str:
+    given, prefix = value.strip(), "nqn.2014-08.org.nvmexpress:uuid:"
+    well = _NQN.fullmatch(given) and len(given) <= _NQN_LENGTH
+    if not well or (given.startswith(prefix) and not re.fullmatch(_UUID, given.removeprefix(prefix).lower())):
+        raise ValueError(f"a host's NQN looks like {prefix}4c4c4544-0031-5910-804b-b5c04f4e5132")
+    return given.lower() if given.startswith(prefix) else given
 
 
 def _fingerprints(value: object) -> object:
@@ -147,6 +178,16 @@ Iqn = Annotated[
     AfterValidator(_iqn),
     WithJsonSchema(spelt(_IQN.pattern, "the initiator name of the node, as in /etc/iscsi/initiatorname.iscsi")),
 ]
+Wwn = Annotated[
+    str,
+    BeforeValidator(_wwn),
+    WithJsonSchema(spelt(_WWN.pattern, "a WWPN of the node, as in /sys/class/fc_host/host*/port_name")),
+]
+Nqn = Annotated[
+    str,
+    AfterValidator(_nqn),
+    WithJsonSchema(spelt(_NQN.pattern, "the NVMe name of the node, as in /etc/nvme/hostnqn") | {"maxLength": 223}),
+]
 # Pins of certificates. What nobody has set is no part of an inventory's JSON: digests that runs of earlier versions
 # have noted stay true, and a worker that knows no such field takes it.
 _PIN = spelt(r"\s*:?(?:[0-9A-Fa-f]:?){64}\s*", "the SHA-256 fingerprint of a certificate, which `quorate trust` shows")
@@ -159,6 +200,10 @@ Fingerprints = Annotated[
 Port = Annotated[int, Field(ge=1, le=65535)]
 Lun = Annotated[int, Field(ge=1, le=4095)]
 Vmid = Annotated[int, Field(ge=100, le=999_999_999)]
+
+
+# The HA rule that keeps the guests at the sites, where a third place has nodes: those have no path to the pod.
+KEPT_TO_SITES = "quorate-guests-at-sites"
 
 
 class Value(BaseModel):

@@ -74,7 +74,7 @@ def scene(facts: Facts, memory: Memory, inventory: Inventory) -> Scene:
         at=facts.at,
         sites=tuple(_site(site, facts, memory, inventory) for site in inventory.sites),
         quorum=_quorum(votes, quorate, inventory),
-        witness=_witness(quorate, facts),
+        witness=_third(quorate, facts, memory, inventory) if inventory.third else _witness(quorate, facts),
         replication=_replication(facts),
         pod=_pod(facts, inventory),
         manager=_manager(facts, memory),
@@ -198,6 +198,19 @@ def _witness(quorate: list[VotesLook], facts: Facts) -> Fact:
         mark="good" if votes else "bad",
         at=look.at,
     )
+
+
+def _third(quorate: list[VotesLook], facts: Facts, memory: Memory, inventory: Inventory) -> Fact:
+    """The nodes of a third place, as a settled, quorate part of the cluster counts them."""
+    names = [node.name for node in inventory.third.nodes] if inventory.third else []
+    settled = [look for look in quorate if look.settled]
+    if not settled:
+        return Fact(text="not known", mark="unknown")
+    newest = max(settled, key=_age)
+    counted_there = {memory.ids.get(number) for number in newest.members} & set(names)
+    whole = len(counted_there) == len(names)
+    said = f"{len(counted_there)} of {counted(len(names), 'node')} {'votes' if len(names) == 1 else 'vote'}"
+    return Fact(text=said, mark="good" if whole else "bad", at=newest.at)
 
 
 def _replication(facts: Facts) -> Fact:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from cluster.addresses import netloc, split
-from cluster.inventory import Array, Bmc, Inventory
+from cluster.inventory import Array, Bmc, Inventory, Node
 from cluster.nouns import Value
 
 # Long enough for a change window; PVE renews a node's own certificate by itself two weeks before its end
@@ -113,11 +113,16 @@ def of_controller(bmc: Bmc, who: str = "") -> Trust:
 
 def endpoints(inventory: Inventory) -> Iterator[tuple[Location, Trust]]:
     """Every TLS endpoint with its part of the inventory, in the order of the file: nodes, their controllers, arrays."""
-    for s, site in enumerate(inventory.sites):
-        for n, node in enumerate(site.nodes):
-            place: Location = ("sites", s, "nodes", n)
+    places: list[tuple[Location, tuple[Node, ...]]] = [
+        (("sites", number), site.nodes) for number, site in enumerate(inventory.sites)
+    ]
+    if inventory.third:
+        places.append((("third",), inventory.third.nodes))
+    for where, nodes in places:
+        for n, node in enumerate(nodes):
+            place: Location = (*where, "nodes", n)
             yield place, of_node(inventory, node.name)
-            if node.bmc is not None:
+            if node.bmc is not None and node.bmc.protocol == "redfish":  # IPMI has no certificates
                 yield (*place, "bmc"), of_controller(node.bmc, f"management controller of {node.name}")
     for a, array in enumerate(inventory.arrays):
         yield ("arrays", a), of_array(array)

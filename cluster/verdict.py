@@ -71,7 +71,7 @@ class Verdict(BaseModel):
     def sentence(self) -> str:
         """What a person reads first."""
         where = f" ({', '.join(self.main.where)})" if self.main.where else ""
-        return f"{'planned: ' if self.main.planned else ''}{self.kind.replace('-', ' ')}{where}"
+        return f"{'planned: ' if self.main.planned else ''}{self.main.name}{where}"
 
 
 def judge(facts: Facts, memory: Memory, inventory: Inventory) -> Verdict:
@@ -102,7 +102,8 @@ def _beside(found: list[Condition], facts: Facts, memory: Memory, inventory: Inv
         alive &= frozenset(voices(alive, facts))
     absent, undeployed = not_deployed(facts, memory, views, inventory)
     apart = any(one.kind in ("sites-parted", "site-isolated") for one in found)
-    storage = storage_conditions(Storage(facts, inventory, alive, apart, absent))
+    with_paths = alive & {node.name for node in inventory.site_nodes}
+    storage = storage_conditions(Storage(facts, inventory, with_paths, apart, absent))
     told = [
         *storage_elsewhere(losses, facts, inventory),
         *(() if doubtful else votes_conditions(views, facts, memory, inventory, absent)),

@@ -1,6 +1,7 @@
 """From the inventory to what each activity is asked for. Pure."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from cluster.contracts.hosts import (
     ArrayPaths,
@@ -14,9 +15,10 @@ from cluster.contracts.hosts import (
 )
 from cluster.contracts.proxmox import ClusterCheck, GuestWish, HaWish, StorageWish
 from cluster.contracts.purity import AccessWish, ArrayFinding, ArrayPair, HostWish, PodAt, PodWish, StretchWish
-from cluster.inventory import Guest, Inventory
+from cluster.inventory import Guest, Inventory, Node
 from cluster.plan import Mode
 from cluster.privileges import needed
+from cluster.rings import stated
 
 
 @dataclass(frozen=True)
@@ -32,26 +34,40 @@ class Wishes:
         """All nodes by name."""
         return tuple(node.name for node in self.inventory.nodes)
 
+    @property
+    def site_nodes(self) -> tuple[str, ...]:
+        """Those that have paths to the pod."""
+        return tuple(node.name for node in self.inventory.site_nodes)
+
     def array_pair(self, array: str) -> ArrayPair:
         """An array and its peer."""
         inventory = self.inventory
-        return ArrayPair(array=array, peer=inventory.peer(array).name, portals=inventory.array(array).portals)
+        return ArrayPair(
+            array=array,
+            peer=inventory.peer(array).name,
+            portals=inventory.array(array).portals,
+            transport=inventory.transport,
+        )
 
     def cluster(self) -> ClusterCheck:
         """What the cluster must be before anything is changed."""
         inventory, array = self.inventory, self.inventory.pod.failover_preference
-        sites = {node: inventory.site_of(node).name for node in self.nodes}
+        sites = {node: inventory.place_of(node) for node in self.nodes}
+        if inventory.third:  # corosync has a tie to break only with a quorum device
+            array = None
         return ClusterCheck(
             name=inventory.name,
             nodes=self.nodes,
             privileges=needed(inventory),
             prefers=next(((site.array, site.name) for site in inventory.sites if site.array == array), None),
             sites=sites,
+            links=stated(inventory),
         )
 
     def clocks(self) -> HostNames:
         """All hosts that take part in quorum."""
-        return HostNames(hosts=(*self.nodes, self.inventory.witness.name), limit=self.inventory.limits.clock_offset)
+        witness = (self.inventory.witness.name,) if self.inventory.witness else ()
+        return HostNames(hosts=(*self.nodes, *witness), limit=self.inventory.limits.clock_offset)
 
     def node(self, name: str, arrays: dict[str, ArrayFinding]) -> NodeCheck:
         """Packages, initiator, and the round trips that matter to a node.
@@ -59,21 +75,44 @@ class Wishes:
         An array's REST tells no replication round trip, so the way from a node to the other site's array stands in.
         """
         inventory, node = self.inventory, self.inventory.node(name)
+        if node not in inventory.site_nodes:
+            return self._third(name)
         other = next(site for site in inventory.sites if node not in site.nodes)
         limits = inventory.limits
-        portal = arrays[other.array].portals[0].rsplit(":", 1)[0].strip("[]")
+        trips: tuple[RoundTrip, ...] = (
+            *_over_links(other.nodes[0], limits.corosync_rtt),
+            *self._to_third(),
+        )
+        if portals := arrays[other.array].portals:  # Fibre Channel has none, and answers no ping
+            portal = portals[0].rsplit(":", 1)[0].strip("[]")
+            trips += (RoundTrip(what="array_rtt", address=portal, limit=limits.array_rtt),)
         return NodeCheck(
             node=name,
-            iqn=node.iqn,
-            round_trips=(
-                RoundTrip(what="corosync_rtt", address=other.nodes[0].address, limit=limits.corosync_rtt),
-                RoundTrip(what="witness_rtt", address=inventory.witness.address, limit=limits.witness_rtt),
-                RoundTrip(what="array_rtt", address=portal, limit=limits.array_rtt),
+            iqn=node.iqn or "",
+            round_trips=trips,
+            arrays=tuple(
+                Portals(array=array, portals=found.portals, wwns=found.wwns, nqn=found.nqn)
+                for array, found in arrays.items()
             ),
-            arrays=tuple(Portals(array=array, portals=found.portals) for array, found in arrays.items()),
             multipath=inventory.paths.multipath,
             mtu=inventory.paths.mtu,
+            wwns=self._wwns(name),
+            nqn=(node.nqn or "") if inventory.transport == "nvme-tcp" else "",
+            device=inventory.witness is not None,
         )
+
+    def _to_third(self) -> tuple[RoundTrip, ...]:
+        """A quorum device may be further away than a node: corosync's token passes through that."""
+        inventory, limits = self.inventory, self.inventory.limits
+        if inventory.third:
+            return _over_links(inventory.third.nodes[0], limits.corosync_rtt)
+        return (RoundTrip(what="witness_rtt", address=inventory.device, limit=limits.witness_rtt),)
+
+    def _third(self, name: str) -> NodeCheck:
+        """A node of the third place: it has no way to the arrays, and is as near to both sites as they are."""
+        limit = self.inventory.limits.corosync_rtt
+        trips = tuple(trip for site in self.inventory.sites for trip in _over_links(site.nodes[0], limit))
+        return NodeCheck(node=name, iqn="", round_trips=trips, storage=False)
 
     def pod(self) -> PodWish:
         """The pod and its volume on the first array."""
@@ -87,6 +126,7 @@ class Wishes:
             groups={array.name: array.host_group for array in self.inventory.arrays},
             prefers=pod.failover_preference,
             default_protection=pod.volume.default_protection,
+            transport=self.inventory.transport,
         )
 
     def stretch(self) -> StretchWish:
@@ -108,9 +148,15 @@ class Wishes:
             array=array,
             group=inventory.array(array).host_group,
             volume=inventory.volume_name,
-            lun=inventory.pod.volume.luns[array],
+            lun=inventory.lun(array),
             hosts=tuple(
-                HostWish(name=node.name, iqn=node.iqn, preferred=site.array)
+                HostWish(
+                    name=node.name,
+                    preferred=site.array,
+                    iqn=(node.iqn or "") if inventory.transport == "iscsi" else "",
+                    wwns=node.wwns if inventory.transport == "fc" else (),
+                    nqn=(node.nqn or "") if inventory.transport == "nvme-tcp" else "",
+                )
                 for site in inventory.sites
                 for node in site.nodes
             ),
@@ -135,8 +181,10 @@ class Wishes:
                     array=name,
                     iqn=arrays[name].target_iqn,
                     portals=arrays[name].portals,
-                    lun=inventory.pod.volume.luns[name],
+                    lun=inventory.lun(name),
                     optimized=name == local,
+                    wwns=arrays[name].wwns,
+                    nqn=arrays[name].nqn,
                 )
                 for name in (local, inventory.peer(local).name)
             ),
@@ -145,22 +193,33 @@ class Wishes:
             chap=policy.chap,
             multipath=policy.multipath,
             tuning=policy.tuning,
+            wwns=self._wwns(node),
         )
+
+    def _wwns(self, node: str) -> tuple[str, ...]:
+        """The WWPNs of a node, where they are its way to the arrays."""
+        return self.inventory.node(node).wwns if self.inventory.transport == "fc" else ()
 
     def volume_group(self, wwid: str | None) -> GroupWish:
         """The volume group on the multipath device."""
-        return GroupWish(mode=self.mode, vg=self.inventory.storage.vg, wwid=wwid, nodes=self.nodes)
+        return GroupWish(mode=self.mode, vg=self.inventory.storage.vg, wwid=wwid, nodes=self.site_nodes)
 
     def storage(self) -> StorageWish:
         """The group as a storage of the cluster."""
         storage = self.inventory.storage
-        return StorageWish(mode=self.mode, storage=storage.id, vg=storage.vg, nodes=self.nodes)
+        return StorageWish(
+            mode=self.mode,
+            storage=storage.id,
+            vg=storage.vg,
+            nodes=self.site_nodes,
+            only_there=self.inventory.third is not None,
+        )
 
     def device(self) -> DeviceWish:
         """The quorum device."""
         return DeviceWish(
             mode=self.mode,
-            witness=self.inventory.witness.address,
+            witness=self.inventory.device,
             nodes=self.nodes,
             expected=self.inventory.votes,
             quorum=self.inventory.quorum,
@@ -185,6 +244,14 @@ class Wishes:
             mode=self.mode,
             guests=tuple(guest.vmid for guest in guests),
             nodes=self.nodes,
+            kept_to=self.site_nodes if self.inventory.third else (),
             policy=self.inventory.ha,
             within=self.inventory.timeouts.ha,
         )
+
+
+def _over_links(node: Node, limit: timedelta) -> tuple[RoundTrip, ...]:
+    """The ways to that node that corosync takes: each of its links, where they have addresses of their own."""
+    return tuple(
+        RoundTrip(what="corosync_rtt", address=address, limit=limit) for address in node.links or (node.address,)
+    )

@@ -6,6 +6,9 @@ would make, so that nothing here can be that the arrays would have refused.
 
 from typing import TYPE_CHECKING, Any
 
+from cluster.nouns import KEPT_TO_SITES
+from cluster.transports import HOST_FIELDS, initiators
+from lab.physics import nvme
 from lab.physics.disks import EXTENT, LogicalVolume, VolumeGroup
 from lab.physics.initiator import DEFAULT, NodeRecord, Way
 from lab.purity import responses
@@ -37,18 +40,24 @@ async def build(world: "World") -> None:
         _present(world, array.name, array.host_group)
     serial = next(volume.serial for volume in world.arrays[first].all_volumes())
     _log_in(world, serial)
-    world.membership.set_up_device(settled=True)
-    world.corosync.config_version += 1
+    if inventory.witness:
+        world.membership.set_up_device(settled=True)
+        world.corosync.config_version += 1
     disk = world.disks[serial]
     disk.signature, disk.vg = "LVM2_member", VolumeGroup(inventory.storage.vg, (disk.size - EXTENT) // EXTENT * EXTENT)
-    world.cluster.add_storage(
-        inventory.storage.id, "lvm", {"vgname": inventory.storage.vg, "shared": 1, "content": "images,rootdir"}
-    )
+    kept = {"nodes": ",".join(node.name for node in inventory.site_nodes)} if inventory.third else {}
+    definition = {"vgname": inventory.storage.vg, "shared": 1, "content": "images,rootdir"}
+    world.cluster.add_storage(inventory.storage.id, "lvm", {**definition, **kept})
     for guest in inventory.guests:
         add_guest(world, guest.vmid, guest.node, name=guest.name)
         properties = {"max_restart": inventory.ha.max_restart, "max_relocate": inventory.ha.max_relocate}
         world.cluster.ha.resources[f"vm:{guest.vmid}"] = {
             "state": "started", "failback": int(inventory.ha.failback), **properties,
+        }  # fmt: skip
+    if inventory.third and inventory.guests:
+        world.cluster.ha.rules[KEPT_TO_SITES] = {
+            "type": "node-affinity", "strict": 1, "nodes": ",".join(sorted(node.name for node in inventory.site_nodes)),
+            "resources": ",".join(sorted(f"vm:{guest.vmid}" for guest in inventory.guests)),
         }  # fmt: skip
     world.record("lab", "built", inventory.name)
 
@@ -113,19 +122,32 @@ def _present(world: "World", array: str, group: str) -> None:
     """Hosts with their preferred arrays, their group, and the volume's connection."""
     inventory = world.inventory
     _call(world, array, responses.post_host_groups, names=group)
-    for node in inventory.nodes:
-        body = {"iqns": [node.iqn], "preferred_arrays": [{"name": inventory.site_of(node.name).array}]}
+    for node in inventory.site_nodes:
+        known = list(initiators(node, inventory.transport))
+        preferred = [{"name": inventory.site_of(node.name).array}]
+        body = {HOST_FIELDS[inventory.transport]: known, "preferred_arrays": preferred}
         _call(world, array, responses.post_hosts, body, names=node.name)
         _call(world, array, responses.post_memberships, group_names=group, member_names=node.name)
-    body = {"lun": inventory.pod.volume.luns[array]}
+    shown = {"lun": lun} if (lun := inventory.lun(array)) else {}
     names = {"host_group_names": group, "volume_names": inventory.volume_name}
-    _call(world, array, responses.post_connections, body, **names)
+    _call(world, array, responses.post_connections, shown, **names)
 
 
 def _log_in(world: "World", serial: str) -> None:
     """Every node to every portal, automatically from now on."""
-    for host in world.nodes.values():
+    hosts = [world.nodes[node.name] for node in world.inventory.site_nodes]
+    for host in hosts if nvme.used(world) else ():
+        host.disabled.discard(nvme.UNIT)
+        ways = [Way(array.name, portal) for array in world.arrays.values() for portal in array.portals]
+        for way in ways:
+            host.files[nvme.DISCOVERY] += nvme.line(way)
+            nvme.connect(world, host, way, patience=-1)
+    for host in hosts if not nvme.used(world) else ():
         host.wwids.add(world.disks[serial].wwid)
+        for way in host.sessions:  # of HBAs, which log in by themselves
+            world.scan(host.name, way)
+        if host.hbas:
+            continue
         for array in world.arrays.values():
             for portal in array.portals:
                 for iface in host.ifaces or (DEFAULT,):

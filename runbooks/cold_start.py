@@ -88,12 +88,13 @@ class ColdStart(BreakGlass):
         self.called = Called(hand=self.hand, nodes=plan.nodes)
         self.section("Plan", rehearsal=True)
         self.record.line("The pod is served").end("done", f"by {' and '.join(found.serving)}", self.record.elapsed)
-        await self.step(
-            f"Witness {inventory.witness.name} is ready",
-            hosts.witness_preflight,
-            HostName(host=inventory.witness.name),
-            skip="without the witness's vote more nodes have to start before there is a quorum",
-        )
+        if inventory.witness:
+            await self.step(
+                f"Witness {inventory.witness.name} is ready",
+                hosts.witness_preflight,
+                HostName(host=inventory.witness.name),
+                skip="without the witness's vote more nodes have to start before there is a quorum",
+            )
         for node in plan.nodes:
             told = await self.step(
                 f"The controller of {node} is its own", bmc.machine, MachineWish(node=node), waiting=f"Asking {node}"

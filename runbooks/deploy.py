@@ -116,12 +116,20 @@ class DeployStretchedCluster(Runbook):
             )
         )
         self._arrays = dict(zip(names, ready, strict=True))
-        witness = wishes.inventory.witness.name
+        witness, third = wishes.inventory.witness, wishes.inventory.third
+        if third is not None:  # a line of the page, no command
+            said = f"no quorum device: {len(third.nodes)} of {wishes.inventory.votes} votes are there"
+            self.record.line(f"{third.name} decides between the sites").end("done", said, self.record.elapsed)
+        witnesses = (witness.name,) if witness is not None else ()
+        asked = [
+            self.step(f"Witness {name} is ready", hosts.witness_preflight, HostName(host=name), within=limit)
+            for name in witnesses
+        ]
         await self.together(
             self.step("Cluster is quorate and complete", proxmox.preflight, wishes.cluster(), within=limit),
             self.step("Nodes agree about the votes", hosts.votes, wishes.device(), within=limit),
             self.step("Clocks agree", hosts.clocks, wishes.clocks(), within=limit),
-            self.step(f"Witness {witness} is ready", hosts.witness_preflight, HostName(host=witness), within=limit),
+            *asked,
             *(
                 self.step(f"Node {name} is ready", hosts.preflight, wishes.node(name, self._arrays), within=limit)
                 for name in wishes.nodes
@@ -149,8 +157,13 @@ class DeployStretchedCluster(Runbook):
             )
         )
         # Votes need no storage and storage needs no votes: two lines of work, side by side.
+        device = wishes.inventory.witness is not None
         await self.together(
-            self.step("Quorum device votes", hosts.ensure_quorum_device, wishes.device(), attempt=limits.step),
+            *(
+                (self.step("Quorum device votes", hosts.ensure_quorum_device, wishes.device(), attempt=limits.step),)
+                if device
+                else ()
+            ),
             self.storage_and_guests(wishes),
         )
         await self.step(
@@ -168,16 +181,18 @@ class DeployStretchedCluster(Runbook):
         await self.together(
             *(
                 self.step(f"Paths of {node}", hosts.ensure_paths, wishes.paths(node, self._arrays, self._wwid))
-                for node in wishes.nodes
+                for node in wishes.site_nodes
             )
         )
         await self.step(
-            f"Volume group {inventory.storage.vg} is seen by all nodes",
+            f"Volume group {inventory.storage.vg} is seen by {_all_nodes(inventory)}",
             hosts.ensure_volume_group,
             wishes.volume_group(self._wwid),
         )
         await self.step(
-            f"Storage {inventory.storage.id} is active on all nodes", proxmox.ensure_storage, wishes.storage()
+            f"Storage {inventory.storage.id} is active on {_all_nodes(inventory)}",
+            proxmox.ensure_storage,
+            wishes.storage(),
         )
         await self.together(*(self.guest(guest, wishes) for guest in self._kept(inventory)))
 
@@ -203,7 +218,7 @@ class DeployStretchedCluster(Runbook):
         """One last reading of every layer, all of them at once."""
         self.section("Proof")
         inventory = wishes.inventory
-        votes = asyncio.ensure_future(self.step("Quorum device votes on every node", hosts.votes, wishes.device()))
+        votes = asyncio.ensure_future(self.step(_votes_on_every_node(inventory), hosts.votes, wishes.device()))
         ha = asyncio.ensure_future(
             self.step("HA is armed, guests started", proxmox.ha_state, wishes.ha(self._kept(inventory)))
         )
@@ -211,20 +226,31 @@ class DeployStretchedCluster(Runbook):
             node: asyncio.ensure_future(
                 self.step(f"Paths of {node}", hosts.paths, wishes.paths(node, self._arrays, self._wwid, lasting=True))
             )
-            for node in wishes.nodes
+            for node in wishes.site_nodes
         }
         await self.together(
             votes,
             ha,
             *paths.values(),
             self.step("Pod serves on both arrays", purity.pod_state, wishes.pod_at(as_preferred=True)),
-            self.step("Storage is active on all nodes", proxmox.storage_state, wishes.storage()),
+            self.step(f"Storage is active on {_all_nodes(inventory)}", proxmox.storage_state, wishes.storage()),
             *(
                 self.step(f"Guest {guest.name} runs", proxmox.guest_state, wishes.guest(guest))
                 for guest in self._kept(inventory)
             ),
         )
         return _proof(votes.result(), {node: task.result() for node, task in paths.items()}, ha.result())
+
+
+def _all_nodes(inventory: Inventory) -> str:
+    """Those that have paths."""
+    return "all nodes" if inventory.third is None else "all nodes of both sites"
+
+
+def _votes_on_every_node(inventory: Inventory) -> str:
+    if inventory.third is None:
+        return "Quorum device votes on every node"
+    return f"{inventory.third.name} votes, every node counts it"
 
 
 def _proof(votes: VotesFinding, paths: dict[str, PathsFinding], ha: HaFinding) -> Proof:

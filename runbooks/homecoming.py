@@ -78,8 +78,8 @@ class Homes(BaseModel):
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """All nodes, each of which may hold a volume."""
-        return tuple(node.name for node in self.inventory.nodes)
+        """All nodes that have paths, each of which may hold a volume."""
+        return tuple(node.name for node in self.inventory.site_nodes)
 
     @property
     def arrays(self) -> tuple[str, ...]:
@@ -90,4 +90,4 @@ class Homes(BaseModel):
     @property
     def lun(self) -> int:
         """The shared volume's LUN at the site's own array."""
-        return self.inventory.pod.volume.luns[self.inventory.site(self.site).array]
+        return self.inventory.lun(self.inventory.site(self.site).array)

@@ -28,7 +28,7 @@ class Moves:
         self._run, self._inventory, self._why_not = run, inventory, why_not
         own = inventory.site(site).array
         self._arrays = (own, *(array.name for array in inventory.arrays if array.name != own))
-        self._lun = inventory.pod.volume.luns[own]
+        self._lun, self._transport = inventory.lun(own), inventory.transport
         self.moved: dict[str, Moved] = {}
         self.moving: dict[str, Move] = {}  # begun, and not proven yet: HA may have its command
         self.left: dict[str, str] = {}  # not moved by a person's answer
@@ -40,11 +40,12 @@ class Moves:
             move=move,
             turn=turn,
             approval=approval,
-            nodes=tuple(node.name for node in self._inventory.nodes),
+            nodes=tuple(node.name for node in self._inventory.site_nodes),
             vg=self._inventory.storage.vg,
             volume=self._inventory.volume_name,
             arrays=self._arrays,
             lun=self._lun,
+            transport=self._transport,
         )
         found = await self._run.step(
             title,

@@ -1,4 +1,7 @@
-"""iSCSI sessions that are missing are logged in again, node after node, and multipath shows every path.
+"""Sessions that are missing are made again, node after node, and every path is proven.
+
+With Fibre Channel HBAs log in by themselves, so a node scans for LUNs and maps them; what a cable, a switch or a zone
+keeps away is named, and no command mends it.
 
 Only while both arrays serve the pod and know every host: what an array lacks is `reconcile-arrays`' matter.
 """
@@ -16,6 +19,13 @@ with workflow.unsafe.imports_passed_through():
     from runbooks.breaking.course import BreakGlass
     from runbooks.breaking.layers import Layers
     from workflows.catalogue import About
+
+
+# What is done to a node, where that is no login: to be done, under way, done.
+_DOES = {
+    "fc": ("Scan", "Scanning {} again", "Scanned"),
+    "nvme-tcp": ("Connect", "Connecting {} again", "Connected"),
+}
 
 
 @workflow.defn(name="RestoreSessions")
@@ -38,6 +48,7 @@ class RestoreSessions(BreakGlass):
         super().__init__()
         self._changes: dict[str, tuple[Intent, ...]] = {}
         self._done: list[str] = []
+        self._does = ("Log in", "Logging {} in again", "Logged in")
 
     @workflow.run
     async def run(self, request: SessionsRequest | None = None) -> BreakGlassReport:
@@ -46,11 +57,12 @@ class RestoreSessions(BreakGlass):
         async with self.opens(request, "Log nodes of {cluster} in again at both arrays") as inventory:
             await self.must_be_called_for(inventory)
             layers = self._layers = Layers(self, inventory)
+            self._does = _DOES.get(inventory.transport, self._does)
             planned = await self._planned()
             await self.require_two(
                 request,
                 inventory,
-                f"Log in {counted(len(self._changes), 'node')} again",
+                f"{self._does[0]} {counted(len(self._changes), 'node')} again",
                 planned,
                 risk="I/O of a node whose paths change may stop for some seconds",
                 differs=layers.differs,
@@ -87,7 +99,7 @@ class RestoreSessions(BreakGlass):
                 layers.applying.paths(node, layers.arrays, layers.wwid),
                 skip="the node stays without these paths",
                 given=layers.as_agreed(hosts.ensure_paths, planned, agreed),
-                waiting=f"Logging {node} in again",
+                waiting=self._does[1].format(node),
             )
             self._done += [] if found is None else [node]
             self.called = self.called.model_copy(update={"begun": True})
@@ -101,4 +113,4 @@ class RestoreSessions(BreakGlass):
 
     async def landing(self) -> str:
         """A session that was made harms nobody."""
-        return f"Logged in again: {shortly(self._done, 10)}." if self._done else "No node was touched."
+        return f"{self._does[2]} again: {shortly(self._done, 10)}." if self._done else "No node was touched."

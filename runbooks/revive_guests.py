@@ -75,7 +75,7 @@ class ReviveGuests(BreakGlass):
     @property
     def _asks(self) -> GivenUpWish:
         inventory: Inventory = self._inventory
-        return GivenUpWish(vg=inventory.storage.vg, nodes=tuple(node.name for node in inventory.nodes))
+        return GivenUpWish(vg=inventory.storage.vg, nodes=tuple(node.name for node in inventory.site_nodes))
 
     async def _planned(self) -> RevivePlan:
         self.section("Plan", rehearsal=True)
@@ -97,7 +97,7 @@ class ReviveGuests(BreakGlass):
 
     async def _revive(self, plan: RevivePlan) -> None:
         inventory, approval = self._inventory, self.agreement.approval if self.agreement else None
-        nodes = tuple(node.name for node in inventory.nodes)
+        nodes = tuple(node.name for node in inventory.site_nodes)
         self.section("Guests are started again", folds=False)
         for turn, one in enumerate(plan.guests, start=1):
             found = await self.step(

@@ -8,8 +8,9 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from cluster.crosscheck import Location, Problem, problems
+from cluster.crosscheck import problems
 from cluster.inventory import Inventory
+from cluster.places import Location, Problem
 
 # Where `quorate init` leaves a value to people: after these words stands what is meant, and where it is found.
 FILL_IN, NOT_FILLED_IN = "FILL IN", "is not filled in yet"

@@ -6,6 +6,7 @@ Its answers are turned into plain dictionaries here; nobody above sees an SDK ty
 
 import threading
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -24,6 +25,7 @@ from activities.clients.tls import pool, refused
 from activities.errors import NotFound, Rejected, Unreachable, Word
 from cluster.addresses import netloc
 from cluster.inventory import Array
+from cluster.transports import HostField, Transport
 from cluster.trust import Trust, of_array
 
 # Purity 6.9.x serves at most about 2.43 to 2.46 (reference: flasharray-rest §1).
@@ -196,6 +198,26 @@ class FlashArray:
         """ISCSI target ports: `portal` and `iqn`."""
         return [port for port in self._call("get_ports") if port.get("iqn") and port.get("portal")]
 
+    def nvme_portals(self) -> list[Item]:
+        """NVMe/TCP ports: `portal` and `nqn`. A port of NVMe over another network has none, or another service."""
+        tcp = {str(one["name"]).upper() for one in self.interfaces() if "nvme-tcp" in (one.get("services") or ())}
+        ports = [port for port in self._call("get_ports") if port.get("nqn") and port.get("portal")]
+        return [port for port in ports if str(port["name"]).upper() in tcp]
+
+    def targets(self, transport: Transport) -> list[Item]:
+        """The ports with addresses of that transport."""
+        return self.nvme_portals() if transport == "nvme-tcp" else self.portals()
+
+    def fc_ports(self) -> list[Item]:
+        """Fibre Channel ports that serve SCSI: `name` and `wwn`. NVMe/FC and replication are other services."""
+        serving = {
+            str(one["name"]).upper()
+            for one in self.interfaces()
+            if one.get("enabled") and "scsi-fc" in (one.get("services") or ())
+        }
+        ports = [port for port in self._call("get_ports") if port.get("wwn")]
+        return [port for port in ports if str(port.get("name")).upper() in serving]
+
     def interfaces(self) -> list[Item]:
         """Network interfaces with their addresses and services."""
         return self._call("get_network_interfaces")
@@ -246,9 +268,10 @@ class FlashArray:
         """The array's own hosts; the peer's rows (``peer:host``) are left out."""
         return [host for host in self._call("get_hosts") if host.get("is_local", True) and ":" not in host["name"]]
 
-    def create_host(self, name: str, iqn: str, preferred: str) -> None:
-        """Make a host with one initiator; its paths are optimized through `preferred`."""
-        host = models.HostPost(iqns=[iqn], preferred_arrays=[models.Reference(name=preferred)])
+    def create_host(self, name: str, initiators: Sequence[str], preferred: str, kind: HostField = "iqns") -> None:
+        """Make a host with initiators of one kind; its paths are optimized through `preferred`."""
+        wish: Any = {kind: list(initiators)}
+        host = models.HostPost(**wish, preferred_arrays=[models.Reference(name=preferred)])
         self._call("post_hosts", names=[name], host=host)
 
     def prefer(self, name: str, preferred: str) -> None:
@@ -261,9 +284,10 @@ class FlashArray:
         chap = models.Chap(host_user=user, host_password=self._secrets.outgoing(password))
         self._call("patch_hosts", names=[name], host=models.HostPatch(chap=chap))
 
-    def add_initiator(self, name: str, iqn: str) -> None:
-        """Add an initiator to a host that has none."""
-        self._call("patch_hosts", names=[name], host=models.HostPatch(add_iqns=[iqn]))
+    def add_initiators(self, name: str, initiators: Sequence[str], kind: HostField = "iqns") -> None:
+        """Add initiators of one kind to a host."""
+        wish: Any = {f"add_{kind}": list(initiators)}
+        self._call("patch_hosts", names=[name], host=models.HostPatch(**wish))
 
     def host_group(self, name: str) -> Item | None:
         """A host group of this array."""
@@ -283,13 +307,9 @@ class FlashArray:
         return [row for row in rows if ":" not in _name(row, "host") and ":" not in _name(row, "host_group")]
 
     def connect(self, group: str, volume: str, lun: int) -> None:
-        """Show a volume to a group at that LUN."""
-        self._call(
-            "post_connections",
-            host_group_names=[group],
-            volume_names=[volume],
-            connection=models.ConnectionPost(lun=lun),
-        )
+        """Show a volume to a group at that LUN; 0 leaves the number to the array, as it is for NVMe."""
+        wish = {"connection": models.ConnectionPost(lun=lun)} if lun else {}
+        self._call("post_connections", host_group_names=[group], volume_names=[volume], **wish)
 
 
 def _ahead(date: str | None) -> timedelta | None:

@@ -105,7 +105,8 @@ class Hosts:
         self._ssh, self._keepalive = inventory.ssh, keepalive
         self._secrets = secrets
         self._addresses = {node.name: node.address for node in inventory.nodes}
-        self._addresses[inventory.witness.name] = inventory.witness.address
+        if inventory.witness:
+            self._addresses[inventory.witness.name] = inventory.witness.address
         self._connections: dict[str, asyncssh.SSHClientConnection] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 

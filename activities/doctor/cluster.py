@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from activities.doctor.asking import Threads, read
 from activities.proxmox.rights import ASKS_AGENTS, SEES, rights_at, sight_of
+from cluster import rings
 from cluster.doctor.check import Unread
 from cluster.doctor.nodes import ClusterTold, Members, Source
 from cluster.inventory import Inventory
@@ -40,7 +41,10 @@ async def cluster(
         threads.run(lambda: read(lambda: _sights(api, asked), asked) if rights else ()),
         threads.run(lambda: read(lambda: _sources(api, inventory, asked), asked) if rights else ()),
     )
-    return ClusterTold(versions=versions, members=members, rights=has, sights=sights, sources=sources)
+    links: dict[str, tuple[str, ...]] | Unread = {}
+    if rings.stated(inventory):
+        links = await threads.run(lambda: read(lambda: rings.told(api.get("cluster/config/nodes", node=asked)), asked))
+    return ClusterTold(versions=versions, members=members, rights=has, sights=sights, sources=sources, links=links)
 
 
 def nothing(why: Unread) -> ClusterTold:

@@ -145,7 +145,9 @@ class Migration:
         if lacking := holders(found, move.guest.owns).lacks(move.home):
             return lacking
         watched.silent = silent
-        wwid = await self._clients.threaded(lambda: volume_wwid(self._clients.arrays, wish.arrays, wish.volume))
+        wwid = await self._clients.threaded(
+            lambda: volume_wwid(self._clients.arrays, wish.arrays, wish.volume, wish.transport)
+        )
         if not await usable_paths(self._clients.ssh, move.home, wwid, wish.lun, limit=LIMIT):
             return f"{move.home} has no optimized path to its own array"
         return ""

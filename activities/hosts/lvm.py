@@ -26,7 +26,7 @@ from cluster.contracts import hosts
 from cluster.contracts.hosts import GroupFinding, GroupWish
 from cluster.plan import Ledger
 from cluster.units import counted, size
-from cluster.volumes import activated_at_boot
+from cluster.volumes import activated_at_boot, is_namespace
 
 if TYPE_CHECKING:
     from activities.clients.ssh import Hosts as SshHosts
@@ -125,7 +125,8 @@ class Lvm:
     async def _create(self, ledger: Ledger, wish: GroupWish, view: GroupView) -> None:
         node, device = view.node, view.map.device if view.map else None
         if device is None and ledger.applying:
-            raise NotFound(f"{view.unmapped}; `multipath -a {wish.wwid}` and `multipath -r` create it")
+            make = "" if is_namespace(wish.wwid or "") else f"; `multipath -a {wish.wwid}` and `multipath -r` create it"
+            raise NotFound(f"{view.unmapped}{make}")
         signatures = await self._signatures(node, device) if device else []
         strange = [signature for signature in signatures if signature != "LVM2_member"]
         if strange:

@@ -5,17 +5,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from activities.errors import NotFound, Refuted
-from activities.hosts import reading
+from activities.hosts import fibre, nvme, reading
 from activities.hosts.initiator import AT_ONCE, config, dark_portals, told_dark
-from activities.hosts.reading import NODE_PACKAGES, WITNESS_PACKAGES
+from activities.hosts.reading import FC_PACKAGES, NODE_PACKAGES, NVME_PACKAGES, VOTER_PACKAGES, WITNESS_PACKAGES, needed
 from activities.parsing.system import parse_number, parse_route
 from activities.serving import serves
 from cluster.contracts import hosts
 from cluster.contracts.hosts import HostName, HostNames, NodeCheck, Portals, RoundTrip
 from cluster.multipathing import harmful
+from cluster.nvme import subsystems_differ
 from cluster.plan import Finding
 from cluster.portals import host_and_port
-from cluster.units import seconds
+from cluster.units import counted, seconds
 
 if TYPE_CHECKING:
     from activities.clients.ssh import Hosts as SshHosts
@@ -33,7 +34,13 @@ class Hosts:
     @serves(hosts.preflight)
     async def preflight(self, check: NodeCheck) -> Finding:
         """Packages, initiator name and round trips of one node are as they must be."""
-        await self._packages(check.node, NODE_PACKAGES)
+        if not check.storage:
+            return await self._voter(check)
+        if check.nqn:
+            return await self._nvme_preflight(check)
+        if check.wwns:
+            return await self._fibre(check)
+        packages = await self._packages(check.node, needed(NODE_PACKAGES, device=check.device))
         initiator = await reading.initiator(self._ssh, check.node)
         if initiator != check.iqn:
             raise Refuted(
@@ -42,16 +49,54 @@ class Hosts:
             )
         if check.multipath == "check" and (wrong := harmful(await config(self._ssh, check.node))):
             raise Refuted(f"{check.node}: {'; '.join(wrong)}")
+        measured = await self._network(check)
+        return Finding(finding=f"{packages} packages, initiator as stated; round trips: {measured}")
+
+    async def _nvme_preflight(self, check: NodeCheck) -> Finding:
+        """The same with NVMe/TCP: its module and its own name, and one subsystem on both arrays."""
+        packages = await self._packages(check.node, needed(NVME_PACKAGES, device=check.device))
+        if len(nqns := {array.nqn for array in check.arrays}) > 1:
+            raise Refuted(f"{check.node}: {subsystems_differ(nqns)}")
+        await nvme.module(self._ssh, check.node)
+        await nvme.must_be(self._ssh, check.node, check.nqn)
+        native = await nvme.native(self._ssh, check.node)
+        measured = await self._network(check)
+        paths = "native multipathing" if native else "paths by multipathd"
+        return Finding(finding=f"{packages} packages, NQN as stated, {paths}; round trips: {measured}")
+
+    async def _network(self, check: NodeCheck) -> str:
+        """Every portal takes connections and whole packets; the round trips, measured."""
         for array in check.arrays:
             if dark := await dark_portals(self._ssh, check.node, array.portals):
                 raise Refuted(told_dark(check.node, array.array, dark))
-        trips = await asyncio.gather(*(self._round_trip(check.node, trip) for trip in check.round_trips))
+        measured = await self._round_trips(check)
         for array in check.arrays:
             await self._whole_packets(check, array)
-        measured = ", ".join(
-            f"{trip.what} {seconds(took)}" for trip, took in zip(check.round_trips, trips, strict=True)
+        return measured
+
+    async def _fibre(self, check: NodeCheck) -> Finding:
+        """The same for a node with HBAs: each is there, has a link, and is logged in at both arrays."""
+        packages = await self._packages(check.node, needed(FC_PACKAGES, device=check.device))
+        if check.multipath == "check" and (wrong := harmful(await config(self._ssh, check.node))):
+            raise Refuted(f"{check.node}: {'; '.join(wrong)}")
+        fabric = await fibre.fabric_of(self._ssh, check.node)
+        if said := fibre.zoned(fabric, check.wwns, {one.array: one.wwns for one in check.arrays}):
+            raise Refuted(f"{check.node}: {said}")
+        logins = sum(len(fabric.at(check.wwns, one.wwns)) for one in check.arrays)
+        return Finding(
+            finding=f"{packages} packages, {counted(len(check.wwns), 'HBA port')} as stated, logged in at "
+            f"{logins} ports of the arrays; round trips: {await self._round_trips(check)}"
         )
-        return Finding(finding=f"{len(NODE_PACKAGES)} packages, initiator as stated; round trips: {measured}")
+
+    async def _round_trips(self, check: NodeCheck) -> str:
+        trips = await asyncio.gather(*(self._round_trip(check.node, trip) for trip in check.round_trips))
+        return ", ".join(f"{trip.what} {seconds(took)}" for trip, took in zip(check.round_trips, trips, strict=True))
+
+    async def _voter(self, check: NodeCheck) -> Finding:
+        """A node that has a vote and no way to the arrays."""
+        await self._packages(check.node, VOTER_PACKAGES)
+        measured = await self._round_trips(check)
+        return Finding(finding=f"a vote and no path to the arrays; round trips: {measured}")
 
     @serves(hosts.witness_preflight)
     async def witness_preflight(self, witness: HostName) -> Finding:
@@ -68,12 +113,14 @@ class Hosts:
             raise Refuted(f"{witness.host}: corosync-qnetd is {state}; start it: systemctl enable --now corosync-qnetd")
         return Finding(finding="corosync-qnetd is installed and active")
 
-    async def _packages(self, host: str, wanted: tuple[str, ...]) -> None:
+    async def _packages(self, host: str, wanted: tuple[str, ...]) -> int:
+        """How many there are; NotFound names those that are missing."""
         there = await reading.installed(self._ssh, host, wanted)
         if missing := [name for name in wanted if name not in there]:
             raise NotFound(
                 f"{host}: package {', '.join(missing)} is missing; install it: apt install {' '.join(missing)}"
             )
+        return len(wanted)
 
     async def _round_trip(self, node: str, trip: RoundTrip) -> timedelta:
         took = await reading.round_trip(self._ssh, node, trip.address)

@@ -52,7 +52,9 @@ class Quorum:
                 raise Refuted(
                     f"{node}: {len(view.members)} of {len(wish.nodes)} nodes are members; bring all online first"
                 )
-        if first.has_device and (wrong := _unlike(wish, views)):
+        if not wish.witness:
+            await self._without_device(wish, views)
+        elif first.has_device and (wrong := _unlike(wish, views)):
             raise Refuted(wrong)
         return _votes(f"{first.total} of {first.expected} votes, quorum {first.quorum}", first, Ledger(Mode.PLAN))
 
@@ -80,6 +82,17 @@ class Quorum:
             return _votes(f"{view.total} of {view.expected} votes, would be {wish.expected}", view, ledger)
         view = await self._proven(wish)
         return _votes(f"{view.total} of {view.expected} votes, quorum {view.quorum}, device votes", view, ledger)
+
+    async def _without_device(self, wish: DeviceWish, views: dict[str, VoteCount]) -> None:
+        """A third place has nodes: a device beside them would make the votes even, or give a site two allies."""
+        if with_device := [node for node, view in views.items() if view.has_device]:
+            host = await device_host(self._ssh, with_device[0])
+            raise Refuted(
+                f"{with_device[0]}: a quorum device is configured{f' at {host}' if host else ''}, and the inventory "
+                "has nodes at a third place instead; remove it: pvecm qdevice remove, or give witness and no third"
+            )
+        if wrong := _unlike(wish, views):
+            raise Refuted(wrong)
 
     async def _views(self, nodes: tuple[str, ...]) -> dict[str, VoteCount]:
         views = await asyncio.gather(*(vote_count(self._ssh, node) for node in nodes))
@@ -167,7 +180,8 @@ def _unlike(wish: DeviceWish, views: dict[str, VoteCount]) -> str:
         if (view.expected, view.total, view.quorum) != (wish.expected, wish.expected, wish.quorum) or not view.settled:
             counted = f"{view.total} of {view.expected} votes, quorum {view.quorum}"
             return f"{node}: {counted}; the inventory says {wish.expected}"
-        if silent := [member.name for member in view.members if member.device != VOTING]:
+        silent = [member.name for member in view.members if member.device != VOTING] if wish.witness else []
+        if silent:
             return f"{node}: the quorum device gives no vote to {', '.join(silent)}"
     return ""
 

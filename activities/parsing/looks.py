@@ -8,6 +8,7 @@ from activities.parsing.guests import parse_guests
 from activities.parsing.votes import VoteCount
 from cluster.facts import CopyLook
 from cluster.memory import MASTER, OLD
+from cluster.transports import initiator_of
 
 # One row of a FlashArray answer.
 Item = dict[str, Any]
@@ -120,9 +121,9 @@ def array_view(
     link: Item | None,
     initiators: list[Item],
     portals: list[Item],
-    iqns: dict[str, str],
+    nodes: dict[str, str],
 ) -> dict[str, Any]:
-    """What one array says, as the fields of an `ArrayLook`. `iqns` are the nodes by their initiator names.
+    """What one array says, as the fields of an `ArrayLook`. `nodes` are by their initiators.
 
     `portals` are the ports that the nodes use: sessions at others count for nothing.
     """
@@ -130,10 +131,10 @@ def array_view(
     # ports, not sessions: a host with two interfaces has two at each port, and would hide one that is dark
     ports: dict[str, set[str]] = {}
     for number, row in enumerate(initiators):
-        iqn, target = str((row.get("initiator") or {}).get("iqn") or "").lower(), row.get("target") or {}
+        who, target = initiator_of(row), row.get("target") or {}
         port = str(target.get("portal") or target.get("name") or number)
-        if iqn in iqns and (not used or port in used):
-            ports.setdefault(iqns[iqn], set()).add(port)
+        if who in nodes and (not used or port in used):
+            ports.setdefault(nodes[who], set()).add(port)
     there = pod if pod and not pod.get("destroyed") else {}
     return {
         "copies": {row["name"]: _copy(row) for row in there.get("arrays") or []},

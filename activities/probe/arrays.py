@@ -7,6 +7,7 @@ from activities.doctor.asking import read
 from cluster.doctor.check import Unread
 from cluster.inventory import Inventory
 from cluster.probing.cleaning import Answer
+from cluster.transports import HOST_FIELDS, alike, initiator_of, initiators
 
 if TYPE_CHECKING:
     from activities.clients.purity import FlashArray
@@ -24,14 +25,14 @@ def array(client: "FlashArray", inventory: Inventory) -> list[Answer]:
         "array": client.array,
         "role": client.role,
         "connection": lambda: client.connection(inventory.peer(name).name),
-        "portals": client.portals,
+        "portals": client.fc_ports if inventory.transport == "fc" else lambda: client.targets(inventory.transport),
         "interfaces": client.interfaces,
         "pods": lambda: _one(client.pod(inventory.pod.name)),
         "volumes": lambda: _volumes(client, inventory, ours, group),
         "hosts": lambda: [one for one in client.hosts() if one["name"] in ours],
         "host-group": lambda: client.host_group(group),
         "connections": lambda: [one for one in client.connections() if _reaches(one, ours, group)],
-        "initiators": lambda: [one for one in client.initiators() if _iqn(one) in _iqns(inventory)],
+        "initiators": lambda: [one for one in client.initiators() if initiator_of(one) in _ours(inventory)],
     }
     answers = []
     for what, ask in questions.items():
@@ -61,16 +62,13 @@ def _volumes(client: "FlashArray", inventory: Inventory, ours: set[str], group: 
 
 def _is_ours(host: Item, inventory: Inventory, group: str) -> bool:
     names = {node.name for node in inventory.nodes}
+    listed = {alike(one) for kind in HOST_FIELDS.values() for one in host.get(kind) or ()}
     in_group = (host.get("host_group") or {}).get("name") == group
-    return in_group or host["name"] in names or bool(_iqns(inventory) & {str(one).lower() for one in host["iqns"]})
+    return in_group or host["name"] in names or bool(_ours(inventory) & listed)
 
 
-def _iqns(inventory: Inventory) -> set[str]:
-    return {node.iqn for node in inventory.nodes}
-
-
-def _iqn(row: Item) -> str:
-    return str((row.get("initiator") or {}).get("iqn") or "").lower()
+def _ours(inventory: Inventory) -> set[str]:
+    return {alike(one) for node in inventory.nodes for one in initiators(node, inventory.transport)}
 
 
 def _reaches(row: Item, ours: set[str], group: str) -> bool:

@@ -12,8 +12,10 @@ from temporalio import activity
 from activities.attempt import Changes, look_again_in
 from activities.clients import shown
 from activities.errors import Conflict, NotYet, Refuted, Unauthorized
+from activities.proxmox import placing
 from activities.proxmox.rights import GRANT, rights_at
 from activities.serving import serves
+from cluster import rings
 from cluster.alignment import against
 from cluster.contracts import proxmox
 from cluster.contracts.proxmox import ClusterCheck, HaFinding, HaWish, StorageFinding, StorageWish
@@ -61,6 +63,8 @@ class Proxmox:
         ids = {entry["name"]: int(entry["nodeid"]) for entry in entries if entry["type"] == "node"}
         if check.prefers and (why := against(check.prefers, check.sites, ids)):
             raise Refuted(why)
+        if check.links and (wrong := rings.against(check.links, rings.told(self._api.get("cluster/config/nodes")))):
+            raise Refuted("; ".join(wrong))
         ends = shown.ends_soon(*self._api.trusts)
         said = f"Proxmox VE {version}, quorate, {counted(len(online), 'node')} online, privileges complete"
         return Finding(finding="; ".join((said, *ends)), mark="warned" if ends else "done")
@@ -75,9 +79,18 @@ class Proxmox:
         defined = {entry["storage"]: entry for entry in self._api.get("storage")}
         existing = defined.get(wish.storage)
         if existing is None:
-            if ledger.intend("cluster", "add storage", wish.storage, f"shared lvm on {wish.vg}", verb="add"):
+            alone = f", for {', '.join(wish.nodes)} alone" if wish.only_there else ""
+            told = f"shared lvm on {wish.vg}{alone}"
+            if ledger.intend("cluster", "add storage", wish.storage, told, verb="add"):
+                kept = {"nodes": ",".join(wish.nodes)} if wish.only_there else {}
                 self._api.post(
-                    "storage", storage=wish.storage, type="lvm", vgname=wish.vg, shared=1, content="images,rootdir"
+                    "storage",
+                    storage=wish.storage,
+                    type="lvm",
+                    vgname=wish.vg,
+                    shared=1,
+                    content="images,rootdir",
+                    **kept,
                 )
         elif (existing.get("type"), existing.get("vgname"), bool(existing.get("shared"))) != ("lvm", wish.vg, True):
             raise Conflict(
@@ -85,6 +98,8 @@ class Proxmox:
                 f"shared {existing.get('shared', 0)}; "
                 f"the inventory says shared lvm on {wish.vg}: choose another storage.id"
             )
+        elif wish.only_there and (wrong := placing.open_elsewhere(existing, wish)):
+            raise Conflict(wrong)
         if ledger.only_planned:
             return StorageFinding(finding="planned", changes=ledger.changes)
         if inactive := [node for node in wish.nodes if not self._active(node, wish.storage)]:
@@ -107,6 +122,8 @@ class Proxmox:
         existing = {entry["sid"]: entry for entry in self._api.get("cluster/ha/resources")}
         for vmid in wish.guests:
             self._register(ledger, wish, f"vm:{vmid}", existing.get(f"vm:{vmid}"))
+        if wish.kept_to and wish.guests:
+            placing.keep_to_sites(self._api, ledger, wish)
         if ledger.only_planned:
             return HaFinding(finding=f"{counted(len(ledger.changes), 'change')} planned", changes=ledger.changes)
         # counted from the schedule: a second attempt must not wait all over again
@@ -137,7 +154,10 @@ class Proxmox:
     def ha_state(self, wish: HaWish) -> HaFinding:
         """What HA says now; Refuted when it lacks anything. Reads only."""
         status = self._api.get("cluster/ha/status/current")
-        if lacking := _lacking(status, wish):
+        lacking = _lacking(status, wish)
+        if wish.kept_to and wish.guests:
+            lacking += placing.lacking(self._api, wish)
+        if lacking:
             raise Refuted("HA: " + "; ".join(lacking))
         return _ha(Ledger(Mode.PLAN), status, wish)
 

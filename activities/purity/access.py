@@ -12,6 +12,7 @@ from activities.serving import serves
 from cluster.contracts import purity
 from cluster.contracts.purity import AccessFinding, AccessWish, HostWish
 from cluster.plan import Ledger
+from cluster.transports import HOST_FIELDS, HostField, alike
 
 if TYPE_CHECKING:
     from activities.clients.purity import Arrays, FlashArray, Item
@@ -47,13 +48,13 @@ class Access:
             if group is None and ledger.intend(wish.array, "add host", host.name, f"to {wish.group}", verb="add"):
                 client.join(wish.group, host.name)
         if not any(row["volume"]["name"] == wish.volume for row in rows) and ledger.intend(
-            wish.array, "connect volume", wish.volume, f"to {wish.group} at LUN {wish.lun}", verb="connect"
+            wish.array, "connect volume", wish.volume, f"to {wish.group}{_at(wish.lun)}", verb="connect"
         ):
             client.connect(wish.group, wish.volume, wish.lun)
         if not ledger.only_planned:
             _prove_access(wish, client)
         return AccessFinding(
-            finding=f"{counted(len(wish.hosts), 'host')} in {wish.group}, LUN {wish.lun}"
+            finding=f"{counted(len(wish.hosts), 'host')} in {wish.group}{_seen_at(wish.lun)}"
             + (" (planned)" if ledger.only_planned else ""),
             changed=ledger.changed,
             changes=ledger.changes,
@@ -62,25 +63,32 @@ class Access:
         )
 
     def _ensure_host(self, client: "FlashArray", ledger: Ledger, wish: HostWish, hosts: dict[str, "Item"]) -> None:
-        owner = next((name for name, host in hosts.items() if wish.iqn in _iqns(host) and name != wish.name), None)
-        if owner:
-            raise Conflict(f"{client.name}: initiator {wish.iqn} of {wish.name} belongs to the host {owner}")
+        wanted, said = {alike(one) for one in wish.initiators}, ", ".join(wish.initiators)
+        for name, other in hosts.items():
+            theirs = {} if name == wish.name else _initiators(other, wish.kind)
+            if taken := [one for one in wish.initiators if alike(one) in theirs]:
+                raise Conflict(f"{client.name}: initiator {', '.join(taken)} of {wish.name} belongs to the host {name}")
         host = hosts.get(wish.name)
         if host is None:
-            if ledger.intend(
-                client.name, "create host", wish.name, f"{wish.iqn}, prefers {wish.preferred}", verb="create"
-            ):
-                client.create_host(wish.name, wish.iqn, wish.preferred)
+            if ledger.intend(client.name, "create host", wish.name, f"{said}, prefers {wish.preferred}", verb="create"):
+                client.create_host(wish.name, wish.initiators, wish.preferred, wish.kind)
             return
-        if strangers := _iqns(host) - {wish.iqn}:
+        there = _initiators(host, wish.kind)
+        if strangers := [shown for one, shown in sorted(there.items()) if one not in wanted]:
             raise Conflict(
-                f"{client.name}: host {wish.name} has the initiator {', '.join(sorted(strangers))}, "
-                f"the inventory says {wish.iqn}"
+                f"{client.name}: host {wish.name} has the initiator {', '.join(strangers)}, the inventory says {said}"
             )
-        if not _iqns(host) and ledger.intend(
-            client.name, "add initiator", wish.iqn, f"to host {wish.name}", verb="add"
+        others = [one for kind in HOST_FIELDS.values() if kind != wish.kind for one in host.get(kind) or ()]
+        if others and "nqns" in (wish.kind, *(kind for kind in HOST_FIELDS.values() if host.get(kind))):
+            raise Conflict(
+                f"{client.name}: host {wish.name} has {', '.join(others)}, and a host of NVMe has no other initiators; "
+                "remove them there by hand, or name the node's own transport in the inventory"
+            )
+        missing = [one for one in wish.initiators if alike(one) not in there]
+        if missing and ledger.intend(
+            client.name, "add initiator", ", ".join(missing), f"to host {wish.name}", verb="add"
         ):
-            client.add_initiator(wish.name, wish.iqn)
+            client.add_initiators(wish.name, missing, wish.kind)
         preferred = [array["name"] for array in host.get("preferred_arrays") or []]
         if preferred != [wish.preferred] and ledger.intend(
             client.name,
@@ -103,11 +111,25 @@ class Access:
             client.introduce(name, wish.chap.user, wish.chap.password)
 
 
-def _iqns(host: "Item") -> set[str]:
-    return {iqn.lower() for iqn in host.get("iqns") or []}
+def _initiators(host: "Item", kind: HostField) -> dict[str, str]:
+    """The initiators of a host object, by what they are compared by."""
+    return {alike(one): one for one in host.get(kind) or []}
+
+
+def _at(lun: int) -> str:
+    """Namespaces of NVMe are numbered by the array."""
+    return f" at LUN {lun}" if lun else ""
+
+
+def _seen_at(lun: int) -> str:
+    """How hosts see the volume; the level of REST that we speak does not tell a namespace's number."""
+    return f", LUN {lun}" if lun else ", as a namespace"
 
 
 def _lun_is_free(wish: AccessWish, rows: list["Item"]) -> None:
+    """At the wished LUN; a namespace's number is the array's own, and never taken."""
+    if not wish.lun:
+        return
     ours = {host.name for host in wish.hosts}
     for row in rows:
         volume, lun = row["volume"]["name"], row.get("lun")

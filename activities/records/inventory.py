@@ -20,6 +20,6 @@ class InventoryReader:
         inventory = self._inventory
         if which.cluster not in (None, inventory.name):
             raise NotFound(f"cluster {which.cluster!r} is unknown here: this worker serves {inventory.name!r}")
-        sites = " and ".join(f"{counted(len(site.nodes), 'node')} at {site.name}" for site in inventory.sites)
+        sites = " and ".join(f"{counted(len(site.nodes), 'node')} at {site.name}" for site in inventory.places)
         said = f"{inventory.name}: {sites}, {inventory.votes} votes"
         return InventoryFinding(finding=said, inventory=inventory, speed=self._speed)

@@ -79,14 +79,22 @@ class Dark:
     def _names(self) -> tuple[str, ...]:
         inventory = self._inventory
         nodes = (node.name for node in inventory.nodes)
-        return (*nodes, *(array.name for array in inventory.arrays), inventory.witness.name)
+        return (*nodes, *(array.name for array in inventory.arrays), inventory.decider)
 
     async def _survivor(self, wish: DarkWish) -> list[tuple[str, str]]:
         """What the survivor cannot do without once nodes of the other site are off, by kind: witness, quorum, pod."""
         site = self._inventory.site(wish.survivor)
         views = await asyncio.gather(*(self._votes(node.name) for node in site.nodes))
         told = [view for view in views if view is not None]
-        return [*_votes(told, wish, self._inventory.witness.name), *await self._pod(site.array)]
+        return [*self._decided(told, wish), *await self._pod(site.array)]
+
+    def _decided(self, told: list[tuple[str, VoteCount]], wish: DarkWish) -> list[tuple[str, str]]:
+        """By the quorum device, or by the nodes at a third place."""
+        if self._inventory.third is None:
+            return _votes(told, wish, self._inventory.decider)
+        stand = [self._inventory.node(name) for name in wish.at.nodes]
+        there = {spelt for node in stand for spelt in (node.name, node.address, *node.links)}
+        return _without(told, wish, there, self._inventory.third.name)
 
     async def _votes(self, node: str) -> tuple[str, VoteCount] | None:
         try:
@@ -105,6 +113,16 @@ class Dark:
         copy = array_view(found, None, [], [], {})["copies"].get(array)
         word = copy.status if copy else "missing"
         return [] if word == "online" else [("pod", f"the copy of {pod} on {array} is {word}")]
+
+
+def _without(told: list[tuple[str, VoteCount]], wish: DarkWish, there: set[str], third: str) -> list[tuple[str, str]]:
+    """What is left once the nodes that are called so, `there`, are off."""
+    if not told or not all(view.quorate for _, view in told):
+        return _votes(told, wish, third)
+    left = min(view.total - sum(member.name in there for member in view.members) for _, view in told)
+    needed = max(view.quorum for _, view in told)
+    said = f"without {wish.at.site} {left} votes are left, {needed} are needed: bring {third} back first"
+    return [("witness", said)] if left < needed else []
 
 
 def _votes(told: list[tuple[str, VoteCount]], wish: DarkWish, witness: str) -> list[tuple[str, str]]:

@@ -38,7 +38,7 @@ class Incidents:
         kinds = ", ".join(f"'{kind}'" for kind in FOLDER)
         query = f"WorkflowType IN ({kinds}) AND ExecutionStatus = 'Running' AND Cluster = '{name}'"
         found = tuple([await _opened(run) async for run in activity.client().list_workflows(query)])
-        site_of = {node.name: site.name for site in self._inventory.sites for node in site.nodes}
+        site_of = {node.name: place.name for place in self._inventory.places for node in place.nodes}
         return Stock(
             finding=f"{counted(len(found), 'incident is', 'incidents are')} open",
             cluster=name,

@@ -173,12 +173,12 @@ class Watcher:
         """All is well: a node of each site often, everything else seldom, the management controllers hardly ever."""
         rhythm, speed = self._inventory.watch, self._speed
         turn = next(self._turn)
-        for site in self._inventory.sites:
+        for site in self._inventory.places:
             node = site.nodes[turn % len(site.nodes)].name
             yield from self._vantages.of(VotesLook, node)
         seldom = [*self._vantages.of(ArrayLook), *self._vantages.of(WitnessLook), *self._vantages.of(VotesLook)]
         yield from (one for one in seldom if one.due(rhythm.full / speed, now))
-        for site in self._inventory.sites:  # the nodes of a site tell the API's view in turn
+        for site in self._inventory.places:  # the nodes of a site tell the API's view in turn
             views = self._vantages.of(ClusterLook, *(node.name for node in site.nodes))
             if all(one.due(rhythm.full / speed, now) for one in views):
                 yield min(views, key=lambda one: one.asked or datetime.min.replace(tzinfo=UTC))

@@ -91,6 +91,7 @@ class QuarantineWard:
         site = [node.name for node in self._inventory.site(wish.site).nodes]
         rests = await self._at_rest(wish, site)
         awake = {"nodes": tuple(node for node in wishes.nodes if node not in rests)}
+        with_paths = {"nodes": tuple(node for node in wishes.site_nodes if node not in rests)}
         ha = wishes.ha(()).model_copy(update={"resting": wish.resting, **awake})
         nodes = [node for node in wish.nodes or site if node not in rests]
         looks: dict[str, Looks] = {
@@ -101,7 +102,7 @@ class QuarantineWard:
             "Watchdogs run": lambda: self._watchdogs(nodes),
             "Pod is online on both arrays": _of(self._purity.pod_state, wishes.pod_at()),
             "Paths are complete": lambda: self._paths(nodes),
-            "Storage is active": _of(self._proxmox.storage_state, wishes.storage().model_copy(update=awake)),
+            "Storage is active": _of(self._proxmox.storage_state, wishes.storage().model_copy(update=with_paths)),
             "No volume is open on two nodes": _of(self._survivor.volumes, here),
             "No lock and no task is left over": lambda: self._left_over(nodes),
         }

@@ -90,9 +90,9 @@ class Survivor:
     async def paths(self, which: SiteName) -> Finding:
         """Every node of the site has usable paths to the pod's volume through its own array."""
         site = self._inventory.site(which.site)
-        lun = self._inventory.pod.volume.luns[site.array]
+        lun = self._inventory.lun(site.array)
         names = (site.array, self._inventory.peer(site.array).name)
-        wwid = await asyncio.to_thread(volume_wwid, self._arrays, names, self._inventory.volume_name)
+        wwid = await self._wwid(names)
         counts = await asyncio.gather(
             *(usable_paths(self._ssh, node.name, wwid, lun, limit=PATHS_LIMIT) for node in site.nodes)
         )
@@ -102,6 +102,10 @@ class Survivor:
         least, most = min(found.values()), max(found.values())
         paths = f"{least}" if least == most else f"{least} to {most}"
         return Finding(finding=f"{paths} usable paths to {site.array} on each of {counted(len(found), 'node')}")
+
+    async def _wwid(self, arrays: tuple[str, ...]) -> str:
+        inventory = self._inventory
+        return await asyncio.to_thread(volume_wwid, self._arrays, arrays, inventory.volume_name, inventory.transport)
 
     @serves(watch.node_ready)
     async def node_ready(self, wish: NodeWish) -> Finding:
@@ -119,8 +123,7 @@ class Survivor:
                 await look_again(paced(READY_EVERY, self._speed), error.message)
 
     async def _disks(self, node: str) -> Finding:
-        names = [array.name for array in self._inventory.arrays]
-        wwid = await asyncio.to_thread(volume_wwid, self._arrays, names, self._inventory.volume_name)
+        wwid = await self._wwid(tuple(array.name for array in self._inventory.arrays))
         found = await map_of(self._ssh, node, wwid, limit=PATHS_LIMIT)
         count = sum(path.usable for group in found.groups for path in group.paths) if found else 0
         if not count:
@@ -157,7 +160,7 @@ class Survivor:
         return Finding(finding=f"{held_open} open volumes, each on one node; {there} on {which.site}")
 
     async def _held(self) -> Held:
-        nodes = [node.name for node in self._inventory.nodes]
+        nodes = [node.name for node in self._inventory.site_nodes]
         return await active_volumes(self._ssh, nodes, self._inventory.storage.vg, limit=PATHS_LIMIT)
 
     def _moving(self) -> dict[str, GuestId]:

@@ -31,8 +31,9 @@ from cluster.facts import (
     VotesLook,
     WitnessLook,
 )
-from cluster.inventory import Bmc, Inventory
+from cluster.inventory import Bmc, Inventory, Site
 from cluster.portals import chosen
+from cluster.transports import alike, initiator_of, initiators
 
 if TYPE_CHECKING:
     from activities.clients.purity import Item
@@ -126,23 +127,26 @@ class Vantages:
         # a rehearsal's time runs faster, but no machine answers faster for that
         self._limit = LIMIT if patient else max(REHEARSED, LIMIT / speed)
         self._portals: dict[str, list[Item]] = {}
+        self._met: dict[str, set[str]] = {}
         self._links: dict[str, tuple[datetime, set[int], Links | None]] = {}
         self._rights_asked: datetime | None = None
         self._all_guests = False
         epoch = datetime.now(UTC)
         self.all: list[Vantage] = []
-        for site in inventory.sites:
-            for node in site.nodes:
-                base = {"by": node.name, "domain": site.name, "at": epoch}
+        for stands in inventory.places:
+            for node in stands.nodes:
+                base = {"by": node.name, "domain": stands.name, "at": epoch}
                 self._add(VotesLook(how="ssh", **base), self._votes(node.name))
                 self._add(ClusterLook(how="api", **base), self._cluster(node.name))
                 if node.bmc is not None:
                     slow = node.bmc.answers_within
                     self._add(PowerLook(how="bmc", **base), self._power(node.bmc), slow.total_seconds() / speed)
-            base = {"by": site.array, "domain": site.name, "at": epoch}
-            self._add(ArrayLook(how="api", **base), self._array(site.array))
-        witness = inventory.witness.name
-        self._add(WitnessLook(by=witness, how="ssh", domain=WITNESS, at=epoch), self._witness(witness))
+            if isinstance(stands, Site):
+                base = {"by": stands.array, "domain": stands.name, "at": epoch}
+                self._add(ArrayLook(how="api", **base), self._array(stands.array))
+        if inventory.witness:
+            witness = inventory.witness.name
+            self._add(WitnessLook(by=witness, how="ssh", domain=WITNESS, at=epoch), self._witness(witness))
 
     def _add(self, empty: Look, ask: Callable[[], Awaitable[dict[str, Any]]], limit: float = 0.0) -> None:
         self.all.append(Vantage(empty, max(self._limit, limit), ask))
@@ -243,14 +247,27 @@ class Vantages:
         def ask() -> dict[str, Any]:
             array = self._clients.arrays[name]
             link = array.connection(self._inventory.peer(name).name)
-            iqns = {node.iqn: node.name for node in self._inventory.nodes}
+            transport = self._inventory.transport
+            ours = {alike(one): node.name for node in self._inventory.nodes for one in initiators(node, transport)}
             if not self._portals.get(name):  # nobody adds a port while a watch looks
                 wanted = self._inventory.array(name).portals
-                self._portals[name] = [one for one in array.portals() if chosen((one["portal"],), wanted)]
-            pod = array.pod(self._inventory.pod.name)
-            return array_view(pod, link, array.initiators(), self._portals[name], iqns)
+                self._portals[name] = (
+                    array.fc_ports()
+                    if transport == "fc"
+                    else [one for one in array.targets(transport) if chosen((one["portal"],), wanted)]
+                )
+            pod, logins, ports = array.pod(self._inventory.pod.name), array.initiators(), self._portals[name]
+            if transport == "fc":
+                ports = self._zoned(name, logins, ours)
+            return array_view(pod, link, logins, ports, ours)
 
         return lambda: self._clients.threaded(ask)
+
+    def _zoned(self, name: str, logins: "list[Item]", ours: dict[str, str]) -> "list[Item]":
+        """The ports at which a node of ours is, or was while we look: zones give the others to somebody else."""
+        met = self._met.setdefault(name, set())
+        met |= {str((row.get("target") or {}).get("name")) for row in logins if initiator_of(row) in ours}
+        return [one for one in self._portals[name] if one["name"] in met] or self._portals[name]
 
     def _power(self, bmc: Bmc) -> Callable[[], Awaitable[dict[str, Any]]]:
         async def ask() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from cluster.answers.affected import affected
 from cluster.answers.model import Answer, Urgency
 from cluster.answers.planned import planned
 from cluster.answers.texts import Advice
-from cluster.conditions import BY_ITSELF, CALM, Condition, follows
+from cluster.conditions import BY_ITSELF, CALM, THIRD_PLACE, Condition, follows
 from cluster.inventory import Inventory
 from cluster.memory import Memory
 from cluster.verdict import HELD, Verdict
@@ -20,7 +20,9 @@ _CASES = {**losses.CASES, **disks.CASES, **services.CASES}
 
 def advice(condition: Condition, inventory: Inventory) -> Advice:
     """What to know about a condition, with the names of this cluster."""
-    known = _CASES.get((condition.kind, condition.case)) or _KINDS[condition.kind]
+    # one that is only held has lost its case
+    third = inventory.third is not None and condition.kind == "witness-lost"
+    known = _CASES.get((condition.kind, THIRD_PLACE if third else condition.case)) or _KINDS[condition.kind]
     return known.filled(condition, inventory)
 
 

@@ -1,7 +1,7 @@
 """Advice for the loss of a quorum, a site, nodes or the pod (docs/incidents.md)."""
 
 from cluster.answers.texts import TWO, Advice, do
-from cluster.conditions import Kind
+from cluster.conditions import THIRD_PLACE, Kind
 
 LOSSES: dict[Kind, Advice] = {
     "quorum-lost": Advice(
@@ -12,7 +12,7 @@ LOSSES: dict[Kind, Advice] = {
             do("prove that {silent} are off: management controllers, power distribution, a person on site"),
             do("lock their power off, so that none comes back during the repair", who=TWO),
             do(
-                "bring back the witness {witness}, or the silent nodes one at a time; check paths and the volume group "
+                "bring back {decides}, or the silent nodes one at a time; check paths and the volume group "
                 "on each before quorum forms, since HA starts guests at once",
                 "quorate plan cold-start",
             ),
@@ -118,8 +118,7 @@ CASES: dict[tuple[Kind, str], Advice] = {
         alone="HA starts guests as soon as there is a quorum",
         do=(
             do(
-                "both sites answer: repair the link between the sites, or bring back the witness {witness}; "
-                "either gives the quorum"
+                "both sites answer: repair the link between the sites, or bring back {decides}; either gives the quorum"
             ),
             do("check which array serves the pod before quorum forms: HA starts guests at once", "purepod list"),
         ),
@@ -131,9 +130,19 @@ CASES: dict[tuple[Kind, str], Advice] = {
         alone="HA starts guests as soon as there is a quorum",
         do=(
             do("compare the votes of all nodes with the design, and find who has changed them", "pvecm status"),
-            do("bring back the witness {witness}, or the votes in corosync.conf; either gives the quorum"),
+            do("bring back {decides}, or the votes in corosync.conf; either gives the quorum"),
         ),
         never="restart corosync on all nodes at once",
+    ),
+    ("storage-elsewhere", THIRD_PLACE): Advice(
+        title="The quorum is at {winner}, the disks are at {lost}",
+        stake="This does not heal by itself: guests that HA starts at {winner} find no disks.",
+        alone="nodes with HA guests at {lost} reset, and HA restarts these guests at {winner}, where they fail",
+        do=(
+            do("repair the link between the sites, and the one between {lost} and {third}"),
+            do("check which array serves the pod", "purepod list"),
+        ),
+        never="start guests by hand at either site, or promote the copy that is offline",
     ),
     ("storage-elsewhere", "reached"): Advice(
         title="The quorum is at {winner}, the disks are at {lost}",

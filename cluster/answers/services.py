@@ -1,7 +1,7 @@
 """Advice for votes, the witness, HA, corosync's links and what does not answer (docs/incidents.md)."""
 
 from cluster.answers.texts import PLANNED, Advice, do
-from cluster.conditions import Kind
+from cluster.conditions import THIRD_PLACE, Kind
 
 SERVICES: dict[Kind, Advice] = {
     "witness-lost": Advice(
@@ -131,6 +131,15 @@ CASES: dict[tuple[Kind, str], Advice] = {
                 "pvecm qdevice setup {address}",
             ),
             do("start no planned work on nodes or sites until every node counts its vote again"),
+        ),
+    ),
+    ("witness-lost", THIRD_PLACE): Advice(
+        title="Nodes of the third place {third} have no vote",
+        stake="Guests go on; the loss of a site may now stop everything.",
+        alone="nothing",
+        do=(
+            do("bring back the nodes at {third}: {silent}; check their power and corosync's links", "pvecm status"),
+            do("start no planned work on nodes or sites until every node counts their votes again"),
         ),
     ),
     ("blind", "refused"): Advice(

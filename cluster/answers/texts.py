@@ -2,6 +2,7 @@
 
 from cluster.answers.affected import named_sids
 from cluster.answers.model import Task
+from cluster.answers.ways import words
 from cluster.conditions import Condition, lost_site
 from cluster.inventory import Inventory, Node
 from cluster.nouns import Value
@@ -55,7 +56,9 @@ def places(condition: Condition, inventory: Inventory) -> dict[str, str]:
     lost = (lost_site(condition) if where else "") or next((name for name in reversed(where) if name in sites), "")
     named = where[0] if where and where[0] in sites else ""
     winner = named if named and named != lost else inventory.other_site(lost).name if lost else ""
+    witness = f"{inventory.decider} ({inventory.device})" if inventory.witness else inventory.decider
     found = {
+        **words(inventory.transport),
         "where": shortly(where) or inventory.name,
         "is": are(where),
         "its": "its" if len(where) == 1 else "their",
@@ -66,8 +69,10 @@ def places(condition: Condition, inventory: Inventory) -> dict[str, str]:
         "winner": winner or "the other site",
         "power": _powers(sites[winner].nodes) if winner else "",
         "silent": _powers(_silent(condition, inventory)) or "the silent nodes",
-        "witness": f"{inventory.witness.name} ({inventory.witness.address})",
-        "address": inventory.witness.address,
+        "witness": witness,
+        "decides": f"the nodes at {inventory.decider}" if inventory.third else f"the witness {witness}",
+        "third": inventory.decider,
+        "address": inventory.device,
         "pod": inventory.pod.name,
         "storage": inventory.storage.id,
         "guests": "",

@@ -23,8 +23,13 @@ def against_off(plan: PowerPlan, lost: str, judged: Judged, inventory: Inventory
         return f"{heir.array} does not say that it serves the pod: {lost} may have no disks"
     if why := mixed_up(judged):
         return why
+    if inventory.third:
+        return (
+            f"no quorum device can vote for {lost}, {inventory.third.name} has nodes instead: "
+            f"bring back the network between {lost} and {inventory.third.name}, its votes then count there"
+        )
     if judged.clients is None:
-        return f"{inventory.witness.name} does not answer: whether it can vote for {lost} is not known"
+        return f"{inventory.decider} does not answer: whether it can vote for {lost} is not known"
     heard = [node.name for node in heir.nodes if node.name in judged.clients]
     parts = [
         [name for name in heard if name in judged.parts[node.name]] for node in heir.nodes if node.name in judged.parts
@@ -34,7 +39,7 @@ def against_off(plan: PowerPlan, lost: str, judged: Judged, inventory: Inventory
         there = f"{shortly(ready, 3)} and the witness" if ready else "no node there, seen from here,"
         return (
             f"{lost} cannot take the quorum: {there} would have {len(ready) + 1 if ready else 0} of {judged.needed} "
-            f"votes; first its nodes have to run, see each other and reach {inventory.witness.name}"
+            f"votes; first its nodes have to run, see each other and reach {inventory.decider}"
         )
     if len(plan.by_hand) >= len(ready):
         return (
@@ -58,10 +63,12 @@ def unseen(judged: Judged, inventory: Inventory) -> str:
     """
     silent = [node.name for node in inventory.nodes if node.name not in (*judged.parts, *judged.off)]
     clients = judged.clients
-    device = clients is None or any(name not in (*judged.parts, *judged.off) for name in clients)
+    device = inventory.witness is not None and (
+        clients is None or any(name not in (*judged.parts, *judged.off) for name in clients)
+    )
     if not silent or len(silent) + device < min(judged.needed or inventory.quorum, inventory.quorum):
         return ""
-    witness = f", and {inventory.witness.name} does not answer" if clients is None else ""
+    witness = f", and {inventory.decider} does not answer" if clients is None and inventory.witness else ""
     return (
         f"no votes from {shortly(silent, 6)}, which no controller calls off{witness}: they may have the quorum, and "
         "this worker may be cut off; look there, or start the run on a worker that sees them"

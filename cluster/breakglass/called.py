@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Literal, get_args
 
 from cluster.breakglass.judged import HA_UNTOLD, Judged
-from cluster.conditions import SITE_GONE, Condition, Kind, lost_site
+from cluster.conditions import SITE_GONE, THIRD_PLACE, Condition, Kind, lost_site
 from cluster.nouns import Value
 from cluster.verdict import HELD
 
@@ -90,6 +90,8 @@ def _elsewhere(called: Called, judged: Judged, standing: list[Condition]) -> str
         return "the quorum and the disks are not at different sites"
     if found.case == "reached":
         return f"nodes of {found.where[0]} still reach the disks of {found.where[1]}, so their guests go on"
+    if found.case == THIRD_PLACE:
+        return "the third place has nodes and no vote to give away: bring back its link to the site that has the disks"
     if called.where and found.where != called.where:
         return f"the quorum is at {found.where[0]} now, not at {called.where[0]}"
     if found.key in judged.unsteady:

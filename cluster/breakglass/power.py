@@ -139,7 +139,9 @@ def plan_on(judged: Judged, inventory: Inventory, leave: Iterable[str] = ()) -> 
     left = dict.fromkeys(judged.resting, "HA had it in maintenance: switch it on by hand once that is over")
     left |= dict.fromkeys(leave, "the request says to leave it off")
     ranked = sorted(inventory.sites, key=lambda site: site.array not in judged.serving)
-    nodes = [node.name for site in ranked for node in site.nodes if node.name in judged.off]
+    # what has votes and no guests comes first: no guest starts beside a quorum that is not there yet
+    places = (*((inventory.third,) if inventory.third else ()), *ranked)
+    nodes = [node.name for place in places for node in place.nodes if node.name in judged.off]
     unknown = [node.name for node in inventory.nodes if node.bmc is None and node.name not in judged.answers]
     return PowerPlan(
         on=True,

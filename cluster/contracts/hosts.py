@@ -41,11 +41,15 @@ class Portals(Value):
 
     array: str
     portals: tuple[str, ...]
+    wwns: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)  # FC ports by WWN, with their names
+    nqn: str = Field(default="", exclude_if=operator.not_)  # of its NVMe subsystem
 
 
 class NodeCheck(Value):
-    """What a node must have. `iqn` is the initiator name that the inventory states.
+    """What a node must have. `iqn` is the initiator name that the inventory states, `wwns` its WWPNs, `nqn` its NQN.
 
+    Without `storage` it has no way to the arrays: a node of a third place, that has a vote and nothing else. Without
+    a quorum `device` it needs none of its packages.
     `mtu` in bytes is what must reach every portal in one piece; None asks for what the node's own interface has.
     """
 
@@ -55,6 +59,10 @@ class NodeCheck(Value):
     arrays: tuple[Portals, ...] = Field(default=(), exclude_if=operator.not_)
     multipath: Means = "check"
     mtu: int | None = None
+    storage: bool = Field(default=True, exclude_if=bool)
+    device: bool = Field(default=True, exclude_if=bool)
+    wwns: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
+    nqn: str = Field(default="", exclude_if=operator.not_)
 
 
 class HostNames(Value):
@@ -71,13 +79,18 @@ class HostName(Value):
 
 
 class ArrayPaths(Value):
-    """The paths a node shall have through one array."""
+    """The paths a node shall have through one array.
+
+    Over Fibre Channel `wwns` are its ports, with their names; over NVMe/TCP `nqn` is its subsystem.
+    """
 
     array: str
     iqn: str
     portals: tuple[str, ...]
     lun: int
     optimized: bool
+    wwns: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)
+    nqn: str = Field(default="", exclude_if=operator.not_)
 
     @property
     def priority(self) -> int:
@@ -88,6 +101,7 @@ class ArrayPaths(Value):
 class PathsWish(Wish):
     """A node's paths to one volume; `wwid` is None while the volume is only planned.
 
+    With `wwns`, the WWPNs of its HBAs, they are those of Fibre Channel.
     `lasting` asks as well whether they would be there again after a reboot. `chap` refers to its secret. In an
     `emergency` sessions come first: only what keeps the volume from being mapped stands in their way.
     """
@@ -100,6 +114,12 @@ class PathsWish(Wish):
     chap: Chap | None = None
     multipath: Means = "check"
     tuning: Means = "check"
+    wwns: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
+
+    @property
+    def nvme(self) -> bool:
+        """The paths are NVMe/TCP's."""
+        return any(one.nqn for one in self.arrays)
 
 
 class PathsFinding(Finding):
@@ -111,7 +131,10 @@ class PathsFinding(Finding):
 
 
 class DeviceWish(Wish):
-    """The device at `witness` as the seventh vote of `nodes`; the first node acts."""
+    """The device at `witness` as the seventh vote of `nodes`; the first node acts.
+
+    No `witness`: there is to be no device, a third place among the nodes votes instead.
+    """
 
     witness: str
     nodes: tuple[str, ...]

@@ -1,5 +1,6 @@
 """What is asked of proxmox, and what it answers: pure models, and a typed reference for each activity."""
 
+import operator
 from datetime import timedelta
 
 from pydantic import Field
@@ -18,7 +19,7 @@ class ClusterCheck(Value):
     """What the cluster must be and what the token must be allowed: path to privileges.
 
     `prefers` is the array that shall go on after a cut, with its site, where people have a wish; `sites` are those of
-    the nodes.
+    the nodes, `links` their addresses on corosync's links, where people state them.
     """
 
     name: str
@@ -26,24 +27,30 @@ class ClusterCheck(Value):
     privileges: dict[str, tuple[str, ...]]
     prefers: tuple[str, str] | None = None
     sites: dict[str, str] = Field(default_factory=dict)
+    links: dict[str, tuple[str, ...]] = Field(default_factory=dict, exclude_if=operator.not_)
 
 
 class StorageWish(Wish):
-    """Shared LVM as a storage of the whole cluster."""
+    """Shared LVM as a storage of the whole cluster; with `only_there` restricted to `nodes`: others have no path."""
 
     storage: str
     vg: str
     nodes: tuple[str, ...]
+    only_there: bool = Field(default=False, exclude_if=operator.not_)
 
 
 class HaWish(Wish):
-    """Guests that HA shall keep started, and the LRMs that must be well. Only `mode=apply` registers."""
+    """Guests that HA shall keep started, and the LRMs that must be well. Only `mode=apply` registers.
+
+    `kept_to` are the nodes that may run them, by a strict rule; none is needed where all nodes have paths.
+    """
 
     guests: tuple[int, ...]
     nodes: tuple[str, ...]
     policy: HaPolicy
     within: timedelta
     resting: bool = False  # nodes in maintenance are well, too
+    kept_to: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
 
 
 class StorageFinding(Finding):

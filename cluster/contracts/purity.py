@@ -1,19 +1,34 @@
 """What is asked of purity, and what it answers: pure models, and a typed reference for each activity."""
 
+import operator
+
 from pydantic import Field
 
 from cluster.contracts.reference import Activity
 from cluster.nouns import Value
 from cluster.paths import Chap
 from cluster.plan import Finding, Wish
+from cluster.transports import HostField, Transport
 
 
 class HostWish(Value):
-    """A host object: its initiator and the array whose paths it prefers."""
+    """A host object: its initiators, those of the cluster's transport alone, and the array whose paths it prefers."""
 
     name: str
-    iqn: str
+    iqn: str = Field(default="", exclude_if=operator.not_)
+    wwns: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
+    nqn: str = Field(default="", exclude_if=operator.not_)
     preferred: str
+
+    @property
+    def kind(self) -> HostField:
+        """The field of an array's host object that holds them."""
+        return "wwns" if self.wwns else "nqns" if self.nqn else "iqns"
+
+    @property
+    def initiators(self) -> tuple[str, ...]:
+        """By what the array knows the host."""
+        return self.wwns or tuple(filter(None, (self.nqn or self.iqn,)))
 
 
 class AccessWish(Wish):
@@ -40,6 +55,7 @@ class ArrayPair(Value):
     array: str
     peer: str
     portals: tuple[str, ...] = ()
+    transport: Transport = Field(default="iscsi", exclude_if=lambda given: given == "iscsi")
 
 
 class PodWish(Wish):
@@ -55,6 +71,7 @@ class PodWish(Wish):
     groups: dict[str, str]
     prefers: str | None = None
     default_protection: bool = True
+    transport: Transport = Field(default="iscsi", exclude_if=lambda given: given == "iscsi")
 
 
 class StretchWish(Wish):
@@ -75,11 +92,16 @@ class PodAt(Value):
 
 
 class ArrayFinding(Finding):
-    """What an array is and where its iSCSI portals are."""
+    """What an array is and where nodes reach it.
+
+    Its portals, of iSCSI under `target_iqn` or of NVMe/TCP under `nqn`; or its Fibre Channel ports by WWN.
+    """
 
     version: str
-    target_iqn: str
-    portals: tuple[str, ...]
+    target_iqn: str = ""
+    portals: tuple[str, ...] = ()
+    wwns: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)  # with the names of the ports
+    nqn: str = Field(default="", exclude_if=operator.not_)
 
 
 class PodFinding(Finding):

@@ -124,9 +124,10 @@ def round_trips(told: Told, limits: Mapping[str, timedelta]) -> Check:
             return about.wrong(
                 f"no ping comes back ({what})", "let ICMP echo through, or see why that host does not answer"
             )
-    slow = {what: took for what, took in told.trips.items() if isinstance(took, timedelta) and took > limits[what]}
+    allowed = {what: limits[what.partition(" ")[0]] for what in told.trips}
+    slow = {what: took for what, took in told.trips.items() if isinstance(took, timedelta) and took > allowed[what]}
     if slow:
-        said = ", ".join(f"{what} {seconds(took)} (limit {seconds(limits[what])})" for what, took in slow.items())
+        said = ", ".join(f"{what} {seconds(took)} (limit {seconds(allowed[what])})" for what, took in slow.items())
         return about.wrong(said, "see what the way takes: mtr --report; the limits are in the inventory (limits)")
     return about.ok(f"{', '.join(told.trips)} within limits")
 
@@ -184,6 +185,16 @@ def _counted(inventory: Inventory, about: About, found: Mapping[str, Votes], sil
     return about.ok(f"{first.total} of {first.expected}, quorum {first.quorum}, the same on all nodes")
 
 
+def _none_wanted(inventory: Inventory, about: About, found: Mapping[str, Votes]) -> Check:
+    """A third place has nodes: a device beside them would be one vote too many."""
+    if voting := [node for node, view in found.items() if view.device]:
+        return about.wrong(
+            f"{', '.join(voting)} count one, and {inventory.decider} has nodes instead",
+            "on a node: pvecm qdevice remove",
+        )
+    return about.ok(f"none, {inventory.decider} has nodes instead")
+
+
 def _device(
     inventory: Inventory,
     about: About,
@@ -191,7 +202,9 @@ def _device(
     silent: Sequence[str],
     hindrance: Unread | None,
 ) -> Check:
-    address = inventory.witness.address
+    if inventory.third:
+        return _none_wanted(inventory, about, found)
+    address = inventory.device
     without = [node for node, view in found.items() if not view.device]
     if len(without) == len(found) and hindrance is not None:
         return about.unread(hindrance)
@@ -209,7 +222,7 @@ def _device(
         return about.wrong(f"it gives no vote to {shortly(mute)}", "on those nodes: systemctl status corosync-qdevice")
     if silent:
         return about.unknown(f"not asked: {', '.join(silent)}")
-    return about.ok(f"at {inventory.witness.name}, it votes on all nodes")
+    return about.ok(f"at {inventory.decider}, it votes on all nodes")
 
 
 def clocks(told: Sequence[Told], limit: timedelta, hosts: Sequence[str]) -> Check:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
+from cluster import rings
 from cluster.doctor import rights, versions
 from cluster.doctor.check import About, Check, Unread
 from cluster.inventory import Inventory
@@ -36,6 +37,7 @@ class ClusterTold(Value):
     rights: dict[str, frozenset[str]] | Unread
     sights: tuple[Sight, ...] | Unread
     sources: tuple[Source, ...] | Unread = ()
+    links: dict[str, tuple[str, ...]] | Unread = Field(default_factory=dict)  # corosync.conf's; asked where stated
 
 
 def nodes(told: ClusterTold) -> list[Check]:
@@ -67,6 +69,21 @@ def members(inventory: Inventory, told: ClusterTold) -> Check:
     if found.offline:
         return about.wrong(f"{shortly(found.offline)} offline", "bring them online: quorate incident tells more")
     return about.ok(f"{found.name}, {len(stated)} nodes online")
+
+
+def links(inventory: Inventory, told: ClusterTold) -> list[Check]:
+    """Corosync's links have the addresses that the inventory states, where it states some."""
+    about = About(area="cluster", subject="cluster", what="link addresses")
+    wanted = rings.stated(inventory)
+    if not wanted:
+        return []
+    if isinstance(told.links, Unread):
+        return [about.unread(told.links)]
+    if wrong := rings.against(wanted, told.links):
+        said, _, remedy = wrong[0].partition("; ")
+        more = f", and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        return [about.wrong(f"{said}{more}", remedy)]
+    return [about.ok(f"as in the inventory on {len(wanted)} nodes")]
 
 
 def token(inventory: Inventory, told: ClusterTold) -> list[Check]:

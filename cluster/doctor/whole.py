@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pydantic import Field
 
 from cluster.addresses import split
-from cluster.doctor import arrays, controllers, hosts, nodes, recognised, storage, versions
+from cluster.doctor import arrays, controllers, hosts, nodes, nvme, recognised, storage, versions
 from cluster.doctor.arrays import ArrayTold
 from cluster.doctor.check import AREAS, Area, Check, Unread
 from cluster.doctor.controllers import ControllerTold
@@ -74,6 +74,7 @@ def _cluster(inventory: Inventory, read: Read, now: datetime) -> Iterator[Check]
     if read.cluster is not None:
         yield from nodes.nodes(read.cluster)
         yield nodes.members(inventory, read.cluster)
+        yield from nodes.links(inventory, read.cluster)
         yield from nodes.token(inventory, read.cluster)
         yield from nodes.sources(inventory, read.cluster)
 
@@ -90,13 +91,13 @@ def _hosts(inventory: Inventory, read: Read, rules: Rules) -> Iterator[Check]:
             yield from _node(inventory, told[node.name], rules, device=device)
         if node.name in ways:
             yield from _paths(inventory, ways[node.name], read.arrays)
-    name = inventory.witness.name
+    name = inventory.decider
     if name in told:
         release = told[name].release
         yield versions.witness(name, release if release is not None else Unread(word="Unreachable", said="not asked"))
         yield hosts.packages(told[name], rules.witness_packages)
         yield hosts.services(told[name], (QNETD,), device=True)
-    everybody = [*(node.name for node in inventory.nodes), name]
+    everybody = [*(node.name for node in inventory.nodes), *((name,) if inventory.witness else ())]
     if read.group:
         yield storage.volumes(inventory.storage.vg, read.volumes)
     yield from hosts.votes(inventory, read.hosts, read.hindrance)
@@ -109,16 +110,29 @@ def _node(inventory: Inventory, told: Told, rules: Rules, *, device: bool) -> It
     limits: Mapping[str, timedelta] = {
         "corosync_rtt": inventory.limits.corosync_rtt, "witness_rtt": inventory.limits.witness_rtt,
     }  # fmt: skip
-    yield hosts.packages(told, rules.packages)
-    yield hosts.services(told, rules.units, device=device)
-    yield hosts.initiator(told, inventory.node(told.name).iqn)
+    if inventory.node(told.name) in inventory.site_nodes:  # those of a third place have a vote and nothing else
+        qdevice = (hosts.QDEVICE,) if inventory.third else ()
+        yield hosts.packages(told, [name for name in rules.packages if name not in qdevice])
+        yield hosts.services(told, rules.units, device=device)
+        if inventory.transport == "iscsi":
+            yield hosts.initiator(told, inventory.node(told.name).iqn or "")
+        if inventory.transport == "nvme-tcp":
+            yield nvme.name(told, inventory.node(told.name).nqn or "")
     yield hosts.round_trips(told, limits)
     yield hosts.links(told)
 
 
 def _paths(inventory: Inventory, told: PathsTold, known: Sequence[ArrayTold]) -> Iterator[Check]:
     wwid = next((array.wwid for array in known if array.wwid), None)
-    yield storage.portals(told, known)
+    if inventory.transport == "fc":
+        yield storage.hbas(told, inventory.node(told.node).wwns, known)
+    else:
+        yield storage.portals(told, known)
+    if told.nvme is not None:
+        yield nvme.multipath(told.node, told.nvme, known)
+        yield nvme.paths(told.node, inventory.site_of(told.node).array, told.nvme, known)
+        yield nvme.reboot(told.node, told.nvme, known)
+        return
     yield storage.multipath(told, wwid, sets=inventory.paths.multipath == "set", doubt=storage.untold(known))
     yield storage.reboot(told, known)
 
@@ -144,7 +158,7 @@ def _array(inventory: Inventory, told: ArrayTold, rules: Rules, place: str) -> I
     if isinstance(told.called, Unread):
         return
     yield arrays.replication(told, inventory.peer(told.name).name)
-    yield arrays.ports(told)
+    yield arrays.ports(told, inventory.transport)
     yield arrays.address(told, place or split(inventory.array(told.name).address)[0])
 
 

@@ -23,6 +23,7 @@ from cluster.evidence import (
 )
 from cluster.inventory import Inventory, Site
 from cluster.judging.noquorum import no_quorum, nobody
+from cluster.judging.third import third_lost
 from cluster.looks import Facts, VotesLook
 from cluster.memory import Memory
 from cluster.units import are
@@ -78,6 +79,8 @@ def membership(facts: Facts, memory: Memory, inventory: Inventory) -> tuple[list
             settling = settling or early
         elif missing:
             found.append(_nodes_lost(missing, sorted(quorate), facts))
+    if inventory.third and (gone := [node.name for node in inventory.third.nodes if node.name not in members]):
+        found.append(third_lost(inventory.third, gone, quorate, facts, inventory))
     return found, settling
 
 
@@ -130,12 +133,12 @@ def _site(case: _Case) -> tuple[Condition, bool]:
     if early := too_early(case.site, case.facts, case.memory, case.inventory):
         return doubt("settling", f"{case.says}{early}"), True
     if strange := _strangers(client_numbers(case.facts), case.memory):
-        said = f"{case.says}; {strange} is a client of {case.inventory.witness.name} and no API has given its name"
+        said = f"{case.says}; {strange} is a client of {case.inventory.decider} and no API has given its name"
         return doubt("names", said), False
     if alone:
         return one_voice, False
     if clients := sorted(case.names & clients_of(case.facts, case.memory)):
-        return _parted(case, f"{case.inventory.witness.name} has {', '.join(clients)} as clients"), False
+        return _parted(case, f"{case.inventory.decider} has {', '.join(clients)} as clients"), False
     return _silent(case), False
 
 
@@ -183,10 +186,14 @@ def _silent(case: _Case) -> Condition:
         where=(site.name,),
         reasons=(case.says, *dark.values(), array_says(site, facts, inventory)),
         unless=(
-            f"any node of {site.name} answers, or is a client of {inventory.witness.name}",
+            f"any node of {site.name} answers, or is {_counted_by(inventory)}",
             f"an array has a login of {site.name}, or a management controller there calls its node on",
         ),
     )
+
+
+def _counted_by(inventory: Inventory) -> str:
+    return f"counted by a node at {inventory.third.name}" if inventory.third else f"a client of {inventory.decider}"
 
 
 def _isolated(case: _Case, signs: list[str]) -> Condition:

@@ -38,7 +38,7 @@ def no_quorum(
     if len(views) == 1 and not client_numbers(facts):
         return [doubt("one voice", f"only {here} answers; it has no quorum")], False
     if elsewhere := sorted(clients_of(facts, memory) - views.keys()):
-        said = f"no quorum at {here}, and {inventory.witness.name} has clients that do not answer"
+        said = f"no quorum at {here}, and {inventory.decider} has clients that do not answer"
         return [doubt("elsewhere", f"{said} here: {', '.join(elsewhere)}")], False
     counts = sorted({f"{view.total} of {view.expected} votes" for view in views.values()})
     needed = max(view.quorum for view in views.values())
@@ -51,7 +51,7 @@ def no_quorum(
         reasons.append(parts)
     reasons += _links(views)
     if facts.witness is not None and facts.witness.silent:
-        reasons.append(f"{inventory.witness.name} does not answer: {facts.witness.silent}")
+        reasons.append(f"{inventory.decider} does not answer: {facts.witness.silent}")
         if dark:
             reasons.append("a worker inside a site that is cut off from everything would see the same")
     sites = tuple(site.name for site in inventory.sites if all(node.name in dark for node in site.nodes))

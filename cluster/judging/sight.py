@@ -78,7 +78,8 @@ def _wanted(inventory: Inventory) -> Iterator[tuple[str, str]]:
         yield node.name, f"{node.name} (api)"
     for array in inventory.arrays:
         yield array.name, f"{array.name} (api)"
-    yield inventory.witness.name, f"{inventory.witness.name} (ssh)"
+    if inventory.witness:
+        yield inventory.witness.name, f"{inventory.witness.name} (ssh)"
 
 
 def not_deployed(
@@ -126,6 +127,6 @@ def _absent(facts: Facts, views: dict[str, VotesLook], inventory: Inventory) -> 
             found[f"pod {name}"] = f"pod {inventory.pod.name} is not on {name}"
         if look.answered and not nodes & look.logins.keys():
             found[f"sessions {name}"] = f"no node is logged in at {name}"
-    if views and not any(view.device or view.configured for view in views.values()):
+    if inventory.witness and views and not any(view.device or view.configured for view in views.values()):
         found["device"] = "no quorum device is configured"
     return found

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from cluster.conditions import Condition, lost_site, serves
+from cluster.conditions import THIRD_PLACE, Condition, lost_site, serves
 from cluster.evidence import UP
 from cluster.inventory import Inventory
 from cluster.judging.mediator import mediator
@@ -70,7 +70,7 @@ def storage_elsewhere(losses: list[Condition], facts: Facts, inventory: Inventor
         yield Condition(
             kind="storage-elsewhere",
             where=(winner.name, lost.name),
-            case="reached" if reach else "",
+            case="reached" if reach else THIRD_PLACE if inventory.third else "",
             reasons=(f"quorum: {winner.name}; pod: {lost.name}", word, *meaning),
             unless=(f"{winner.array} serves the pod, or {lost.name} has the quorum",),
         )
@@ -232,6 +232,7 @@ def _link(answering: dict[str, ArrayLook]) -> Iterator[Condition]:
 def _paths(case: Storage) -> Iterator[Condition]:
     """Every member has a session to every port of each array; none at all is worse than one that is missing."""
     few: dict[tuple[str, str], int] = {}
+    noun = "logins" if case.inventory.transport == "fc" else "sessions"
     whole = len(case.answering) == len(case.inventory.arrays)
     diskless = {n for n in case.alive if whole and not any(look.logins.get(n) for look in case.answering.values())}
     for name, look in sorted(case.answering.items()):
@@ -253,8 +254,8 @@ def _paths(case: Storage) -> Iterator[Condition]:
                 case="everywhere" if lost else "",
                 reasons=(
                     *((f"{name} offers no port",) if not look.portals else ()),
-                    *(f"{node} has 0 of {look.portals} sessions to {name}" for node in none),
-                    *(f"{node} has no session to any array: its guests have no disks" for node in sorted(lost)),
+                    *(f"{node} has 0 of {look.portals} {noun} to {name}" for node in none),
+                    *(f"{node} has no {noun[:-1]} to any array: its guests have no disks" for node in sorted(lost)),
                 ),
                 unless=(f"every node is logged in at {name}",),
             )
@@ -263,7 +264,7 @@ def _paths(case: Storage) -> Iterator[Condition]:
             kind="paths-degraded",
             where=tuple(sorted({node for node, _ in few})),
             reasons=tuple(
-                f"{node} has {count} of {case.answering[array].portals} sessions to {array}"
+                f"{node} has {count} of {case.answering[array].portals} {noun} to {array}"
                 for (node, array), count in sorted(few.items())
             ),
             unless=("every node is logged in at every portal",),

@@ -15,6 +15,10 @@ def votes_conditions(
     views: Views, facts: Facts, memory: Memory, inventory: Inventory, absent: frozenset[str]
 ) -> Iterator[Condition]:
     """A device that gives no vote, votes that are not as designed, links that are down."""
+    if inventory.witness is None:  # a device that votes although there is to be none changes the votes
+        yield from _changed(views, memory, inventory)
+        yield from _links_down(views, memory, inventory)
+        return
     removed = {node for node, view in views.items() if _removed(view, inventory)}
     if removed and "device" not in absent:
         yield _not_configured(removed, views, inventory)
@@ -41,7 +45,7 @@ def _not_configured(removed: set[str], views: Views, inventory: Inventory) -> Co
     sites = () if everywhere else tuple(sorted({inventory.site_of(node).name for node in removed}))
     return Condition(
         kind="witness-lost",
-        where=(inventory.witness.name, *sites),
+        where=(inventory.decider, *sites),
         case="not configured",
         reasons=(
             f"no quorum device is configured{on}: {totals} of {inventory.votes} votes",
@@ -53,7 +57,7 @@ def _not_configured(removed: set[str], views: Views, inventory: Inventory) -> Co
 
 def _no_vote(without: list[str], views: Views, facts: Facts, inventory: Inventory) -> Condition:
     """The device is there and gives no vote, to all nodes or to those of one site."""
-    witness, total = inventory.witness.name, {views[node].total for node in without}
+    witness, total = inventory.decider, {views[node].total for node in without}
     reasons = [f"{', '.join(without)} count {'/'.join(map(str, sorted(total)))} votes, none of the quorum device"]
     look = facts.witness
     if look is not None:
@@ -91,7 +95,7 @@ def _elsewhere(views: Views, facts: Facts, memory: Memory, inventory: Inventory)
     sites = sorted({inventory.site_of(node).name for node in stray}) if 0 < len(stray) < len(views) else []
     yield Condition(
         kind="witness-lost",
-        where=(inventory.witness.name, *sites),
+        where=(inventory.decider, *sites),
         case="elsewhere",
         reasons=tuple(reasons),
         unless=(f"{look.by} has the nodes that count its vote as clients, and no others",),
@@ -142,9 +146,11 @@ def _consequence(view: VotesLook, memory: Memory, inventory: Inventory) -> Itera
     """Which site would not live without the other one."""
     votes = {known_name(number, memory): count for number, count in view.votes.items()}
     for site in inventory.sites:
-        left = sum(votes.get(node.name, 1) for node in site.nodes) + view.device
+        third = inventory.third.nodes if inventory.third else ()
+        left = sum(votes.get(node.name, 1) for node in (*site.nodes, *third)) + view.device
         if left < view.quorum:
-            short = f"{site.name} and the witness have {left} of {view.quorum} votes"
+            other = inventory.third.name if inventory.third else "the witness"
+            short = f"{site.name} and {other} have {left} of {view.quorum} votes"
             yield f"{short}: the loss of the other site stops everything"
 
 

@@ -144,6 +144,8 @@ def array_power(world: "World", where: tuple[str, ...], _: Boots) -> list[Part]:
 
 def witness_power(world: "World", _: tuple[str, ...], boots: Boots) -> list[Part]:
     """The witness; it boots as long as a node does."""
+    if world.inventory.third:
+        return [_node(world, boots, node.name) for node in world.inventory.third.nodes]
     name = world.witness.name
     return [
         Part(

@@ -40,10 +40,16 @@ class Argument:
 def choices(world: "World", kind: str, before: tuple[str, ...]) -> list[str] | None:
     """What there is to choose from; None for a number. `before` are the words already read."""
     sites = [site.name for site in world.inventory.sites]
-    nodes, arrays, hosts = list(world.nodes), list(world.arrays), [*world.nodes, world.witness.name]
+    nodes, arrays, hosts = (
+        list(world.nodes),
+        list(world.arrays),
+        [*world.nodes, *((world.witness.name,) if world.inventory.witness else ())],
+    )
     if kind == "portal":
         array = world.arrays.get(before[0]) if before else next(iter(world.arrays.values()))
         return [str(number) for number in range(len(array.portals))] if array else []
+    if kind == "hba":
+        return [str(number) for number in range(len(world.nodes[before[0]].hbas))] if before else []
     if kind == "lv":
         return sorted(volumes(world))
     if kind == "package":

@@ -50,7 +50,7 @@ def _membership(call: Call, votes: Votes, *, hexadecimal: bool) -> str:
     for name in votes.members:
         host = call.world.nodes[name]
         shown = f"0x{host.node_id:08x}" if hexadecimal else str(host.node_id)
-        label = host.address if hexadecimal else name
+        label = host.ring_address(0) if hexadecimal else name
         text += f"{shown:>10}{1:>11} {cast}{label}{' (local)' if name == call.host.name else ''}\n"
     if with_device:
         shown = "0x00000000" if hexadecimal else "0"

@@ -2,6 +2,8 @@
 
 import re
 
+from lab.hosts import nvme
+from lab.hosts.fabric import scan
 from lab.hosts.iscsi import add_to_record
 from lab.hosts.shell import Call, Output, Registry
 from lab.physics.disks import letters
@@ -58,9 +60,12 @@ async def dd(call: Call) -> Output:
     """`dd of=FILE [oflag=append conv=notrunc] status=none`: its input becomes a file, or stands at the end of one."""
     operands = dict(word.partition("=")[::2] for word in call.words)
     path, appends = operands.get("of", ""), operands.get("oflag") == "append"
-    if not path.startswith("/etc/") or operands.get("status") != "none":
+    scans = path.startswith("/sys/class/scsi_host/")
+    if not path.startswith(("/etc/", "/sys/class/scsi_host/")) or operands.get("status") != "none":
         return Output(stderr="dd: the twin writes files below /etc, without a word\n", status=1)
     text = await call.input()
+    if scans and (scanned := scan(call, path, text)) is not None:
+        return scanned
     full = Output(stderr=f"dd: error writing '{path}': No space left on device\n", status=1)
     text = text[: len(text) // 2] if call.host.full_disk else text
     if appends and (done := add_to_record(call, path, text)) is not None:
@@ -129,4 +134,6 @@ def read(call: Call, path: str) -> str | None:
         return f"# Multipath wwids, Version : 1.0\n#\n# Valid WWIDs:\n{lines}"
     if path == f"/sys/class/net/{CARD}/mtu":
         return f"{call.host.mtu}\n"
+    if (told := nvme.read(call, path)) is not None:
+        return told
     return call.host.files.get(path)

@@ -4,13 +4,14 @@ import re
 import time
 
 from lab.hosts.shell import Call, Output, Registry
+from lab.physics.links import RINGS
 from lab.physics.units import active, enabled
 
 SYSTEM = Registry()
 
 _VERSIONS = {
     "corosync": "3.1.9-pve2", "corosync-qdevice": "3.0.3-1", "corosync-qnetd": "3.0.3-1", "lvm2": "2.03.31-2",
-    "multipath-tools": "0.11.1-2", "open-iscsi": "2.1.11-1", "pve-manager": "9.1.9",
+    "multipath-tools": "0.11.1-2", "nvme-cli": "2.13-2", "open-iscsi": "2.1.11-1", "pve-manager": "9.1.9",
 }  # fmt: skip
 
 _KERNEL = "6.17.2-1-pve"
@@ -204,6 +205,10 @@ def _place(call: Call, address: str) -> str | None:
     for host in (*world.nodes.values(), world.witness):
         if host.address == address:
             return host.site if host.powered and world.links.reaches(call.host.name, host.name) else None
+        for ring in RINGS if host is not world.witness and call.host.name in world.nodes else ():
+            if host.ring_address(ring) == address:
+                carries = world.links.rings(call.host.name, host.name)[ring]
+                return host.site if host.powered and carries else None
     for array in world.arrays.values():
         for portal in array.portals:
             known = re.sub(r":\d+$", "", portal) == address

@@ -4,7 +4,7 @@ A link is named in one way everywhere, in the control plane, in scenarios and in
 
     inter-site            the network between the sites: management and both corosync rings
     uplink:SITE           all that leaves a site's network: to the other site, the witness, the mediator, the engine
-    witness:SITE          a site's way to the witness alone
+    witness:SITE          a site's way to the witness alone, or to the nodes at a third place
     node:NODE             a node's network cards, all but storage
     ring0:NODE ring1:NODE one corosync ring of a node
     replication           array to array
@@ -12,7 +12,8 @@ A link is named in one way everywhere, in the control plane, in scenarios and in
     mediator:SITE         the way of a site's array to it
     san                   storage network between the sites
     san:SITE              storage network within a site
-    portal:ARRAY:N        one iSCSI port of an array, N from 0
+    portal:ARRAY:N        one port of an array that nodes use, N from 0
+    hba:NODE:N            one HBA port of a node on Fibre Channel, N from 0
 
 Places are the names of nodes, of the witness and of the arrays; ENGINE is where runbooks run, at the third place.
 """
@@ -43,7 +44,8 @@ class Links:
         per_site = [f"{kind}:{site}" for kind in ("uplink", "witness", "mediator", "san") for site in sites]
         per_node = [f"{kind}:{node}" for kind in ("node", "ring0", "ring1") for node in world.nodes]
         portals = [f"portal:{array.name}:{n}" for array in world.arrays.values() for n in range(len(array.portals))]
-        return ["inter-site", "replication", "mediator", "san", *per_site, *per_node, *portals]
+        hbas = [f"hba:{node.name}:{n}" for node in world.nodes.values() for n in range(len(node.hbas))]
+        return ["inter-site", "replication", "mediator", "san", *per_site, *per_node, *portals, *hbas]
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call this whenever a link was cut or mended, or a machine has lost or got its power."""
@@ -97,8 +99,8 @@ class Links:
             return False
         if THIRD not in (here, there):
             return self.carries("inter-site")
-        witness = self._world.witness.name
-        return witness not in (a, b) or self.carries(f"witness:{here}", f"witness:{there}")
+        # the engine stands there too, and has a way of its own
+        return ENGINE in (a, b) or self.carries(f"witness:{here}", f"witness:{there}")
 
     def rings(self, a: str, b: str) -> tuple[bool, ...]:
         """For each corosync ring, whether it carries between two nodes."""

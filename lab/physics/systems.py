@@ -20,6 +20,7 @@ class StorageArray(Protocol):
     name: str
     powered: bool
     portals: tuple[str, ...]
+    nqn: str
 
     @property
     def up(self) -> bool:
@@ -32,7 +33,7 @@ class StorageArray(Protocol):
     def portal_up(self, portal: str) -> bool:
         """That port answers."""
 
-    def luns_of(self, iqn: str) -> Sequence[Lun]:
+    def luns_of(self, initiator: str) -> Sequence[Lun]:
         """What that initiator gets."""
 
     def credentials(self, iqn: str) -> tuple[str, str] | None:

@@ -9,18 +9,20 @@ import json
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from cluster.inventory import Inventory
+from lab.physics import fabric, nvme
 from lab.physics.clock import Clock
 from lab.physics.disks import Disk, LocalMap, ScsiPath, VolumeGroup, letters
 from lab.physics.faults import Faults
 from lab.physics.initiator import PREPARED, NodeRecord, Way
-from lab.physics.links import Links
+from lab.physics.links import THIRD, Links
 from lab.physics.membership import Membership, Votes
+from lab.physics.nvme import Fabric
 from lab.physics.systems import Lun, NodeCluster, StorageArray
 
 Known = TypeVar("Known")
@@ -44,6 +46,8 @@ class Host:
     site: str
     node_id: int = 0
     iqn: str = ""
+    nvme: Fabric = field(default_factory=Fabric)
+    hbas: tuple[str, ...] = ()  # the WWPNs of its HBA ports, where it reaches the arrays over Fibre Channel
     powered: bool = True
     starting: bool = False  # it has been reset: it has power, and nothing on it runs yet
     packages: set[str] = field(default_factory=set)
@@ -84,6 +88,10 @@ class Host:
     debian: bool = True  # it has dpkg; another distribution has none
     booted: bool = True  # systemd has begun it; a plain container has only what it was made for
     release: int = 13  # of that Debian
+
+    def initiator(self, way: Way) -> str:
+        """By what the arrays know who comes that way."""
+        return way.iface if self.hbas else self.nvme.nqn or self.iqn
 
     def map_name(self, wwid: str) -> str:
         """What the node calls the multipath device of a WWID, below /dev/mapper."""
@@ -190,9 +198,12 @@ class World:
             node.name: Host(
                 name=node.name,
                 address=node.address,
-                site=inventory.site_of(node.name).name,
+                site=THIRD if node not in inventory.site_nodes else inventory.place_of(node.name),
                 node_id=number,
-                iqn=node.iqn,
+                iqn=node.iqn or "",
+                rings=node.links,
+                nvme=Fabric(nqn=(node.nqn or "") if inventory.transport == "nvme-tcp" else ""),
+                hbas=node.wwns if inventory.transport == "fc" else (),
                 up_since=up_since,
                 packages=set(NODE_PACKAGES),
                 files=dict(PREPARED),
@@ -200,10 +211,15 @@ class World:
             )
             for number, node in enumerate(inventory.nodes, start=1)
         }
+        for host in self.nodes.values() if nvme.used(self) else ():
+            host.packages.add(nvme.PACKAGE)
+            host.files |= nvme.PREPARED
+            host.disabled.add(nvme.UNIT)
         self.witness = Host(
-            name=inventory.witness.name,
-            address=inventory.witness.address,
-            site="third",
+            name=inventory.decider,
+            address=inventory.device,
+            site=THIRD,
+            powered=inventory.witness is not None,  # where a third place has nodes there is none
             up_since=up_since,
             packages=set(WITNESS_PACKAGES),
             root_keys={node.name for node in inventory.nodes},
@@ -212,7 +228,11 @@ class World:
         self.links = Links(self)
         self.corosync = Corosync()
         self.membership = Membership(self)
+        self.links.on_change(lambda: nvme.look(self))
         self.furnish()
+        if inventory.transport == "fc":
+            self.links.on_change(lambda: fabric.log_in_all(self))
+            fabric.log_in_all(self)
 
     def furnish(self) -> None:
         """Put arrays and a cluster into it: `lab.world` does."""
@@ -297,9 +317,13 @@ class World:
         return disk
 
     def reaches_portal(self, node: str, array: str, portal: str) -> bool:
-        """Whether a node's storage network reaches an iSCSI port that answers."""
+        """Whether a node's storage network reaches a port of an array that answers."""
         one = self.arrays[array]
         return one.portal_up(portal) and self.links.storage(node, array, portal)
+
+    def carries(self, node: str, way: Way) -> bool:
+        """Whether what a node sends that way arrives: its own card has a link, and the port is reached."""
+        return fabric.linked(self, self.nodes[node], way.iface) and self.reaches_portal(node, way.array, way.portal)
 
     def swallows(self, node: str, array: str, portal: str) -> bool:
         """Whether what a node sends to a portal is lost on the way: nobody says that it did not arrive."""
@@ -308,10 +332,16 @@ class World:
     def scan(self, node: str, way: Way) -> bool:
         """Make block devices for the LUNs that an array offers over one way; True when there were new ones."""
         host = self.nodes[node]
-        found = {(way, lun.number): self._path(way, lun) for lun in self.arrays[way.array].luns_of(host.iqn)}
+        found = {(way, lun.number): self._path(way, lun) for lun in self.luns(host, way)}
         new = bool(found.keys() - host.scanned.keys())
         host.scanned |= found
         return new
+
+    def luns(self, host: Host, way: Way) -> Sequence[Lun]:
+        """What an array offers a host over a way; of NVMe's, the kernel refuses a second subsystem what it has."""
+        if nvme.used(self) and not nvme.joins(self, host, way.array):
+            return ()
+        return self.arrays[way.array].luns_of(host.initiator(way))
 
     def _path(self, way: Way, lun: Lun) -> ScsiPath:
         return ScsiPath(way.array, way.portal, lun.number, lun.serial, lun.optimized, way.iface)
@@ -322,12 +352,17 @@ class World:
 
     def _paths(self, node: str) -> list[ScsiPath]:
         host = self.nodes[node]
-        luns = {name: array.luns_of(host.iqn) for name, array in self.arrays.items() if array.up}
+        if nvme.used(self):  # an array tells of new namespaces
+            for way in host.sessions:
+                if self.carries(node, way):
+                    self.scan(node, way)
+        known = {(way.array, host.initiator(way)) for way in host.sessions}
+        luns = {(name, who): self.arrays[name].luns_of(who) for name, who in known if self.arrays[name].up}
         return [
             self._path(way, lun)
             for way in host.sessions
-            if self.reaches_portal(node, way.array, way.portal)
-            for lun in luns[way.array]
+            if self.carries(node, way)
+            for lun in luns[way.array, host.initiator(way)]
             if (way, lun.number) in host.scanned
         ]
 
@@ -340,21 +375,32 @@ class World:
     def sees(self, node: str, serial: str) -> bool:
         """Whether at least one path of a node to a disk carries."""
         host = self.nodes[node]
+        known = {(way.array, host.initiator(way)) for way in host.sessions}
         served = {
-            (name, lun.number)
-            for name, array in self.arrays.items()
-            if array.up
-            for lun in array.luns_of(host.iqn)
+            (name, who, lun.number)
+            for name, who in known
+            if self.arrays[name].up
+            for lun in self.arrays[name].luns_of(who)
             if lun.serial == serial
         }
         return any(
-            (way.array, number) in served and self.reaches_portal(node, way.array, way.portal) and way in host.sessions
+            (way.array, host.initiator(way), number) in served and self.carries(node, way) and way in host.sessions
             for way, number in host.scanned
         )
 
     def visible_disks(self, node: str) -> list[Disk]:
         """The disks a node reaches over at least one path, in the order of their serials."""
         return [self.disks[serial] for serial in sorted({path.serial for path in self.paths(node)})]
+
+    def called(self, disk: Disk) -> str:
+        """The disk's WWID as hosts spell it."""
+        return disk.nguid if nvme.used(self) else disk.wwid
+
+    def mapped(self, host: Host, disk: Disk) -> bool:
+        """Whether the host's paths to a disk are one device after a boot: by the kernel, or by multipath's list."""
+        if nvme.used(self) and host.nvme.native:
+            return True
+        return self.called(disk) in host.wwids and not host.unmapped
 
     def volume_group(self, node: str, name: str) -> VolumeGroup | None:
         """The volume group as that node sees it; None when no disk it reaches carries it."""

@@ -31,18 +31,23 @@ PURITY = "6.9.3"
 MODEL = "FA-X90R3"
 CONTROLLERS = ("CT0", "CT1")
 PORTS = ("CT0.ETH4", "CT0.ETH5", "CT1.ETH4", "CT1.ETH5")
+FC_PORTS = ("CT0.FC0", "CT0.FC1", "CT1.FC0", "CT1.FC1")
 # A destroyed pod or volume can be recovered for a day (reference: flasharray-rest §7).
 ERADICATION_DELAY = 86_400.0
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What an array got in the factory. `next_serial` makes the seed's volume the first one of array 0."""
+    """What an array got in the factory. `next_serial` makes the seed's volume the first one of array 0.
+
+    `wwn` is how the WWNs of its Fibre Channel ports begin.
+    """
 
     id: str
     iqn: str
     network: str
     next_serial: int
+    wwn: str
 
 
 IDENTITIES = (
@@ -51,14 +56,21 @@ IDENTITIES = (
         "iqn.2010-06.com.purestorage:flasharray.5a8c19e07d2b4f63",
         "10.22.1",
         0x00A7AA92,
+        "52:4A:93:70:D1:87:4C",
     ),
     Identity(
         "8c41f0aa-7b52-4e19-8d77-112233445566",
         "iqn.2010-06.com.purestorage:flasharray.13f7c2b96e04d8a5",
         "10.22.2",
         0x0003C1F0,
+        "52:4A:93:78:C4:1F:0A",
     ),
 )
+
+
+# Linux joins the paths of one subsystem alone, so the twin's arrays show theirs as one: no public page found says how
+# a Purity does it.
+SUBSYSTEM = "nqn.2010-06.com.purestorage:flasharray.5a8c19e07d2b4f63"
 
 
 class Array:
@@ -73,8 +85,14 @@ class Array:
         self.id = identity.id
         self.network = identity.network
         self.target_iqn = identity.iqn
-        self.portals = tuple(f"{identity.network}.{last}:3260" for last in range(1, 5))
+        nvme = world.inventory.transport == "nvme-tcp"
+        self.nqn = SUBSYSTEM if nvme else ""
+        self.portals = tuple(f"{identity.network}.{last}:{4420 if nvme else 3260}" for last in range(1, 5))
         self.port_names: tuple[str, ...] = PORTS  # one for each portal
+        self.transport = world.inventory.transport
+        if self.transport == "fc":  # ports are known by their WWNs, and stand where portals do
+            self.port_names = FC_PORTS
+            self.portals = tuple(f"{identity.wwn}:{controller}{port}" for controller in (0, 1) for port in (0, 1))
         self.versions, self.purity = VERSIONS, PURITY
         self.serials: dict[str, str] = {}  # of volumes that were made elsewhere, by their full names
         self.tokens: dict[str, str] = {}
@@ -144,7 +162,7 @@ class Array:
         return self.port_names[self.portals.index(portal)].partition(".")[0]
 
     def portal_up(self, portal: str) -> bool:
-        """Whether an iSCSI port answers: a lost controller's ports are dark, as the other one has its own."""
+        """Whether a port answers: a lost controller's ports are dark, as the other one has its own."""
         return self.up and self.controller_of(portal) not in self.lost_controllers
 
     def lose_controller(self, name: str) -> None:
@@ -239,18 +257,18 @@ class Array:
         mirror = volume.pod.mirror if volume.pod else None
         return mirror is None or mirror.serves(self.name)
 
-    def luns_of(self, iqn: str) -> list[Lun]:
+    def luns_of(self, initiator: str) -> list[Lun]:
         """The LUNs that the host with that initiator gets on this array, in their order.
 
         A preference chooses between the two copies of a pod: what lies on this array alone is optimized here always.
         """
-        host = next((host for host in self.hosts if any(same(one, iqn) for one in host.iqns)), None)
+        host = next((host for host in self.hosts if host.known_by(initiator)), None)
         if host is None:
             return []
         served = [one for one in connections.of_host(self, host) if self.serves(one.volume)]
         preferred = host.optimized_on(self.name)
         return [
-            Lun(one.lun, one.volume.serial, optimized=preferred or one.volume.pod is None)
+            Lun(one.number(host), one.volume.serial, optimized=preferred or one.volume.pod is None)
             for one in sorted(served, key=lambda one: one.lun)
         ]
 

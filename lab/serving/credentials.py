@@ -55,7 +55,8 @@ def prepare(inventory: Inventory, base: Path, *, password: str | None = None, st
     `style` says which certificates the servers show.
     """
     hosts = {node.name: node.address for node in inventory.nodes}
-    hosts[inventory.witness.name] = inventory.witness.address
+    if inventory.witness:
+        hosts[inventory.witness.name] = inventory.witness.address
     _only_loopback(inventory)
     credentials = Credentials(
         certificates=certificates(style, _servers(inventory)),
@@ -99,7 +100,7 @@ def _servers(inventory: Inventory) -> list[tuple[Kind, str, str]]:
 
 def _only_loopback(inventory: Inventory) -> None:
     addresses = [node.address for node in inventory.nodes]
-    addresses += [array.address for array in inventory.arrays] + [inventory.witness.address]
+    addresses += [array.address for array in inventory.arrays] + [inventory.outside]
     addresses += [node.bmc.address for node in inventory.nodes if node.bmc]
     for address in addresses:
         host = host_of(address)

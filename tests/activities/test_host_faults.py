@@ -15,6 +15,7 @@ from activities.clients.ssh import Hosts as SshHosts
 from activities.errors import Unauthorized, Unreachable
 from activities.hosts.nodes import Hosts
 from cluster.contracts.hosts import HostNames, NodeCheck, RoundTrip
+from cluster.inventory import Witness
 from lab.physics.faults import Fault
 from tests.twin import EXAMPLE, TwinThread
 from workers.inventory_file import load
@@ -101,7 +102,7 @@ async def speaking(
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {theirs.export_public_key().decode()}")
     inventory = load(EXAMPLE)
     ssh = inventory.ssh.model_copy(update={"port": port, "key": "file:key", "known_hosts": "known_hosts"})
-    witness = inventory.witness.model_copy(update={"name": "witness", "address": "127.0.0.1"})
+    witness = Witness(name="witness", address="127.0.0.1")
     client = SshHosts(inventory.model_copy(update={"ssh": ssh, "witness": witness}), Secrets(folder))
     yield client
     await client.close()

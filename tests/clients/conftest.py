@@ -91,7 +91,7 @@ def inventory(twin: TwinThread) -> dict[str, Any]:
         "machines": machines,
         "storage": described.storage.id,
         "volume_group": described.storage.vg,
-        "witness": described.witness.address,
+        "witness": described.device,
         "guests": [{"vmid": guest.vmid, "name": guest.name, "node": guest.node} for guest in described.guests],
         "api_user": user,
         "api_token_id": token_id,

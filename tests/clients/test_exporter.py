@@ -98,9 +98,7 @@ def test_ha_and_the_quorum_device_are_seen(scrape: Scrape, built: TwinThread) ->
         (f"node/{node.name}", "online") for node in built.inventory.nodes
     }
     assert list(metrics["pve_qdevice_up"].values()) == [1.0]
-    assert list(_labels(metrics, "pve_qdevice_info", "qnetd_host").values()) == [
-        f"{built.inventory.witness.address}:5403"
-    ]
+    assert list(_labels(metrics, "pve_qdevice_info", "qnetd_host").values()) == [f"{built.inventory.device}:5403"]
 
 
 def test_a_dead_node_is_down_in_the_next_scrape(scrape: Scrape, built: TwinThread) -> None:

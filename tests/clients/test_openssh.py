@@ -20,7 +20,7 @@ Ssh = Callable[..., subprocess.CompletedProcess[str]]
 
 def _command(twin: TwinThread, host: str, line: str, *options: str, key: Path | None = None) -> list[str]:
     described = twin.inventory
-    addresses = {node.name: node.address for node in described.nodes} | {"qdevice": described.witness.address}
+    addresses = {node.name: node.address for node in described.nodes} | {"qdevice": described.device}
     known = secret(twin, described.ssh.known_hosts)
     return [
         "ssh", "-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes",

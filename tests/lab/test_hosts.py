@@ -12,6 +12,7 @@ from activities.clients.purity import FlashArray
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Answer, Hosts
 from activities.errors import Unauthorized, Unreachable
+from cluster.transports import initiators
 from lab.physics.faults import Fault
 from tests.twin import TwinThread
 
@@ -30,7 +31,7 @@ def show_volume(twin: TwinThread, node: str = "pxmx01-01") -> None:
     """One volume on both arrays' first node: made on A, seen through A alone."""
     array = FlashArray(twin.inventory.array("X90R3-SiteA"), Secrets(twin.path.parent))
     array.create_volume(VOLUME, 10 * 2**40)
-    array.create_host(node, twin.inventory.node(node).iqn, "X90R3-SiteA")
+    array.create_host(node, initiators(twin.inventory.node(node), "iscsi"), "X90R3-SiteA")
     array.create_host_group("group")
     array.join("group", node)
     array.connect("group", VOLUME, 253)
@@ -168,7 +169,7 @@ async def test_lvm_makes_a_group_once(twin: TwinThread, ssh: Hosts):
 
 async def test_the_quorum_device_is_set_up_once(twin: TwinThread, ssh: Hosts):
     """Seven votes on every node afterwards; a second set-up refuses in pvecm's words."""
-    witness = twin.inventory.witness.address
+    witness = twin.inventory.device
     done = await ssh.read("pxmx01-01", "pvecm", "qdevice", "setup", witness)
     assert "INFO: add QDevice to cluster configuration" in done
     await settled(twin, ssh)
@@ -195,7 +196,7 @@ async def test_set_up_stops_where_pvecm_would(twin: TwinThread, ssh: Hosts, bend
     """What is missing is told in pvecm's words, and nothing is configured."""
     bend(twin)
 
-    answer = await ssh.run("pxmx01-01", "pvecm", "qdevice", "setup", twin.inventory.witness.address)
+    answer = await ssh.run("pxmx01-01", "pvecm", "qdevice", "setup", twin.inventory.device)
 
     assert answer.status == 255
     assert said in answer.stderr
@@ -204,7 +205,7 @@ async def test_set_up_stops_where_pvecm_would(twin: TwinThread, ssh: Hosts, bend
 
 async def test_a_unit_outlives_its_caller(twin: TwinThread, ssh: Hosts):
     """systemd-run goes on when the connection is gone, and a second one of the name is refused."""
-    witness = twin.inventory.witness.address
+    witness = twin.inventory.device
     command = ("systemd-run", "--wait", "--collect", "--unit=setup", "pvecm", "qdevice", "setup", witness)
     twin.world.faults.plant(Fault("ssh:pxmx01-01", "systemd-run", "drop"))
     with pytest.raises(Unreachable):
@@ -219,7 +220,7 @@ async def test_the_witness_counts_its_clients(twin: TwinThread, ssh: Hosts):
     """None before the set-up, six after."""
     assert "Connected clients:\t\t0" in await ssh.read("qdevice", "corosync-qnetd-tool", "-s")
 
-    await ssh.read("pxmx01-01", "pvecm", "qdevice", "setup", twin.inventory.witness.address)
+    await ssh.read("pxmx01-01", "pvecm", "qdevice", "setup", twin.inventory.device)
 
     deadline = time.monotonic() + 5
     while "Connected clients:\t\t6" not in (said := await ssh.read("qdevice", "corosync-qnetd-tool", "-s")):

@@ -94,7 +94,7 @@ async def test_a_healthy_cluster_is_told_as_healthy(endpoint: Endpoint, site: Si
     nodes = [node.name for node in site.inventory.nodes]
     arrays = [array.name for array in site.inventory.arrays]
     expected = {*(f"{one} ssh" for one in nodes), *(f"{one} api" for one in (*nodes, *arrays))}
-    assert expected | {f"{site.inventory.witness.name} ssh"} <= ages.keys()
+    assert expected | {f"{site.inventory.decider} ssh"} <= ages.keys()
     assert max(ages.values()) < 60
 
 

@@ -28,7 +28,7 @@ from activities.parsing.votes import VoteCount, parse_votes
 from activities.parsing.witness import parse_clients
 from activities.watch.watcher import Watching
 from cluster.contracts.hosts import DeviceWish
-from cluster.inventory import Inventory
+from cluster.inventory import Inventory, Witness
 from cluster.plan import Mode
 from cluster.verdict import Verdict
 from cluster.watching import WatchWish
@@ -50,7 +50,7 @@ def at_real_addresses(inventory: Inventory, stage: Stage) -> Inventory:
     sites = tuple(
         site.model_copy(update={"nodes": tuple(nodes[node.name] for node in site.nodes)}) for site in inventory.sites
     )
-    witness = inventory.witness.model_copy(update={"address": real_address(inventory.witness.address)})
+    witness = Witness(name=inventory.decider, address=real_address(inventory.device))
     ssh = inventory.ssh.model_copy(
         update={"key": f"file:{stage.key}", "known_hosts": str(stage.known_hosts), "port": 22}
     )
@@ -99,7 +99,7 @@ class Engine:
         """The quorum device as the deployment wishes for it."""
         return DeviceWish(
             mode=mode,
-            witness=witness or self.reached.witness.address,
+            witness=witness or self.reached.device,
             nodes=tuple(node.name for node in self.inventory.nodes),
             expected=self.inventory.votes,
             quorum=self.inventory.quorum,

@@ -11,6 +11,7 @@ from temporalio.client import Client
 from activities.clients.purity import FlashArray
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts as SshHosts
+from cluster.transports import initiators
 from runbooks.deploy import DeployReport
 from tests.conftest import working
 from tests.runs import parked_or_ended, said
@@ -105,7 +106,7 @@ async def test_a_pod_of_that_name_on_the_other_array(twin: TwinThread, deploy: D
 
 async def test_an_initiator_of_another_host(twin: TwinThread, deploy: Deploy):
     """A node's initiator that belongs to a foreign host object is left there."""
-    array(twin).create_host("old-name", "iqn.1993-08.org.debian:01:a1b2c3d40101", "X90R3-SiteA")
+    array(twin).create_host("old-name", ["iqn.1993-08.org.debian:01:a1b2c3d40101"], "X90R3-SiteA")
 
     assert await refused(await deploy()) == (
         "Hosts see the volume on X90R3-SiteA: Conflict: X90R3-SiteA: initiator iqn.1993-08.org.debian:01:a1b2c3d40101 "
@@ -360,7 +361,7 @@ async def foreign_group(twin: TwinThread, name: str) -> str:
     """Put a volume group of that name on another volume that the first node sees; its WWID."""
     client, node = array(twin), twin.inventory.nodes[0]
     client.create_volume("elsewhere", 2**30)
-    client.create_host(node.name, node.iqn, "X90R3-SiteA")
+    client.create_host(node.name, initiators(node, "iscsi"), "X90R3-SiteA")
     client.create_host_group("pxmx-cluster-1")
     client.join("pxmx-cluster-1", node.name)
     client.connect("pxmx-cluster-1", "elsewhere", 7)

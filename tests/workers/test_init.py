@@ -16,7 +16,7 @@ from cluster.inventory import FailbackPolicy, Inventory, Limits, Timeouts
 from lab.physics.faults import Fault
 from tests.failback.people import Person, list_of
 from tests.incidents.conftest import Site
-from tests.twin import inventory_file
+from tests.twin import inventory_file, over_fibre
 from workers.cli.check import checked
 from workers.cli.init.page import write
 from workers.cli.main import run
@@ -54,7 +54,7 @@ def words(site: Site, *more: str) -> list[str]:
         *("--array-a", f"https://{a.address}", "--array-a-token", a.api_token),
         *("--array-b", b.address, "--array-b-token", b.api_token, "--array-ca", str(a.ca)),
         *("--site-a", known.sites[0].name, "--site-b", known.sites[1].name),
-        *("--witness", f"{known.witness.name}={known.witness.address}"),
+        *("--witness", f"{known.decider}={known.device}"),
         *("--ssh-key", known.ssh.key, "--known-hosts", known.ssh.known_hosts, "--ssh-port", str(known.ssh.port)),
         *("--template", "101", *more),
     ]
@@ -156,6 +156,22 @@ def test_of_bare_arrays_the_rest_is_left_to_people_and_check_names_it(
         "pod.volumes[0].size: is not filled in yet: size of the volume, for example 10TiB",
         "pod.volumes[0].luns.X90R3-SiteA: is not filled in yet: a LUN from 1 to 4095 that is free on X90R3-SiteA",
     ]
+
+
+def test_a_cluster_on_fibre_channel_is_written_with_its_wwpns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As the arrays know the nodes; no initiator name is asked for."""
+    path = inventory_file(tmp_path, "init-fibre")
+    path.write_text(over_fibre(path.read_text()))
+    site = Site(path)
+    site.rebuild()
+    monkeypatch.chdir(tmp_path)
+
+    assert run(words(site)) == 0
+
+    site.stop()
+    made = load(Path("new.yaml"))
+    assert (made.transport, made.nodes[0].iqn) == ("fc", None)
+    assert [node.wwns for node in made.nodes] == [node.wwns for node in site.inventory.nodes]
 
 
 def test_a_host_that_ssh_does_not_reach_is_a_note_where_an_array_knows_it(
@@ -423,7 +439,7 @@ def test_at_a_terminal_it_asks_and_has_the_sites_confirmed(lab: Site):
     assert "Input should be greater than or equal to 100" in said
     written = load(Path("new.yaml"))
     assert [guest.template for guest in written.guests] == [101, 101]
-    assert written.witness.address == known.witness.address
+    assert written.device == known.device
     assert [site.name for site in written.sites] == ["room-1", "site-b"]
     assert [site.nodes for site in written.sites] == [site.nodes for site in known_to_devices(known).sites]
 
@@ -436,7 +452,7 @@ def test_at_a_terminal_what_is_to_be_built_is_chosen(tmp_path: Path, monkeypatch
     a, b = known.arrays
     answers = [
         *(f"{known.nodes[0].address}:{known.api.port}", "", known.api.token, str(known.api.ca)),
-        *(a.address, a.api_token, b.address, b.api_token, f"~/{a.ca}", f"qdevice={known.witness.address}"),
+        *(a.address, a.api_token, b.address, b.api_token, f"~/{a.ca}", f"qdevice={known.device}"),
         *(known.ssh.key, known.ssh.known_hosts, "y", "", ""),
         *("", "hosts-b", "no_good", known.pod.name, known.pod.volume.name, "10 TB", "10TiB", "", "252", "", ""),
     ]

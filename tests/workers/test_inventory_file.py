@@ -80,8 +80,8 @@ def test_refuses_a_node_on_two_sites(tmp_path: Path):
     ]
 
 
-def test_refuses_an_odd_node_count_and_says_why(tmp_path: Path):
-    """The quorum device votes only for an even number of nodes."""
+def test_refuses_sites_of_unequal_size_and_says_what_would_do(tmp_path: Path):
+    """The quorum device never votes for the smaller part: it could not go on alone."""
     third = (
         "      - name: pxmx02-03\n        address: 127.21.102.13\n        iqn: iqn.1993-08.org.debian:01:a1b2c3d40203\n"
         '        bmc: {address: "127.21.102.113:8443", user: engine, password: "file:../var/lab/bmc.password", '
@@ -89,8 +89,9 @@ def test_refuses_an_odd_node_count_and_says_why(tmp_path: Path):
     )
 
     assert complaints(tmp_path, (third, "")) == [
-        "line 6: sites: 5 nodes are an odd number: the quorum device votes only for an even one (ffsplit), "
-        "give both sites the same number of nodes (site-a: 3, site-b: 2)"
+        "line 6: sites: the sites are of unequal size (site-a: 3, site-b: 2): without site-a, site-b has 2 of 6 votes "
+        "and 4 are needed, for the quorum device (ffsplit) never votes for the smaller part; give site-b 1 node more "
+        "or site-a 1 less, or give third with at least 2 nodes instead of witness"
     ]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cluster.inventory import Inventory
+from cluster.inventory import Inventory, Witness
 from tests.verdict.world import INVENTORY
 from workers.errors import Unusable
 from workers.settings import Settings
@@ -28,9 +28,7 @@ REAL = {
         bmc=NODE.bmc and NODE.bmc.model_copy(update={"address": "10.20.1.111:443"})
     ),
     f"{ARRAY.name} (array.example)": with_array("array.example"),
-    "witness (10.20.3.10)": INVENTORY.model_copy(
-        update={"witness": INVENTORY.witness.model_copy(update={"name": "witness", "address": "10.20.3.10"})}
-    ),
+    "witness (10.20.3.10)": INVENTORY.model_copy(update={"witness": Witness(name="witness", address="10.20.3.10")}),
 }
 
 

@@ -17,8 +17,8 @@ from pydantic import BaseModel
 from activities.clients import signatures
 from activities.clients.secrets import Secrets
 from cluster.addresses import is_loopback
-from cluster.crosscheck import Location, Problem
 from cluster.inventory import Inventory
+from cluster.places import Location, Problem
 from cluster.signers import too_few
 from workers.inventory_file import Complaint, load, located
 
@@ -141,4 +141,4 @@ def _path(secrets: Secrets, value: str) -> Path:
 def _is_the_twins(inventory: Inventory) -> bool:
     """All of it is on loopback: what the twin answers for, whose secrets it makes itself when it is started."""
     addresses = [node.address for node in inventory.nodes] + [array.address for array in inventory.arrays]
-    return all(map(is_loopback, (*addresses, inventory.witness.address)))
+    return all(map(is_loopback, (*addresses, inventory.outside)))

@@ -154,8 +154,10 @@ def check(
     if as_json:
         out.print_json(data={"ok": True, "errors": [], "notes": notes})
         return
+    third = f" and {len(known.third.nodes)} at {known.third.name}" if known.third else ""
     out.print(
-        f"[green]✓[/green] {escape(str(inventory))}: cluster {known.name}, {len(known.nodes)} nodes on 2 sites, "
+        f"[green]✓[/green] {escape(str(inventory))}: cluster {known.name}, {len(known.site_nodes)} nodes on 2 sites"
+        f"{third}, "
         f"{known.votes} votes, quorum {known.quorum}, pod {known.pod.name}, {counted(len(known.guests), 'guest')}"
     )
     for note in notes:
@@ -334,7 +336,9 @@ def standing(at: str, known: Inventory) -> str:
     """Where the worker stands, and what that makes its word worth."""
     if not at:
         return "does not say where it stands (--at PLACE): a loss is not confirmed by what this worker cannot reach"
-    if at in (known.witness.name, "witness"):
+    if known.third and at in (known.third.name, *(node.name for node in known.third.nodes)):
+        return f"stands at {known.third.name}: it counts as one place with the nodes there"
+    if known.witness and at in (known.witness.name, "witness"):
         return "stands beside the witness: the two count as one place"
     if at in [site.name for site in known.sites]:
         return f"stands at {at}: it counts as one place with the array there"

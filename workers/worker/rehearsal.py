@@ -21,5 +21,5 @@ def _real(inventory: Inventory) -> list[str]:
     hosts = [(node.name, node.address) for node in inventory.nodes]
     hosts += [(node.name, node.bmc.address) for node in inventory.nodes if node.bmc]
     hosts += [(array.name, array.address) for array in inventory.arrays]
-    hosts += [(inventory.witness.name, inventory.witness.address)]
+    hosts += [(inventory.decider, inventory.outside)]
     return [f"{name} ({address})" for name, address in hosts if not is_loopback(address)]

@@ -3,9 +3,11 @@
 A host's initiators say who it is; its preferred arrays say through which array its paths are optimized.
 """
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cluster.nouns import wwn
 from lab.purity.errors import Refused, exists, missing
 from lab.purity.rules import connections
 from lab.purity.rules.names import check, find, reference, same
@@ -42,6 +44,10 @@ class Host:
     chap: dict[str, str | None] = field(default_factory=lambda: dict.fromkeys(CHAP))
     secret: str = field(default="", repr=False)
     group: Group | None = None
+
+    def known_by(self, initiator: str) -> bool:
+        """Whether that initiator is one of its own, of whatever kind."""
+        return any(same(one, initiator) for one in (*self.iqns, *self.wwns, *self.nqns))
 
     def optimized_on(self, array: str) -> bool:
         """No preference means that all arrays are equal (reference: flasharray-rest §6.3)."""
@@ -147,10 +153,21 @@ def _wanted(array: "Array", host: Host, body: dict[str, Any]) -> dict[str, Any]:
 
 def _ports(kind: str, now: list[str], body: dict[str, Any]) -> list[str]:
     """The initiators of one kind after the call: replaced, then added to, then taken from."""
-    ports = list(body.get(kind, now) or [])
-    ports += [port for port in body.get(f"add_{kind}") or [] if port not in ports]
-    gone = [port.lower() for port in body.get(f"remove_{kind}") or []]
+
+    def given(field: str) -> list[str]:
+        # Purity takes a WWN with and without colons, and shows it in one way
+        return [_wwn(one) if kind == "wwns" else one for one in body.get(field) or []]
+
+    ports = given(kind) if kind in body else list(now)
+    ports += [port for port in given(f"add_{kind}") if port not in ports]
+    gone = [port.lower() for port in given(f"remove_{kind}")]
     return [port for port in ports if port.lower() not in gone]
+
+
+def _wwn(given: str) -> str:
+    if not re.fullmatch(r"[0-9A-Fa-f]{2}(:?[0-9A-Fa-f]{2}){7}", given):
+        raise Refused("Invalid Fibre Channel world wide name.", given)
+    return wwn(given)
 
 
 def _free(array: "Array", host: Host, kind: str, ports: list[str]) -> list[str]:

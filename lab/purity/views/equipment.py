@@ -4,6 +4,7 @@ from lab.purity import models
 from lab.purity.filters import Item
 from lab.purity.models import Array
 from lab.purity.views import arrays as views
+from lab.purity.views import hosts
 
 GIGABIT = 10**9
 # Parts of the hardware list by type, in the words of real arrays (reference: flasharray-rest §5.10).
@@ -20,8 +21,8 @@ PARTS = (
 
 
 def ports(array: Array) -> list[Item]:
-    """The iSCSI target ports."""
-    return [_target(array, portal) | {"failover": _stand_in(array, portal)} for portal in array.portals]
+    """The target ports that hosts use."""
+    return [target(array, portal) | {"failover": _stand_in(array, portal)} for portal in array.portals]
 
 
 def _stand_in(array: Array, portal: str) -> str | None:
@@ -38,35 +39,50 @@ def port_name(array: Array, portal: str) -> str:
     return array.port_names[array.portals.index(portal)]
 
 
-def _target(array: Array, portal: str) -> Item:
+def target(array: Array, portal: str) -> Item:
+    """The array's end of a path."""
     name = port_name(array, portal)
-    return {"name": name, "iqn": array.target_iqn, "portal": portal, "wwn": None, "nqn": None}
+    if array.transport == "fc":
+        return {"name": name, "iqn": None, "portal": None, "wwn": portal, "nqn": None}
+    iqn = None if array.nqn else array.target_iqn
+    return {"name": name, "iqn": iqn, "portal": portal, "wwn": None, "nqn": array.nqn or None}
 
 
 def initiators(array: Array) -> list[Item]:
     """Who is logged in, and at which port; made hosts or not."""
     return [
         {
-            "initiator": {"iqn": node.iqn, "nqn": None, "portal": f"{node.address}:3260", "wwn": None},
-            "target": _target(array, portal) | {"failover": None},
+            "initiator": initiator(array, who) | _place(node.address, portal, array),
+            "target": target(array, portal) | {"failover": None},
         }
-        for node in array.world.nodes.values()
-        if node.powered
-        for where, portal, _ in node.sessions
-        if where == array.name and portal in array.portals and array.world.reaches_portal(node.name, where, portal)
+        for node, who, portal in hosts.all_logins(array)
     ]
 
 
+def _place(address: str, portal: str, array: Array) -> Item:
+    """Where a host comes from; an HBA has no address."""
+    return {} if array.transport == "fc" else {"portal": f"{address}:{portal.rpartition(':')[2]}"}
+
+
+def initiator(array: Array, who: str) -> Item:
+    """A host's end of a path, without where it is."""
+    nobody: Item = {"iqn": None, "nqn": None, "portal": None, "wwn": None}
+    return nobody | {{"iscsi": "iqn", "fc": "wwn", "nvme-tcp": "nqn"}[array.transport]: who}
+
+
 def network_interfaces(array: Array) -> list[Item]:
-    """Management, replication and iSCSI, named in lower case."""
+    """Management, replication and those that hosts use, named in lower case."""
     interfaces = [
         _interface("ct0.eth0", f"{array.network}.21", ["management"], 1),
         _interface("ct1.eth0", f"{array.network}.22", ["management"], 1),
         _interface("vir0", array.management_address, ["management"], 1, subtype="vif"),
     ]
     interfaces += [_interface(name, address, ["replication"], 25) for name, address in views.replication_ports(array)]
+    if array.transport == "fc":
+        ports = zip(array.port_names, array.portals, strict=True)
+        return interfaces + [_fc_interface(name.lower(), wwn) for name, wwn in ports]
     interfaces += [
-        _interface(name.lower(), portal.partition(":")[0], ["iscsi"], 25)
+        _interface(name.lower(), portal.partition(":")[0], ["nvme-tcp" if array.nqn else "iscsi"], 25)
         for name, portal in zip(array.port_names, array.portals, strict=True)
     ]
     return interfaces
@@ -92,6 +108,19 @@ def _interface(name: str, address: str, services: list[str], gigabits: int, subt
             "subnet": {"name": None},
         },
         "fc": {"wwn": None},
+        "attached_servers": [],
+    }
+
+
+def _fc_interface(name: str, wwn: str) -> Item:
+    return {
+        "name": name,
+        "enabled": True,
+        "interface_type": "fc",
+        "speed": 32 * GIGABIT,
+        "services": ["scsi-fc"],
+        "eth": None,
+        "fc": {"wwn": wwn},
         "attached_servers": [],
     }
 
@@ -132,7 +161,7 @@ def hardware(array: Array) -> list[Item]:
             # parts with a lamp that can be lit to find them
             "identify_enabled": False if kind in ("controller", "chassis", "drive_bay") else None,
         }
-        for kind, names in PARTS
+        for kind, names in (*PARTS, *((("fc_port", models.FC_PORTS),) if array.transport == "fc" else ()))
         for number, name in enumerate(names)
     ]
 

@@ -5,6 +5,7 @@ The peer's objects carry its name as a prefix (``X90R3-SiteB:pxmx02-01``) and ca
 
 from collections import Counter
 
+from lab.physics.world import Host as Node
 from lab.purity.filters import Item
 from lab.purity.models import Array
 from lab.purity.rules import connections, hosts, links
@@ -21,13 +22,17 @@ def owners(array: Array) -> list[tuple[Array, str]]:
 
 def logins(array: Array, host: Host) -> list[tuple[str, str]]:
     """The (initiator, portal) pairs over which a host is logged in at this array."""
-    iqns = {iqn.lower() for iqn in host.iqns}
+    return [(who, portal) for _, who, portal in all_logins(array) if host.known_by(who)]
+
+
+def all_logins(array: Array) -> list[tuple[Node, str, str]]:
+    """The (node, initiator, portal) triples over which anybody is logged in at this array, made hosts or not."""
     return [
-        (node.iqn, portal)
+        (node, node.initiator(way), way.portal)
         for node in array.world.nodes.values()
-        if node.powered and node.iqn.lower() in iqns
-        for where, portal, _ in node.sessions
-        if where == array.name and portal in array.portals and array.world.reaches_portal(node.name, where, portal)
+        if node.powered
+        for way in node.sessions
+        if way.array == array.name and way.portal in array.portals and array.world.carries(node.name, way)
     ]
 
 

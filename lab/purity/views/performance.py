@@ -68,12 +68,13 @@ def _times(kind: str, busy: bool) -> Item:
 
 def _loads(array: Array, host: Host) -> dict[str, Load]:
     """The load a host puts on this array, by serial."""
-    iqns = {iqn for iqn, _ in hostviews.logins(array, host)}
+    # one initiator of each node stands for it: a node uses its logical volumes once, however many HBAs it has
+    known = {node.name: (node, who) for node, who, _ in hostviews.all_logins(array) if host.known_by(who)}
     loads: dict[str, Load] = {}
-    for node in (node for node in array.world.nodes.values() if node.iqn in iqns):
+    for node, who in known.values():
         elsewhere = {way.array for way in node.sessions} - {array.name}
-        better = {lun.serial for name in elsewhere for lun in array.fleet[name].luns_of(node.iqn) if lun.optimized}
-        for lun in array.luns_of(node.iqn):
+        better = {lun.serial for name in elsewhere for lun in array.fleet[name].luns_of(who) if lun.optimized}
+        for lun in array.luns_of(who):
             if not lun.optimized and lun.serial in better:
                 continue
             group = array.world.disks[lun.serial].vg
@@ -129,11 +130,10 @@ def balance(array: Array) -> list[Item]:
         total = READS * (load.mirrored + load.plain) + WRITES * (load.mirrored + load.plain)
         paths = hostviews.logins(array, host)
         common = {"name": host.name, "time": views.now(array)}
-        for iqn, portal in paths:
-            target = {**nobody, "name": equipment.port_name(array, portal), "iqn": array.target_iqn, "portal": portal}
-            target["failover"] = None
+        for who, portal in paths:
+            target = equipment.target(array, portal) | {"failover": None}
             counts = {"op_count": total // len(paths), "fraction_relative_to_max": 1.0 if total else 0.0}
-            rows.append({**common, **counts, "initiator": {**nobody, "iqn": iqn}, "target": target})
+            rows.append({**common, **counts, "initiator": equipment.initiator(array, who), "target": target})
         if not paths:
             none = {"op_count": None, "fraction_relative_to_max": None}
             rows.append({**common, **none, "initiator": nobody, "target": {**nobody, "name": None, "failover": None}})

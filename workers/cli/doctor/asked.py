@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from activities.clients import shown
+from activities.clients.controllers import Controllers
 from activities.clients.proxmox import PveApi
 from activities.clients.purity import FlashArray
-from activities.clients.redfish import Controllers
 from activities.clients.secrets import Secrets
 from activities.doctor import arrays, cluster, controllers, hosts
 from activities.doctor.asking import Threads, within
@@ -78,7 +78,7 @@ class Asking:
         return Read(
             areas=tuple(area for area in AREAS if area in areas),
             here=here.told(self._inventory, self._path, self._settings) if "here" in areas else None,
-            shown=(*nodes, *(one for one, _ in told), *(one for one, _ in machines)),
+            shown=(*nodes, *(one for one, _ in told), *(one for one, _ in machines if one is not None)),
             cluster=api,
             arrays=tuple(one for _, one in told if one is not None),
             places={one.name: arrays.place(self._inventory.array(one.name)) for _, one in told if one is not None},
@@ -135,16 +135,18 @@ class Asking:
         asked = self._threads.run(lambda: arrays.array(client, self._inventory))
         return found, await self._counted(within(asked, one.name, _silent_array(one.name)))
 
-    async def _controllers(self) -> list[tuple[Shown, ControllerTold | None]]:
+    async def _controllers(self) -> list[tuple[Shown | None, ControllerTold | None]]:
         client = Controllers(self._secrets)
         known = [(node.name, node.bmc) for node in self._inventory.nodes if node.bmc is not None]
         return await asyncio.gather(*(self._controller(client, name, bmc) for name, bmc in known))
 
-    async def _controller(self, client: Controllers, name: str, bmc: Bmc) -> tuple[Shown, ControllerTold | None]:
-        limit = max(shown.LIMIT, bmc.answers_within.total_seconds())
-        found = await self._shown(of_controller(bmc, f"management controller of {name}"), limit)
-        if not found.recognised:
-            return found, None
+    async def _controller(self, client: Controllers, name: str, bmc: Bmc) -> tuple[Shown | None, ControllerTold | None]:
+        found = None
+        if bmc.protocol == "redfish":  # IPMI has no certificates
+            limit = max(shown.LIMIT, bmc.answers_within.total_seconds())
+            found = await self._shown(of_controller(bmc, f"management controller of {name}"), limit)
+            if not found.recognised:
+                return found, None
         asked = self._threads.run(lambda: controllers.controller(client, name, bmc))
         return found, await self._counted(within(asked, bmc.address, _silent_controller(name, bmc)))
 
@@ -153,13 +155,14 @@ class Asking:
     async def _hosts(self, ssh: hosts.Paced, storage: "asyncio.Future[Storage]") -> OverSsh:
         inventory = self._inventory
         everybody = [(node.name, node.address) for node in inventory.nodes]
-        everybody.append((inventory.witness.name, inventory.witness.address))
+        if inventory.witness:
+            everybody.append((inventory.witness.name, inventory.witness.address))
         found = await asyncio.gather(*(self._counted(self._host(ssh, name, at, storage)) for name, at in everybody))
         reached = [told.name for _, told, way in found if told is not None and way is not None]
         group, volumes, hindrance = bool(reached), None, None
         if reached:
             volumes = await self._counted(hosts.volumes(ssh, reached[0], inventory.storage.vg))
-        if len(reached) == len(inventory.nodes) and not any(has_device(told) for _, told, _ in found):
+        if len(reached) == len(inventory.site_nodes) and not any(has_device(told) for _, told, _ in found):
             hindrance = await self._counted(hosts.hindrance(ssh, inventory))
         return OverSsh(
             sshds=tuple(sshd for sshd, _, _ in found),
@@ -184,11 +187,15 @@ class Asking:
             return sshd, None, None
         if (refused := await hosts.login(ssh, name)) is not None:
             return sshd.model_copy(update={"login": refused}), None, None
-        if name == self._inventory.witness.name:
+        if name == self._inventory.decider:
             return sshd, await hosts.witness(ssh, name), None
         told = await hosts.node(ssh, self._inventory, name)
-        wanted = [portal for _, one in await asyncio.shield(storage) if one is not None for portal in one.portals]
-        return sshd, told, await hosts.paths(ssh, name, wanted)
+        if name not in {node.name for node in self._inventory.site_nodes}:
+            return sshd, told, None  # of a third place: it has no way to the arrays
+        answered = [one for _, one in await asyncio.shield(storage) if one is not None]
+        wanted = [portal for one in answered for portal in one.portals]
+        wwid = next((one.wwid for one in answered if one.wwid), None)
+        return sshd, told, await hosts.paths(ssh, self._inventory, name, wanted, wwid)
 
     def _known_hosts(self) -> str:
         try:

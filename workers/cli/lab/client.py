@@ -29,7 +29,7 @@ class Control:
     def __init__(self, inventory: Path | None) -> None:
         # lab.twin says the same of a twin it starts; importing it would bring all servers along
         self.inventory = inventory or example_file()
-        self.host, self.port = load(self.inventory).witness.address, 8901
+        self.host, self.port = load(self.inventory).outside, 8901
 
     @property
     def url(self) -> str:

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from activities.clients.controllers import Controllers
 from activities.clients.proxmox import PveApi
 from activities.clients.purity import FlashArray
-from activities.clients.redfish import Controllers
 from activities.clients.secrets import Secrets
 from activities.doctor.asking import Threads
 from activities.probe import arrays, cluster, controllers, hosts
@@ -30,7 +30,7 @@ async def answers(inventory: Inventory, path: Path, progress: Progress) -> list[
         cluster.cluster(api, inventory, threads),
         *(threads.run(lambda client=client: arrays.array(client, inventory)) for client in clients),  # type: ignore[misc]
         *(hosts.node(ssh, inventory, node.name) for node in inventory.nodes),
-        hosts.witness(ssh, inventory),
+        *((hosts.witness(ssh, inventory),) if inventory.witness else ()),
         *(
             threads.run(lambda name=node.name, bmc=node.bmc: [controllers.controller(power, name, bmc)])  # type: ignore[misc]
             for node in inventory.nodes

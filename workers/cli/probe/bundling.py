@@ -52,13 +52,15 @@ def _plain(inventory: Inventory, answers: Sequence[Answer]) -> dict[str, Any]:
     """The inventory as it is written; networks of portals as the portals that they mean."""
     found: dict[str, Any] = inventory.model_dump(mode="json", exclude_defaults=True)
     # also where it is the usual one: answers are filed by it
-    found["witness"] = {"name": inventory.witness.name, **found["witness"]}
+    if inventory.witness:
+        found["witness"] = {"name": inventory.witness.name, **found["witness"]}
     for array in found["arrays"]:
         offered = [
             str(port["portal"])
             for one in answers
             if (one.of, one.who, one.what) == ("array", array["name"], "portals")
             for port in one.data or ()
+            if port.get("portal")  # Fibre Channel has none
         ]
         if "portals" in array:
             array["portals"] = list(chosen(offered, inventory.array(array["name"]).portals))

@@ -136,7 +136,9 @@ def _unknown(word: str) -> tuple[list[Placed], list[Host]]:
 
 
 def _hosts(known: Inventory, text: str) -> list[Host]:
-    named = [(node.name, node.address) for node in known.nodes] + [(known.witness.name, known.witness.address)]
+    named = [(node.name, node.address) for node in known.nodes] + (
+        [(known.decider, known.device)] if known.witness else []
+    )
     port = known.ssh.port
     return [Host(who, host, port, shown.known_keys(text, host, port)) for who, host in named]
 

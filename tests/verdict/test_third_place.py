@@ -1,0 +1,117 @@
+"""A third place with nodes of its own: they are the vantage point of a third failure domain, and their loss is told."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from cluster.answers.advice import answer
+from cluster.facts import ArrayLook, ClusterLook, CopyLook, Facts, Memory, VotesLook, remember
+from cluster.inventory import Inventory
+from cluster.verdict import Verdict, judge
+from tests.places import third_place
+from tests.verdict.world import ARRAY, SILENCE, SLOW, START
+from workers.inventory_file import load
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "lab.yaml"
+
+
+@pytest.fixture
+def inventory(tmp_path: Path) -> Inventory:
+    """Two nodes at each site, one at site-c, and no witness."""
+    path = tmp_path / "inventory.yaml"
+    path.write_text(third_place(EXAMPLE.read_text()))
+    return load(path)
+
+
+def seen(inventory: Inventory, later: float, *gone: str, alive: tuple[str, ...] = ()) -> Facts:
+    """What everybody says without the nodes that are `gone`; those `alive` of them are logged in at the arrays."""
+    at = START + timedelta(seconds=later)
+    ids = dict(enumerate((node.name for node in inventory.nodes), start=1))
+    here = tuple(number for number, name in ids.items() if name not in gone)
+    counted = {"expected": 5, "total": len(here), "quorum": 3, "quorate": True, "members": here, "settled": True}
+    told = {"ids": ids, "quorate": True, "master": "pxmx02-01", "node_states": dict.fromkeys(ids.values(), "online")}
+    guests = {"services": {"vm:300": ("started", "pxmx02-01")}, "guests": {300: "pxmx02-01"}}
+    both = dict.fromkeys(ARRAY.values(), CopyLook(status="online", mediator="online"))
+    in_it = [node.name for node in inventory.site_nodes if node.name not in gone or node.name in alive]
+    silent = {name: {"silent": SILENCE} for name in gone}
+
+    def base(name: str, how: str, domain: str) -> dict[str, object]:
+        return {"by": name, "how": how, "domain": domain, "at": at}
+
+    return Facts(
+        at=at,
+        votes={
+            name: VotesLook.model_validate(base(name, "ssh", inventory.place_of(name)) | silent.get(name, counted))
+            for name in ids.values()
+        },
+        cluster={
+            name: ClusterLook.model_validate(
+                base(name, "api", inventory.place_of(name)) | silent.get(name, told | guests)
+            )
+            for name in ids.values()
+        },
+        arrays={
+            array: ArrayLook.model_validate(
+                base(array, "api", site)
+                | {"copies": both, "replication": "connected", "logins": dict.fromkeys(in_it, 4), "portals": 4}
+            )
+            for site, array in ARRAY.items()
+        },
+    )
+
+
+def verdict(inventory: Inventory, *gone: str, alive: tuple[str, ...] = ()) -> Verdict:
+    """Healthy, and a minute later without these."""
+    names = tuple(node.name for node in inventory.nodes)
+    memory = remember(Memory(totem=SLOW), seen(inventory, 0), names, timedelta(minutes=5))
+    facts = seen(inventory, 60, *gone, alive=alive)
+    return judge(facts, remember(memory, facts, names, timedelta(minutes=5)), inventory)
+
+
+def test_is_healthy_without_a_witness_and_without_its_vote(inventory: Inventory):
+    """Nobody misses a quorum device, and nobody misses logins of nodes that have no path."""
+    found = verdict(inventory)
+
+    assert found.key == "healthy"
+    assert found.main.reasons[0] == "5 of 5 votes, 5 of 5 nodes answer"
+
+
+def test_a_site_is_lost_by_the_word_of_the_third_place_and_of_the_arrays(inventory: Inventory):
+    """Two failure domains beside the survivors: the place that votes, and an array that has no login."""
+    found = verdict(inventory, "pxmx01-01", "pxmx01-02")
+
+    assert found.key == "site-lost site-a"
+    assert found.main.reasons == (
+        "pxmx02-01, pxmx02-02, pxmx03-01 are quorate without site-a",
+        "pxmx03-01 at site-c counts no node of site-a",
+        "X90R3-SiteA has no login of its own site's hosts",
+        "X90R3-SiteB has no login of site-a and calls the copy of X90R3-SiteA online",
+        "X90R3-SiteA answers and serves the pod",
+    )
+    assert found.main.unless[0] == "any node of site-a answers, or is counted by a node at site-c"
+
+
+def test_a_site_that_an_array_sees_alive_is_not_lost(inventory: Inventory):
+    """Silent and out of the membership, but logged in: it is cut off."""
+    found = verdict(inventory, "pxmx01-01", "pxmx01-02", alive=("pxmx01-01",))
+
+    assert found.kind == "site-isolated"
+
+
+def test_the_loss_of_the_third_place_is_told_by_its_own_name(inventory: Inventory):
+    """It is to the sites what a witness is elsewhere; no guest ran there, so no node's loss is opened."""
+    found = verdict(inventory, "pxmx03-01")
+
+    assert (found.key, found.sentence) == ("witness-lost site-c", "third place lost (site-c)")
+    assert found.main.reasons == (
+        "pxmx03-01 left the membership, by the votes of pxmx01-01, pxmx01-02, pxmx02-01, pxmx02-02",
+        "no node at site-c is left to vote",
+        "4 of 5 votes: the loss of site-a or site-b now stops everything",
+    )
+    said = answer(found.main, Memory(), inventory)
+    assert said.title == "Nodes of the third place site-c have no vote"
+    assert said.tasks[0].do == (
+        "bring back the nodes at site-c: pxmx03-01 (no BMC in the inventory: at the rack); check their power and "
+        "corosync's links"
+    )
