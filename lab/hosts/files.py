@@ -127,11 +127,18 @@ def _disk_setting(call: Call, name: str) -> str:
     return "[none] mq-deadline" if (name, value) == ("queue/scheduler", "none") else value
 
 
+_WWIDS = (
+    "# Multipath wwids, Version : 1.0\n"
+    "# NOTE: This file is automatically maintained by multipath and multipathd.\n"
+    "# You should not need to edit this file in normal circumstances.\n#\n# Valid WWIDs:\n"
+)
+
+
 def read(call: Call, path: str) -> str | None:
     """What `cat` finds at that path; None where there is nothing."""
     if path == "/etc/multipath/wwids":
         lines = "".join(f"/{wwid}/\n" for wwid in sorted(call.host.wwids))
-        return f"# Multipath wwids, Version : 1.0\n#\n# Valid WWIDs:\n{lines}"
+        return _WWIDS + lines
     if path == f"/sys/class/net/{CARD}/mtu":
         return f"{call.host.mtu}\n"
     if (told := nvme.read(call, path)) is not None:

@@ -602,3 +602,42 @@ async def test_a_secret_that_was_written_in_part_is_written_again(stand: Stand, 
         await stand.ensure()
 
     assert await stand.plan() == whole
+
+
+async def test_a_session_whose_portal_is_gone_is_told_as_open_iscsi_tells_it(stand: Stand):
+    """Its I/O has failed over: the session is free, and iscsid goes on trying to log in."""
+    stand.site.fail("portal", A, "3")
+
+    said = await stand.says("iscsiadm -m session -P 1")
+
+    lost = said.partition(f"Current Portal: {stand.portals[3]},1\n")[2].partition("Current Portal")[0]
+    assert [line.strip() for line in lost.splitlines() if "State" in line] == [
+        "iSCSI Connection State: TRANSPORT WAIT",
+        "iSCSI Session State: FREE",
+        "Internal iscsid Session State: REOPEN",
+    ]
+
+
+async def test_what_is_written_on_the_volume_is_listed_by_the_name_of_its_map(stand: Stand):
+    """In columns as wide as what stands in them."""
+    head, row = (await stand.says(f"wipefs --no-act /dev/mapper/{stand.wwid}")).splitlines()
+
+    assert head == f"{'DEVICE':33} OFFSET TYPE        {'UUID':38} LABEL"
+    assert row.startswith(f"{stand.wwid} 0x218  LVM2_member ")
+
+
+async def test_pvscan_names_what_lvm_finds(stand: Stand):
+    """The volume by its map; nothing is activated."""
+    assert await stand.says("pvscan --cache") == f"  pvscan[1185] PV /dev/mapper/{stand.wwid} online.\n"
+
+
+async def test_the_list_of_wwids_says_who_writes_it(stand: Stand):
+    """multipath's own head, and one line for each volume."""
+    assert (await stand.says("cat /etc/multipath/wwids")).splitlines() == [
+        "# Multipath wwids, Version : 1.0",
+        "# NOTE: This file is automatically maintained by multipath and multipathd.",
+        "# You should not need to edit this file in normal circumstances.",
+        "#",
+        "# Valid WWIDs:",
+        f"/{stand.wwid}/",
+    ]
