@@ -145,7 +145,7 @@ class Hosts:
                 status, out, said = await _ended(connection, f"LC_ALL=C {command}", told)
         except TooMuch:
             raise Unreachable(
-                f"{host}: `{command}` says more than {size(MOST)}, which nobody reads; see what happens on that host"
+                f"{host}: `{command}` says more than {size(MOST)}, which is not read; look at that host"
             ) from None
         except (asyncssh.Error, OSError, TimeoutError) as error:
             self._forget(host)

@@ -40,7 +40,7 @@ async def within(questions: Awaitable[T], who: str, otherwise: Callable[[Unread]
         async with asyncio.timeout(limit):
             return await questions
     except TimeoutError:
-        return otherwise(Unread(word=Unreachable.__name__, said=f"{who} does not come to an end within {limit:.0f} s"))
+        return otherwise(Unread(word=Unreachable.__name__, said=f"{who} has not finished within {limit:.0f} s"))
 
 
 def read(question: Callable[[], T], who: str) -> T | Unread:

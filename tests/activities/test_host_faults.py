@@ -130,7 +130,7 @@ async def test_a_host_that_never_stops_talking_is_not_listened_to_for_long(tmp_p
             await process.stdout.drain()
 
     async with speaking(tmp_path, say) as ssh:
-        with pytest.raises(Unreachable, match="witness: `vgs` says more than 16 MiB, which nobody reads"):
+        with pytest.raises(Unreachable, match="witness: `vgs` says more than 16 MiB, which is not read"):
             await ssh.run("witness", "vgs", limit=30)
 
 

@@ -84,7 +84,7 @@ async def test_an_endpoint_that_never_comes_to_an_end_is_given_up():
     """One that sends a letter now and then keeps the limit of each question."""
     found = await within(anything(), "fa-north", said_of, limit=0.05)
 
-    assert found == "fa-north does not come to an end within 0 s"
+    assert found == "fa-north has not finished within 0 s"
 
 
 async def anything() -> str:

@@ -30,7 +30,7 @@ Proxmox VE
   ✓ 6 nodes: version: Proxmox VE 9.1.9
   ✓ nodes: versions: all nodes have the same release
   ✓ cluster: members: pxmx-cluster, 6 nodes online
-  ✓ 9 runbooks: rights of the token: complete
+  ✓ 13 runbooks: rights of the token: complete
   ✓ token: VM.Audit at every guest: it reaches all of them
   ✓ token: VM.GuestAgent.Audit at every guest: it reaches all of them
   ✓ guest 101: source of guests: there, and the token may use its network
@@ -68,7 +68,7 @@ Temporal
   ✓ Temporal: namespace: default, ended runs are kept for 400 days
   ✓ Temporal: search attributes: all registered
   ✓ Temporal: workers: 1 worker polls the queue QUEUE
-121 ok
+125 ok
 """
 
 

@@ -141,12 +141,12 @@ class Asking:
         return await asyncio.gather(*(self._controller(client, name, bmc) for name, bmc in known))
 
     async def _controller(self, client: Controllers, name: str, bmc: Bmc) -> tuple[Shown | None, ControllerTold | None]:
-        if bmc.protocol == "ipmi":  # it has no certificate to show
-            return None, await self._counted(self._threads.run(lambda: controllers.controller(client, name, bmc)))
-        limit = max(shown.LIMIT, bmc.answers_within.total_seconds())
-        found = await self._shown(of_controller(bmc, f"management controller of {name}"), limit)
-        if not found.recognised:
-            return found, None
+        found = None
+        if bmc.protocol == "redfish":  # IPMI has no certificates
+            limit = max(shown.LIMIT, bmc.answers_within.total_seconds())
+            found = await self._shown(of_controller(bmc, f"management controller of {name}"), limit)
+            if not found.recognised:
+                return found, None
         asked = self._threads.run(lambda: controllers.controller(client, name, bmc))
         return found, await self._counted(within(asked, bmc.address, _silent_controller(name, bmc)))
 
