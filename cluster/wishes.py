@@ -1,6 +1,6 @@
 """From the inventory to what each activity is asked for. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from cluster.contracts.hosts import (
@@ -28,6 +28,39 @@ class Wishes:
     inventory: Inventory
     mode: Mode
     emergency: bool = False
+    beside: tuple[str, ...] = ()
+    one_of: int = 1
+
+    @property
+    def each(self) -> "tuple[Wishes, ...]":
+        """The same of each volume alone, in the order of the file: what is asked of a volume, its group, its storage.
+
+        `beside` are then the other volumes of its pod by their full names, which are ours as well.
+        """
+        pods = {pod.name: pod for pod in self.inventory.all_pods}
+        return tuple(
+            replace(
+                self,
+                inventory=disk,
+                one_of=len(self.inventory.disks),
+                beside=tuple(
+                    pods[disk.pod.name].full(volume)
+                    for volume in pods[disk.pod.name].volumes
+                    if volume.name != disk.pod.volume.name
+                ),
+            )
+            for disk in self.inventory.disks
+        )
+
+    @property
+    def several(self) -> bool:
+        """It is one of several volumes, or has them."""
+        return self.one_of > 1 or len(self.inventory.disks) > 1
+
+    @property
+    def each_pod(self) -> "tuple[Wishes, ...]":
+        """The same of each pod alone, with the first of its volumes."""
+        return tuple(replace(self, inventory=one) for one in self.inventory.stretched)
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -46,7 +79,7 @@ class Wishes:
 
     def cluster(self) -> ClusterCheck:
         """What the cluster must be before anything is changed."""
-        inventory, array = self.inventory, self.inventory.pod.failover_preference
+        inventory, array = self.inventory, self.inventory.all_pods[0].failover_preference  # of all pods the same
         sites = {node: inventory.place_of(node) for node in self.nodes}
         if inventory.third:  # corosync has a tie to break only with a quorum device
             array = None
@@ -112,6 +145,7 @@ class Wishes:
             groups={array.name: array.host_group for array in self.inventory.arrays},
             prefers=pod.failover_preference,
             default_protection=pod.volume.default_protection,
+            beside=self.beside,
         )
 
     def stretch(self) -> StretchWish:
@@ -211,7 +245,7 @@ class Wishes:
             name=guest.name,
             template=guest.template,
             node=guest.node,
-            storage=self.inventory.storage.id,
+            storage=self.inventory.storage_of(guest),
             cores=guest.cores,
             memory=guest.memory,
         )

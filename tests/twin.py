@@ -67,7 +67,7 @@ class Names:
     def __init__(self, inventory: Inventory) -> None:
         lab = load(EXAMPLE)
         self._names = {lab.name: inventory.name, lab.decider: inventory.decider}
-        self._names |= {lab.pod.name: inventory.pod.name, lab.volume_name: inventory.volume_name}
+        self._names |= {lab.pod.name: inventory.all_pods[0].name, lab.volume_name: inventory.disks[0].volume_name}
         self._names |= {lab.storage.id: inventory.storage.id, lab.storage.vg: inventory.storage.vg}
         for there, here in zip(lab.sites, inventory.sites, strict=True):
             self._names |= {there.name: here.name, there.array: here.array}
