@@ -10,9 +10,11 @@ from pydantic import Field
 
 from cluster.nouns import Value
 from cluster.sessions import Record, Way
+from cluster.transports import Transport
 
 # Units that must be enabled, and the others of which one is enough: iscsid is started by its socket or by itself.
-UNITS = ("open-iscsi.service", "multipathd.service")
+MAPPER = "multipathd.service"
+UNITS = ("open-iscsi.service", MAPPER)
 ONE_OF = ("iscsid.socket", "iscsid.service")
 # What systemd calls the file of a unit that boots along.
 ENABLED = ("enabled", "enabled-runtime", "alias", "static", "indirect", "generated")
@@ -23,10 +25,13 @@ class Boot(Value):
 
     units: dict[str, str] = Field(default_factory=dict)
     wwids: tuple[str, ...] = ()
+    transport: Transport = Field(default="iscsi", exclude_if=lambda given: given == "iscsi")
 
     @property
     def disabled(self) -> tuple[str, ...]:
         """The units that would have to be enabled."""
+        if self.transport == "fc":  # HBAs log in before any unit starts
+            return () if self.units.get(MAPPER) in ENABLED else (MAPPER,)
         off = [unit for unit in UNITS if self.units.get(unit) not in ENABLED]
         return (*off, *(() if any(self.units.get(unit) in ENABLED for unit in ONE_OF) else ONE_OF[:1]))
 

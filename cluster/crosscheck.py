@@ -142,6 +142,15 @@ def _guests(inventory: Inventory) -> Iterator[Problem]:
 
 def _luns(inventory: Inventory) -> Iterator[Problem]:
     arrays = {array.name for array in inventory.arrays}
+    if inventory.transport == "nvme-tcp":
+        for at, _, volume in carried.volumes(inventory):
+            if volume.luns:
+                given = ", ".join(f"{array}: {lun}" for array, lun in volume.luns.items())
+                yield (
+                    (*at, "luns"),
+                    f"{given} is not used with transport nvme-tcp, where the arrays number namespaces: remove it",
+                )
+        return
     for at, _, volume in carried.volumes(inventory):
         if wrong := set(volume.luns) ^ arrays:
             yield (
@@ -154,7 +163,7 @@ def _luns(inventory: Inventory) -> Iterator[Problem]:
 # Fields that mean something with these transports alone, and what they are.
 _PORTALS: tuple[Transport, ...] = ("iscsi", "nvme-tcp")
 _CHAP: tuple[Transport, ...] = ("iscsi",)
-_MTU: tuple[Transport, ...] = ("iscsi",)
+_MTU: tuple[Transport, ...] = ("iscsi", "nvme-tcp")
 
 
 def _transport(inventory: Inventory) -> Iterator[Problem]:

@@ -91,7 +91,7 @@ class Site(Noun):
 class Array(Noun):
     """One FlashArray. `address` may carry a port; `ca` is a PEM file that signs its certificate, or it is pinned.
 
-    `portals` are the iSCSI ports that the nodes use: addresses or networks, all ports where nothing is said.
+    `portals` are the iSCSI or NVMe/TCP ports that the nodes use: addresses or networks, all where nothing is said.
     """
 
     name: PurityName
@@ -122,14 +122,14 @@ class ThirdPlace(Noun):
 
 
 class Volume(Noun):
-    """A volume of the pod. `luns` holds the wished LUN per array: each array numbers for itself.
+    """A volume of the pod. `luns` holds the wished LUN per array: each array numbers for itself; none with NVMe/TCP.
 
     It gets the array's default protection (SafeMode snapshots) unless `default_protection` is false.
     """
 
     name: PurityName
     size: Size
-    luns: dict[str, Lun]
+    luns: dict[str, Lun] = Field(default_factory=dict, exclude_if=operator.not_)
     default_protection: bool = Field(default=True, exclude_if=bool)
 
 
@@ -387,6 +387,10 @@ class Inventory(Noun):
         # each run that has noted its digest would find that the worker goes by another inventory
         whole = f'{self.model_dump_json()[:-1]},"speed":1.0}}'
         return hashlib.sha256(whole.encode()).hexdigest()[:12]
+
+    def lun(self, array: str) -> int:
+        """The volume's wished LUN on that array; 0 with NVMe/TCP, where the arrays number namespaces themselves."""
+        return 0 if self.transport == "nvme-tcp" else self.pod.volume.luns[array]
 
     def array(self, name: str) -> Array:
         """The array of that name; KeyError when there is none."""

@@ -13,9 +13,38 @@ from pydantic import Field
 
 from cluster.nouns import Value
 from cluster.units import seconds
+from cluster.volumes import is_namespace
 
 # What a volume of these arrays says of itself (INQUIRY), and how multipath calls the transport.
 VENDOR, PRODUCT, PROTOCOL = "PURE", "FlashArray", "scsi:iscsi"
+
+
+class Kind(Value):
+    """How multipath knows a volume: vendor and product, transport, a device of that kind, and who tells priorities."""
+
+    vendor: str = VENDOR
+    product: str = PRODUCT
+    protocol: str = PROTOCOL
+    device: str = "sdx"
+    rule: str = "^sd[a-z]"
+    prio: str = "alua"
+
+    @classmethod
+    def of(cls, wwid: str | None) -> "Kind":
+        """By its WWID; before there is one it counts as a SCSI disk."""
+        if wwid is None or not is_namespace(wwid):
+            return cls()
+        # multipath-tools: what it calls a namespace whose paths the kernel does not join (discovery.c, hwtable.c)
+        return cls(
+            vendor="NVME",
+            product="Pure Storage FlashArray",
+            protocol="nvme:tcp",
+            device="nvme1n1",
+            rule="^nvme[0-9]",
+            prio="ana",
+        )
+
+
 # A watchdog resets a node that HA has lost after 60 s (reference: pve-ha §3): I/O that waits longer than that outlives
 # the decision where its guest runs.
 LONGEST_QUEUE = timedelta(seconds=60)
@@ -54,7 +83,7 @@ class MultipathConfig(Value):
     def _order(self, wwid: str | None) -> Iterator[tuple[str, Mapping[str, str]]]:
         yield from (("multipaths", one) for one in reversed(self.multipaths) if wwid and one.get("wwid") == wwid)
         yield "overrides", self.overrides
-        yield from (("devices", one) for one in reversed(self.devices) if _is_ours(one))
+        yield from (("devices", one) for one in reversed(self.devices) if _is_ours(one, Kind.of(wwid)))
         yield "defaults", self.defaults
 
 
@@ -91,9 +120,10 @@ def slow(config: MultipathConfig, wwid: str | None = None) -> tuple[str, ...]:
 
 def blacklisted(config: MultipathConfig, wwid: str | None) -> str:
     """Which rule hides the volume from multipath, and the remedy; empty when none does."""
+    own = Kind.of(wwid)
     for kind, value, remedy in (
-        ("devnode", "sdx", 'devnode "^sd[a-z]"'),
-        ("protocol", PROTOCOL, f'protocol "{PROTOCOL}"'),
+        ("devnode", own.device, f'devnode "{own.rule}"'),
+        ("protocol", own.protocol, f'protocol "{own.protocol}"'),
         ("wwid", wwid or "", f'wwid "{wwid}"'),
     ):
         rules: tuple[str, ...] = getattr(config.blacklist, kind)
@@ -101,11 +131,11 @@ def blacklisted(config: MultipathConfig, wwid: str | None) -> str:
         rule = next((one for one in rules if value and _matches(one, value)), None)
         if rule is not None and not any(_matches(one, value) for one in excepted):
             return _hidden(f'{kind} "{rule}"', remedy)
-    rule_of = next((one for one in config.blacklist.devices if _fits(*one)), None)
-    if rule_of is not None and not any(_fits(*one) for one in config.exceptions.devices):
+    rule_of = next((one for one in config.blacklist.devices if _fits(*one, own)), None)
+    if rule_of is not None and not any(_fits(*one, own) for one in config.exceptions.devices):
         return _hidden(
             f'device {{ vendor "{rule_of[0]}" product "{rule_of[1]}" }}',
-            f'device {{ vendor "{VENDOR}" product "{PRODUCT}" }}',
+            f'device {{ vendor "{own.vendor}" product "{own.product}" }}',
         )
     return ""
 
@@ -126,7 +156,7 @@ def _queueing(config: MultipathConfig, wwid: str | None) -> str:
         said = f'features "{features}"'
     else:
         said = f"no_path_retry {retry}"
-    remedy = f"set `no_path_retry fail` for vendor {VENDOR} in {WHERE} ({section}), then {RELOAD}"
+    remedy = f"set `no_path_retry fail` for vendor {Kind.of(wwid).vendor} in {WHERE} ({section}), then {RELOAD}"
     if retry == "queue":
         return (
             f"multipath queues I/O for ever once every path is lost ({said}): "
@@ -144,11 +174,13 @@ def _queueing(config: MultipathConfig, wwid: str | None) -> str:
 
 def _grouping(config: MultipathConfig, wwid: str | None) -> str:
     policy, section = config.setting("path_grouping_policy", wwid)
-    if policy == "group_by_prio":
+    # from multipath-tools 0.9.6 on priorities that are detected bring their groups along (multipath.conf(5))
+    detected = is_namespace(wwid or "") and config.setting("detect_pgpolicy", wwid)[0] == "yes"
+    if policy == "group_by_prio" or detected:
         return ""
     return (
         f"path_grouping_policy is {policy or 'not set'}, not group_by_prio: I/O would take the far array as often as "
-        f"the near one; set `path_grouping_policy group_by_prio` for vendor {VENDOR} in {WHERE} "
+        f"the near one; set `path_grouping_policy group_by_prio` for vendor {Kind.of(wwid).vendor} in {WHERE} "
         f"({section or 'devices'}), then {RELOAD}"
     )
 
@@ -156,41 +188,46 @@ def _grouping(config: MultipathConfig, wwid: str | None) -> str:
 def _priorities(config: MultipathConfig, wwid: str | None) -> str:
     prio, section = config.setting("prio", wwid)
     detects, _ = config.setting("detect_prio", wwid)
-    if prio in ("alua", "sysfs") or detects != "no":
+    own = Kind.of(wwid)
+    if prio in (own.prio, "sysfs") or detects != "no":
         return ""
     return (
         f"prio is {prio or 'not set'} and detect_prio is no: multipath does not ask the arrays which paths are "
-        f"optimized; set `prio alua` for vendor {VENDOR} in {WHERE} ({section or 'devices'}), then {RELOAD}"
+        f"optimized; set `prio {own.prio}` for vendor {own.vendor} in {WHERE} ({section or 'devices'}), then {RELOAD}"
     )
 
 
-def _is_ours(device: Mapping[str, str]) -> bool:
-    return _fits(device.get("vendor", ""), device.get("product", ""))
+def _is_ours(device: Mapping[str, str], own: Kind) -> bool:
+    return _fits(device.get("vendor", ""), device.get("product", ""), own)
 
 
-def _fits(vendor: str, product: str) -> bool:
+def _fits(vendor: str, product: str, own: Kind) -> bool:
     """Empty fits anything (multipath.conf(5), `device`)."""
-    return (not vendor or _matches(vendor, VENDOR)) and (not product or _matches(product, PRODUCT))
+    return (not vendor or _matches(vendor, own.vendor)) and (not product or _matches(product, own.product))
 
 
 CONF = "/etc/multipath/conf.d/quorate.conf"
 
 
-def settings_of(wwid: str) -> str:
-    """What the deployment writes where it may: the settings of one volume, which come before all others."""
+def settings_of(*wwids: str) -> str:
+    """What the deployment writes where it may: the settings of the volumes, which come before all others."""
+    exceptions = "".join(f'    wwid "{wwid}"\n' for wwid in wwids)
     return f"""# The pod's volume alone; written by Quorate (paths.multipath: set).
 blacklist_exceptions {{
-    wwid "{wwid}"
-}}
+{exceptions}}}
 multipaths {{
-    multipath {{
+{"".join(map(_settings, wwids))}}}
+"""
+
+
+def _settings(wwid: str) -> str:
+    return f"""    multipath {{
         wwid "{wwid}"
         path_grouping_policy group_by_prio
-        prio alua
+        prio {Kind.of(wwid).prio}
         failback immediate
         no_path_retry fail
     }}
-}}
 """
 
 

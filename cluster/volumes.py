@@ -6,6 +6,7 @@ LVM has no view of the cluster: a volume that one node does not know the state o
 from collections.abc import Callable, Mapping
 
 from cluster.nouns import Value
+from cluster.transports import Transport
 from cluster.units import shortly
 
 # Node to its active volumes: true where one is open as well, None where the node does not know.
@@ -14,11 +15,24 @@ Held = Mapping[str, Mapping[str, bool | None]]
 
 # The NAA prefix of every FlashArray volume, before its serial number (reference: flasharray-rest §6.3).
 VENDOR = "3624a9370"
+# The vendor's id at the IEEE.
+OUI = "24a937"
 
 
-def wwid_of(serial: str) -> str:
-    """What hosts call the volume of that serial number."""
+def wwid_of(serial: str, transport: Transport = "iscsi") -> str:
+    """What hosts call the volume of that serial number: by its NAA identifier, or as a namespace by its NGUID.
+
+    The NGUID is 00, the serial's first 14 digits, the vendor's id and its last 10 (the vendor's page "Identify Pure
+    Storage Namespaces", and OpenStack's driver, ``PureNVMEDriver._get_nguid``).
+    """
+    if transport == "nvme-tcp":
+        return f"eui.00{serial[:14]}{OUI}{serial[-10:]}".lower()
     return f"{VENDOR}{serial.lower()}"
+
+
+def is_namespace(wwid: str) -> bool:
+    """It is the WWID of an NVMe namespace."""
+    return wwid.startswith("eui.")
 
 
 class Holders(Value):

@@ -1,5 +1,6 @@
 """From the inventory to what each activity is asked for. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -58,6 +59,21 @@ class Wishes:
         return self.one_of > 1 or len(self.inventory.disks) > 1
 
     @property
+    def volume_name(self) -> str:
+        """The only volume's full name; of several one is asked for after the other (`each`)."""
+        return self.inventory.volume_name
+
+    @property
+    def the_volume(self) -> str:
+        """How a step's title calls it: by its name where there are several."""
+        return self.volume_name if self.several else "the volume"
+
+    @property
+    def to_volume(self) -> str:
+        """The end of a title that needs it only where there are several."""
+        return f" to {self.volume_name}" if self.several else ""
+
+    @property
     def each_pod(self) -> "tuple[Wishes, ...]":
         """The same of each pod alone, with the first of its volumes."""
         return tuple(replace(self, inventory=one) for one in self.inventory.stretched)
@@ -75,7 +91,12 @@ class Wishes:
     def array_pair(self, array: str) -> ArrayPair:
         """An array and its peer."""
         inventory = self.inventory
-        return ArrayPair(array=array, peer=inventory.peer(array).name, portals=inventory.array(array).portals)
+        return ArrayPair(
+            array=array,
+            peer=inventory.peer(array).name,
+            portals=inventory.array(array).portals,
+            transport=inventory.transport,
+        )
 
     def cluster(self) -> ClusterCheck:
         """What the cluster must be before anything is changed."""
@@ -107,18 +128,25 @@ class Wishes:
             return self._third(name)
         other = next(site for site in inventory.sites if node not in site.nodes)
         limits = inventory.limits
-        portal = arrays[other.array].portals[0].rsplit(":", 1)[0].strip("[]")
+        trips: tuple[RoundTrip, ...] = (
+            *_over_links(other.nodes[0], limits.corosync_rtt),
+            RoundTrip(what="witness_rtt", address=inventory.outside, limit=self._to_third),
+        )
+        if portals := arrays[other.array].portals:  # Fibre Channel has none, and answers no ping
+            portal = portals[0].rsplit(":", 1)[0].strip("[]")
+            trips += (RoundTrip(what="array_rtt", address=portal, limit=limits.array_rtt),)
         return NodeCheck(
             node=name,
             iqn=node.iqn or "",
-            round_trips=(
-                *_over_links(other.nodes[0], limits.corosync_rtt),
-                RoundTrip(what="witness_rtt", address=inventory.outside, limit=self._to_third),
-                RoundTrip(what="array_rtt", address=portal, limit=limits.array_rtt),
+            round_trips=trips,
+            arrays=tuple(
+                Portals(array=array, portals=found.portals, wwns=found.wwns, nqn=found.nqn)
+                for array, found in arrays.items()
             ),
-            arrays=tuple(Portals(array=array, portals=found.portals) for array, found in arrays.items()),
             multipath=inventory.paths.multipath,
             mtu=inventory.paths.mtu,
+            wwns=self._wwns(name),
+            nqn=(node.nqn or "") if inventory.transport == "nvme-tcp" else "",
         )
 
     @property
@@ -146,6 +174,7 @@ class Wishes:
             prefers=pod.failover_preference,
             default_protection=pod.volume.default_protection,
             beside=self.beside,
+            transport=self.inventory.transport,
         )
 
     def stretch(self) -> StretchWish:
@@ -167,7 +196,7 @@ class Wishes:
             array=array,
             group=inventory.array(array).host_group,
             volume=inventory.volume_name,
-            lun=inventory.pod.volume.luns[array],
+            lun=inventory.lun(array),
             hosts=tuple(
                 HostWish(
                     name=node.name,
@@ -183,11 +212,17 @@ class Wishes:
         )
 
     def paths(
-        self, node: str, arrays: dict[str, ArrayFinding], wwid: str | None, *, lasting: bool = False
+        self,
+        node: str,
+        arrays: dict[str, ArrayFinding],
+        wwid: str | None,
+        *,
+        beside: Iterable[str | None] = (),
+        lasting: bool = False,
     ) -> PathsWish:
         """A node's paths through both arrays, its own site's array first and optimized.
 
-        `lasting` asks as well whether a reboot would keep them.
+        `beside` are the WWIDs of the other volumes. `lasting` asks as well whether a reboot would keep them.
         """
         inventory, policy = self.inventory, self.inventory.paths
         local = inventory.site_of(node).array
@@ -200,17 +235,25 @@ class Wishes:
                     array=name,
                     iqn=arrays[name].target_iqn,
                     portals=arrays[name].portals,
-                    lun=inventory.pod.volume.luns[name],
+                    lun=inventory.lun(name),
                     optimized=name == local,
+                    wwns=arrays[name].wwns,
+                    nqn=arrays[name].nqn,
                 )
                 for name in (local, inventory.peer(local).name)
             ),
+            beside=tuple(sorted(one for one in beside if one is not None and one != wwid)),
             lasting=lasting,
             emergency=self.emergency,
             chap=policy.chap,
             multipath=policy.multipath,
             tuning=policy.tuning,
+            wwns=self._wwns(node),
         )
+
+    def _wwns(self, node: str) -> tuple[str, ...]:
+        """The WWPNs of a node, where they are its way to the arrays."""
+        return self.inventory.node(node).wwns if self.inventory.transport == "fc" else ()
 
     def volume_group(self, wwid: str | None) -> GroupWish:
         """The volume group on the multipath device."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.inventory import Inventory, Pod
 from cluster.nouns import KEPT_TO_SITES
 from cluster.transports import HOST_FIELDS, initiators
+from lab.physics import nvme
 from lab.physics.disks import EXTENT, LogicalVolume, VolumeGroup
 from lab.physics.initiator import DEFAULT, NodeRecord, Way
 from lab.purity import responses
@@ -33,8 +34,7 @@ async def build(world: "World") -> None:
     for array in inventory.arrays:
         _present(world, array.name, array.host_group)
     serials = [_serial(world, disk) for disk in inventory.disks]
-    for serial in serials:
-        _log_in(world, serial)
+    _log_in(world, serials)
     if inventory.witness:
         world.membership.set_up_device(settled=True)
         world.corosync.config_version += 1
@@ -143,15 +143,22 @@ def _present(world: "World", array: str, group: str) -> None:
         _call(world, array, responses.post_hosts, body, names=node.name)
         _call(world, array, responses.post_memberships, group_names=group, member_names=node.name)
     for disk in inventory.disks:
-        body = {"lun": disk.pod.volume.luns[array]}
+        shown = {"lun": lun} if (lun := disk.lun(array)) else {}
         names = {"host_group_names": group, "volume_names": disk.volume_name}
-        _call(world, array, responses.post_connections, body, **names)
+        _call(world, array, responses.post_connections, shown, **names)
 
 
-def _log_in(world: "World", serial: str) -> None:
+def _log_in(world: "World", serials: list[str]) -> None:
     """Every node to every portal, automatically from now on."""
-    for host in (world.nodes[node.name] for node in world.inventory.site_nodes):
-        host.wwids.add(world.disks[serial].wwid)
+    hosts = [world.nodes[node.name] for node in world.inventory.site_nodes]
+    for host in hosts if nvme.used(world) else ():
+        host.disabled.discard(nvme.UNIT)
+        ways = [Way(array.name, portal) for array in world.arrays.values() for portal in array.portals]
+        for way in ways:
+            host.files[nvme.DISCOVERY] += nvme.line(way)
+            nvme.connect(world, host, way, patience=-1)
+    for host in hosts if not nvme.used(world) else ():
+        host.wwids |= {world.disks[serial].wwid for serial in serials}
         for way in host.sessions:  # of HBAs, which log in by themselves
             world.scan(host.name, way)
         if host.hbas:
@@ -161,7 +168,7 @@ def _log_in(world: "World", serial: str) -> None:
                 for iface in host.ifaces or (DEFAULT,):
                     way = Way(array.name, portal, iface)
                     host.records[way] = NodeRecord("automatic")
-                    host.sessions.setdefault(way, len(host.sessions) + 1)
+                    host.sessions[way] = len(host.sessions) + 1
                     world.scan(host.name, way)
 
 

@@ -146,11 +146,10 @@ class DeployStretchedCluster(Runbook):
         planning = wishes.mode is Mode.PLAN
         section = self.section("Plan" if planning else "Apply", rehearsal=planning)
         for volume in wishes.each:
-            said = _of_volume(volume)
             pod = await self.step(
-                f"Pod {volume.inventory.pod.name} holds {said or 'the volume'}", purity.ensure_pod, volume.pod()
+                f"Pod {volume.inventory.pod.name} holds {volume.the_volume}", purity.ensure_pod, volume.pod()
             )
-            self._wwids[volume.inventory.volume_name] = pod.wwid
+            self._wwids[volume.volume_name] = pod.wwid
         for one in wishes.each_pod:
             await self.step(
                 f"{_the_pod(wishes, one)} is online on both arrays",
@@ -160,10 +159,13 @@ class DeployStretchedCluster(Runbook):
                 attempt=limits.stretch,
             )
         for volume in wishes.each:  # one after the other: all of them make the same hosts and groups
-            what = _of_volume(volume) or "the volume"
             await self.together(
                 *(
-                    self.step(f"Hosts see {what} on {array.name}", purity.ensure_access, volume.access(array.name))
+                    self.step(
+                        f"Hosts see {volume.the_volume} on {array.name}",
+                        purity.ensure_access,
+                        volume.access(array.name),
+                    )
                     for array in inventory.arrays
                 )
             )
@@ -184,16 +186,21 @@ class DeployStretchedCluster(Runbook):
             within=limits.ha * 2,
             attempt=limits.ha * 2,
         )
-        return self.record.changes_of(section)
+        changes = self.record.changes_of(section)
+        return changes if len(wishes.each) == 1 else _once(changes)
 
     async def storage_and_guests(self, wishes: Wishes) -> None:
         """From paths to running guests: each needs the one before."""
         inventory = wishes.inventory
         for volume in wishes.each:
-            wwid, to = self._wwids[volume.inventory.volume_name], _to_volume(volume)
+            wwid, to = self._wwids[volume.volume_name], volume.to_volume
             await self.together(
                 *(
-                    self.step(f"Paths of {node}{to}", hosts.ensure_paths, volume.paths(node, self._arrays, wwid))
+                    self.step(
+                        f"Paths of {node}{to}",
+                        hosts.ensure_paths,
+                        volume.paths(node, self._arrays, wwid, beside=self._wwids.values()),
+                    )
                     for node in wishes.site_nodes
                 )
             )
@@ -238,9 +245,9 @@ class DeployStretchedCluster(Runbook):
         paths = [
             asyncio.ensure_future(
                 self.step(
-                    f"Paths of {node}{_to_volume(volume)}",
+                    f"Paths of {node}{volume.to_volume}",
                     hosts.paths,
-                    volume.paths(node, self._arrays, self._wwids[volume.inventory.volume_name], lasting=True),
+                    volume.paths(node, self._arrays, self._wwids[volume.volume_name], lasting=True),
                 )
             )
             for volume in wishes.each
@@ -285,13 +292,11 @@ def _votes_on_every_node(inventory: Inventory) -> str:
     return f"{inventory.third.name} votes, every node counts it"
 
 
-def _of_volume(volume: Wishes) -> str:
-    """The volume's full name, where there are several in the cluster; else nothing."""
-    return volume.inventory.volume_name if volume.several else ""
-
-
-def _to_volume(volume: Wishes) -> str:
-    return f" to {_of_volume(volume)}" if volume.several else ""
+def _once(changes: tuple[Intent, ...]) -> tuple[Intent, ...]:
+    """What several volumes lack and is made once: hosts, groups, sessions. What has no name yet is one of each."""
+    unnamed = [one for one in changes if " new " in f" {one.target} {one.detail} "]
+    named = dict.fromkeys(one for one in changes if one not in unnamed)
+    return tuple(one for one in changes if one in unnamed or (one in named and named.pop(one, 0) is None))
 
 
 def _the_pod(wishes: Wishes, one: Wishes, *, volume: bool = False) -> str:

@@ -90,4 +90,4 @@ class Homes(BaseModel):
     @property
     def lun(self) -> int:
         """The shared volume's LUN at the site's own array."""
-        return self.inventory.pod.volume.luns[self.inventory.site(self.site).array]
+        return self.inventory.lun(self.inventory.site(self.site).array)

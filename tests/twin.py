@@ -55,6 +55,30 @@ def inventory_file(folder: Path, which: str = "", example: str = "lab", **replac
     return path
 
 
+def over_fibre(text: str) -> str:
+    """An example whose nodes have an HBA with two ports each, in the place of an initiator name."""
+    numbers = iter(range(1, 100))
+
+    def ports(_: re.Match[str]) -> str:
+        number = next(numbers)
+        return f'wwns: ["21:00:00:24:ff:00:{number:02x}:00", "21:00:00:24:ff:00:{number:02x}:01"]'
+
+    text = re.sub(r"^name: .*\n", lambda found: f"{found[0]}transport: fc\n", text, count=1, flags=re.MULTILINE)
+    return re.sub(r"iqn: iqn\.\S+?(?=[,}\s])", ports, text)
+
+
+def over_nvme(text: str) -> str:
+    """An example whose nodes reach the arrays over NVMe/TCP: an NQN for each node, no LUNs."""
+    numbers = iter(range(1, 100))
+    text = re.sub(r"^name: .*\n", lambda found: f"{found[0]}transport: nvme-tcp\n", text, count=1, flags=re.MULTILINE)
+    text = re.sub(
+        r"iqn: iqn\.\S+?(?=[,}\s])",
+        lambda _: f"nqn: nqn.2014-08.org.nvmexpress:uuid:4c4c4544-0031-5910-804b-{next(numbers):012x}",
+        text,
+    )
+    return re.sub(r"^( +)luns:\n(?:\1 +\S.*\n)+", "", text, flags=re.MULTILINE)
+
+
 def with_policy(path: Path, policy: str) -> Path:
     """The inventory with another policy in place of what the example says at its end of who may agree."""
     path.write_text(path.read_text().partition("\n# Who may agree")[0] + policy)
@@ -68,7 +92,7 @@ class Names:
         lab = load(EXAMPLE)
         self._names = {lab.name: inventory.name, lab.decider: inventory.decider}
         self._names |= {lab.pod.name: inventory.all_pods[0].name, lab.volume_name: inventory.disks[0].volume_name}
-        self._names |= {lab.storage.id: inventory.storage.id, lab.storage.vg: inventory.storage.vg}
+        self._names |= {lab.storage.id: inventory.all_storages[0].id, lab.storage.vg: inventory.all_storages[0].vg}
         for there, here in zip(lab.sites, inventory.sites, strict=True):
             self._names |= {there.name: here.name, there.array: here.array}
             self._names |= {one.name: other.name for one, other in zip(there.nodes, here.nodes, strict=False)}

@@ -25,7 +25,7 @@ from activities.clients.tls import pool, refused
 from activities.errors import NotFound, Rejected, Unreachable, Word
 from cluster.addresses import netloc
 from cluster.inventory import Array
-from cluster.transports import HostField
+from cluster.transports import HostField, Transport
 from cluster.trust import Trust, of_array
 
 # Purity 6.9.x serves at most about 2.43 to 2.46 (reference: flasharray-rest §1).
@@ -198,6 +198,26 @@ class FlashArray:
         """ISCSI target ports: `portal` and `iqn`."""
         return [port for port in self._call("get_ports") if port.get("iqn") and port.get("portal")]
 
+    def nvme_portals(self) -> list[Item]:
+        """NVMe/TCP ports: `portal` and `nqn`. A port of NVMe over another network has none, or another service."""
+        tcp = {str(one["name"]).upper() for one in self.interfaces() if "nvme-tcp" in (one.get("services") or ())}
+        ports = [port for port in self._call("get_ports") if port.get("nqn") and port.get("portal")]
+        return [port for port in ports if str(port["name"]).upper() in tcp]
+
+    def targets(self, transport: Transport) -> list[Item]:
+        """The ports with addresses of that transport."""
+        return self.nvme_portals() if transport == "nvme-tcp" else self.portals()
+
+    def fc_ports(self) -> list[Item]:
+        """Fibre Channel ports that serve SCSI: `name` and `wwn`. NVMe/FC and replication are other services."""
+        serving = {
+            str(one["name"]).upper()
+            for one in self.interfaces()
+            if one.get("enabled") and "scsi-fc" in (one.get("services") or ())
+        }
+        ports = [port for port in self._call("get_ports") if port.get("wwn")]
+        return [port for port in ports if str(port.get("name")).upper() in serving]
+
     def interfaces(self) -> list[Item]:
         """Network interfaces with their addresses and services."""
         return self._call("get_network_interfaces")
@@ -287,13 +307,9 @@ class FlashArray:
         return [row for row in rows if ":" not in _name(row, "host") and ":" not in _name(row, "host_group")]
 
     def connect(self, group: str, volume: str, lun: int) -> None:
-        """Show a volume to a group at that LUN."""
-        self._call(
-            "post_connections",
-            host_group_names=[group],
-            volume_names=[volume],
-            connection=models.ConnectionPost(lun=lun),
-        )
+        """Show a volume to a group at that LUN; 0 leaves the number to the array, as it is for NVMe."""
+        wish = {"connection": models.ConnectionPost(lun=lun)} if lun else {}
+        self._call("post_connections", host_group_names=[group], volume_names=[volume], **wish)
 
 
 def _ahead(date: str | None) -> timedelta | None:

@@ -8,7 +8,9 @@ from cluster.addresses import split
 from cluster.doctor.arrays import ArrayTold, Interface, Peer
 from cluster.doctor.check import Unread
 from cluster.inventory import Array, Inventory
+from cluster.nouns import wwn
 from cluster.portals import chosen
+from cluster.transports import Transport
 from cluster.volumes import wwid_of
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def array(client: "FlashArray", inventory: Inventory) -> ArrayTold:
     update["role"] = read(client.role, name)
     update["peer"] = read(lambda: _peer(client.connection(inventory.peer(name).name)), name)
     update |= _ports(client, inventory)
-    wwid = read(lambda: _wwid(client.volume(inventory.volume_name)), name)
+    wwid = read(lambda: _wwid(client.volume(inventory.volume_name), inventory.transport), name)
     update["wwid"] = None if isinstance(wwid, Unread) else wwid
     update["preferences"] = read(lambda: _preferences(client.pod(inventory.pod.name)), name)
     update["interfaces"] = read(lambda: tuple(map(_interface, client.interfaces())), name)
@@ -41,20 +43,27 @@ def array(client: "FlashArray", inventory: Inventory) -> ArrayTold:
 
 
 def _ports(client: "FlashArray", inventory: Inventory) -> dict[str, object]:
-    ports = read(client.portals, client.name)
+    if inventory.transport == "fc":
+        there = read(client.fc_ports, client.name)
+        if isinstance(there, Unread):
+            return {"ports": there}
+        named = {wwn(str(port["wwn"])): str(port["name"]) for port in there}
+        return {"ports": tuple(named.values()), "wwns": named}
+    ports = read(lambda: client.targets(inventory.transport), client.name)
     if isinstance(ports, Unread):
         return {"ports": ports}
     offered = tuple(sorted(str(port["portal"]) for port in ports))
     return {
         "ports": tuple(str(port["name"]) for port in ports),
         "portals": chosen(offered, inventory.array(client.name).portals),
-        "iqn": str(ports[0]["iqn"]) if ports else "",
+        "iqn": str(ports[0].get("iqn") or "") if ports else "",
+        "nqn": str(ports[0].get("nqn") or "") if ports else "",
     }
 
 
-def _wwid(volume: dict[str, Any] | None) -> str | None:
+def _wwid(volume: dict[str, Any] | None, transport: Transport) -> str | None:
     serial = None if volume is None or volume.get("destroyed") else volume.get("serial")
-    return wwid_of(str(serial)) if serial else None
+    return wwid_of(str(serial), transport) if serial else None
 
 
 def place(array_: Array) -> str:

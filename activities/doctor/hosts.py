@@ -7,17 +7,21 @@ from activities.clients.secrets import Secrets
 from activities.clients.ssh import Answer
 from activities.clients.ssh import Hosts as SshHosts
 from activities.doctor.asking import LIMIT, told
-from activities.hosts import initiator, reading
+from activities.hosts import fibre, initiator, nvme, reading
 from activities.hosts.lvm import autoactivated, volume_groups
 from activities.hosts.votes import may_set_up
 from activities.parsing.links import parse_links
 from activities.parsing.multipath import is_ours, parse_maps
 from activities.parsing.system import parse_release, parse_units
+from cluster.booting import Boot
 from cluster.doctor.check import Unread
 from cluster.doctor.hosts import QDEVICE, QNETD, VOTING, Clock, Told, Unit, Votes, Ways
+from cluster.doctor.nvme import NvmeTold
 from cluster.doctor.storage import PathsTold
 from cluster.doctor.versions import Release
 from cluster.inventory import Inventory, Node
+from cluster.multipathing import MultipathConfig
+from cluster.transports import Transport
 
 NODE_UNITS, WITNESS_UNITS = ("multipathd", QDEVICE), (QNETD,)
 # sshd takes ten sessions over one connection (MaxSessions); a portal's probe has four of them of its own.
@@ -37,6 +41,11 @@ class Paced(SshHosts):
             return await super().run(host, *words, limit=limit or LIMIT)
 
 
+def node_units(transport: Transport) -> tuple[str, ...]:
+    """Units that run on a node; with NVMe/TCP the kernel itself joins paths."""
+    return (QDEVICE,) if transport == "nvme-tcp" else NODE_UNITS
+
+
 async def login(ssh: SshHosts, host: str) -> Unread | None:
     """Why the host does not let Quorate in; None when it does."""
     found = await told(ssh.read(host, "true", limit=LIMIT), host)
@@ -48,10 +57,11 @@ async def node(ssh: SshHosts, inventory: Inventory, name: str) -> Told:
     clock = await told(_clock(ssh, name), name)
     trips = _trips(inventory, name)
     measured = asyncio.gather(*(told(reading.round_trip(ssh, name, address), name) for address in trips.values()))
+    named = {"iscsi": reading.initiator, "nvme-tcp": nvme.hostnqn}.get(inventory.transport)
     packages, units, iqn, ways, votes = await asyncio.gather(
-        told(_packages(ssh, name, reading.NODE_PACKAGES), name),
-        told(unit_states(ssh, name, NODE_UNITS), name),
-        told(reading.initiator(ssh, name), name),
+        told(_packages(ssh, name, reading.packages(inventory.transport)), name),
+        told(unit_states(ssh, name, node_units(inventory.transport)), name),
+        told(named(ssh, name), name) if named else _not_asked(),
         told(link_ways(ssh, name), name),
         told(_votes(ssh, name), name),
     )
@@ -67,8 +77,18 @@ async def node(ssh: SshHosts, inventory: Inventory, name: str) -> Told:
     )
 
 
-async def paths(ssh: SshHosts, name: str, portals: Sequence[str]) -> PathsTold:
-    """A node's way to the arrays; `portals` are those that it shall reach."""
+async def _not_asked() -> None:
+    """What the transport does not have."""
+
+
+async def paths(
+    ssh: SshHosts, inventory: Inventory, name: str, portals: Sequence[str], wwid: str | None = None
+) -> PathsTold:
+    """A node's way to the arrays; `portals` are those that it shall reach, `wwid` is that of the volume."""
+    if inventory.transport == "fc":
+        return await _over_fibre(ssh, name)
+    if inventory.transport == "nvme-tcp":
+        return await _over_nvme(ssh, name, portals, wwid)
     config, local, boot, sessions, records, dark = await asyncio.gather(
         told(initiator.config(ssh, name), name),
         told(_local(ssh, name), name),
@@ -78,6 +98,38 @@ async def paths(ssh: SshHosts, name: str, portals: Sequence[str]) -> PathsTold:
         told(initiator.dark_portals(ssh, name, portals), name),
     )
     return PathsTold(node=name, dark=dark, config=config, local=local, boot=boot, sessions=sessions, records=records)
+
+
+async def _over_fibre(ssh: SshHosts, name: str) -> PathsTold:
+    """The same where HBAs lead there."""
+    config, local, boot, fabric = await asyncio.gather(
+        told(initiator.config(ssh, name), name),
+        told(_local(ssh, name), name),
+        told(initiator.boot(ssh, name, "fc"), name),
+        told(fibre.fabric_of(ssh, name), name),
+    )
+    return PathsTold(node=name, config=config, local=local, boot=boot, fabric=fabric)
+
+
+async def _over_nvme(ssh: SshHosts, name: str, portals: Sequence[str], wwid: str | None) -> PathsTold:
+    """The same with NVMe/TCP: nothing of iSCSI's, and nothing of multipathd's."""
+    native, module, namespace, lines, enabled, dark = await asyncio.gather(
+        told(nvme.native(ssh, name), name),
+        told(nvme.module(ssh, name), name),
+        told(nvme.namespace(ssh, name, wwid), name),
+        told(nvme.lines(ssh, name), name),
+        told(nvme.autoconnects(ssh, name), name),
+        told(initiator.dark_portals(ssh, name, portals), name),
+    )
+    there = NvmeTold(
+        native=native,
+        module=module,
+        device=None if isinstance(namespace, Unread) else namespace.device,
+        controllers=namespace if isinstance(namespace, Unread) else namespace.controllers,
+        lines=lines if isinstance(lines, Unread) else lines[1],
+        enabled=enabled,
+    )
+    return PathsTold(node=name, dark=dark, config=MultipathConfig(), boot=Boot(), nvme=there)
 
 
 async def hindrance(ssh: SshHosts, inventory: Inventory) -> Unread | None:

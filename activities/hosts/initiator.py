@@ -8,10 +8,11 @@ from activities.errors import Refuted
 from activities.parsing.iscsi import parse_records, parse_sessions
 from activities.parsing.multipath_config import parse_config
 from activities.parsing.system import parse_units, parse_values
-from cluster.booting import ONE_OF, UNITS, Boot
+from cluster.booting import MAPPER, ONE_OF, UNITS, Boot
 from cluster.multipathing import MultipathConfig
 from cluster.portals import host_and_port
 from cluster.sessions import Record, Session
+from cluster.transports import Transport
 from cluster.tuning import RECOMMENDED
 
 if TYPE_CHECKING:
@@ -40,13 +41,16 @@ async def records(ssh: "SshHosts", node: str) -> tuple[Record, ...]:
     return () if answer.status == ISCSI_NONE else parse_records(answer.or_rejected().stdout)
 
 
-async def boot(ssh: "SshHosts", node: str) -> Boot:
+async def boot(ssh: "SshHosts", node: str, transport: Transport = "iscsi") -> Boot:
     """Which units boot along, and what multipath will map."""
-    text = await ssh.read(node, "systemctl", "show", "--property=Id,UnitFileState", *UNITS, *ONE_OF)
+    units = (MAPPER,) if transport == "fc" else (*UNITS, *ONE_OF)
+    text = await ssh.read(node, "systemctl", "show", "--property=Id,UnitFileState", *units)
     listed = await ssh.run(node, "cat", WWIDS)  # without the file multipath has mapped nothing yet
     wwids = (line.strip("/") for line in listed.stdout.splitlines() if line.startswith("/"))
     return Boot(
-        units={name: one.get("UnitFileState", "") for name, one in parse_units(text).items()}, wwids=tuple(wwids)
+        units={name: one.get("UnitFileState", "") for name, one in parse_units(text).items()},
+        wwids=tuple(wwids),
+        transport=transport,
     )
 
 

@@ -26,7 +26,7 @@ from cluster.contracts import hosts
 from cluster.contracts.hosts import GroupFinding, GroupWish
 from cluster.plan import Ledger
 from cluster.units import counted, size
-from cluster.volumes import activated_at_boot
+from cluster.volumes import activated_at_boot, is_namespace
 
 if TYPE_CHECKING:
     from activities.clients.ssh import Hosts as SshHosts
@@ -40,7 +40,8 @@ async def active_volumes(
 ) -> dict[str, dict[str, bool | None]]:
     """Node to the group's volumes that are active there: true where one is open as well, None where LVM does not know.
 
-    `limit` in seconds for each node; one that fails is an error.
+    `vg` may be several groups with a space between, as LVM's commands take them: of two volumes of one name the worst
+    counts. `limit` in seconds for each node; one that fails is an error.
     """
     return dict(zip(nodes, await asyncio.gather(*(_active(ssh, node, vg, limit) for node in nodes)), strict=True))
 
@@ -74,7 +75,9 @@ async def autoactivated(ssh: "SshHosts", node: str, vg: str) -> tuple[str, ...]:
 
 
 async def _active(ssh: "SshHosts", node: str, vg: str, limit: float) -> dict[str, bool | None]:
-    return parse_active(await ssh.read(node, "lvs", "--reportformat", "json", "-o", "lv_name,lv_attr", vg, limit=limit))
+    return parse_active(
+        await ssh.read(node, "lvs", "--reportformat", "json", "-o", "lv_name,lv_attr", *vg.split(), limit=limit)
+    )
 
 
 class Lvm:
@@ -125,7 +128,8 @@ class Lvm:
     async def _create(self, ledger: Ledger, wish: GroupWish, view: GroupView) -> None:
         node, device = view.node, view.map.device if view.map else None
         if device is None and ledger.applying:
-            raise NotFound(f"{view.unmapped}; `multipath -a {wish.wwid}` and `multipath -r` create it")
+            make = "" if is_namespace(wish.wwid or "") else f"; `multipath -a {wish.wwid}` and `multipath -r` create it"
+            raise NotFound(f"{view.unmapped}{make}")
         signatures = await self._signatures(node, device) if device else []
         strange = [signature for signature in signatures if signature != "LVM2_member"]
         if strange:

@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from activities.errors import NotFound, Unreachable
+from activities.hosts import nvme
 from activities.parsing.multipath import Map, parse_maps
 from cluster.contracts.hosts import OPTIMIZED
-from cluster.volumes import wwid_of
+from cluster.transports import Transport
+from cluster.volumes import is_namespace, wwid_of
 
 if TYPE_CHECKING:
     from activities.clients.purity import Arrays
     from activities.clients.ssh import Hosts as SshHosts
 
 
-def volume_wwid(arrays: "Arrays", names: Sequence[str], volume: str) -> str:
+def volume_wwid(arrays: "Arrays", names: Sequence[str], volume: str, transport: Transport = "iscsi") -> str:
     """The volume's WWID, from the first of these arrays that answers: both have the same one."""
     for number, name in enumerate(names, start=1):
         try:
@@ -24,7 +26,7 @@ def volume_wwid(arrays: "Arrays", names: Sequence[str], volume: str) -> str:
             continue
         if found is None or not found.get("serial"):
             raise NotFound(f"{name}: there is no volume {volume}; compare pod.name and pod.volumes with the array")
-        return wwid_of(str(found["serial"]))
+        return wwid_of(str(found["serial"]), transport)
     raise Unreachable("no array is known")
 
 
@@ -34,6 +36,16 @@ async def all_maps(ssh: "SshHosts", node: str, *, limit: float | None = None) ->
 
 
 async def map_of(ssh: "SshHosts", node: str, wwid: str, *, limit: float | None = None) -> Map | None:
+    """The node's device of that WWID with its paths; None where it has none, or multipath has it blacklisted.
+
+    A namespace whose paths the kernel puts together is one as well.
+    """
+    if is_namespace(wwid) and await nvme.native(ssh, node):
+        return await nvme.map_of(ssh, node, wwid, limit=limit)
+    return await mapped(ssh, node, wwid, limit=limit)
+
+
+async def mapped(ssh: "SshHosts", node: str, wwid: str, *, limit: float | None = None) -> Map | None:
     """The node's multipath device of that WWID; None where multipath knows none, or has it blacklisted."""
     answer = await ssh.run(node, "multipath", "-ll", wwid, limit=limit)
     if not answer.ok and not answer.stdout.strip() and not answer.stderr.strip():
@@ -42,6 +54,6 @@ async def map_of(ssh: "SshHosts", node: str, wwid: str, *, limit: float | None =
 
 
 async def usable_paths(ssh: "SshHosts", node: str, wwid: str, lun: int, *, limit: float) -> int:
-    """The node's usable optimized paths to the volume at that LUN; none where multipath does not know it."""
+    """The node's usable optimized paths to the volume at that LUN; none where it does not know it."""
     found = await map_of(ssh, node, wwid, limit=limit)
     return found.usable(OPTIMIZED, lun) if found else 0

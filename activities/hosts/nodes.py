@@ -5,17 +5,18 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from activities.errors import NotFound, Refuted
-from activities.hosts import reading
+from activities.hosts import fibre, nvme, reading
 from activities.hosts.initiator import AT_ONCE, config, dark_portals, told_dark
-from activities.hosts.reading import NODE_PACKAGES, VOTER_PACKAGES, WITNESS_PACKAGES
+from activities.hosts.reading import FC_PACKAGES, NODE_PACKAGES, NVME_PACKAGES, VOTER_PACKAGES, WITNESS_PACKAGES
 from activities.parsing.system import parse_number, parse_route
 from activities.serving import serves
 from cluster.contracts import hosts
 from cluster.contracts.hosts import HostName, HostNames, NodeCheck, Portals, RoundTrip
 from cluster.multipathing import harmful
+from cluster.nvme import subsystems_differ
 from cluster.plan import Finding
 from cluster.portals import host_and_port
-from cluster.units import seconds
+from cluster.units import counted, seconds
 
 if TYPE_CHECKING:
     from activities.clients.ssh import Hosts as SshHosts
@@ -35,6 +36,10 @@ class Hosts:
         """Packages, initiator name and round trips of one node are as they must be."""
         if not check.storage:
             return await self._voter(check)
+        if check.nqn:
+            return await self._nvme_preflight(check)
+        if check.wwns:
+            return await self._fibre(check)
         await self._packages(check.node, NODE_PACKAGES)
         initiator = await reading.initiator(self._ssh, check.node)
         if initiator != check.iqn:
@@ -44,24 +49,53 @@ class Hosts:
             )
         if check.multipath == "check" and (wrong := harmful(await config(self._ssh, check.node))):
             raise Refuted(f"{check.node}: {'; '.join(wrong)}")
+        measured = await self._network(check)
+        return Finding(finding=f"{len(NODE_PACKAGES)} packages, initiator as stated; round trips: {measured}")
+
+    async def _nvme_preflight(self, check: NodeCheck) -> Finding:
+        """The same with NVMe/TCP: its module and its own name, and one subsystem on both arrays."""
+        await self._packages(check.node, NVME_PACKAGES)
+        if len(nqns := {array.nqn for array in check.arrays}) > 1:
+            raise Refuted(f"{check.node}: {subsystems_differ(nqns)}")
+        await nvme.module(self._ssh, check.node)
+        await nvme.must_be(self._ssh, check.node, check.nqn)
+        native = await nvme.native(self._ssh, check.node)
+        measured = await self._network(check)
+        paths = "native multipathing" if native else "paths by multipathd"
+        return Finding(finding=f"{len(NVME_PACKAGES)} packages, NQN as stated, {paths}; round trips: {measured}")
+
+    async def _network(self, check: NodeCheck) -> str:
+        """Every portal takes connections and whole packets; the round trips, measured."""
         for array in check.arrays:
             if dark := await dark_portals(self._ssh, check.node, array.portals):
                 raise Refuted(told_dark(check.node, array.array, dark))
-        trips = await asyncio.gather(*(self._round_trip(check.node, trip) for trip in check.round_trips))
+        measured = await self._round_trips(check)
         for array in check.arrays:
             await self._whole_packets(check, array)
-        measured = ", ".join(
-            f"{trip.what} {seconds(took)}" for trip, took in zip(check.round_trips, trips, strict=True)
+        return measured
+
+    async def _fibre(self, check: NodeCheck) -> Finding:
+        """The same for a node with HBAs: each is there, has a link, and is logged in at both arrays."""
+        await self._packages(check.node, FC_PACKAGES)
+        if check.multipath == "check" and (wrong := harmful(await config(self._ssh, check.node))):
+            raise Refuted(f"{check.node}: {'; '.join(wrong)}")
+        fabric = await fibre.fabric_of(self._ssh, check.node)
+        if said := fibre.zoned(fabric, check.wwns, {one.array: one.wwns for one in check.arrays}):
+            raise Refuted(f"{check.node}: {said}")
+        logins = sum(len(fabric.at(check.wwns, one.wwns)) for one in check.arrays)
+        return Finding(
+            finding=f"{len(FC_PACKAGES)} packages, {counted(len(check.wwns), 'HBA port')} as stated, logged in at "
+            f"{logins} ports of the arrays; round trips: {await self._round_trips(check)}"
         )
-        return Finding(finding=f"{len(NODE_PACKAGES)} packages, initiator as stated; round trips: {measured}")
+
+    async def _round_trips(self, check: NodeCheck) -> str:
+        trips = await asyncio.gather(*(self._round_trip(check.node, trip) for trip in check.round_trips))
+        return ", ".join(f"{trip.what} {seconds(took)}" for trip, took in zip(check.round_trips, trips, strict=True))
 
     async def _voter(self, check: NodeCheck) -> Finding:
         """A node that has a vote and no way to the arrays."""
         await self._packages(check.node, VOTER_PACKAGES)
-        trips = await asyncio.gather(*(self._round_trip(check.node, trip) for trip in check.round_trips))
-        measured = ", ".join(
-            f"{trip.what} {seconds(took)}" for trip, took in zip(check.round_trips, trips, strict=True)
-        )
+        measured = await self._round_trips(check)
         return Finding(finding=f"a vote and no path to the arrays; round trips: {measured}")
 
     @serves(hosts.witness_preflight)

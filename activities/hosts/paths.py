@@ -12,19 +12,19 @@ from temporalio import activity
 from activities.attempt import Changes, look_again
 from activities.errors import NotFound, Refuted, Unauthorized
 from activities.hosts import initiator
-from activities.hosts.maps import map_of
+from activities.hosts.fibre import FcPaths
+from activities.hosts.multipath import Multipath
+from activities.hosts.nvme_paths import NvmePaths
 from activities.hosts.seen import Seen
 from activities.parsing.iscsi import Target, parse_targets
-from activities.parsing.multipath import Map
 from activities.serving import serves
 from cluster.booting import Boot, lost_by_a_reboot
 from cluster.contracts import hosts
 from cluster.contracts.hosts import ArrayPaths, PathsFinding, PathsWish
-from cluster.multipathing import CONF, blacklisted, harmful, settings_of, slow
+from cluster.multipathing import harmful, slow
 from cluster.plan import Ledger
 from cluster.portals import host_and_port
 from cluster.sessions import Record, Session, manual, strangers, unconnected, unused
-from cluster.tuning import RULES, RULES_FILE, differs
 from cluster.units import counted
 
 if TYPE_CHECKING:
@@ -40,13 +40,17 @@ class Paths:
     """Activities on a node's paths."""
 
     def __init__(self, ssh: "SshHosts") -> None:
-        self._ssh = ssh
+        self._ssh, self._multipath = ssh, Multipath(ssh)
 
     @serves(hosts.ensure_paths)
     async def ensure_paths(self, wish: PathsWish) -> PathsFinding:
         """The node is logged in to every portal of both arrays, and multipath shows what ALUA should give."""
+        if wish.nvme:
+            return await NvmePaths(self._ssh).ensure(wish)
+        if wish.wwns:
+            return await FcPaths(self._ssh).ensure(wish)
         ledger = Changes(wish.mode)
-        await self._settle_multipath(ledger, wish)
+        await self._multipath.settle(ledger, wish)
         seen = await self._seen(wish)
         records = await initiator.records(self._ssh, wish.node)
         for array in wish.arrays:
@@ -56,10 +60,11 @@ class Paths:
         if (wish.wwid is None or seen.wrong(wish)) and ledger.intend(
             wish.node, "map multipath device", wish.wwid or "of the new volume", verb="create"
         ):
-            await self._bring_up(wish)
+            await self._ssh.read(wish.node, "iscsiadm", "-m", "session", "--rescan")
+            await self._multipath.bring_up(wish)
             seen = await self._settled(wish)
         await self._keep(ledger, wish)
-        await self._tune(ledger, wish)
+        await self._multipath.tune(ledger, wish)
         activity.heartbeat("verifying")
         if ledger.only_planned:
             return PathsFinding(
@@ -67,7 +72,7 @@ class Paths:
             )
         if wrong := seen.wrong(wish) or (await self._lost(wish) if ledger.changed else ""):
             raise Refuted(f"{wish.node}: {wrong}")
-        remark = await self._remark(wish, seen)
+        remark = await self._multipath.remark(wish, seen.map)
         near, far = (seen.usable(array) for array in wish.arrays)
         return PathsFinding(
             finding=f"{near} optimized through {wish.arrays[0].array}, {far} non-optimized{remark}",
@@ -81,6 +86,10 @@ class Paths:
     @serves(hosts.paths)
     async def paths(self, wish: PathsWish) -> PathsFinding:
         """The same verification, reading only."""
+        if wish.nvme:
+            return await NvmePaths(self._ssh).prove(wish)
+        if wish.wwns:
+            return await FcPaths(self._ssh).prove(wish)
         seen = await self._seen(wish)
         if wrong := seen.wrong(wish):
             raise Refuted(f"{wish.node}: {wrong}")
@@ -90,7 +99,7 @@ class Paths:
             if wrong := "; ".join(filter(None, (*harmful(config, wish.wwid), await self._lost(wish)))):
                 raise Refuted(f"{wish.node}: {wrong}")
             told = "".join(f"; {one}" for one in slow(config, wish.wwid))
-            remark = f", there again after a reboot{told}{await self._remark(wish, seen)}"
+            remark = f", there again after a reboot{told}{await self._multipath.remark(wish, seen.map)}"
         near, far = (seen.usable(array) for array in wish.arrays)
         return PathsFinding(
             finding=f"{near} optimized, {far} non-optimized{remark}",
@@ -102,11 +111,8 @@ class Paths:
     # --- reading -----------------------------------------------------------------------------------------------------
 
     async def _seen(self, wish: PathsWish) -> Seen:
-        found, sessions = await asyncio.gather(self._map(wish), initiator.sessions(self._ssh, wish.node))
+        found, sessions = await asyncio.gather(self._multipath.map_of(wish), initiator.sessions(self._ssh, wish.node))
         return Seen(map=found, sessions=sessions)
-
-    async def _map(self, wish: PathsWish) -> Map | None:
-        return await map_of(self._ssh, wish.node, wish.wwid) if wish.wwid else None
 
     async def _settled(self, wish: PathsWish) -> Seen:
         """Udev needs a moment after a rescan: look again for some seconds before judging."""
@@ -116,12 +122,6 @@ class Paths:
                 return seen
             await look_again(pause, seen.wrong(wish))
         return await self._seen(wish)
-
-    async def _harm(self, wish: PathsWish) -> tuple[str, ...]:
-        config = await initiator.config(self._ssh, wish.node)
-        if wish.emergency:  # a node without paths hangs already: it is not made worse by getting them back
-            return tuple(filter(None, (blacklisted(config, wish.wwid),)))
-        return harmful(config, wish.wwid)
 
     async def _lost(self, wish: PathsWish) -> str:
         """What a reboot would lose, in words; in an emergency that can wait."""
@@ -133,41 +133,6 @@ class Paths:
 
     async def _after_boot(self, wish: PathsWish) -> tuple[Boot, tuple[Record, ...]]:
         return await asyncio.gather(initiator.boot(self._ssh, wish.node), initiator.records(self._ssh, wish.node))
-
-    async def _remark(self, wish: PathsWish, seen: Seen) -> str:
-        """What the vendor recommends otherwise, which is no fault."""
-        disks = sorted(path.removeprefix("/dev/") for path in seen.map.disks) if seen.map else []
-        said = differs(await initiator.disk_settings(self._ssh, wish.node, disks))
-        return f"; the vendor recommends other settings: {said}" if said else ""
-
-    # --- multipath ---------------------------------------------------------------------------------------------------
-
-    async def _settle_multipath(self, ledger: Ledger, wish: PathsWish) -> None:
-        """What multipathd goes by does no harm; where the inventory says so, it is told what counts for the volume."""
-        if wish.multipath == "set" and not wish.emergency:
-            text = settings_of(wish.wwid) if wish.wwid else ""
-            if not await self._stands(wish.node, CONF, text) and ledger.intend(
-                wish.node, "set multipath settings", CONF, verb="set"
-            ):
-                await self._write(wish.node, CONF, text)
-                await self._ssh.read(wish.node, "multipathd", "reconfigure")
-        if (wish.multipath == "check" or not ledger.only_planned) and (wrong := await self._harm(wish)):
-            raise Refuted(f"{wish.node}: {'; '.join(wrong)}")
-
-    async def _stands(self, node: str, path: str, text: str) -> bool:
-        """Whether a file of ours is there already; one that cannot be written yet is not."""
-        there = await self._ssh.run(node, "cat", path)
-        return bool(text) and there.ok and there.stdout == text
-
-    async def _write(self, node: str, path: str, text: str) -> None:
-        await self._ssh.read(node, "mkdir", "-p", path.rpartition("/")[0])
-        await self._ssh.write(node, path, text)
-
-    async def _bring_up(self, wish: PathsWish) -> None:
-        await self._ssh.read(wish.node, "iscsiadm", "-m", "session", "--rescan")
-        # Proxmox VE's multipath maps only what was named (find_multipaths strict).
-        await self._ssh.read(wish.node, "multipath", "-a", str(wish.wwid))
-        await self._ssh.read(wish.node, "multipath", "-r")
 
     # --- sessions ----------------------------------------------------------------------------------------------------
 
@@ -246,13 +211,7 @@ class Paths:
             for portal in dict.fromkeys(one.portal for one in strangers(array.iqn, array.portals, records)):
                 await self._startup(ledger, wish.node, array, portal, "manual")
             await self._same_name(ledger, wish, array, records)
-        for unit in boot.disabled:
-            if ledger.intend(wish.node, "enable unit", unit, verb="enable"):
-                await self._ssh.read(wish.node, "systemctl", "enable", unit)
-        mapped = any(one.what == "map multipath device" for one in ledger.changes)
-        known = wish.wwid is None or wish.wwid in boot.wwids or mapped
-        if not known and ledger.intend(wish.node, "add multipath WWID", str(wish.wwid), verb="add"):
-            await self._ssh.read(wish.node, "multipath", "-a", str(wish.wwid))
+        await self._multipath.keep(ledger, wish, boot)
 
     async def _startup(self, ledger: Ledger, node: str, array: ArrayPaths, portal: str, how: str) -> None:
         detail = f"{how}, {array.array}" + ("" if portal in array.portals else ", not in arrays.portals")
@@ -269,17 +228,6 @@ class Paths:
         for portal in dict.fromkeys(one.portal for one in wrong):
             if ledger.intend(wish.node, "set CHAP", portal, f"{array.array}, user {wish.chap.user}", verb="set"):
                 await self._introduce(wish, [one for one in wrong if one.portal == portal])
-
-    async def _tune(self, ledger: Ledger, wish: PathsWish) -> None:
-        """The vendor's settings by a rule of udev, where the inventory says so: they hold for disks to come."""
-        node = wish.node
-        if wish.emergency or wish.tuning != "set" or await self._stands(node, RULES_FILE, RULES):
-            return
-        if ledger.intend(node, "set disk settings", RULES_FILE, verb="set"):
-            await self._write(node, RULES_FILE, RULES)
-            await self._ssh.read(node, "udevadm", "control", "--reload")
-            await self._ssh.read(node, "udevadm", "trigger", "--action=change", "--subsystem-match=block")
-            await self._ssh.read(node, "udevadm", "settle", "--timeout=10")
 
 
 def _who(wish: PathsWish) -> str:

@@ -8,11 +8,15 @@ from activities.errors import Refuted
 from activities.parsing.iscsi import parse_initiator
 from activities.parsing.system import parse_clock, parse_installed, parse_round_trip
 from activities.parsing.votes import VoteCount, parse_votes
+from cluster.transports import Transport
 
 if TYPE_CHECKING:
     from activities.clients.ssh import Answer
     from activities.clients.ssh import Hosts as SshHosts
 
+# What a node needs whatever its way to the arrays; HBAs need no package.
+FC_PACKAGES = ("corosync-qdevice", "lvm2", "multipath-tools")
+NVME_PACKAGES = ("corosync-qdevice", "lvm2", "nvme-cli")
 NODE_PACKAGES = ("corosync-qdevice", "lvm2", "multipath-tools", "open-iscsi")
 # A node of a third place has a vote, and no way to the arrays.
 VOTER_PACKAGES = ("corosync",)
@@ -20,6 +24,11 @@ WITNESS_PACKAGES = ("corosync-qnetd",)
 # A shell's own status, where there is no such program.
 NO_PROGRAM = 127
 _FORMAT = "${Package} ${db:Status-Status} ${Version}\\n"
+
+
+def packages(transport: Transport) -> tuple[str, ...]:
+    """What a node needs for that way to the arrays."""
+    return {"iscsi": NODE_PACKAGES, "fc": FC_PACKAGES, "nvme-tcp": NVME_PACKAGES}[transport]
 
 
 async def installed(ssh: "SshHosts", host: str, wanted: tuple[str, ...]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from activities.parsing.lvm import VolumeGroup
 from activities.parsing.multipath import Map
+from cluster.volumes import is_namespace
 
 # What LVM says in place of a physical volume that it cannot find.
 _MISSING = ("[unknown]", "unknown device")
@@ -48,11 +49,22 @@ class GroupView(BaseModel):
             return ""
         if self.map is None:
             return self.unmapped
-        return f"{self.node}: volume group {self.vg} is not seen on {self.map.device}"
+        said = f"{self.node}: volume group {self.vg} is not seen on {self.map.device}"
+        if is_namespace(self.map.wwid):  # LVM has no rule of its own for it; a list or a filter of people's may lack it
+            return (
+                f"{said}; where LVM goes by a devices file or a filter there, add it: lvmdevices --adddev "
+                f"{self.map.device}"
+            )
+        return said
 
     @property
     def unmapped(self) -> str:
         """That multipath has no such device, and what hides one."""
+        if self.wwid is not None and is_namespace(self.wwid):
+            return (
+                f"{self.node}: there is no device of the NVMe namespace {self.wwid}; see `nvme list-subsys`, and the "
+                "volume's connections on the arrays"
+            )
         return (
             f"{self.node}: multipath shows no device {self.wwid}; "
             "see whether it is logged in, and `blacklist` in /etc/multipath.conf"

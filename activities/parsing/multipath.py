@@ -26,12 +26,13 @@ _PATH = re.compile(
     r"(?P<dm_state>active|failed|undef)\s+(?P<checker>i/o pending|i/o timeout|\S+)\s+(?P<state>\S+)\s*$"
 )
 # How a volume of these arrays looks from a host: NAA identifier and SCSI vendor (reference: flasharray-rest §6.3).
-_VENDOR, _NAA = "PURE,", "3624a9370"
+_VENDORS, _NAA = ("PURE,", "NVME,Pure "), "3624a9370"
+_NGUID = re.compile(r"eui\.00[0-9a-f]{14}24a937[0-9a-f]{10}")
 
 
 def is_ours(wwid: str) -> bool:
     """The WWID is one of these arrays'."""
-    return wwid.startswith(_NAA)
+    return wwid.startswith(_NAA) or _NGUID.fullmatch(wwid) is not None
 
 
 class ScsiPath(BaseModel):
@@ -40,6 +41,7 @@ class ScsiPath(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     device: str
+    place: str = ""  # SCSI host, channel and target: ``2:0:1``
     lun: int | None
     dm_state: str
     checker: str
@@ -74,9 +76,9 @@ class Map(BaseModel):
     groups: tuple[PathGroup, ...]
 
     def usable(self, priority: int, lun: int) -> int:
-        """How many usable paths of that priority lead to that LUN."""
+        """How many usable paths of that priority lead to that LUN; 0 means any: a namespace has one number for all."""
         return sum(
-            path.usable and path.lun == lun
+            path.usable and lun in (0, path.lun)
             for group in self.groups
             if group.priority == priority
             for path in group.paths
@@ -92,7 +94,8 @@ class Map(BaseModel):
         own = {self.device, f"/dev/mapper/{self.wwid}", f"/dev/{self.dm}"}
         # udev's links: dm-uuid-mpath-WWID, dm-name-ALIAS, wwn-0x… (without the identifier's type digit), scsi-WWID
         ends = (f"mpath-{self.wwid}", f"dm-name-{self.device.rsplit('/', 1)[-1]}", f"wwn-0x{self.wwid[1:]}")
-        by_id = (f"/dev/disk/by-id/{end}" for end in (*ends, f"dm-uuid-mpath-{self.wwid}", f"scsi-{self.wwid}"))
+        more = (f"dm-uuid-mpath-{self.wwid}", f"scsi-{self.wwid}", f"nvme-{self.wwid}")
+        by_id = (f"/dev/disk/by-id/{end}" for end in (*ends, *more))
         return device in own or device in by_id
 
 
@@ -100,7 +103,7 @@ class _Found:
     """A map while it is read. `foreign`: no volume of our arrays, so that it may hold what cannot be read."""
 
     def __init__(self, wwid: str, device: str, dm: str, product: str) -> None:
-        self.foreign = not (product.startswith(_VENDOR) or is_ours(wwid))
+        self.foreign = not (product.startswith(_VENDORS) or is_ours(wwid))
         self._told: dict[str, object] = {"wwid": wwid, "device": device, "dm": dm}
         self._groups: list[dict[str, object]] = []
         self._paths: list[ScsiPath] = []
@@ -124,6 +127,7 @@ class _Found:
             self._paths.append(
                 ScsiPath(
                     device=path["dev"],
+                    place=f"{path['host']}:{path['channel']}:{path['target']}",
                     lun=None if path["lun"] == "#" else int(path["lun"]),
                     dm_state=path["dm_state"],
                     checker=path["checker"],

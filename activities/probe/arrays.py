@@ -25,7 +25,7 @@ def array(client: "FlashArray", inventory: Inventory) -> list[Answer]:
         "array": client.array,
         "role": client.role,
         "connection": lambda: client.connection(inventory.peer(name).name),
-        "portals": client.portals,
+        "portals": client.fc_ports if inventory.transport == "fc" else lambda: client.targets(inventory.transport),
         "interfaces": client.interfaces,
         "pods": lambda: _one(client.pod(inventory.pod.name)),
         "volumes": lambda: _volumes(client, inventory, ours, group),

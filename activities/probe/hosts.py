@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from activities.doctor import hosts as doctor
 from activities.doctor.asking import LIMIT, told
-from activities.hosts import initiator, lvm, maps, reading
+from activities.hosts import fibre, initiator, lvm, maps, nvme, reading
 from activities.parsing.witness import parse_clients
 from activities.probe.tape import Tape
 from cluster.doctor.check import Unread
@@ -19,24 +19,41 @@ _AT_ONCE = 4
 _SLOW = 30.0
 
 
+_NVME = {"hostnqn", "nvme-multipath", "nvme-subsystems", "discovery", "nvme-unit"}
+
+
 def _node_questions(inventory: Inventory) -> dict[tuple[str, ...], Ask]:
     """What its answers are called, and who asks."""
     vg = inventory.storage.vg
-    return {
-        ("packages",): lambda ssh, node: reading.installed(ssh, node, reading.NODE_PACKAGES),
-        ("units",): lambda ssh, node: doctor.unit_states(ssh, node, doctor.NODE_UNITS),
+    transport = inventory.transport
+    questions: dict[tuple[str, ...], Ask] = {
+        ("packages",): lambda ssh, node: reading.installed(ssh, node, reading.packages(transport)),
+        ("units",): lambda ssh, node: doctor.unit_states(ssh, node, doctor.node_units(transport)),
         ("initiator",): reading.initiator,
         ("votes",): reading.vote_count,
         ("links",): doctor.link_ways,
         ("device",): reading.device_host,
         ("sessions",): initiator.sessions,
         ("records",): initiator.records,
-        ("boot-units", "wwids"): initiator.boot,
+        ("boot-units", "wwids"): lambda ssh, node: initiator.boot(ssh, node, transport),
+        ("fabric",): fibre.fabric_of,
+        ("hostnqn",): nvme.hostnqn,
+        ("nvme-multipath",): nvme.native,
+        ("nvme-subsystems",): nvme.controllers,
+        ("discovery",): nvme.lines,
+        ("nvme-unit",): nvme.autoconnects,
         ("multipath-config",): initiator.config,
         ("maps",): maps.all_maps,
         ("volume-groups",): lvm.volume_groups,
         ("logical-volumes",): lambda ssh, node: lvm.active_volumes(ssh, [node], vg, limit=_SLOW),
     }
+    iscsi, over_nvme = {"initiator", "sessions", "records"}, _NVME
+    without: set[str] = {
+        "iscsi": {"fabric"} | over_nvme,
+        "fc": iscsi | over_nvme,
+        "nvme-tcp": iscsi | {"fabric", "boot-units", "multipath-config"},
+    }[transport]
+    return {labels: ask for labels, ask in questions.items() if labels[0] not in without}
 
 
 def _witness_questions(inventory: Inventory) -> dict[tuple[str, ...], Ask]:

@@ -13,9 +13,14 @@ from cluster.probing.cleaning import Of
 _LABELS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("dpkg-query",), "packages"),
     (("systemctl", "show", "--property=Id,ActiveState,UnitFileState"), "units"),
+    (("systemctl", "show", "--property=Id,UnitFileState", "nvmf-autoconnect.service"), "nvme-unit"),
     (("systemctl", "show", "--property=Id,UnitFileState"), "boot-units"),
     (("cat", "/etc/multipath/wwids"), "wwids"),
     (("cat", "/etc/iscsi/initiatorname.iscsi"), "initiator"),
+    (("cat", "/etc/nvme/hostnqn"), "hostnqn"),
+    (("cat", "/etc/nvme/discovery.conf"), "discovery"),
+    (("cat", "/sys/module/nvme_core/parameters/multipath"), "nvme-multipath"),
+    (("nvme", "list-subsys", "-o", "json"), "nvme-subsystems"),
     (("cat", "/etc/os-release"), "release"),
     (("pvecm", "status"), "votes"),
     (("corosync-cfgtool", "-s"), "links"),
@@ -28,7 +33,7 @@ _LABELS: tuple[tuple[tuple[str, ...], str], ...] = (
     (("vgs",), "volume-groups"),
     (("lvs",), "logical-volumes"),
 )
-_JSON = ("volume-groups", "logical-volumes")
+_JSON = ("volume-groups", "logical-volumes", "nvme-subsystems")
 
 
 class Tape(Hosts):

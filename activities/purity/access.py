@@ -12,7 +12,7 @@ from activities.serving import serves
 from cluster.contracts import purity
 from cluster.contracts.purity import AccessFinding, AccessWish, HostWish
 from cluster.plan import Ledger
-from cluster.transports import HostField, alike
+from cluster.transports import HOST_FIELDS, HostField, alike
 
 if TYPE_CHECKING:
     from activities.clients.purity import Arrays, FlashArray, Item
@@ -48,13 +48,13 @@ class Access:
             if group is None and ledger.intend(wish.array, "add host", host.name, f"to {wish.group}", verb="add"):
                 client.join(wish.group, host.name)
         if not any(row["volume"]["name"] == wish.volume for row in rows) and ledger.intend(
-            wish.array, "connect volume", wish.volume, f"to {wish.group} at LUN {wish.lun}", verb="connect"
+            wish.array, "connect volume", wish.volume, f"to {wish.group}{_at(wish.lun)}", verb="connect"
         ):
             client.connect(wish.group, wish.volume, wish.lun)
         if not ledger.only_planned:
             _prove_access(wish, client)
         return AccessFinding(
-            finding=f"{counted(len(wish.hosts), 'host')} in {wish.group}, LUN {wish.lun}"
+            finding=f"{counted(len(wish.hosts), 'host')} in {wish.group}{_seen_at(wish.lun)}"
             + (" (planned)" if ledger.only_planned else ""),
             changed=ledger.changed,
             changes=ledger.changes,
@@ -77,6 +77,12 @@ class Access:
         if strangers := [shown for one, shown in sorted(there.items()) if one not in wanted]:
             raise Conflict(
                 f"{client.name}: host {wish.name} has the initiator {', '.join(strangers)}, the inventory says {said}"
+            )
+        others = [one for kind in HOST_FIELDS.values() if kind != wish.kind for one in host.get(kind) or ()]
+        if others and "nqns" in (wish.kind, *(kind for kind in HOST_FIELDS.values() if host.get(kind))):
+            raise Conflict(
+                f"{client.name}: host {wish.name} has {', '.join(others)}, and a host of NVMe has no other initiators; "
+                "remove them there by hand, or name the node's own transport in the inventory"
             )
         missing = [one for one in wish.initiators if alike(one) not in there]
         if missing and ledger.intend(
@@ -110,7 +116,20 @@ def _initiators(host: "Item", kind: HostField) -> dict[str, str]:
     return {alike(one): one for one in host.get(kind) or []}
 
 
+def _at(lun: int) -> str:
+    """Namespaces of NVMe are numbered by the array."""
+    return f" at LUN {lun}" if lun else ""
+
+
+def _seen_at(lun: int) -> str:
+    """How hosts see the volume; the level of REST that we speak does not tell a namespace's number."""
+    return f", LUN {lun}" if lun else ", as a namespace"
+
+
 def _lun_is_free(wish: AccessWish, rows: list["Item"]) -> None:
+    """At the wished LUN; a namespace's number is the array's own, and never taken."""
+    if not wish.lun:
+        return
     ours = {host.name for host in wish.hosts}
     for row in rows:
         volume, lun = row["volume"]["name"], row.get("lun")

@@ -4,7 +4,7 @@ Nothing is deleted, resized, moved or adopted from someone else here.
 """
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from activities.attempt import Changes, look_again_in
 from activities.clients import shown
@@ -13,8 +13,10 @@ from activities.serving import serves
 from cluster.contracts import purity
 from cluster.contracts.purity import ArrayFinding, ArrayPair, PodAt, PodFinding, PodWish, StretchFinding, StretchWish
 from cluster.doctor import versions
+from cluster.nouns import wwn
 from cluster.plan import Ledger
 from cluster.portals import chosen, unmatched
+from cluster.transports import NAMES
 from cluster.units import size
 from cluster.volumes import wwid_of
 
@@ -65,28 +67,25 @@ class Purity:
             raise Refuted(
                 f"{pair.array}: the connection to {pair.peer} is {connection.get('status')!r}, not 'connected'"
             )
-        ports = client.portals()
+        if pair.transport == "fc":
+            return _with_fibre(pair, client, array)
+        version = str(array.get("version", "unknown"))
+        if pair.transport == "nvme-tcp" and (old := versions.too_old_for_nvme(pair.array, version)):
+            raise Refuted(old)
+        called = NAMES[pair.transport]
+        ports = client.targets(pair.transport)
         if not ports:
-            raise NotFound(f"{pair.array}: no iSCSI port is configured")
+            raise NotFound(f"{pair.array}: no {called} port is configured")
         offered = tuple(sorted(port["portal"] for port in ports))
         if strange := unmatched(offered, pair.portals):
             raise NotFound(
-                f"{pair.array}: arrays.portals has {', '.join(strange)}, which is none of its iSCSI ports: "
+                f"{pair.array}: arrays.portals has {', '.join(strange)}, which is none of its {called} ports: "
                 f"{', '.join(offered)}; correct arrays.portals"
             )
         portals = chosen(offered, pair.portals)
-        version = str(array.get("version", "unknown"))
-        ends = shown.ends_soon(client.trust)
         of_all = f"{len(portals)} of {len(offered)}" if len(portals) < len(offered) else f"{len(portals)}"
-        return ArrayFinding(
-            finding="; ".join(
-                (f"Purity {version}, {pair.peer} connected for sync replication, {of_all} iSCSI portals", *ends)
-            ),
-            mark="warned" if ends else "done",
-            version=version,
-            target_iqn=ports[0]["iqn"],
-            portals=portals,
-        )
+        name = {"nqn": ports[0]["nqn"]} if pair.transport == "nvme-tcp" else {"target_iqn": ports[0]["iqn"]}
+        return _ready(pair, client, array, f"{of_all} {called} portals", portals=portals, **name)
 
     @serves(purity.ensure_pod, no_thread_cancel_exception=True)
     def ensure_pod(self, wish: PodWish) -> PodFinding:
@@ -168,7 +167,7 @@ class Purity:
         volume = client.volume(full_name) if not ledger.only_planned else None
         if volume is None and ledger.applying:
             raise NotYet(f"{wish.array}: volume {full_name} is not listed yet")
-        wwid = wwid_of(volume["serial"]) if volume else None
+        wwid = wwid_of(volume["serial"], wish.transport) if volume else None
         made = "planned" if ledger.only_planned else "created" if ledger.changed else "as the inventory says"
         return PodFinding(
             finding=f"pod {made}, volume of {size(wish.size)}" + (f", WWID {wwid}" if wwid else ""),
@@ -230,6 +229,29 @@ class Purity:
         return StretchFinding(
             finding="both arrays say: online and online, mediator online", status=dict.fromkeys(at.arrays, "online")
         )
+
+
+def _ready(pair: ArrayPair, client: "FlashArray", array: "Item", ports: str, **where: Any) -> ArrayFinding:
+    """All is well with it; `where` are the fields that say where nodes reach it, and `ports` says it in words."""
+    version = str(array.get("version", "unknown"))
+    ends = shown.ends_soon(client.trust)
+    return ArrayFinding(
+        finding="; ".join((f"Purity {version}, {pair.peer} connected for sync replication, {ports}", *ends)),
+        mark="warned" if ends else "done",
+        version=version,
+        **where,
+    )
+
+
+def _with_fibre(pair: ArrayPair, client: "FlashArray", array: "Item") -> ArrayFinding:
+    """The ports of Fibre Channel; which of them a node reaches is said by zones."""
+    ports = {wwn(str(port["wwn"])): str(port["name"]) for port in client.fc_ports()}
+    if not ports:
+        raise NotFound(
+            f"{pair.array}: no Fibre Channel port is enabled with the service scsi-fc; see: purenetwork fc list"
+        )
+    named = dict(sorted(ports.items(), key=lambda port: port[1]))
+    return _ready(pair, client, array, f"{len(ports)} Fibre Channel ports", wwns=named)
 
 
 def _not_destroyed(array: str, kind: str, item: "Item") -> None:

@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.clients.quick import LIMIT, Clients
 from activities.parsing.links import parse_links
-from activities.parsing.looks import array_view, cluster_view, votes_view
+from activities.parsing.looks import array_view, cluster_view, pods_view, votes_view
 from activities.parsing.totem import parse_milliseconds
 from activities.parsing.votes import parse_votes
 from activities.parsing.witness import parse_clients
@@ -33,7 +33,7 @@ from cluster.facts import (
 )
 from cluster.inventory import Bmc, Inventory, Site
 from cluster.portals import chosen
-from cluster.transports import alike, initiators
+from cluster.transports import alike, initiator_of, initiators
 
 if TYPE_CHECKING:
     from activities.clients.purity import Item
@@ -127,6 +127,7 @@ class Vantages:
         # a rehearsal's time runs faster, but no machine answers faster for that
         self._limit = LIMIT if patient else max(REHEARSED, LIMIT / speed)
         self._portals: dict[str, list[Item]] = {}
+        self._met: dict[str, set[str]] = {}
         self._links: dict[str, tuple[datetime, set[int], Links | None]] = {}
         self._rights_asked: datetime | None = None
         self._all_guests = False
@@ -212,7 +213,7 @@ class Vantages:
                 api.get("cluster/status", node=node),
                 api.get("cluster/ha/status/manager_status", node=node),
                 api.get("cluster/resources", node=node),
-                self._inventory.storage.id,
+                tuple(storage.id for storage in self._inventory.all_storages),
                 api.get("cluster/ha/status/current", node=node),
             )
             rests = "maintenance" in view["node_states"].values()
@@ -250,11 +251,25 @@ class Vantages:
             ours = {alike(one): node.name for node in self._inventory.nodes for one in initiators(node, transport)}
             if not self._portals.get(name):  # nobody adds a port while a watch looks
                 wanted = self._inventory.array(name).portals
-                self._portals[name] = [one for one in array.portals() if chosen((one["portal"],), wanted)]
-            pod = array.pod(self._inventory.pod.name)
-            return array_view(pod, link, array.initiators(), self._portals[name], ours)
+                self._portals[name] = (
+                    array.fc_ports()
+                    if transport == "fc"
+                    else [one for one in array.targets(transport) if chosen((one["portal"],), wanted)]
+                )
+            pods = {one.name: array.pod(one.name) for one in self._inventory.all_pods}
+            logins, ports = array.initiators(), self._portals[name]
+            if transport == "fc":
+                ports = self._zoned(name, logins, ours)
+            view = array_view(next(iter(pods.values())), link, logins, ports, ours)
+            return view | (pods_view(pods) if len(pods) > 1 else {})
 
         return lambda: self._clients.threaded(ask)
+
+    def _zoned(self, name: str, logins: "list[Item]", ours: dict[str, str]) -> "list[Item]":
+        """The ports at which a node of ours is, or was while we look: zones give the others to somebody else."""
+        met = self._met.setdefault(name, set())
+        met |= {str((row.get("target") or {}).get("name")) for row in logins if initiator_of(row) in ours}
+        return [one for one in self._portals[name] if one["name"] in met] or self._portals[name]
 
     def _power(self, bmc: Bmc) -> Callable[[], Awaitable[dict[str, Any]]]:
         async def ask() -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from cluster.answers.texts import PLANNED, Advice, do
 from cluster.conditions import Kind
 
-_LOGIN = "iscsiadm -m node --login && iscsiadm -m session --rescan && multipath -ll"
+# The words of each transport: `cluster.answers.ways`.
+_LOG_IN = do("{log in}", "{log in command}")
 
 DISKS: dict[Kind, Advice] = {
     "array-lost": Advice(
@@ -30,9 +31,9 @@ DISKS: dict[Kind, Advice] = {
         title="Paths to {first} are lost",
         stake="Guests go on over the other array; when that one is lost, these nodes lose their disks.",
         do=(
-            do("check the array's iSCSI ports and the storage network between the nodes and this array"),
+            do("check the array's {ports} between the nodes and this array"),
             do("check that the hosts and the volume are connected on this array too", "quorate plan reconcile-arrays"),
-            do("log in again, then rescan and check multipath", _LOGIN),
+            _LOG_IN,
             do(f"or have that {PLANNED}", "quorate plan restore-sessions"),
         ),
         never="start planned work on the other array or its site",
@@ -85,7 +86,7 @@ DISKS: dict[Kind, Advice] = {
         title="Paths are missing on {where}",
         stake="Guests go on over the paths that are left.",
         do=(
-            do("find the sessions that are missing and log in again", "iscsiadm -m session; iscsiadm -m node --login"),
+            do("{find}", "{find command}"),
             do(f"or have that {PLANNED}", "quorate plan restore-sessions"),
             do(
                 "start no work on an array meanwhile: a node without paths to the far array does not survive the loss "
@@ -129,8 +130,8 @@ CASES: dict[tuple[Kind, str], Advice] = {
         do=(
             do("tell the owners of these guests: they are paused with an I/O error, or hang"),
             do("put these nodes into HA maintenance, but only when their guests can be stopped"),
-            do("check the storage network of these nodes, and that hosts and volume are connected on both arrays"),
-            do("log in again, then rescan and check multipath", _LOGIN),
+            do("check the {network} of these nodes, and that hosts and volume are connected on both arrays"),
+            _LOG_IN,
             do(f"or have that {PLANNED}", "quorate plan restore-sessions"),
         ),
         never="start these guests elsewhere before they are proven stopped",

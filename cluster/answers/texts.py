@@ -2,6 +2,7 @@
 
 from cluster.answers.affected import named_sids
 from cluster.answers.model import Task
+from cluster.answers.ways import words
 from cluster.conditions import Condition, lost_site
 from cluster.inventory import Inventory, Node
 from cluster.nouns import Value
@@ -57,6 +58,7 @@ def places(condition: Condition, inventory: Inventory) -> dict[str, str]:
     winner = named if named and named != lost else inventory.other_site(lost).name if lost else ""
     witness = f"{inventory.decider} ({inventory.device})" if inventory.witness else inventory.decider
     found = {
+        **words(inventory.transport),
         "where": shortly(where) or inventory.name,
         "is": are(where),
         "its": "its" if len(where) == 1 else "their",
@@ -71,8 +73,8 @@ def places(condition: Condition, inventory: Inventory) -> dict[str, str]:
         "decides": f"the nodes at {inventory.decider}" if inventory.third else f"the witness {witness}",
         "third": inventory.decider,
         "address": inventory.device,
-        "pod": inventory.pod.name,
-        "storage": inventory.storage.id,
+        "pod": " or ".join(pod.name for pod in inventory.all_pods),
+        "storage": " or ".join(storage.id for storage in inventory.all_storages),
         "guests": "",
         "revive": "",
     }

@@ -41,10 +41,12 @@ class Portals(Value):
 
     array: str
     portals: tuple[str, ...]
+    wwns: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)  # FC ports by WWN, with their names
+    nqn: str = Field(default="", exclude_if=operator.not_)  # of its NVMe subsystem
 
 
 class NodeCheck(Value):
-    """What a node must have. `iqn` is the initiator name that the inventory states.
+    """What a node must have. `iqn` is the initiator name that the inventory states, `wwns` its WWPNs, `nqn` its NQN.
 
     Without `storage` it has no way to the arrays: a node of a third place, that has a vote and nothing else.
     `mtu` in bytes is what must reach every portal in one piece; None asks for what the node's own interface has.
@@ -57,6 +59,8 @@ class NodeCheck(Value):
     multipath: Means = "check"
     mtu: int | None = None
     storage: bool = Field(default=True, exclude_if=bool)
+    wwns: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
+    nqn: str = Field(default="", exclude_if=operator.not_)
 
 
 class HostNames(Value):
@@ -73,13 +77,18 @@ class HostName(Value):
 
 
 class ArrayPaths(Value):
-    """The paths a node shall have through one array."""
+    """The paths a node shall have through one array.
+
+    Over Fibre Channel `wwns` are its ports, with their names; over NVMe/TCP `nqn` is its subsystem.
+    """
 
     array: str
     iqn: str
     portals: tuple[str, ...]
     lun: int
     optimized: bool
+    wwns: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)
+    nqn: str = Field(default="", exclude_if=operator.not_)
 
     @property
     def priority(self) -> int:
@@ -90,6 +99,8 @@ class ArrayPaths(Value):
 class PathsWish(Wish):
     """A node's paths to one volume; `wwid` is None while the volume is only planned.
 
+    With `wwns`, the WWPNs of its HBAs, they are those of Fibre Channel.
+    `beside` are the WWIDs of the cluster's other volumes, which the same settings are for.
     `lasting` asks as well whether they would be there again after a reboot. `chap` refers to its secret. In an
     `emergency` sessions come first: only what keeps the volume from being mapped stands in their way.
     """
@@ -97,11 +108,18 @@ class PathsWish(Wish):
     node: str
     wwid: str | None
     arrays: tuple[ArrayPaths, ...]
+    beside: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
     lasting: bool = False
     emergency: bool = False
     chap: Chap | None = None
     multipath: Means = "check"
     tuning: Means = "check"
+    wwns: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
+
+    @property
+    def nvme(self) -> bool:
+        """The paths are NVMe/TCP's."""
+        return any(one.nqn for one in self.arrays)
 
 
 class PathsFinding(Finding):

@@ -8,7 +8,7 @@ from cluster.contracts.reference import Activity
 from cluster.nouns import Value
 from cluster.paths import Chap
 from cluster.plan import Finding, Wish
-from cluster.transports import HostField
+from cluster.transports import HostField, Transport
 
 
 class HostWish(Value):
@@ -55,6 +55,7 @@ class ArrayPair(Value):
     array: str
     peer: str
     portals: tuple[str, ...] = ()
+    transport: Transport = Field(default="iscsi", exclude_if=lambda given: given == "iscsi")
 
 
 class PodWish(Wish):
@@ -73,6 +74,7 @@ class PodWish(Wish):
     prefers: str | None = None
     default_protection: bool = True
     beside: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
+    transport: Transport = Field(default="iscsi", exclude_if=lambda given: given == "iscsi")
 
 
 class StretchWish(Wish):
@@ -93,11 +95,16 @@ class PodAt(Value):
 
 
 class ArrayFinding(Finding):
-    """What an array is and where its iSCSI portals are."""
+    """What an array is and where nodes reach it.
+
+    Its portals, of iSCSI under `target_iqn` or of NVMe/TCP under `nqn`; or its Fibre Channel ports by WWN.
+    """
 
     version: str
-    target_iqn: str
-    portals: tuple[str, ...]
+    target_iqn: str = ""
+    portals: tuple[str, ...] = ()
+    wwns: dict[str, str] = Field(default_factory=dict, exclude_if=operator.not_)  # with the names of the ports
+    nqn: str = Field(default="", exclude_if=operator.not_)
 
 
 class PodFinding(Finding):

@@ -2,14 +2,17 @@
 
 from datetime import timedelta
 
+from pydantic import Field
+
 from cluster.doctor.check import About, Check, Unread
 from cluster.doctor.hosts import HERE_LIMIT
 from cluster.nouns import Value
+from cluster.transports import NAMES, Transport
 from cluster.units import seconds
 
 # Roles that may create pods, hosts and connections.
 WRITING_ROLES = ("array_admin", "storage_admin")
-# A controller has two ports that carry iSCSI, or one cable less is one path less for every node (docs/prepare.md).
+# A controller has two ports that nodes use, or one cable less is one path less for every node (docs/prepare.md).
 PORTS_EACH = 2
 
 
@@ -44,9 +47,11 @@ class ArrayTold(Value):
     purity: str = ""
     role: str | Unread = ""
     peer: Peer | Unread = Peer()
-    ports: tuple[str, ...] | Unread = ()  # iSCSI ports that have an address: ``CT0.ETH4``
+    ports: tuple[str, ...] | Unread = ()  # that nodes use: ``CT0.ETH4`` with an address, ``CT0.FC0``
     portals: tuple[str, ...] = ()  # of these ports, those that the inventory wants
     iqn: str = ""  # its target's
+    nqn: str = ""  # of its NVMe subsystem
+    wwns: dict[str, str] = Field(default_factory=dict)  # of Fibre Channel ports, with their names
     wwid: str | None = None  # of the volume, as hosts see it; None where there is none yet
     preferences: tuple[str, ...] | Unread | None = None  # of the pod; None where there is no pod yet
     interfaces: tuple[Interface, ...] | Unread = ()
@@ -90,18 +95,19 @@ def replication(told: ArrayTold, peer: str) -> Check:
     return about.ok("connected to the other array, sync-replication")
 
 
-def ports(told: ArrayTold) -> Check:
-    """Each controller has at least two ports for iSCSI."""
-    about = About(area="arrays", subject=told.name, what="iSCSI ports")
+def ports(told: ArrayTold, transport: Transport = "iscsi") -> Check:
+    """Each controller has at least two ports of the transport."""
+    about = About(area="arrays", subject=told.name, what=f"{NAMES[transport]} ports")
     if isinstance(told.ports, Unread):
         return about.unread(told.ports)
     each: dict[str, int] = {"CT0": 0, "CT1": 0}
     for name in told.ports:
         each[name.partition(".")[0]] = each.get(name.partition(".")[0], 0) + 1
+    listing = f"purenetwork {'fc' if transport == 'fc' else 'eth'} list"
     if few := [f"{name} has {count}" for name, count in each.items() if count < PORTS_EACH]:
         return about.wrong(
             f"{', '.join(few)}: each controller needs {PORTS_EACH}, or its restart leaves a node without paths",
-            "give both controllers two: on the array, purenetwork eth list shows what there is",
+            f"give both controllers two: on the array, {listing} shows what there is",
         )
     return about.ok(", ".join(f"{count} on {name}" for name, count in each.items()))
 

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import Field
 
-from cluster import alignment
+from cluster import alignment, fabric
 from cluster.booting import Boot, lost_by_a_reboot
 from cluster.doctor.arrays import ArrayTold
 from cluster.doctor.check import About, Check, Unread
+from cluster.doctor.nvme import NvmeTold
+from cluster.fabric import Fabric
 from cluster.inventory import Inventory
 from cluster.multipathing import MultipathConfig, harmful, slow
 from cluster.nouns import Value
@@ -29,6 +31,8 @@ class PathsTold(Value):
     boot: Boot | Unread
     sessions: tuple[Session, ...] | Unread = ()
     records: tuple[Record, ...] | Unread = ()
+    fabric: Fabric | Unread | None = None  # of HBAs; not asked where the transport is another one
+    nvme: NvmeTold | None = None  # the same of NVMe/TCP
 
 
 def portals(told: PathsTold, arrays: Sequence[ArrayTold]) -> Check:
@@ -48,6 +52,35 @@ def portals(told: PathsTold, arrays: Sequence[ArrayTold]) -> Check:
             "check cable, VLAN and firewall, or name the portals to use in arrays.portals of that array",
         )
     return about.ok(f"all {len(whose)} take connections")
+
+
+def hbas(told: PathsTold, wwns: Sequence[str], arrays: Sequence[ArrayTold]) -> Check:
+    """Each HBA port of the inventory has a link and is logged in at both arrays, at as many ports as the others."""
+    about = About(area="hosts", subject=told.node, what="HBAs")
+    if isinstance(told.fabric, Unread):
+        return about.unread(told.fabric)
+    if told.fabric is None:
+        return about.unknown("it was not asked for its HBAs")
+    if said := fabric.lacking(told.fabric, wwns):
+        return about.wrong(*_parted(said))
+    if silent := [array.name for array in arrays if not array.wwns]:
+        return about.unknown(f"{', '.join(silent)} tells no Fibre Channel port")
+    if len(arrays) < 2:  # a pod has two
+        return about.unknown("an array was not asked for its ports")
+    ports = {array.name: array.wwns for array in arrays}
+    if said := fabric.unzoned(told.fabric, wwns, ports) or fabric.uneven(told.fabric, wwns, ports):
+        return about.wrong(*_parted(said))
+    logins = sum(len(told.fabric.at(wwns, one)) for one in ports.values())
+    return about.ok(f"{counted(len(wwns), 'port')} with a link, {counted(logins, 'login')} at the arrays")
+
+
+def _parted(said: str) -> tuple[str, str]:
+    """What is wrong, and what to do about it."""
+    evidence, _, remedy = said.partition("; ")
+    if remedy:
+        return evidence, remedy
+    evidence, _, remedy = said.partition(": check ")
+    return (evidence, f"check {remedy}") if remedy else (said, "compare the zones of its HBA ports on the switch")
 
 
 def multipath(told: PathsTold, wwid: str | None, *, sets: bool) -> Check:
@@ -82,16 +115,18 @@ def reboot(told: PathsTold, arrays: Sequence[ArrayTold]) -> Check:
     boot, sessions, records = told.boot, told.sessions, told.records
     if isinstance(boot, Unread) or isinstance(sessions, Unread) or isinstance(records, Unread):
         raise AssertionError("each has just been looked at")
+    wwid = next((array.wwid for array in arrays if array.wwid), None)
     iqns = {array.iqn for array in arrays}
-    if not any(session.iqn in iqns for session in sessions):
+    if boot.transport == "fc" and wwid is None:
+        return about.later("there is no volume yet: the deployment makes it, and what brings its paths back")
+    if boot.transport == "iscsi" and not any(session.iqn in iqns for session in sessions):
         return about.later("no sessions yet: the deployment makes them, and what brings them back")
     left = [one for array in arrays for one in manual(array.iqn, array.portals, records)]
-    wwid = next((array.wwid for array in arrays if array.wwid), None)
     if lost := lost_by_a_reboot(boot, wwid, left):
         said, _, remedy = lost[0].partition(": ")
         more = f"; and {counted(len(lost) - 1, 'other thing')}" if len(lost) > 1 else ""
         return about.wrong(f"{said}{more}", f"there: {remedy}")
-    return about.ok("sessions, units and WWIDs come back")
+    return about.ok(f"{'logins' if boot.transport == 'fc' else 'sessions'}, units and WWIDs come back")
 
 
 def volumes(vg: str, found: tuple[str, ...] | Unread | None) -> Check:

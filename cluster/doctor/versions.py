@@ -11,6 +11,9 @@ from cluster.nouns import Value
 from cluster.units import shortly
 
 PVE_LEAST = (9, 0)
+# NVMe/TCP came with 6.4.2; from 6.6.0 on a connection tells the namespace's number instead of a LUN (OpenStack's driver
+# of the vendor, `PureNVMEDriver`). No public page found says from which release on a stretched pod may be shown so.
+NVME_LEAST = (6, 6, 0)
 # Debian 11 gets no security updates any more since August 2026; the daemons of 12 and 13 are what the tests run.
 DEBIAN_LEAST, DEBIAN_NEWEST = 12, 13
 
@@ -63,6 +66,17 @@ def rest(array: str, levels: Sequence[str], purity: str | Unread, needed: str) -
         )
     return about.wrong(
         f"{called}REST up to {newest}; Quorate speaks {needed}", "upgrade Purity to 6.9 or later, with the vendor"
+    )
+
+
+def too_old_for_nvme(array: str, version: str) -> str:
+    """Why NVMe/TCP cannot be built on that Purity, in words; empty where it can, or no version is told."""
+    found = _numbers(version)
+    if not found or found >= NVME_LEAST:
+        return ""
+    return (
+        f"{array}: Purity {version} is too old for transport nvme-tcp: connections tell their namespaces from "
+        f"{'.'.join(map(str, NVME_LEAST))} on; upgrade it with the vendor, or set transport: iscsi"
     )
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pydantic import Field
 
 from cluster.addresses import split
-from cluster.doctor import arrays, controllers, hosts, nodes, recognised, storage, versions
+from cluster.doctor import arrays, controllers, hosts, nodes, nvme, recognised, storage, versions
 from cluster.doctor.arrays import ArrayTold
 from cluster.doctor.check import AREAS, Area, Check, Unread
 from cluster.doctor.controllers import ControllerTold
@@ -113,14 +113,25 @@ def _node(inventory: Inventory, told: Told, rules: Rules, *, device: bool) -> It
     if inventory.node(told.name) in inventory.site_nodes:  # those of a third place have a vote and nothing else
         yield hosts.packages(told, rules.packages)
         yield hosts.services(told, rules.units, device=device)
-        yield hosts.initiator(told, inventory.node(told.name).iqn or "")
+        if inventory.transport == "iscsi":
+            yield hosts.initiator(told, inventory.node(told.name).iqn or "")
+        if inventory.transport == "nvme-tcp":
+            yield nvme.name(told, inventory.node(told.name).nqn or "")
     yield hosts.round_trips(told, limits)
     yield hosts.links(told)
 
 
 def _paths(inventory: Inventory, told: PathsTold, known: Sequence[ArrayTold]) -> Iterator[Check]:
     wwid = next((array.wwid for array in known if array.wwid), None)
-    yield storage.portals(told, known)
+    if inventory.transport == "fc":
+        yield storage.hbas(told, inventory.node(told.node).wwns, known)
+    else:
+        yield storage.portals(told, known)
+    if told.nvme is not None:
+        yield nvme.multipath(told.node, told.nvme, known)
+        yield nvme.paths(told.node, inventory.site_of(told.node).array, told.nvme, known)
+        yield nvme.reboot(told.node, told.nvme, known)
+        return
     yield storage.multipath(told, wwid, sets=inventory.paths.multipath == "set")
     yield storage.reboot(told, known)
 
@@ -146,7 +157,7 @@ def _array(inventory: Inventory, told: ArrayTold, rules: Rules, place: str) -> I
     if isinstance(told.called, Unread):
         return
     yield arrays.replication(told, inventory.peer(told.name).name)
-    yield arrays.ports(told)
+    yield arrays.ports(told, inventory.transport)
     yield arrays.address(told, place or split(inventory.array(told.name).address)[0])
 
 

@@ -4,6 +4,7 @@ import re
 from ipaddress import ip_address
 
 from cluster.addresses import split
+from cluster.nouns import wwn
 from cluster.probing.names import PURE_WWID, Change
 
 _SIZE = re.compile(r"(size|ssd|iothread|discard|cache|aio|backup|replicate|media|ro|shared)=[\w.]+")
@@ -31,6 +32,23 @@ def endpoint(change: Change, value: str) -> str:
     if port is None:
         return inside
     return f"[{inside}]:{port}" if ":" in inside else f"{inside}:{port}"
+
+
+def wwn_hex(change: Change, value: str) -> str:
+    """A WWN as Linux writes it: ``0x21000024ff010203``."""
+    return "0x" + change("wwn", wwn(value)).replace(":", "").lower()
+
+
+def fabric_address(change: Change, value: str) -> str:
+    """``traddr=10.22.1.1,trsvcid=4420,host_iface=ens1f0``: where a controller is, and through which end of the host."""
+    parts = (one.partition("=") for one in re.split(r"[, ]+", value) if one)
+    kinds = {"traddr": "address", "host_traddr": "address", "src_addr": "address", "host_iface": "iface"}
+    kept = [
+        f"{name}={change(kinds[name], said) if name in kinds else said}"
+        for name, _, said in parts
+        if name in kinds or (name == "trsvcid" and said.isdecimal())
+    ]
+    return ",".join(kept)
 
 
 def volume_name(change: Change, value: str) -> str:
@@ -111,6 +129,8 @@ COMPOUND = {
     "resource": resource,
     "folder": path,
     "wwid": wwid,
+    "wwn_hex": wwn_hex,
+    "fabric_address": fabric_address,
     "device": device,
     "token_id": token,
 }

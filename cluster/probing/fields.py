@@ -55,7 +55,10 @@ ARRAY: dict[str, Fields] = {
     ],
     "host-group": {"name": "group", "is_local": "keep", "host_count": "keep", "connection_count": "keep"},
     "connections": [
-        {"host": {"name": "host"}, "host_group": {"name": "group"}, "lun": "keep", "volume": {"name": "volume_name"}}
+        {
+            "host": {"name": "host"}, "host_group": {"name": "group"}, "lun": "keep", "nsid": "keep",
+            "volume": {"name": "volume_name"},
+        }
     ],
     "initiators": [{"initiator": {"iqn": "iqn", "wwn": "wwn", "nqn": "nqn"}, "target": _PORT}],
 }  # fmt: skip
@@ -143,6 +146,17 @@ HOST: dict[str, Fields] = {
         {"vg_name": "vg", "pv_name": "device", "vg_size": "keep", "vg_free": "keep"}
     ]}]},
     "logical-volumes": {"report": [{"lv": [{"lv_name": "file", "lv_attr": "keep"}]}]},
+    "nvme-subsystems": [
+        {
+            "HostNQN": "nqn",
+            "Subsystems": [
+                {
+                    "Name": "keep", "NQN": "nqn",
+                    "Paths": [{"Name": "keep", "Transport": "keep", "Address": "fabric_address", "State": "keep"}],
+                }
+            ],
+        }
+    ],
 }  # fmt: skip
 
 CONTROLLER: dict[str, Fields] = {"power": "keep"}

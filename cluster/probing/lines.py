@@ -64,6 +64,21 @@ TEXTS: dict[str, tuple[re.Pattern[str], ...]] = {
         r"\t\tIface Initiatorname: (?P<iqn>\S+)", r"\t\tSID: \d+", r"\t\tiSCSI Connection State: [A-Z_ ]+",
         r"\t\tiSCSI Session State: [A-Z_ ]+", r"\t\tInternal iscsid Session State: [A-Z_ ]+",
     ),
+    "fabric": _forms(
+        r"/sys/class/fc_host/host\d+/port_name:(?P<wwn_hex>0x[0-9a-f]{16})",
+        r"/sys/class/fc_host/host\d+/port_state:[A-Za-z ]+",
+        r"/sys/class/fc_remote_ports/rport-\d+:\d+-\d+/port_name:(?P<wwn_hex>0x[0-9a-f]{16})",
+        r"/sys/class/fc_remote_ports/rport-\d+:\d+-\d+/port_state:[A-Za-z ]+",
+        r"/sys/class/fc_remote_ports/rport-\d+:\d+-\d+/scsi_target_id:-?\d+",
+    ),
+    "hostnqn": _forms(r"(?P<nqn>nqn\.\S+)"),
+    "nvme-multipath": _forms("[YN]"),
+    "nvme-unit": _forms(r"Id=[a-z-]+\.service", r"UnitFileState=[a-z-]*", ""),
+    "discovery": _forms(
+        r"--transport=tcp --traddr=(?P<address>\S+) --trsvcid=\d+( --ctrl-loss-tmo=-?\d+)?( --fast_io_fail_tmo=-?\d+)?",
+        r"--transport=tcp --traddr=(?P<address>\S+) --trsvcid=\d+ --host-iface=(?P<iface>\S+)( --ctrl-loss-tmo=-?\d+)?"
+        r"( --fast_io_fail_tmo=-?\d+)?",
+    ),
     "records": _forms(
         r"# BEGIN RECORD [\d.-]+", "# END RECORD", r"node\.name = (?P<iqn>\S+)", r"node\.tpgt = \d+",
         r"node\.startup = (automatic|manual|onboot)", r"node\.leading_login = (Yes|No)",

@@ -7,6 +7,7 @@ What was away before the first fault began stays away when the last one ends. Ho
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cluster.transports import NAMES
 from lab.control.parts import Boots, Part
 from lab.control.places import Unfit, checked, choices
 from lab.control.table import DRILLS, Drill
@@ -75,6 +76,9 @@ class Drills:
     def fail(self, name: str, where: list[str], *, by: str) -> bool:
         """Begin a fault; false when it holds already in just that way. Another amount replaces the former one."""
         drill = known(name)
+        if drill.only and self._world.inventory.transport not in drill.only:
+            fits = " or ".join(NAMES[one] for one in drill.only)
+            raise Unfit(f"{name} is a fault of {fits}, and these nodes use {NAMES[self._world.inventory.transport]}")
         place = checked(self._world, drill.usage, drill.arguments, where)
         key = self._key(drill, place)
         holding = next((one for one in self.active if self._key(one.drill, one.where) == key), None)

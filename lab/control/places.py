@@ -48,6 +48,8 @@ def choices(world: "World", kind: str, before: tuple[str, ...]) -> list[str] | N
     if kind == "portal":
         array = world.arrays.get(before[0]) if before else next(iter(world.arrays.values()))
         return [str(number) for number in range(len(array.portals))] if array else []
+    if kind == "hba":
+        return [str(number) for number in range(len(world.nodes[before[0]].hbas))] if before else []
     if kind == "lv":
         return sorted(volumes(world))
     if kind == "package":

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from cluster.transports import Transport
 from lab.control import guest_parts as drill_guests
 from lab.control import ha_parts as drill_ha
 from lab.control import parts as parts
@@ -26,7 +27,7 @@ SECONDS = Argument("SECONDS", "number", amount=True)
 class Drill:
     """One fault of the table. `incidents` are numbers of the catalogue of incidents.
 
-    A `momentary` one happens and is over: there is nothing to restore.
+    A `momentary` one happens and is over: there is nothing to restore. `only` names the transports that have it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Drill:
     incidents: tuple[str, ...]
     parts: Parts
     momentary: bool = False
+    only: tuple[Transport, ...] = ()
 
     @property
     def usage(self) -> str:
@@ -72,8 +74,12 @@ _ALL = (
         ("I-08", "I-13"), parts.controller,
     ),
     Drill(
-        "portal", (ARRAY, Argument("PORTAL", "portal")), "One iSCSI port of an array is down.",
+        "portal", (ARRAY, Argument("PORTAL", "portal")), "One port of an array that nodes use is down.",
         ("I-13",), parts.links("portal:{0}:{1}"),
+    ),
+    Drill(
+        "hba", (NODE, Argument("HBA", "hba")), "One HBA port of a node has no link (Fibre Channel alone).",
+        ("I-13", "I-14"), parts.links("hba:{0}:{1}"), only=("fc",),
     ),
     Drill("node", (NODE,), "One node loses its power.", ("I-17",), parts.node_power),
     Drill(
@@ -151,10 +157,11 @@ _ALL = (
           around.local_map),
     Drill("multipath-queues", (NODE,), "multipath on a node queues I/O for ever once every path is lost.", ("I-14",),
           ways.queues),
-    Drill("logins-by-hand", (NODE,), "The unit that logs a node in at the arrays does not boot along.",
-          ("I-13", "I-14"), ways.by_hand),
+    Drill("logins-by-hand", (NODE,), "The unit that logs a node in at the arrays does not boot along (iSCSI alone).",
+          ("I-13", "I-14"), ways.by_hand, only=("iscsi",)),
     Drill("small-packets", (ARRAY, Argument("PORTAL", "portal")),
-          "Large packets do not reach a portal in one piece: logins work, I/O hangs.", ("I-14",), ways.small_packets),
+          "Large packets do not reach a portal in one piece: logins work, I/O hangs (not on Fibre Channel).", ("I-14",),
+          ways.small_packets, only=("iscsi", "nvme-tcp")),
     Drill(
         "volume-beside", (ARRAY, Argument("LUN", "count")),
         "An array offers the nodes one more volume, in no pod, at that LUN.", ("I-14", "I-16"), around.volume_beside,

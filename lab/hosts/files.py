@@ -2,6 +2,7 @@
 
 import re
 
+from lab.hosts import nvme
 from lab.hosts.fabric import scan
 from lab.hosts.iscsi import add_to_record
 from lab.hosts.shell import Call, Output, Registry
@@ -116,4 +117,6 @@ def read(call: Call, path: str) -> str | None:
         return f"# Multipath wwids, Version : 1.0\n#\n# Valid WWIDs:\n{lines}"
     if path == f"/sys/class/net/{CARD}/mtu":
         return f"{call.host.mtu}\n"
+    if (told := nvme.read(call, path)) is not None:
+        return told
     return call.host.files.get(path)

@@ -93,9 +93,8 @@ class Config:
     def effective(self, name: str, wwid: str) -> str:
         """What counts for a FlashArray's volume of that WWID."""
         ours = [one for one in self.multipaths if one.get("wwid") == wwid]
-        kinds = [
-            one for one in self.devices if re.search(one["vendor"], "PURE") and re.search(one["product"], "FlashArray")
-        ]
+        vendor, product = ("NVME", "Pure Storage FlashArray") if wwid.startswith("eui.") else ("PURE", "FlashArray")
+        kinds = [one for one in self.devices if re.search(one["vendor"], vendor) and re.search(one["product"], product)]
         for settings in (*ours, self.overrides, *reversed(kinds), self.defaults):
             if name in settings:
                 return settings[name]
@@ -103,7 +102,10 @@ class Config:
 
     def hides(self, wwid: str) -> bool:
         """Whether the blacklist leaves a FlashArray's volume out."""
-        return any(self._hides(kind, value) for kind, value in (("devnode", "sda"), ("wwid", wwid)))
+        return any(
+            self._hides(kind, value)
+            for kind, value in (("devnode", "nvme1n1" if wwid.startswith("eui.") else "sda"), ("wwid", wwid))
+        )
 
     def _hides(self, kind: str, value: str) -> bool:
         matched = {

@@ -10,12 +10,13 @@ from lab.hosts.ha_tools import HA
 from lab.hosts.host_tools import CLOCKS, FILES
 from lab.hosts.iscsi import ISCSI
 from lab.hosts.multipathd import MULTIPATHD
+from lab.hosts.nvme import NVME
 from lab.hosts.pve_tools import PVE
 from lab.hosts.shell import Call, Output, Registry
 from lab.hosts.storage import STORAGE
 from lab.hosts.system import SYSTEM
 
-NODE = Registry(SYSTEM, ISCSI, STORAGE, COROSYNC, TOOLS, PVE, HA, CLOCKS, FILES, WAYS, MULTIPATHD, FABRIC)
+NODE = Registry(SYSTEM, ISCSI, STORAGE, COROSYNC, TOOLS, PVE, HA, CLOCKS, FILES, WAYS, MULTIPATHD, FABRIC, NVME)
 
 
 @NODE.program("systemd-run")

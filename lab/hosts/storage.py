@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from lab.hosts import lvm
 from lab.hosts.multipathd import Config
 from lab.hosts.shell import Call, Output, Registry
-from lab.physics import fabric
+from lab.physics import fabric, nvme
 from lab.physics.disks import EXTENT, Disk, LocalMap, ScsiPath, VolumeGroup, letters
 
 STORAGE = Registry()
@@ -29,17 +29,23 @@ class Map:
 
 
 def maps(call: Call) -> list[Map]:
-    """The multipath devices of the node: a disk with block devices whose WWID it was told to map."""
-    world, node = call.world, call.host.name
+    """The devices of the node whose paths are put together: multipath's maps, or namespaces by the kernel itself."""
+    if nvme.used(call.world) and call.host.nvme.native:
+        return _found(call, lambda _: True)
     if call.host.unmapped:
         return []
-    config = Config(call.host)
+    config, wanted = Config(call.host), call.host.wwids | call.host.mapped
+    return _found(call, lambda wwid: wwid in wanted and not config.hides(wwid))
+
+
+def _found(call: Call, is_one: Callable[[str], bool]) -> list[Map]:
+    world, node = call.world, call.host.name
     paths, failed = world.paths(node), world.failed_paths(node)
     serials = sorted({path.serial for path in (*paths, *failed)})
     return [
         Map(disk, [p for p in paths if p.serial == serial], [p for p in failed if p.serial == serial])
         for serial in serials
-        if (disk := world.disks[serial]).wwid in call.host.wwids | call.host.mapped and not config.hides(disk.wwid)
+        if is_one(world.called(disk := world.disks[serial]))
     ]
 
 
@@ -49,8 +55,13 @@ def device(call: Call, path: str) -> Disk | None:
 
 
 def _names(call: Call, disk: Disk) -> tuple[str, ...]:
+    """The first is the one that LVM prints."""
     by_id = "/dev/disk/by-id"
-    name = call.host.map_name(disk.wwid)
+    if nvme.used(call.world) and call.host.nvme.native:
+        return nvme.device(call.host, disk.serial), f"{by_id}/nvme-{disk.nguid}"
+    name = call.host.map_name(call.world.called(disk))
+    if nvme.used(call.world):
+        return f"/dev/mapper/{name}", f"{by_id}/dm-uuid-mpath-{disk.nguid}", f"{by_id}/nvme-{disk.nguid}"
     return f"/dev/mapper/{name}", f"{by_id}/dm-uuid-mpath-{disk.wwid}", f"{by_id}/wwn-0x{disk.wwid[1:]}"
 
 
@@ -65,7 +76,7 @@ async def multipath(call: Call) -> Output:
         return Output(f"wwid '{wwid}' added\n")
     if call.has("-ll"):
         wanted = [word for word in call.words if not word.startswith("-")]
-        if wanted and any(Config(call.host).hides(word) for word in wanted if word.startswith("3624a9370")):
+        if wanted and any(Config(call.host).hides(word) for word in wanted if word.startswith(("3624a9370", "eui."))):
             return Output(status=1)  # a blacklisted WWID, without a word
         return Output("".join(text for names, text in _topologies(call) if not wanted or names & set(wanted)))
     if call.has("-r"):
@@ -75,11 +86,12 @@ async def multipath(call: Call) -> Output:
 
 def _topologies(call: Call) -> list[tuple[set[str], str]]:
     """Each map with the names by which it can be asked for; a node's own maps have the first numbers."""
-    local, shared = call.host.local_maps, maps(call)
+    native = nvme.used(call.world) and call.host.nvme.native
+    local, shared = call.host.local_maps, [] if native else maps(call)
     texts = [(one.wwid, _local_topology(one, number)) for number, one in enumerate(local)]
     disks = len(local)
     for found in shared:
-        texts.append((found.disk.wwid, _topology(call, found, disks)))
+        texts.append((call.world.called(found.disk), _topology(call, found, disks)))
         disks += len(found.paths) + len(found.failed)
     return [_headed(call, number, wwid, text) for number, (wwid, text) in enumerate(texts)]
 
@@ -109,17 +121,20 @@ def _topology(call: Call, one: Map, first: int) -> str:
     Block devices are counted over all maps of the node, from `first` on.
     """
     sessions, disk, config = call.host.sessions, one.disk, Config(call.host)
+    wwid, over_nvme = call.world.called(disk), nvme.used(call.world)
     by_session = sorted([*one.paths, *one.failed], key=lambda path: sessions[path.way])
     numbers = {path: first + index for index, path in enumerate(by_session)}
     both = [(prio, [p for p in by_session if p.optimized == (prio == 50)]) for prio in (50, 10)]
-    if config.effective("path_grouping_policy", disk.wwid) == "multibus":
+    policy = config.effective("path_grouping_policy", wwid)
+    if policy == "multibus":
         both = [(30, by_session)]  # the mean of all of them
-    queues = config.effective("no_path_retry", disk.wwid) not in ("", "fail")
-    features = "1 queue_if_no_path" if queues else config.effective("features", disk.wwid)
+    queues = config.effective("no_path_retry", wwid) not in ("", "fail")
+    features = "1 queue_if_no_path" if queues else config.effective("features", wwid)
     groups = [(prio if any(p in one.paths for p in members) else 0, members) for prio, members in both if members]
     groups.sort(key=lambda group: -group[0])
     well = "active ready  running" if one.failed else "active ready running"  # columns are as wide as their widest word
-    text = f"PURE,FlashArray\nsize={_short(disk.size)} features='{features}' hwhandler='1 alua' wp=rw\n"
+    called, handler = ("NVME,Pure Storage FlashArray", "0") if over_nvme else ("PURE,FlashArray", "1 alua")
+    text = f"{called}\nsize={_short(disk.size)} features='{features}' hwhandler='{handler}' wp=rw\n"
     for index, (prio, members) in enumerate(groups):
         last_group = index == len(groups) - 1
         state = "active" if index == 0 and prio else "enabled"
@@ -128,11 +143,18 @@ def _topology(call: Call, one: Map, first: int) -> str:
             address = _place(call, path)
             branch = "`-" if place == len(members) - 1 else "|-"
             text += (
-                f"{' ' if last_group else '|'} {branch} {address}:{path.lun} "
-                f"sd{letters(numbers[path])} {_minor(numbers[path])} "
+                f"{' ' if last_group else '|'} {branch} {address}:{path.lun} {_block(call, path, numbers[path])} "
                 f"{well if path in one.paths else 'failed faulty offline'}\n"
             )
     return text
+
+
+def _block(call: Call, path: ScsiPath, number: int) -> str:
+    """The path's own device with its numbers: of a namespace, one for each controller."""
+    if nvme.used(call.world):
+        instance = call.host.sessions[path.way]
+        return f"nvme{instance}n{nvme.number(call.host, path.serial)} 259:{instance}"
+    return f"sd{letters(number)} {_minor(number)}"
 
 
 def _place(call: Call, path: ScsiPath) -> str:
@@ -140,6 +162,8 @@ def _place(call: Call, path: ScsiPath) -> str:
     host, way = call.host, path.way
     if host.hbas:
         return f"{fabric.scsi_host(host, way.iface)}:0:{fabric.target(call.world, host, way)}"
+    if nvme.used(call.world):
+        return f"{host.sessions[way]}:{host.sessions[way]}:{nvme.number(host, path.serial)}"
     return f"{host.sessions[way] - 1}:0:0"
 
 

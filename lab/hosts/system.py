@@ -11,7 +11,7 @@ SYSTEM = Registry()
 
 _VERSIONS = {
     "corosync": "3.1.9-pve2", "corosync-qdevice": "3.0.3-1", "corosync-qnetd": "3.0.3-1", "lvm2": "2.03.31-2",
-    "multipath-tools": "0.11.1-2", "open-iscsi": "2.1.11-1", "pve-manager": "9.1.9",
+    "multipath-tools": "0.11.1-2", "nvme-cli": "2.13-2", "open-iscsi": "2.1.11-1", "pve-manager": "9.1.9",
 }  # fmt: skip
 
 _KERNEL = "6.17.2-1-pve"

@@ -59,6 +59,17 @@ class Disk:
         """The name multipath gives it: NAA type 3, Pure's company id 24a937, the serial."""
         return f"3624a9370{self.serial.lower()}"
 
+    @property
+    def nguid(self) -> str:
+        """Its name as an NVMe namespace: 00, 14 digits of the serial, Pure's company id, its last 10."""
+        serial = self.serial.lower()
+        return f"eui.00{serial[:14]}24a937{serial[-10:]}"
+
+    @property
+    def nsid(self) -> int:
+        """Its number as a namespace, the same on all arrays: the serial's last 8 digits (the vendor's own example)."""
+        return int(self.serial[-8:], 16)
+
 
 @dataclass(frozen=True)
 class LocalMap:

@@ -33,6 +33,14 @@ def log_in(world: "World", host: "Host") -> None:
             world.scan(host.name, way)
 
 
+def exchange(world: "World", host: "Host", hbas: tuple[str, ...]) -> None:
+    """Give a node other HBA ports: what it had through those that are gone is gone with them."""
+    host.hbas = hbas
+    host.sessions = {way: number for way, number in host.sessions.items() if way.iface in hbas}
+    host.scanned = {key: path for key, path in host.scanned.items() if key[0].iface in hbas}
+    log_in(world, host)
+
+
 def ways(world: "World", host: "Host") -> list[Way]:
     """From each HBA port to each port of an array in its fabric."""
     return [

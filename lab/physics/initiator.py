@@ -79,6 +79,7 @@ def maps_at_boot(host: "Host") -> None:
 def activate_at_boot(world: "World", host: "Host") -> None:
     """What LVM does with volumes that it may activate by itself: those of before Proxmox VE 9."""
     for disk in world.visible_disks(host.name):
-        for lv in disk.vg.lvs.values() if disk.vg and disk.wwid in host.wwids and not host.unmapped else ():
+        there = world.mapped(host, disk)
+        for lv in disk.vg.lvs.values() if disk.vg and there else ():
             if lv.autoactivation:
                 lv.active_on.add(host.name)

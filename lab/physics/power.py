@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from lab.physics import fabric
+from lab.physics import fabric, nvme
 from lab.physics.initiator import activate_at_boot, log_in_at_boot, maps_at_boot
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ def switch_off(world: "World", nodes: list[str], *, why: str = "power.off") -> N
         host.powered = False
         host.sessions.clear()
         host.scanned.clear()
+        host.nvme.lost_since.clear()
         _end_processes(host)
         world.membership.lost_power(host.name)
         world.cluster.node_died(host.name)
@@ -92,7 +93,7 @@ def _end_processes(host: "Host") -> None:
 def _boot(world: "World", host: "Host") -> None:
     host.powered, host.starting, host.up_since = True, False, world.clock.now()
     maps_at_boot(host)
-    log_in_at_boot(world, host)
+    (nvme.connect_at_boot if nvme.used(world) else log_in_at_boot)(world, host)
     fabric.log_in(world, host)
     activate_at_boot(world, host)
     world.record(host.name, "power.on", host.name)

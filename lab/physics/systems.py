@@ -20,6 +20,7 @@ class StorageArray(Protocol):
     name: str
     powered: bool
     portals: tuple[str, ...]
+    nqn: str
 
     @property
     def up(self) -> bool:

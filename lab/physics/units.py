@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 # Units that run because their package is there; the quorum device's daemon also needs a configured device.
 _PACKAGES = {
     "corosync": "corosync", "corosync-qnetd": "corosync-qnetd", "multipathd": "multipath-tools",
-    "iscsid": "open-iscsi", "iscsid.socket": "open-iscsi", "open-iscsi": "open-iscsi",
+    "nvmf-autoconnect": "nvme-cli", "iscsid": "open-iscsi", "iscsid.socket": "open-iscsi", "open-iscsi": "open-iscsi",
     "pve-cluster": "pve-manager", "watchdog-mux": "pve-manager", "pveproxy": "pve-manager",
     "pve-ha-crm": "pve-manager", "pve-ha-lrm": "pve-manager",
 }  # fmt: skip

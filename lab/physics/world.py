@@ -8,19 +8,20 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from cluster.inventory import Inventory
-from lab.physics import fabric
+from lab.physics import fabric, nvme
 from lab.physics.clock import Clock
 from lab.physics.disks import Disk, LocalMap, ScsiPath, VolumeGroup, letters
 from lab.physics.faults import Faults
 from lab.physics.initiator import PREPARED, NodeRecord, Way
 from lab.physics.links import THIRD, Links
 from lab.physics.membership import Membership, Votes
+from lab.physics.nvme import Fabric
 from lab.physics.systems import Lun, NodeCluster, StorageArray
 
 Known = TypeVar("Known")
@@ -44,6 +45,7 @@ class Host:
     site: str
     node_id: int = 0
     iqn: str = ""
+    nvme: Fabric = field(default_factory=Fabric)
     hbas: tuple[str, ...] = ()  # the WWPNs of its HBA ports, where it reaches the arrays over Fibre Channel
     powered: bool = True
     starting: bool = False  # it has been reset: it has power, and nothing on it runs yet
@@ -87,7 +89,7 @@ class Host:
 
     def initiator(self, way: Way) -> str:
         """By what the arrays know who comes that way."""
-        return way.iface if self.hbas else self.iqn
+        return way.iface if self.hbas else self.nvme.nqn or self.iqn
 
     def map_name(self, wwid: str) -> str:
         """What the node calls the multipath device of a WWID, below /dev/mapper."""
@@ -198,6 +200,7 @@ class World:
                 node_id=number,
                 iqn=node.iqn or "",
                 rings=node.links,
+                nvme=Fabric(nqn=(node.nqn or "") if inventory.transport == "nvme-tcp" else ""),
                 hbas=node.wwns if inventory.transport == "fc" else (),
                 up_since=up_since,
                 packages=set(NODE_PACKAGES),
@@ -206,6 +209,10 @@ class World:
             )
             for number, node in enumerate(inventory.nodes, start=1)
         }
+        for host in self.nodes.values() if nvme.used(self) else ():
+            host.packages.add(nvme.PACKAGE)
+            host.files |= nvme.PREPARED
+            host.disabled.add(nvme.UNIT)
         self.witness = Host(
             name=inventory.decider,
             address=inventory.device,
@@ -219,6 +226,7 @@ class World:
         self.links = Links(self)
         self.corosync = Corosync()
         self.membership = Membership(self)
+        self.links.on_change(lambda: nvme.look(self))
         self.furnish()
         if inventory.transport == "fc":
             self.links.on_change(lambda: fabric.log_in_all(self))
@@ -322,10 +330,16 @@ class World:
     def scan(self, node: str, way: Way) -> bool:
         """Make block devices for the LUNs that an array offers over one way; True when there were new ones."""
         host = self.nodes[node]
-        found = {(way, lun.number): self._path(way, lun) for lun in self.arrays[way.array].luns_of(host.initiator(way))}
+        found = {(way, lun.number): self._path(way, lun) for lun in self.luns(host, way)}
         new = bool(found.keys() - host.scanned.keys())
         host.scanned |= found
         return new
+
+    def luns(self, host: Host, way: Way) -> Sequence[Lun]:
+        """What an array offers a host over a way; of NVMe's, the kernel refuses a second subsystem what it has."""
+        if nvme.used(self) and not nvme.joins(self, host, way.array):
+            return ()
+        return self.arrays[way.array].luns_of(host.initiator(way))
 
     def _path(self, way: Way, lun: Lun) -> ScsiPath:
         return ScsiPath(way.array, way.portal, lun.number, lun.serial, lun.optimized, way.iface)
@@ -336,6 +350,10 @@ class World:
 
     def _paths(self, node: str) -> list[ScsiPath]:
         host = self.nodes[node]
+        if nvme.used(self):  # an array tells of new namespaces
+            for way in host.sessions:
+                if self.carries(node, way):
+                    self.scan(node, way)
         known = {(way.array, host.initiator(way)) for way in host.sessions}
         luns = {(name, who): self.arrays[name].luns_of(who) for name, who in known if self.arrays[name].up}
         return [
@@ -371,6 +389,16 @@ class World:
     def visible_disks(self, node: str) -> list[Disk]:
         """The disks a node reaches over at least one path, in the order of their serials."""
         return [self.disks[serial] for serial in sorted({path.serial for path in self.paths(node)})]
+
+    def called(self, disk: Disk) -> str:
+        """The disk's WWID as hosts spell it."""
+        return disk.nguid if nvme.used(self) else disk.wwid
+
+    def mapped(self, host: Host, disk: Disk) -> bool:
+        """Whether the host's paths to a disk are one device after a boot: by the kernel, or by multipath's list."""
+        if nvme.used(self) and host.nvme.native:
+            return True
+        return self.called(disk) in host.wwids and not host.unmapped
 
     def volume_group(self, node: str, name: str) -> VolumeGroup | None:
         """The volume group as that node sees it; None when no disk it reaches carries it."""

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from lab.physics import fabric
 from lab.probed.facts import Facts
 from lab.purity import responses
 from lab.purity.queries import Query
@@ -22,14 +23,32 @@ def identify(world: "World", facts: Facts) -> None:
         array.id, array.purity = about.get("id", array.id), about.get("version", array.purity)
         levels = facts.value("array", name, "levels")
         array.versions = tuple(levels) if levels else array.versions
+        if world.inventory.transport == "fc":
+            _fibre(world, array, facts)
+            continue
         ports = [port for port in facts.rows("array", name, "portals") if port.get("portal") and port.get("iqn")]
         ports = ports or _ports_as_nodes_know_them(world, facts)
         if ports:
             array.target_iqn, array.portals = ports[0]["iqn"], tuple(port["portal"] for port in ports)
             array.port_names = tuple(port["name"] for port in ports)
             array.network = array.portals[0].rpartition(":")[0].rpartition(".")[0]
-        for volume in facts.rows("array", name, "volumes"):
-            array.serials[volume["name"]] = volume["serial"]
+        _serials(array, facts)
+
+
+def _serials(array: "Array", facts: Facts) -> None:
+    for volume in facts.rows("array", array.name, "volumes"):
+        array.serials[volume["name"]] = volume["serial"]
+
+
+def _fibre(world: "World", array: "Array", facts: Facts) -> None:
+    """Its ports by their WWNs; what was logged in at others is logged in at these."""
+    if ports := [port for port in facts.rows("array", array.name, "portals") if port.get("wwn")]:
+        array.portals = tuple(port["wwn"] for port in ports)
+        array.port_names = tuple(port["name"] for port in ports)
+    _serials(array, facts)
+    for host in world.nodes.values():
+        host.sessions = {way: number for way, number in host.sessions.items() if way.array != array.name}
+    fabric.log_in_all(world)
 
 
 def _ports_as_nodes_know_them(world: "World", facts: Facts) -> list[dict[str, str]]:

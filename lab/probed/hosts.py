@@ -89,6 +89,8 @@ def log_in(world: "World", facts: Facts) -> None:
                 way = Way(arrays[portal], portal, iface)
                 host.sessions[way] = number
                 world.scan(name, way)
+        for way in host.sessions if host.hbas else ():
+            world.scan(name, way)
         host.ifaces = tuple(sorted({way.iface for way in host.records} - {DEFAULT}))
 
 

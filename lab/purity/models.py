@@ -68,6 +68,11 @@ IDENTITIES = (
 )
 
 
+# Linux joins the paths of one subsystem alone, so the twin's arrays show theirs as one: no public page found says how
+# a Purity does it.
+SUBSYSTEM = "nqn.2010-06.com.purestorage:flasharray.5a8c19e07d2b4f63"
+
+
 class Array:
     """One array of the world. Tests and drills set `powered`, `tokens`, `manual_eradication` and `link.status`."""
 
@@ -80,7 +85,9 @@ class Array:
         self.id = identity.id
         self.network = identity.network
         self.target_iqn = identity.iqn
-        self.portals = tuple(f"{identity.network}.{last}:3260" for last in range(1, 5))
+        nvme = world.inventory.transport == "nvme-tcp"
+        self.nqn = SUBSYSTEM if nvme else ""
+        self.portals = tuple(f"{identity.network}.{last}:{4420 if nvme else 3260}" for last in range(1, 5))
         self.port_names: tuple[str, ...] = PORTS  # one for each portal
         self.transport = world.inventory.transport
         if self.transport == "fc":  # ports are known by their WWNs, and stand where portals do
@@ -261,7 +268,7 @@ class Array:
         served = [one for one in connections.of_host(self, host) if self.serves(one.volume)]
         preferred = host.optimized_on(self.name)
         return [
-            Lun(one.lun, one.volume.serial, optimized=preferred or one.volume.pod is None)
+            Lun(one.number(host), one.volume.serial, optimized=preferred or one.volume.pod is None)
             for one in sorted(served, key=lambda one: one.lun)
         ]
 

@@ -65,8 +65,8 @@ PLACES = {
     "logins-by-hand": [NODE],
     "small-packets": [ARRAY, "2"],
 }
-# What needs the deployed volume, and what happens once: tested in test_surroundings.py.
-ELSEWHERE = {"alias", "volume-beside", "backup-run", "session-expiry"}
+# What needs HBAs (tests/fibre) or the deployed volume, and what happens once: tested in test_surroundings.py.
+ELSEWHERE = {"hba", "alias", "volume-beside", "backup-run", "session-expiry"}
 
 
 @pytest.fixture

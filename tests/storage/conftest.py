@@ -46,7 +46,7 @@ class Stand:
     @property
     def wwid(self) -> str:
         """Of the pod's volume."""
-        return next(iter(self.site.world.disks.values())).wwid
+        return self.site.world.called(next(iter(self.site.world.disks.values())))
 
     @property
     def portals(self) -> tuple[str, ...]:
@@ -112,7 +112,7 @@ class Stand:
     @property
     def changes(self) -> list[str]:
         """What anybody has changed on the node's way to the arrays, from the world's log."""
-        kinds = ("iscsi.", "multipath", "unit.", "file.", "lvm.")
+        kinds = ("iscsi.", "fc.", "nvme.", "multipath", "unit.", "file.", "lvm.")
         return [line for line in self.site.change_lines() if line.split()[1].startswith(kinds)]
 
     async def offered(self) -> list[str]:

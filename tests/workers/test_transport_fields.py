@@ -121,7 +121,7 @@ def test_what_only_iscsi_has_is_refused_on_fibre_channel(tmp_path: Path):
 
     assert [said.partition(": ")[2] for said in complaints(path)] == [
         "arrays[0].portals: 10.22.1.0/24 is for iSCSI and NVMe/TCP alone, and the transport is fc: remove it",
-        "paths.mtu: 9000 is for iSCSI alone, and the transport is fc: remove it",
+        "paths.mtu: 9000 is for iSCSI and NVMe/TCP alone, and the transport is fc: remove it",
         "paths.chap: user pve is for iSCSI alone, and the transport is fc: remove it",
     ]
 

@@ -26,6 +26,10 @@ class Connection:
     host: "Host | None" = None
     group: "Group | None" = None
 
+    def number(self, host: "Host | None") -> int:
+        """As that host sees it: a LUN, or a namespace's number, which is the volume's own."""
+        return int(self.volume.serial[-8:], 16) if host is not None and host.nqns else self.lun
+
     @property
     def target(self) -> str:
         """The name of the host or group."""

@@ -44,24 +44,30 @@ def target(array: Array, portal: str) -> Item:
     name = port_name(array, portal)
     if array.transport == "fc":
         return {"name": name, "iqn": None, "portal": None, "wwn": portal, "nqn": None}
-    return {"name": name, "iqn": array.target_iqn, "portal": portal, "wwn": None, "nqn": None}
+    iqn = None if array.nqn else array.target_iqn
+    return {"name": name, "iqn": iqn, "portal": portal, "wwn": None, "nqn": array.nqn or None}
 
 
 def initiators(array: Array) -> list[Item]:
     """Who is logged in, and at which port; made hosts or not."""
     return [
         {
-            "initiator": initiator(array, who) | ({} if node.hbas else {"portal": f"{node.address}:3260"}),
+            "initiator": initiator(array, who) | _place(node.address, portal, array),
             "target": target(array, portal) | {"failover": None},
         }
         for node, who, portal in hosts.all_logins(array)
     ]
 
 
+def _place(address: str, portal: str, array: Array) -> Item:
+    """Where a host comes from; an HBA has no address."""
+    return {} if array.transport == "fc" else {"portal": f"{address}:{portal.rpartition(':')[2]}"}
+
+
 def initiator(array: Array, who: str) -> Item:
     """A host's end of a path, without where it is."""
     nobody: Item = {"iqn": None, "nqn": None, "portal": None, "wwn": None}
-    return nobody | {"wwn" if array.transport == "fc" else "iqn": who}
+    return nobody | {{"iscsi": "iqn", "fc": "wwn", "nvme-tcp": "nqn"}[array.transport]: who}
 
 
 def network_interfaces(array: Array) -> list[Item]:
@@ -76,7 +82,7 @@ def network_interfaces(array: Array) -> list[Item]:
         ports = zip(array.port_names, array.portals, strict=True)
         return interfaces + [_fc_interface(name.lower(), wwn) for name, wwn in ports]
     interfaces += [
-        _interface(name.lower(), portal.partition(":")[0], ["iscsi"], 25)
+        _interface(name.lower(), portal.partition(":")[0], ["nvme-tcp" if array.nqn else "iscsi"], 25)
         for name, portal in zip(array.port_names, array.portals, strict=True)
     ]
     return interfaces

@@ -187,8 +187,10 @@ class Asking:
         told = await hosts.node(ssh, self._inventory, name)
         if name not in {node.name for node in self._inventory.site_nodes}:
             return sshd, told, None  # of a third place: it has no way to the arrays
-        wanted = [portal for _, one in await asyncio.shield(storage) if one is not None for portal in one.portals]
-        return sshd, told, await hosts.paths(ssh, name, wanted)
+        answered = [one for _, one in await asyncio.shield(storage) if one is not None]
+        wanted = [portal for one in answered for portal in one.portals]
+        wwid = next((one.wwid for one in answered if one.wwid), None)
+        return sshd, told, await hosts.paths(ssh, self._inventory, name, wanted, wwid)
 
     def _known_hosts(self) -> str:
         try:

@@ -77,17 +77,17 @@ async def examined(
 ) -> list[Check]:
     """Everything in those areas, read and judged; `progress` is told after each answer."""
     from activities.clients.purity import REST_VERSION
-    from activities.doctor.hosts import NODE_UNITS
-    from activities.hosts.reading import NODE_PACKAGES, WITNESS_PACKAGES
+    from activities.doctor.hosts import node_units
+    from activities.hosts.reading import WITNESS_PACKAGES, packages
     from cluster.addresses import is_loopback
     from cluster.doctor.whole import Rules, judge
     from workers.cli.doctor.asked import Asking
     from workers.temporal.bootstrap import KEPT
 
     rules = Rules(
-        packages=NODE_PACKAGES,
+        packages=packages(known.transport),
         witness_packages=WITNESS_PACKAGES,
-        units=NODE_UNITS,
+        units=node_units(known.transport),
         level=REST_VERSION,
         kept=KEPT,
         rehearsal=all(is_loopback(node.address) for node in known.nodes),

@@ -1,0 +1,238 @@
+"""nvme-cli on a node, and the kernel's files about NVMe: every answer is derived from the world.
+
+Texts are those of nvme-cli 2.13 (source: nvme-print-json.c, nvme-print-stdout.c, fabrics.c) on a kernel with native
+multipathing: a subsystem's ANA states are told when a device is asked for, and only then.
+"""
+
+import json
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from lab.hosts.shell import Call, Output, Registry
+from lab.physics import nvme
+from lab.physics.disks import Disk
+from lab.physics.initiator import DEFAULT, Way
+
+NVME = Registry()
+
+_OPTIONS = (
+    "-o= --output-format= -t= --transport= -a= --traddr= -s= --trsvcid= -n= --nqn= -f= --host-iface= -w= "
+    "--host-traddr= -l= --ctrl-loss-tmo= -F= --fast_io_fail_tmo= -d= --device= -v --verbose"
+)
+# What TCP waits for before it gives a connection up: six attempts (net.ipv4.tcp_syn_retries), seconds.
+GIVES_UP_AFTER = 127.0
+_BY_ID = "/dev/disk/by-id/nvme-"
+_IOPOLICY = re.compile(r"/sys/class/nvme-subsystem/nvme-subsys\d+/iopolicy")
+
+
+def _installed(call: Call) -> bool:
+    return nvme.PACKAGE in call.host.packages
+
+
+@NVME.program("nvme", _OPTIONS)
+async def nvme_cli(call: Call) -> Output:
+    """`nvme list-subsys|list|connect|connect-all|disconnect|show-hostnqn|gen-hostnqn|version`."""
+    if not _installed(call):
+        return Output(stderr="bash: line 1: nvme: command not found\n", status=127)
+    verb = call.words[0] if call.words else ""
+    if verb == "connect":
+        return await _connect(call)
+    played: dict[str, Callable[[Call], Output]] = {
+        "list-subsys": _subsystems, "list": _list, "connect-all": _connect_all, "disconnect": _disconnect,
+        "show-hostnqn": lambda one: Output(f"{one.host.nvme.nqn}\n"),
+        "gen-hostnqn": lambda _: Output(f"nqn.2014-08.org.nvmexpress:uuid:{uuid.uuid4()}\n"),
+        "version": lambda _: Output("nvme version 2.13 (git 2.13)\nlibnvme version 1.13 (git 1.13)\n"),
+    }  # fmt: skip
+    if verb not in played:
+        return Output(
+            stderr=f"ERROR: Invalid sub-command '{verb}': the twin plays {', '.join(sorted(played))}\n", status=1
+        )
+    return played[verb](call)
+
+
+# --- controllers -----------------------------------------------------------------------------------------------------
+
+
+def state(call: Call, way: Way) -> str:
+    """In the kernel's words."""
+    return "live" if call.world.reaches_portal(call.host.name, way.array, way.portal) else "connecting"
+
+
+def _numbered(call: Call) -> list[tuple[Way, str]]:
+    """The controllers with their names; the first is the disk within the node."""
+    return [(way, f"nvme{number}") for way, number in sorted(call.host.sessions.items(), key=lambda item: item[1])]
+
+
+def _address(call: Call, way: Way) -> str:
+    host, _, port = way.portal.rpartition(":")
+    through = "" if way.iface == DEFAULT else f",host_iface={way.iface}"
+    return f"traddr={host.strip('[]')},trsvcid={port}{through},src_addr={call.host.address}"
+
+
+def _groups(call: Call) -> dict[str, list[tuple[Way, str]]]:
+    """Controllers by subsystem NQN, in the order in which the subsystems came."""
+    groups: dict[str, list[tuple[Way, str]]] = {}
+    for way, name in _numbered(call):
+        groups.setdefault(call.world.arrays[way.array].nqn, []).append((way, name))
+    return groups
+
+
+def _ana(call: Call, way: Way, disk: Disk) -> str | None:
+    """What the namespace is through that controller; None where it has no path."""
+    scanned = call.host.scanned.get((way, disk.nsid))
+    if scanned is None:
+        return None
+    array = call.world.arrays[way.array]
+    now = next((lun for lun in call.world.luns(call.host, way) if lun.number == disk.nsid), None)
+    if state(call, way) != "live":  # the last that was heard
+        return "optimized" if scanned.optimized else "non-optimized"
+    if now is None or not array.up:
+        return "inaccessible"
+    return "optimized" if now.optimized else "non-optimized"
+
+
+def _subsystems(call: Call) -> Output:
+    asked = [word for word in call.words[1:] if word.startswith("/dev/")]
+    disk = None
+    if asked:
+        disk = next((one for one in _disks(call) if nvme.device(call.host, one.serial) == asked[0]), None)
+        if disk is None:
+            return Output(stderr=f"Invalid device name {asked[0].rpartition('/')[2]}\n", status=234)
+    shown: list[dict[str, Any]] = []
+    for number, (nqn, ways) in enumerate(_groups(call).items(), start=1):
+        paths = [_path(call, way, name, disk) for way, name in ways]
+        if kept := [path for path in paths if path is not None]:
+            shown.append({"Name": f"nvme-subsys{number}", "NQN": nqn, "Paths": kept})
+    if (call.option("-o", "--output-format") or "normal") == "json":
+        hosts = [{"HostNQN": call.host.nvme.nqn, "HostID": call.host.nvme.nqn.rpartition(":")[2], "Subsystems": shown}]
+        return Output(json.dumps(hosts if shown else [], indent=2) + "\n")
+    return Output("".join(_subsystem_text(call, one) for one in shown))
+
+
+def _path(call: Call, way: Way, name: str, disk: Disk | None) -> dict[str, str] | None:
+    row = {"Name": name, "Transport": "tcp", "Address": _address(call, way), "State": state(call, way)}
+    if disk is None:
+        return row
+    ana = _ana(call, way, disk)
+    return None if ana is None else row | {"ANAState": ana}
+
+
+def _subsystem_text(call: Call, shown: dict[str, Any]) -> str:
+    text = (
+        f"{shown['Name']} - NQN={shown['NQN']}\n               hostnqn={call.host.nvme.nqn}\n"
+        f"               iopolicy={_policy(call)}\n\\\n"
+    )
+    for path in shown["Paths"]:
+        ana = f" {path['ANAState']}" if "ANAState" in path else ""
+        text += f" +- {path['Name']} tcp {path['Address']} {path['State']}{ana}\n"
+    return text
+
+
+def _way(call: Call) -> Way | None:
+    """The portal that the options mean."""
+    host = call.option("-a", "--traddr") or ""
+    shown = f"[{host}]" if ":" in host else host
+    portal = f"{shown}:{call.option('-s', '--trsvcid') or nvme.PORT}"
+    array = next((one for one in call.world.arrays.values() if portal in one.portals), None)
+    iface = call.option("-f", "--host-iface") or call.option("-w", "--host-traddr") or DEFAULT
+    return Way(array.name, portal, iface) if array else None
+
+
+def _refused(why: str) -> Output:
+    return Output(stderr=f"could not add new controller: {why}\n", status=1)
+
+
+async def _connect(call: Call) -> Output:
+    if not call.host.nvme.loaded:
+        return _refused("failed to write to nvme-fabrics device")
+    way, world, host = _way(call), call.world, call.host
+    if way is None:
+        return _refused("Connection refused")
+    if way in host.sessions:
+        return Output(stderr="already connected\n", status=114)
+    if not world.reaches_portal(host.name, way.array, way.portal):
+        if world.swallows(host.name, way.array, way.portal):
+            await world.clock.sleep(GIVES_UP_AFTER)
+        return _refused("failed to write to nvme-fabrics device")
+    if call.option("-n", "--nqn") != world.arrays[way.array].nqn:
+        return _refused("failed to connect: Invalid parameter")
+    nvme.connect(world, host, way, float(call.option("-l", "--ctrl-loss-tmo") or nvme.CTRL_LOSS))
+    through = {} if way.iface == DEFAULT else {"iface": way.iface}
+    world.record(host.name, "nvme.connect", way.portal, array=way.array, **through)
+    return Output(f"connecting to device: nvme{host.sessions[way]}\n")
+
+
+def _connect_all(call: Call) -> Output:
+    for way in nvme.connect_all(call.world, call.host):
+        call.world.record(call.host.name, "nvme.connect", way.portal, array=way.array)
+    return Output()
+
+
+def _disconnect(call: Call) -> Output:
+    nqn, device = call.option("-n", "--nqn"), call.option("-d", "--device")
+    ways = [way for way, name in _numbered(call) if name == device or (nqn and call.world.arrays[way.array].nqn == nqn)]
+    for way in ways:
+        nvme.disconnect(call.host, way)
+        call.world.record(call.host.name, "nvme.disconnect", way.portal)
+    return Output(f"NQN:{nqn} disconnected {len(ways)} controller(s)\n" if nqn else "")
+
+
+# --- namespaces and files --------------------------------------------------------------------------------------------
+
+
+def _disks(call: Call) -> list[Disk]:
+    """The namespaces that the node has a device for."""
+    return [call.world.disks[serial] for serial in dict.fromkeys(path.serial for path in call.host.scanned.values())]
+
+
+def _list(call: Call) -> Output:
+    rows = [
+        {"NameSpace": disk.nsid, "DevicePath": nvme.device(call.host, disk.serial), "SerialNumber": disk.serial[:16],
+         "ModelNumber": "Pure Storage FlashArray", "PhysicalSize": disk.size, "SectorSize": 512}
+        for disk in _disks(call)
+    ]  # fmt: skip
+    if (call.option("-o", "--output-format") or "normal") == "json":
+        return Output(json.dumps({"Devices": rows}, indent=2) + "\n")
+    head = f"{'Node':<21} {'SN':<20} {'Model':<40} Namespace\n{'-' * 21} {'-' * 20} {'-' * 40} ----------\n"
+    return Output(
+        head + "".join(
+            f"{row['DevicePath']:<21} {row['SerialNumber']:<20} {row['ModelNumber']:<40} {row['NameSpace']:#x}\n"
+            for row in rows
+        )
+    )  # fmt: skip
+
+
+@NVME.program("readlink", "-e -f")
+async def readlink(call: Call) -> Output:
+    """`readlink -e /dev/disk/by-id/nvme-…`: the namespace's device, by udev's name for it."""
+    path = call.words[-1]
+    for disk in _disks(call) if nvme.used(call.world) else ():
+        if path == f"{_BY_ID}{disk.nguid}":
+            if not call.host.nvme.native and disk.nguid in call.host.wwids:
+                return Output("/dev/dm-0\n")
+            return Output(f"{nvme.device(call.host, disk.serial)}\n")
+    return Output(status=1)
+
+
+def _policy(call: Call) -> str:
+    """The path policy: the kernel's, unless a rule says otherwise."""
+    rules = [text for path, text in call.host.files.items() if path.startswith("/etc/udev/rules.d/")]
+    found = re.findall(r'SUBSYSTEM=="nvme-subsystem".*ATTR\{iopolicy\}="([^"]+)"', "\n".join(rules))
+    return found[-1] if found else "numa"
+
+
+def read(call: Call, path: str) -> str | None:
+    """What `cat` finds at that path; None where there is nothing of NVMe's."""
+    if not nvme.used(call.world):
+        return None
+    if path == nvme.HOSTNQN and _installed(call):
+        return f"{call.host.nvme.nqn}\n"
+    if path == "/sys/module/nvme_core/parameters/multipath":
+        return "Y\n" if call.host.nvme.native else "N\n"
+    if path == "/sys/module/nvme_tcp/initstate" and call.host.nvme.loaded:
+        return "live\n"
+    if _IOPOLICY.fullmatch(path) and call.host.sessions:
+        return f"{_policy(call)}\n"
+    return None
