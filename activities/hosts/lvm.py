@@ -68,10 +68,18 @@ async def volume_groups(ssh: "SshHosts", node: str) -> list[VolumeGroup]:
 
 
 async def autoactivated(ssh: "SshHosts", node: str, vg: str) -> tuple[str, ...]:
-    """The group's volumes that LVM activates by itself; where the node's LVM cannot tell it, none."""
+    """The group's volumes that LVM activates by itself; where the node's LVM cannot tell it, none.
+
+    Of several groups, with a space between, each volume is told with its group: ``group/volume``.
+    """
     columns = ("--reportformat", "json", "-o", "lv_name,lv_autoactivation")
-    answer = await ssh.run(node, "lvs", *columns, vg)
-    return parse_autoactivated(answer.stdout) if answer.ok else ()
+    found: list[str] = []
+    groups = vg.split()
+    for one in groups:
+        answer = await ssh.run(node, "lvs", *columns, one)
+        names = parse_autoactivated(answer.stdout) if answer.ok else ()
+        found += (f"{one}/{name}" for name in names) if len(groups) > 1 else names
+    return tuple(found)
 
 
 async def _active(ssh: "SshHosts", node: str, vg: str, limit: float) -> dict[str, bool | None]:
