@@ -18,9 +18,15 @@ define JQ
 	|| { echo "jq is not installed and cannot be: install it as root, for example with apt-get, and run this again"; exit 1; }
 endef
 
+# Management controllers without Redfish are asked by FreeIPMI, and OpenIPMI's simulator is one.
+define IPMI
+{ echo "installing freeipmi-tools and openipmi with apt-get"; apt-get update -qq && apt-get install -y -qq --no-install-recommends freeipmi-tools openipmi >/dev/null; } \
+	|| { echo "freeipmi-tools and openipmi are not installed and cannot be: install them as root, for example with apt-get, and run this again"; exit 1; }
+endef
+
 # Every tier, the quickest to fail first; and those that stand before a change of what may be moved, fenced or set back.
 TIERS := check test test-twin bench-small test-wheel test-verdict test-traces test-storage test-shapes test-failback test-breakglass \
-	test-kills test-secrets test-probe test-realtime test-browser test-steering test-clients test-receivers test-incidents test-audit test-metrics \
+	test-rights test-kills test-secrets test-probe test-realtime test-browser test-steering test-clients test-receivers test-incidents test-audit test-metrics \
 	test-python test-oracle test-real fuzz-lab test-faults test-old-watch fuzz-runs
 SAFETY := test-failback test-incidents fuzz-runs-fast
 # A machine with other work can be too slow for a moment: what failed is played once more, and its name is printed.
@@ -44,6 +50,7 @@ check: setup  ## ruff, strict types, import contracts (1 min)
 
 test: setup  ## the tests: the twin, a real Temporal server (5 min)
 	@command -v jq >/dev/null || $(JQ)
+	@{ PATH="$$PATH:/usr/sbin"; command -v ipmi-raw && command -v ipmi_sim; } >/dev/null || $(IPMI)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 5 --dist loadfile --no-loadscope-reorder $(ONCE_MORE)
 
@@ -91,6 +98,10 @@ test-secrets: setup  ## the whole demonstration with canaries for secrets: none 
 test-probe: setup  ## a site with canaries, its bundle, and a twin of it that answers the same (1 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -m slow tests/probe -rP
+
+test-rights: setup  ## each right of the token taken away, and every runbook played without it (12 min)
+	@$(QUORATE) server
+	@.venv/bin/python -m tests -n 2 -m slow tests/rights $(ONCE_MORE) -rP
 
 test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (20 min)
 	@$(QUORATE) server

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Literal
 
-from cluster import carried, rings
+from cluster import carried, controllers, rings
 from cluster.addresses import netloc, split
-from cluster.inventory import Inventory, Node
+from cluster.inventory import Bmc, Inventory, Node
 from cluster.places import THIRD, Location, Problem, places, votes
 from cluster.transports import FIELDS, NAMES, Transport, initiators
 
@@ -30,6 +30,7 @@ def problems(inventory: Inventory) -> list[Problem]:
         *_luns(inventory),
         *carried.problems(inventory),
         *_transport(inventory),
+        *controllers.problems(inventory),
     ]
 
 
@@ -73,7 +74,7 @@ def _uses(seen: Uses, where: Location, node: Node, who: str) -> None:
             seen["address", _host(address)].append(((*where, "links", number), f"link {number} of {who}"))
     if node.bmc is not None:
         # a chassis has one controller for several nodes, and tells them apart
-        one = f"{_with_port(node.bmc.address)}{f' system {node.bmc.system}' if node.bmc.system else ''}"
+        one = f"{_with_port(node.bmc)}{f' system {node.bmc.system}' if node.bmc.system else ''}"
         seen["bmc.address", one].append(((*where, "bmc", "address"), f"node {node.name}"))
 
 
@@ -95,10 +96,10 @@ def _host(address: str) -> str:
     return split(address)[0].lower()
 
 
-def _with_port(address: str) -> str:
-    """An address with the port that is asked: Redfish is HTTPS."""
-    host, port = split(address)
-    return netloc(address) if port not in (None, 443) else host
+def _with_port(bmc: Bmc) -> str:
+    """An address with the port that is asked, where that is another than the protocol's own."""
+    host, port = split(bmc.address)
+    return netloc(bmc.address) if port not in (None, controllers.port(bmc)) else host
 
 
 def _unknown_names(inventory: Inventory) -> Iterator[Problem]:

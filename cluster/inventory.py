@@ -7,7 +7,7 @@ Nothing here reads a file or resolves a secret: a secret is only ever a referenc
 import hashlib
 import operator
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -44,13 +44,15 @@ ServerName = Annotated[Address | None, Field(exclude_if=operator.not_)]
 
 
 class Bmc(Noun):
-    """A node's management controller (Redfish). `address` may carry a port; `ca` is the PEM file of its signer.
+    """A node's management controller. `address` may carry a port; `ca` is the PEM file of its signer.
 
+    `protocol` is for those without Redfish: `cluster.controllers` says what is then not to be said.
     `fingerprint` pins its certificate instead (`cluster.trust`). `system` is the node among the machines of a
     controller that manages several (a chassis), by its Redfish ``Id``. `answers_within` is for slow controllers.
     """
 
     address: Endpoint
+    protocol: Literal["redfish", "ipmi"] = Field(default="redfish", exclude_if="redfish".__eq__)
     user: str
     password: SecretRef
     ca: str | None = None

@@ -12,11 +12,11 @@ from cluster.nouns import Value
 Rights = dict[str, tuple[str, ...]]
 Procedure = Literal[
     "deploy", "watch", "incident", "site-loss", "node-loss", "evacuate-site", "return-site", "failback",
-    "revive-guests",
+    "revive-guests", "hand-over-quorum", "restore-sessions", "reconcile-arrays", "cold-start",
 ]  # fmt: skip
 PROCEDURES: tuple[Procedure, ...] = (
     "deploy", "watch", "incident", "site-loss", "node-loss", "evacuate-site", "return-site", "failback",
-    "revive-guests",
+    "revive-guests", "hand-over-quorum", "restore-sessions", "reconcile-arrays", "cold-start",
 )  # fmt: skip
 
 _GUEST = (
@@ -74,8 +74,8 @@ def needed(inventory: Inventory, runbook: Procedure = "deploy") -> Rights:
     storage: Rights = {f"/storage/{one.id}": ("Datastore.Audit",) for one in inventory.all_storages}
     if runbook == "deploy":
         return _deploy(inventory)
-    if runbook in ("watch", "incident"):
-        return dict(_LOOKS)
+    if runbook in ("watch", "incident", "hand-over-quorum", "restore-sessions", "reconcile-arrays", "cold-start"):
+        return dict(_LOOKS)  # what these change is not Proxmox VE's: power, sessions, connections
     if runbook == "revive-guests":
         return _all_of(_LOOKS, {"/": ("Sys.Console",)})  # the requested state of a resource
     if runbook in ("site-loss", "node-loss"):

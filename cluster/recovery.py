@@ -90,12 +90,14 @@ class SwitchesState(Value):
     taken: bool
     off: tuple[Frozen, ...]
     refused: dict[str, str]
+    unseen: bool = False
 
 
 class SwitchesFinding(Finding):
-    """What would move a guest by itself, each as it would be frozen."""
+    """What would move a guest by itself, each as it would be frozen; `unread`: kinds of it that may not be read."""
 
     on: tuple[Frozen, ...] = ()
+    unread: tuple[str, ...] = ()
 
 
 class FreezeWish(Wish):

@@ -122,7 +122,7 @@ def endpoints(inventory: Inventory) -> Iterator[tuple[Location, Trust]]:
         for n, node in enumerate(nodes):
             place: Location = (*where, "nodes", n)
             yield place, of_node(inventory, node.name)
-            if node.bmc is not None:
+            if node.bmc is not None and node.bmc.protocol == "redfish":  # IPMI has no certificates
                 yield (*place, "bmc"), of_controller(node.bmc, f"management controller of {node.name}")
     for a, array in enumerate(inventory.arrays):
         yield ("arrays", a), of_array(array)

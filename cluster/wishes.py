@@ -130,7 +130,7 @@ class Wishes:
         limits = inventory.limits
         trips: tuple[RoundTrip, ...] = (
             *_over_links(other.nodes[0], limits.corosync_rtt),
-            RoundTrip(what="witness_rtt", address=inventory.outside, limit=self._to_third),
+            *self._to_third(),
         )
         if portals := arrays[other.array].portals:  # Fibre Channel has none, and answers no ping
             portal = portals[0].rsplit(":", 1)[0].strip("[]")
@@ -147,13 +147,15 @@ class Wishes:
             mtu=inventory.paths.mtu,
             wwns=self._wwns(name),
             nqn=(node.nqn or "") if inventory.transport == "nvme-tcp" else "",
+            device=inventory.witness is not None,
         )
 
-    @property
-    def _to_third(self) -> timedelta:
+    def _to_third(self) -> tuple[RoundTrip, ...]:
         """A quorum device may be further away than a node: corosync's token passes through that."""
-        limits = self.inventory.limits
-        return min(limits.witness_rtt, limits.corosync_rtt) if self.inventory.third else limits.witness_rtt
+        inventory, limits = self.inventory, self.inventory.limits
+        if inventory.third:
+            return _over_links(inventory.third.nodes[0], limits.corosync_rtt)
+        return (RoundTrip(what="witness_rtt", address=inventory.device, limit=limits.witness_rtt),)
 
     def _third(self, name: str) -> NodeCheck:
         """A node of the third place: it has no way to the arrays, and is as near to both sites as they are."""

@@ -9,9 +9,13 @@ from pathlib import Path
 
 from aiohttp import web
 
-from cluster.inventory import Inventory
+from cluster.controllers import IPMI_PORT
+from cluster.inventory import Bmc, Inventory
 from cluster.privileges import granted
+from lab.bmc.controller import Service
 from lab.bmc.controller import application as bmc_application
+from lab.bmc.ipmi import Door
+from lab.bmc.rmcp import Account
 from lab.built import build
 from lab.control.plane import control
 from lab.hosts import serve
@@ -66,6 +70,7 @@ class Twin:
         self._contexts: dict[tuple[Kind, str], ssl.SSLContext] = {}
         self._runners: list[web.AppRunner] = []
         self._listeners: list[Listener] = []
+        self._doors: list[asyncio.DatagramTransport] = []
 
     async def start(self, *, built: bool = False) -> None:
         """Write the credentials, start all servers, arm the cluster's own loops; `built` as after the deployment."""
@@ -82,8 +87,7 @@ class Twin:
             api = proxmox_application(self.world, node.name)
             await self._serve_place("node", node.name, api, node.address, self.inventory.api.port)
             if bmc := node.bmc:
-                controller = bmc_application(self.world, node.name, bmc.user, credentials.bmc_passwords[bmc.password])
-                await self._serve_place("controller", node.name, controller, bmc.address, port_of(bmc.address))
+                await self._serve_controller(node.name, bmc, credentials.bmc_passwords[bmc.password])
         for host in (*self.world.nodes.values(), *((self.world.witness,) if self.inventory.witness else ())):
             self._listeners.append(
                 serve(
@@ -134,6 +138,8 @@ class Twin:
         await self.world.cluster.stop()
         for listener in self._listeners:
             listener.close()
+        for door in self._doors:
+            door.close()
         await asyncio.gather(*(runner.cleanup() for runner in self._runners))
 
     def _grant(self) -> None:
@@ -172,6 +178,17 @@ class Twin:
         place = f"bmc:{name}" if kind == "controller" else name
         self._listeners.append(Listener(self.world, place, host, port, meet))
         self._runners.append(runner)
+
+    async def _serve_controller(self, node: str, bmc: Bmc, password: str) -> None:
+        controller = Service(self.world, node, bmc.user, password)
+        if bmc.protocol == "redfish":
+            served = bmc_application(controller)
+            await self._serve_place("controller", node, served, bmc.address, port_of(bmc.address))
+            return
+        at = (host_of(bmc.address), port_of(bmc.address, IPMI_PORT))
+        account = Account(bmc.user.encode(), password.encode())
+        door, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: Door(controller, account), at)
+        self._doors.append(door)
 
     async def _serve(self, application: web.Application, address: str, port: int) -> None:
         runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)

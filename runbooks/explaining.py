@@ -83,7 +83,7 @@ class Explaining:
         run.watched.judged(verdict)
         run.state.headline = f"{run.state.cluster}: {verdict.sentence}"
         run.remarks.explain_again(capital(verdict.sentence), conditions(verdict))
-        for gone in run.actions.about - asked.keys():
+        for gone in run.actions.about_the_cluster - asked.keys():
             run.actions.done_with(gone)
         for about, what in asked.items():
             run.actions.ask(about, what)

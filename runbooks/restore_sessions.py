@@ -21,6 +21,13 @@ with workflow.unsafe.imports_passed_through():
     from workflows.catalogue import About
 
 
+# What is done to a node, where that is no login: to be done, under way, done.
+_DOES = {
+    "fc": ("Scan", "Scanning {} again", "Scanned"),
+    "nvme-tcp": ("Connect", "Connecting {} again", "Connected"),
+}
+
+
 @workflow.defn(name="RestoreSessions")
 class RestoreSessions(BreakGlass):
     """Judge, plan, two people, node after node, every path proven."""
@@ -50,7 +57,7 @@ class RestoreSessions(BreakGlass):
         async with self.opens(request, "Log nodes of {cluster} in again at both arrays") as inventory:
             await self.must_be_called_for(inventory)
             layers = self._layers = Layers(self, inventory)
-            self._does = ("Scan", "Scanning {} again", "Scanned") if inventory.transport == "fc" else self._does
+            self._does = _DOES.get(inventory.transport, self._does)
             planned = await self._planned()
             await self.require_two(
                 request,

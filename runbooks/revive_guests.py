@@ -97,7 +97,7 @@ class ReviveGuests(BreakGlass):
 
     async def _revive(self, plan: RevivePlan) -> None:
         inventory, approval = self._inventory, self.agreement.approval if self.agreement else None
-        nodes = tuple(node.name for node in inventory.nodes)
+        nodes = tuple(node.name for node in inventory.site_nodes)
         self.section("Guests are started again", folds=False)
         for turn, one in enumerate(plan.guests, start=1):
             found = await self.step(

@@ -28,8 +28,8 @@ class Switches:
     """The switches of one cluster, as this run needs them.
 
     `off` are those that this run has turned off, or was about to; `kept` those that were off after that and have to
-    stay so; `refused` those that stay on and why. After `set_back`: `restored`, and `outstanding` with what holds each
-    back, those of earlier runs among them.
+    stay so; `refused` those that stay on and why; `unseen`: there may be others, which the token may not read. After
+    `set_back`: `restored`, and `outstanding` with what holds each back, those of earlier runs among them.
     """
 
     def __init__(self, run: Runbook) -> None:
@@ -38,6 +38,8 @@ class Switches:
         self.off: tuple[Frozen, ...] = ()
         self.kept: tuple[Frozen, ...] = ()
         self.refused: dict[str, str] = {}
+        self.unseen = False
+        self._giving_back = False
         self.restored: tuple[str, ...] = ()
         self.outstanding: dict[str, str] = {}
 
@@ -63,6 +65,7 @@ class Switches:
             skip=skip,
             waiting="Listing automatic moves",
         )
+        self.unseen = bool(found and found.unread)
         ours = tuple(one for one in found.on if known is None or one in known) if found else ()
         if mode is Mode.APPLY:
             # before the first change: a run or a worker that dies between two changes leaves nothing unknown
@@ -92,12 +95,18 @@ class Switches:
         again = {(one.kind, one.name) for one in switches}
         self.kept = tuple(one for one in self.kept if (one.kind, one.name) not in again)
 
+    @property
+    def lacks_some(self) -> bool:
+        """Something moves guests still, or may do so unseen, and the run has not begun to give back."""
+        return (self.unseen or bool(self.refused)) and not self._giving_back
+
     def _learn(self, outcomes: tuple[SwitchOutcome, ...]) -> None:
         """What stays on has a line of its own."""
         not_ours = {one.switch for one in outcomes if one.state in ("refused", "gone")}
         self.off = tuple(one for one in self.off if one not in not_ours)
         self.kept = tuple(dict.fromkeys((*self.kept, *(one.switch for one in outcomes if one.done))))
         for one in outcomes:
+            self.refused.pop(str(one.switch), None)
             if one.state == "refused":
                 self.refused[str(one.switch)] = one.text
                 line = self._run.record.line(f"{one.switch.name} {one.switch.field} stays on")
@@ -105,15 +114,18 @@ class Switches:
 
     def carries(self) -> SwitchesState:
         """What the next run has to know, when this one continues as new."""
-        return SwitchesState(cluster=self._cluster, taken=self._taken, off=self.off, refused=self.refused)
+        return SwitchesState(
+            cluster=self._cluster, taken=self._taken, off=self.off, refused=self.refused, unseen=self.unseen
+        )
 
     def resumes(self, known: SwitchesState) -> None:
         """As the earlier run has left them."""
         self._cluster, self._taken, self.off = known.cluster, known.taken, known.off
-        self.refused = dict(known.refused)
+        self.refused, self.unseen = dict(known.refused), known.unseen
 
     async def set_back(self, mode: Mode, homes: Mapping[str, str] | None = None) -> None:
         """The run needs them no more. `homes` are put on record before that, where there are any."""
+        self._giving_back = True
         if not self._taken or mode is not Mode.APPLY:
             return
         if homes:

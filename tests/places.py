@@ -8,8 +8,10 @@ def third_place(text: str, less: tuple[str, ...] = ("pxmx01-03", "pxmx02-03"), t
     for name in less:
         text = re.sub(rf"      - name: {name}\n(        .*\n)+", "", text)
     net = re.search(r"address: 127\.(\d+)\.101\.10:", text)[1]  # type: ignore[index]
-    numbers = range(1, there + 1)
-    nodes = "".join(f"    - name: pxmx03-0{one}\n      address: 127.{net}.103.1{one}\n" for one in numbers)
+    # from the witness's address on: by that a test finds a net on which no other twin answers
+    nodes = "".join(
+        f"    - name: pxmx03-0{number}\n      address: 127.{net}.103.{116 + number}\n" for number in range(1, there + 1)
+    )
     return re.sub(r"witness:\n(  .*\n)+", f"third:\n  name: site-c\n  nodes:\n{nodes}", text)
 
 

@@ -36,7 +36,7 @@ class Incident(Runbook):
         self.clock = Clock(self.state)
         self.remarks = Remarks(self.state)
         self.actions = Actions(self.state, self.notices)
-        self.looks = Looks(self.state, self.remarks)
+        self.looks = Looks(self.state, self.remarks, self.actions)
         self.watched = Watched(self.state, self.looks, self.remarks, lambda change: self.course.heed(change))
         self.continuing = Continuing(self.state, self.steps, self.gates, lambda: self.course)
         # in the order in which they go on: what is shown and sent at once comes last
@@ -53,6 +53,7 @@ class Incident(Runbook):
     def changed(self, change: Change) -> None:
         """Kept for whoever waits; what is worse is on the page at once."""
         self.watched.told(change)
+        self.looks.told()
 
     # --- how it begins, goes on in another run, and ends -------------------------------------------------------
 

@@ -89,7 +89,7 @@ class ClusterLedger:
         self._tell()
         held = ledger.held_by(self._book, asked.by.run_id)
         said = f"recorded before they are disabled: {shortly(str(entry.switch) for entry in held)}"
-        return BookFinding(finding=said if held else "none is on that would be disabled", book=self._book)
+        return BookFinding(finding=said if held else "none was found that would be disabled", book=self._book)
 
     @workflow.update(description="A run no longer needs its switches disabled")
     async def give_back(self, asked: GivingBack) -> GivenBack:

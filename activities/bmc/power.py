@@ -18,8 +18,8 @@ from cluster.contracts import bmc
 from cluster.inventory import Bmc, Inventory
 
 if TYPE_CHECKING:
+    from activities.clients.controllers import Controllers
     from activities.clients.quick import Clients
-    from activities.clients.redfish import Controllers
     from activities.people.approvals import Approvals
 
 # Seconds of the cluster's time: a controller reports a switched machine within a few seconds.

@@ -166,7 +166,10 @@ def _trips(inventory: Inventory, name: str) -> dict[str, str]:
     here = inventory.place_of(name)
     if inventory.third and here == inventory.third.name:
         return _links_of("corosync_rtt", inventory.sites[0].nodes[0])
-    return {**_links_of("corosync_rtt", inventory.other_site(here).nodes[0]), "witness_rtt": inventory.outside}
+    ways = _links_of("corosync_rtt", inventory.other_site(here).nodes[0])
+    if inventory.third:
+        return ways | _links_of(f"corosync_rtt to {inventory.third.name}", inventory.third.nodes[0])
+    return ways | {"witness_rtt": inventory.device}
 
 
 def _links_of(what: str, node: Node) -> dict[str, str]:

@@ -18,7 +18,7 @@ from activities.serving import serves
 from cluster.contracts import ha
 from cluster.contracts.records import ClusterName
 from cluster.ledger import INCIDENTS
-from cluster.plan import Ledger
+from cluster.plan import Ledger, Mark
 from cluster.recovery import FreezeFinding, FreezeWish, Frozen, Switch, SwitchesFinding, SwitchOutcome
 from cluster.units import counted, shortly
 
@@ -44,22 +44,22 @@ class Freeze:
     @serves(ha.switches, no_thread_cancel_exception=True)
     def known(self, which: ClusterName) -> SwitchesFinding:  # one worker serves one cluster
         """What would move a guest by itself. A kind that may not be read leaves the others, and is told."""
-        board, on, unread = Switchboard(self._api), [], []
+        board, on, unread = Switchboard(self._api), [], dict[str, str]()
         for kind, field in FIELD.items():
             try:
                 values = board.of_kind(kind)
             except Unauthorized as error:
-                unread.append(f"{KINDS[kind]}: {error.message}")
+                unread[KINDS[kind]] = error.message
             else:
                 on += [
                     Frozen(kind=kind, name=name, field=field, old="1", new="0")
                     for name, now in values.items()
                     if now == "1"
                 ]
-        said = f"on: {shortly(map(str, on))}" if on else "none is on"
-        if unread:
-            said += f"; not known: {'; '.join(unread)}"
-        return SwitchesFinding(finding=said, mark="warned" if unread else "done", on=tuple(on))
+        said = [f"on: {shortly(map(str, on))}"] if on else [] if unread else ["none is on"]
+        said += [f"not known: {'; '.join(f'{kind}: {why}' for kind, why in unread.items())}"] if unread else []
+        mark: Mark = "warned" if unread else "done"
+        return SwitchesFinding(finding="; ".join(said), mark=mark, on=tuple(on), unread=tuple(unread))
 
     @serves(ha.freeze)
     async def freeze(self, wish: FreezeWish) -> FreezeFinding:

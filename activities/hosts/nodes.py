@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from activities.errors import NotFound, Refuted
 from activities.hosts import fibre, nvme, reading
 from activities.hosts.initiator import AT_ONCE, config, dark_portals, told_dark
-from activities.hosts.reading import FC_PACKAGES, NODE_PACKAGES, NVME_PACKAGES, VOTER_PACKAGES, WITNESS_PACKAGES
+from activities.hosts.reading import FC_PACKAGES, NODE_PACKAGES, NVME_PACKAGES, VOTER_PACKAGES, WITNESS_PACKAGES, needed
 from activities.parsing.system import parse_number, parse_route
 from activities.serving import serves
 from cluster.contracts import hosts
@@ -40,7 +40,7 @@ class Hosts:
             return await self._nvme_preflight(check)
         if check.wwns:
             return await self._fibre(check)
-        await self._packages(check.node, NODE_PACKAGES)
+        packages = await self._packages(check.node, needed(NODE_PACKAGES, device=check.device))
         initiator = await reading.initiator(self._ssh, check.node)
         if initiator != check.iqn:
             raise Refuted(
@@ -50,11 +50,11 @@ class Hosts:
         if check.multipath == "check" and (wrong := harmful(await config(self._ssh, check.node))):
             raise Refuted(f"{check.node}: {'; '.join(wrong)}")
         measured = await self._network(check)
-        return Finding(finding=f"{len(NODE_PACKAGES)} packages, initiator as stated; round trips: {measured}")
+        return Finding(finding=f"{packages} packages, initiator as stated; round trips: {measured}")
 
     async def _nvme_preflight(self, check: NodeCheck) -> Finding:
         """The same with NVMe/TCP: its module and its own name, and one subsystem on both arrays."""
-        await self._packages(check.node, NVME_PACKAGES)
+        packages = await self._packages(check.node, needed(NVME_PACKAGES, device=check.device))
         if len(nqns := {array.nqn for array in check.arrays}) > 1:
             raise Refuted(f"{check.node}: {subsystems_differ(nqns)}")
         await nvme.module(self._ssh, check.node)
@@ -62,7 +62,7 @@ class Hosts:
         native = await nvme.native(self._ssh, check.node)
         measured = await self._network(check)
         paths = "native multipathing" if native else "paths by multipathd"
-        return Finding(finding=f"{len(NVME_PACKAGES)} packages, NQN as stated, {paths}; round trips: {measured}")
+        return Finding(finding=f"{packages} packages, NQN as stated, {paths}; round trips: {measured}")
 
     async def _network(self, check: NodeCheck) -> str:
         """Every portal takes connections and whole packets; the round trips, measured."""
@@ -76,7 +76,7 @@ class Hosts:
 
     async def _fibre(self, check: NodeCheck) -> Finding:
         """The same for a node with HBAs: each is there, has a link, and is logged in at both arrays."""
-        await self._packages(check.node, FC_PACKAGES)
+        packages = await self._packages(check.node, needed(FC_PACKAGES, device=check.device))
         if check.multipath == "check" and (wrong := harmful(await config(self._ssh, check.node))):
             raise Refuted(f"{check.node}: {'; '.join(wrong)}")
         fabric = await fibre.fabric_of(self._ssh, check.node)
@@ -84,7 +84,7 @@ class Hosts:
             raise Refuted(f"{check.node}: {said}")
         logins = sum(len(fabric.at(check.wwns, one.wwns)) for one in check.arrays)
         return Finding(
-            finding=f"{len(FC_PACKAGES)} packages, {counted(len(check.wwns), 'HBA port')} as stated, logged in at "
+            finding=f"{packages} packages, {counted(len(check.wwns), 'HBA port')} as stated, logged in at "
             f"{logins} ports of the arrays; round trips: {await self._round_trips(check)}"
         )
 
@@ -113,12 +113,14 @@ class Hosts:
             raise Refuted(f"{witness.host}: corosync-qnetd is {state}; start it: systemctl enable --now corosync-qnetd")
         return Finding(finding="corosync-qnetd is installed and active")
 
-    async def _packages(self, host: str, wanted: tuple[str, ...]) -> None:
+    async def _packages(self, host: str, wanted: tuple[str, ...]) -> int:
+        """How many there are; NotFound names those that are missing."""
         there = await reading.installed(self._ssh, host, wanted)
         if missing := [name for name in wanted if name not in there]:
             raise NotFound(
                 f"{host}: package {', '.join(missing)} is missing; install it: apt install {' '.join(missing)}"
             )
+        return len(wanted)
 
     async def _round_trip(self, node: str, trip: RoundTrip) -> timedelta:
         took = await reading.round_trip(self._ssh, node, trip.address)

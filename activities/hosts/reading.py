@@ -18,12 +18,19 @@ if TYPE_CHECKING:
 FC_PACKAGES = ("corosync-qdevice", "lvm2", "multipath-tools")
 NVME_PACKAGES = ("corosync-qdevice", "lvm2", "nvme-cli")
 NODE_PACKAGES = ("corosync-qdevice", "lvm2", "multipath-tools", "open-iscsi")
+# The daemon of the quorum device.
+DEVICE_PACKAGE = "corosync-qdevice"
 # A node of a third place has a vote, and no way to the arrays.
 VOTER_PACKAGES = ("corosync",)
 WITNESS_PACKAGES = ("corosync-qnetd",)
 # A shell's own status, where there is no such program.
 NO_PROGRAM = 127
 _FORMAT = "${Package} ${db:Status-Status} ${Version}\\n"
+
+
+def needed(packages: tuple[str, ...], *, device: bool) -> tuple[str, ...]:
+    """Of these packages those that a node needs; the quorum device's where there is to be one."""
+    return packages if device else tuple(name for name in packages if name != DEVICE_PACKAGE)
 
 
 def packages(transport: Transport) -> tuple[str, ...]:

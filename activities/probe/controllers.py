@@ -1,6 +1,6 @@
 """Management controllers: whether each machine is on."""
 
-from activities.clients.redfish import Controllers
+from activities.clients.controllers import Controllers
 from activities.doctor.asking import read
 from cluster.doctor.check import Unread
 from cluster.inventory import Bmc

@@ -17,6 +17,8 @@ Ask = Callable[[Tape, str], Awaitable[object]]
 _AT_ONCE = 4
 # multipath was seen to block for 16 s after the loss of an array (reference: host-outputs, trap 9).
 _SLOW = 30.0
+# What a node tells that has a vote and nothing else.
+_OF_VOTERS = ("packages", "units", "votes", "links", "device")
 
 
 _NVME = {"hostnqn", "nvme-multipath", "nvme-subsystems", "discovery", "nvme-unit"}
@@ -70,7 +72,10 @@ def _witness_questions(inventory: Inventory) -> dict[tuple[str, ...], Ask]:
 
 async def node(ssh: Tape, inventory: Inventory, name: str) -> list[Answer]:
     """All that a node tells."""
-    return await _asked(ssh, "node", name, _node_questions(inventory))
+    questions = _node_questions(inventory)
+    if inventory.node(name) not in inventory.site_nodes:  # of a third place: it has a vote and no way to the arrays
+        questions = {labels: ask for labels, ask in questions.items() if labels[0] in _OF_VOTERS}
+    return await _asked(ssh, "node", name, questions)
 
 
 async def witness(ssh: Tape, inventory: Inventory) -> list[Answer]:

@@ -6,7 +6,7 @@ Each is for one emergency and harmful in most others: what is not named here is 
 from collections.abc import Callable, Mapping
 from typing import Literal, get_args
 
-from cluster.breakglass.judged import Judged
+from cluster.breakglass.judged import HA_UNTOLD, Judged
 from cluster.conditions import SITE_GONE, THIRD_PLACE, Condition, Kind, lost_site
 from cluster.nouns import Value
 from cluster.verdict import HELD
@@ -116,10 +116,10 @@ def _handing_over(called: Called, judged: Judged, standing: list[Condition]) -> 
     return f"{called.where[0]} is not out of the quorate part any more"
 
 
-def _given_up(called: Called, _: Judged, standing: list[Condition]) -> str:
+def _given_up(called: Called, judged: Judged, standing: list[Condition]) -> str:
     found = next((one for one in standing if one.kind == "ha-error" and one.case == ""), None)
     if found is None and not called.begun:
-        return "HA has given up no guest"
+        return "HA has given up no guest" if judged.tells else HA_UNTOLD
     for one in standing:
         if one.kind in ("paths-lost", "storage-inactive") and (hit := sorted({*called.nodes} & {*one.where})):
             return f"{one.words} stands against it: {', '.join(hit)} would run the guests"
@@ -128,9 +128,11 @@ def _given_up(called: Called, _: Judged, standing: list[Condition]) -> str:
     return ""
 
 
-def _sessions(called: Called, _: Judged, standing: list[Condition]) -> str:
+def _sessions(called: Called, judged: Judged, standing: list[Condition]) -> str:
     if called.begun or any(one.kind in ("paths-lost", "paths-degraded", "storage-inactive") for one in standing):
         return ""
+    if judged.deaf:
+        return f"which sessions {' and '.join(judged.deaf)} has is not known: no answer"
     return "every node has all its sessions"
 
 

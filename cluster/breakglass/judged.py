@@ -46,7 +46,9 @@ class Judged(Finding):
     most that any of them says, and `clients` the nodes that the witness hears; None while it does not answer.
     `resting` are nodes that HA had in maintenance when it was heard last. `outside` are guests that run and are not
     under HA, with their nodes; None where nobody tells. `unsteady` are keys of conditions that come and go. `heard`:
-    HA's word is known, of now or of before. `basis` is what the verdict was computed from, for the record.
+    HA's word is known, of now or of before; `tells`: of now. `hidden` are services whose guests the token may not see,
+    `deaf` the arrays that do not answer: what nobody tells has not come about. `basis` is what the verdict was computed
+    from, for the record.
     """
 
     verdict: Verdict
@@ -63,6 +65,9 @@ class Judged(Finding):
     outside: dict[int, str] | None = None
     unsteady: tuple[str, ...] = ()
     heard: bool = True
+    tells: bool = True
+    hidden: tuple[str, ...] = ()
+    deaf: tuple[str, ...] = ()
     basis: Basis | None = None
 
     @property
@@ -93,6 +98,9 @@ def judged(verdict: Verdict, facts: Facts, title: str, memory: Memory | None = N
         resting=_named(_resting(facts, memory, told)),
         outside=_outside(told, memory),
         heard=told is not None or SERVICES in memory.as_of,
+        tells=told is not None,
+        hidden=_named(told.hidden if told else ()),
+        deaf=_named(look.by for look in facts.arrays.values() if not look.answered),
         unsteady=tuple(one.key for one in (verdict.main, *verdict.also) if turns(one.key, memory, facts) >= UNSTEADY),
     )
 
@@ -133,9 +141,21 @@ def lacks(wish: JudgeWish, found: Judged) -> str:
     if wish.until == "answers":
         silent = sorted(about - set(found.answers))
         return f"no answer from {', '.join(silent)} yet" if silent else ""
+    if wish.until is not None and (unknown := _not_told(wish.until, about, found)):
+        return unknown
     kinds = {"sessions": _SESSIONS, "no errors": _ERRORS, "guests": _ERRORS}.get(str(wish.until), ())
     left = [one for one in found.conditions if one.kind in kinds and (not about or concerns(one, about))]
     return "; ".join(reason for one in left for reason in one.reasons)
+
+
+def _not_told(until: Outcome, about: set[str], found: Judged) -> str:
+    """Why it is not known: where nobody tells of a trouble there may be one all the same."""
+    if until == "sessions":
+        return f"which sessions {' and '.join(found.deaf)} has is not known: no answer" if found.deaf else ""
+    if not found.tells:
+        return HA_UNTOLD
+    unseen = [sid for sid in found.hidden if sid in about or not about]
+    return f"whether {', '.join(unseen)} runs is not known: VM.Audit is missing there" if unseen else ""
 
 
 def concerns(condition: Condition, names: Iterable[str]) -> bool:
@@ -154,4 +174,5 @@ def reached(wish: JudgeWish, found: Judged) -> str:
     return words.get(str(wish.until), "HA has every guest as requested")
 
 
+HA_UNTOLD = "what HA has of the guests is not known: no node with a quorum tells it"
 _SESSIONS, _ERRORS = ("paths-lost", "paths-degraded"), ("ha-error",)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pydantic import Field
 
 from cluster.approval import Approval, Veto
-from cluster.breakglass.judged import Judged
+from cluster.breakglass.judged import HA_UNTOLD, Judged
 from cluster.inventory import Inventory
 from cluster.nouns import Value
 from cluster.plan import Finding, Intent, Wish
@@ -53,7 +53,8 @@ class PowerPlan(Value):
     """Nodes in the order in which they are switched; `by_hand` are those that have no controller in the inventory.
 
     `left` are nodes that are off and stay off, with the reason. `outside` are running guests of these nodes that are
-    not under HA, with their nodes; None where nobody tells. `heard`: it is known what HA had in maintenance.
+    not under HA, with their nodes; None where nobody tells. `heard`: HA's word is known: of now where nodes go off, of
+    what it had in maintenance where they come.
     """
 
     on: bool
@@ -70,11 +71,18 @@ class PowerPlan(Value):
 
     @property
     def vetoes(self) -> tuple[Veto, ...]:
-        """What people waive by name: guests that stop with their node, or that HA's maintenance is not known."""
+        """What people waive by name: guests that stop with their node, or that HA's word is not known."""
         if self.on and not self.heard:
             why = "what HA had in maintenance is not known, as no watch remembers it"
             return (Veto(name="maintenance-not-known", text=f"{why}: make sure that no node is locked off"),)
-        if self.on or self.outside == {}:
+        if self.on:
+            return ()
+        untold = Veto(name="ha-not-known", text=f"{HA_UNTOLD}, and an HA that is disarmed starts none")
+        return (*(() if self.heard else (untold,)), *self._stopping)
+
+    @property
+    def _stopping(self) -> tuple[Veto, ...]:
+        if self.outside == {}:
             return ()
         nodes = shortly(self.nodes, 10)
         if self.outside is None:
@@ -119,6 +127,7 @@ def plan_off(site: str, judged: Judged, inventory: Inventory) -> PowerPlan:
         nodes=mine,
         by_hand=tuple(node.name for node in nodes if node.bmc is None),
         outside=None if told is None else {vmid: node for vmid, node in told.items() if node in mine},
+        heard=judged.tells,
     )
 
 

@@ -48,7 +48,8 @@ class Portals(Value):
 class NodeCheck(Value):
     """What a node must have. `iqn` is the initiator name that the inventory states, `wwns` its WWPNs, `nqn` its NQN.
 
-    Without `storage` it has no way to the arrays: a node of a third place, that has a vote and nothing else.
+    Without `storage` it has no way to the arrays: a node of a third place, that has a vote and nothing else. Without
+    a quorum `device` it needs none of its packages.
     `mtu` in bytes is what must reach every portal in one piece; None asks for what the node's own interface has.
     """
 
@@ -59,6 +60,7 @@ class NodeCheck(Value):
     multipath: Means = "check"
     mtu: int | None = None
     storage: bool = Field(default=True, exclude_if=bool)
+    device: bool = Field(default=True, exclude_if=bool)
     wwns: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
     nqn: str = Field(default="", exclude_if=operator.not_)
 

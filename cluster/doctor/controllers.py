@@ -5,12 +5,16 @@ from cluster.nouns import Value
 
 
 class ControllerTold(Value):
-    """What one controller has said of its machine; the name is empty where it knows none."""
+    """What one controller has said of its machine; the name is empty where it knows none.
+
+    `remark` is what a person should know of how it was spoken to.
+    """
 
     node: str
     address: str
     on: bool | Unread
     machine: str | Unread
+    remark: str = ""
 
 
 def controller(told: ControllerTold) -> Check:
@@ -25,9 +29,10 @@ def controller(told: ControllerTold) -> Check:
             f"it calls its machine {told.machine}, the inventory says {told.node}",
             "correct the bmc of that node in the inventory",
         )
-    said = "on" if told.on else "off"
+    said, remark = "on" if told.on else "off", f"; {told.remark}" if told.remark else ""
     if not told.machine:
         return about.unknown(
-            f"the machine is {said}; it knows no name of it", f"see at the rack that {told.address} is {told.node}'s"
+            f"the machine is {said}; it knows no name of it{remark}",
+            f"see at the rack that {told.address} is {told.node}'s",
         )
-    return about.ok(f"it is {said}, and called as in the inventory")
+    return about.ok(f"it is {said}, and called as in the inventory{remark}")

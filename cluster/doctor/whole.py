@@ -111,7 +111,8 @@ def _node(inventory: Inventory, told: Told, rules: Rules, *, device: bool) -> It
         "corosync_rtt": inventory.limits.corosync_rtt, "witness_rtt": inventory.limits.witness_rtt,
     }  # fmt: skip
     if inventory.node(told.name) in inventory.site_nodes:  # those of a third place have a vote and nothing else
-        yield hosts.packages(told, rules.packages)
+        qdevice = (hosts.QDEVICE,) if inventory.third else ()
+        yield hosts.packages(told, [name for name in rules.packages if name not in qdevice])
         yield hosts.services(told, rules.units, device=device)
         if inventory.transport == "iscsi":
             yield hosts.initiator(told, inventory.node(told.name).iqn or "")

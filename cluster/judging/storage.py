@@ -269,6 +269,7 @@ def _link(answering: dict[str, ArrayLook]) -> Iterator[Condition]:
 def _paths(case: Storage) -> Iterator[Condition]:
     """Every member has a session to every port of each array; none at all is worse than one that is missing."""
     few: dict[tuple[str, str], int] = {}
+    noun = "logins" if case.inventory.transport == "fc" else "sessions"
     whole = len(case.answering) == len(case.inventory.arrays)
     diskless = {n for n in case.alive if whole and not any(look.logins.get(n) for look in case.answering.values())}
     for name, look in sorted(case.answering.items()):
@@ -290,8 +291,8 @@ def _paths(case: Storage) -> Iterator[Condition]:
                 case="everywhere" if lost else "",
                 reasons=(
                     *((f"{name} offers no port",) if not look.portals else ()),
-                    *(f"{node} has 0 of {look.portals} sessions to {name}" for node in none),
-                    *(f"{node} has no session to any array: its guests have no disks" for node in sorted(lost)),
+                    *(f"{node} has 0 of {look.portals} {noun} to {name}" for node in none),
+                    *(f"{node} has no {noun[:-1]} to any array: its guests have no disks" for node in sorted(lost)),
                 ),
                 unless=(f"every node is logged in at {name}",),
             )
@@ -300,7 +301,7 @@ def _paths(case: Storage) -> Iterator[Condition]:
             kind="paths-degraded",
             where=tuple(sorted({node for node, _ in few})),
             reasons=tuple(
-                f"{node} has {count} of {case.answering[array].portals} sessions to {array}"
+                f"{node} has {count} of {case.answering[array].portals} {noun} to {array}"
                 for (node, array), count in sorted(few.items())
             ),
             unless=("every node is logged in at every portal",),

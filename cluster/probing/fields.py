@@ -167,6 +167,7 @@ _NAME = {
     "iqn": "iqn",
     "wwns": ["wwn"],
     "nqn": "nqn",
+    "links": ["endpoint"],
     "bmc": {"address": "endpoint", "user": "user"},
 }
 _POD = {
@@ -179,6 +180,7 @@ INVENTORY: Fields = {
     "sites": [{"name": "site", "array": "array", "nodes": [_NAME]}],
     "arrays": [{"name": "array", "address": "endpoint", "host_group": "group", "portals": ["endpoint"]}],
     "witness": {"name": "witness", "address": "endpoint"},
+    "third": {"name": "site", "nodes": [_NAME]},
     "api": {"token_id": "token_id", "port": "keep"},
     "ssh": {"user": "keep", "port": "keep"},
     "pod": _POD,

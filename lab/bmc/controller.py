@@ -24,9 +24,9 @@ from lab.world import World
 _PUBLIC = {("GET", "/redfish"), ("GET", ROOT), ("HEAD", ROOT), ("POST", SESSIONS)}
 
 
-def application(world: World, node: str, user: str, password: str) -> web.Application:
-    """The service of one node's controller."""
-    service = Service(world, node, user, password)
+def application(service: "Service") -> web.Application:
+    """One node's controller over Redfish."""
+    world, node = service.world, service.node
 
     device = wire.device(
         world,
@@ -150,12 +150,13 @@ class Service:
         if self.on == (kind == "On"):
             state = "on" if self.on else "off"
             raise Refused(409, "OperationNotAllowed", f"The system is {state}: '{kind}' is not possible.", kind)
-        self.world.record(self.node, "bmc.reset", self.node, kind=kind)
-        self._act(kind)
+        self.order(kind)
         return web.Response(status=204)
 
-    def _act(self, kind: str) -> None:
+    def order(self, kind: str) -> None:
+        """Carry out a reset, in Redfish's words, whatever state the machine is in."""
         world = self.world
+        world.record(self.node, "bmc.reset", self.node, kind=kind)
         if self.booting is not None:
             self.booting.cancel()
             self.booting = None

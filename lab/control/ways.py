@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from lab.control.parts import Boots, Part
+from lab.physics import nvme
 from lab.physics.initiator import LOGIN
 
 if TYPE_CHECKING:
@@ -30,14 +31,15 @@ def queues(world: "World", where: tuple[str, ...], _: Boots) -> list[Part]:
 
 
 def by_hand(world: "World", where: tuple[str, ...], _: Boots) -> list[Part]:
-    """The unit that logs in at boot does not boot along."""
+    """The unit that logs in, or connects, at boot does not boot along."""
     host: Host = world.nodes[where[0]]
+    unit = nvme.UNIT if nvme.used(world) else LOGIN
     return [
         Part(
             f"logins of {host.name} at boot",
-            gone=lambda: LOGIN in host.disabled,
-            take=lambda: host.disabled.add(LOGIN),
-            give=lambda: host.disabled.discard(LOGIN),
+            gone=lambda: unit in host.disabled,
+            take=lambda: host.disabled.add(unit),
+            give=lambda: host.disabled.discard(unit),
         )
     ]
 

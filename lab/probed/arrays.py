@@ -24,7 +24,10 @@ def identify(world: "World", facts: Facts) -> None:
         levels = facts.value("array", name, "levels")
         array.versions = tuple(levels) if levels else array.versions
         if world.inventory.transport == "fc":
-            _fibre(world, array, facts)
+            _fibre(array, facts)
+            continue
+        if world.inventory.transport == "nvme-tcp":
+            _subsystem(array, facts)
             continue
         ports = [port for port in facts.rows("array", name, "portals") if port.get("portal") and port.get("iqn")]
         ports = ports or _ports_as_nodes_know_them(world, facts)
@@ -33,6 +36,10 @@ def identify(world: "World", facts: Facts) -> None:
             array.port_names = tuple(port["name"] for port in ports)
             array.network = array.portals[0].rpartition(":")[0].rpartition(".")[0]
         _serials(array, facts)
+    if world.inventory.transport == "fc":  # HBAs that were logged in elsewhere log in here
+        for host in world.nodes.values():
+            host.sessions.clear()
+        fabric.log_in_all(world)
 
 
 def _serials(array: "Array", facts: Facts) -> None:
@@ -40,15 +47,21 @@ def _serials(array: "Array", facts: Facts) -> None:
         array.serials[volume["name"]] = volume["serial"]
 
 
-def _fibre(world: "World", array: "Array", facts: Facts) -> None:
-    """Its ports by their WWNs; what was logged in at others is logged in at these."""
+def _subsystem(array: "Array", facts: Facts) -> None:
+    """Its NVMe ports, and the subsystem under which it shows namespaces."""
+    if ports := [port for port in facts.rows("array", array.name, "portals") if port.get("nqn") and port.get("portal")]:
+        array.nqn, array.portals = ports[0]["nqn"], tuple(port["portal"] for port in ports)
+        array.port_names = tuple(port["name"] for port in ports)
+        array.network = array.portals[0].rpartition(":")[0].rpartition(".")[0]
+    _serials(array, facts)
+
+
+def _fibre(array: "Array", facts: Facts) -> None:
+    """Its ports, by their WWNs."""
     if ports := [port for port in facts.rows("array", array.name, "portals") if port.get("wwn")]:
         array.portals = tuple(port["wwn"] for port in ports)
         array.port_names = tuple(port["name"] for port in ports)
     _serials(array, facts)
-    for host in world.nodes.values():
-        host.sessions = {way: number for way, number in host.sessions.items() if way.array != array.name}
-    fabric.log_in_all(world)
 
 
 def _ports_as_nodes_know_them(world: "World", facts: Facts) -> list[dict[str, str]]:
@@ -139,8 +152,9 @@ def _connections(world: "World", facts: Facts, name: str) -> None:
         if target is None or volume not in known or (target, volume) in made:
             continue
         made.add((target, volume))
+        lun = {"lun": row["lun"]} if row.get("lun") else {}  # namespaces are numbered by the array
         side = {"host_group_names": group} if group else {"host_names": host}
-        _call(world, name, responses.post_connections, {"lun": row["lun"]}, volume_names=volume, **side)
+        _call(world, name, responses.post_connections, lun, volume_names=volume, **side)
 
 
 def _of(row: dict[str, Any], world: "World", teller: str, name: str) -> dict[str, Any]:

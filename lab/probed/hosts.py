@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from lab.hosts.multipathd import Config
 from lab.hosts.system import CODENAMES
-from lab.physics.disks import LocalMap, LogicalVolume, VolumeGroup, letters
+from lab.physics import nvme
+from lab.physics.disks import Disk, LocalMap, LogicalVolume, VolumeGroup, letters
 from lab.physics.initiator import DEFAULT, NodeRecord, Way
 from lab.probed.cluster import groups
 from lab.probed.facts import Facts
@@ -47,10 +48,10 @@ def _software(host: "Host", facts: Facts, of: "Of", teller: str) -> None:
     rows = [line.split() for line in facts.lines(of, teller, "packages")]
     if rows:
         there = {row[0]: row[2] for row in rows if len(row) == 3 and row[1] == "installed"}
-        asked = {"corosync-qdevice", "lvm2", "multipath-tools", "open-iscsi", "corosync-qnetd"}
+        asked = {"corosync-qdevice", "lvm2", "multipath-tools", "nvme-cli", "open-iscsi", "corosync-qnetd"}
         host.packages = (host.packages - asked) | there.keys()
         host.versions |= there
-    for what in ("units", "boot-units"):
+    for what in ("units", "boot-units", "nvme-unit"):
         unit = ""
         for line in facts.lines(of, teller, what):
             key, _, value = line.partition("=")
@@ -92,7 +93,28 @@ def log_in(world: "World", facts: Facts) -> None:
                 world.scan(name, way)
         for way in host.sessions if host.hbas else ():
             world.scan(name, way)
+        if nvme.used(world):
+            _controllers(world, host, facts, facts.instead("node", name, world.nodes, "nvme-subsystems"))
         host.ifaces = tuple(sorted({way.iface for way in host.records} - {DEFAULT}))
+
+
+def _controllers(world: "World", host: "Host", facts: Facts, teller: str) -> None:
+    """NVMe/TCP: the host's name, its controllers by their numbers, who joins paths, and what a boot asks for."""
+    arrays = {portal: array.name for array in world.arrays.values() for portal in array.portals}
+    if told := facts.lines("node", host.name, "hostnqn"):
+        host.nvme.nqn = told[0]
+    host.nvme.native = facts.lines("node", teller, "nvme-multipath") != ["N"]
+    if lines := facts.lines("node", teller, "discovery"):
+        host.files[nvme.DISCOVERY] = "".join(f"{line}\n" for line in lines)
+    subsystems = [one for row in facts.rows("node", teller, "nvme-subsystems") for one in row.get("Subsystems") or ()]
+    for path in (path for one in subsystems for path in one.get("Paths") or ()):
+        address = dict(part.partition("=")[::2] for part in path["Address"].split(","))
+        portal = f"{address.get('traddr')}:{address.get('trsvcid')}"
+        if portal in arrays and path["Name"].removeprefix("nvme").isdecimal():
+            way = Way(arrays[portal], portal, address.get("host_iface") or address.get("host_traddr") or DEFAULT)
+            host.sessions[way] = int(path["Name"].removeprefix("nvme"))
+            host.nvme.patience[way] = -1.0
+            world.scan(host.name, way)
 
 
 def _records(facts: Facts, node: str) -> list[tuple[str, str, str]]:
@@ -199,13 +221,20 @@ def write_groups(world: "World", facts: Facts, sizes: dict[str, int]) -> None:
 def _group(world: "World", host: "Host", row: dict[str, str]) -> None:
     group = VolumeGroup(row["vg_name"], int(row["vg_size"]))
     device = row["pv_name"].removeprefix("/dev/mapper/")
-    disk = next((one for one in world.disks.values() if host.map_name(one.wwid) == device), None)
+    disk = next((one for one in world.disks.values() if _stands_on(world, host, one) in (device, row["pv_name"])), None)
     if disk is None:
         if held := group.size - int(row["vg_free"]):
             group.lvs["root"] = LogicalVolume("root", held, {host.name}, {host.name})
         host.local_groups[row["pv_name"]] = group
     elif disk.vg is None:
         disk.signature, disk.vg = "LVM2_member", group
+
+
+def _stands_on(world: "World", host: "Host", disk: Disk) -> str:
+    """What the host calls the device of a disk: the kernel's namespace, or the name of multipath's map."""
+    if nvme.used(world) and host.nvme.native:
+        return nvme.device(host, disk.serial)
+    return host.map_name(world.called(disk))
 
 
 def _volumes(

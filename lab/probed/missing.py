@@ -19,7 +19,7 @@ def missing(facts: Facts, inventory: "Inventory") -> Iterator[str]:
         names = ", ".join(pod.name for pod in inventory.all_pods)
         yield f"pod {names}: not on both arrays, so nothing of pods, volumes, hosts and paths is built"
     for array in inventory.arrays:
-        yield from _of_array(facts, array.name)
+        yield from _of_array(facts, array.name, inventory.transport)
     manager = facts.item("cluster", cluster, "ha-manager").get("manager_status", {})
     if manager.get("disarm"):
         yield "HA: it was disarmed; it is armed here"
@@ -33,7 +33,7 @@ def missing(facts: Facts, inventory: "Inventory") -> Iterator[str]:
     yield "rights, certificates, clocks, round trips, load, memory and capacity: the twin's own"
 
 
-def _of_array(facts: Facts, name: str) -> Iterator[str]:
+def _of_array(facts: Facts, name: str, transport: str) -> Iterator[str]:
     link = facts.item("array", name, "connection")
     if link.get("status", "connected") != "connected":
         yield f"{name}: its connection to the other array was {link['status']}; it is connected here"
@@ -45,7 +45,8 @@ def _of_array(facts: Facts, name: str) -> Iterator[str]:
     for host in facts.rows("array", name, "hosts"):
         if (host.get("chap") or {}).get("host_user"):
             yield f"host {host['name']} of {name}: no CHAP"
-        if host.get("nqns") or host.get("wwns"):
+        played = {"fc": "wwns", "nvme-tcp": "nqns"}.get(transport)
+        if any(host.get(kind) for kind in ("nqns", "wwns") if kind != played):
             yield f"host {host['name']} of {name}: ports for Fibre Channel or NVMe are listed and carry no paths"
 
 

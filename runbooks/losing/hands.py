@@ -10,7 +10,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from cluster.conditions import Kind
-    from cluster.contracts import records, watch
+    from cluster.contracts import proxmox, records, watch
+    from cluster.contracts.proxmox import RightsWish
     from cluster.ledger_calls import HomesWish, NoteWish, PresentWish
     from cluster.plan import Mode
     from cluster.watching import Opening, Suspected
@@ -19,9 +20,11 @@ with workflow.unsafe.imports_passed_through():
     from runbooks.switches import Switches
     from workflows.incident import Incident
 
+RIGHTS = "Rights of the token"
 CONFIRMED_WITHIN = timedelta(minutes=2)
 # A verdict that is older than this was not of now: the worker was away, and everybody is asked anew.
 FRESH = timedelta(minutes=1)
+SKIP = "guests may move by themselves during the incident"
 
 
 class Hands:
@@ -31,13 +34,14 @@ class Hands:
         self._run, self._switches = run, switches
         self._told: asyncio.Task[None] | None = None  # the ledger learns that another run goes on
         self._known_as = ""  # until then it knows this one
+        self._waits_for_rights = False
 
     async def work(self, mode: Mode, loss: Loss, opening: Opening | None, kinds: tuple[Kind, ...]) -> None:
         """First what outlives this run, then the confirmation, then the switches."""
         await self._recorded(mode, loss)
         await self._run.continuing.part("confirmed", lambda: self._confirmed(loss, opening, kinds))
-        skip = "guests may move by themselves during the incident"
-        await self._switches.freeze(mode, loss.inventory.name, skip=skip)
+        await self._switches.freeze(mode, loss.inventory.name, skip=SKIP)
+        self._freezes_when_allowed(mode, loss.inventory.name)
 
     async def _recorded(self, mode: Mode, loss: Loss) -> None:
         """In the cluster's ledger: that this incident is open, which site is lost, where its guests belong."""
@@ -83,6 +87,25 @@ class Hands:
         )
         self._run.steps.settles_anew(title)
 
+    # --- what a missing right has left on ------------------------------------------------------------------------
+
+    def _freezes_when_allowed(self, mode: Mode, cluster: str) -> None:
+        wanted = self._switches.lacks_some and mode is Mode.APPLY and not self._waits_for_rights
+        if wanted and workflow.patched("freezes-when-allowed"):
+            self._waits_for_rights = True
+            self._run.looks.beside(self._frozen_with_rights(mode, cluster))
+
+    async def _frozen_with_rights(self, mode: Mode, cluster: str) -> None:
+        """As soon as the token has a right that it lacked: what could not be seen or disabled before is asked again."""
+        run, wish = self._run, RightsWish(runbook=self._run.about.name)
+        lacks = (await run.looks.seen_by(RIGHTS, proxmox.rights, wish)).missing
+        while lacks and self._switches.lacks_some:
+            await run.looks.rest()
+            left = (await run.looks.seen_by(RIGHTS, proxmox.rights, wish)).missing
+            if set(left) < set(lacks) and self._switches.lacks_some:
+                await self._switches.freeze(mode, cluster, skip=SKIP)
+            lacks = left
+
     # --- it goes on in a new run -------------------------------------------------------------------------------
 
     @property
@@ -100,6 +123,7 @@ class Hands:
         if known.entered:
             self._known_as = known.run_id
             self._told = asyncio.create_task(self._recorded_again(mode, known))
+        self._freezes_when_allowed(mode, known.loss.inventory.name)
 
     async def _recorded_again(self, mode: Mode, known: LossState) -> None:
         wish = PresentWish(cluster=known.loss.inventory.name, site=known.loss.site, mode=mode, was=known.run_id)

@@ -4,7 +4,7 @@ import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.bmc.power import Power
-from activities.clients.redfish import Controllers
+from activities.clients.controllers import Controllers
 from activities.clients.secrets import Secrets
 from activities.errors import Refuted, Unauthorized
 from activities.people.approvals import Approvals

@@ -184,3 +184,51 @@ def test_two_nodes_have_two_management_controllers(tmp_path: Path):
     path = written(tmp_path, ("sites.0.nodes.0.bmc", bmc), ("sites.1.nodes.0.bmc", bmc))
 
     assert "bmc.address 10.31.9.1 is used twice, by node hz1-01 and node hz2-01" in refused(path)[0]
+
+
+IPMI = {"address": "10.31.9.1", "protocol": "ipmi", "user": "quorate", "password": "env:BMC"}
+NO_CERTIFICATES = (
+    "IPMI has no certificates: what proves who answers is the password, which both sides have to know; remove {}, or "
+    "use protocol redfish"
+)
+OTHERWISE = {
+    "ca": ("bmc.pem", NO_CERTIFICATES.format("ca")),
+    "fingerprint": (":".join(["AB"] * 32), NO_CERTIFICATES.format("fingerprint")),
+    "server_name": ("bmc.example.net", NO_CERTIFICATES.format("server_name")),
+    "system": (
+        "1",
+        "an IPMI controller is one machine's: give each node the address of its own; remove system, or use protocol "
+        "redfish",
+    ),
+    "user": ("longer-than-sixteen", "IPMI takes names of 1 to 16 bytes: choose another account at 10.31.9.1"),
+}
+
+
+@pytest.mark.parametrize("field", OTHERWISE)
+def test_what_ipmi_does_not_know_is_refused(tmp_path: Path, field: str):
+    """A field that nothing looks at would promise what nobody checks."""
+    value, said = OTHERWISE[field]
+    path = written(tmp_path, ("sites.0.nodes.0.bmc", IPMI | {field: value}))
+
+    assert refused(path) == [f"sites[0].nodes[0].bmc.{field}: {said}"]
+
+
+def test_the_port_of_ipmi_may_be_written_or_not(tmp_path: Path):
+    """One controller is one, however its address is spelt."""
+    port = IPMI | {"address": "10.31.9.1:623"}
+    path = written(tmp_path, ("sites.0.nodes.0.bmc", IPMI), ("sites.1.nodes.0.bmc", port))
+
+    assert refused(path) == [
+        "sites[1].nodes[0].bmc.address: bmc.address 10.31.9.1 is used twice, by node hz1-01 and node hz2-01: each "
+        "needs its own"
+    ]
+
+
+def test_a_controller_without_a_protocol_speaks_redfish(tmp_path: Path):
+    """And is written down as before."""
+    bmc = {name: value for name, value in IPMI.items() if name != "protocol"}
+    found = load(written(tmp_path, ("sites.0.nodes.0.bmc", bmc))).nodes[0].bmc
+
+    assert found is not None
+    assert found.protocol == "redfish"
+    assert "protocol" not in found.model_dump()

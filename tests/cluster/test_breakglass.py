@@ -8,7 +8,7 @@ import pytest
 
 from cluster.answers.advice import _CASES, _KINDS, answer
 from cluster.breakglass.called import HANDS, Called, Hand, not_called_for, refusal
-from cluster.breakglass.judged import Judged, JudgeWish, lacks
+from cluster.breakglass.judged import HA_UNTOLD, Judged, JudgeWish, lacks
 from cluster.breakglass.power import plan_off, plan_on
 from cluster.breakglass.reviving import GivenUp, plan_reviving
 from cluster.conditions import Condition, Kind
@@ -244,3 +244,18 @@ def test_an_outcome_is_lacking_until_the_facts_have_it():
     assert lacks(JudgeWish(until="sessions", about=(NODES[1],)), found) == ""
     assert lacks(JudgeWish(until="no errors", about=("vm:301",)), found) == ""
     assert lacks(JudgeWish(until="guests"), found) == "seen"
+
+
+def test_what_nobody_tells_has_not_come_about():
+    """No trouble is seen where nobody looks: HA's word, a guest that the token may not see, an array's sessions."""
+    well = judged(condition("healthy"))
+    untold = well.model_copy(update={"tells": False, "deaf": (ARRAY_A,)})
+    hidden = well.model_copy(update={"hidden": ("vm:301",)})
+    assert lacks(JudgeWish(until="guests"), well) == ""
+    for until in ("guests", "no errors"):
+        assert lacks(JudgeWish(until=until), untold) == HA_UNTOLD
+        assert lacks(JudgeWish(until=until), hidden) == ("whether vm:301 runs is not known: VM.Audit is missing there")
+    assert lacks(JudgeWish(until="no errors", about=("vm:300",)), hidden) == ""
+    assert lacks(JudgeWish(until="sessions"), untold) == (f"which sessions {ARRAY_A} has is not known: no answer")
+    assert not_called_for(Called(hand="revive-guests"), untold) == HA_UNTOLD
+    assert not_called_for(Called(hand="restore-sessions"), untold).startswith(f"which sessions {ARRAY_A} has")

@@ -147,11 +147,15 @@ def test_guests_outside_of_ha_that_stop_with_their_node_are_waived_by_name():
 def test_guests_that_nobody_tells_are_not_none():
     """Without a word of the API, of now or remembered, it is said that it is not known."""
     world = parted().silent(*OF[A], how="api")
-    assert plan_off(A, seen(world), INVENTORY).vetoes == ()
+    untold = (
+        "what HA has of the guests is not known: no node with a quorum tells it, and an HA that is disarmed starts none"
+    )
+    assert [one.text for one in plan_off(A, seen(world), INVENTORY).vetoes] == [untold]
     plan = plan_off(A, judged(world.looks(), world.facts, "parted"), INVENTORY)
     assert [one.text for one in plan.vetoes] == [
+        untold,
         "which guests outside of HA run on pxmx01-01, pxmx01-02, pxmx01-03 is not known: "
-        "they stop, and HA starts them nowhere else"
+        "they stop, and HA starts them nowhere else",
     ]
 
 

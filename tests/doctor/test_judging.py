@@ -474,6 +474,19 @@ def test_a_controller_is_the_nodes_own(told: tuple[bool | Unread, str | Unread],
 
 
 @pytest.mark.parametrize(
+    ("machine", "expected"),
+    [
+        ("pve1", "ok: it is on, and called as in the inventory; old suite"),
+        ("", "unknown: the machine is on; it knows no name of it; old suite → see at the rack that 10.0.0.1 is pve1's"),
+    ],
+)
+def test_how_a_controller_was_spoken_to_is_told(machine: str, expected: str):
+    """It works, and a person should know."""
+    found = ControllerTold(node="pve1", address="10.0.0.1", on=True, machine=machine, remark="old suite")
+    assert said(controllers.controller(found)) == expected
+
+
+@pytest.mark.parametrize(
     ("told", "expected"),
     [
         ({"silence": "nothing"}, ["later: none runs yet at this machine → quorate up starts one, with a worker"]),

@@ -59,3 +59,4 @@ async def test_controllers_that_the_kernel_has_given_up_are_connected_again(clie
     assert {one.what for one in report.planned} == {"connect"}
     assert report.after == "every session is there"
     assert "4 optimized through X90R3-SiteA, 4 non-optimized" in {step.finding for step in found}
+    assert "Connect 1 node again" in {step.title for step in found}

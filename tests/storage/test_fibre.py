@@ -143,5 +143,7 @@ async def test_a_controller_that_restarts_leaves_a_path_in_each_fabric(stand: St
 
 async def test_what_only_iscsi_has_is_no_fault_here(stand: Stand):
     """The table says which transports have such a thing."""
-    with pytest.raises(Unfit, match="logins-by-hand is a fault of iSCSI, and these nodes use Fibre Channel"):
+    with pytest.raises(
+        Unfit, match="logins-by-hand is a fault of iSCSI or NVMe/TCP, and these nodes use Fibre Channel"
+    ):
         stand.site.fail("logins-by-hand", NODE)

@@ -198,7 +198,7 @@ async def test_what_a_reboot_would_lose_is_told_with_its_command(stand: Stand):
     """A portal without a line, and a unit that does not boot along."""
     lines = stand.host.files[nvme.DISCOVERY].splitlines(keepends=True)
     stand.host.files[nvme.DISCOVERY] = "".join(line for line in lines if "--traddr=10.22.1.4 " not in line)
-    stand.host.disabled.add(nvme.UNIT)
+    stand.site.fail("logins-by-hand", NODE)
 
     with pytest.raises(Refuted) as caught:
         await stand.proof()

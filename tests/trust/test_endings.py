@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -14,6 +15,7 @@ from cluster.contracts.proxmox import RightsFinding, RightsWish
 from cluster.inventory import Inventory
 from cluster.trust import Certificate, ending, endpoints, of_node
 from lab.serving.delivered import identity
+from tests.ipmi import ipmi_inventory
 from tests.twin import EXAMPLE, TwinThread, inventory_file
 from workers.inventory_file import load
 
@@ -72,6 +74,15 @@ def test_every_endpoint_is_known_with_its_place(known: Inventory):
     assert found["sites", 1, "nodes", 2].who == "pxmx02-03"
     assert found["sites", 1, "nodes", 2, "bmc"].who == "management controller of pxmx02-03"
     assert found["arrays", 1].who == "X90R3-SiteB"
+
+
+def test_a_controller_that_speaks_ipmi_shows_no_certificate(tmp_path: Path):
+    """So nobody asks for it, and nobody warns of its end."""
+    found = [trust.who for _, trust in endpoints(load(ipmi_inventory(tmp_path)))]
+
+    assert len(found) == 11
+    assert "management controller of pxmx01-03" not in found
+    assert "management controller of pxmx02-03" in found
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from cluster.inventory import FailbackPolicy, Inventory, Limits, Timeouts
 from lab.physics.faults import Fault
 from tests.failback.people import Person, list_of
 from tests.incidents.conftest import Site
-from tests.twin import inventory_file
+from tests.twin import inventory_file, over_fibre
 from workers.cli.check import checked
 from workers.cli.init.page import write
 from workers.cli.main import run
@@ -156,6 +156,22 @@ def test_of_bare_arrays_the_rest_is_left_to_people_and_check_names_it(
         "pod.volumes[0].size: is not filled in yet: size of the volume, for example 10TiB",
         "pod.volumes[0].luns.X90R3-SiteA: is not filled in yet: a LUN from 1 to 4095 that is free on X90R3-SiteA",
     ]
+
+
+def test_a_cluster_on_fibre_channel_is_written_with_its_wwpns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """As the arrays know the nodes; no initiator name is asked for."""
+    path = inventory_file(tmp_path, "init-fibre")
+    path.write_text(over_fibre(path.read_text()))
+    site = Site(path)
+    site.rebuild()
+    monkeypatch.chdir(tmp_path)
+
+    assert run(words(site)) == 0
+
+    site.stop()
+    made = load(Path("new.yaml"))
+    assert (made.transport, made.nodes[0].iqn) == ("fc", None)
+    assert [node.wwns for node in made.nodes] == [node.wwns for node in site.inventory.nodes]
 
 
 def test_a_host_that_ssh_does_not_reach_is_a_note_where_an_array_knows_it(

@@ -45,7 +45,7 @@ def test_a_third_place_with_nodes_stands_for_the_witness(tmp_path: Path):
 
 def test_either_a_witness_or_a_third_place_decides(tmp_path: Path):
     """Both would be two to decide, and without any the loss of a site stops everything."""
-    assert said(tmp_path, changed(THIRD, ("third:\n", f"{WITNESS}third:\n"))) == [
+    assert said(tmp_path, changed(THIRD, ("third:\n", f"{WITNESS.replace('117', '118')}third:\n"))) == [
         "third: site-c has nodes that decide between the sites, and so would witness qdevice: give one of both, third "
         "or witness"
     ]

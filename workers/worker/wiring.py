@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from activities.bmc.power import Power
+from activities.clients.controllers import Controllers
 from activities.clients.proxmox import PveApi
 from activities.clients.purity import Arrays
 from activities.clients.quick import LIMIT, Clients
-from activities.clients.redfish import Controllers
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Hosts as SshHosts
 from activities.clients.webhook import post_text

@@ -14,6 +14,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.page import Question
     from workflows.state import RunState
 
+# How what is asked for begins when it is a right that a look lacks.
+LOOK = "look: "
+
 
 def _gravity(about: str) -> int:
     """A condition by its kind; a guest that does not come back is as grave as anything but the loss of a site."""
@@ -46,9 +49,14 @@ class Actions:
             self.state.tell()
 
     @property
-    def about(self) -> frozenset[str]:
-        """What is asked for now."""
-        return frozenset(self._asked)
+    def about_the_cluster(self) -> frozenset[str]:
+        """What is asked for now, without the rights to see it."""
+        return frozenset(self._asked) - self.about_rights
+
+    @property
+    def about_rights(self) -> frozenset[str]:
+        """What may not be seen until a person grants the right."""
+        return frozenset(about for about in self._asked if about.startswith(LOOK))
 
     def needed(self, told: Sequence[Answer]) -> tuple[Answer, ...]:
         """What has to be done, the gravest first, each as it was asked, or as the watch has `told` it."""

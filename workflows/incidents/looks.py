@@ -1,9 +1,11 @@
 """What an incident looks at beside its procedure: neither a pause nor a parked step stops it.
 
-A look lasts for as long as it takes. It is begun anew whatever it dies of, and what was refused is asked again.
+A look lasts for as long as it takes. It is begun anew whatever it dies of. What was refused is asked again, a person is
+asked to grant it, and a new verdict ends the pause between: the watch sees first that the right is there.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -19,6 +21,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import spans
     from workflows.answers import begun
     from workflows.failures import reason
+    from workflows.incidents.actions import LOOK, Actions
     from workflows.incidents.remarks import Remarks
     from workflows.state import RunState
     from workflows.steps import HEARTBEAT
@@ -30,6 +33,8 @@ AGAIN = RetryPolicy(maximum_interval=timedelta(seconds=5))
 REFUSED_FOR = timedelta(seconds=30)
 # Each time it is refused again the pause doubles up to this: a right that is missing for days fills no history.
 REFUSED_AT_MOST = timedelta(minutes=15)
+# Between two questions whether a right is there by now, of which no verdict tells.
+RESTS_FOR = timedelta(minutes=1)
 
 Takes = TypeVar("Takes")
 Result = TypeVar("Result", bound=Finding)
@@ -38,8 +43,9 @@ Result = TypeVar("Result", bound=Finding)
 class Looks:
     """All that one incident looks at by itself."""
 
-    def __init__(self, state: RunState, remarks: Remarks) -> None:
-        self.state, self._remarks = state, remarks
+    def __init__(self, state: RunState, remarks: Remarks, actions: Actions) -> None:
+        self.state, self._remarks, self._actions = state, remarks, actions
+        self._news = 0  # how often the cluster was judged otherwise
         self._open: dict[asyncio.Task[None], None] = {}  # in the order in which they were begun
 
     def beside(self, work: Coroutine[Any, Any, None]) -> None:
@@ -110,11 +116,38 @@ class Looks:
                 if is_cancelled_exception(error):
                     raise asyncio.CancelledError from None
                 word, message = reason(error)
-                self._remarks.note_once(f"{title}: {word}: {message}")
-                await asyncio.sleep(pause.total_seconds())
+                self._is_refused(title, word, message)
+                await self._rest(pause)
                 pause = min(2 * pause, REFUSED_AT_MOST)
             else:
+                self._is_seen(title)
                 return found
+
+    def told(self) -> None:
+        """The cluster is judged otherwise: what was refused may be granted, and is asked for again at once."""
+        self._news += 1
+
+    async def _rest(self, pause: timedelta) -> None:
+        if workflow.patched("a-change-ends-a-rest"):
+            await self.rest(pause)
+        else:
+            await asyncio.sleep(pause.total_seconds())
+
+    async def rest(self, pause: timedelta = RESTS_FOR) -> None:
+        """So long, or until the cluster is judged otherwise."""
+        known = self._news
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(lambda: self._news != known, timeout=pause)
+
+    def _is_refused(self, title: str, word: str, message: str) -> None:
+        """What may not be seen is not waited for in silence: a person has to grant the right."""
+        self._remarks.note_once(f"{title}: {word}: {message}")
+        if word == "Unauthorized" and workflow.patched("asks-for-a-right"):
+            more = bool(self._actions.about_rights)  # most often the same right: one notice is enough
+            self._actions.ask(_about(title), f"{title}: not known: {message}", quietly=more)
+
+    def _is_seen(self, title: str) -> None:
+        self._actions.done_with(_about(title))
 
     async def _cut_short(self, looking: workflow.ActivityHandle[Any], cut: Callable[[], bool]) -> bool:
         try:
@@ -127,3 +160,7 @@ class Looks:
             return False
         looking.cancel()
         return True
+
+
+def _about(title: str) -> str:
+    return f"{LOOK}{title}"

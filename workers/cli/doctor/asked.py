@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from activities.clients import shown
+from activities.clients.controllers import Controllers
 from activities.clients.proxmox import PveApi
 from activities.clients.purity import FlashArray
-from activities.clients.redfish import Controllers
 from activities.clients.secrets import Secrets
 from activities.doctor import arrays, cluster, controllers, hosts
 from activities.doctor.asking import Threads
@@ -78,7 +78,7 @@ class Asking:
         return Read(
             areas=tuple(area for area in AREAS if area in areas),
             here=here.told(self._inventory, self._path, self._settings) if "here" in areas else None,
-            shown=(*nodes, *(one for one, _ in told), *(one for one, _ in machines)),
+            shown=(*nodes, *(one for one, _ in told), *(one for one, _ in machines if one is not None)),
             cluster=api,
             arrays=tuple(one for _, one in told if one is not None),
             places={one.name: arrays.place(self._inventory.array(one.name)) for _, one in told if one is not None},
@@ -133,16 +133,18 @@ class Asking:
         client = FlashArray(one, self._secrets, read_timeout=HTTPS_LIMIT)
         return found, await self._counted(self._threads.run(lambda: arrays.array(client, self._inventory)))
 
-    async def _controllers(self) -> list[tuple[Shown, ControllerTold | None]]:
+    async def _controllers(self) -> list[tuple[Shown | None, ControllerTold | None]]:
         client = Controllers(self._secrets)
         known = [(node.name, node.bmc) for node in self._inventory.nodes if node.bmc is not None]
         return await asyncio.gather(*(self._controller(client, name, bmc) for name, bmc in known))
 
-    async def _controller(self, client: Controllers, name: str, bmc: Bmc) -> tuple[Shown, ControllerTold | None]:
-        limit = max(shown.LIMIT, bmc.answers_within.total_seconds())
-        found = await self._shown(of_controller(bmc, f"management controller of {name}"), limit)
-        if not found.recognised:
-            return found, None
+    async def _controller(self, client: Controllers, name: str, bmc: Bmc) -> tuple[Shown | None, ControllerTold | None]:
+        found = None
+        if bmc.protocol == "redfish":  # IPMI has no certificates
+            limit = max(shown.LIMIT, bmc.answers_within.total_seconds())
+            found = await self._shown(of_controller(bmc, f"management controller of {name}"), limit)
+            if not found.recognised:
+                return found, None
         return found, await self._counted(self._threads.run(lambda: controllers.controller(client, name, bmc)))
 
     # --- over SSH ----------------------------------------------------------------------------------------------

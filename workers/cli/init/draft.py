@@ -4,11 +4,11 @@ A value that is left open is an `Open`: it says what is meant and where it is fo
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from cluster.addresses import Address
-from cluster.nouns import GroupName, Iqn, Lun, PurityName, SecretRef, StorageId, Vmid
+from cluster.nouns import GroupName, Iqn, Lun, PurityName, SecretRef, StorageId, Vmid, Wwn
 from cluster.units import Size
 from workers.cli.init.choice import shown_by
 from workers.cli.init.seen import HaGuest, SeenArray, SeenCluster, SeenVolume
@@ -60,6 +60,7 @@ class Chosen:
     volume: SeenVolume | None
     storage: tuple[str, str] | None
     iqns: Mapping[str, str]
+    wwns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # where hosts are known by them alone
 
 
 def document(cluster: SeenCluster, arrays: Sequence[SeenArray], chosen: Chosen, given: Given) -> Document:
@@ -67,11 +68,12 @@ def document(cluster: SeenCluster, arrays: Sequence[SeenArray], chosen: Chosen, 
     witness_name, witness_at = given.witness[0], given.witness[1] or cluster.witness
     made: Document = {
         "name": cluster.name,
+        **({"transport": "fc"} if chosen.wwns else {}),
         "sites": [
             {
                 "name": name,
                 "array": array.name,
-                "nodes": [_node(cluster, node, chosen.iqns) for node in half],
+                "nodes": [_node(cluster, node, chosen) for node in half],
             }
             for name, array, half in zip(given.site_names, arrays, chosen.halves, strict=True)
         ],
@@ -106,13 +108,13 @@ def _optional(**values: Any) -> Document:
     return {name: value for name, value in values.items() if value not in defaults[name]}
 
 
-def _node(cluster: SeenCluster, name: str, iqns: Mapping[str, str]) -> Document:
+def _node(cluster: SeenCluster, name: str, chosen: Chosen) -> Document:
+    known: Document = {"name": name, "address": cluster.addresses[name]}
+    if chosen.wwns:
+        hint = f"list of WWPNs in /sys/class/fc_host/host*/port_name of {name}"
+        return known | {"wwns": list(chosen.wwns.get(name, ())) or Open(hint, tuple[Wwn, ...])}
     where = "InitiatorName in /etc/iscsi/initiatorname.iscsi of"
-    return {
-        "name": name,
-        "address": cluster.addresses[name],
-        "iqn": iqns.get(name) or Open(f"{where} {name}", Iqn),
-    }
+    return known | {"iqn": chosen.iqns.get(name) or Open(f"{where} {name}", Iqn)}
 
 
 def _array(array: SeenArray, token: str, cluster: SeenCluster, chosen: Chosen, given: Given) -> Document:

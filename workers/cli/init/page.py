@@ -21,7 +21,7 @@ HEAD = """\
 COMMENTS = {
     "sites": "Two rooms, each of which can be lost as a whole: its nodes and the array beside them.\nFrom: {why}.\n"
     "Quorate asks a node's API and sshd at `address`. Corosync's links, for comparison:\n{links}\n"
-    "A management controller (Redfish) proves that a node has no power; it belongs to a node:\n"
+    "A management controller (Redfish, or `protocol: ipmi`) proves that a node has no power; it belongs to a node:\n"
     '  bmc: {{address: "10.0.0.111", user: quorate, password: "env:BMC_PASSWORD", ca: bmc-ca.pem}}',
     "arrays": "Both FlashArrays. `host_group` holds the nodes; `ca` is the PEM file that signs their certificates.",
     "witness": "The host at the third place that runs corosync-qnetd.",

@@ -15,6 +15,7 @@ from activities.parsing.iscsi import parse_initiator
 from activities.proxmox.rights import rights_at
 from cluster.addresses import netloc, split
 from cluster.inventory import Api, Array, Inventory, Node, Site, Ssh, Witness
+from cluster.nouns import wwn
 from workers.cli.init.seen import HaGuest, Member, SeenArray, SeenCluster, SeenHost, SeenVolume
 from workers.errors import Unusable
 
@@ -225,7 +226,9 @@ def seen_array(option: str, array: Array, secrets: Secrets) -> SeenArray:
 def _host(host: Item) -> SeenHost:
     preferred = [str(array["name"]) for array in host.get("preferred_arrays") or []]
     return SeenHost(
-        tuple(str(iqn).lower() for iqn in host.get("iqns") or []), preferred[0] if len(preferred) == 1 else None
+        tuple(str(iqn).lower() for iqn in host.get("iqns") or []),
+        preferred[0] if len(preferred) == 1 else None,
+        tuple(wwn(str(one)) for one in host.get("wwns") or []),
     )
 
 

@@ -57,6 +57,7 @@ class SeenHost:
 
     iqns: tuple[str, ...]
     preferred: str | None
+    wwns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

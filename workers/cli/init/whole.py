@@ -44,8 +44,9 @@ def inventory_of(asked: Asked, *, by_hand: bool) -> Written:
     pod = pod_of(asked.pod, arrays)
     volume, storage = volume_of(asked.volume, pod, arrays), storage_of(asked.storage, cluster)
     told = asyncio.run(initiators(cluster.addresses, asked.ssh, asked.secrets)) if asked.ssh else {}
-    iqns, notes = _iqns(cluster, arrays, told)
-    made = document(cluster, arrays, Chosen(halves, pod, volume, storage, iqns), asked.given())
+    wwns = _wwns(cluster, arrays)
+    iqns, notes = _iqns(cluster, arrays, told) if not wwns else ({}, [])
+    made = document(cluster, arrays, Chosen(halves, pod, volume, storage, iqns, wwns), asked.given())
     if by_hand:
         made = filled_by_hand(made)
     links = "\n".join(f"  {node.name} {' '.join(node.links)}" for node in cluster.nodes)
@@ -91,6 +92,14 @@ def _iqns(
         if isinstance(own, Word):
             notes.append(own.message)
     return found, notes
+
+
+def _wwns(cluster: SeenCluster, arrays: Sequence[SeenArray]) -> dict[str, tuple[str, ...]]:
+    """Each node's WWPNs as the arrays know them; empty where they know a node by its initiator name, or none."""
+    hosts = [(node, array.hosts[node]) for node in cluster.addresses for array in arrays if node in array.hosts]
+    if any(host.iqns for _, host in hosts):
+        return {}
+    return {node: host.wwns for node, host in hosts if host.wwns}
 
 
 def _complaints(path: Path) -> list[Complaint]:

@@ -89,12 +89,13 @@ def _here(file: Path, bundle: Bundle) -> dict[str, Any]:
 
     try:
         text = bundle.inventory
-        witness = yaml.safe_load(text)["witness"]["address"]
-        net = next(one for one in _NETS if _free(on_loopback(witness, one, names=True)))
+        plain = yaml.safe_load(text)
+        decides = plain["witness"] if "witness" in plain else plain["third"]["nodes"][0]
+        net = next(one for one in _NETS if _free(on_loopback(decides["address"], one, names=True)))
         found = referring(listed(yaml.safe_load(on_loopback(text, net, names=True))))
         for array in found["arrays"]:
             array["address"] = _reachable(array["address"])
-        for site in found["sites"]:
+        for site in (*found["sites"], *filter(None, [found.get("third")])):
             for node in site["nodes"]:
                 if "bmc" in node:
                     node["bmc"]["address"] = _reachable(node["bmc"]["address"])

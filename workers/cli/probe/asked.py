@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from activities.clients.controllers import Controllers
 from activities.clients.proxmox import PveApi
 from activities.clients.purity import FlashArray
-from activities.clients.redfish import Controllers
 from activities.clients.secrets import Secrets
 from activities.doctor.asking import Threads
 from activities.probe import arrays, cluster, controllers, hosts

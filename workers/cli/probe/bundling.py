@@ -60,6 +60,7 @@ def _plain(inventory: Inventory, answers: Sequence[Answer]) -> dict[str, Any]:
             for one in answers
             if (one.of, one.who, one.what) == ("array", array["name"], "portals")
             for port in one.data or ()
+            if port.get("portal")  # Fibre Channel has none
         ]
         if "portals" in array:
             array["portals"] = list(chosen(offered, inventory.array(array["name"]).portals))

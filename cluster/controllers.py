@@ -1,0 +1,39 @@
+"""What the fields of a `bmc` may not say together: IPMI has no certificates, and its names and accounts are short."""
+
+from collections.abc import Iterator
+
+from cluster.inventory import Bmc, Inventory
+
+# Where each protocol answers, unless the address says otherwise: HTTPS, and RMCP over UDP.
+REDFISH_PORT, IPMI_PORT = 443, 623
+# What IPMI 2.0 takes for the name of a user, in bytes (§22.28).
+USER_BYTES = 16
+
+_WITHOUT = {
+    "ca": "IPMI has no certificates: what proves who answers is the password, which both sides have to know",
+    "fingerprint": "IPMI has no certificates: what proves who answers is the password, which both sides have to know",
+    "server_name": "IPMI has no certificates: what proves who answers is the password, which both sides have to know",
+    "system": "an IPMI controller is one machine's: give each node the address of its own",
+}
+
+
+def port(bmc: Bmc) -> int:
+    """The port that its protocol is asked at where its address names none."""
+    return IPMI_PORT if bmc.protocol == "ipmi" else REDFISH_PORT
+
+
+def problems(inventory: Inventory) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Where a `bmc` says what its protocol does not know, and what to do about it."""
+    for s, site in enumerate(inventory.sites):
+        for n, node in enumerate(site.nodes):
+            if node.bmc is not None and node.bmc.protocol == "ipmi":
+                place = ("sites", s, "nodes", n, "bmc")
+                yield from (((*place, field), said) for field, said in _of(node.bmc))
+
+
+def _of(bmc: Bmc) -> Iterator[tuple[str, str]]:
+    for field, why in _WITHOUT.items():
+        if getattr(bmc, field):
+            yield field, f"{why}; remove {field}, or use protocol redfish"
+    if len(bmc.user.encode()) > USER_BYTES or not bmc.user:
+        yield "user", f"IPMI takes names of 1 to {USER_BYTES} bytes: choose another account at {bmc.address}"
