@@ -6,13 +6,17 @@ from typing import Any
 import pytest
 
 from activities.parsing.looks import pods_view
+from cluster.breakglass.against import against_off, against_on
+from cluster.breakglass.judged import judged as judged_by_a_run
+from cluster.breakglass.power import PowerPlan
 from cluster.breakglass.reviving import cannot_write
+from cluster.conditions import Condition
 from cluster.facts import Facts
 from cluster.inventory import Inventory
 from cluster.scene import scene
 from cluster.verdict import Verdict, judge
 from tests.pods import two_pods
-from tests.verdict.world import ARRAY_A, ARRAY_B, NODES, World
+from tests.verdict.world import ARRAY_A, ARRAY_B, NODES, A, B, World
 from workers.inventory_file import load
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "lab.yaml"
@@ -132,6 +136,21 @@ def test_a_node_can_write_where_any_pod_may_be_served_by_a_silent_array(inventor
 
     assert cannot_write(dark.facts, NODES, inventory) == ()
     assert cannot_write(lost.facts, NODES, inventory) == NODES
+
+
+def test_no_node_is_switched_off_beside_an_array_that_serves_any_pod(inventory: Inventory):
+    """Guests there may have their disks, although the array does not serve all pods; and not all have theirs here."""
+    facts = seen(pod(b="suspended"), pod(a="suspended")).facts
+    found = judged_by_a_run(Verdict(main=Condition(kind="quorum-lost")), facts, "")
+    plan = PowerPlan(on=False, nodes=(), by_hand=(), left={})
+
+    assert (found.serving, found.partly) == ((), (ARRAY_A, ARRAY_B))
+    assert against_off(plan, A, found, inventory) == (
+        f"{ARRAY_B} serves some of the pods: the nodes of {B} may have disks there"
+    )
+    assert against_on(found, inventory) == (
+        f"no array serves all pods, some are served by {ARRAY_A}, {ARRAY_B}: bring the arrays up first"
+    )
 
 
 def test_a_storage_that_is_inactive_on_a_node_is_named(inventory: Inventory):
