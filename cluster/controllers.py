@@ -3,31 +3,29 @@
 from collections.abc import Iterator
 
 from cluster.inventory import Bmc, Inventory
+from cluster.places import Location, Problem, places
 
 # Where each protocol answers, unless the address says otherwise: HTTPS, and RMCP over UDP.
-REDFISH_PORT, IPMI_PORT = 443, 623
+IPMI_PORT = 623
+PORTS = (443, IPMI_PORT)
 # What IPMI 2.0 takes for the name of a user, in bytes (§22.28).
 USER_BYTES = 16
 
+_NONE = "IPMI has no certificates: what proves who answers is the password, which both sides have to know"
 _WITHOUT = {
-    "ca": "IPMI has no certificates: what proves who answers is the password, which both sides have to know",
-    "fingerprint": "IPMI has no certificates: what proves who answers is the password, which both sides have to know",
-    "server_name": "IPMI has no certificates: what proves who answers is the password, which both sides have to know",
+    "ca": _NONE,
+    "fingerprint": _NONE,
+    "server_name": _NONE,
     "system": "an IPMI controller is one machine's: give each node the address of its own",
 }
 
 
-def port(bmc: Bmc) -> int:
-    """The port that its protocol is asked at where its address names none."""
-    return IPMI_PORT if bmc.protocol == "ipmi" else REDFISH_PORT
-
-
-def problems(inventory: Inventory) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def problems(inventory: Inventory) -> Iterator[Problem]:
     """Where a `bmc` says what its protocol does not know, and what to do about it."""
-    for s, site in enumerate(inventory.sites):
-        for n, node in enumerate(site.nodes):
+    for at, stands in places(inventory):
+        for n, node in enumerate(stands.nodes):
             if node.bmc is not None and node.bmc.protocol == "ipmi":
-                place = ("sites", s, "nodes", n, "bmc")
+                place: Location = (*at, "nodes", n, "bmc")
                 yield from (((*place, field), said) for field, said in _of(node.bmc))
 
 

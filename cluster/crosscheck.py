@@ -6,7 +6,7 @@ from typing import Literal
 
 from cluster import carried, controllers, rings
 from cluster.addresses import netloc, split
-from cluster.inventory import Bmc, Inventory, Node
+from cluster.inventory import Inventory, Node
 from cluster.places import THIRD, Location, Problem, places, votes
 from cluster.transports import FIELDS, NAMES, Transport, initiators
 
@@ -22,6 +22,7 @@ def problems(inventory: Inventory) -> list[Problem]:
     if lacking := list(carried.lacking(inventory)):
         return lacking
     return [
+        *controllers.problems(inventory),
         *_twice(inventory),
         *_unknown_names(inventory),
         *_guests(inventory),
@@ -30,7 +31,6 @@ def problems(inventory: Inventory) -> list[Problem]:
         *_luns(inventory),
         *carried.problems(inventory),
         *_transport(inventory),
-        *controllers.problems(inventory),
     ]
 
 
@@ -74,7 +74,7 @@ def _uses(seen: Uses, where: Location, node: Node, who: str) -> None:
             seen["address", _host(address)].append(((*where, "links", number), f"link {number} of {who}"))
     if node.bmc is not None:
         # a chassis has one controller for several nodes, and tells them apart
-        one = f"{_with_port(node.bmc)}{f' system {node.bmc.system}' if node.bmc.system else ''}"
+        one = f"{_with_port(node.bmc.address)}{f' system {node.bmc.system}' if node.bmc.system else ''}"
         seen["bmc.address", one].append(((*where, "bmc", "address"), f"node {node.name}"))
 
 
@@ -96,10 +96,10 @@ def _host(address: str) -> str:
     return split(address)[0].lower()
 
 
-def _with_port(bmc: Bmc) -> str:
-    """An address with the port that is asked, where that is another than the protocol's own."""
-    host, port = split(bmc.address)
-    return netloc(bmc.address) if port not in (None, controllers.port(bmc)) else host
+def _with_port(address: str) -> str:
+    """An address with its port, unless that is a protocol's own: behind Redfish and IPMI stands the same machine."""
+    host, port = split(address)
+    return netloc(address) if port not in (None, *controllers.PORTS) else host
 
 
 def _unknown_names(inventory: Inventory) -> Iterator[Problem]:

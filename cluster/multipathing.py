@@ -231,6 +231,11 @@ def _settings(wwid: str) -> str:
 """
 
 
+def followed_for(config: MultipathConfig, wwid: str | None) -> bool:
+    """Whether multipathd has read settings of that one volume."""
+    return any(one.get("wwid") == wwid for one in config.multipaths)
+
+
 def _matches(rule: str, value: str) -> bool:
     """POSIX extended regular expressions, anywhere in the text; ``!`` before one turns it round."""
     inverse, pattern = rule.startswith("!"), rule.removeprefix("!")

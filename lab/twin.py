@@ -86,8 +86,11 @@ class Twin:
         for node in self.inventory.nodes:
             api = proxmox_application(self.world, node.name)
             await self._serve_place("node", node.name, api, node.address, self.inventory.api.port)
-            if bmc := node.bmc:
-                await self._serve_controller(node.name, bmc, credentials.bmc_passwords[bmc.password])
+            if (bmc := node.bmc) and bmc.protocol == "ipmi":
+                await self._open_door(node.name, bmc, credentials.bmc_passwords[bmc.password])
+            elif bmc:
+                controller = bmc_application(self.world, node.name, bmc.user, credentials.bmc_passwords[bmc.password])
+                await self._serve_place("controller", node.name, controller, bmc.address, port_of(bmc.address))
         for host in (*self.world.nodes.values(), *((self.world.witness,) if self.inventory.witness else ())):
             self._listeners.append(
                 serve(
@@ -179,15 +182,11 @@ class Twin:
         self._listeners.append(Listener(self.world, place, host, port, meet))
         self._runners.append(runner)
 
-    async def _serve_controller(self, node: str, bmc: Bmc, password: str) -> None:
-        controller = Service(self.world, node, bmc.user, password)
-        if bmc.protocol == "redfish":
-            served = bmc_application(controller)
-            await self._serve_place("controller", node, served, bmc.address, port_of(bmc.address))
-            return
+    async def _open_door(self, node: str, bmc: Bmc, password: str) -> None:
+        """Serve a controller that speaks IPMI."""
+        service, account = Service(self.world, node, bmc.user, password), Account(bmc.user.encode(), password.encode())
         at = (host_of(bmc.address), port_of(bmc.address, IPMI_PORT))
-        account = Account(bmc.user.encode(), password.encode())
-        door, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: Door(controller, account), at)
+        door, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: Door(service, account), at)
         self._doors.append(door)
 
     async def _serve(self, application: web.Application, address: str, port: int) -> None:

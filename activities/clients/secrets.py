@@ -42,6 +42,8 @@ class Secrets:
             return self.path(name).read_text().strip()
         except OSError as error:
             raise NotFound(f"secret {reference}: cannot be read by the worker ({error.strerror})") from None
+        except UnicodeDecodeError:
+            raise Unauthorized(f"secret {reference}: is no text in UTF-8; put the secret alone there") from None
 
     def token(self, reference: str) -> str:
         """A secret that stands in a header; Unauthorized where it cannot: the libraries' own errors would show it."""

@@ -22,6 +22,7 @@ from activities.clients.secrets import Secrets
 from activities.errors import Unreachable, Word
 from cluster.addresses import netloc
 from cluster.trust import Certificate, HostKey, Trust, ending
+from cluster.visible import visible
 
 # A person waits for it; a dead address in the own network is told by ARP after 3 s.
 LIMIT = 5.0
@@ -100,7 +101,8 @@ def _called(name: x509.Name) -> str:
     """The common name, with the organization where there is one."""
     parts = [str(one.value) for oid in (NameOID.COMMON_NAME, NameOID.ORGANIZATION_NAME)
              for one in name.get_attributes_for_oid(oid)]  # fmt: skip
-    return ", ".join(dict.fromkeys(parts)) or name.rfc4514_string() or "nobody"
+    # whoever made the certificate has written it: it shall not draw lines of its own beside the fingerprint
+    return visible(", ".join(dict.fromkeys(parts)) or name.rfc4514_string() or "nobody")
 
 
 def _names(found: x509.Certificate) -> tuple[str, ...]:
@@ -109,7 +111,7 @@ def _names(found: x509.Certificate) -> tuple[str, ...]:
     except x509.ExtensionNotFound:
         return ()
     return tuple(
-        str(one.value)
+        visible(str(one.value))
         for one in held
         if isinstance(one, x509.DNSName) or (isinstance(one, x509.IPAddress) and _is_one(one.value))
     )

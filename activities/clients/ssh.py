@@ -17,6 +17,7 @@ from activities.clients.secrets import Secrets
 from activities.errors import Rejected, Unauthorized, Unreachable, Word
 from activities.parsing import Said
 from cluster.inventory import Inventory
+from cluster.units import size
 
 CONNECT_TIMEOUT = 10.0
 # multipath -ll was seen to block 16 s after the loss of an array (reference: host-outputs, trap 9).
@@ -25,6 +26,18 @@ COMMAND_TIMEOUT = 60.0
 KEEPALIVE = timedelta(seconds=5)
 # First choice of the ciphers: a sixth of the work of asyncssh's first choice, and every OpenSSH since 6.2 has it.
 CIPHERS = "^aes256-gcm@openssh.com"
+
+
+# `multipath -ll` of two thousand maps with eight paths each is 1.3 MiB. More than this would fill a worker's memory.
+MOST, _AT_ONCE = 16 * 2**20, 2**16
+# How a file is called until all of it is written: nothing that reads a folder of settings takes one of that name.
+UNFINISHED = ".new"
+# What is written there is an order to the kernel, and no file on a disk.
+KERNELS = ("/sys/", "/proc/")
+
+
+class TooMuch(Exception):
+    """A command says more than anybody reads."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +72,30 @@ def failure(host: str, address: str, error: Exception) -> Word:
         )
     if isinstance(error, asyncssh.PermissionDenied):
         return Unauthorized(f"{host} at {address}: the key that ssh.key refers to is not accepted there")
-    if isinstance(error, asyncssh.KeyImportError):
-        return Unauthorized(f"{host}: the key that ssh.key refers to cannot be read as a private key")
     if isinstance(error, TimeoutError):
         return Unreachable(f"{host} at {address} does not answer over SSH in time")
     return Unreachable(f"{host} at {address} does not answer over SSH: {str(error)[:200] or type(error).__name__}")
+
+
+async def _ended(
+    connection: asyncssh.SSHClientConnection, command: str, told: str | None
+) -> tuple[int | None, str, str]:
+    """A command's status and what it said. Bytes that are no text stand as ``\ufffd``: they end no connection."""
+    process = await connection.create_process(command, input=told, errors="replace")
+    out, said = await asyncio.gather(_read(process, process.stdout), _read(process, process.stderr))
+    await process.wait_closed()
+    return process.exit_status, out, said
+
+
+async def _read(process: asyncssh.SSHClientProcess[str], stream: asyncssh.SSHReader[str]) -> str:
+    parts, length = list[str](), 0
+    while part := await stream.read(_AT_ONCE):
+        parts.append(part)
+        length += len(part)
+        if length > MOST:
+            process.close()
+            raise TooMuch
+    return "".join(parts)
 
 
 class Hosts:
@@ -88,6 +120,8 @@ class Hosts:
     ) -> None:
         """Write a file on a host, or add lines to one. What is in it stands on no command line and in no answer.
 
+        A new file takes the old one's place when all of it is on the disk: a full disk or a lost connection leaves the
+        old one, and no half of the new one that a daemon would read.
         `secrets` are marks in the text and the references of what belongs in their places, resolved here.
         """
         for mark, reference in (secrets or {}).items():
@@ -95,26 +129,34 @@ class Hosts:
             if len(value.splitlines()) != 1:
                 raise Unauthorized(f"secret {reference}: it has more than one line; put the secret alone there")
             text = text.replace(mark, value)
-        words = ("dd", f"of={path}", *(("oflag=append", "conv=notrunc") if append else ()), "status=none")
+        at_once = append or path.startswith(KERNELS)
+        beside = path if at_once else f"{path}{UNFINISHED}"
+        how = ("oflag=append", "conv=notrunc") if append else () if at_once else ("conv=fsync",)
+        words = ("dd", f"of={beside}", *how, "status=none")
         with tracing.command(host, self._addresses[host], self._ssh.port, words):
             (await self._said(host, shlex.join(words), COMMAND_TIMEOUT, text)).or_rejected()
+        if not at_once:
+            await self.read(host, "mv", "-T", beside, path)
 
     async def _said(self, host: str, command: str, limit: float, told: str | None = None) -> Answer:
         try:
             connection = await self._connection(host)
             async with asyncio.timeout(limit):
-                done = await connection.run(f"LC_ALL=C {command}", check=False, input=told)
+                status, out, said = await _ended(connection, f"LC_ALL=C {command}", told)
+        except TooMuch:
+            raise Unreachable(
+                f"{host}: `{command}` says more than {size(MOST)}, which nobody reads; see what happens on that host"
+            ) from None
         except (asyncssh.Error, OSError, TimeoutError) as error:
             self._forget(host)
             raise failure(host, self._addresses[host], error) from None
-        if done.exit_status is None:
+        if status is None:
             self._forget(host)
             raise Unreachable(
                 f"{host}: the connection was lost while `{command}` ran; whether it took effect is unknown"
             )
-        tracing.ended(done.exit_status)
-        stdout = Said.of(host, command, str(done.stdout or ""))
-        return Answer(host, command, stdout, str(done.stderr or ""), done.exit_status)
+        tracing.ended(status)
+        return Answer(host, command, Said.of(host, command, out), said, status)
 
     async def read(self, host: str, *words: str, limit: float | None = None) -> str:
         """The output of a command that must end with 0."""
@@ -130,13 +172,13 @@ class Hosts:
         async with self._locks.setdefault(host, asyncio.Lock()):
             connection = self._connections.get(host)
             if connection is None or connection.is_closed():
-                key = asyncssh.import_private_key(self._secrets.read(self._ssh.key))
+                key = self._key()
                 connection = await asyncssh.connect(
                     self._addresses[host],
                     self._ssh.port,
                     username=self._ssh.user,
                     client_keys=[key],
-                    known_hosts=str(self._secrets.path(self._ssh.known_hosts)),
+                    known_hosts=self._known_hosts(),
                     config=[],
                     agent_path=None,
                     connect_timeout=CONNECT_TIMEOUT,
@@ -145,6 +187,22 @@ class Hosts:
                 )
                 self._connections[host] = connection
             return connection
+
+    def _key(self) -> asyncssh.SSHKey:
+        try:
+            return asyncssh.import_private_key(self._secrets.read(self._ssh.key))
+        except asyncssh.KeyImportError:
+            raise Unauthorized(
+                f"ssh.key ({self._ssh.key}) cannot be read as a private key; put one in OpenSSH's form there, without "
+                "a passphrase"
+            ) from None
+
+    def _known_hosts(self) -> asyncssh.SSHKnownHosts:
+        path = self._secrets.path(self._ssh.known_hosts)
+        try:
+            return asyncssh.read_known_hosts(str(path))
+        except ValueError as error:
+            raise Unauthorized(f"ssh.known_hosts ({path}) cannot be read: {str(error)[:100]}; correct it") from None
 
     def _forget(self, host: str) -> None:
         if connection := self._connections.pop(host, None):

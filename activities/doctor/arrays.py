@@ -38,6 +38,7 @@ def array(client: "FlashArray", inventory: Inventory) -> ArrayTold:
     update |= _ports(client, inventory)
     names = [disk.volume_name for disk in inventory.disks]
     found = [read(partial(_wwid_of, client, one, inventory.transport), name) for one in names]
+    update |= {"untold": next((wwid for wwid in found if isinstance(wwid, Unread)), None)}
     first, *others = [None if isinstance(wwid, Unread) else wwid for wwid in found]
     update |= {"wwid": first, "wwids": tuple(filter(None, others))}
     pods = {one.name: read(partial(_preferences_of, client, one.name), name) for one in inventory.all_pods}

@@ -14,6 +14,9 @@ T = TypeVar("T")
 
 # Seconds for one answer. A person waits; the slowest of them, a login over SSH at a host that is dark, takes ten.
 LIMIT = 15.0
+# Seconds for all questions to one endpoint. Each has its own limit; one that sends a letter now and then keeps that
+# for ever, and everything else waits.
+WHOLE = 120.0
 # Threads: two arrays, six nodes and their controllers, each once for the certificate and once for what it says.
 THREADS = 64
 # How a question fails: with a word, or with an answer of another shape than its reader knows.
@@ -29,6 +32,15 @@ async def told(question: Awaitable[T], who: str, limit: float = LIMIT) -> T | Un
         return Unread(word=Unreachable.__name__, said=f"{who} does not answer within {limit:.0f} s")
     except FAILED as error:
         return _unread(error, who)
+
+
+async def within(questions: Awaitable[T], who: str, otherwise: Callable[[Unread], T], limit: float = WHOLE) -> T:
+    """All that is asked of one endpoint, or what stands for it when the endpoint does not come to an end."""
+    try:
+        async with asyncio.timeout(limit):
+            return await questions
+    except TimeoutError:
+        return otherwise(Unread(word=Unreachable.__name__, said=f"{who} does not come to an end within {limit:.0f} s"))
 
 
 def read(question: Callable[[], T], who: str) -> T | Unread:

@@ -34,7 +34,7 @@ async def cluster(
     if asked is None:
         silent = next((said for said in found if isinstance(said, Unread)), None)
         why = silent or Unread(word="Unreachable", said="no node's API answers")
-        return ClusterTold(versions=versions, members=why, rights=why, sights=why)
+        return nothing(why).model_copy(update={"versions": versions})
     members, has, sights, sources = await asyncio.gather(
         threads.run(lambda: read(lambda: _members(api.get("cluster/status", node=asked)), asked)),
         threads.run(lambda: read(lambda: _rights(api, inventory, asked), asked) if rights else {}),
@@ -45,6 +45,11 @@ async def cluster(
     if rings.stated(inventory):
         links = await threads.run(lambda: read(lambda: rings.told(api.get("cluster/config/nodes", node=asked)), asked))
     return ClusterTold(versions=versions, members=members, rights=has, sights=sights, sources=sources, links=links)
+
+
+def nothing(why: Unread) -> ClusterTold:
+    """What is told where nothing is."""
+    return ClusterTold(versions={}, members=why, rights=why, sights=why, sources=why)
 
 
 def _members(entries: list[dict[str, Any]]) -> Members:

@@ -191,10 +191,12 @@ class Paths:
             assert wish.chap is not None  # noqa: S101  (mypy)
             address, port = host_and_port(one.portal)
             path = f"/etc/iscsi/nodes/{one.iqn}/{address},{port},{one.group}/{one.iface}"
+            # By method and user a record is known to be done, so the secret goes before them. And on a line of its own
+            # whatever an earlier attempt has left without an end.
             lines = (
-                "node.session.auth.authmethod = CHAP\n"
+                "\nnode.session.auth.password = (secret)\n"
                 f"node.session.auth.username = {wish.chap.user}\n"
-                "node.session.auth.password = (secret)\n"
+                "node.session.auth.authmethod = CHAP\n"
             )
             await self._ssh.write(wish.node, path, lines, secrets={"(secret)": wish.chap.password}, append=True)
 

@@ -16,6 +16,11 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
+# Letters of a line. A rule of multipath's blacklist may be long, everything else has a few hundred; matching a pattern
+# can take the square of it, in which nobody else is looked at.
+LONGEST = 8192
+
+
 class Said(str):
     """What a command said; `by` is who said it, for the one who cannot read it."""
 
@@ -35,6 +40,8 @@ def reader(parse: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str,
     @functools.wraps(parse)
     def read(text: str, /, *more: P.args, **named: P.kwargs) -> T:
         try:
+            if (longest := max(map(len, text.splitlines()), default=0)) > LONGEST:
+                raise ValueError(f"a line of {longest} letters")
             return parse(text, *more, **named)
         except ValueError as error:
             # pydantic speaks of models and fields: the text itself tells more

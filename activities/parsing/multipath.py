@@ -14,7 +14,6 @@ from activities.parsing import reader
 
 # A name is an alias, or the WWID itself; a WWID may hold blanks (``1IET     00080001``).
 _HEAD = re.compile(r"^(?P<name>[^\s|`].*?) (?P<dm>dm-\d+)(?: (?P<product>.*))?$")
-_ALIASED = re.compile(r"^(?P<alias>\S.*?) \((?P<wwid>.+)\)$")
 # NVMe with the kernel's own multipathing is listed beside the maps and is none.
 _NATIVE = re.compile(r"^[^\s|`]\S* \[\w+\]:\S+ ")
 # What multipath has to say about its configuration, or about a device: ``Mar 03 02:11:09 | …``.
@@ -112,8 +111,10 @@ class _Found:
     @classmethod
     def of(cls, head: re.Match[str]) -> "_Found":
         """From its first line."""
-        aliased = _ALIASED.match(head["name"])
-        wwid, name = (aliased["wwid"], aliased["alias"]) if aliased else (head["name"], head["name"])
+        name = wwid = head["name"]
+        alias, apart, rest = name.partition(" (")  # ``ALIAS (WWID)``, or the WWID alone
+        if apart and rest.endswith(")") and len(rest) > 1:
+            name, wwid = alias, rest[:-1]
         return cls(wwid, f"/dev/mapper/{name}", head["dm"], head["product"] or "")
 
     def add(self, line: str) -> None:

@@ -54,7 +54,8 @@ class ArrayTold(Value):
     nqn: str = ""  # of its NVMe subsystem
     wwns: dict[str, str] = Field(default_factory=dict)  # of Fibre Channel ports, with their names
     wwid: str | None = None  # of the volume, as hosts see it; None where there is none yet
-    wwids: tuple[str, ...] = ()  # of several volumes all that are there, the first one among them
+    wwids: tuple[str, ...] = ()  # the same of the other volumes, as far as they are there
+    untold: Unread | None = None  # why nobody knows whether there is one
     preferences: tuple[str, ...] | Unread | None = None  # of the first pod; None where there is no pod yet
     more: dict[str, tuple[str, ...] | Unread | None] = Field(default_factory=dict)  # the same of other pods, by name
     interfaces: tuple[Interface, ...] | Unread = ()

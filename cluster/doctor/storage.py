@@ -41,16 +41,16 @@ def portals(told: PathsTold, arrays: Sequence[ArrayTold]) -> Check:
     if isinstance(told.dark, Unread):
         return about.unread(told.dark)
     whose = {portal: array.name for array in arrays for portal in array.portals}
-    if silent := [array.name for array in arrays if not array.portals]:
-        return about.unknown(f"{', '.join(silent)} tells no portal")
-    if len(arrays) < 2:  # a pod has two
-        return about.unknown("an array was not asked for its portals")
     if told.dark:
         said = ", ".join(f"{portal} of {whose.get(portal, 'an array')} {why}" for portal, why in told.dark.items())
         return about.wrong(
             f"no connection: {said}",
             "check cable, VLAN and firewall, or name the portals to use in arrays.portals of that array",
         )
+    if silent := [array.name for array in arrays if not array.portals]:
+        return about.unknown(f"{', '.join(silent)} tells no portal")
+    if len(arrays) < 2:  # a pod has two
+        return about.unknown("an array was not asked for its portals")
     return about.ok(f"all {len(whose)} take connections")
 
 
@@ -83,18 +83,19 @@ def _parted(said: str) -> tuple[str, str]:
     return (evidence, f"check {remedy}") if remedy else (said, "compare the zones of its HBA ports on the switch")
 
 
-def multipath(told: PathsTold, found: Sequence[str], *, sets: bool) -> Check:
-    """What multipathd goes by does no harm to the volumes. `sets`: the deployment writes what differs."""
+def multipath(told: PathsTold, wwid: str | None, *, sets: bool, doubt: str = "", more: Sequence[str] = ()) -> Check:
+    """What multipathd goes by does no harm to the volume. `sets`: the deployment writes what differs.
+
+    `doubt` is why nobody knows which volume that is; `more` are others that are known.
+    """
     about = About(area="hosts", subject=told.node, what="multipath")
     if isinstance(told.config, Unread):
         return about.unread(told.config)
-    each = tuple(found) or (None,)
-    config = told.config
-    if wrong := tuple(dict.fromkeys(said for wwid in each for said in harmful(config, wwid))):
-        said, _, remedy = wrong[0].partition("; ")
-        more = f"; and {counted(len(wrong) - 1, 'other setting')}" if len(wrong) > 1 else ""
-        if sets:
-            return about.later(f"{said}{more}", "the deployment sets it (paths.multipath)")
+    config, each = told.config, (wwid, *more)
+    wrong = tuple(dict.fromkeys(said for one in each for said in harmful(config, one)))
+    said, _, remedy = wrong[0].partition("; ") if wrong else ("", "", "")
+    more = f"; and {counted(len(wrong) - 1, 'other setting')}" if len(wrong) > 1 else ""
+    if wrong and not sets:
         return about.wrong(f"{said}{more}", remedy)
     if isinstance(told.local, Unread):
         return about.unread(told.local)
@@ -103,7 +104,11 @@ def multipath(told: PathsTold, found: Sequence[str], *, sets: bool) -> Check:
             f"it has claimed disks that are none of the arrays' and have one path: {shortly(told.local)}",
             f'there: blacklist {{ wwid "{told.local[0]}" }} in /etc/multipath.conf; then multipath -w {told.local[0]}',
         )
-    if remarks := [said for wwid in each for said in slow(config, wwid)]:
+    if wrong:
+        return about.later(f"{said}{more}", "the deployment sets it (paths.multipath)")
+    if wwid is None and doubt:
+        return about.unknown(f"harmless as far as can be seen; whether the blacklist hides the volume is open: {doubt}")
+    if remarks := [said for one in each for said in slow(config, one)]:
         return about.ok(f"harmless, but {remarks[0].partition('; ')[0]}")
     return about.ok("settings harmless for the volume, no other disk claimed")
 
@@ -117,6 +122,8 @@ def reboot(told: PathsTold, arrays: Sequence[ArrayTold]) -> Check:
     boot, sessions, records = told.boot, told.sessions, told.records
     if isinstance(boot, Unread) or isinstance(sessions, Unread) or isinstance(records, Unread):
         raise AssertionError("each has just been looked at")
+    if why := untold(arrays):
+        return about.unknown(why)
     found = wwids(arrays)
     iqns = {array.iqn for array in arrays}
     if boot.transport == "fc" and not found:
@@ -178,3 +185,16 @@ def _side(
         evidence, _, remedy = said.rpartition("; ")
         return about.wrong(evidence, remedy)
     return about.ok("at the site of corosync's tie-breaker")
+
+
+def untold(arrays: Sequence[ArrayTold]) -> str:
+    """Why what nodes have cannot be compared with what both arrays have, in words; empty when it can.
+
+    What an array has not told is not missing there.
+    """
+    silent = [
+        one.name for one in arrays if one.untold or isinstance(one.called, Unread) or isinstance(one.ports, Unread)
+    ]
+    if silent:
+        return f"{', '.join(silent)} did not tell all of ports and volume"
+    return "" if len(arrays) > 1 else "an array was not asked for ports and volume"

@@ -132,7 +132,9 @@ def _paths(inventory: Inventory, told: PathsTold, known: Sequence[ArrayTold]) ->
         yield nvme.paths(told.node, inventory.site_of(told.node).array, told.nvme, known)
         yield nvme.reboot(told.node, told.nvme, known)
         return
-    yield storage.multipath(told, wwids(known), sets=inventory.paths.multipath == "set")
+    sets, found = inventory.paths.multipath == "set", wwids(known)
+    wwid, *more = found if len(found) == len(inventory.disks) else (None, *found)
+    yield storage.multipath(told, wwid, sets=sets, doubt=storage.untold(known), more=more)
     yield storage.reboot(told, known)
 
 

@@ -6,8 +6,11 @@ unpacked into a folder.
 
 import io
 import json
+import lzma
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 
 from pydantic import Field, ValidationError
@@ -97,6 +100,8 @@ def unpack(data: bytes) -> Bundle:
         raise BadBundle("it is packed in a way that `quorate probe` does not use") from None
     except UnicodeDecodeError:
         raise BadBundle("it holds bytes that are no UTF-8 text") from None
+    except (zlib.error, lzma.LZMAError, OSError, ValueError, OverflowError, struct.error):  # zipfile passes all on
+        raise BadBundle("a part of it is damaged: fetch it once more") from None
     if MANIFEST not in texts or INVENTORY not in texts:
         missing = MANIFEST if MANIFEST not in texts else INVENTORY
         raise BadBundle(f"it has no {missing}, so `quorate probe` did not make it")

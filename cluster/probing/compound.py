@@ -10,6 +10,12 @@ from cluster.probing.names import PURE_WWID, Change
 _SIZE = re.compile(r"(size|ssd|iothread|discard|cache|aio|backup|replicate|media|ro|shared)=[\w.]+")
 _SHARE = re.compile(r"/mnt/pve/(?P<storage>[^/]+)")
 _PVE_PATHS = ("/var/lib/vz", "/var/lib/pve")
+# What disks and controllers say of who made them (INQUIRY's vendor).
+_MAKERS = re.compile(
+    r"(AVAGO|ATA|BROADCOM|DELL|HGST|HPE?|IBM|INTEL|KIOXIA|LENOVO|LSI|MICRON|NVME|PURE|QEMU|SAMSUNG|SEAGATE|TOSHIBA|VMWARE"
+    r"|WDC?) *,.*",
+    re.IGNORECASE,
+)
 _REALMS = ("pam", "pve")
 
 
@@ -104,6 +110,11 @@ def wwid(change: Change, value: str) -> str:
     return change("disk", value)
 
 
+def product(change: Change, value: str) -> str:
+    """``PURE,FlashArray``: a maker's word for a disk. A target of Linux is called as its owner has called it."""
+    return value if _MAKERS.fullmatch(value) else change("disk", value)
+
+
 def device(change: Change, value: str) -> str:
     """``/dev/mapper/mpatha``; names of a machine's own disks are everybody's."""
     folder, _, name = value.rpartition("/")
@@ -132,5 +143,6 @@ COMPOUND = {
     "wwn_hex": wwn_hex,
     "fabric_address": fabric_address,
     "device": device,
+    "product": product,
     "token_id": token,
 }

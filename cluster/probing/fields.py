@@ -182,7 +182,7 @@ INVENTORY: Fields = {
     "witness": {"name": "witness", "address": "endpoint"},
     "third": {"name": "site", "nodes": [_NAME]},
     "api": {"token_id": "token_id", "port": "keep"},
-    "ssh": {"user": "keep", "port": "keep"},
+    "ssh": {"port": "keep"},
     "pod": _POD,
     "pods": [_POD],
     "storage": _STORAGE,

@@ -28,7 +28,7 @@ _SETTINGS = "|".join(_NAMES.split())
 
 
 def _forms(*forms: str) -> tuple[re.Pattern[str], ...]:
-    return tuple(map(re.compile, forms))
+    return tuple(re.compile(form, re.ASCII) for form in forms)
 
 
 TEXTS: dict[str, tuple[re.Pattern[str], ...]] = {
@@ -88,8 +88,9 @@ TEXTS: dict[str, tuple[re.Pattern[str], ...]] = {
         r"node\.conn\[0\]\.startup = (automatic|manual)", r"node\.conn\[0\]\.timeo\.login_timeout = \d+",
     ),
     "maps": _forms(
-        r"(?P<map>\S+) \((?P<wwid>[^()]+)\) dm-\d+ [A-Za-z0-9 _.,+-]+", r"(?P<wwid>\S+) dm-\d+ [A-Za-z0-9 _.,+-]+",
-        r"size=[\d.]+[KMGTP]? features='[a-z0-9_ ]*' hwhandler='[a-z0-9 ]*' wp=(rw|ro)( .*)?",
+        r"(?P<map>\S+) \((?P<wwid>[^()]+)\) dm-\d+ (?P<product>[A-Za-z0-9 _.,+-]+)",
+        r"(?P<wwid>\S+) dm-\d+ (?P<product>[A-Za-z0-9 _.,+-]+)",
+        r"size=[\d.]+[KMGTP]? features='[a-z0-9_ ]*' hwhandler='[a-z0-9 ]*' wp=(rw|ro)( undef)?",
         r"[|` ]-[+|]?-? policy='[a-z-]+ \d+' prio=-?\d+ status=[a-z]+",
         r"[|` ]-\+- policy='[a-z-]+ \d+' prio=-?\d+ status=[a-z]+",
         r"[|` ]+- [\d#]+:[\d#]+:[\d#]+:[\d#]+ +(sd[a-z]+|nvme\w+|-) +[\d:-]+ +[a-z_/ ]+",

@@ -21,12 +21,17 @@ EVERYBODYS = frozenset(
 )
 PURE_WWID = "3624a9370"
 _PURE_TARGET, _DEBIAN = "iqn.2010-06.com.purestorage:flasharray.", "iqn.1993-08.org.debian:01:"
-# Volumes as Proxmox VE calls them say no more than the guest's number.
-_PVE_VOLUME = re.compile(r"(vm|base|subvol)-\d+-(disk|cloudinit|state|fleece)(-[\w]+)?(\.(raw|qcow2|vmdk))?")
+# Volumes as Proxmox VE calls them say no more than the guest's number; not those with the memory of a snapshot, which
+# are called like it (``vm-300-state-before_the_move``).
+_PVE_VOLUME = re.compile(r"(vm|base|subvol)-\d+-(disk-\d+|cloudinit|fleece-\d+)(\.(raw|qcow2|vmdk))?", re.ASCII)
 # multipath's own short names.
 _FRIENDLY = re.compile(r"mpath[a-z]+")
-# Ports and network cards as arrays and Linux call them.
-_CARD = re.compile(r"(ct\d+\.|vir\d|eth\d|en[ospx]\w*\d|bond\d|ib\d|vmbr\d)[\w.]*", re.IGNORECASE)
+# Ports and network cards as arrays and Linux call them: by where they are. ``enx…`` is called by its MAC address, and
+# what stands behind a number may be anybody's word.
+_CARD = re.compile(
+    r"(ct\d+\.(eth|fc|ib|sas)\d+|ct\d+|vir\d+|(eth|bond|ib|vmbr)\d+|en(o\d+|p\d+|s\d+)([fdns]\d+|np\d+)*)(\.\d+)?",
+    re.IGNORECASE | re.ASCII,
+)
 # How many digits of a serial say which array made it.
 _MAKER = 16
 # 198.18.0.0/15 is set aside for test networks and routed nowhere (RFC 2544); the three networks for documentation

@@ -24,9 +24,9 @@ from lab.world import World
 _PUBLIC = {("GET", "/redfish"), ("GET", ROOT), ("HEAD", ROOT), ("POST", SESSIONS)}
 
 
-def application(service: "Service") -> web.Application:
-    """One node's controller over Redfish."""
-    world, node = service.world, service.node
+def application(world: World, node: str, user: str, password: str) -> web.Application:
+    """The service of one node's controller."""
+    service = Service(world, node, user, password)
 
     device = wire.device(
         world,

@@ -66,10 +66,25 @@ async def dd(call: Call) -> Output:
     text = await call.input()
     if scans and (scanned := scan(call, path, text)) is not None:
         return scanned
+    full = Output(stderr=f"dd: error writing '{path}': No space left on device\n", status=1)
+    text = text[: len(text) // 2] if call.host.full_disk else text
     if appends and (done := add_to_record(call, path, text)) is not None:
-        return done
+        return full if done.status == 0 and call.host.full_disk else done
     call.host.files[path] = (call.host.files.get(path, "") if appends else "") + text
     call.world.record(call.host.name, "file.write", path)
+    return full if call.host.full_disk else Output()
+
+
+@WAYS.program("mv", "-T")
+async def mv(call: Call) -> Output:
+    """`mv -T OLD NEW`: one file takes another's place."""
+    if call.words[:1] != ("-T",) or len(call.words) != 3:
+        return Output(stderr="mv: the twin plays only -T OLD NEW\n", status=1)
+    _, old, new = call.words
+    if old not in call.host.files:
+        return Output(stderr=f"mv: cannot stat '{old}': No such file or directory\n", status=1)
+    call.host.files[new] = call.host.files.pop(old)
+    call.world.record(call.host.name, "file.move", new)
     return Output()
 
 
@@ -102,7 +117,9 @@ def _disk_setting(call: Call, name: str) -> str:
     value = _KERNEL[name]
     for path, text in call.host.files.items():
         rules = (
-            [line for line in text.splitlines() if 'ENV{ID_VENDOR}=="PURE"' in line] if path.startswith(UDEV) else []
+            [line for line in text.splitlines() if 'ENV{ID_VENDOR}=="PURE"' in line]
+            if path.startswith(UDEV) and path.endswith(".rules")
+            else []
         )
         for rule in rules:
             if set_to := re.search(rf'ATTR\{{{re.escape(name)}\}}="([^"]*)"', rule):
@@ -110,11 +127,18 @@ def _disk_setting(call: Call, name: str) -> str:
     return "[none] mq-deadline" if (name, value) == ("queue/scheduler", "none") else value
 
 
+_WWIDS = (
+    "# Multipath wwids, Version : 1.0\n"
+    "# NOTE: This file is automatically maintained by multipath and multipathd.\n"
+    "# You should not need to edit this file in normal circumstances.\n#\n# Valid WWIDs:\n"
+)
+
+
 def read(call: Call, path: str) -> str | None:
     """What `cat` finds at that path; None where there is nothing."""
     if path == "/etc/multipath/wwids":
         lines = "".join(f"/{wwid}/\n" for wwid in sorted(call.host.wwids))
-        return f"# Multipath wwids, Version : 1.0\n#\n# Valid WWIDs:\n{lines}"
+        return _WWIDS + lines
     if path == f"/sys/class/net/{CARD}/mtu":
         return f"{call.host.mtu}\n"
     if (told := nvme.read(call, path)) is not None:

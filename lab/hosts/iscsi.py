@@ -230,8 +230,9 @@ def _sessions(call: Call) -> Output:
 
 def _session_text(call: Call, way: Way, number: int) -> str:
     well = call.world.reaches_portal(call.host.name, way.array, way.portal)
+    # FAILED until fast_io_fail_tmo is over, then FREE: that is when a path fails, and the twin's fail at once
     connection, session, daemon = (
-        ("LOGGED IN", "LOGGED_IN", "NO CHANGE") if well else ("TRANSPORT WAIT", "FAILED", "REOPEN")
+        ("LOGGED IN", "LOGGED_IN", "NO CHANGE") if well else ("TRANSPORT WAIT", "FREE", "REOPEN")
     )
     lines = (
         f"Current Portal: {way.portal},1", f"Persistent Portal: {way.portal},1", "\t**********", "\tInterface:",

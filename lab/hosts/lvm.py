@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from lab.hosts.shell import Call, Output
 
@@ -159,6 +160,18 @@ def _names(call: Call) -> list[str]:
         elif not word.startswith("-"):
             names.append(word)
     return names
+
+
+def signature(name: str, kind: str, serial: str) -> str:
+    """What wipefs lists of a device that carries one; `serial` makes the id that LVM would draw."""
+    digits = (serial * 2)[:32]
+    ends = (0, 6, 10, 14, 18, 22, 26, 32)
+    uuid = "-".join(digits[one:other] for one, other in pairwise(ends))
+    rows = (("DEVICE", "OFFSET", "TYPE", "UUID", "LABEL"), (name, "0x218", kind, uuid, ""))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)][:-1]
+    return "".join(
+        f"{' '.join(cell.ljust(width) for cell, width in zip(row, (*widths, 0), strict=True))}\n" for row in rows
+    )
 
 
 def refusal(kind: str, name: str) -> str:

@@ -172,7 +172,8 @@ async def pvscan(call: Call) -> Output:
     """`pvscan --cache`: the device list is read again; nothing is activated."""
     if call.words != ("--cache",):
         return Output(stderr="pvscan: the twin plays only --cache\n", status=1)
-    return Output()
+    there = [path for _, path in _groups(call)] + [path for path, _ in _unused(call)]
+    return Output("".join(f"  pvscan[1185] PV {path} online.\n" for path in there))
 
 
 @STORAGE.program("wipefs", "-n --no-act")
@@ -188,7 +189,7 @@ async def wipefs(call: Call) -> Output:
         return Output(stderr="wipefs: the twin erases nothing\n", status=1)
     if not disk.signature:
         return Output()
-    return Output(f"DEVICE OFFSET TYPE UUID LABEL\ndm-0   0x218  {disk.signature} 7Qv3aX \n")
+    return Output(lvm.signature(call.host.map_name(disk.wwid), disk.signature, disk.serial))
 
 
 @STORAGE.program("pvcreate", "")

@@ -7,6 +7,7 @@ What stands on it (arrays, the PVE cluster) is put there by `lab.world`; what ea
 import asyncio
 import json
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -74,6 +75,7 @@ class Host:
     processes: "set[asyncio.Future[Any]]" = field(
         default_factory=set
     )  # what runs here on request and dies with its power
+    full_disk: bool = False  # no file below /etc can be written to its end
     certificates: bool = False  # the quorum device's certificate store is initialised
     clock_offset: float = 0.0  # seconds this host's clock was ahead of lab time at `clock_since`
     clock_drift: float = 0.0  # seconds it gains in a lab second
@@ -102,7 +104,7 @@ class Host:
 
     def multipath_files(self) -> str:
         """The configuration of multipath as it is written now, all files in their order."""
-        names = sorted(name for name in self.files if name.startswith("/etc/multipath/conf.d/"))
+        names = sorted(name for name in self.files if re.fullmatch(r"/etc/multipath/conf\.d/[^/]+\.conf", name))
         return "\n".join(self.files.get(name, "") for name in ("/etc/multipath.conf", *names))
 
     def ring_address(self, ring: int) -> str:

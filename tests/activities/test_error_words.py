@@ -79,7 +79,6 @@ def test_a_wrong_parameter_is_named():
     [
         (asyncssh.HostKeyNotVerifiable("changed"), Unauthorized),
         (asyncssh.PermissionDenied("no"), Unauthorized),
-        (asyncssh.KeyImportError("no key"), Unauthorized),
         (asyncssh.ConnectionLost("gone"), Unreachable),
         (asyncssh.ChannelOpenError(1, "no channel"), Unreachable),
         (ConnectionRefusedError(111, "Connection refused"), Unreachable),

@@ -1,6 +1,7 @@
 """Texts of the real programs, captured from running components, become models."""
 
 import json
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -256,3 +257,27 @@ def test_a_bug_in_a_reader_stays_a_bug():
 
     with pytest.raises(IndexError):
         broken("a text")
+
+
+def test_a_line_that_would_take_a_minute_to_match_is_not_looked_at():
+    """A worker that reads it sees nothing of any other host meanwhile."""
+    text = Said.of("pve1", "multipath -ll", "x (y) " * 20_000 + " dm-3 PURE,FlashArray")
+    begun = time.process_time()
+
+    with pytest.raises(Unreachable, match="pve1: `multipath -ll` says something that cannot be read: a line of 120021"):
+        parse_maps(text)
+
+    assert time.process_time() - begun < 5
+
+
+def test_two_thousand_maps_are_read_by_their_names_and_identifiers():
+    """An alias before brackets, or the identifier alone; brackets with nothing in them are a part of the name."""
+    heads = ["data (3624a9370aa)", "3624a9370bb", "odd (name) (36001405cc)", "none ()", *map(str, range(2000))]
+    rest = "size=1G features='0' hwhandler='0' wp=rw\n"
+
+    maps = parse_maps("".join(f"{head} dm-1 X,y\n{rest}" for head in heads))
+
+    assert [(one.device.removeprefix("/dev/mapper/"), one.wwid) for one in maps[:4]] == [
+        ("data", "3624a9370aa"), ("3624a9370bb", "3624a9370bb"), ("odd", "name) (36001405cc"), ("none ()", "none ()"),
+    ]  # fmt: skip
+    assert len(maps) == 2004

@@ -135,3 +135,16 @@ def test_the_command_prints_it_or_writes_it(tmp_path: Path):
     assert json.loads(file.read_text()) == schema()
     refused = CliRunner().invoke(app, ["schema", "--out", str(tmp_path)])
     assert "cannot be written: Is a directory" in str(refused.exception)
+
+
+def test_the_command_writes_over_nothing_but_an_older_schema(tmp_path: Path):
+    """An inventory that is named by mistake stays as it is."""
+    file = tmp_path / "inventory.yaml"
+    file.write_text("name: metro\n")
+    refused = CliRunner().invoke(app, ["schema", "--out", str(file)])
+    assert str(refused.exception) == f"--out {file} is there already, and no schema of an inventory"
+    assert file.read_text() == "name: metro\n"
+    older = tmp_path / "shape.json"
+    older.write_text(json.dumps({**schema(), "title": "older"}))
+    assert CliRunner().invoke(app, ["schema", "--out", str(older)]).exit_code == 0
+    assert json.loads(older.read_text()) == schema()

@@ -32,7 +32,7 @@ def reason_not_to_run() -> str:
     if subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "true"], check=False).returncode:
         return "this computer allows no namespaces; run it in a virtual machine, or in a privileged container"
     if missing := _missing():
-        _install(missing)
+        install(missing)
     if missing := _missing():
         return f"{', '.join(missing)} cannot be installed; install by hand: apt-get install {' '.join(missing)}"
     return ""
@@ -42,7 +42,8 @@ def _missing() -> list[str]:
     return [package for package, program in PACKAGES.items() if shutil.which(program, path=SYSTEM_PATH) is None]
 
 
-def _install(packages: list[str]) -> None:
+def install(packages: list[str]) -> None:
+    """With apt-get; whether it worked is seen by looking."""
     print(f"installing {', '.join(packages)} with apt-get")
     ours = not POLICY.exists()
     if ours:

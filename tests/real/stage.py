@@ -136,11 +136,11 @@ class Stage:
     def _share_keys(self) -> None:
         """A host key for each machine; for each cluster a key of corosync's, and one that its nodes share."""
         hosts = {**self._addresses, WITNESS: WITNESS_ADDRESS}
-        lines = [f"{address} {_new_key(self.machines[name].folder / 'hostkey')}" for name, address in hosts.items()]
+        lines = [f"{address} {new_key(self.machines[name].folder / 'hostkey')}" for name, address in hosts.items()]
         self.known_hosts.write_text("".join(f"{line}\n" for line in lines))
-        _new_key(self.key)
+        new_key(self.key)
         for cluster in (self.ours, OTHER):
-            _new_key(self._own_key(cluster))
+            new_key(self._own_key(cluster))
             subprocess.run(["corosync-keygen", "-l", "-k", str(self._secret(cluster))], check=True, capture_output=True)
             for name in cluster.nodes:
                 self._furnish(self.machines[name].folder, cluster)
@@ -171,7 +171,7 @@ class Stage:
         self._authorize(self.machines[WITNESS].folder, self._own_key(cluster))
 
 
-def _new_key(path: Path) -> str:
+def new_key(path: Path) -> str:
     """Make a key pair; its public half."""
     path.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", path.name, "-f", str(path)], check=True)

@@ -6,11 +6,12 @@ import pytest
 
 from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
-from activities.errors import NotFound, Refuted, Unauthorized
+from activities.errors import NotFound, Refuted, Rejected, Unauthorized
 from activities.hosts.paths import Paths
 from activities.proxmox.rights import Rights
 from activities.purity.pods import Purity
 from cluster.contracts.proxmox import RightsWish
+from cluster.multipathing import CONF, settings_of
 from cluster.paths import Chap
 from cluster.plan import Mode
 from cluster.wishes import Wishes
@@ -561,3 +562,82 @@ def test_the_deployment_sets_which_array_goes_on(stand: Stand):
     assert stand.pod() == [f"{A}: set failover preference webb-ac-proxmox-01 ({A}, was none)"]
     assert stand.site.world.arrays[A].pods[0].failover_preferences == [A]
     assert stand.pod() == []
+
+
+# --- an end in the middle ---
+
+
+async def test_a_full_disk_leaves_no_half_of_a_file_that_multipath_would_read(stand: Stand):
+    """The old one stays as it was; with room again the next attempt writes all of it."""
+    settings(stand, "defaults {\n  no_path_retry queue\n}\n")
+    stand.with_policy(multipath="set")
+    stand.host.full_disk = True
+
+    with pytest.raises(Rejected, match="No space left on device"):
+        await stand.ensure()
+    assert CONF not in stand.host.files
+
+    stand.host.full_disk = False
+    await stand.ensure()
+    assert stand.host.files[CONF] == settings_of(stand.wwid)
+    assert await stand.plan() == []
+
+
+async def test_settings_that_were_written_and_never_read_are_read_by_the_next_attempt(stand: Stand):
+    """A worker that dies between the file and the daemon: the file alone helps nobody."""
+    settings(stand, "defaults {\n  no_path_retry queue\n}\n")
+    stand.host.files[CONF] = settings_of(stand.wwid)
+    stand.with_policy(multipath="set")
+
+    assert await stand.plan() == [f"{NODE}: set multipath settings {CONF}"]
+    assert (await stand.ensure()).finding == f"4 optimized through {A}, 4 non-optimized"
+    assert await stand.plan() == []
+
+
+async def test_a_secret_that_was_written_in_part_is_written_again(stand: Stand, chap: Chap):
+    """The name by which a record is known to be done comes after the secret."""
+    whole = await stand.plan()
+    stand.host.full_disk = True
+    with pytest.raises(Rejected, match="No space left on device"):
+        await stand.ensure()
+
+    assert await stand.plan() == whole
+
+
+async def test_a_session_whose_portal_is_gone_is_told_as_open_iscsi_tells_it(stand: Stand):
+    """Its I/O has failed over: the session is free, and iscsid goes on trying to log in."""
+    stand.site.fail("portal", A, "3")
+
+    said = await stand.says("iscsiadm -m session -P 1")
+
+    lost = said.partition(f"Current Portal: {stand.portals[3]},1\n")[2].partition("Current Portal")[0]
+    assert [line.strip() for line in lost.splitlines() if "State" in line] == [
+        "iSCSI Connection State: TRANSPORT WAIT",
+        "iSCSI Session State: FREE",
+        "Internal iscsid Session State: REOPEN",
+    ]
+
+
+async def test_what_is_written_on_the_volume_is_listed_by_the_name_of_its_map(stand: Stand):
+    """In columns as wide as what stands in them."""
+    head, row = (await stand.says(f"wipefs --no-act /dev/mapper/{stand.wwid}")).splitlines()
+
+    assert head == f"{'DEVICE':33} OFFSET TYPE        {'UUID':38} LABEL"
+    assert row.startswith(f"{stand.wwid} 0x218  LVM2_member ")
+
+
+async def test_pvscan_names_what_lvm_finds(stand: Stand):
+    """The volume by its map; nothing is activated."""
+    assert await stand.says("pvscan --cache") == f"  pvscan[1185] PV /dev/mapper/{stand.wwid} online.\n"
+
+
+async def test_the_list_of_wwids_says_who_writes_it(stand: Stand):
+    """multipath's own head, and one line for each volume."""
+    assert (await stand.says("cat /etc/multipath/wwids")).splitlines() == [
+        "# Multipath wwids, Version : 1.0",
+        "# NOTE: This file is automatically maintained by multipath and multipathd.",
+        "# You should not need to edit this file in normal circumstances.",
+        "#",
+        "# Valid WWIDs:",
+        f"/{stand.wwid}/",
+    ]

@@ -11,6 +11,8 @@ import errno
 import os
 import sys
 import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -381,14 +383,20 @@ for panel, commands in (
         app.command(rich_help_panel=panel)(command)
 
 
-def _complain(what: str, remedy: str = "") -> None:
+def _complain(what: str, remedy: str = "", each: Sequence[str] = (), *, as_json: bool = False) -> None:
+    """Tell what is wrong; `each` are its parts. A script that asked for a document gets one, as ever."""
     err.print(f"[bold red]error:[/bold red] {escape(what)}", soft_wrap=True)
     if remedy:
         err.print(f"[bold]what to do:[/bold] {escape(remedy)}", soft_wrap=True)
+    for one in each:
+        err.print(f"  {escape(one)}", soft_wrap=True)
+    if as_json:
+        out.print_json(data={"error": what, "remedy": remedy or None, "complaints": list(each)})
 
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command; its exit status. A person never sees a stack trace, only a bug's place in a log."""
+    complain = partial(_complain, as_json="--json" in (sys.argv[1:] if arguments is None else arguments))
     try:
         result: Any = app(arguments, standalone_mode=False)
         return result if isinstance(result, int) else 0
@@ -397,32 +405,30 @@ def run(arguments: list[str] | None = None) -> int:
     except typer.Abort:
         return 130
     except InventoryError as error:
-        _complain(f"{error.path} has {counted(len(error.complaints), 'error')}")
-        for complaint in error.complaints:
-            err.print(f"  {escape(str(complaint))}", soft_wrap=True)
+        complain(f"{error.path} has {counted(len(error.complaints), 'error')}", "", list(map(str, error.complaints)))
         return 1
     except follow.Failed as error:
-        _complain(str(error), error.remedy)
+        complain(str(error), error.remedy)
         return 1
     except steer.Refused as error:
-        _complain(str(error))
+        complain(str(error))
         return 1
     except Unusable as error:
-        _complain(error.what, error.remedy)
+        complain(error.what, error.remedy)
         return error.status
     except KeyboardInterrupt:
         return 130
     except Exception as error:  # the last line of defence between a bug and a person
-        return _last(error)
+        return _last(error, complain)
 
 
-def _last(error: Exception) -> int:
+def _last(error: Exception, complain: Callable[[str, str], None]) -> int:
     """What no command has told by itself: wrong use, a file that this user may not use, or a bug."""
     if hasattr(error, "format_message"):  # click's own usage errors
-        _complain(str(error.format_message()), "see --help")
+        complain(str(error.format_message()), "see --help")
         return 2
     if isinstance(error, OSError) and error.errno in _NO_ROOM_OR_RIGHT and error.filename is not None:
-        _complain(f"{error.filename}: {error.strerror}", "let this user read or write there, or name another place")
+        complain(f"{error.filename}: {error.strerror}", "let this user read or write there, or name another place")
         return 2
     from activities.clients.masks import MASKS
 
@@ -433,7 +439,7 @@ def _last(error: Exception) -> int:
         log.write_text(MASKS.text("".join(traceback.format_exception(error))))
     except OSError as unwritten:
         remedy = f"please report it; {log} cannot be written ({unwritten.strerror}), QUORATE_STATE names another folder"
-    _complain(f"a bug in Quorate: {said}", remedy)
+    complain(f"a bug in Quorate: {said}", remedy)
     return 70
 
 

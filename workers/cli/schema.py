@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cluster.schema import HEADER, schema
+from cluster.schema import DIALECT, HEADER, schema
 from workers.cli.options import out
 from workers.errors import Unusable
 
@@ -27,9 +27,22 @@ def show(file: OutOption = None) -> None:
     if file is None:
         out.print(text, markup=False, highlight=False, soft_wrap=True, end="")
         return
+    if not _may_replace(file):
+        raise Unusable(f"--out {file} is there already, and no schema of an inventory", "name another file")
     try:
         file.write_text(text)
     except OSError as error:
         raise Unusable(f"--out {file} cannot be written: {error.strerror}", "name another place") from None
     header = HEADER.format(file.name)
     out.print(f"{file} is written. The inventory's first line, for the editor:\n{header}", markup=False, soft_wrap=True)
+
+
+def _may_replace(file: Path) -> bool:
+    """Nothing is there, or an older schema: an inventory that somebody has named by mistake stays."""
+    if not file.is_file():
+        return True
+    try:
+        found = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return False
+    return isinstance(found, dict) and found.get("$schema") == DIALECT

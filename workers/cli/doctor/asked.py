@@ -12,7 +12,7 @@ from activities.clients.proxmox import PveApi
 from activities.clients.purity import FlashArray
 from activities.clients.secrets import Secrets
 from activities.doctor import arrays, cluster, controllers, hosts
-from activities.doctor.asking import Threads
+from activities.doctor.asking import Threads, within
 from activities.errors import Word
 from cluster.doctor.arrays import ArrayTold
 from cluster.doctor.check import AREAS, Area, Unread
@@ -121,7 +121,8 @@ class Asking:
         if not names:
             return found, None
         api = PveApi(self._inventory, self._secrets, timeout=HTTPS_LIMIT)
-        return found, await self._counted(cluster.cluster(api, self._inventory, names, self._threads, rights=rights))
+        asked = cluster.cluster(api, self._inventory, names, self._threads, rights=rights)
+        return found, await self._counted(within(asked, "the API of the cluster", cluster.nothing))
 
     async def _arrays(self) -> list[tuple[Shown, ArrayTold | None]]:
         return await asyncio.gather(*map(self._array, self._inventory.arrays))
@@ -131,7 +132,8 @@ class Asking:
         if not found.recognised:
             return found, None
         client = FlashArray(one, self._secrets, read_timeout=HTTPS_LIMIT)
-        return found, await self._counted(self._threads.run(lambda: arrays.array(client, self._inventory)))
+        asked = self._threads.run(lambda: arrays.array(client, self._inventory))
+        return found, await self._counted(within(asked, one.name, _silent_array(one.name)))
 
     async def _controllers(self) -> list[tuple[Shown | None, ControllerTold | None]]:
         client = Controllers(self._secrets)
@@ -139,13 +141,14 @@ class Asking:
         return await asyncio.gather(*(self._controller(client, name, bmc) for name, bmc in known))
 
     async def _controller(self, client: Controllers, name: str, bmc: Bmc) -> tuple[Shown | None, ControllerTold | None]:
-        found = None
-        if bmc.protocol == "redfish":  # IPMI has no certificates
-            limit = max(shown.LIMIT, bmc.answers_within.total_seconds())
-            found = await self._shown(of_controller(bmc, f"management controller of {name}"), limit)
-            if not found.recognised:
-                return found, None
-        return found, await self._counted(self._threads.run(lambda: controllers.controller(client, name, bmc)))
+        if bmc.protocol == "ipmi":  # it has no certificate to show
+            return None, await self._counted(self._threads.run(lambda: controllers.controller(client, name, bmc)))
+        limit = max(shown.LIMIT, bmc.answers_within.total_seconds())
+        found = await self._shown(of_controller(bmc, f"management controller of {name}"), limit)
+        if not found.recognised:
+            return found, None
+        asked = self._threads.run(lambda: controllers.controller(client, name, bmc))
+        return found, await self._counted(within(asked, bmc.address, _silent_controller(name, bmc)))
 
     # --- over SSH ----------------------------------------------------------------------------------------------
 
@@ -199,6 +202,14 @@ class Asking:
             return self._secrets.path(self._inventory.ssh.known_hosts).read_text()
         except (OSError, UnicodeDecodeError):
             return ""
+
+
+def _silent_array(name: str) -> Callable[[Unread], ArrayTold]:
+    return lambda why: ArrayTold(name=name, levels=why, called=why)
+
+
+def _silent_controller(name: str, bmc: Bmc) -> Callable[[Unread], ControllerTold]:
+    return lambda why: ControllerTold(node=name, address=bmc.address, on=why, machine=why)
 
 
 async def _nothing() -> None:

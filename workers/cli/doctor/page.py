@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from cluster.doctor.check import Area, Check, State
+from cluster.visible import visible
 
 MARKS: dict[State, str] = {"ok": "✓", "wrong": "✗", "unknown": "?", "later": "–"}
 _TITLES: dict[Area, str] = {
@@ -32,9 +33,10 @@ def lines(checks: Sequence[Check]) -> Iterator[str]:
         if first.area != area:
             area = first.area
             yield _TITLES[area]
-        yield f"  {MARKS[first.state]} {_subject(alike)}: {first.what}: {_said(first)}"
+        # what a device has said shall not look like a line of ours
+        yield visible(f"  {MARKS[first.state]} {_subject(alike)}: {first.what}: {_said(first)}")
         if first.remedy:
-            yield f"      do: {first.remedy}"
+            yield visible(f"      do: {first.remedy}")
 
 
 def sentence(checks: Sequence[Check]) -> str:

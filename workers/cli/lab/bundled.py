@@ -22,7 +22,7 @@ _CONTROL_PORT = 8901  # lab.twin says the same; importing it would bring all ser
 # Second numbers of loopback nets that are looked at for a free one; the examples have 21 and 22.
 _NETS = range(60, 250)
 # What answers cost the twin that contradict each other, or that somebody has edited.
-UNPLAYABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+UNPLAYABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
 # Ports below this are root's; a twin listens on others.
 _ROOTS, _HTTPS, _SSH = 1024, 8443, 2222
 
@@ -37,7 +37,10 @@ def placed(file: Path) -> Path:
         text = yaml.safe_dump(_here(file, bundle), sort_keys=False)
         folder.mkdir(parents=True, exist_ok=True)
         _beside(path).write_bytes(data)
-        path.write_text(f"# The twin of {file.name}: its addresses are this machine's.\n{text}")
+        # in one step: a half one would be taken for whole by the next `lab up`
+        unfinished = path.with_suffix(".new")
+        unfinished.write_text(f"# The twin of {file.name}: its addresses are this machine's.\n{text}")
+        unfinished.replace(path)
     load(path)
     return path
 
@@ -48,8 +51,14 @@ def facts_beside(path: Path) -> "Facts | None":
         return None
     from lab.probed.facts import Facts
 
-    net = int(load(path).outside.split(".")[1])
-    return Facts(_bundle(_beside(path), _bytes(_beside(path))), net)
+    bundle = _bundle(_beside(path), _bytes(_beside(path)))
+    try:
+        return Facts(bundle, int(load(path).outside.split(".")[1]))
+    except UNPLAYABLE:
+        raise Unusable(
+            f"the bundle beside {path} cannot be played: no twin has answers of that form",
+            "ask for one from `quorate probe`",
+        ) from None
 
 
 def told(facts: "Facts | None", inventory: Inventory, path: Path) -> Iterator[str]:
@@ -60,7 +69,10 @@ def told(facts: "Facts | None", inventory: Inventory, path: Path) -> Iterator[st
 
     yield f"inventory: {path}"
     yield "as in the bundle, but for:"
-    yield from (f"  {line}" for line in missing(facts, inventory))
+    try:
+        yield from (f"  {line}" for line in missing(facts, inventory))
+    except UNPLAYABLE:
+        yield "  what else of it is not played cannot be told: it has answers of another form"
 
 
 def _beside(path: Path) -> Path:
@@ -99,7 +111,7 @@ def _here(file: Path, bundle: Bundle) -> dict[str, Any]:
             for node in site["nodes"]:
                 if "bmc" in node:
                     node["bmc"]["address"] = _reachable(node["bmc"]["address"])
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError):
+    except (yaml.YAMLError, *UNPLAYABLE):
         raise Unusable(f"{file} is no bundle that can be used: its inventory cannot be read") from None
     except StopIteration:
         raise Unusable("no loopback net is free for another twin", "end one with `quorate lab down`") from None

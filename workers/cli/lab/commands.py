@@ -17,6 +17,7 @@ import typer
 from rich.live import Live
 
 from cluster.units import parse_duration
+from cluster.visible import visible
 from workers.children import TWIN_READY, quorate
 from workers.cli.extras import needs
 from workers.cli.lab import orders as lab_orders
@@ -121,7 +122,7 @@ def lab_up(
             said += f"\nlog in as root@pam or {user} with the password in {_near(place)}"
         out.print(said, soft_wrap=True)
         for line in told(facts, known, path):
-            out.print(line, markup=False, soft_wrap=True)
+            out.print(visible(line), markup=False, soft_wrap=True)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         await stop.wait()

@@ -1,8 +1,10 @@
 """`quorate probe`: reads what a site answers and writes it down without names. Changes nothing."""
 
 import asyncio
+import contextlib
 import hashlib
 import os
+import secrets
 from pathlib import Path
 from typing import Annotated
 
@@ -76,13 +78,17 @@ def _may_write(to: Path, *, force: bool) -> None:
 
 def _write(to: Path, data: bytes) -> None:
     """All of it or nothing; readable by its owner alone."""
-    beside = to.with_name(f".{to.name}.new")
+    # a name of its own: another probe may write beside it, and a link that lies there already leads elsewhere
+    beside = to.with_name(f".{to.name}.{secrets.token_hex(4)}")
     try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(data)
         beside.replace(to)
     except OSError as error:
         raise Unusable(f"{to} cannot be written: {error.strerror}", "choose another file with --out") from None
+    finally:
+        with contextlib.suppress(OSError):
+            beside.unlink()
 
 
 COMMANDS = (probe,)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cluster.inventory import Inventory
+from cluster.visible import visible
 from workers.cli.options import InventoryOption, JsonOption, err, inventory_path, out
 from workers.errors import Unusable
 from workers.inventory_file import InventoryError, load
@@ -52,7 +53,7 @@ def trust(
         )
     if not as_json:
         for line in page.lines(endpoints, spoken):
-            out.print(line, markup=False, highlight=False, soft_wrap=True)
+            out.print(visible(line), markup=False, highlight=False, soft_wrap=True)
     possible = list(writing.wishes(endpoints, spoken))
     taken = _taken(possible, yes=yes, replace=replace, ask=not as_json and _at_a_terminal())
     written = writing.write(path, known, taken) if taken and known else []
@@ -61,7 +62,7 @@ def trust(
         out.print_json(data={**seen, "written": [wish.sentence for wish in taken], "notes": written})
     else:
         for line in [*written, *_left(possible, taken, yes=yes)]:
-            out.print(line, markup=False, highlight=False, soft_wrap=True)
+            out.print(visible(line), markup=False, highlight=False, soft_wrap=True)
     silent = any(one.silence for one in endpoints) or any(one.silence for one in spoken)
     raise typer.Exit(1 if silent or len(taken) < len(possible) else 0)
 

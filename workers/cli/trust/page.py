@@ -52,4 +52,4 @@ def _key(host: Host) -> Iterator[str]:
 def _rest(sentence: str, after: str) -> str:
     """Of a sentence what follows its subject, which stands above it already."""
     _, part, rest = sentence.partition(after)
-    return f"{part.strip(' :')} {rest}".strip() if part else sentence
+    return f"{part.strip(' :')} {rest.strip()}".strip() if part else sentence

@@ -6,6 +6,7 @@ pins, nothing else.
 """
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -45,13 +46,19 @@ def lines(pins: Mapping[Location, str]) -> list[str]:
 
 
 def replace(path: Path, text: str) -> None:
-    """The whole file at once, with its rights as they were; whoever reads meanwhile sees the old one."""
+    """The whole file at once, its rights and its owner as they were; whoever reads meanwhile sees the old one.
+
+    PermissionError for a file that this user may not write to, although the folder would let it be exchanged.
+    """
     real = path.resolve()
+    if real.exists() and not os.access(real, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(real))
     beside = real.with_name(f".{real.name}.{secrets.token_hex(4)}")
     try:
         with beside.open("x", encoding="utf-8", newline="") as file:
             if real.exists():
                 shutil.copymode(real, beside)
+                _same_owner(real, beside)
             else:
                 beside.chmod(0o600)
             file.write(text)
@@ -61,6 +68,13 @@ def replace(path: Path, text: str) -> None:
     finally:
         with contextlib.suppress(OSError):
             beside.unlink()
+
+
+def _same_owner(real: Path, beside: Path) -> None:
+    """What root writes for a worker stays the worker's own to read."""
+    there, new = real.stat(), beside.stat()
+    if (there.st_uid, there.st_gid) != (new.st_uid, new.st_gid):
+        os.chown(beside, there.st_uid, there.st_gid)
 
 
 def _part(tree: yaml.Node | None, place: Location) -> yaml.MappingNode:

@@ -9,8 +9,9 @@ from cluster.inventory import Inventory
 from cluster.trust import Location
 from cluster.units import counted
 from workers.cli.trust import hostkeys, pinning
-from workers.cli.trust.looking import Endpoint, Host, known_hosts
+from workers.cli.trust.looking import Endpoint, Host
 from workers.errors import Unusable
+from workers.inventory_file import load
 
 RENEWED = (
     "note: Proxmox VE renews a node's certificate automatically, two weeks before its end. Its pin has to be written "
@@ -58,12 +59,14 @@ def write(path: Path, known: Inventory, taken: Sequence[Wish]) -> list[str]:
     if keys := [wish.key for wish in taken if wish.key]:
         told += _write_keys(Secrets(path.parent), known, keys)
     if pins := dict(wish.pin for wish in taken if wish.pin):
-        told += _write_pins(path, pins)
+        told += _write_pins(path, known, pins)
     return told
 
 
-def _write_pins(path: Path, pins: dict[Location, str]) -> list[str]:
+def _write_pins(path: Path, known: Inventory, pins: dict[Location, str]) -> list[str]:
     by_hand = "\n".join(["write these lines yourself:", *pinning.lines(pins)])
+    if load(path) != known:  # a pin goes to a place in the file, where another machine may stand by now
+        raise Unusable(f"{path} has changed since it was compared, so nothing was written to it", "ask once more")
     try:
         with path.open(encoding="utf-8", newline="") as file:
             text = file.read()
@@ -79,11 +82,23 @@ def _write_pins(path: Path, pins: dict[Location, str]) -> list[str]:
 
 def _write_keys(secrets: Secrets, known: Inventory, keys: Sequence[hostkeys.Told]) -> list[str]:
     path = secrets.path(known.ssh.known_hosts)
-    text = hostkeys.written(known_hosts(known, secrets), keys)
+    by_hand = "\n".join(["add these lines yourself:", *(key.line(host, port) for host, port, key in keys)])
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        text = hostkeys.written(_there(path), keys)
         pinning.replace(path, text)
+    except UnicodeDecodeError:
+        raise Unusable(f"{path} is not UTF-8 text, so it is left as it is", by_hand) from None
     except OSError as error:
-        raise Unusable(f"{path} cannot be written: {error.strerror}", "write it as a user who may") from None
+        raise Unusable(f"{path} cannot be written: {error.strerror}", by_hand) from None
     left = [f"! {line} -f {path}" for line in hostkeys.left_over(text, keys)]
     return [f"{path}: {counted(len(keys), 'host key')} written", *left]
+
+
+def _there(path: Path) -> str:
+    """The whole of known_hosts, line ends as they are: what cannot be read must not be written over."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read()
+    except FileNotFoundError:
+        return ""
