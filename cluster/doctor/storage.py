@@ -91,7 +91,7 @@ def multipath(told: PathsTold, wwid: str | None, *, sets: bool, doubt: str = "",
     about = About(area="hosts", subject=told.node, what="multipath")
     if isinstance(told.config, Unread):
         return about.unread(told.config)
-    config, each = told.config, (wwid, *more)
+    config, each = told.config, tuple(dict.fromkeys((wwid, *more)))
     wrong = tuple(dict.fromkeys(said for one in each for said in harmful(config, one)))
     said, _, remedy = wrong[0].partition("; ") if wrong else ("", "", "")
     more = f"; and {counted(len(wrong) - 1, 'other setting')}" if len(wrong) > 1 else ""

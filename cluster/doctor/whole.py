@@ -133,8 +133,8 @@ def _paths(inventory: Inventory, told: PathsTold, known: Sequence[ArrayTold]) ->
         yield nvme.reboot(told.node, told.nvme, known)
         return
     sets, found = inventory.paths.multipath == "set", wwids(known)
-    wwid, *more = found if len(found) == len(inventory.disks) else (None, *found)
-    yield storage.multipath(told, wwid, sets=sets, doubt=storage.untold(known), more=more)
+    wwid = found[0] if len(found) == len(inventory.disks) else None
+    yield storage.multipath(told, wwid, sets=sets, doubt=storage.untold(known), more=found)
     yield storage.reboot(told, known)
 
 
