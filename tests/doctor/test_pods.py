@@ -10,8 +10,6 @@ from tests.doctor.conftest import SPEED, Patient
 from tests.pods import two_pods
 from tests.twin import inventory_file
 
-pytestmark = pytest.mark.slow
-
 AREAS: tuple[Area, ...] = ("hosts", "arrays")
 
 
