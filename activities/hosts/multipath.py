@@ -12,7 +12,7 @@ from activities.hosts.maps import map_of
 from activities.parsing.multipath import Map
 from cluster.booting import Boot
 from cluster.contracts.hosts import PathsWish
-from cluster.multipathing import CONF, blacklisted, harmful, settings_of
+from cluster.multipathing import CONF, blacklisted, followed_for, harmful, settings_of
 from cluster.plan import Ledger
 from cluster.tuning import RULES, RULES_FILE, differs
 
@@ -34,10 +34,12 @@ class Multipath:
         """What multipathd goes by does no harm; where the inventory says so, it is told what counts for the volume."""
         if wish.multipath == "set" and not wish.emergency:
             text = settings_of(*sorted((wish.wwid, *wish.beside))) if wish.wwid else ""
-            if not await self._stands(wish.node, CONF, text) and ledger.intend(
-                wish.node, "set multipath settings", CONF, verb="set"
-            ):
-                await self._write(wish.node, CONF, text)
+            stands = await self._stands(wish.node, CONF, text)
+            # an attempt may have ended between the file and the daemon that reads it
+            followed = stands and followed_for(await initiator.config(self._ssh, wish.node), wish.wwid)
+            if not followed and ledger.intend(wish.node, "set multipath settings", CONF, verb="set"):
+                if not stands:
+                    await self._write(wish.node, CONF, text)
                 await self._ssh.read(wish.node, "multipathd", "reconfigure")
         if (wish.multipath == "check" or not ledger.only_planned) and (wrong := await self._harm(wish)):
             raise Refuted(f"{wish.node}: {'; '.join(wrong)}")
