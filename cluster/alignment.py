@@ -42,15 +42,16 @@ def against(prefers: tuple[str, str], sites: Mapping[str, str], ids: Mapping[str
     )
 
 
-def apart(inventory: Inventory, preferences: Sequence[str], ids: Mapping[str, int]) -> str:
+def apart(inventory: Inventory, preferences: Sequence[str], ids: Mapping[str, int], pod: str = "") -> str:
     """Why quorum and storage may end at different sites, with what makes them agree; empty when they agree.
 
-    `preferences` are the pod's `failover_preferences`, by array. Empty as well where the tie-breaker is not known.
+    `preferences` are the pod's `failover_preferences`, by array; `pod` is the first where nothing is said.
+    Empty as well where the tie-breaker is not known.
     """
     site = tie_breaker(inventory, ids)
     if not site:
         return ""
-    array, pod = inventory.site(site).array, inventory.pod.name
+    array, pod = inventory.site(site).array, pod or inventory.all_pods[0].name
     remedy = f"set pod.failover_preference: {array} in the inventory and run the deployment"
     if not preferences:
         return (

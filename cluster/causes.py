@@ -1,5 +1,6 @@
 """Why a guest is not back: error, lock, rules, storage, capacity, in the words of those who know. Pure."""
 
+import operator
 from collections.abc import Mapping
 
 from pydantic import Field
@@ -11,11 +12,12 @@ from cluster.recovery import HaView, hopeless, waits_for
 
 
 class CausesWish(Value):
-    """Guests that are not back, the nodes that could take them, and the storage they need."""
+    """Guests that are not back, the nodes that could take them, and the storage they need, of several any."""
 
     guests: tuple[str, ...]
     survivors: tuple[str, ...]
     storage: str
+    more: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
 
 
 class CausesFinding(Finding):

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Literal
 
-from cluster import controllers, rings
+from cluster import carried, controllers, rings
 from cluster.addresses import netloc, split
 from cluster.inventory import Inventory, Node
 from cluster.places import THIRD, Location, Problem, places, votes
@@ -19,6 +19,8 @@ Uses = dict[tuple[Kind, str], list[tuple[Location, str]]]
 
 def problems(inventory: Inventory) -> list[Problem]:
     """What the inventory's fields say against each other: where it stands, and what is allowed instead."""
+    if lacking := list(carried.lacking(inventory)):
+        return lacking
     return [
         *controllers.problems(inventory),
         *_twice(inventory),
@@ -27,6 +29,7 @@ def problems(inventory: Inventory) -> list[Problem]:
         *votes(inventory),
         *rings.problems(inventory),
         *_luns(inventory),
+        *carried.problems(inventory),
         *_transport(inventory),
     ]
 
@@ -112,10 +115,11 @@ def _unknown_names(inventory: Inventory) -> Iterator[Problem]:
             yield ("sites", s, "array"), f"array {site.array} is unknown: known are {', '.join(arrays)}"
     if inventory.sites[0].array == inventory.sites[1].array:
         yield ("sites", 1, "array"), f"array {inventory.sites[1].array} serves both sites: each site needs its own"
-    if inventory.pod.first not in arrays:
-        yield ("pod", "first"), f"array {inventory.pod.first} is unknown: known are {', '.join(arrays)}"
-    if (wanted := inventory.pod.failover_preference) and wanted not in arrays:
-        yield ("pod", "failover_preference"), f"array {wanted} is unknown: known are {', '.join(arrays)}"
+    for at, pod in carried.pods(inventory):
+        if pod.first not in arrays:
+            yield (*at, "first"), f"array {pod.first} is unknown: known are {', '.join(arrays)}"
+        if (wanted := pod.failover_preference) and wanted not in arrays:
+            yield (*at, "failover_preference"), f"array {wanted} is unknown: known are {', '.join(arrays)}"
     sites = [site.name for site in inventory.sites]
     for w, name in enumerate(inventory.watch.workers_at):
         if name not in sites:
@@ -139,17 +143,19 @@ def _guests(inventory: Inventory) -> Iterator[Problem]:
 
 def _luns(inventory: Inventory) -> Iterator[Problem]:
     arrays = {array.name for array in inventory.arrays}
-    for v, volume in enumerate(inventory.pod.volumes) if inventory.transport == "nvme-tcp" else ():
-        if volume.luns:
-            given = ", ".join(f"{array}: {lun}" for array, lun in volume.luns.items())
-            yield (
-                ("pod", "volumes", v, "luns"),
-                f"{given} is not used with transport nvme-tcp, where the arrays number namespaces: remove it",
-            )
-    for v, volume in enumerate(inventory.pod.volumes) if inventory.transport != "nvme-tcp" else ():
+    if inventory.transport == "nvme-tcp":
+        for at, _, volume in carried.volumes(inventory):
+            if volume.luns:
+                given = ", ".join(f"{array}: {lun}" for array, lun in volume.luns.items())
+                yield (
+                    (*at, "luns"),
+                    f"{given} is not used with transport nvme-tcp, where the arrays number namespaces: remove it",
+                )
+        return
+    for at, _, volume in carried.volumes(inventory):
         if wrong := set(volume.luns) ^ arrays:
             yield (
-                ("pod", "volumes", v, "luns"),
+                (*at, "luns"),
                 f"give one LUN for each array ({', '.join(sorted(arrays))}); "
                 f"missing or unknown: {', '.join(sorted(wrong))}",
             )

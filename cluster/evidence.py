@@ -78,7 +78,7 @@ def seen_alive(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -
         if look.answered and names & set(look.logins)
     ]
     own = facts.arrays.get(site.array)
-    for look in facts.arrays.values():
+    for look in (one for each in facts.arrays.values() for one in each.each):  # a sign of life is in any of its pods
         copy = look.copies.get(site.array)
         if look.by == site.array or not serves(look) or (own and own.answered):
             continue

@@ -7,7 +7,7 @@ Nothing here reads a file or resolves a secret: a secret is only ever a referenc
 import hashlib
 import operator
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -136,31 +136,37 @@ class Volume(Noun):
 
 
 class Pod(Noun):
-    """The stretched pod; made on `first`, stretched to the other array.
+    """A stretched pod; made on `first`, stretched to the other array.
 
     `failover_preference` is the array that shall go on when the two lose each other (`cluster.alignment`).
     """
 
     name: PurityName
     first: PurityName
-    volumes: tuple[Volume, ...] = Field(min_length=1, max_length=1)
+    volumes: tuple[Volume, ...] = Field(min_length=1)
     failover_preference: PurityName | None = Field(default=None, exclude_if=operator.not_)
 
     @property
     def volume(self) -> Volume:
-        """The one volume that carries the volume group."""
-        return self.volumes[0]
+        """The only volume; ValueError where there are several, which are asked for one by one (`Inventory.disks`)."""
+        (volume,) = self.volumes
+        return volume
+
+    def full(self, volume: Volume) -> str:
+        """What both arrays call a volume of it: ``pod::volume``."""
+        return f"{self.name}::{volume.name}"
 
 
 class Storage(Noun):
-    """Shared thick LVM on the pod's volume."""
+    """Shared thick LVM on one volume; `volume` is its name on the arrays, ``pod::volume``, where there are several."""
 
     id: StorageId
     vg: GroupName
+    volume: str = Field(default="", max_length=255, exclude_if=operator.not_)
 
 
 class Guest(Noun):
-    """A test guest, cloned in full from `template` and placed on `node`."""
+    """A test guest, cloned in full from `template` and placed on `node`; its disks are on `storage`, else the first."""
 
     vmid: Vmid
     name: DnsName
@@ -168,6 +174,7 @@ class Guest(Noun):
     node: str
     cores: int = Field(default=1, ge=1)
     memory: Size = 2**30
+    storage: StorageId | None = Field(default=None, exclude_if=operator.not_)
 
 
 class HaPolicy(Noun):
@@ -237,6 +244,15 @@ class FailbackPolicy(Noun):
     together: int = Field(default=2, ge=1, le=8)
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    """In the file the field is left out, and never empty."""
+    schema.pop("default", None)
+
+
+# Absent where several are spelt out. Typed as if it were there: all that asks for it is about one disk alone.
+_ONE: Any = Field(default=None, exclude_if=lambda given: given is None, json_schema_extra=_without_default)
+
+
 class Inventory(Noun):
     """One stretched cluster, as it is addressed and as it is wished."""
 
@@ -248,8 +264,12 @@ class Inventory(Noun):
     third: ThirdPlace | None = Field(default=None, exclude_if=operator.not_)
     api: Api
     ssh: Ssh
-    pod: Pod
-    storage: Storage
+    # One of each is spelt `pod` and `storage`, several are spelt `pods` and `storages`: of each pair one is there
+    # (`cluster.crosscheck`), and what asks for the other one fails at once.
+    pod: Pod = _ONE
+    storage: Storage = _ONE
+    pods: tuple[Pod, ...] = Field(default=(), exclude_if=operator.not_)
+    storages: tuple[Storage, ...] = Field(default=(), exclude_if=operator.not_)
     paths: PathPolicy = Field(default=PathPolicy(), exclude_if=PathPolicy().__eq__)
     guests: tuple[Guest, ...] = ()
     ha: HaPolicy = HaPolicy()
@@ -303,9 +323,64 @@ class Inventory(Noun):
         return self.votes // 2 + 1
 
     @property
+    def all_pods(self) -> tuple[Pod, ...]:
+        """Every stretched pod, however they are spelt."""
+        return self.pods or (() if self.pod is None else (self.pod,))
+
+    @property
+    def all_storages(self) -> tuple[Storage, ...]:
+        """Every storage, however they are spelt."""
+        return self.storages or (() if self.storage is None else (self.storage,))
+
+    @property
+    def disks(self) -> "tuple[Inventory, ...]":
+        """The same cluster once for each volume: with its pod, its storage and the guests on it, and no other.
+
+        What is about one volume is asked of these, one after the other; of one volume it is the inventory itself.
+        """
+        volumes = [(pod, volume) for pod in self.all_pods for volume in pod.volumes]
+        if len(volumes) == 1 and self.pod is not None and self.storage is not None:
+            return (self,)
+        return tuple(self._narrowed(pod, volume) for pod, volume in volumes)
+
+    def _narrowed(self, pod: Pod, volume: Volume) -> "Inventory":
+        storage = self.carries(pod, volume)
+        first = self.all_storages[0].id
+        return self.model_copy(
+            update={
+                "pod": pod.model_copy(update={"volumes": (volume,)}),
+                "storage": storage,
+                "pods": (),
+                "storages": (),
+                "guests": tuple(guest for guest in self.guests if (guest.storage or first) == storage.id),
+            }
+        )
+
+    def carries(self, pod: Pod, volume: Volume) -> Storage:
+        """The storage on that volume; KeyError when there is none."""
+        if len(self.all_storages) == 1 and not self.all_storages[0].volume:
+            return self.all_storages[0]
+        return {storage.volume: storage for storage in self.all_storages}[pod.full(volume)]
+
+    @property
+    def stretched(self) -> "tuple[Inventory, ...]":
+        """The same cluster once for each pod, narrowed to that pod and the first of its volumes."""
+        found = {disk.pod.name: disk for disk in reversed(self.disks)}
+        return tuple(found[pod.name] for pod in self.all_pods)
+
+    @property
+    def groups(self) -> str:
+        """The volume groups, as LVM's commands take several: with a space between."""
+        return " ".join(storage.vg for storage in self.all_storages)
+
+    @property
     def volume_name(self) -> str:
-        """The volume's full name on both arrays: ``pod::volume``."""
-        return f"{self.pod.name}::{self.pod.volume.name}"
+        """The only volume's full name on both arrays: ``pod::volume``."""
+        return self.pod.full(self.pod.volume)
+
+    def storage_of(self, guest: Guest) -> str:
+        """The id of the storage that the guest's disks are on."""
+        return guest.storage or self.all_storages[0].id
 
     @property
     def digest(self) -> str:

@@ -4,6 +4,7 @@ A source that hangs, fails or lies is a fact about that source and about nothing
 is `cluster.verdict`.
 """
 
+import operator
 from datetime import datetime, timedelta
 
 from pydantic import Field
@@ -84,7 +85,7 @@ class ClusterLook(Look):
     `services` are ``sid -> (state, node)``; `guests` is every running guest, under HA or not, as ``vmid -> node``, and
     `stopped` are those that are listed as stopped. `idle` are services that HA calls started and not running. `hidden`
     are services whose guests the list of guests lacks: a right is missing. `storages` is the state of the inventory's
-    storage by node, where it is told.
+    storage by node, where it is told, and `more` the same of its other storages by their ids.
 
     `unclear` are nodes with a guest of which it is not told whether it runs. `sees_all`: the token may see every guest;
     it is asked for only while a node is in maintenance.
@@ -118,6 +119,7 @@ class ClusterLook(Look):
     unclear: tuple[str, ...] = ()
     sees_all: bool = False
     storages: dict[str, str] = Field(default_factory=dict)
+    more: dict[str, dict[str, str]] = Field(default_factory=dict, exclude_if=operator.not_)
 
 
 class WitnessLook(Look):
@@ -127,22 +129,40 @@ class WitnessLook(Look):
 
 
 class CopyLook(Value):
-    """One array's copy of the pod, as the array that was asked tells it."""
+    """One array's copy of the pod, as the array that was asked tells it.
+
+    Where there are several pods, `pod` is the one that this is about: of all of them the one that is least well.
+    """
 
     status: str
     mediator: str = ""
     pre_elected: bool = False
     frozen_at: datetime | None = None
     progress: float | None = None
+    pod: str = Field(default="", exclude_if=operator.not_)
 
 
 class ArrayLook(Look):
-    """What an array says: the pod's copies by array, its link to the peer, and who is logged in at how many ports."""
+    """What an array says: the pod's copies by array, its link to the peer, and who is logged in at how many ports.
+
+    Where there are several pods, `pods` has the copies of each, and `copies` what holds for all of them: an array has
+    a copy where it has one of each, and that is as the worst of them is.
+    """
 
     copies: dict[str, CopyLook] = Field(default_factory=dict)
+    pods: dict[str, dict[str, CopyLook]] = Field(default_factory=dict, exclude_if=operator.not_)
     replication: str = ""
     logins: dict[str, int] = Field(default_factory=dict)
     portals: int = 0
+
+    @property
+    def each(self) -> "tuple[ArrayLook, ...]":
+        """The same once for each pod."""
+        return tuple(self.of(name) for name in self.pods) if self.pods else (self,)
+
+    def of(self, pod: str) -> "ArrayLook":
+        """The same with that pod's copies alone; all that there are where it has one pod."""
+        return self.model_copy(update={"copies": self.pods.get(pod, {}), "pods": {}}) if self.pods else self
 
 
 class PowerLook(Look):
@@ -166,6 +186,10 @@ class Facts(Value):
     witness: WitnessLook | None = None
     arrays: dict[str, ArrayLook] = Field(default_factory=dict)
     power: dict[str, PowerLook] = Field(default_factory=dict)
+
+    def of(self, pod: str) -> "Facts":
+        """The same with that pod's copies alone."""
+        return self.model_copy(update={"arrays": {name: look.of(pod) for name, look in self.arrays.items()}})
 
     @property
     def looks(self) -> tuple[Look, ...]:

@@ -1,5 +1,7 @@
 """A guest that HA moves from one node to another, by its own command. Pure."""
 
+import operator
+
 from pydantic import Field
 
 from cluster.approval import Approval
@@ -38,7 +40,8 @@ class MoveWish(Wish):
     """One guest to its home, in its turn of the plan, under this approval.
 
     `nodes` may all hold its volume of the group `vg`, which stands on the arrays' `volume`; `lun` is that volume's at
-    the home's own array, the first of `arrays`.
+    the home's own array, the first of `arrays`. Of several volumes, `more` are the others with their LUNs there, and
+    `vg` are all groups with a space between.
     """
 
     move: Move
@@ -49,6 +52,7 @@ class MoveWish(Wish):
     volume: str
     arrays: tuple[str, ...]
     lun: int
+    more: dict[str, int] = Field(default_factory=dict, exclude_if=operator.not_)
     transport: Transport = Field(default="iscsi", exclude_if=lambda given: given == "iscsi")
 
 

@@ -209,21 +209,25 @@ def _fits(vendor: str, product: str, own: Kind) -> bool:
 CONF = "/etc/multipath/conf.d/quorate.conf"
 
 
-def settings_of(wwid: str) -> str:
-    """What the deployment writes where it may: the settings of one volume, which come before all others."""
+def settings_of(*wwids: str) -> str:
+    """What the deployment writes where it may: the settings of the volumes, which come before all others."""
+    exceptions = "".join(f'    wwid "{wwid}"\n' for wwid in wwids)
     return f"""# The pod's volume alone; written by Quorate (paths.multipath: set).
 blacklist_exceptions {{
-    wwid "{wwid}"
-}}
+{exceptions}}}
 multipaths {{
-    multipath {{
+{"".join(map(_settings, wwids))}}}
+"""
+
+
+def _settings(wwid: str) -> str:
+    return f"""    multipath {{
         wwid "{wwid}"
         path_grouping_policy group_by_prio
         prio {Kind.of(wwid).prio}
         failback immediate
         no_path_retry fail
     }}
-}}
 """
 
 

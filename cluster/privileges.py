@@ -71,7 +71,7 @@ def sight(privilege: str, permissions: Mapping[str, Mapping[str, object]]) -> Si
 
 def needed(inventory: Inventory, runbook: Procedure = "deploy") -> Rights:
     """Path to privileges for that runbook: nothing beyond what its calls are checked for."""
-    storage: Rights = {f"/storage/{inventory.storage.id}": ("Datastore.Audit",)}
+    storage: Rights = {f"/storage/{one.id}": ("Datastore.Audit",) for one in inventory.all_storages}
     if runbook == "deploy":
         return _deploy(inventory)
     if runbook in ("watch", "incident", "hand-over-quorum", "restore-sessions", "reconcile-arrays", "cold-start"):
@@ -89,7 +89,7 @@ def _deploy(inventory: Inventory) -> Rights:
     privileges: Rights = {
         "/": ("Sys.Audit", "Sys.Console"),  # reads, and every HA write
         "/storage": ("Datastore.Allocate",),  # define the storage
-        f"/storage/{inventory.storage.id}": ("Datastore.AllocateSpace",),
+        **{f"/storage/{one.id}": ("Datastore.AllocateSpace",) for one in inventory.all_storages},
     }
     for guest in inventory.guests:
         privileges[f"/vms/{guest.template}"] = ("VM.Clone",)

@@ -159,7 +159,8 @@ def _copy(look: ArrayLook | None) -> Fact:
         return Fact(text="no copy of the pod", mark="bad", at=look.at)
     mark: Mark = "good" if own.status == "online" else "odd" if own.status == "resyncing" else "bad"
     done = f", {own.progress:.0%}" if own.progress is not None and own.status == "resyncing" else ""
-    return Fact(text=f"copy {own.status}{done}", mark=mark, at=look.at)
+    of = f" of {own.pod}" if own.pod and mark != "good" else ""
+    return Fact(text=f"copy{of} {own.status}{done}", mark=mark, at=look.at)
 
 
 def _mediator(look: ArrayLook | None) -> Fact:
@@ -226,6 +227,19 @@ def _replication(facts: Facts) -> Fact:
 
 
 def _pod(facts: Facts, inventory: Inventory) -> Fact:
+    """Who serves the pod; of several the first one that is not well speaks for all, by its name."""
+    found = {pod.name: _served(facts.of(pod.name), inventory) for pod in inventory.all_pods}
+    if len(found) == 1:
+        return found[inventory.all_pods[0].name]
+    ill = {name: fact for name, fact in found.items() if fact.mark != "good"}
+    if not ill:
+        first = found[inventory.all_pods[0].name]
+        return first.model_copy(update={"text": f"{len(found)}, {first.text}"})
+    worst = min(ill.values(), key=lambda fact: ("bad", "unknown", "odd").index(fact.mark))
+    return worst.model_copy(update={"text": "; ".join(f"{name} {fact.text}" for name, fact in ill.items())})
+
+
+def _served(facts: Facts, inventory: Inventory) -> Fact:
     answering = [look for look in facts.arrays.values() if look.answered]
     serving = [look.by for look in answering if serves(look)]
     newest = max((look.at for look in answering), default=None)

@@ -206,10 +206,11 @@ def _well(views: dict[str, VotesLook], facts: Facts, inventory: Inventory) -> tu
     online = sum(serves(look) for look in facts.arrays.values())
     told = newest(facts)
     services = f", {len(told.services)} HA guests as requested" if told else ""
-    quiet = facts.silent
+    quiet, several = facts.silent, len(inventory.all_pods)
+    pods = "pod" if several == 1 else f"{several} pods"
     return (
         f"{total} of {inventory.votes} votes, {len(views)} of {len(inventory.nodes)} nodes answer",
-        f"pod online on {online} arrays that answer{services}",
+        f"{pods} online on {online} arrays that answer{services}",
         *(by_request(told) if told else ()),
         *((f"not known now, because there is no answer: {', '.join(quiet)}",) if quiet else ()),
     )

@@ -69,7 +69,7 @@ def activated_at_boot(vg: str, volumes: tuple[str, ...]) -> str:
         return ""
     return (
         f"; every node activates {shortly(volumes)} at boot, as before Proxmox VE 9; switch it off: "
-        f"lvchange --setautoactivation n {' '.join(f'{vg}/{name}' for name in volumes[:5])} "
+        f"lvchange --setautoactivation n {' '.join(name if '/' in name else f'{vg}/{name}' for name in volumes[:5])} "
         "(all of them: /usr/share/pve-manager/migrations/pve-lvm-disable-autoactivation)"
     )
 

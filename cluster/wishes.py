@@ -1,6 +1,7 @@
 """From the inventory to what each activity is asked for. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from cluster.contracts.hosts import (
@@ -28,6 +29,54 @@ class Wishes:
     inventory: Inventory
     mode: Mode
     emergency: bool = False
+    beside: tuple[str, ...] = ()
+    one_of: int = 1
+
+    @property
+    def each(self) -> "tuple[Wishes, ...]":
+        """The same of each volume alone, in the order of the file: what is asked of a volume, its group, its storage.
+
+        `beside` are then the other volumes of its pod by their full names, which are ours as well.
+        """
+        pods = {pod.name: pod for pod in self.inventory.all_pods}
+        return tuple(
+            replace(
+                self,
+                inventory=disk,
+                one_of=len(self.inventory.disks),
+                beside=tuple(
+                    pods[disk.pod.name].full(volume)
+                    for volume in pods[disk.pod.name].volumes
+                    if volume.name != disk.pod.volume.name
+                ),
+            )
+            for disk in self.inventory.disks
+        )
+
+    @property
+    def several(self) -> bool:
+        """It is one of several volumes, or has them."""
+        return self.one_of > 1 or len(self.inventory.disks) > 1
+
+    @property
+    def volume_name(self) -> str:
+        """The only volume's full name; of several one is asked for after the other (`each`)."""
+        return self.inventory.volume_name
+
+    @property
+    def the_volume(self) -> str:
+        """How a step's title calls it: by its name where there are several."""
+        return self.volume_name if self.several else "the volume"
+
+    @property
+    def to_volume(self) -> str:
+        """The end of a title that needs it only where there are several."""
+        return f" to {self.volume_name}" if self.several else ""
+
+    @property
+    def each_pod(self) -> "tuple[Wishes, ...]":
+        """The same of each pod alone, with the first of its volumes."""
+        return tuple(replace(self, inventory=one) for one in self.inventory.stretched)
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -51,7 +100,7 @@ class Wishes:
 
     def cluster(self) -> ClusterCheck:
         """What the cluster must be before anything is changed."""
-        inventory, array = self.inventory, self.inventory.pod.failover_preference
+        inventory, array = self.inventory, self.inventory.all_pods[0].failover_preference  # of all pods the same
         sites = {node: inventory.place_of(node) for node in self.nodes}
         if inventory.third:  # corosync has a tie to break only with a quorum device
             array = None
@@ -126,6 +175,7 @@ class Wishes:
             groups={array.name: array.host_group for array in self.inventory.arrays},
             prefers=pod.failover_preference,
             default_protection=pod.volume.default_protection,
+            beside=self.beside,
             transport=self.inventory.transport,
         )
 
@@ -164,11 +214,17 @@ class Wishes:
         )
 
     def paths(
-        self, node: str, arrays: dict[str, ArrayFinding], wwid: str | None, *, lasting: bool = False
+        self,
+        node: str,
+        arrays: dict[str, ArrayFinding],
+        wwid: str | None,
+        *,
+        beside: Iterable[str | None] = (),
+        lasting: bool = False,
     ) -> PathsWish:
         """A node's paths through both arrays, its own site's array first and optimized.
 
-        `lasting` asks as well whether a reboot would keep them.
+        `beside` are the WWIDs of the other volumes. `lasting` asks as well whether a reboot would keep them.
         """
         inventory, policy = self.inventory, self.inventory.paths
         local = inventory.site_of(node).array
@@ -188,6 +244,7 @@ class Wishes:
                 )
                 for name in (local, inventory.peer(local).name)
             ),
+            beside=tuple(sorted(one for one in beside if one is not None and one != wwid)),
             lasting=lasting,
             emergency=self.emergency,
             chap=policy.chap,
@@ -233,7 +290,7 @@ class Wishes:
             name=guest.name,
             template=guest.template,
             node=guest.node,
-            storage=self.inventory.storage.id,
+            storage=self.inventory.storage_of(guest),
             cores=guest.cores,
             memory=guest.memory,
         )

@@ -6,6 +6,7 @@ would make, so that nothing here can be that the arrays would have refused.
 
 from typing import TYPE_CHECKING, Any
 
+from cluster.inventory import Inventory, Pod
 from cluster.nouns import KEPT_TO_SITES
 from cluster.transports import HOST_FIELDS, initiators
 from lab.physics import nvme
@@ -28,28 +29,23 @@ STRETCHED_WITHIN = 60.0
 async def build(world: "World") -> None:
     """Build the inventory's cluster; takes the few lab seconds of a stretch."""
     inventory = world.inventory
-    first = inventory.pod.first
-    prefers = inventory.pod.failover_preference
-    wishes = {"failover_preferences": [{"name": prefers}]} if prefers else {}
-    _call(world, first, responses.post_pods, wishes, names=inventory.pod.name)
-    _call(world, first, responses.post_volumes, {"provisioned": inventory.pod.volume.size}, names=inventory.volume_name)
-    other = inventory.peer(first).name
-    _call(world, first, responses.post_pod_members, pod_names=inventory.pod.name, member_names=other)
-    await _stretched(world)
+    for pod in inventory.all_pods:
+        await _make(world, pod)
     for array in inventory.arrays:
         _present(world, array.name, array.host_group)
-    serial = next(volume.serial for volume in world.arrays[first].all_volumes())
-    _log_in(world, serial)
+    serials = [_serial(world, disk) for disk in inventory.disks]
+    _log_in(world, serials)
     if inventory.witness:
         world.membership.set_up_device(settled=True)
         world.corosync.config_version += 1
-    disk = world.disks[serial]
-    disk.signature, disk.vg = "LVM2_member", VolumeGroup(inventory.storage.vg, (disk.size - EXTENT) // EXTENT * EXTENT)
-    kept = {"nodes": ",".join(node.name for node in inventory.site_nodes)} if inventory.third else {}
-    definition = {"vgname": inventory.storage.vg, "shared": 1, "content": "images,rootdir"}
-    world.cluster.add_storage(inventory.storage.id, "lvm", {**definition, **kept})
+    for serial, one in zip(serials, inventory.disks, strict=True):
+        disk, storage = world.disks[serial], one.storage
+        disk.signature, disk.vg = "LVM2_member", VolumeGroup(storage.vg, (disk.size - EXTENT) // EXTENT * EXTENT)
+        kept = {"nodes": ",".join(node.name for node in inventory.site_nodes)} if inventory.third else {}
+        definition = {"vgname": storage.vg, "shared": 1, "content": "images,rootdir"}
+        world.cluster.add_storage(storage.id, "lvm", {**definition, **kept})
     for guest in inventory.guests:
-        add_guest(world, guest.vmid, guest.node, name=guest.name)
+        add_guest(world, guest.vmid, guest.node, name=guest.name, storage=inventory.storage_of(guest))
         properties = {"max_restart": inventory.ha.max_restart, "max_relocate": inventory.ha.max_relocate}
         world.cluster.ha.resources[f"vm:{guest.vmid}"] = {
             "state": "started", "failback": int(inventory.ha.failback), **properties,
@@ -72,22 +68,24 @@ def add_guest(
     running: bool = True,
     memory: int = 1024,
     ha: str | None = None,
+    storage: str = "",
 ) -> Guest:
-    """A guest with its disk on the shared volume group; `memory` in MiB.
+    """A guest with its disk on the volume group of `storage`, the first where none is named; `memory` in MiB.
 
     With `ha` it is a service of HA's, whose requested state that is: ``started``, ``stopped``, ``ignored``; without it
     nothing looks after the guest.
     """
     inventory = world.inventory
-    group = world.volume_group(node, inventory.storage.vg)
+    on = next(one for one in inventory.all_storages if storage in ("", one.id))
+    group = world.volume_group(node, on.vg)
     if group is None:
-        raise LookupError(f"{node} does not see {inventory.storage.vg}")
+        raise LookupError(f"{node} does not see {on.vg}")
     volume = f"vm-{vmid}-disk-0"
     there = {node} if running else set[str]()
     group.lvs[volume] = LogicalVolume(
         volume, GUEST_DISK, active_on=set(there), open_on=set(there), created=world.clock.now()
     )
-    disk = f"{inventory.storage.id}:{volume},size=8G"
+    disk = f"{on.id}:{volume},size=8G"
     config = _machine(name or f"vm-{vmid}", disk) if kind == "qemu" else _container(name or f"ct-{vmid}", disk)
     config["memory"] = str(memory) if kind == "qemu" else memory
     since, pid = (world.clock.now(), 40_000 + vmid) if running else (0.0, 0)
@@ -109,9 +107,25 @@ def _container(name: str, disk: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def _stretched(world: "World") -> None:
-    name, until = world.inventory.pod.name, world.clock.now() + STRETCHED_WITHIN
-    pod = next(pod for pod in world.arrays[world.inventory.pod.first].pods if pod.name == name)
+async def _make(world: "World", pod: Pod) -> None:
+    """The pod with its volumes, stretched."""
+    wishes = {"failover_preferences": [{"name": pod.failover_preference}]} if pod.failover_preference else {}
+    _call(world, pod.first, responses.post_pods, wishes, names=pod.name)
+    for volume in pod.volumes:
+        _call(world, pod.first, responses.post_volumes, {"provisioned": volume.size}, names=pod.full(volume))
+    other = world.inventory.peer(pod.first).name
+    _call(world, pod.first, responses.post_pod_members, pod_names=pod.name, member_names=other)
+    await _stretched(world, pod)
+
+
+def _serial(world: "World", disk: Inventory) -> str:
+    there = world.arrays[disk.pod.first].all_volumes()
+    return next(volume.serial for volume in there if volume.full_name == disk.volume_name)
+
+
+async def _stretched(world: "World", wanted: Pod) -> None:
+    name, until = wanted.name, world.clock.now() + STRETCHED_WITHIN
+    pod = next(pod for pod in world.arrays[wanted.first].pods if pod.name == name)
     while not all(pod.state(array).status == "online" for array in world.arrays.values()):
         if world.clock.now() > until:
             raise TimeoutError(f"pod {name} was not online on both arrays after {STRETCHED_WITHIN:.0f} lab seconds")
@@ -128,12 +142,13 @@ def _present(world: "World", array: str, group: str) -> None:
         body = {HOST_FIELDS[inventory.transport]: known, "preferred_arrays": preferred}
         _call(world, array, responses.post_hosts, body, names=node.name)
         _call(world, array, responses.post_memberships, group_names=group, member_names=node.name)
-    shown = {"lun": lun} if (lun := inventory.lun(array)) else {}
-    names = {"host_group_names": group, "volume_names": inventory.volume_name}
-    _call(world, array, responses.post_connections, shown, **names)
+    for disk in inventory.disks:
+        shown = {"lun": lun} if (lun := disk.lun(array)) else {}
+        names = {"host_group_names": group, "volume_names": disk.volume_name}
+        _call(world, array, responses.post_connections, shown, **names)
 
 
-def _log_in(world: "World", serial: str) -> None:
+def _log_in(world: "World", serials: list[str]) -> None:
     """Every node to every portal, automatically from now on."""
     hosts = [world.nodes[node.name] for node in world.inventory.site_nodes]
     for host in hosts if nvme.used(world) else ():
@@ -143,7 +158,7 @@ def _log_in(world: "World", serial: str) -> None:
             host.files[nvme.DISCOVERY] += nvme.line(way)
             nvme.connect(world, host, way, patience=-1)
     for host in hosts if not nvme.used(world) else ():
-        host.wwids.add(world.disks[serial].wwid)
+        host.wwids |= {world.disks[serial].wwid for serial in serials}
         for way in host.sessions:  # of HBAs, which log in by themselves
             world.scan(host.name, way)
         if host.hbas:

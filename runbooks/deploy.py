@@ -6,8 +6,9 @@ to change. Nothing is ever deleted, resized or taken over from someone else.
 """
 
 import asyncio
+import operator
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -31,7 +32,7 @@ class Votes(BaseModel):
 
 
 class NodePaths(BaseModel):
-    """Usable paths of one node."""
+    """Usable paths of one node to a volume: of several volumes the one that has fewest."""
 
     optimized: int
     non_optimized: int
@@ -54,9 +55,10 @@ class Proof(BaseModel):
 
 
 class DeployReport(RunbookReport):
-    """How the deployment ended; a plan has no proof."""
+    """How the deployment ended; a plan has no proof. `wwid` is the first volume's, `wwids` tells several by name."""
 
     wwid: str | None
+    wwids: dict[str, str | None] = Field(default_factory=dict, exclude_if=operator.not_)
     proof: Proof | None
 
 
@@ -77,7 +79,7 @@ class DeployStretchedCluster(Runbook):
     def __init__(self) -> None:
         super().__init__()
         self._arrays: dict[str, ArrayFinding] = {}
-        self._wwid: str | None = None
+        self._wwids: dict[str, str | None] = {}  # by the volume's full name
         self._inventory: Inventory | None = None
         self._left_out: set[int] = set()  # guests that a person decided to go without
 
@@ -94,7 +96,9 @@ class DeployStretchedCluster(Runbook):
                 if planned:
                     await self.procedure(Wishes(inventory, Mode.APPLY))
                 proof = await self.proof(Wishes(inventory, Mode.PLAN))
-        return self.report(DeployReport, mode=request.mode, planned=planned, wwid=self._wwid, proof=proof)
+        wwids = self._wwids if len(self._wwids) > 1 else {}
+        first = next(iter(self._wwids.values()), None)
+        return self.report(DeployReport, mode=request.mode, planned=planned, wwid=first, wwids=wwids, proof=proof)
 
     async def landing(self) -> str:
         """Nothing is taken back: every layer is harmless without the next. The votes are what must not be in doubt."""
@@ -141,21 +145,30 @@ class DeployStretchedCluster(Runbook):
         inventory, limits = wishes.inventory, wishes.inventory.timeouts
         planning = wishes.mode is Mode.PLAN
         section = self.section("Plan" if planning else "Apply", rehearsal=planning)
-        pod = await self.step(f"Pod {inventory.pod.name} holds the volume", purity.ensure_pod, wishes.pod())
-        self._wwid = pod.wwid
-        await self.step(
-            "Pod is online on both arrays",
-            purity.ensure_stretched,
-            wishes.stretch(),
-            within=limits.stretch,
-            attempt=limits.stretch,
-        )
-        await self.together(
-            *(
-                self.step(f"Hosts see the volume on {array.name}", purity.ensure_access, wishes.access(array.name))
-                for array in inventory.arrays
+        for volume in wishes.each:
+            pod = await self.step(
+                f"Pod {volume.inventory.pod.name} holds {volume.the_volume}", purity.ensure_pod, volume.pod()
             )
-        )
+            self._wwids[volume.volume_name] = pod.wwid
+        for one in wishes.each_pod:
+            await self.step(
+                f"{_the_pod(wishes, one)} is online on both arrays",
+                purity.ensure_stretched,
+                one.stretch(),
+                within=limits.stretch,
+                attempt=limits.stretch,
+            )
+        for volume in wishes.each:  # one after the other: all of them make the same hosts and groups
+            await self.together(
+                *(
+                    self.step(
+                        f"Hosts see {volume.the_volume} on {array.name}",
+                        purity.ensure_access,
+                        volume.access(array.name),
+                    )
+                    for array in inventory.arrays
+                )
+            )
         # Votes need no storage and storage needs no votes: two lines of work, side by side.
         device = wishes.inventory.witness is not None
         await self.together(
@@ -173,27 +186,34 @@ class DeployStretchedCluster(Runbook):
             within=limits.ha * 2,
             attempt=limits.ha * 2,
         )
-        return self.record.changes_of(section)
+        changes = self.record.changes_of(section)
+        return changes if len(wishes.each) == 1 else _once(changes)
 
     async def storage_and_guests(self, wishes: Wishes) -> None:
         """From paths to running guests: each needs the one before."""
         inventory = wishes.inventory
-        await self.together(
-            *(
-                self.step(f"Paths of {node}", hosts.ensure_paths, wishes.paths(node, self._arrays, self._wwid))
-                for node in wishes.site_nodes
+        for volume in wishes.each:
+            wwid, to = self._wwids[volume.volume_name], volume.to_volume
+            await self.together(
+                *(
+                    self.step(
+                        f"Paths of {node}{to}",
+                        hosts.ensure_paths,
+                        volume.paths(node, self._arrays, wwid, beside=self._wwids.values()),
+                    )
+                    for node in wishes.site_nodes
+                )
             )
-        )
-        await self.step(
-            f"Volume group {inventory.storage.vg} is seen by {_all_nodes(inventory)}",
-            hosts.ensure_volume_group,
-            wishes.volume_group(self._wwid),
-        )
-        await self.step(
-            f"Storage {inventory.storage.id} is active on {_all_nodes(inventory)}",
-            proxmox.ensure_storage,
-            wishes.storage(),
-        )
+            await self.step(
+                f"Volume group {volume.inventory.storage.vg} is seen by {_all_nodes(inventory)}",
+                hosts.ensure_volume_group,
+                volume.volume_group(wwid),
+            )
+            await self.step(
+                f"Storage {volume.inventory.storage.id} is active on {_all_nodes(inventory)}",
+                proxmox.ensure_storage,
+                volume.storage(),
+            )
         await self.together(*(self.guest(guest, wishes) for guest in self._kept(inventory)))
 
     async def guest(self, guest: Guest, wishes: Wishes) -> None:
@@ -222,24 +242,43 @@ class DeployStretchedCluster(Runbook):
         ha = asyncio.ensure_future(
             self.step("HA is armed, guests started", proxmox.ha_state, wishes.ha(self._kept(inventory)))
         )
-        paths = {
-            node: asyncio.ensure_future(
-                self.step(f"Paths of {node}", hosts.paths, wishes.paths(node, self._arrays, self._wwid, lasting=True))
+        paths = [
+            asyncio.ensure_future(
+                self.step(
+                    f"Paths of {node}{volume.to_volume}",
+                    hosts.paths,
+                    volume.paths(node, self._arrays, self._wwids[volume.volume_name], lasting=True),
+                )
             )
+            for volume in wishes.each
             for node in wishes.site_nodes
-        }
+        ]
         await self.together(
             votes,
             ha,
-            *paths.values(),
-            self.step("Pod serves on both arrays", purity.pod_state, wishes.pod_at(as_preferred=True)),
-            self.step(f"Storage is active on {_all_nodes(inventory)}", proxmox.storage_state, wishes.storage()),
+            *paths,
+            *(
+                self.step(
+                    f"{_the_pod(wishes, one, volume=True)} serves on both arrays",
+                    purity.pod_state,
+                    one.pod_at(as_preferred=True),
+                )
+                for one in wishes.each
+            ),
+            *(
+                self.step(
+                    f"{_the_storage(wishes, one)} is active on {_all_nodes(inventory)}",
+                    proxmox.storage_state,
+                    one.storage(),
+                )
+                for one in wishes.each
+            ),
             *(
                 self.step(f"Guest {guest.name} runs", proxmox.guest_state, wishes.guest(guest))
                 for guest in self._kept(inventory)
             ),
         )
-        return _proof(votes.result(), {node: task.result() for node, task in paths.items()}, ha.result())
+        return _proof(votes.result(), [task.result() for task in paths], ha.result())
 
 
 def _all_nodes(inventory: Inventory) -> str:
@@ -253,12 +292,39 @@ def _votes_on_every_node(inventory: Inventory) -> str:
     return f"{inventory.third.name} votes, every node counts it"
 
 
-def _proof(votes: VotesFinding, paths: dict[str, PathsFinding], ha: HaFinding) -> Proof:
+def _once(changes: tuple[Intent, ...]) -> tuple[Intent, ...]:
+    """What several volumes lack and is made once: hosts, groups, sessions. What has no name yet is one of each."""
+    unnamed = [one for one in changes if " new " in f" {one.target} {one.detail} "]
+    named = dict.fromkeys(one for one in changes if one not in unnamed)
+    return tuple(one for one in changes if one in unnamed or (one in named and named.pop(one, 0) is None))
+
+
+def _the_pod(wishes: Wishes, one: Wishes, *, volume: bool = False) -> str:
+    """Which pod, where there are several; with `volume` which of its volumes as well."""
+    if volume and one.several:
+        return f"Pod {one.inventory.pod.name} with {one.inventory.pod.volume.name}"
+    return f"Pod {one.inventory.pod.name}" if len(wishes.inventory.all_pods) > 1 else "Pod"
+
+
+def _the_storage(wishes: Wishes, one: Wishes) -> str:
+    return f"Storage {one.inventory.storage.id}" if len(wishes.inventory.all_storages) > 1 else "Storage"
+
+
+def _fewest(paths: list[PathsFinding]) -> dict[str, NodePaths]:
+    """Of each node the paths to the volume that has fewest: each has its own."""
+    nodes = dict.fromkeys(found.node for found in paths)
+    return {
+        node: NodePaths(
+            optimized=min(one.optimized for one in paths if one.node == node),
+            non_optimized=min(one.non_optimized for one in paths if one.node == node),
+        )
+        for node in nodes
+    }
+
+
+def _proof(votes: VotesFinding, paths: list[PathsFinding], ha: HaFinding) -> Proof:
     return Proof(
         votes=Votes(expected=votes.expected, total=votes.total, quorum=votes.quorum),
-        paths={
-            node: NodePaths(optimized=found.optimized, non_optimized=found.non_optimized)
-            for node, found in paths.items()
-        },
+        paths=_fewest(paths),
         ha=HaState(armed=ha.armed, lrms=ha.lrms, started=ha.started),
     )

@@ -28,23 +28,26 @@ class Moves:
         self._run, self._inventory, self._why_not = run, inventory, why_not
         own = inventory.site(site).array
         self._arrays = (own, *(array.name for array in inventory.arrays if array.name != own))
-        self._lun, self._transport = inventory.lun(own), inventory.transport
+        self._transport = inventory.transport
+        self._luns = {disk.volume_name: disk.lun(own) for disk in inventory.disks}
         self.moved: dict[str, Moved] = {}
         self.moving: dict[str, Move] = {}  # begun, and not proven yet: HA may have its command
         self.left: dict[str, str] = {}  # not moved by a person's answer
 
     async def one(self, title: str, move: Move, turn: int, approval: Approval | None, *, skip: str) -> bool:
         """Have HA move that guest, and prove where it runs; false when a person has left it where it is."""
+        (volume, lun), *others = self._luns.items()
         wish = MoveWish(
             mode=Mode.APPLY,
             move=move,
             turn=turn,
             approval=approval,
             nodes=tuple(node.name for node in self._inventory.site_nodes),
-            vg=self._inventory.storage.vg,
-            volume=self._inventory.volume_name,
+            vg=self._inventory.groups,
+            volume=volume,
             arrays=self._arrays,
-            lun=self._lun,
+            lun=lun,
+            more=dict(others),
             transport=self._transport,
         )
         found = await self._run.step(

@@ -69,13 +69,14 @@ class ReconcileArrays(BreakGlass):
         self.section("Arrays are reconciled", folds=False)
         for array in dict.fromkeys(intent.where for intent in self._changes):
             agreed = [one for one in self._changes if one.where == array]
-            await self.step(
-                f"Hosts see the volume on {array}",
-                purity.ensure_access,
-                layers.applying.access(array),
-                given=layers.as_agreed(purity.ensure_access, layers.planning.access(array), agreed),
-                waiting=f"Giving {array} the hosts and connections that it lacks",
-            )
+            for planning, applying in zip(layers.planning.each, layers.applying.each, strict=True):
+                await self.step(
+                    f"Hosts see {planning.the_volume} on {array}",
+                    purity.ensure_access,
+                    applying.access(array),
+                    given=layers.as_agreed(purity.ensure_access, planning.access(array), agreed),
+                    waiting=f"Giving {array} the hosts and connections that it lacks",
+                )
             self._done.append(array)
         await self.proven(
             "The cluster is judged again",

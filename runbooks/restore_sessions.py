@@ -46,7 +46,7 @@ class RestoreSessions(BreakGlass):
 
     def __init__(self) -> None:
         super().__init__()
-        self._changes: dict[str, tuple[Intent, ...]] = {}
+        self._changes: dict[tuple[str, str], tuple[Intent, ...]] = {}  # by volume and node
         self._done: list[str] = []
         self._does = ("Log in", "Logging {} in again", "Logged in")
 
@@ -62,7 +62,7 @@ class RestoreSessions(BreakGlass):
             await self.require_two(
                 request,
                 inventory,
-                f"{self._does[0]} {counted(len(self._changes), 'node')} again",
+                f"{self._does[0]} {counted(len(self._nodes), 'node')} again",
                 planned,
                 risk="I/O of a node whose paths change may stop for some seconds",
                 differs=layers.differs,
@@ -77,36 +77,51 @@ class RestoreSessions(BreakGlass):
             self.refuse_if(f"an array lacks what the nodes need ({lacking[0]}): run reconcile-arrays first")
         answering = [name for name in self._layers.planning.nodes if self.judged and name in self.judged.answers]
         layers = self._layers
+        asked = [(volume, node) for volume in layers.planning.each for node in answering]
         found = await self.together(
             *(
                 self.step(
-                    f"Paths of {node}", hosts.ensure_paths, layers.planning.paths(node, layers.arrays, layers.wwid)
+                    f"Paths of {node}{volume.to_volume}",
+                    hosts.ensure_paths,
+                    volume.paths(node, layers.arrays, layers.wwids[volume.volume_name]),
                 )
-                for node in answering
+                for volume, node in asked
             )
         )
-        self._changes = {one.node: one.changes for one in found if one.changes}
-        self.called = Called(hand=self.hand, nodes=tuple(self._changes))
-        return tuple(intent for changes in self._changes.values() for intent in changes)
+        self._changes = {
+            (volume.volume_name, node): one.changes
+            for (volume, node), one in zip(asked, found, strict=True)
+            if one.changes
+        }
+        self.called = Called(hand=self.hand, nodes=self._nodes)
+        # sessions are missing for each volume, and are made once
+        return tuple(dict.fromkeys(intent for changes in self._changes.values() for intent in changes))
+
+    @property
+    def _nodes(self) -> tuple[str, ...]:
+        """Those of which anything is missing."""
+        return tuple(dict.fromkeys(node for _, node in self._changes))
 
     async def _restore(self, layers: Layers) -> None:
         self.section("Sessions are restored", folds=False)
-        for node, agreed in self._changes.items():
-            planned = layers.planning.paths(node, layers.arrays, layers.wwid)
+        planning = {volume.volume_name: volume for volume in layers.planning.each}
+        applying = {volume.volume_name: volume for volume in layers.applying.each}
+        for (name, node), agreed in self._changes.items():
+            planned = planning[name].paths(node, layers.arrays, layers.wwids[name])
             found = await self.step(
-                f"{node} has all its paths",
+                f"{node} has all its paths{planning[name].to_volume}",
                 hosts.ensure_paths,
-                layers.applying.paths(node, layers.arrays, layers.wwid),
+                applying[name].paths(node, layers.arrays, layers.wwids[name]),
                 skip="the node stays without these paths",
                 given=layers.as_agreed(hosts.ensure_paths, planned, agreed),
                 waiting=self._does[1].format(node),
             )
-            self._done += [] if found is None else [node]
+            self._done += [] if found is None or node in self._done else [node]
             self.called = self.called.model_copy(update={"begun": True})
         await self.proven(
             "The arrays see every session",
             "sessions",
-            tuple(self._changes),
+            self._nodes,
             waiting="Waiting until both arrays see the sessions",
             skip="the run ends although sessions are missing",
         )

@@ -75,7 +75,7 @@ class ReviveGuests(BreakGlass):
     @property
     def _asks(self) -> GivenUpWish:
         inventory: Inventory = self._inventory
-        return GivenUpWish(vg=inventory.storage.vg, nodes=tuple(node.name for node in inventory.site_nodes))
+        return GivenUpWish(vg=inventory.groups, nodes=tuple(node.name for node in inventory.site_nodes))
 
     async def _planned(self) -> RevivePlan:
         self.section("Plan", rehearsal=True)
@@ -108,7 +108,7 @@ class ReviveGuests(BreakGlass):
                     sid=one.sid,
                     node=one.node,
                     turn=turn,
-                    vg=inventory.storage.vg,
+                    vg=inventory.groups,
                     nodes=nodes,
                     approval=approval,
                 ),

@@ -91,8 +91,8 @@ class Names:
     def __init__(self, inventory: Inventory) -> None:
         lab = load(EXAMPLE)
         self._names = {lab.name: inventory.name, lab.decider: inventory.decider}
-        self._names |= {lab.pod.name: inventory.pod.name, lab.volume_name: inventory.volume_name}
-        self._names |= {lab.storage.id: inventory.storage.id, lab.storage.vg: inventory.storage.vg}
+        self._names |= {lab.pod.name: inventory.all_pods[0].name, lab.volume_name: inventory.disks[0].volume_name}
+        self._names |= {lab.storage.id: inventory.all_storages[0].id, lab.storage.vg: inventory.all_storages[0].vg}
         for there, here in zip(lab.sites, inventory.sites, strict=True):
             self._names |= {there.name: here.name, there.array: here.array}
             self._names |= {one.name: other.name for one, other in zip(there.nodes, here.nodes, strict=False)}

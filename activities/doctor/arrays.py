@@ -1,6 +1,7 @@
 """An array: first what it says without a token, then the rest, one question after the other, as its client asks."""
 
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from activities.doctor.asking import read
@@ -35,9 +36,14 @@ def array(client: "FlashArray", inventory: Inventory) -> ArrayTold:
     update["role"] = read(client.role, name)
     update["peer"] = read(lambda: _peer(client.connection(inventory.peer(name).name)), name)
     update |= _ports(client, inventory)
-    wwid = read(lambda: _wwid(client.volume(inventory.volume_name), inventory.transport), name)
-    update |= {"untold": wwid} if isinstance(wwid, Unread) else {"wwid": wwid}
-    update["preferences"] = read(lambda: _preferences(client.pod(inventory.pod.name)), name)
+    names = [disk.volume_name for disk in inventory.disks]
+    found = [read(partial(_wwid_of, client, one, inventory.transport), name) for one in names]
+    update |= {"untold": next((wwid for wwid in found if isinstance(wwid, Unread)), None)}
+    first, *others = [None if isinstance(wwid, Unread) else wwid for wwid in found]
+    update |= {"wwid": first, "wwids": tuple(filter(None, others))}
+    pods = {one.name: read(partial(_preferences_of, client, one.name), name) for one in inventory.all_pods}
+    update["preferences"] = pods.pop(inventory.all_pods[0].name)
+    update["more"] = pods
     update["interfaces"] = read(lambda: tuple(map(_interface, client.interfaces())), name)
     return told.model_copy(update=update)
 
@@ -77,6 +83,14 @@ def place(array_: Array) -> str:
 
 def _peer(found: dict[str, Any] | None) -> Peer:
     return Peer(type=str(found.get("type")), status=str(found.get("status"))) if found else Peer()
+
+
+def _wwid_of(client: "FlashArray", volume: str, transport: Transport) -> str | None:
+    return _wwid(client.volume(volume), transport)
+
+
+def _preferences_of(client: "FlashArray", pod: str) -> tuple[str, ...] | None:
+    return _preferences(client.pod(pod))
 
 
 def _preferences(pod: dict[str, Any] | None) -> tuple[str, ...] | None:

@@ -141,11 +141,11 @@ async def hindrance(ssh: SshHosts, inventory: Inventory) -> Unread | None:
 
 
 async def volumes(ssh: SshHosts, name: str, vg: str) -> tuple[str, ...] | Unread | None:
-    """The group's volumes that are activated at boot, as that node sees them; None where it sees no such group."""
+    """The groups' volumes that are activated at boot, as that node sees them; None where it lacks one of them."""
     groups = await told(volume_groups(ssh, name), name)
     if isinstance(groups, Unread):
         return groups
-    if vg not in [group.name for group in groups]:
+    if {*vg.split()} - {group.name for group in groups}:
         return None
     return await told(autoactivated(ssh, name, vg), name)
 

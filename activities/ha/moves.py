@@ -6,6 +6,7 @@ say afterwards. Nothing here stops, starts or unlocks a guest.
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from temporalio.exceptions import ApplicationError
@@ -145,11 +146,13 @@ class Migration:
         if lacking := holders(found, move.guest.owns).lacks(move.home):
             return lacking
         watched.silent = silent
-        wwid = await self._clients.threaded(
-            lambda: volume_wwid(self._clients.arrays, wish.arrays, wish.volume, wish.transport)
-        )
-        if not await usable_paths(self._clients.ssh, move.home, wwid, wish.lun, limit=LIMIT):
-            return f"{move.home} has no optimized path to its own array"
+        for volume, lun in {wish.volume: wish.lun, **wish.more}.items():
+            wwid = await self._clients.threaded(
+                partial(volume_wwid, self._clients.arrays, wish.arrays, volume, wish.transport)
+            )
+            if not await usable_paths(self._clients.ssh, move.home, wwid, lun, limit=LIMIT):
+                which = f" for {volume}" if wish.more else ""
+                return f"{move.home} has no optimized path to its own array{which}"
         return ""
 
     async def runs_on(self, node: str, guest: GuestId) -> bool:

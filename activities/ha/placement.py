@@ -58,7 +58,10 @@ class Placements:
         states = await tried("HA's nodes", lambda: ha_view(told_by_quorum(api)[1]).nodes, {})
         listed = await tried("locks", lambda: parse_guests(api.get("cluster/resources", type="vm")), ())
         locks = {row.sid: row.lock for row in listed}
-        looks = [tried(f"the storage of {node}", _storage(api, node, wish.storage), None) for node in wish.survivors]
+        looks = [
+            tried(f"the storage of {node}", _storage(api, node, (wish.storage, *wish.more)), None)
+            for node in wish.survivors
+        ]
         active = dict(zip(wish.survivors, await asyncio.gather(*looks), strict=True))
         causes = {}
         for sid in wish.guests:
@@ -96,10 +99,13 @@ def _placement(api: "PveApi") -> Placement:
     )
 
 
-def _storage(api: "PveApi", node: str, storage: str) -> Callable[[], bool]:
-    def active() -> bool:
+def _storage(api: "PveApi", node: str, storages: tuple[str, ...]) -> Callable[[], bool]:
+    def one(storage: str) -> bool:
         entries = api.get(f"nodes/{node}/storage", node=node, storage=storage)
         return any(entry["storage"] == storage and entry.get("active") for entry in entries)
+
+    def active() -> bool:
+        return all(map(one, storages))
 
     return active
 

@@ -40,7 +40,8 @@ async def active_volumes(
 ) -> dict[str, dict[str, bool | None]]:
     """Node to the group's volumes that are active there: true where one is open as well, None where LVM does not know.
 
-    `limit` in seconds for each node; one that fails is an error.
+    `vg` may be several groups with a space between, as LVM's commands take them: of two volumes of one name the worst
+    counts. `limit` in seconds for each node; one that fails is an error.
     """
     return dict(zip(nodes, await asyncio.gather(*(_active(ssh, node, vg, limit) for node in nodes)), strict=True))
 
@@ -67,14 +68,24 @@ async def volume_groups(ssh: "SshHosts", node: str) -> list[VolumeGroup]:
 
 
 async def autoactivated(ssh: "SshHosts", node: str, vg: str) -> tuple[str, ...]:
-    """The group's volumes that LVM activates by itself; where the node's LVM cannot tell it, none."""
+    """The group's volumes that LVM activates by itself; where the node's LVM cannot tell it, none.
+
+    Of several groups, with a space between, each volume is told with its group: ``group/volume``.
+    """
     columns = ("--reportformat", "json", "-o", "lv_name,lv_autoactivation")
-    answer = await ssh.run(node, "lvs", *columns, vg)
-    return parse_autoactivated(answer.stdout) if answer.ok else ()
+    found: list[str] = []
+    groups = vg.split()
+    for one in groups:
+        answer = await ssh.run(node, "lvs", *columns, one)
+        names = parse_autoactivated(answer.stdout) if answer.ok else ()
+        found += (f"{one}/{name}" for name in names) if len(groups) > 1 else names
+    return tuple(found)
 
 
 async def _active(ssh: "SshHosts", node: str, vg: str, limit: float) -> dict[str, bool | None]:
-    return parse_active(await ssh.read(node, "lvs", "--reportformat", "json", "-o", "lv_name,lv_attr", vg, limit=limit))
+    return parse_active(
+        await ssh.read(node, "lvs", "--reportformat", "json", "-o", "lv_name,lv_attr", *vg.split(), limit=limit)
+    )
 
 
 class Lvm:

@@ -33,7 +33,7 @@ class Multipath:
     async def settle(self, ledger: Ledger, wish: PathsWish) -> None:
         """What multipathd goes by does no harm; where the inventory says so, it is told what counts for the volume."""
         if wish.multipath == "set" and not wish.emergency:
-            text = settings_of(wish.wwid) if wish.wwid else ""
+            text = settings_of(*sorted((wish.wwid, *wish.beside))) if wish.wwid else ""
             stands = await self._stands(wish.node, CONF, text)
             # an attempt may have ended between the file and the daemon that reads it
             followed = stands and followed_for(await initiator.config(self._ssh, wish.node), wish.wwid)

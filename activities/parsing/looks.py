@@ -38,10 +38,10 @@ def cluster_view(
     status: list[dict[str, Any]],
     manager: dict[str, Any],
     resources: list[dict[str, Any]],
-    storage: str = "",
+    storage: str | tuple[str, ...] = "",
     current: list[dict[str, Any]] | None = None,
 ) -> dict[str, Any]:
-    """What one node's API says, as the fields of a `ClusterLook`; `storage` is the inventory's.
+    """What one node's API says, as the fields of a `ClusterLook`; `storage` is the inventory's, or several are.
 
     `current` is the same of HA in the words of the node that answers, which judges by its own clock.
     """
@@ -49,6 +49,7 @@ def cluster_view(
     services: dict[str, dict[str, Any]] = known.get("service_status") or {}
     guests = parse_guests(resources)
     listed = {row.sid for row in guests}
+    first, *others = (storage,) if isinstance(storage, str) else storage
     return {
         "ids": {int(entry["nodeid"]): entry["name"] for entry in status if entry["type"] == "node"},
         "quorate": any(int(entry.get("quorate") or 0) for entry in status if entry["type"] == "cluster"),
@@ -66,11 +67,16 @@ def cluster_view(
         "stopped": tuple(row.guest.vmid for row in guests if row.status == "stopped"),
         "unclear": tuple(sorted({row.node for row in guests if row.unknown})),
         "hidden": tuple(sorted(services.keys() - listed)),
-        "storages": {
-            str(row["node"]): str(row.get("status") or "unknown")
-            for row in resources
-            if storage and row["type"] == "storage" and row.get("storage") == storage and row.get("node")
-        },
+        "storages": _states_of(resources, first),
+        "more": {one: _states_of(resources, one) for one in others},
+    }
+
+
+def _states_of(resources: list[dict[str, Any]], storage: str) -> dict[str, str]:
+    return {
+        str(row["node"]): str(row.get("status") or "unknown")
+        for row in resources
+        if storage and row["type"] == "storage" and row.get("storage") == storage and row.get("node")
     }
 
 
@@ -116,6 +122,26 @@ def _modes(lrms: dict[str, dict[str, Any]]) -> dict[str, str]:
     return found
 
 
+def pods_view(pods: dict[str, Item | None]) -> dict[str, Any]:
+    """The copies of several pods, by name, as the fields of an `ArrayLook`: of each, and what holds for all."""
+    found = {name: _copies(pod) for name, pod in pods.items()}
+    everywhere = set.intersection(*(set(copies) for copies in found.values()))
+    worst = {
+        array: max((copies[array].model_copy(update={"pod": name}) for name, copies in found.items()), key=_ill)
+        for array in sorted(everywhere)
+    }
+    return {"copies": worst, "pods": found}
+
+
+# From what serves to what does not, and a copy that nobody can read is no better than one that is away.
+_STATES = ("online", "resyncing")
+
+
+def _ill(copy: CopyLook) -> tuple[int, bool, bool]:
+    state = _STATES.index(copy.status) if copy.status in _STATES else len(_STATES)
+    return state, copy.frozen_at is not None, copy.mediator != "online"
+
+
 def array_view(
     pod: Item | None,
     link: Item | None,
@@ -135,13 +161,17 @@ def array_view(
         port = str(target.get("portal") or target.get("name") or number)
         if who in nodes and (not used or port in used):
             ports.setdefault(nodes[who], set()).add(port)
-    there = pod if pod and not pod.get("destroyed") else {}
     return {
-        "copies": {row["name"]: _copy(row) for row in there.get("arrays") or []},
+        "copies": _copies(pod),
         "replication": str((link or {}).get("status") or ""),
         "logins": {node: len(found) for node, found in ports.items()},
         "portals": len(portals),
     }
+
+
+def _copies(pod: Item | None) -> dict[str, CopyLook]:
+    there = pod if pod and not pod.get("destroyed") else {}
+    return {row["name"]: _copy(row) for row in there.get("arrays") or []}
 
 
 def _copy(row: Item) -> CopyLook:

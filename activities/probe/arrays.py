@@ -27,7 +27,7 @@ def array(client: "FlashArray", inventory: Inventory) -> list[Answer]:
         "connection": lambda: client.connection(inventory.peer(name).name),
         "portals": client.fc_ports if inventory.transport == "fc" else lambda: client.targets(inventory.transport),
         "interfaces": client.interfaces,
-        "pods": lambda: _one(client.pod(inventory.pod.name)),
+        "pods": lambda: [found for pod in inventory.all_pods if (found := client.pod(pod.name)) is not None],
         "volumes": lambda: _volumes(client, inventory, ours, group),
         "hosts": lambda: [one for one in client.hosts() if one["name"] in ours],
         "host-group": lambda: client.host_group(group),
@@ -47,13 +47,10 @@ def array(client: "FlashArray", inventory: Inventory) -> list[Answer]:
     return answers
 
 
-def _one(found: Item | None) -> list[Item]:
-    return [] if found is None else [found]
-
-
 def _volumes(client: "FlashArray", inventory: Inventory, ours: set[str], group: str) -> list[Item]:
-    """Those of the pod, then the others that our hosts get."""
-    found = client.volumes_of(inventory.pod.name) if client.pod(inventory.pod.name) else []
+    """Those of the pods, then the others that our hosts get."""
+    pods = [pod.name for pod in inventory.all_pods]
+    found = [volume for pod in pods for volume in (client.volumes_of(pod) if client.pod(pod) else [])]
     there = {str(one["name"]) for one in found}
     connected = {str(one["volume"]["name"]) for one in client.connections() if _reaches(one, ours, group)}
     others = (client.volume(name) for name in sorted(connected - there))

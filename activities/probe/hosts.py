@@ -26,7 +26,7 @@ _NVME = {"hostnqn", "nvme-multipath", "nvme-subsystems", "discovery", "nvme-unit
 
 def _node_questions(inventory: Inventory) -> dict[tuple[str, ...], Ask]:
     """What its answers are called, and who asks."""
-    vg = inventory.storage.vg
+    vg = inventory.groups
     transport = inventory.transport
     questions: dict[tuple[str, ...], Ask] = {
         ("packages",): lambda ssh, node: reading.installed(ssh, node, reading.packages(transport)),

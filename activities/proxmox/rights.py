@@ -57,16 +57,16 @@ class Rights:
         Empty as well where nobody tells it now: others tell that an array or the API is silent.
         """
         inventory = self._inventory
-        if inventory.pod.failover_preference is None or self._arrays is None:
+        if inventory.all_pods[0].failover_preference is None or self._arrays is None:
             return ""
         try:
             entries = self._api.get("cluster/status")
-            pod = self._arrays[inventory.pod.first].pod(inventory.pod.name)
+            pods = [self._arrays[one.first].pod(one.name) for one in inventory.all_pods]
         except Word:
             return ""
         ids = {entry["name"]: int(entry["nodeid"]) for entry in entries if entry["type"] == "node"}
-        known = [array["name"] for array in (pod or {}).get("failover_preferences") or []]
-        return apart(inventory, known, ids) if pod else ""
+        known = {pod["name"]: [one["name"] for one in pod.get("failover_preferences") or []] for pod in pods if pod}
+        return next(filter(None, (apart(inventory, prefers, ids, name) for name, prefers in known.items())), "")
 
     def _missing(self, runbooks: tuple[Procedure, ...]) -> list[Missing]:
         has = {path: rights_at(self._api, path) for path in paths(self._inventory, runbooks)}

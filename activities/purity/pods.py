@@ -143,7 +143,8 @@ class Purity:
                 )
 
     def _nobody_elses(self, client: "FlashArray", wish: PodWish, full_name: str) -> None:
-        others = sorted(v["name"] for v in client.volumes_of(wish.pod) if v["name"].lower() != full_name.lower())
+        ours = {full_name.lower(), *(name.lower() for name in wish.beside)}
+        others = sorted(v["name"] for v in client.volumes_of(wish.pod) if v["name"].lower() not in ours)
         if others:
             raise Conflict(
                 f"{wish.array}: pod {wish.pod} is in use by another system, it holds {', '.join(others)}; "

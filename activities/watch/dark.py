@@ -104,8 +104,11 @@ class Dark:
             return None
 
     async def _pod(self, array: str) -> list[tuple[str, str]]:
-        """The survivor's own copy, in its array's own words."""
-        pod = self._inventory.pod.name
+        """The survivor's own copies, in its array's own words."""
+        found = await asyncio.gather(*(self._copy(array, pod.name) for pod in self._inventory.all_pods))
+        return [said for one in found for said in one]
+
+    async def _copy(self, array: str, pod: str) -> list[tuple[str, str]]:
         try:
             found = await self._clients.threaded(lambda: self._clients.arrays[array].pod(pod))
         except ApplicationError as error:

@@ -100,9 +100,11 @@ class QuarantineWard:
             "All votes are back": _of(self._quorum.votes, wishes.device()),
             "HA is armed, every LRM is well": lambda: self._armed(ha, nodes, rests),
             "Watchdogs run": lambda: self._watchdogs(nodes),
-            "Pod is online on both arrays": _of(self._purity.pod_state, wishes.pod_at()),
+            "Pod is online on both arrays": _of_all([_of(self._purity.pod_state, one.pod_at()) for one in wishes.each]),
             "Paths are complete": lambda: self._paths(nodes),
-            "Storage is active": _of(self._proxmox.storage_state, wishes.storage().model_copy(update=with_paths)),
+            "Storage is active": _of_all(
+                [_of(self._proxmox.storage_state, one.storage().model_copy(update=with_paths)) for one in wishes.each]
+            ),
             "No volume is open on two nodes": _of(self._survivor.volumes, here),
             "No lock and no task is left over": lambda: self._left_over(nodes),
         }
@@ -147,11 +149,13 @@ class QuarantineWard:
         offers = await asyncio.gather(
             *(asyncio.to_thread(self._purity.preflight, self._wishes.array_pair(name)) for name in names)
         )
-        pod = await asyncio.to_thread(self._purity.ensure_pod, self._wishes.pod())
-        if pod.wwid is None:
-            raise Refuted(f"{self._inventory.volume_name} does not exist")
         arrays = dict(zip(names, offers, strict=True))
-        wishes = [self._wishes.paths(node, arrays, pod.wwid) for node in nodes]
+        wishes = []
+        for one in self._wishes.each:
+            pod = await asyncio.to_thread(self._purity.ensure_pod, one.pod())
+            if pod.wwid is None:
+                raise Refuted(f"{one.inventory.volume_name} does not exist")
+            wishes += [one.paths(node, arrays, pod.wwid) for node in nodes]
         found = await asyncio.gather(*(_checked(wish.node, _of(self._paths_of.paths, wish)) for wish in wishes))
         if wrong := [check.said for check in found if not check.holds]:
             raise Refuted("; ".join(wrong))
@@ -178,6 +182,16 @@ def _of(look: Callable[[Any], Any], wish: Any) -> Looks:
     async def asked() -> Finding:
         found = await asyncio.to_thread(look, wish) if not inspect.iscoroutinefunction(look) else await look(wish)
         return Finding(finding=found.finding)
+
+    return asked
+
+
+def _of_all(looks: list[Looks]) -> Looks:
+    """The same of each volume; the first that does not hold is an error."""
+
+    async def asked() -> Finding:
+        found = await asyncio.gather(*(look() for look in looks))
+        return Finding(finding="; ".join(dict.fromkeys(one.finding for one in found)))
 
     return asked
 

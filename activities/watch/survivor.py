@@ -18,7 +18,7 @@ from activities.serving import serves
 from cluster.contracts import watch
 from cluster.contracts.watch import CopyFinding, MarginFinding, NodeWish, SiteName
 from cluster.guests import GuestId
-from cluster.inventory import Inventory
+from cluster.inventory import Inventory, Site
 from cluster.move import MOVES
 from cluster.plan import Finding
 from cluster.units import counted
@@ -76,7 +76,14 @@ class Survivor:
     @serves(watch.survivor_pod, no_thread_cancel_exception=True)
     def pod(self, which: SiteName) -> CopyFinding:
         """The survivor's array serves the pod."""
-        array, name = self._inventory.site(which.site).array, self._inventory.pod.name
+        array = self._inventory.site(which.site).array
+        copies = [self._copy(array, pod.name) for pod in self._inventory.all_pods]
+        worst = next((mediator for mediator in copies if mediator != "online"), "online")
+        names = ", ".join(pod.name for pod in self._inventory.all_pods)
+        return CopyFinding(finding=f"{array} serves {names}; mediator {worst}", status="online", mediator=worst)
+
+    def _copy(self, array: str, name: str) -> str:
+        """The word of the mediator; Refuted where the array does not serve that pod."""
         pod = self._arrays[array].pod(name)
         own = next((row for row in (pod or {}).get("arrays") or [] if row["name"] == array), None)
         if own is None:
@@ -84,27 +91,36 @@ class Survivor:
         status, mediator = str(own.get("status")), str(own.get("mediator_status") or "unknown")
         if status != "online":
             raise Refuted(f"{array} calls its copy of {name} {status}: no guest can run from it")
-        return CopyFinding(finding=f"{array} serves {name}; mediator {mediator}", status=status, mediator=mediator)
+        return mediator
 
     @serves(watch.survivor_paths)
     async def paths(self, which: SiteName) -> Finding:
         """Every node of the site has usable paths to the pod's volume through its own array."""
         site = self._inventory.site(which.site)
-        lun = self._inventory.lun(site.array)
-        names = (site.array, self._inventory.peer(site.array).name)
-        wwid = await self._wwid(names)
-        counts = await asyncio.gather(
-            *(usable_paths(self._ssh, node.name, wwid, lun, limit=PATHS_LIMIT) for node in site.nodes)
-        )
-        found = dict(zip((node.name for node in site.nodes), counts, strict=True))
-        if without := [node for node, count in found.items() if count == 0]:
-            raise NotYet(f"{', '.join(without)}: no usable path to {site.array}")
+        found: dict[str, int] = {}  # of each node to the volume that has fewest
+        for disk in self._inventory.disks:
+            counts = await self._usable(site, disk)
+            if without := [node for node, count in counts.items() if count == 0]:
+                raise NotYet(f"{', '.join(without)}: no usable path to {self._named(disk, 'at ')}{site.array}")
+            found = {node: min(count, found.get(node, count)) for node, count in counts.items()}
         least, most = min(found.values()), max(found.values())
         paths = f"{least}" if least == most else f"{least} to {most}"
         return Finding(finding=f"{paths} usable paths to {site.array} on each of {counted(len(found), 'node')}")
 
-    async def _wwid(self, arrays: tuple[str, ...]) -> str:
-        inventory = self._inventory
+    async def _usable(self, site: Site, disk: Inventory) -> dict[str, int]:
+        """How many paths to that volume each node of the site has through its own array."""
+        wwid = await self._wwid((site.array, disk.peer(site.array).name), disk)
+        lun = disk.lun(site.array)
+        counts = await asyncio.gather(
+            *(usable_paths(self._ssh, node.name, wwid, lun, limit=PATHS_LIMIT) for node in site.nodes)
+        )
+        return dict(zip((node.name for node in site.nodes), counts, strict=True))
+
+    def _named(self, disk: Inventory, after: str) -> str:
+        """Which volume, where there are several."""
+        return f"{disk.volume_name} {after}" if len(self._inventory.disks) > 1 else ""
+
+    async def _wwid(self, arrays: tuple[str, ...], inventory: Inventory) -> str:
         return await asyncio.to_thread(volume_wwid, self._arrays, arrays, inventory.volume_name, inventory.transport)
 
     @serves(watch.node_ready)
@@ -123,16 +139,21 @@ class Survivor:
                 await look_again(paced(READY_EVERY, self._speed), error.message)
 
     async def _disks(self, node: str) -> Finding:
-        wwid = await self._wwid(tuple(array.name for array in self._inventory.arrays))
+        found = [await self._disk(node, disk) for disk in self._inventory.disks]
+        return Finding(finding="; ".join(found))
+
+    async def _disk(self, node: str, disk: Inventory) -> str:
+        wwid = await self._wwid(tuple(array.name for array in disk.arrays), disk)
         found = await map_of(self._ssh, node, wwid, limit=PATHS_LIMIT)
         count = sum(path.usable for group in found.groups for path in group.paths) if found else 0
         if not count:
-            raise NotYet(f"{node} has no usable path to the pod's volume")
-        vg = self._inventory.storage.vg
+            which = self._named(disk, "").strip() or "the pod's volume"
+            raise NotYet(f"{node} has no usable path to {which}")
+        vg = disk.storage.vg
         shown = await self._ssh.run(node, "vgs", "--noheadings", "-o", "vg_name", vg, limit=PATHS_LIMIT)
         if not shown.ok:
             raise NotYet(f"{node} does not see the volume group {vg}")
-        return Finding(finding=f"{count} usable paths, {vg} is seen")
+        return f"{count} usable paths, {vg} is seen"
 
     @serves(watch.survivor_volumes)
     async def volumes(self, which: SiteName) -> Finding:
@@ -161,7 +182,7 @@ class Survivor:
 
     async def _held(self) -> Held:
         nodes = [node.name for node in self._inventory.site_nodes]
-        return await active_volumes(self._ssh, nodes, self._inventory.storage.vg, limit=PATHS_LIMIT)
+        return await active_volumes(self._ssh, nodes, self._inventory.groups, limit=PATHS_LIMIT)
 
     def _moving(self) -> dict[str, GuestId]:
         """Guests that are between two nodes: locked by a migration, or moved by HA."""

@@ -14,7 +14,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.clients.quick import LIMIT, Clients
 from activities.parsing.links import parse_links
-from activities.parsing.looks import array_view, cluster_view, votes_view
+from activities.parsing.looks import array_view, cluster_view, pods_view, votes_view
 from activities.parsing.totem import parse_milliseconds
 from activities.parsing.votes import parse_votes
 from activities.parsing.witness import parse_clients
@@ -213,7 +213,7 @@ class Vantages:
                 api.get("cluster/status", node=node),
                 api.get("cluster/ha/status/manager_status", node=node),
                 api.get("cluster/resources", node=node),
-                self._inventory.storage.id,
+                tuple(storage.id for storage in self._inventory.all_storages),
                 api.get("cluster/ha/status/current", node=node),
             )
             rests = "maintenance" in view["node_states"].values()
@@ -256,10 +256,12 @@ class Vantages:
                     if transport == "fc"
                     else [one for one in array.targets(transport) if chosen((one["portal"],), wanted)]
                 )
-            pod, logins, ports = array.pod(self._inventory.pod.name), array.initiators(), self._portals[name]
+            pods = {one.name: array.pod(one.name) for one in self._inventory.all_pods}
+            logins, ports = array.initiators(), self._portals[name]
             if transport == "fc":
                 ports = self._zoned(name, logins, ours)
-            return array_view(pod, link, logins, ports, ours)
+            view = array_view(next(iter(pods.values())), link, logins, ports, ours)
+            return view | (pods_view(pods) if len(pods) > 1 else {})
 
         return lambda: self._clients.threaded(ask)
 

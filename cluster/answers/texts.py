@@ -73,8 +73,8 @@ def places(condition: Condition, inventory: Inventory) -> dict[str, str]:
         "decides": f"the nodes at {inventory.decider}" if inventory.third else f"the witness {witness}",
         "third": inventory.decider,
         "address": inventory.device,
-        "pod": inventory.pod.name,
-        "storage": inventory.storage.id,
+        "pod": " or ".join(pod.name for pod in inventory.all_pods),
+        "storage": " or ".join(storage.id for storage in inventory.all_storages),
         "guests": "",
         "revive": "",
     }

@@ -19,6 +19,8 @@ def against_off(plan: PowerPlan, lost: str, judged: Judged, inventory: Inventory
     winner = inventory.other_site(lost)
     if winner.array in judged.serving:
         return f"{winner.array} serves the pod: the nodes of {winner.name} may have their disks"
+    if winner.array in judged.partly:
+        return f"{winner.array} serves some of the pods: the nodes of {winner.name} may have disks there"
     if heir.array not in judged.serving:
         return f"{heir.array} does not say that it serves the pod: {lost} may have no disks"
     if why := mixed_up(judged):
@@ -51,6 +53,8 @@ def against_off(plan: PowerPlan, lost: str, judged: Judged, inventory: Inventory
 
 def against_on(judged: Judged, inventory: Inventory) -> str:
     """Why no node may be powered on now; empty when it may."""
+    if not judged.serving and judged.partly:
+        return f"no array serves all pods, some are served by {shortly(judged.partly)}: bring the arrays up first"
     if not judged.serving:
         return "no array says that it serves the pod: bring the arrays up first"
     return mixed_up(judged) or (unseen(judged, inventory) if not judged.quorate else "")

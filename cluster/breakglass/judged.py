@@ -1,5 +1,6 @@
 """How the cluster is now, as every vantage point tells it when it is asked: what a break-glass run stands on. Pure."""
 
+import operator
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
@@ -40,7 +41,8 @@ class Judged(Finding):
 
     `on` and `off` are nodes by the word of their management controllers; one that says nothing is in neither.
     `answers` are nodes that answer for themselves, `quorate` those that count themselves in the quorate part, `serving`
-    the arrays that call their own copy of the pod online.
+    the arrays that call their own copy of the pod online, of several pods of each. `partly` are those that do so of
+    some pods and not of all.
 
     `parts` are the members that each node counts whose votes are told, `needed` the votes that make a quorum by the
     most that any of them says, and `clients` the nodes that the witness hears; None while it does not answer.
@@ -58,6 +60,7 @@ class Judged(Finding):
     answers: tuple[str, ...] = ()
     quorate: tuple[str, ...] = ()
     serving: tuple[str, ...] = ()
+    partly: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
     parts: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     needed: int = 0
     clients: tuple[str, ...] | None = None
@@ -92,6 +95,7 @@ def judged(verdict: Verdict, facts: Facts, title: str, memory: Memory | None = N
         answers=_named(look.by for look in (*facts.votes.values(), *facts.cluster.values()) if look.answered),
         quorate=_named(look.by for look in facts.votes.values() if look.answered and look.quorate and look.settled),
         serving=_named(look.by for look in facts.arrays.values() if serves(look)),
+        partly=_named(look.by for look in facts.arrays.values() if not serves(look) and any(map(serves, look.each))),
         parts={node: _members(look, memory) for node, look in sorted(views.items())},
         needed=max((look.quorum for look in views.values()), default=0),
         clients=_named(clients_of(facts, memory)) if witness is not None and witness.answered else None,

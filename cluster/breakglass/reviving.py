@@ -138,7 +138,8 @@ def cannot_write(facts: Facts, nodes: Iterable[str], inventory: Inventory) -> tu
     for array in inventory.arrays:
         look = facts.arrays.get(array.name)
         if look is None or not look.answered:
-            told = [copy.status for peer in serving if (copy := peer.copies.get(array.name)) is not None]
+            copies = [one.copies.get(array.name) for peer in serving for one in peer.each]
+            told = [copy.status for copy in copies if copy is not None]
             unsure += [] if told and not {*told} & {"online", "resyncing"} else [array.name]
     logged_in = {name for look in facts.arrays.values() if look.answered for name in look.logins}
     off = {name for name, look in facts.power.items() if look.answered and look.on is False}

@@ -102,6 +102,7 @@ class PathsWish(Wish):
     """A node's paths to one volume; `wwid` is None while the volume is only planned.
 
     With `wwns`, the WWPNs of its HBAs, they are those of Fibre Channel.
+    `beside` are the WWIDs of the cluster's other volumes, which the same settings are for.
     `lasting` asks as well whether they would be there again after a reboot. `chap` refers to its secret. In an
     `emergency` sessions come first: only what keeps the volume from being mapped stands in their way.
     """
@@ -109,6 +110,7 @@ class PathsWish(Wish):
     node: str
     wwid: str | None
     arrays: tuple[ArrayPaths, ...]
+    beside: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
     lasting: bool = False
     emergency: bool = False
     chap: Chap | None = None

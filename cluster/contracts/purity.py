@@ -59,7 +59,9 @@ class ArrayPair(Value):
 
 
 class PodWish(Wish):
-    """A pod with one volume on an array. `groups`: the host group per array that may see the volume.
+    """A pod with a volume on an array. `groups`: the host group per array that may see the volume.
+
+    `beside` are the pod's other volumes that are the inventory's as well, by their full names.
 
     `prefers` is the array that shall go on alone, if people have a wish.
     """
@@ -71,6 +73,7 @@ class PodWish(Wish):
     groups: dict[str, str]
     prefers: str | None = None
     default_protection: bool = True
+    beside: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
     transport: Transport = Field(default="iscsi", exclude_if=lambda given: given == "iscsi")
 
 

@@ -1,5 +1,6 @@
 """What each array tells of itself, and how each of it is. Pure."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from pydantic import Field
@@ -53,9 +54,16 @@ class ArrayTold(Value):
     nqn: str = ""  # of its NVMe subsystem
     wwns: dict[str, str] = Field(default_factory=dict)  # of Fibre Channel ports, with their names
     wwid: str | None = None  # of the volume, as hosts see it; None where there is none yet
+    wwids: tuple[str, ...] = ()  # the same of the other volumes, as far as they are there
     untold: Unread | None = None  # why nobody knows whether there is one
-    preferences: tuple[str, ...] | Unread | None = None  # of the pod; None where there is no pod yet
+    preferences: tuple[str, ...] | Unread | None = None  # of the first pod; None where there is no pod yet
+    more: dict[str, tuple[str, ...] | Unread | None] = Field(default_factory=dict)  # the same of other pods, by name
     interfaces: tuple[Interface, ...] | Unread = ()
+
+
+def wwids(arrays: Sequence[ArrayTold]) -> tuple[str, ...]:
+    """The WWIDs of the volumes, as far as an array tells them."""
+    return tuple(dict.fromkeys(one for told in arrays for one in (told.wwid, *told.wwids) if one))
 
 
 def token(told: ArrayTold) -> Check:

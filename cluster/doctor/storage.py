@@ -9,11 +9,11 @@ from pydantic import Field
 
 from cluster import alignment, fabric
 from cluster.booting import Boot, lost_by_a_reboot
-from cluster.doctor.arrays import ArrayTold
+from cluster.doctor.arrays import ArrayTold, wwids
 from cluster.doctor.check import About, Check, Unread
 from cluster.doctor.nvme import NvmeTold
 from cluster.fabric import Fabric
-from cluster.inventory import Inventory
+from cluster.inventory import Inventory, Pod
 from cluster.multipathing import MultipathConfig, harmful, slow
 from cluster.nouns import Value
 from cluster.sessions import Record, Session, manual
@@ -83,15 +83,16 @@ def _parted(said: str) -> tuple[str, str]:
     return (evidence, f"check {remedy}") if remedy else (said, "compare the zones of its HBA ports on the switch")
 
 
-def multipath(told: PathsTold, wwid: str | None, *, sets: bool, doubt: str = "") -> Check:
+def multipath(told: PathsTold, wwid: str | None, *, sets: bool, doubt: str = "", more: Sequence[str] = ()) -> Check:
     """What multipathd goes by does no harm to the volume. `sets`: the deployment writes what differs.
 
-    `doubt` is why nobody knows which volume that is.
+    `doubt` is why nobody knows which volume that is; `more` are others that are known.
     """
     about = About(area="hosts", subject=told.node, what="multipath")
     if isinstance(told.config, Unread):
         return about.unread(told.config)
-    wrong = harmful(told.config, wwid)
+    config, each = told.config, tuple(dict.fromkeys((wwid, *more)))
+    wrong = tuple(dict.fromkeys(said for one in each for said in harmful(config, one)))
     said, _, remedy = wrong[0].partition("; ") if wrong else ("", "", "")
     more = f"; and {counted(len(wrong) - 1, 'other setting')}" if len(wrong) > 1 else ""
     if wrong and not sets:
@@ -107,7 +108,7 @@ def multipath(told: PathsTold, wwid: str | None, *, sets: bool, doubt: str = "")
         return about.later(f"{said}{more}", "the deployment sets it (paths.multipath)")
     if wwid is None and doubt:
         return about.unknown(f"harmless as far as can be seen; whether the blacklist hides the volume is open: {doubt}")
-    if remarks := slow(told.config, wwid):
+    if remarks := [said for one in each for said in slow(config, one)]:
         return about.ok(f"harmless, but {remarks[0].partition('; ')[0]}")
     return about.ok("settings harmless for the volume, no other disk claimed")
 
@@ -123,14 +124,14 @@ def reboot(told: PathsTold, arrays: Sequence[ArrayTold]) -> Check:
         raise AssertionError("each has just been looked at")
     if why := untold(arrays):
         return about.unknown(why)
-    wwid = next((array.wwid for array in arrays if array.wwid), None)
+    found = wwids(arrays)
     iqns = {array.iqn for array in arrays}
-    if boot.transport == "fc" and wwid is None:
+    if boot.transport == "fc" and not found:
         return about.later("there is no volume yet: the deployment makes it, and what brings its paths back")
     if boot.transport == "iscsi" and not any(session.iqn in iqns for session in sessions):
         return about.later("no sessions yet: the deployment makes them, and what brings them back")
     left = [one for array in arrays for one in manual(array.iqn, array.portals, records)]
-    if lost := lost_by_a_reboot(boot, wwid, left):
+    if lost := list(dict.fromkeys(one for wwid in found or (None,) for one in lost_by_a_reboot(boot, wwid, left))):
         said, _, remedy = lost[0].partition(": ")
         more = f"; and {counted(len(lost) - 1, 'other thing')}" if len(lost) > 1 else ""
         return about.wrong(f"{said}{more}", f"there: {remedy}")
@@ -157,18 +158,30 @@ def sides(inventory: Inventory, arrays: Sequence[ArrayTold], ids: Mapping[str, i
         return about.ok(f"no tie to break: nodes at {inventory.third.name} decide")
     if not alignment.tie_breaker(inventory, ids):
         return about.unknown("no node tells corosync's node ids", "on a node: pvecm nodes")
-    known = [array.preferences for array in arrays]
+    first, *others = inventory.all_pods
+    checks = [_side(about, inventory, first, [array.preferences for array in arrays], ids)]
+    checks += [_side(about, inventory, pod, [array.more.get(pod.name) for array in arrays], ids) for pod in others]
+    return next((check for check in checks if check.state != "ok"), checks[0])
+
+
+def _side(
+    about: About,
+    inventory: Inventory,
+    pod: Pod,
+    known: Sequence[tuple[str, ...] | Unread | None],
+    ids: Mapping[str, int],
+) -> Check:
     found = next((one for one in known if isinstance(one, tuple)), None)
     if found is None and any(isinstance(one, Unread) for one in known):
         return about.unread(next(one for one in known if isinstance(one, Unread)))
     if not known:
         return about.unknown("no array tells it")
-    wanted = inventory.pod.failover_preference
-    if found is None and wanted and not alignment.apart(inventory, (wanted,), ids):
+    wanted = pod.failover_preference
+    if found is None and wanted and not alignment.apart(inventory, (wanted,), ids, pod.name):
         return about.later("there is no pod yet: the deployment makes it prefer the tie-breaker's site")
     if found is None:
         found = (wanted,) if wanted else ()
-    if said := alignment.apart(inventory, found, ids):
+    if said := alignment.apart(inventory, found, ids, pod.name):
         evidence, _, remedy = said.rpartition("; ")
         return about.wrong(evidence, remedy)
     return about.ok("at the site of corosync's tie-breaker")

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from cluster.addresses import split
 from cluster.doctor import arrays, controllers, hosts, nodes, nvme, recognised, storage, versions
-from cluster.doctor.arrays import ArrayTold
+from cluster.doctor.arrays import ArrayTold, wwids
 from cluster.doctor.check import AREAS, Area, Check, Unread
 from cluster.doctor.controllers import ControllerTold
 from cluster.doctor.here import HereTold, here
@@ -99,7 +99,7 @@ def _hosts(inventory: Inventory, read: Read, rules: Rules) -> Iterator[Check]:
         yield hosts.services(told[name], (QNETD,), device=True)
     everybody = [*(node.name for node in inventory.nodes), *((name,) if inventory.witness else ())]
     if read.group:
-        yield storage.volumes(inventory.storage.vg, read.volumes)
+        yield storage.volumes(inventory.groups, read.volumes)
     yield from hosts.votes(inventory, read.hosts, read.hindrance)
     yield hosts.clocks(read.hosts, inventory.limits.clock_offset, everybody)
     if not rules.rehearsal:
@@ -123,7 +123,6 @@ def _node(inventory: Inventory, told: Told, rules: Rules, *, device: bool) -> It
 
 
 def _paths(inventory: Inventory, told: PathsTold, known: Sequence[ArrayTold]) -> Iterator[Check]:
-    wwid = next((array.wwid for array in known if array.wwid), None)
     if inventory.transport == "fc":
         yield storage.hbas(told, inventory.node(told.node).wwns, known)
     else:
@@ -133,7 +132,9 @@ def _paths(inventory: Inventory, told: PathsTold, known: Sequence[ArrayTold]) ->
         yield nvme.paths(told.node, inventory.site_of(told.node).array, told.nvme, known)
         yield nvme.reboot(told.node, told.nvme, known)
         return
-    yield storage.multipath(told, wwid, sets=inventory.paths.multipath == "set", doubt=storage.untold(known))
+    sets, found = inventory.paths.multipath == "set", wwids(known)
+    wwid = found[0] if len(found) == len(inventory.disks) else None
+    yield storage.multipath(told, wwid, sets=sets, doubt=storage.untold(known), more=found)
     yield storage.reboot(told, known)
 
 

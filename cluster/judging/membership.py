@@ -213,7 +213,14 @@ def _parted(case: _Case, sign: str) -> Condition:
 
 
 def pod_at(facts: Facts, inventory: Inventory) -> str:
-    """The sites whose arrays say that they serve the pod."""
+    """The sites whose arrays say that they serve the pod; of several pods each with its own where they differ."""
+    found = {pod.name: _pod_at(facts.of(pod.name), inventory) for pod in inventory.all_pods}
+    if len(set(found.values())) == 1:
+        return next(iter(found.values()))
+    return ", ".join(f"{pod} at {where}" for pod, where in found.items())
+
+
+def _pod_at(facts: Facts, inventory: Inventory) -> str:
     holders = {look.by for look in facts.arrays.values() if serves(look)}
     return " and ".join(site.name for site in inventory.sites if site.array in holders) or "no array that answers"
 

@@ -124,7 +124,8 @@ def _absent(facts: Facts, views: dict[str, VotesLook], inventory: Inventory) -> 
     nodes = {node.name for node in inventory.nodes}
     for name, look in sorted(facts.arrays.items()):
         if look.answered and name not in look.copies:
-            found[f"pod {name}"] = f"pod {inventory.pod.name} is not on {name}"
+            lacking = [pod.name for pod in inventory.all_pods if name not in look.of(pod.name).copies]
+            found[f"pod {name}"] = "; ".join(f"pod {pod} is not on {name}" for pod in lacking)
         if look.answered and not nodes & look.logins.keys():
             found[f"sessions {name}"] = f"no node is logged in at {name}"
     if inventory.witness and views and not any(view.device or view.configured for view in views.values()):

@@ -1,7 +1,7 @@
 """What the arrays say of their copies, of each other, of the mediator and of their initiators."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from cluster.conditions import THIRD_PLACE, Condition, lost_site, serves
 from cluster.evidence import UP
@@ -30,6 +30,14 @@ class Storage:
     absent: frozenset[str]
 
     @property
+    def pods(self) -> "dict[str, Storage]":
+        """The same of each pod alone, by its name."""
+        return {
+            one.pod.name: replace(self, facts=self.facts.of(one.pod.name), inventory=one)
+            for one in self.inventory.stretched
+        }
+
+    @property
     def answering(self) -> dict[str, ArrayLook]:
         """The arrays that answer."""
         return {name: look for name, look in self.facts.arrays.items() if look.answered}
@@ -37,6 +45,16 @@ class Storage:
 
 def storage_conditions(case: Storage) -> Iterator[Condition]:
     """Copies, link, mediator, sessions, and the storage on each node."""
+    answering, pods = case.answering, case.pods
+    yield from told_of_pods({name: _of_pod(one) for name, one in pods.items()})
+    yield from _link(answering)
+    yield from told_of_pods({name: mediator(one.answering) for name, one in pods.items()})
+    yield from _paths(case)
+    yield from _inactive(case)
+
+
+def _of_pod(case: Storage) -> Iterator[Condition]:
+    """Both copies of one pod."""
     answering, inventory = case.answering, case.inventory
     yield from _offline(case)
     for array in inventory.arrays:
@@ -46,14 +64,33 @@ def storage_conditions(case: Storage) -> Iterator[Condition]:
             yield from _told_lost(array.name, peer, case)
         elif own is not None and f"pod {array.name}" not in case.absent:
             yield from _copy(array.name, own, peer, inventory)
-    yield from _link(answering)
-    yield from mediator(answering)
-    yield from _paths(case)
-    yield from _inactive(case)
+
+
+def told_of_pods(found: Mapping[str, Iterable[Condition]]) -> Iterator[Condition]:
+    """What is so of any pod, once; what is not so of all of them names those of which it is. `found` is by pod."""
+    together: dict[str, list[tuple[str, Condition]]] = {}
+    for pod, conditions in found.items():
+        for one in conditions:
+            together.setdefault(one.key, []).append((pod, one))
+    for told in together.values():
+        first = told[0][1]
+        if len(told) == len(found) and all(one == first for _, one in told):
+            yield first
+            continue
+        reasons = [f"{'' if pod in said else f'pod {pod}: '}{said}" for pod, one in told for said in one.reasons]
+        # of two cases the one that is less certain asks for more care
+        case = max((one.case for _, one in told), key=len)
+        unless = tuple(dict.fromkeys(said for _, one in told for said in one.unless))
+        yield first.model_copy(update={"case": case, "reasons": tuple(dict.fromkeys(reasons)), "unless": unless})
 
 
 def storage_elsewhere(losses: list[Condition], facts: Facts, inventory: Inventory) -> Iterator[Condition]:
-    """The quorum is at one site and the pod at the other: what that means depends on who still reaches the pod."""
+    """The quorum is at one site and a pod at the other: what that means depends on who still reaches the pod."""
+    pods = [one.name for one in inventory.all_pods]
+    yield from told_of_pods({name: _elsewhere(losses, facts.of(name), inventory) for name in pods})
+
+
+def _elsewhere(losses: list[Condition], facts: Facts, inventory: Inventory) -> Iterator[Condition]:
     for loss in losses:
         lost = inventory.site(lost_site(loss))
         winner = inventory.other_site(lost.name)
@@ -274,15 +311,22 @@ def _paths(case: Storage) -> Iterator[Condition]:
 def _inactive(case: Storage) -> Iterator[Condition]:
     """The storage on each member, as the cluster tells it where that may be seen."""
     told = newest(case.facts)
-    storages = told.storages if told else {}
+    first, *others = (storage.id for storage in case.inventory.all_storages)
+    found = {first: told.storages, **{one: told.more.get(one, {}) for one in others}} if told else {}
+    bad = {one: wrong for one, storages in found.items() if (wrong := _not_available(case, storages))}
+    if bad:
+        yield Condition(
+            kind="storage-inactive",
+            where=tuple(sorted({node for wrong in bad.values() for node in wrong})),
+            reasons=tuple(
+                f"storage {one} is {word} on {node}" for one, wrong in bad.items() for node, word in wrong.items()
+            ),
+            unless=("the storage is available on every node",),
+        )
+
+
+def _not_available(case: Storage, storages: Mapping[str, str]) -> dict[str, str]:
     bad = {node: word for node, word in sorted(storages.items()) if word != "available"}
     # where it is told for some nodes, it is told for all that have it
     bad |= {node: "not defined" for node in sorted(case.alive) if storages and node not in storages}
-    bad = {node: word for node, word in bad.items() if node in case.alive}
-    if bad and told:
-        yield Condition(
-            kind="storage-inactive",
-            where=tuple(bad),
-            reasons=tuple(f"storage {case.inventory.storage.id} is {word} on {node}" for node, word in bad.items()),
-            unless=("the storage is available on every node",),
-        )
+    return {node: word for node, word in bad.items() if node in case.alive}

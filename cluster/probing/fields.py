@@ -170,6 +170,11 @@ _NAME = {
     "links": ["endpoint"],
     "bmc": {"address": "endpoint", "user": "user"},
 }
+_POD = {
+    "name": "pod", "first": "array", "failover_preference": "array",
+    "volumes": [{"name": "volume", "size": "keep", "luns": {"*array": "keep"}, "default_protection": "keep"}],
+}  # fmt: skip
+_STORAGE = {"id": "storage", "vg": "vg", "volume": "volume_name"}
 INVENTORY: Fields = {
     "name": "cluster", "transport": "keep",
     "sites": [{"name": "site", "array": "array", "nodes": [_NAME]}],
@@ -178,13 +183,15 @@ INVENTORY: Fields = {
     "third": {"name": "site", "nodes": [_NAME]},
     "api": {"token_id": "token_id", "port": "keep"},
     "ssh": {"port": "keep"},
-    "pod": {
-        "name": "pod", "first": "array", "failover_preference": "array",
-        "volumes": [{"name": "volume", "size": "keep", "luns": {"*array": "keep"}, "default_protection": "keep"}],
-    },
-    "storage": {"id": "storage", "vg": "vg"},
+    "pod": _POD,
+    "pods": [_POD],
+    "storage": _STORAGE,
+    "storages": [_STORAGE],
     "guests": [
-        {"vmid": "keep", "name": "guest", "template": "keep", "node": "node", "cores": "keep", "memory": "keep"}
+        {
+            "vmid": "keep", "name": "guest", "template": "keep", "node": "node", "cores": "keep", "memory": "keep",
+            "storage": "storage",
+        }
     ],
     "ha": {"max_restart": "keep", "max_relocate": "keep", "failback": "keep"},
     "limits": {

@@ -194,9 +194,9 @@ def watchdog_stopped(world: "World", where: tuple[str, ...], boots: Boots) -> li
 
 
 def group_hidden(world: "World", where: tuple[str, ...], _: Boots) -> list[Part]:
-    """The shared volume group, for one node."""
-    group = world.inventory.storage.vg
-    return [_taken_from(world.nodes[where[0]].hidden_groups, group, f"{group} on {where[0]}")]
+    """The shared volume groups, for one node."""
+    groups = [storage.vg for storage in world.inventory.all_storages]
+    return [_taken_from(world.nodes[where[0]].hidden_groups, group, f"{group} on {where[0]}") for group in groups]
 
 
 def _taken_from(away: set[str], what: str, name: str) -> Part:

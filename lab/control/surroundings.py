@@ -103,10 +103,11 @@ def name_volume(world: "World", host: "Host", name: str) -> None:
 
 def _serials(world: "World") -> list[str]:
     """The serials of the pod's volumes."""
-    first = world.arrays[world.inventory.pod.first]
-    found = [volume.serial for volume in first.all_volumes() if volume.full_name == world.inventory.volume_name]
+    disk = world.inventory.disks[0]  # an alias is of one volume
+    first = world.arrays[disk.pod.first]
+    found = [volume.serial for volume in first.all_volumes() if volume.full_name == disk.volume_name]
     if not found:
-        raise Unfit(f"there is no volume {world.inventory.volume_name} yet: build the cluster first")
+        raise Unfit(f"there is no volume {disk.volume_name} yet: build the cluster first")
     return [serial for serial in found if serial in world.disks]
 
 

@@ -85,29 +85,37 @@ def _ports_as_nodes_know_them(world: "World", facts: Facts) -> list[dict[str, st
 
 async def build(world: "World", facts: Facts) -> None:
     """Pod, volumes, hosts, groups and connections."""
-    inventory, first = world.inventory, world.inventory.pod.first
-    pod = facts.pods(inventory)[0]
-    teller = facts.instead("array", first, world.arrays, "volumes")
-    wishes = {"failover_preferences": pod["failover_preferences"]} if pod.get("failover_preferences") else {}
-    _call(world, first, responses.post_pods, wishes, names=pod["name"])
-    for name in world.arrays:
-        for volume in facts.rows("array", name, "volumes"):
-            stretched = bool(volume.get("pod"))
-            if name == teller or not stretched:
-                _call(
-                    world,
-                    first if stretched else name,
-                    responses.post_volumes,
-                    {"provisioned": volume["provisioned"]},
-                    names=volume["name"],
-                )
-    other = inventory.peer(first).name
-    _call(world, first, responses.post_pod_members, pod_names=pod["name"], member_names=other)
-    await _stretched(world, first)
+    for pod in facts.pods(world.inventory):
+        await _pod(world, facts, pod)
     for name, array in world.arrays.items():
+        _alone(world, facts, name)
         _called(array, facts)
         _hosts(world, facts, name)
         _connections(world, facts, name)
+
+
+async def _pod(world: "World", facts: Facts, pod: dict[str, Any]) -> None:
+    """One pod with its volumes, on both arrays."""
+    inventory = world.inventory
+    first = next((one.first for one in inventory.all_pods if one.name == pod["name"]), inventory.all_pods[0].first)
+    teller = facts.instead("array", first, world.arrays, "volumes")
+    wishes = {"failover_preferences": pod["failover_preferences"]} if pod.get("failover_preferences") else {}
+    _call(world, first, responses.post_pods, wishes, names=pod["name"])
+    for volume in facts.rows("array", teller, "volumes"):
+        if (volume.get("pod") or {}).get("name") == pod["name"]:
+            size = {"provisioned": volume["provisioned"]}
+            _call(world, first, responses.post_volumes, size, names=volume["name"])
+    other = inventory.peer(first).name
+    _call(world, first, responses.post_pod_members, pod_names=pod["name"], member_names=other)
+    await _stretched(world, first, pod["name"])
+
+
+def _alone(world: "World", facts: Facts, name: str) -> None:
+    """Volumes of one array that are in no pod."""
+    for volume in facts.rows("array", name, "volumes"):
+        if not volume.get("pod"):
+            size = {"provisioned": volume["provisioned"]}
+            _call(world, name, responses.post_volumes, size, names=volume["name"])
 
 
 def _called(array: "Array", facts: Facts) -> None:
@@ -157,13 +165,15 @@ def _of(row: dict[str, Any], world: "World", teller: str, name: str) -> dict[str
     group = (
         {"host_group": {"name": inventory.array(name).host_group}} if (row.get("host_group") or {}).get("name") else {}
     )
-    lun = {"lun": inventory.pod.volume.luns.get(name, row["lun"])} if "lun" in row else {}
+    known = {disk.volume_name: disk.pod.volume.luns for disk in inventory.disks}
+    luns = known.get((row.get("volume") or {}).get("name", ""), {})
+    lun = {"lun": luns.get(name, row["lun"])} if "lun" in row else {}
     return {**row, **group, **lun}
 
 
-async def _stretched(world: "World", first: str) -> None:
+async def _stretched(world: "World", first: str, name: str) -> None:
     until = world.clock.now() + _STRETCHED_WITHIN
-    pod = world.arrays[first].pods[0]
+    pod = next(pod for pod in world.arrays[first].pods if pod.name == name)
     while not all(pod.state(array).status == "online" for array in world.arrays.values()):
         if world.clock.now() > until:
             raise TimeoutError(

@@ -36,11 +36,24 @@ def define(world: "World", facts: Facts) -> None:
 def sizes(world: "World", facts: Facts) -> dict[str, int]:
     """Bytes of the guests' disks on the shared group, by their names."""
     found = {}
+    ours = {storage.id for storage in world.inventory.all_storages}
     for row in _guests(facts, world):
         for volume, number in _disks(facts.item("cluster", world.inventory.name, "guest", str(row["vmid"]))).items():
             storage, _, name = volume.partition(":")
-            if storage == world.inventory.storage.id:
+            if storage in ours:
                 found[name] = number
+    return found
+
+
+def groups(world: "World", facts: Facts) -> dict[str, set[str]]:
+    """The volume groups that guests' disks of that name are on, by that name: `lvs` is asked for names alone."""
+    found: dict[str, set[str]] = {}
+    ours = {storage.id: storage.vg for storage in world.inventory.all_storages}
+    for row in _guests(facts, world):
+        for volume in _disks(facts.item("cluster", world.inventory.name, "guest", str(row["vmid"]))):
+            storage, _, name = volume.partition(":")
+            if storage in ours:
+                found.setdefault(name, set()).add(ours[storage])
     return found
 
 

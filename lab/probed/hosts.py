@@ -9,6 +9,7 @@ from lab.hosts.system import CODENAMES
 from lab.physics import nvme
 from lab.physics.disks import Disk, LocalMap, LogicalVolume, VolumeGroup, letters
 from lab.physics.initiator import DEFAULT, NodeRecord, Way
+from lab.probed.cluster import groups
 from lab.probed.facts import Facts
 
 if TYPE_CHECKING:
@@ -211,10 +212,10 @@ def write_groups(world: "World", facts: Facts, sizes: dict[str, int]) -> None:
         for report in facts.item("node", name, "volume-groups").get("report", ()):
             for row in report.get("vg", ()):
                 _group(world, host, row)
-    shared = next((d.vg for d in world.disks.values() if d.vg and d.vg.name == world.inventory.storage.vg), None)
-    if shared is not None:
-        for name in world.nodes:
-            _volumes(facts, name, shared, sizes)
+    ours = [storage.vg for storage in world.inventory.all_storages]
+    shared = {disk.vg.name: disk.vg for disk in world.disks.values() if disk.vg and disk.vg.name in ours}
+    for name in world.nodes if shared else ():
+        _volumes(facts, name, shared, sizes, groups(world, facts))
 
 
 def _group(world: "World", host: "Host", row: dict[str, str]) -> None:
@@ -236,12 +237,17 @@ def _stands_on(world: "World", host: "Host", disk: Disk) -> str:
     return host.map_name(world.called(disk))
 
 
-def _volumes(facts: Facts, node: str, group: VolumeGroup, sizes: dict[str, int]) -> None:
+def _volumes(
+    facts: Facts, node: str, shared: dict[str, VolumeGroup], sizes: dict[str, int], on: dict[str, set[str]]
+) -> None:
+    """The volumes of the shared groups as a node has them; `on` are the groups by the volume's name, the first else."""
+    first = next(iter(shared))
     for report in facts.item("node", node, "logical-volumes").get("report", ()):
         for row in report.get("lv", ()):
             name, attributes = row["lv_name"], row["lv_attr"]
-            lv = group.lvs.setdefault(name, LogicalVolume(name, sizes.get(name, 4 * 2**20)))
-            if attributes[4:5] == "a":
-                lv.active_on.add(node)
-            if attributes[5:6] == "o":
-                lv.open_on.add(node)
+            for group in on.get(name, {first}) & shared.keys():
+                lv = shared[group].lvs.setdefault(name, LogicalVolume(name, sizes.get(name, 4 * 2**20)))
+                if attributes[4:5] == "a":
+                    lv.active_on.add(node)
+                if attributes[5:6] == "o":
+                    lv.open_on.add(node)

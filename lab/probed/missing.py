@@ -16,7 +16,8 @@ def missing(facts: Facts, inventory: "Inventory") -> Iterator[str]:
         played = "another's" if what in ("login", "array") else "the twin's own"
         yield f"{of} {who}: {what}{' ' + item if item else ''} was not answered ({word}); {played} is played"
     if not facts.stretched(inventory):
-        yield f"pod {inventory.pod.name}: not on both arrays, so nothing of pods, volumes, hosts and paths is built"
+        names = ", ".join(pod.name for pod in inventory.all_pods)
+        yield f"pod {names}: not on both arrays, so nothing of pods, volumes, hosts and paths is built"
     for array in inventory.arrays:
         yield from _of_array(facts, array.name, inventory.transport)
     manager = facts.item("cluster", cluster, "ha-manager").get("manager_status", {})

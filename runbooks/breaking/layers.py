@@ -22,14 +22,14 @@ Changed = TypeVar("Changed", bound=Finding)
 
 
 class Layers:
-    """The arrays of one cluster, as part of a run. `arrays` and `wwid` are known once `read` has looked."""
+    """The arrays of one cluster, as part of a run. `arrays` and `wwids` are known once `read` has looked."""
 
     def __init__(self, run: BreakGlass, inventory: Inventory) -> None:
         self._run, self.inventory = run, inventory
         self.planning = Wishes(inventory, Mode.PLAN, emergency=True)
         self.applying = Wishes(inventory, Mode.APPLY, emergency=True)
         self.arrays: dict[str, ArrayFinding] = {}
-        self.wwid: str | None = None
+        self.wwids: dict[str, str | None] = {}  # by the volume's full name
 
     async def read(self) -> tuple[Intent, ...]:
         """Both arrays are ready and the pod holds the volume; what would have to be changed on the arrays."""
@@ -38,17 +38,22 @@ class Layers:
             *(run.step(f"Array {name} is ready", purity.preflight, self.planning.array_pair(name)) for name in names)
         )
         self.arrays = dict(zip(names, ready, strict=True))
-        pod = await run.step("Pod holds the volume", purity.ensure_pod, self.planning.pod())
-        self.wwid = pod.wwid
-        if pod.changes:  # more than an emergency
-            run.refuse_if(f"the pod or its volume is missing ({pod.changes[0]}): compare with `quorate plan deploy`")
+        for volume in self.planning.each:
+            pod = await run.step(f"Pod holds {volume.the_volume}", purity.ensure_pod, volume.pod())
+            self.wwids[volume.volume_name] = pod.wwid
+            if pod.changes:  # more than an emergency
+                run.refuse_if(
+                    f"the pod or its volume is missing ({pod.changes[0]}): compare with `quorate plan deploy`"
+                )
         found = await run.together(
             *(
-                run.step(f"Hosts see the volume on {name}", purity.ensure_access, self.planning.access(name))
+                run.step(f"Hosts see {volume.the_volume} on {name}", purity.ensure_access, volume.access(name))
+                for volume in self.planning.each
                 for name in names
             )
         )
-        return tuple(intent for one in found for intent in one.changes)
+        # hosts and groups are missing for each volume, and are made once
+        return tuple(dict.fromkeys(intent for one in found for intent in one.changes))
 
     async def differs(self) -> str:
         """Why nothing may be changed now, by the newest look of the run: not both arrays serve the pod."""

@@ -178,7 +178,10 @@ class News:
         loss = self._guests.loss
         if not sids or loss is None:
             return
-        wish = CausesWish(guests=tuple(sids), survivors=loss.survivors, storage=loss.inventory.storage.id)
+        more = tuple(storage.id for storage in loss.inventory.all_storages[1:])
+        wish = CausesWish(
+            guests=tuple(sids), survivors=loss.survivors, storage=loss.inventory.all_storages[0].id, more=more
+        )
         try:
             found = await ask(
                 ha.causes,

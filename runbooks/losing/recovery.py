@@ -64,7 +64,7 @@ class Recovery:
                 known=guests.standing,
                 nodes=tuple(dict.fromkeys((*loss.survivors, *loss.nodes))),
                 via=loss.survivors,
-                vg=loss.inventory.storage.vg,
+                vg=loss.inventory.groups,
                 limit=max(1.0, left) if left is not None else LOOK.total_seconds(),
             )
             found = await self._run.looks.seen_until(TITLE, ha.watch_guests, wish, lambda: self._more)

@@ -158,7 +158,7 @@ def check(
     out.print(
         f"[green]✓[/green] {escape(str(inventory))}: cluster {known.name}, {len(known.site_nodes)} nodes on 2 sites"
         f"{third}, "
-        f"{known.votes} votes, quorum {known.quorum}, pod {known.pod.name}, {counted(len(known.guests), 'guest')}"
+        f"{known.votes} votes, quorum {known.quorum}, {_pods(known)}, {counted(len(known.guests), 'guest')}"
     )
     for note in notes:
         out.print(f"  [yellow]note:[/yellow] {escape(note)}", soft_wrap=True)
@@ -330,6 +330,13 @@ def run_worker(
         await until_stopped(client, known, path.parent, settings, ready)
 
     asyncio.run(traced(settings, work()))
+
+
+def _pods(known: Inventory) -> str:
+    """The pods by name, and how many volumes where there are several."""
+    names = ", ".join(pod.name for pod in known.all_pods)
+    volumes = f" with {counted(len(known.disks), 'volume')}" if len(known.disks) > 1 else ""
+    return f"{'pod' if len(known.all_pods) == 1 else 'pods'} {names}{volumes}"
 
 
 def standing(at: str, known: Inventory) -> str:

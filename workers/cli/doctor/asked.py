@@ -161,7 +161,7 @@ class Asking:
         reached = [told.name for _, told, way in found if told is not None and way is not None]
         group, volumes, hindrance = bool(reached), None, None
         if reached:
-            volumes = await self._counted(hosts.volumes(ssh, reached[0], inventory.storage.vg))
+            volumes = await self._counted(hosts.volumes(ssh, reached[0], inventory.groups))
         if len(reached) == len(inventory.site_nodes) and not any(has_device(told) for _, told, _ in found):
             hindrance = await self._counted(hosts.hindrance(ssh, inventory))
         return OverSsh(
