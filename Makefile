@@ -192,6 +192,7 @@ coverage: setup  ## write docs/coverage.md: what the twin emulates, and which te
 	@$(QUORATE) server
 	@rm -rf var/coverage
 	@.venv/bin/python -m tests -n 2 --dist loadfile -p tests.covered
+	@.venv/bin/python -m tests -n 2 -m slow tests/lab -p tests.covered
 	@.venv/bin/python -m tests.covered
 
 bench: setup  ## measure one deployment (var/bench.json), the twin's cost and the engine's

@@ -11,7 +11,7 @@ Judgement = Literal["verdict", "gate", "fencing"]
 DECIDING: dict[Judgement, tuple[str, ...]] = {
     "verdict": (
         "basis.py", "verdict.py", "judging", "facts.py", "looks.py", "memory.py", "conditions.py", "evidence.py",
-        "guests.py", "recovery.py", "silences.py", "inventory.py", "breakglass/judged.py",
+        "guests.py", "recovery.py", "silences.py", "inventory.py", "quorum.py", "breakglass/judged.py",
     ),
     "gate": ("ballot.py", "gate.py", "standing.py", "approval.py", "signers.py"),
     "fencing": ("fencing.py", "recovery.py"),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Self
 
 from cluster.contracts.hosts import (
     ArrayPaths,
@@ -33,7 +34,7 @@ class Wishes:
     one_of: int = 1
 
     @property
-    def each(self) -> "tuple[Wishes, ...]":
+    def each(self) -> tuple[Self, ...]:
         """The same of each volume alone, in the order of the file: what is asked of a volume, its group, its storage.
 
         `beside` are then the other volumes of its pod by their full names, which are ours as well.
@@ -74,7 +75,7 @@ class Wishes:
         return f" to {self.volume_name}" if self.several else ""
 
     @property
-    def each_pod(self) -> "tuple[Wishes, ...]":
+    def each_pod(self) -> tuple[Self, ...]:
         """The same of each pod alone, with the first of its volumes."""
         return tuple(replace(self, inventory=one) for one in self.inventory.stretched)
 

@@ -8,7 +8,7 @@ from activities.rules import DECIDING, Judgement, rules
 # What only holds models, units and words: it decides nothing by itself.
 PLUMBING = {
     "cluster.addresses", "cluster.around", "cluster.nouns", "cluster.plan", "cluster.reminders", "cluster.units",
-    "cluster.visible", "cluster.approval", "cluster.paths", "cluster.portals",
+    "cluster.visible", "cluster.approval", "cluster.paths", "cluster.portals", "cluster.transports",
 }  # fmt: skip
 FROM: dict[Judgement, tuple[str, ...]] = {
     "verdict": ("cluster.basis", "cluster.breakglass.judged"),
