@@ -17,7 +17,7 @@ from cluster.alignment import apart
 from cluster.contracts import proxmox
 from cluster.contracts.proxmox import RightsFinding, RightsWish
 from cluster.inventory import Inventory
-from cluster.privileges import PROCEDURES, Missing, Procedure, Sight, missing, paths, sight
+from cluster.privileges import PROCEDURES, Missing, Procedure, Sight, missing, needed, paths, sight
 from cluster.trust import endpoints
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class Rights:
         parts = "" if wish.runbook else await asyncio.to_thread(self._apart)
         if lacks and wish.must:
             raise Unauthorized(f"the token lacks {', '.join(map(str, lacks))}; {GRANT}")
+        if wish.must and any(SEES in needed(self._inventory, runbook).get("/vms", ()) for runbook in runbooks):
+            await asyncio.to_thread(must_see_all_guests, self._api)  # an entry of a guest's own may hide it
         if lacks:
             said = f"the token lacks {', '.join(map(str, lacks))}; {GRANT}"
             return RightsFinding(finding=said, mark="warned", missing=tuple(lacks), certificates=ending, apart=parts)

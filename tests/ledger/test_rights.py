@@ -110,6 +110,14 @@ def test_planned_work_is_refused_without_its_rights(site: Switched, api: PveApi)
         asked(site, api, runbook="evacuate-site", must=True)
 
 
+def test_planned_work_is_refused_where_a_guest_may_be_hidden(site: Switched, api: PveApi):
+    """An entry of its own replaces what the token may see from above: nothing is taken for empty from such a list."""
+    site.entry("/vms/777", {"VM.PowerMgmt": True})
+    with pytest.raises(Unauthorized, match=r"lacks VM\.Audit at /vms/777: permissions there replace"):
+        asked(site, api, runbook="evacuate-site", must=True)
+    assert asked(site, api, runbook="evacuate-site").missing == ()
+
+
 def test_with_the_documented_token_every_guest_is_seen(site: Switched, api: PveApi):
     """Also those that the inventory does not name."""
     must_see_all_guests(api)
