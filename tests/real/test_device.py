@@ -37,7 +37,9 @@ async def test_a_node_that_may_not_log_in_to_the_witness_stops_the_set_up(deploy
     """The words of the real ssh reach the person, and nothing was changed."""
     assert deployment.not_let_in == (
         "Unauthorized: pxmx01-01: root cannot log in to the witness at 10.21.103.117: "
-        "root@10.21.103.117: Permission denied (publickey,password).; run there once: ssh-copy-id root@10.21.103.117"
+        "root@10.21.103.117: Permission denied (publickey,password).; run there once: ssh-copy-id root@10.21.103.117; "
+        "where the witness refuses root's password, as Debian does, append pxmx01-01's /root/.ssh/id_rsa.pub to "
+        "/root/.ssh/authorized_keys there"
     )
 
 
@@ -55,7 +57,7 @@ async def test_a_device_at_another_witness_is_told(deployment: Deployment):
     real, _ = deployment.elsewhere
 
     assert real == (
-        "Conflict: pxmx01-01: the quorum device is at 10.21.103.117:5403, the inventory says 10.21.103.99; "
+        "Conflict: pxmx01-01: the quorum device is at 10.21.103.117, the inventory says 10.21.103.99; "
         "correct witness.address, or remove the device by hand first: pvecm qdevice remove"
     )
 
