@@ -86,8 +86,3 @@ class Homes(BaseModel):
         """The site's own array, and its peer."""
         own = self.inventory.site(self.site).array
         return own, self.inventory.peer(own).name
-
-    @property
-    def lun(self) -> int:
-        """The shared volume's LUN at the site's own array."""
-        return self.inventory.lun(self.inventory.site(self.site).array)

@@ -7,20 +7,16 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from temporalio import activity
-
-from activities.attempt import Changes, look_again
+from activities.attempt import Changes
 from activities.errors import Refuted
 from activities.hosts import initiator
-from activities.hosts.multipath import Multipath
+from activities.hosts.mapped import MappedPaths
 from activities.parsing.fabric import parse_fabric
 from activities.parsing.multipath import Map
 from cluster import fabric as judging
 from cluster.booting import lost_by_a_reboot
 from cluster.contracts.hosts import ArrayPaths, PathsFinding, PathsWish
 from cluster.fabric import Fabric
-from cluster.multipathing import harmful, slow
-from cluster.units import counted
 
 if TYPE_CHECKING:
     from activities.clients.ssh import Hosts as SshHosts
@@ -102,11 +98,8 @@ def _ports(wish: PathsWish) -> dict[str, dict[str, str]]:
     return {one.array: one.wwns for one in wish.arrays}
 
 
-class FcPaths:
+class FcPaths(MappedPaths[Seen]):
     """What `Paths` does, for nodes with HBAs."""
-
-    def __init__(self, ssh: "SshHosts") -> None:
-        self._ssh, self._multipath = ssh, Multipath(ssh)
 
     async def ensure(self, wish: PathsWish) -> PathsFinding:
         """Every login of an HBA port has its path, and multipath shows what ALUA should give."""
@@ -124,57 +117,11 @@ class FcPaths:
         if not wish.emergency:
             boot = await initiator.boot(self._ssh, wish.node, "fc")
             await self._multipath.keep(ledger, wish, boot)
-        await self._multipath.tune(ledger, wish)
-        activity.heartbeat("verifying")
-        if ledger.only_planned:
-            return PathsFinding(
-                finding=f"{counted(len(ledger.changes), 'change')} planned", changes=ledger.changes, node=wish.node
-            )
-        if wrong := seen.wrong(wish) or (await self._lost(wish) if ledger.changed else ""):
-            raise Refuted(f"{wish.node}: {wrong}")
-        remark = await self._multipath.remark(wish, seen.map)
-        near, far = (seen.usable(array) for array in wish.arrays)
-        return PathsFinding(
-            finding=f"{near} optimized through {wish.arrays[0].array}, {far} non-optimized{remark}",
-            changed=ledger.changed,
-            changes=ledger.changes,
-            node=wish.node,
-            optimized=near,
-            non_optimized=far,
-        )
-
-    async def prove(self, wish: PathsWish) -> PathsFinding:
-        """The same verification, reading only."""
-        seen = await self._seen(wish)
-        if wrong := seen.wrong(wish):
-            raise Refuted(f"{wish.node}: {wrong}")
-        remark = ""
-        if wish.lasting:
-            config = await initiator.config(self._ssh, wish.node)
-            if wrong := "; ".join(filter(None, (*harmful(config, wish.wwid), await self._lost(wish)))):
-                raise Refuted(f"{wish.node}: {wrong}")
-            told = "".join(f"; {one}" for one in slow(config, wish.wwid))
-            remark = f", there again after a reboot{told}{await self._multipath.remark(wish, seen.map)}"
-        near, far = (seen.usable(array) for array in wish.arrays)
-        return PathsFinding(
-            finding=f"{near} optimized, {far} non-optimized{remark}",
-            node=wish.node,
-            optimized=near,
-            non_optimized=far,
-        )
+        return await self._ended(ledger, wish, seen)
 
     async def _seen(self, wish: PathsWish) -> Seen:
         found, fabric = await asyncio.gather(self._multipath.map_of(wish), fabric_of(self._ssh, wish.node))
         return Seen(map=found, fabric=fabric)
-
-    async def _settled(self, wish: PathsWish) -> Seen:
-        """Udev needs a moment after a scan: look again for some seconds before judging."""
-        for pause in (0.2, 0.5, 1, 2, 4):
-            seen = await self._seen(wish)
-            if not seen.wrong(wish):
-                return seen
-            await look_again(pause, seen.wrong(wish))
-        return await self._seen(wish)
 
     async def _lost(self, wish: PathsWish) -> str:
         """What a reboot would lose, in words; in an emergency that can wait. HBAs log in again by themselves."""

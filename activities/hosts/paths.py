@@ -5,15 +5,12 @@ out, deleted or overwritten here but the files that carry our name.
 """
 
 import asyncio
-from typing import TYPE_CHECKING
 
-from temporalio import activity
-
-from activities.attempt import Changes, look_again
+from activities.attempt import Changes
 from activities.errors import NotFound, Refuted, Unauthorized
 from activities.hosts import initiator
 from activities.hosts.fibre import FcPaths
-from activities.hosts.multipath import Multipath
+from activities.hosts.mapped import MappedPaths
 from activities.hosts.nvme_paths import NvmePaths
 from activities.hosts.seen import Seen
 from activities.parsing.iscsi import Target, parse_targets
@@ -21,14 +18,9 @@ from activities.serving import serves
 from cluster.booting import Boot, lost_by_a_reboot
 from cluster.contracts import hosts
 from cluster.contracts.hosts import ArrayPaths, PathsFinding, PathsWish
-from cluster.multipathing import harmful, slow
 from cluster.plan import Ledger
 from cluster.portals import host_and_port
 from cluster.sessions import Record, Session, manual, strangers, unconnected, unused
-from cluster.units import counted
-
-if TYPE_CHECKING:
-    from activities.clients.ssh import Hosts as SshHosts
 
 # iscsiadm's own statuses: 15 the session exists already, 24 the target refused who logs in (iscsi_err.h).
 ISCSI_EXISTS, ISCSI_REFUSED = 15, 24
@@ -36,11 +28,8 @@ ISCSI_EXISTS, ISCSI_REFUSED = 15, 24
 LOGIN_LIMIT = 150.0
 
 
-class Paths:
-    """Activities on a node's paths."""
-
-    def __init__(self, ssh: "SshHosts") -> None:
-        self._ssh, self._multipath = ssh, Multipath(ssh)
+class Paths(MappedPaths[Seen]):
+    """Activities on a node's paths; those of iSCSI are its own."""
 
     @serves(hosts.ensure_paths)
     async def ensure_paths(self, wish: PathsWish) -> PathsFinding:
@@ -64,24 +53,7 @@ class Paths:
             await self._multipath.bring_up(wish)
             seen = await self._settled(wish)
         await self._keep(ledger, wish)
-        await self._multipath.tune(ledger, wish)
-        activity.heartbeat("verifying")
-        if ledger.only_planned:
-            return PathsFinding(
-                finding=f"{counted(len(ledger.changes), 'change')} planned", changes=ledger.changes, node=wish.node
-            )
-        if wrong := seen.wrong(wish) or (await self._lost(wish) if ledger.changed else ""):
-            raise Refuted(f"{wish.node}: {wrong}")
-        remark = await self._multipath.remark(wish, seen.map)
-        near, far = (seen.usable(array) for array in wish.arrays)
-        return PathsFinding(
-            finding=f"{near} optimized through {wish.arrays[0].array}, {far} non-optimized{remark}",
-            changed=ledger.changed,
-            changes=ledger.changes,
-            node=wish.node,
-            optimized=near,
-            non_optimized=far,
-        )
+        return await self._ended(ledger, wish, seen)
 
     @serves(hosts.paths)
     async def paths(self, wish: PathsWish) -> PathsFinding:
@@ -90,38 +62,13 @@ class Paths:
             return await NvmePaths(self._ssh).prove(wish)
         if wish.wwns:
             return await FcPaths(self._ssh).prove(wish)
-        seen = await self._seen(wish)
-        if wrong := seen.wrong(wish):
-            raise Refuted(f"{wish.node}: {wrong}")
-        remark = ""
-        if wish.lasting:
-            config = await initiator.config(self._ssh, wish.node)
-            if wrong := "; ".join(filter(None, (*harmful(config, wish.wwid), await self._lost(wish)))):
-                raise Refuted(f"{wish.node}: {wrong}")
-            told = "".join(f"; {one}" for one in slow(config, wish.wwid))
-            remark = f", there again after a reboot{told}{await self._multipath.remark(wish, seen.map)}"
-        near, far = (seen.usable(array) for array in wish.arrays)
-        return PathsFinding(
-            finding=f"{near} optimized, {far} non-optimized{remark}",
-            node=wish.node,
-            optimized=near,
-            non_optimized=far,
-        )
+        return await self.prove(wish)
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
     async def _seen(self, wish: PathsWish) -> Seen:
         found, sessions = await asyncio.gather(self._multipath.map_of(wish), initiator.sessions(self._ssh, wish.node))
         return Seen(map=found, sessions=sessions)
-
-    async def _settled(self, wish: PathsWish) -> Seen:
-        """Udev needs a moment after a rescan: look again for some seconds before judging."""
-        for pause in (0.2, 0.5, 1, 2, 4):
-            seen = await self._seen(wish)
-            if not seen.wrong(wish):
-                return seen
-            await look_again(pause, seen.wrong(wish))
-        return await self._seen(wish)
 
     async def _lost(self, wish: PathsWish) -> str:
         """What a reboot would lose, in words; in an emergency that can wait."""
