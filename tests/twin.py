@@ -8,7 +8,7 @@ import random
 import re
 import socket
 import threading
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,6 +52,12 @@ def inventory_file(folder: Path, which: str = "", example: str = "lab", **replac
     path.write_text(text)
     if (around := beside(source)).exists():
         beside(path).write_text(around.read_text())
+    return path
+
+
+def bent(path: Path, change: Callable[[str], str]) -> Path:
+    """That inventory file, its text changed."""
+    path.write_text(change(path.read_text()))
     return path
 
 

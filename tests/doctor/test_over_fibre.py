@@ -8,7 +8,7 @@ import pytest
 from cluster.doctor.check import Area
 from lab.physics import fabric
 from tests.doctor.conftest import SPEED, Patient
-from tests.twin import inventory_file, over_fibre
+from tests.twin import bent, inventory_file, over_fibre
 
 AREAS: tuple[Area, ...] = ("hosts", "arrays")
 NODE, OTHER, ARRAY = "pxmx01-02", "pxmx01-03", "X90R3-SiteA"
@@ -16,8 +16,7 @@ NODE, OTHER, ARRAY = "pxmx01-02", "pxmx01-03", "X90R3-SiteA"
 
 @pytest.fixture(scope="module")
 def running_over_fibre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
-    path = inventory_file(tmp_path_factory.mktemp("doctor"), "doctor-fibre")
-    path.write_text(over_fibre(path.read_text()))
+    path = bent(inventory_file(tmp_path_factory.mktemp("doctor"), "doctor-fibre"), over_fibre)
     one = Patient(path, speed=SPEED)
     yield one
     one.stop()

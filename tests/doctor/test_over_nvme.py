@@ -9,7 +9,7 @@ from cluster.doctor.check import Area
 from lab.physics import nvme
 from lab.physics.initiator import Way
 from tests.doctor.conftest import SPEED, Patient
-from tests.twin import inventory_file, over_nvme
+from tests.twin import bent, inventory_file, over_nvme
 
 AREAS: tuple[Area, ...] = ("hosts", "arrays")
 NODE, CLONE, ARRAY = "pxmx01-02", "pxmx01-03", "X90R3-SiteA"
@@ -17,8 +17,7 @@ NODE, CLONE, ARRAY = "pxmx01-02", "pxmx01-03", "X90R3-SiteA"
 
 @pytest.fixture(scope="module")
 def running_over_nvme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
-    path = inventory_file(tmp_path_factory.mktemp("doctor"), "doctor-nvme")
-    path.write_text(over_nvme(path.read_text()))
+    path = bent(inventory_file(tmp_path_factory.mktemp("doctor"), "doctor-nvme"), over_nvme)
     one = Patient(path, speed=SPEED)
     yield one
     one.stop()

@@ -8,7 +8,7 @@ import pytest
 from cluster.doctor.check import Area
 from tests.doctor.conftest import SPEED, Patient
 from tests.pods import two_pods
-from tests.twin import inventory_file
+from tests.twin import bent, inventory_file
 
 AREAS: tuple[Area, ...] = ("hosts", "arrays")
 
@@ -16,8 +16,7 @@ AREAS: tuple[Area, ...] = ("hosts", "arrays")
 @pytest.fixture(scope="module")
 def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
     """As built."""
-    path = inventory_file(tmp_path_factory.mktemp("doctor"), "doctor-pods")
-    path.write_text(two_pods(path.read_text()))
+    path = bent(inventory_file(tmp_path_factory.mktemp("doctor"), "doctor-pods"), two_pods)
     one = Patient(path, speed=SPEED)
     one.rebuild()
     yield one

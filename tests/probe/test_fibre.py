@@ -9,7 +9,7 @@ import pytest
 from cluster.probing.bundle import Bundle, pack, unpack
 from tests.incidents.conftest import Site
 from tests.probe.test_site import comparable
-from tests.twin import SPEED, TwinThread, inventory_file, over_fibre
+from tests.twin import SPEED, TwinThread, bent, inventory_file, over_fibre
 from workers.cli.lab.bundled import placed
 from workers.cli.probe.asked import answers
 from workers.cli.probe.bundling import bundled
@@ -21,8 +21,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """As built."""
-    path = inventory_file(tmp_path, "probe-fibre")
-    path.write_text(over_fibre(path.read_text()))
+    path = bent(inventory_file(tmp_path, "probe-fibre"), over_fibre)
     one = Site(path, 5.0)
     one.rebuild()
     yield one

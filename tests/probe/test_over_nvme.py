@@ -1,21 +1,13 @@
 """A site over NVMe/TCP: its bundle has no name of it, and the twin of the bundle answers the same."""
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
-from cluster.probing.bundle import Bundle, unpack
-from tests.incidents.conftest import Site
-from tests.twin import SPEED, TwinThread, inventory_file, over_nvme
-from workers.cli.lab.bundled import placed
-from workers.cli.main import app
-from workers.cli.probe.asked import answers
-from workers.cli.probe.bundling import bundled
-from workers.inventory_file import load
+from cluster.probing.bundle import unpack
+from tests.probe.taken import before_and_after, taken
+from tests.twin import over_nvme
 
 pytestmark = pytest.mark.slow
 
@@ -28,20 +20,8 @@ ASKED = {
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The bundle of a built cluster."""
-    folder = tmp_path_factory.mktemp("probe")
-    path = inventory_file(folder, "probed-nvme")
-    path.write_text(over_nvme(path.read_text()))
-    site = Site(path)
-    site.rebuild()
-    done = CliRunner().invoke(app, ["probe", "-i", str(path), "--out", str(folder / "probe.zip")])
-    assert done.exit_code == 0, done.output
-    yield folder / "probe.zip"
-    site.stop()
-
-
-def told(bundle: Bundle) -> dict[str, Any]:
-    """Answers about the way to the arrays, by their places."""
-    return {f"{one.of} {one.who} {one.what}": (one.data, one.word) for one in bundle.answers if one.what in ASKED}
+    with taken(tmp_path_factory.mktemp("probe"), "probed-nvme", over_nvme) as one:
+        yield one
 
 
 def test_a_bundle_over_nvme_names_nobody(file: Path):
@@ -55,14 +35,7 @@ def test_a_bundle_over_nvme_names_nobody(file: Path):
 
 def test_the_twin_of_a_bundle_over_nvme_answers_the_same(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Controllers, their numbers and states, what a boot asks for, ports, hosts."""
-    before = told(unpack(file.read_bytes()))
-    monkeypatch.setenv("QUORATE_STATE", str(tmp_path))
-    twin = TwinThread(placed(file), speed=SPEED)
-    try:
-        raw = asyncio.run(answers(load(twin.path), twin.path, lambda answered, asked: None))
-        after = told(bundled(load(twin.path), raw))
-    finally:
-        twin.stop()
+    before, after = before_and_after(file, tmp_path, ASKED, monkeypatch)
 
     assert len(before) == 6 * 7 + 2 * 3
     assert after == before

@@ -21,7 +21,7 @@ from tests.conftest import working
 from tests.failback.people import Person, list_of
 from tests.incidents.conftest import Site, Watched, ended, watching
 from tests.runs import parked_or_ended, until
-from tests.twin import inventory_file
+from tests.twin import bent, inventory_file
 from workers.inventory_file import load
 from workflows.catalogue import RunbookRequest
 
@@ -55,8 +55,7 @@ def shape(tmp_path: Path) -> Iterator[MakeShape]:
     made: list[Site] = []
 
     def make(example: str = "lab", change: Callable[[str], str] = str, which: str = "shape") -> Site:
-        path = inventory_file(tmp_path, which, example)
-        path.write_text(change(path.read_text()))
+        path = bent(inventory_file(tmp_path, which, example), change)
         made.append(Site(path, SPEED))
         return made[-1]
 

@@ -13,7 +13,7 @@ from lab.control.places import Unfit
 from lab.physics import fabric
 from tests.incidents.conftest import Site
 from tests.storage.conftest import NODE, A, B, Stand
-from tests.twin import inventory_file, over_fibre
+from tests.twin import bent, inventory_file, over_fibre
 
 WHOLE = "4 optimized, 4 non-optimized, there again after a reboot"
 SPEED = 50.0
@@ -22,8 +22,7 @@ ONE, TWO = "21:00:00:24:FF:00:01:00", "21:00:00:24:FF:00:01:01"
 
 @pytest.fixture(scope="module")
 def with_hbas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    path = inventory_file(tmp_path_factory.mktemp("fibre"), "fibre")
-    path.write_text(over_fibre(path.read_text()))
+    path = bent(inventory_file(tmp_path_factory.mktemp("fibre"), "fibre"), over_fibre)
     one = Site(path, SPEED)
     yield one
     one.stop()

@@ -13,7 +13,7 @@ from lab.physics import nvme
 from lab.physics.initiator import Way
 from tests.incidents.conftest import Site
 from tests.storage.conftest import NODE, A, B, Stand
-from tests.twin import inventory_file, over_nvme
+from tests.twin import bent, inventory_file, over_nvme
 
 WHOLE = "4 optimized, 4 non-optimized, there again after a reboot"
 SPEED = 50.0
@@ -21,8 +21,7 @@ SPEED = 50.0
 
 @pytest.fixture(scope="module")
 def over_tcp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    path = inventory_file(tmp_path_factory.mktemp("nvme"), "nvme")
-    path.write_text(over_nvme(path.read_text()))
+    path = bent(inventory_file(tmp_path_factory.mktemp("nvme"), "nvme"), over_nvme)
     one = Site(path, SPEED)
     yield one
     one.stop()

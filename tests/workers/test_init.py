@@ -16,7 +16,7 @@ from cluster.inventory import FailbackPolicy, Inventory, Limits, Timeouts
 from lab.physics.faults import Fault
 from tests.failback.people import Person, list_of
 from tests.incidents.conftest import Site
-from tests.twin import inventory_file, over_fibre
+from tests.twin import bent, inventory_file, over_fibre
 from workers.cli.check import checked
 from workers.cli.init.page import write
 from workers.cli.main import run
@@ -160,8 +160,7 @@ def test_of_bare_arrays_the_rest_is_left_to_people_and_check_names_it(
 
 def test_a_cluster_on_fibre_channel_is_written_with_its_wwpns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """As the arrays know the nodes; no initiator name is asked for."""
-    path = inventory_file(tmp_path, "init-fibre")
-    path.write_text(over_fibre(path.read_text()))
+    path = bent(inventory_file(tmp_path, "init-fibre"), over_fibre)
     site = Site(path)
     site.rebuild()
     monkeypatch.chdir(tmp_path)
