@@ -379,7 +379,7 @@ async def test_pvecm_status_is_still_there(shell: Shell):
 async def test_cfgtool_shows_two_links(twin: TwinThread, shell: Shell):
     """By link and by node; ring 1 has addresses of its own."""
     near, far = (twin.inventory.node(node).address for node in (FIRST, FAR))
-    ring1 = near.replace(".101.", ".111.")
+    ring1 = near.replace(".101.11", ".111.11")  # the net of a twin may be 101 too
 
     assert await shell.says("corosync-cfgtool -s") == (
         "Local node ID 1, transport knet\n"
