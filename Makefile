@@ -174,8 +174,8 @@ test-metrics: setup .prometheus/.complete  ## the loss of a site as metrics; pro
 test-wheel: setup | $(UV)  ## the wheel, installed in a fresh environment, in an empty folder (1 min)
 	@.venv/bin/python -m tests -m slow tests/wheel
 
-# Python 3.13 and later are strict with certificates; NEWER=/path/to/python3.13 where uv finds none and can fetch none.
-NEWER := 3.13
+# Python 3.13 and later are strict with certificates; NEWER=/path/to/python3.13 where none is found and none can be fetched.
+NEWER := $(firstword $(wildcard $(HOME)/.pyenv/versions/3.13.*/bin/python3.13) 3.13)
 test-python: setup  ## certificates as they are delivered, on Python 3.13 (2 min)
 	@UV_PROJECT_ENVIRONMENT=.venv-newer $(UV) sync --locked --quiet --all-extras --python $(NEWER) \
 		|| { echo "no Python $(NEWER) here, and none can be fetched: make test-python NEWER=/path/to/python3.13"; exit 1; }

@@ -144,6 +144,7 @@ class Twin:
         for door in self._doors:
             door.close()
         await asyncio.gather(*(runner.cleanup() for runner in self._runners))
+        await self.world.end()
 
     def _grant(self) -> None:
         """Give the engine its tokens: on the cluster with the rights of docs/prepare.md, to the letter.

@@ -234,6 +234,13 @@ class World:
             self.links.on_change(lambda: fabric.log_in_all(self))
             fabric.log_in_all(self)
 
+    async def end(self) -> None:
+        """Nothing that goes on without a caller goes on any longer, once this has returned."""
+        going_on = list(self.background)
+        for task in going_on:
+            task.cancel()
+        await asyncio.gather(*going_on, return_exceptions=True)
+
     def furnish(self) -> None:
         """Put arrays and a cluster into it: `lab.world` does."""
         raise NotImplementedError
