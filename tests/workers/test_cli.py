@@ -46,7 +46,7 @@ def _terminal(environment: dict[str, str]) -> dict[str, str]:
 
 def test_checks_the_shipped_example(tmp_path: Path):
     """What is right is said in one line, before its twin was started for the first time."""
-    done = spawned("check", shutil.copy(EXAMPLE, tmp_path))
+    done = spawned("check", str(shutil.copy(EXAMPLE, tmp_path)))
 
     assert done.returncode == 0
     assert "cluster pxmx-cluster, 6 nodes on 2 sites, 7 votes, quorum 4" in done.stdout
