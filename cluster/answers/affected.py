@@ -37,7 +37,7 @@ def affected(condition: Condition, memory: Memory, inventory: Inventory) -> tupl
 
 
 def _on_other_pods(condition: Condition, inventory: Inventory) -> set[int]:
-    """Guests whose disks are on pods of which the condition does not speak; of guests outside the inventory it is not known."""
+    """Guests of the inventory whose disks are on other pods than those that the condition names."""
     if condition.kind not in ("pod-offline", "storage-elsewhere") or not condition.of:
         return set()
     on = {disk.storage.id for disk in inventory.disks if disk.pod.name in condition.of}

@@ -144,6 +144,16 @@ CASES: dict[tuple[Kind, str], Advice] = {
         ),
         never="start guests by hand at either site, or promote the copy that is offline",
     ),
+    ("storage-elsewhere", "apart"): Advice(
+        title="The quorum is at {winner}, the disks{of pod} are at {lost}",
+        stake="Guests{on pod} that HA starts at {winner} find no disks; the other guests have theirs there.",
+        alone="nodes with HA guests at {lost} reset, and HA restarts these guests at {winner}",
+        do=(
+            do("repair the link between the sites, and the storage network between them"),
+            do("look for guests that are paused with an I/O error: HA does not notice them", "qm list"),
+        ),
+        never="power off the nodes of {winner}, start guests by hand at either site, or promote a copy that is offline",
+    ),
     ("storage-elsewhere", "reached"): Advice(
         title="The quorum is at {winner}, the disks{of pod} are at {lost}",
         stake="Guests at {winner} reach their disks only over the storage network between the sites.",

@@ -57,6 +57,12 @@ def with_the_lost_array(
     return {pod: [judged(pod, one) for one in conditions] for pod, conditions in found.items()}
 
 
+def quorum_apart(told: Iterable[Condition]) -> Iterator[Condition]:
+    """Where only some pods are away from the quorum, it is not to follow them: the others are with it."""
+    for one in told:
+        yield one.model_copy(update={"case": "apart"}) if one.of and not one.case else one
+
+
 def served_apart(told: Iterable[Condition], serving: Mapping[str, Set[str]]) -> Iterator[Condition]:
     """Where pods are served by different arrays, a lost copy asks for other advice: no site has all disks."""
     apart = any(one and other and not one & other for one, other in combinations(serving.values(), 2))

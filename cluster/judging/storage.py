@@ -7,7 +7,7 @@ from cluster.conditions import THIRD_PLACE, Condition, lost_site, serves
 from cluster.evidence import UP
 from cluster.inventory import Inventory
 from cluster.judging.mediator import mediator
-from cluster.judging.pods import served_apart, told_of_pods, with_the_lost_array
+from cluster.judging.pods import quorum_apart, served_apart, told_of_pods, with_the_lost_array
 from cluster.judging.pulse import newest
 from cluster.looks import ArrayLook, CopyLook, Facts
 from cluster.units import are
@@ -72,7 +72,7 @@ def _of_pod(case: Storage) -> Iterator[Condition]:
 def storage_elsewhere(losses: list[Condition], facts: Facts, inventory: Inventory) -> Iterator[Condition]:
     """The quorum is at one site and a pod at the other: what that means depends on who still reaches the pod."""
     pods = [one.name for one in inventory.all_pods]
-    yield from told_of_pods({name: _elsewhere(losses, facts.of(name), inventory) for name in pods})
+    yield from quorum_apart(told_of_pods({name: _elsewhere(losses, facts.of(name), inventory) for name in pods}))
 
 
 def _elsewhere(losses: list[Condition], facts: Facts, inventory: Inventory) -> Iterator[Condition]:

@@ -8,10 +8,12 @@ import pytest
 from activities.parsing.looks import pods_view
 from cluster.answers.advice import answers
 from cluster.breakglass.against import against_off, against_on
+from cluster.breakglass.called import Called, not_called_for
 from cluster.breakglass.judged import judged as judged_by_a_run
 from cluster.breakglass.power import PowerPlan
 from cluster.breakglass.reviving import cannot_write
 from cluster.conditions import Condition
+from cluster.evidence import array_says
 from cluster.facts import Facts
 from cluster.inventory import Inventory
 from cluster.memory import Memory
@@ -267,3 +269,59 @@ def test_only_the_storage_that_is_inactive_is_named(inventory: Inventory):
     assert told(judged(world, inventory), inventory) == [
         f"The storage apart is inactive on {NODES[1]}. HA may still place guests there, and their start fails."
     ]
+
+
+def cut(one: dict[str, Any], two: dict[str, Any]) -> World:
+    """The sites and their storage networks are cut; the first site has the quorum."""
+    world = World().cut(A, pod=B)
+    view = pods_view({ONE: one, TWO: two})
+    world.arrays = {name: look.model_copy(update=view) for name, look in world.arrays.items()}
+    return world
+
+
+def test_the_quorum_does_not_follow_one_pod_away_from_the_others(inventory: Inventory):
+    """Powering off the nodes beside the first pod would stop its guests to give the second pod's guests their disks."""
+    world = cut(pod(b="offline"), pod(a="offline"))
+    verdict = judged(world, inventory)
+
+    assert (verdict.main.key, verdict.main.case, verdict.main.of) == (f"storage-elsewhere {A} {B}", "apart", (TWO,))
+    assert told(verdict, inventory)[0] == (
+        f"The quorum is at {A}, the disks of pod {TWO} are at {B}. Guests on pod {TWO} that HA starts at {A} find no "
+        f"disks; the other guests have theirs there. ac-test-vm-03 (302), seen on {NODES[0]}"
+    )
+    assert f"power off the nodes of {A}" in answers(verdict, Memory(), inventory)[0].never[0]
+    why = not_called_for(Called(hand="hand-over-quorum"), judged_by_a_run(verdict, world.facts, ""))
+    assert why == f"only pod {TWO} is at {B}: {A} has the disks of the others"
+
+
+def test_the_quorum_is_handed_over_where_every_pod_is_at_the_other_site(inventory: Inventory):
+    """As with one pod."""
+    world = cut(pod(a="offline"), pod(a="offline"))
+    verdict = judged(world, inventory)
+
+    assert (verdict.main.case, verdict.main.of) == ("", ())
+    assert told(verdict, inventory)[0].startswith(f"The quorum is at {A}, the disks are at {B}. This does not heal")
+    assert not_called_for(Called(hand="hand-over-quorum"), judged_by_a_run(verdict, world.facts, "")) == ""
+
+
+def test_an_array_is_not_dark_while_it_is_alive_in_any_pod(inventory: Inventory):
+    """Its peer knows of the pods that it serves itself."""
+    split = seen(pod(b="offline"), pod(a="offline", b="unknown")).silent(ARRAY_B)
+    alive = seen(pod(b="offline"), pod()).silent(ARRAY_B)
+    site = inventory.site(B)
+
+    assert array_says(site, split.facts, inventory) == f"{ARRAY_B} is dark: {ARRAY_A} calls its copy offline"
+    assert (
+        array_says(site, alive.facts, inventory) == f"{ARRAY_B} does not answer here: {ARRAY_A} calls its copy online"
+    )
+    answering = seen(pod(), pod(b="offline"))
+    assert array_says(site, answering.facts, inventory) == f"{ARRAY_B} answers and calls its copy of {TWO} offline"
+
+
+def test_a_pod_without_its_mediator_is_named_in_the_picture(inventory: Inventory):
+    """The other one's answers."""
+    world = seen(pod(), pod(mediator="unreachable"))
+
+    drawn = scene(world.facts, world.memory, inventory)
+
+    assert {site.mediator.text for site in drawn.sites} == {f"mediator of {TWO} unreachable"}
