@@ -1,12 +1,13 @@
 """What the arrays say of their copies, of each other, of the mediator and of their initiators."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from cluster.conditions import THIRD_PLACE, Condition, lost_site, serves
 from cluster.evidence import UP
 from cluster.inventory import Inventory
 from cluster.judging.mediator import mediator
+from cluster.judging.pods import quorum_apart, served_apart, told_of_pods, with_the_lost_array
 from cluster.judging.pulse import newest
 from cluster.looks import ArrayLook, CopyLook, Facts
 from cluster.units import are
@@ -46,7 +47,9 @@ class Storage:
 def storage_conditions(case: Storage) -> Iterator[Condition]:
     """Copies, link, mediator, sessions, and the storage on each node."""
     answering, pods = case.answering, case.pods
-    yield from told_of_pods({name: _of_pod(one) for name, one in pods.items()})
+    copies = with_the_lost_array({name: list(_of_pod(one)) for name, one in pods.items()}, _dark(case), case.inventory)
+    serving = {name: {look.by for look in one.answering.values() if serves(look)} for name, one in pods.items()}
+    yield from served_apart(told_of_pods(copies), serving)
     yield from _link(answering)
     yield from told_of_pods({name: mediator(one.answering) for name, one in pods.items()})
     yield from _paths(case)
@@ -66,28 +69,10 @@ def _of_pod(case: Storage) -> Iterator[Condition]:
             yield from _copy(array.name, own, peer, inventory)
 
 
-def told_of_pods(found: Mapping[str, Iterable[Condition]]) -> Iterator[Condition]:
-    """What is so of any pod, once; what is not so of all of them names those of which it is. `found` is by pod."""
-    together: dict[str, list[tuple[str, Condition]]] = {}
-    for pod, conditions in found.items():
-        for one in conditions:
-            together.setdefault(one.key, []).append((pod, one))
-    for told in together.values():
-        first = told[0][1]
-        if len(told) == len(found) and all(one == first for _, one in told):
-            yield first
-            continue
-        reasons = [f"{'' if pod in said else f'pod {pod}: '}{said}" for pod, one in told for said in one.reasons]
-        # of two cases the one that is less certain asks for more care
-        case = max((one.case for _, one in told), key=len)
-        unless = tuple(dict.fromkeys(said for _, one in told for said in one.unless))
-        yield first.model_copy(update={"case": case, "reasons": tuple(dict.fromkeys(reasons)), "unless": unless})
-
-
 def storage_elsewhere(losses: list[Condition], facts: Facts, inventory: Inventory) -> Iterator[Condition]:
     """The quorum is at one site and a pod at the other: what that means depends on who still reaches the pod."""
     pods = [one.name for one in inventory.all_pods]
-    yield from told_of_pods({name: _elsewhere(losses, facts.of(name), inventory) for name in pods})
+    yield from quorum_apart(told_of_pods({name: _elsewhere(losses, facts.of(name), inventory) for name in pods}))
 
 
 def _elsewhere(losses: list[Condition], facts: Facts, inventory: Inventory) -> Iterator[Condition]:
@@ -310,19 +295,36 @@ def _paths(case: Storage) -> Iterator[Condition]:
 
 def _inactive(case: Storage) -> Iterator[Condition]:
     """The storage on each member, as the cluster tells it where that may be seen."""
-    told = newest(case.facts)
-    first, *others = (storage.id for storage in case.inventory.all_storages)
-    found = {first: told.storages, **{one: told.more.get(one, {}) for one in others}} if told else {}
+    found = _told_storages(case)
     bad = {one: wrong for one, storages in found.items() if (wrong := _not_available(case, storages))}
     if bad:
         yield Condition(
             kind="storage-inactive",
             where=tuple(sorted({node for wrong in bad.values() for node in wrong})),
+            of=tuple(bad) if len(bad) < len(found) else (),
             reasons=tuple(
                 f"storage {one} is {word} on {node}" for one, wrong in bad.items() for node, word in wrong.items()
             ),
             unless=("the storage is available on every node",),
         )
+
+
+def _told_storages(case: Storage) -> dict[str, Mapping[str, str]]:
+    """Each storage on each node, as the cluster tells it; nothing where nobody tells."""
+    told = newest(case.facts)
+    first, *others = (storage.id for storage in case.inventory.all_storages)
+    return {first: told.storages, **{one: told.more.get(one, {}) for one in others}} if told else {}
+
+
+def _dark(case: Storage) -> set[str]:
+    """The pods none of whose storages is available on any member, as the cluster tells it."""
+    found = _told_storages(case)
+    lit = {
+        disk.pod.name
+        for disk in case.inventory.disks
+        if set(_not_available(case, found.get(disk.storage.id, {}))) < case.alive or not case.alive
+    }
+    return {pod.name for pod in case.inventory.all_pods} - lit
 
 
 def _not_available(case: Storage, storages: Mapping[str, str]) -> dict[str, str]:
