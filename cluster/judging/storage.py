@@ -1,4 +1,4 @@
-"""What the arrays say of their copies, of each other, of the mediator and of their initiators."""
+"""What the arrays say of their copies, of each other and of the mediator."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from cluster.conditions import THIRD_PLACE, Condition, lost_site, serves
 from cluster.evidence import UP
 from cluster.inventory import Inventory
+from cluster.judging.disks import inactive, path_conditions
 from cluster.judging.mediator import mediator
 from cluster.judging.pulse import newest
 from cluster.looks import ArrayLook, CopyLook, Facts
@@ -49,8 +50,8 @@ def storage_conditions(case: Storage) -> Iterator[Condition]:
     yield from told_of_pods({name: _of_pod(one) for name, one in pods.items()})
     yield from _link(answering)
     yield from told_of_pods({name: mediator(one.answering) for name, one in pods.items()})
-    yield from _paths(case)
-    yield from _inactive(case)
+    yield from path_conditions(case)
+    yield from inactive(case)
 
 
 def _of_pod(case: Storage) -> Iterator[Condition]:
@@ -118,7 +119,7 @@ def _own_word(array: str, own: ArrayLook | None, other: ArrayLook) -> str:
     if own is not None and own.answered:
         copy = own.copies.get(array)
         if copy is None:
-            return f"{array} has no copy of the pod"
+            return "" if _told_there(array, other) else f"{array} has no copy of the pod"
         return "" if copy.status == "online" else f"{array} calls its own copy {copy.status}"
     told = other.copies.get(array)
     if told is None or told.status in ("online", "resyncing"):
@@ -135,6 +136,10 @@ def _offline(case: Storage) -> Iterator[Condition]:
     if all(copy is None for copy in copies.values()):
         if any(layer.startswith("pod ") for layer in case.absent):
             return
+        if _is_used(case):
+            shown = f"neither array shows pod {pod}, and its storage is available on every node"
+            yield _unseen(tuple(sorted(answering)), shown)
+            return
         reasons = [f"pod {pod} is on neither array"]
     else:
         reasons = [
@@ -146,6 +151,35 @@ def _offline(case: Storage) -> Iterator[Condition]:
         where=tuple(sorted(answering)),
         reasons=tuple(reasons),
         unless=("one array calls its own copy online",),
+    )
+
+
+def _told_there(array: str, peer: ArrayLook) -> bool:
+    """Its peer has a copy on it that takes writes: an array that shows none hides it, or its user may not see it."""
+    copy = peer.copies.get(array)
+    return copy is not None and copy.status in ("online", "resyncing")
+
+
+def _is_used(case: Storage) -> bool:
+    """The nodes go on with the pod's storage: a list without the pod is no word on the pod."""
+    told = newest(case.facts)
+    if told is None:
+        return False
+    first, *_ = (one.id for one in case.inventory.all_storages)
+    id_ = case.inventory.storage.id
+    storages = told.storages if id_ == first else told.more.get(id_, {})
+    members = {node.name for node in case.inventory.site_nodes} & case.alive
+    return bool(members) and all(storages.get(node) == "available" for node in members)
+
+
+def _unseen(arrays: tuple[str, ...], reason: str) -> Condition:
+    """What an array's list leaves out without an error: no evidence that it is gone."""
+    return Condition(
+        kind="blind",
+        where=arrays,
+        case="refused",
+        reasons=(f"{reason}: the user of Quorate's token may not see it",),
+        unless=("the array shows the pod",),
     )
 
 
@@ -179,7 +213,9 @@ def _copy(array: str, own: ArrayLook, peer: ArrayLook | None, inventory: Invento
     """The array's own copy, as it says itself and as its peer has it."""
     copy = own.copies.get(array)
     if copy is None:
-        if peer is None or peer.by in peer.copies:
+        if peer is not None and _told_there(array, peer):
+            yield _unseen((array,), f"{array} does not show pod {inventory.pod.name}, and {peer.by} has a copy there")
+        elif peer is None or peer.by in peer.copies:
             yield _unstretched(array, peer, inventory)
     elif copy.status == "resyncing":
         yield _resyncing(array, array, copy)
@@ -264,69 +300,3 @@ def _link(answering: dict[str, ArrayLook]) -> Iterator[Condition]:
             reasons=(*(said[name] for name in weak), "data is still mirrored, but over fewer or uneven links"),
             unless=("both arrays call the link connected",),
         )
-
-
-def _paths(case: Storage) -> Iterator[Condition]:
-    """Every member has a session to every port of each array; none at all is worse than one that is missing."""
-    few: dict[tuple[str, str], int] = {}
-    noun = "logins" if case.inventory.transport == "fc" else "sessions"
-    whole = len(case.answering) == len(case.inventory.arrays)
-    diskless = {n for n in case.alive if whole and not any(look.logins.get(n) for look in case.answering.values())}
-    for name, look in sorted(case.answering.items()):
-        if f"sessions {name}" in case.absent:
-            continue
-        nodes = [
-            node.name
-            for site in case.inventory.sites
-            for node in site.nodes
-            if node.name in case.alive and not (case.apart and site.array != name)
-        ]
-        none = [node for node in nodes if not look.logins.get(node)]
-        lost = diskless & set(none)
-        few |= {(node, name): look.logins[node] for node in nodes if 0 < look.logins.get(node, 0) < look.portals}
-        if none:
-            yield Condition(
-                kind="paths-lost",
-                where=(name,) if len(none) == len(nodes) else (name, *none),
-                case="everywhere" if lost else "",
-                reasons=(
-                    *((f"{name} offers no port",) if not look.portals else ()),
-                    *(f"{node} has 0 of {look.portals} {noun} to {name}" for node in none),
-                    *(f"{node} has no {noun[:-1]} to any array: its guests have no disks" for node in sorted(lost)),
-                ),
-                unless=(f"every node is logged in at {name}",),
-            )
-    if few:
-        yield Condition(
-            kind="paths-degraded",
-            where=tuple(sorted({node for node, _ in few})),
-            reasons=tuple(
-                f"{node} has {count} of {case.answering[array].portals} {noun} to {array}"
-                for (node, array), count in sorted(few.items())
-            ),
-            unless=("every node is logged in at every portal",),
-        )
-
-
-def _inactive(case: Storage) -> Iterator[Condition]:
-    """The storage on each member, as the cluster tells it where that may be seen."""
-    told = newest(case.facts)
-    first, *others = (storage.id for storage in case.inventory.all_storages)
-    found = {first: told.storages, **{one: told.more.get(one, {}) for one in others}} if told else {}
-    bad = {one: wrong for one, storages in found.items() if (wrong := _not_available(case, storages))}
-    if bad:
-        yield Condition(
-            kind="storage-inactive",
-            where=tuple(sorted({node for wrong in bad.values() for node in wrong})),
-            reasons=tuple(
-                f"storage {one} is {word} on {node}" for one, wrong in bad.items() for node, word in wrong.items()
-            ),
-            unless=("the storage is available on every node",),
-        )
-
-
-def _not_available(case: Storage, storages: Mapping[str, str]) -> dict[str, str]:
-    bad = {node: word for node, word in sorted(storages.items()) if word != "available"}
-    # where it is told for some nodes, it is told for all that have it
-    bad |= {node: "not defined" for node in sorted(case.alive) if storages and node not in storages}
-    return {node: word for node, word in bad.items() if node in case.alive}

@@ -353,6 +353,9 @@ def test_a_plan_of_before_has_nothing_more():
         (World().logins(*NODES[1:]).silent(ARRAY_A), False),
         (World().logins(*NODES[1:]).silent(ARRAY_A).copies([ARRAY_B], a="offline"), True),
         (World().logins(*NODES[1:]).silent(ARRAY_A, ARRAY_B), False),
+        # a list without any node of the cluster may be one that Quorate's user is not shown
+        (World().logins(at=[ARRAY_A]).logins(*NODES[1:], at=[ARRAY_B]), False),
+        (World().logins(at=[ARRAY_A]).logins(*NODES[1:], at=[ARRAY_B]).own_copy(ARRAY_A, status="offline"), True),
         (powered(World(), NODES[0]), True),
         (powered(World().silent(ARRAY_A, ARRAY_B), NODES[0]), True),
     ],
