@@ -177,7 +177,7 @@ def _unseen(arrays: tuple[str, ...], reason: str) -> Condition:
     return Condition(
         kind="blind",
         where=arrays,
-        case="refused",
+        case="hidden",
         reasons=(f"{reason}: the user of Quorate's token may not see it",),
         unless=("the array shows the pod",),
     )
