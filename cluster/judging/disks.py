@@ -55,19 +55,48 @@ def path_conditions(case: "Storage") -> Iterator[Condition]:
 
 def inactive(case: "Storage") -> Iterator[Condition]:
     """The storage on each member, as the cluster tells it where that may be seen."""
-    told = newest(case.facts)
-    first, *others = (storage.id for storage in case.inventory.all_storages)
-    found = {first: told.storages, **{one: told.more.get(one, {}) for one in others}} if told else {}
+    found = told_storages(case)
     bad = {one: wrong for one, storages in found.items() if (wrong := _not_available(case, storages))}
     if bad:
         yield Condition(
             kind="storage-inactive",
             where=tuple(sorted({node for wrong in bad.values() for node in wrong})),
+            of=tuple(bad) if len(bad) < len(found) else (),
             reasons=tuple(
                 f"storage {one} is {word} on {node}" for one, wrong in bad.items() for node, word in wrong.items()
             ),
             unless=("the storage is available on every node",),
         )
+
+
+def told_storages(case: "Storage") -> dict[str, Mapping[str, str]]:
+    """Each storage on each node, as the cluster tells it; nothing where nobody tells."""
+    told = newest(case.facts)
+    first, *others = (storage.id for storage in case.inventory.all_storages)
+    return {first: told.storages, **{one: told.more.get(one, {}) for one in others}} if told else {}
+
+
+def dark(case: "Storage") -> set[str]:
+    """The pods none of whose storages is available on any member, as the cluster tells it."""
+    found = told_storages(case)
+    lit = {
+        disk.pod.name
+        for disk in case.inventory.disks
+        if set(_not_available(case, found.get(disk.storage.id, {}))) < case.alive or not case.alive
+    }
+    return {pod.name for pod in case.inventory.all_pods} - lit
+
+
+def in_use(case: "Storage") -> set[str]:
+    """The pods whose storages are all available on every member, as the cluster tells it."""
+    found = told_storages(case)
+    members = {node.name for node in case.inventory.site_nodes} & case.alive
+    closed = {
+        disk.pod.name
+        for disk in case.inventory.disks
+        if not all(found.get(disk.storage.id, {}).get(node) == "available" for node in members)
+    }
+    return {pod.name for pod in case.inventory.all_pods} - closed if members else set()
 
 
 def _not_available(case: "Storage", storages: Mapping[str, str]) -> dict[str, str]:

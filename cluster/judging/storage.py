@@ -1,14 +1,14 @@
 """What the arrays say of their copies, of each other and of the mediator."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from cluster.conditions import THIRD_PLACE, Condition, lost_site, serves
 from cluster.evidence import UP
 from cluster.inventory import Inventory
-from cluster.judging.disks import inactive, path_conditions
+from cluster.judging.disks import dark, in_use, inactive, path_conditions
 from cluster.judging.mediator import mediator
-from cluster.judging.pulse import newest
+from cluster.judging.pods import quorum_apart, served_apart, told_of_pods, with_the_lost_array
 from cluster.looks import ArrayLook, CopyLook, Facts
 from cluster.units import are
 
@@ -47,17 +47,21 @@ class Storage:
 def storage_conditions(case: Storage) -> Iterator[Condition]:
     """Copies, link, mediator, sessions, and the storage on each node."""
     answering, pods = case.answering, case.pods
-    yield from told_of_pods({name: _of_pod(one) for name, one in pods.items()})
+    used = in_use(case)
+    found = {name: list(_of_pod(one, used=name in used)) for name, one in pods.items()}
+    copies = with_the_lost_array(found, dark(case), case.inventory)
+    serving = {name: {look.by for look in one.answering.values() if serves(look)} for name, one in pods.items()}
+    yield from served_apart(told_of_pods(copies), serving)
     yield from _link(answering)
     yield from told_of_pods({name: mediator(one.answering) for name, one in pods.items()})
     yield from path_conditions(case)
     yield from inactive(case)
 
 
-def _of_pod(case: Storage) -> Iterator[Condition]:
-    """Both copies of one pod."""
+def _of_pod(case: Storage, *, used: bool) -> Iterator[Condition]:
+    """Both copies of one pod; `used` says that every node goes on with its storage."""
     answering, inventory = case.answering, case.inventory
-    yield from _offline(case)
+    yield from _offline(case, used=used)
     for array in inventory.arrays:
         peer = answering.get(inventory.peer(array.name).name)
         own = answering.get(array.name)
@@ -67,28 +71,10 @@ def _of_pod(case: Storage) -> Iterator[Condition]:
             yield from _copy(array.name, own, peer, inventory)
 
 
-def told_of_pods(found: Mapping[str, Iterable[Condition]]) -> Iterator[Condition]:
-    """What is so of any pod, once; what is not so of all of them names those of which it is. `found` is by pod."""
-    together: dict[str, list[tuple[str, Condition]]] = {}
-    for pod, conditions in found.items():
-        for one in conditions:
-            together.setdefault(one.key, []).append((pod, one))
-    for told in together.values():
-        first = told[0][1]
-        if len(told) == len(found) and all(one == first for _, one in told):
-            yield first
-            continue
-        reasons = [f"{'' if pod in said else f'pod {pod}: '}{said}" for pod, one in told for said in one.reasons]
-        # of two cases the one that is less certain asks for more care
-        case = max((one.case for _, one in told), key=len)
-        unless = tuple(dict.fromkeys(said for _, one in told for said in one.unless))
-        yield first.model_copy(update={"case": case, "reasons": tuple(dict.fromkeys(reasons)), "unless": unless})
-
-
 def storage_elsewhere(losses: list[Condition], facts: Facts, inventory: Inventory) -> Iterator[Condition]:
     """The quorum is at one site and a pod at the other: what that means depends on who still reaches the pod."""
     pods = [one.name for one in inventory.all_pods]
-    yield from told_of_pods({name: _elsewhere(losses, facts.of(name), inventory) for name in pods})
+    yield from quorum_apart(told_of_pods({name: _elsewhere(losses, facts.of(name), inventory) for name in pods}))
 
 
 def _elsewhere(losses: list[Condition], facts: Facts, inventory: Inventory) -> Iterator[Condition]:
@@ -127,8 +113,8 @@ def _own_word(array: str, own: ArrayLook | None, other: ArrayLook) -> str:
     return f"{array} does not answer here, and {other.by} calls its copy {told.status}"
 
 
-def _offline(case: Storage) -> Iterator[Condition]:
-    """Both arrays answer and neither serves the pod."""
+def _offline(case: Storage, *, used: bool) -> Iterator[Condition]:
+    """Both arrays answer and neither serves the pod. While nodes use it, a list without it is no word on the pod."""
     answering, pod = case.answering, case.inventory.pod.name
     if len(answering) < len(case.inventory.arrays) or any(serves(look) for look in answering.values()):
         return
@@ -136,7 +122,7 @@ def _offline(case: Storage) -> Iterator[Condition]:
     if all(copy is None for copy in copies.values()):
         if any(layer.startswith("pod ") for layer in case.absent):
             return
-        if _is_used(case):
+        if used:
             shown = f"neither array shows pod {pod}, and its storage is available on every node"
             yield _unseen(tuple(sorted(answering)), shown)
             return
@@ -158,18 +144,6 @@ def _told_there(array: str, peer: ArrayLook) -> bool:
     """Its peer has a copy on it that takes writes: an array that shows none hides it, or its user may not see it."""
     copy = peer.copies.get(array)
     return copy is not None and copy.status in ("online", "resyncing")
-
-
-def _is_used(case: Storage) -> bool:
-    """The nodes go on with the pod's storage: a list without the pod is no word on the pod."""
-    told = newest(case.facts)
-    if told is None:
-        return False
-    first, *_ = (one.id for one in case.inventory.all_storages)
-    id_ = case.inventory.storage.id
-    storages = told.storages if id_ == first else told.more.get(id_, {})
-    members = {node.name for node in case.inventory.site_nodes} & case.alive
-    return bool(members) and all(storages.get(node) == "available" for node in members)
 
 
 def _unseen(arrays: tuple[str, ...], reason: str) -> Condition:
