@@ -51,7 +51,7 @@ check: setup  ## ruff, strict types, import contracts (1 min)
 test: setup  ## the tests: the twin, a real Temporal server (5 min)
 	@command -v jq >/dev/null || $(JQ)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -n 5 --dist loadfile --no-loadscope-reorder $(ONCE_MORE)
+	@.venv/bin/python -m tests -n 4 --dist loadfile --no-loadscope-reorder $(ONCE_MORE)
 
 test-twin: setup  ## no constant of the twin stands for a state; what once broke it (2 min)
 	@.venv/bin/python -m tests -n 2 -m slow tests/lab
@@ -93,7 +93,7 @@ test-audit: setup  ## ten thousand changes of audit records, and a record whose 
 
 test-kills: setup  ## workers killed before and after every change, Temporal again and again (8 min)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -n 4 -m slow tests/endurance/test_kills.py $(ONCE_MORE) -rP
+	@.venv/bin/python -m tests -n 4 -m slow tests/endurance/test_kills.py tests/runbooks/test_survival.py $(ONCE_MORE) -rP
 
 test-secrets: setup  ## the whole demonstration with canaries for secrets: none is left anywhere (4 min)
 	@$(QUORATE) server

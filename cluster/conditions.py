@@ -4,10 +4,11 @@ Each condition says where, from which words of which vantage points, and what wo
 is in `cluster.judging`.
 """
 
+import operator
 from collections.abc import Iterable
 from typing import Literal, get_args
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from cluster.looks import ArrayLook, Facts
 from cluster.memory import Memory
@@ -69,7 +70,8 @@ class Condition(BaseModel):
     """One thing that is so. `where` names sites, nodes, arrays, guests; `unless` is what would change the mind.
 
     `case` tells apart what has the same name and needs other advice, and `nodes` are those that somebody has to see
-    to where `where` names no node; neither is part of the key. `planned` is the silence that has announced it.
+    to where `where` names no node; `of` are the pods, or the storages, of which it is so where there are others of
+    which it is not. None of them is part of the key. `planned` is the silence that has announced it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,6 +80,7 @@ class Condition(BaseModel):
     where: tuple[str, ...] = ()
     case: str = ""
     nodes: tuple[str, ...] = ()
+    of: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
     reasons: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     planned: Silence | None = None

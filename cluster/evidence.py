@@ -14,6 +14,9 @@ FORGETS = timedelta(seconds=14)
 # What an array calls a link to its peer that carries data (reference: flasharray-rest §5.2).
 UP = ("connected", "partially_connected", "unbalanced")
 
+# What a copy is called whose array is there.
+ALIVE = ("online", "resyncing")
+
 
 def too_early(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -> str:
     """Why nothing can be said of its silence yet; empty when it is late enough."""
@@ -82,7 +85,7 @@ def seen_alive(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -
         copy = look.copies.get(site.array)
         if look.by == site.array or not serves(look) or (own and own.answered):
             continue
-        if copy and copy.status in ("online", "resyncing"):
+        if copy and copy.status in ALIVE:
             seen.append(f"{look.by} calls the copy of {site.array} {copy.status}")
         elif look.replication in UP:
             seen.append(f"{look.by} calls the link to {site.array} {look.replication}")
@@ -175,10 +178,14 @@ def array_says(site: Site, facts: Facts, inventory: Inventory) -> str:
         copy = own.copies.get(site.array)
         if copy is None:
             return f"{site.array} answers and has no copy of the pod"
-        return f"{site.array} answers and {'serves the pod' if serves(own) else f'calls its copy {copy.status}'}"
+        of = f" of {copy.pod}" if copy.pod else ""
+        return f"{site.array} answers and {'serves the pod' if serves(own) else f'calls its copy{of} {copy.status}'}"
     peer = facts.arrays.get(inventory.peer(site.array).name)
-    told = peer.copies.get(site.array) if peer is not None and peer.answered and serves(peer) else None
+    # it knows only of the pods that it serves itself, and one that is alive in any of them is not dark
+    copies = [look.copies.get(site.array) for look in (peer.each if peer is not None else ()) if serves(look)]
+    known = [copy for copy in copies if copy is not None]
+    told = next((copy for copy in known if copy.status in ALIVE), known[0] if known else None)
     if peer is None or told is None:
         return f"{site.array} does not answer here"
-    dark = told.status not in ("online", "resyncing")
+    dark = told.status not in ALIVE
     return f"{site.array} {'is dark' if dark else 'does not answer here'}: {peer.by} calls its copy {told.status}"

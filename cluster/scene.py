@@ -167,7 +167,9 @@ def _mediator(look: ArrayLook | None) -> Fact:
     own = look.copies.get(look.by) if look is not None and look.answered else None
     if look is None or own is None or not own.mediator:
         return Fact(text="mediator not known", mark="unknown", at=look.at if look else None)
-    return Fact(text=f"mediator {own.mediator}", mark="good" if own.mediator == "online" else "bad", at=look.at)
+    well = own.mediator == "online"
+    of = f" of {own.pod}" if own.pod and not well else ""
+    return Fact(text=f"mediator{of} {own.mediator}", mark="good" if well else "bad", at=look.at)
 
 
 def _quorum(votes: list[VotesLook], quorate: list[VotesLook], inventory: Inventory) -> Fact:

@@ -40,10 +40,11 @@ os.environ["QUORATE_AUDIT_KEY"] = f"{AUDIT.name}/audit.key"
 
 # What takes longest begins first, or one process is still at it when the others have ended.
 FIRST = (
-    "tests/runbooks/test_survival",
-    "tests/incidents/",
     "tests/ledger/test_ledger",
+    "tests/storage/test_paths",
     "tests/runbooks/test_refusals",
+    "tests/workflows/test_operator",
+    "tests/incidents/",
 )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 from activities.clients.secrets import Secrets
 from activities.clients.ssh import Answer
@@ -17,7 +18,7 @@ from activities.parsing.system import parse_release, parse_units
 from cluster.booting import Boot
 from cluster.doctor.check import Unread
 from cluster.doctor.hosts import QDEVICE, QNETD, VOTING, Clock, Told, Unit, Votes, Ways
-from cluster.doctor.nvme import NvmeTold
+from cluster.doctor.nvme import NvmeTold, Seen
 from cluster.doctor.storage import PathsTold
 from cluster.doctor.versions import Release
 from cluster.inventory import Inventory, Node
@@ -83,13 +84,13 @@ async def _not_asked() -> None:
 
 
 async def paths(
-    ssh: SshHosts, inventory: Inventory, name: str, portals: Sequence[str], wwid: str | None = None
+    ssh: SshHosts, inventory: Inventory, name: str, portals: Sequence[str], wwids: Sequence[str] = ()
 ) -> PathsTold:
-    """A node's way to the arrays; `portals` are those that it shall reach, `wwid` is that of the volume."""
+    """A node's way to the arrays; `portals` are those that it shall reach, `wwids` are those of the volumes."""
     if inventory.transport == "fc":
         return await _over_fibre(ssh, name)
     if inventory.transport == "nvme-tcp":
-        return await _over_nvme(ssh, name, portals, wwid)
+        return await _over_nvme(ssh, name, portals, wwids)
     config, local, boot, sessions, records, dark = await asyncio.gather(
         told(initiator.config(ssh, name), name),
         told(_local(ssh, name), name),
@@ -112,25 +113,33 @@ async def _over_fibre(ssh: SshHosts, name: str) -> PathsTold:
     return PathsTold(node=name, config=config, local=local, boot=boot, fabric=fabric)
 
 
-async def _over_nvme(ssh: SshHosts, name: str, portals: Sequence[str], wwid: str | None) -> PathsTold:
+async def _over_nvme(ssh: SshHosts, name: str, portals: Sequence[str], wwids: Sequence[str]) -> PathsTold:
     """The same with NVMe/TCP: nothing of iSCSI's, and nothing of multipathd's."""
-    native, module, namespace, lines, enabled, dark = await asyncio.gather(
+    native, module, found, lines, enabled, dark = await asyncio.gather(
         told(nvme.native(ssh, name), name),
         told(nvme.module(ssh, name), name),
-        told(nvme.namespace(ssh, name, wwid), name),
+        asyncio.gather(*(told(nvme.namespace(ssh, name, wwid), name) for wwid in wwids or (None,))),
         told(nvme.lines(ssh, name), name),
         told(nvme.autoconnects(ssh, name), name),
         told(initiator.dark_portals(ssh, name, portals), name),
     )
+    first, *others = found
     there = NvmeTold(
         native=native,
         module=module,
-        device=None if isinstance(namespace, Unread) else namespace.device,
-        controllers=namespace if isinstance(namespace, Unread) else namespace.controllers,
+        **_namespace(first),
+        others={wwid: Seen(**_namespace(one)) for wwid, one in zip(wwids[1:], others, strict=True)},
         lines=lines if isinstance(lines, Unread) else lines[1],
         enabled=enabled,
     )
     return PathsTold(node=name, dark=dark, config=MultipathConfig(), boot=Boot(), nvme=there)
+
+
+def _namespace(found: nvme.Namespace | Unread) -> dict[str, Any]:
+    """The device of a volume and the ways to it, as fields."""
+    if isinstance(found, Unread):
+        return {"controllers": found}
+    return {"device": found.device, "controllers": found.controllers}
 
 
 async def hindrance(ssh: SshHosts, inventory: Inventory) -> Unread | None:

@@ -108,11 +108,14 @@ class Dark:
         found = await asyncio.gather(*(self._copy(array, pod.name) for pod in self._inventory.all_pods))
         return [said for one in found for said in one]
 
+    def _told(self, pod: str) -> str:
+        return pod if len(self._inventory.all_pods) > 1 else "the pod"
+
     async def _copy(self, array: str, pod: str) -> list[tuple[str, str]]:
         try:
             found = await self._clients.threaded(lambda: self._clients.arrays[array].pod(pod))
         except ApplicationError as error:
-            return [("pod", f"{array} does not report its copy of the pod: {error.message}")]
+            return [("pod", f"{array} does not report its copy of {self._told(pod)}: {error.message}")]
         copy = array_view(found, None, [], [], {})["copies"].get(array)
         word = copy.status if copy else "missing"
         return [] if word == "online" else [("pod", f"the copy of {pod} on {array} is {word}")]

@@ -28,9 +28,20 @@ def affected(condition: Condition, memory: Memory, inventory: Inventory) -> tupl
     else:
         nodes = _nodes(condition, inventory)
         seen = {vmid: node for vmid, node in memory.placement.items() if node in nodes}
+    elsewhere = _on_other_pods(condition, inventory)
     return tuple(
-        f"{guest(vmid, inventory)}{f', seen on {node}' if node else ''}" for vmid, node in sorted(seen.items())
+        f"{guest(vmid, inventory)}{f', seen on {node}' if node else ''}"
+        for vmid, node in sorted(seen.items())
+        if vmid not in elsewhere
     )
+
+
+def _on_other_pods(condition: Condition, inventory: Inventory) -> set[int]:
+    """Guests of the inventory whose disks are on other pods than those that the condition names."""
+    if condition.kind not in ("pod-offline", "storage-elsewhere") or not condition.of:
+        return set()
+    on = {disk.storage.id for disk in inventory.disks if disk.pod.name in condition.of}
+    return {one.vmid for one in inventory.guests if inventory.storage_of(one) not in on}
 
 
 def _nodes(condition: Condition, inventory: Inventory) -> set[str]:

@@ -9,7 +9,7 @@ _LOG_IN = do("{log in}", "{log in command}")
 DISKS: dict[Kind, Advice] = {
     "array-lost": Advice(
         title="Array {where} is lost",
-        stake="Guests go on over the other array; another failure of storage stops them.",
+        stake="Guests{on pod} go on over the other array; another failure of storage stops them.",
         alone="nodes beside the lost array use their non-optimized paths",
         do=(
             do("look for guests that are paused with an I/O error", "qm list"),
@@ -39,7 +39,7 @@ DISKS: dict[Kind, Advice] = {
         never="start planned work on the other array or its site",
     ),
     "replication-lost": Advice(
-        title="The replication of the pod is lost ({where})",
+        title="The replication of {the pod} is lost ({where})",
         stake="Guests go on over one array; writes are not mirrored.",
         alone="one array takes its copy offline; hosts go on over the paths to the other one",
         do=(
@@ -57,7 +57,7 @@ DISKS: dict[Kind, Advice] = {
         do=(do("find the replication links that are down or uneven: ports, switches, addresses on both arrays"),),
     ),
     "mediator-lost": Advice(
-        title="{where} does not reach the mediator",
+        title="{where} does not reach the mediator{of pod}",
         stake="Guests go on; only the pre-elected array survives a break of the replication.",
         alone="replication goes on",
         do=(
@@ -66,8 +66,8 @@ DISKS: dict[Kind, Advice] = {
         ),
     ),
     "resyncing": Advice(
-        title="{where} is catching up",
-        stake="Guests go on; until it is done, one array alone serves the pod.",
+        title="{where} is catching up{on pod}",
+        stake="Guests go on; until it is done, one array alone serves {the pod}.",
         alone="the copy catches up by itself",
         do=(do("start no failback until both copies are online and both arrays reach the mediator"),),
     ),
@@ -97,9 +97,24 @@ DISKS: dict[Kind, Advice] = {
 }
 
 CASES: dict[tuple[Kind, str], Advice] = {
+    ("replication-lost", "apart"): Advice(
+        title="{peer} alone serves {the pod}, and {where} alone serves another pod",
+        stake="No site has all disks; guests go on over the storage network between the sites, and writes are not "
+        "mirrored.",
+        alone="each pod stays where the mediator left it until its copies are in sync again",
+        do=(
+            do("repair the replication between the arrays; each pod then catches up by itself", "purepod list"),
+            do(
+                "count the paths of all nodes to both arrays: HA does not notice a guest without a disk",
+                "multipath -ll",
+            ),
+            do("give all pods the same failover preference once they are in sync", "quorate plan deploy"),
+        ),
+        never="switch off an array, or empty a site, before every pod is in sync",
+    ),
     ("replication-lost", "unseen"): Advice(
-        title="{where} does not serve the pod, and the other array does not answer",
-        stake="Whether guests have their disks is not known.",
+        title="{where} does not serve {the pod}, and the other array does not answer",
+        stake="Whether guests{on pod} have their disks is not known.",
         do=(
             do(
                 "look at the other array from another place: its console, its site, a node's paths",
@@ -110,7 +125,7 @@ CASES: dict[tuple[Kind, str], Advice] = {
         never="force the offline copy online, or start guests elsewhere",
     ),
     ("replication-lost", "not known"): Advice(
-        title="The state of the pod's copies is not known ({where})",
+        title="The state of the copies of {the pod} is not known ({where})",
         stake="Whether writes are mirrored is not known.",
         do=(
             do("look at the pod on both arrays, and at their alerts", "purepod list"),
@@ -119,8 +134,8 @@ CASES: dict[tuple[Kind, str], Advice] = {
         never="force a copy online",
     ),
     ("mediator-lost", "not known"): Advice(
-        title="What {where} knows of the mediator is not known",
-        stake="Guests go on; whether the pod survives a break of the replication is not known.",
+        title="What {where} knows of the mediator{of pod} is not known",
+        stake="Guests go on; whether {the pod} survives a break of the replication is not known.",
         do=(do("look at the mediator on both arrays, and at their alerts", "purepod list --mediator"),),
     ),
     ("paths-lost", "everywhere"): Advice(

@@ -20,7 +20,7 @@ LOSSES: dict[Kind, Advice] = {
         never="run `pvecm expected` without a second person and proof that the silent nodes are off",
     ),
     "storage-elsewhere": Advice(
-        title="The quorum is at {winner}, the disks are at {lost}",
+        title="The quorum is at {winner}, the disks{of pod} are at {lost}",
         stake="This does not heal by itself: guests that HA starts at {winner} find no disks.",
         alone="nodes with HA guests at {lost} reset, and HA restarts these guests at {winner}, where they fail",
         do=(
@@ -151,7 +151,7 @@ CASES: dict[tuple[Kind, str], Advice] = {
         never="restart corosync on all nodes at once",
     ),
     ("storage-elsewhere", THIRD_PLACE): Advice(
-        title="The quorum is at {winner}, the disks are at {lost}",
+        title="The quorum is at {winner}, the disks{of pod} are at {lost}",
         stake="This does not heal by itself: guests that HA starts at {winner} find no disks.",
         alone="nodes with HA guests at {lost} reset, and HA restarts these guests at {winner}, where they fail",
         do=(
@@ -160,14 +160,24 @@ CASES: dict[tuple[Kind, str], Advice] = {
         ),
         never="start guests by hand at either site, or promote the copy that is offline",
     ),
+    ("storage-elsewhere", "apart"): Advice(
+        title="The quorum is at {winner}, the disks{of pod} are at {lost}",
+        stake="Guests{on pod} that HA starts at {winner} find no disks; the other guests have theirs there.",
+        alone="nodes with HA guests at {lost} reset, and HA restarts these guests at {winner}",
+        do=(
+            do("repair the link between the sites, and the storage network between them"),
+            do("look for guests that are paused with an I/O error: HA does not notice them", "qm list"),
+        ),
+        never="power off the nodes of {winner}, start guests by hand at either site, or promote a copy that is offline",
+    ),
     ("storage-elsewhere", "reached"): Advice(
-        title="The quorum is at {winner}, the disks are at {lost}",
+        title="The quorum is at {winner}, the disks{of pod} are at {lost}",
         stake="Guests at {winner} reach their disks only over the storage network between the sites.",
         alone="nodes with HA guests at {lost} reset, and HA restarts these guests at {winner}",
         do=(
             do("follow the incident; check that the guests that HA starts get their disks", "quorate incident watch"),
             do("repair the link between the sites before their storage network fails too"),
         ),
-        never="shut down the array that serves the pod, or start guests by hand",
+        never="shut down the array that serves {the pod}, or start guests by hand",
     ),
 }

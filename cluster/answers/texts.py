@@ -73,8 +73,9 @@ def places(condition: Condition, inventory: Inventory) -> dict[str, str]:
         "decides": f"the nodes at {inventory.decider}" if inventory.third else f"the witness {witness}",
         "third": inventory.decider,
         "address": inventory.device,
-        "pod": " or ".join(pod.name for pod in inventory.all_pods),
-        "storage": " or ".join(storage.id for storage in inventory.all_storages),
+        "pod": " or ".join(condition.of or (pod.name for pod in inventory.all_pods)),
+        "storage": " or ".join(condition.of or (storage.id for storage in inventory.all_storages)),
+        **_pods(condition, inventory),
         "guests": "",
         "revive": "",
     }
@@ -84,6 +85,19 @@ def places(condition: Condition, inventory: Inventory) -> dict[str, str]:
             "revive": _each("ha-manager set {} --state disabled && ha-manager set {} --state started", where),
         }
     return found
+
+
+def _pods(condition: Condition, inventory: Inventory) -> dict[str, str]:
+    """Which pods a text is about: with one pod there is nothing to tell apart."""
+    named = f"pod{'s' if len(condition.of) > 1 else ''} {' and '.join(condition.of)}" if condition.of else ""
+    arrays = [array.name for array in inventory.arrays]
+    other = inventory.peer(condition.where[0]).name if condition.where and condition.where[0] in arrays else ""
+    return {
+        "the pod": named or ("the pods" if len(inventory.all_pods) > 1 else "the pod"),
+        "of pod": f" of {named}" if named else "",
+        "on pod": f" on {named}" if named else "",
+        "peer": other or "the other array",
+    }
 
 
 def _silent(condition: Condition, inventory: Inventory) -> tuple[Node, ...]:

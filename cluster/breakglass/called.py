@@ -90,6 +90,8 @@ def _elsewhere(called: Called, judged: Judged, standing: list[Condition]) -> str
         return "the quorum and the disks are not at different sites"
     if found.case == "reached":
         return f"nodes of {found.where[0]} still reach the disks of {found.where[1]}, so their guests go on"
+    if found.case == "apart":
+        return f"only pod {' and '.join(found.of)} is at {found.where[1]}: {found.where[0]} has the disks of the others"
     if found.case == THIRD_PLACE:
         return "the third place has nodes and no vote to give away: bring back its link to the site that has the disks"
     if called.where and found.where != called.where:

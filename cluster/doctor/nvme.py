@@ -5,8 +5,10 @@ Each judgement is the one that the deployment itself makes.
 
 from collections.abc import Sequence
 
+from pydantic import Field
+
 from cluster import nvme
-from cluster.doctor.arrays import ArrayTold
+from cluster.doctor.arrays import ArrayTold, wwids
 from cluster.doctor.check import About, Check, Unread
 from cluster.doctor.hosts import Told
 from cluster.nouns import Value
@@ -14,13 +16,19 @@ from cluster.nvme import NON_OPTIMIZED, OPTIMIZED, Controller, Line, Way
 from cluster.units import counted
 
 
-class NvmeTold(Value):
-    """What one node has said of its NVMe over fabrics. `device` is the volume's; None where the node has none."""
+class Seen(Value):
+    """A volume as a node sees it: its device, None where the node has none, and each controller with its ANA state."""
+
+    device: str | None = None
+    controllers: tuple[Controller, ...] | Unread = ()
+
+
+class NvmeTold(Seen):
+    """What one node has said of its NVMe over fabrics; `others` are the volumes beside the first one, by WWID."""
 
     native: bool | Unread
     module: Unread | None  # why the kernel does not speak NVMe/TCP; None where it does
-    device: str | None = None
-    controllers: tuple[Controller, ...] | Unread = ()
+    others: dict[str, Seen] = Field(default_factory=dict)
     lines: tuple[Line, ...] | Unread = ()
     enabled: bool | Unread = False  # the unit that connects at boot
 
@@ -53,18 +61,26 @@ def multipath(node: str, told: NvmeTold, arrays: Sequence[ArrayTold]) -> Check:
 
 
 def paths(node: str, near: str, told: NvmeTold, arrays: Sequence[ArrayTold]) -> Check:
-    """A live controller for each portal, with the ANA state that it should have; `near` is the node's own array."""
+    """A live controller for each portal, with the ANA state that it should have for every volume.
+
+    `near` is the node's own array.
+    """
     about = About(area="hosts", subject=node, what="paths")
     if isinstance(told.controllers, Unread):
         return about.unread(told.controllers)
-    wwid = next((array.wwid for array in arrays if array.wwid), None)
-    if wwid is None or not told.controllers:
+    known = wwids(arrays)
+    if not known or not told.controllers:
         return about.later("no controllers yet: the deployment connects them")
     if told.native is not True:
         return about.unknown("multipathd joins them", "there: multipath -ll")
     portals = {array.name: array.portals for array in arrays}
-    if said := nvme.lacking(portals, near, told.controllers, told.device, wwid):
-        return about.wrong(said, "run: quorate plan deploy; there: nvme list-subsys")
+    for number, wwid in enumerate(known):
+        seen = told.others.get(wwid, Seen()) if number else told
+        if isinstance(seen.controllers, Unread):
+            return about.unread(seen.controllers)
+        if said := nvme.lacking(portals, near, seen.controllers, seen.device, wwid):
+            of = "" if len(known) == 1 or wwid in said else f"{wwid}: "
+            return about.wrong(f"{of}{said}", "run: quorate plan deploy; there: nvme list-subsys")
     far = tuple(at for array in arrays if array.name != near for at in array.portals)
     good = nvme.usable(portals.get(near, ()), OPTIMIZED, told.controllers)
     return about.ok(f"{good} optimized, {nvme.usable(far, NON_OPTIMIZED, told.controllers)} non-optimized")

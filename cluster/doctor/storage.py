@@ -3,7 +3,7 @@
 Each judgement is the one that the deployment itself makes before it changes anything.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pydantic import Field
 
@@ -151,17 +151,22 @@ def volumes(vg: str, found: tuple[str, ...] | Unread | None) -> Check:
     return about.ok("no volume is activated at boot")
 
 
-def sides(inventory: Inventory, arrays: Sequence[ArrayTold], ids: Mapping[str, int]) -> Check:
-    """After a cut between the sites, votes and storage are at the same one."""
+def sides(inventory: Inventory, arrays: Sequence[ArrayTold], ids: Mapping[str, int]) -> Iterator[Check]:
+    """After a cut between the sites, votes and storage are at the same one; several pods have a line each."""
     about = About(area="arrays", subject="pod", what="failover preference")
     if inventory.third:
-        return about.ok(f"no tie to break: nodes at {inventory.third.name} decide")
+        yield about.ok(f"no tie to break: nodes at {inventory.third.name} decide")
+        return
     if not alignment.tie_breaker(inventory, ids):
-        return about.unknown("no node tells corosync's node ids", "on a node: pvecm nodes")
+        yield about.unknown("no node tells corosync's node ids", "on a node: pvecm nodes")
+        return
     first, *others = inventory.all_pods
-    checks = [_side(about, inventory, first, [array.preferences for array in arrays], ids)]
-    checks += [_side(about, inventory, pod, [array.more.get(pod.name) for array in arrays], ids) for pod in others]
-    return next((check for check in checks if check.state != "ok"), checks[0])
+    if others:
+        about = about.model_copy(update={"subject": first.name})
+    yield _side(about, inventory, first, [array.preferences for array in arrays], ids)
+    for pod in others:
+        about = about.model_copy(update={"subject": pod.name})
+        yield _side(about, inventory, pod, [array.more.get(pod.name) for array in arrays], ids)
 
 
 def _side(

@@ -144,7 +144,7 @@ def _arrays(inventory: Inventory, read: Read, rules: Rules, now: datetime) -> It
     yield from (recognised.api(shown, now) for shown in _of(read, "array"))
     for told in read.arrays:
         yield from _array(inventory, told, rules, read.places.get(told.name, ""))
-    yield storage.sides(inventory, read.arrays, nodes.ids(read.cluster))
+    yield from storage.sides(inventory, read.arrays, nodes.ids(read.cluster))
 
 
 def _array(inventory: Inventory, told: ArrayTold, rules: Rules, place: str) -> Iterator[Check]:

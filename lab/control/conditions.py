@@ -107,9 +107,9 @@ _ALL = (
     Condition("guests-running", (MAYBE_SITE,), "every guest that HA is to run really runs (at the site)",
               _guests_running),
     Condition("pod-online", (Argument("ARRAY", "array", optional=True),),
-              "the pod is online on the array, or on both", _pod_online),
+              "every pod is online on the array, or on both", _pod_online),
     Condition("pod-resyncing", (ARRAY,), "the array's copy is resyncing", _pod_resyncing),
-    Condition("pod-not-online", (ARRAY,), "the array does not serve the pod", _pod_not_online),
+    Condition("pod-not-online", (ARRAY,), "the array serves no pod", _pod_not_online),
 )  # fmt: skip
 
 CONDITIONS = {one.name: one for one in _ALL}

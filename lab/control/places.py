@@ -58,6 +58,7 @@ def choices(world: "World", kind: str, before: tuple[str, ...]) -> list[str] | N
         "site": sites,
         "node": nodes,
         "array": arrays,
+        "pod": [pod.name for pod in world.inventory.all_pods],
         "host": hosts,
         "controller": list(CONTROLLERS),
         "ring": [str(ring) for ring in RINGS],

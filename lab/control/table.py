@@ -6,6 +6,7 @@ from cluster.transports import Transport
 from lab.control import guest_parts as drill_guests
 from lab.control import ha_parts as drill_ha
 from lab.control import parts as parts
+from lab.control import pod_parts as drill_pods
 from lab.control import surroundings as around
 from lab.control import ways as ways
 from lab.control.parts import Parts
@@ -13,6 +14,7 @@ from lab.control.places import Argument
 
 SITE = Argument("SITE", "site")
 ARRAY = Argument("ARRAY", "array")
+POD = Argument("POD", "pod")
 NODE = Argument("NODE", "node")
 HOST = Argument("HOST", "host")
 SERVICE = Argument("SERVICE", "service")
@@ -66,6 +68,12 @@ _ALL = (
         "mediator", (MAYBE_SITE,), "The mediator is gone, or a site's array does not reach it.",
         ("I-10",), parts.links("mediator:{0}", without="mediator"),
     ),
+    Drill("pod-mediator", (POD,), "The mediator of one pod is gone; those of other pods answer.", ("I-10",),
+          parts.links("pod-mediator:{0}")),
+    Drill("pod-replication", (POD,), "One pod is mirrored no more and parts; the arrays stay connected.",
+          ("I-09", "I-11"), parts.links("pod-replication:{0}")),
+    Drill("pod-preference", (POD, ARRAY), "One pod prefers that array after a parting, whatever the others prefer.",
+          ("I-09",), drill_pods.preference),
     Drill("witness", (), "The witness loses its power.", ("I-04", "I-05"), parts.witness_power),
     Drill("witness-link", (SITE,), "A site does not reach the witness.", ("I-04",), parts.links("witness:{0}")),
     Drill("array", (ARRAY,), "An array loses its power; the site's nodes run on.", ("I-08", "I-11"), parts.array_power),

@@ -10,6 +10,8 @@ A link is named in one way everywhere, in the control plane, in scenarios and in
     replication           array to array
     mediator              the mediator itself
     mediator:SITE         the way of a site's array to it
+    pod-mediator:POD      the mediator that one pod has been given for itself
+    pod-replication:POD   the mirroring of one pod, while the arrays are connected
     san                   storage network between the sites
     san:SITE              storage network within a site
     portal:ARRAY:N        one port of an array that nodes use, N from 0
@@ -45,7 +47,9 @@ class Links:
         per_node = [f"{kind}:{node}" for kind in ("node", "ring0", "ring1") for node in world.nodes]
         portals = [f"portal:{array.name}:{n}" for array in world.arrays.values() for n in range(len(array.portals))]
         hbas = [f"hba:{node.name}:{n}" for node in world.nodes.values() for n in range(len(node.hbas))]
-        return ["inter-site", "replication", "mediator", "san", *per_site, *per_node, *portals, *hbas]
+        kinds = ("mediator", "replication")
+        pods = [f"pod-{kind}:{pod.name}" for kind in kinds for pod in world.inventory.all_pods]
+        return ["inter-site", "replication", "mediator", "san", *per_site, *per_node, *portals, *hbas, *pods]
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call this whenever a link was cut or mended, or a machine has lost or got its power."""
@@ -109,14 +113,18 @@ class Links:
         way = self.reaches(a, b)
         return tuple(way and self.carries(f"ring{ring}:{a}", f"ring{ring}:{b}") for ring in RINGS)
 
-    def mediator(self, array: str) -> bool:
-        """Whether an array reaches the mediator."""
+    def mediator(self, array: str, pod: str) -> bool:
+        """Whether an array reaches the mediator of a pod: each pod may have one of its own."""
         site = self.site_of(array)
-        return self.carries("mediator", f"mediator:{site}", f"uplink:{site}")
+        return self.carries("mediator", f"mediator:{site}", f"uplink:{site}", f"pod-mediator:{pod}")
 
     def replication(self) -> bool:
         """Whether the arrays reach each other for replication."""
         return self.carries("replication")
+
+    def mirrors(self, pod: str) -> bool:
+        """Whether what is written to a pod reaches its other copy."""
+        return self.replication() and self.carries(f"pod-replication:{pod}")
 
     def storage(self, node: str, array: str, portal: str) -> bool:
         """Whether the storage network carries from a node to a portal of an array."""

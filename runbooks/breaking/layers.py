@@ -76,7 +76,8 @@ class Layers:
     def serve_both(self, found: Judged) -> str:
         """Why not both arrays serve the pod, in words; empty while both do."""
         silent = [array.name for array in self.inventory.arrays if array.name not in found.serving]
-        return f"{', '.join(silent)} does not serve the pod" if silent else ""
+        which = "every pod" if len(self.inventory.all_pods) > 1 else "the pod"
+        return f"{', '.join(silent)} does not serve {which}" if silent else ""
 
 
 def beyond(agreed: Sequence[Intent], now: Sequence[Intent]) -> str:

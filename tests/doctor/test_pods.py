@@ -5,7 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from cluster.doctor import nvme
+from cluster.doctor.arrays import ArrayTold
 from cluster.doctor.check import Area
+from cluster.doctor.nvme import NvmeTold, Seen
+from cluster.nvme import Controller
 from tests.doctor.conftest import SPEED, Patient
 from tests.pods import two_pods
 from tests.twin import bent, inventory_file
@@ -21,6 +25,15 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
     one.rebuild()
     yield one
     one.stop()
+
+
+def test_a_pod_that_prefers_another_array_has_a_line_of_its_own(patient: Patient):
+    """Both prefer none as they were made; then the second one alone is wrong."""
+    for array in patient.world.arrays.values():
+        for pod in array.pods:
+            pod.failover_preferences = [patient.inventory.arrays[pod.name.endswith("-two")].name]
+
+    assert [line.partition(":")[0] for line in patient.wrong(AREAS)] == ["✗ webb-ac-proxmox-01-two"]
 
 
 def test_volumes_and_groups_of_all_pods_are_looked_at(patient: Patient):
@@ -43,3 +56,34 @@ def test_a_wwid_that_a_boot_would_lose_is_found_for_each_volume(patient: Patient
     patient.world.nodes["pxmx01-02"].wwids.discard(wwid)
 
     assert [line for line in patient.wrong(AREAS) if wwid in line and "pxmx01-02" in line]
+
+
+WWIDS = ("eui.00730d18773140002400010000000001", "eui.00730d18773140002400010000000002")
+PORTALS = {"array-a": "10.0.1.1:4420", "array-b": "10.0.2.1:4420"}
+
+
+def seen(a: str, b: str, device: str = "/dev/nvme1n1") -> dict[str, object]:
+    """A volume over one controller to each array, with its ANA states."""
+    states = zip(PORTALS.values(), (a, b), strict=True)
+    ways = [Controller(name=at, subsystem="nqn", portal=at, ana=ana) for at, ana in states]
+    return {"device": device, "controllers": tuple(ways)}
+
+
+def paths_over_nvme(second: dict[str, object]) -> str:
+    """What is said of a node whose first volume has all its paths."""
+    first = seen("optimized", "non-optimized")
+    arrays = [
+        ArrayTold(name=name, levels=(), wwid=WWIDS[0], wwids=WWIDS[1:], portals=(at,)) for name, at in PORTALS.items()
+    ]
+    told = NvmeTold(native=True, module=None, others={WWIDS[1]: Seen.model_validate(second)}, **first)
+    check = nvme.paths("pxmx01-01", "array-a", told, arrays)
+    return f"{check.state}: {check.evidence}"
+
+
+def test_the_paths_of_every_volume_are_asked_for_over_nvme():
+    """The first volume's are complete; the last one has none through one array, or is not there at all."""
+    assert paths_over_nvme(seen("optimized", "non-optimized")) == "ok: 1 optimized, 1 non-optimized"
+    assert paths_over_nvme(seen("inaccessible", "non-optimized")).startswith(
+        f"wrong: {WWIDS[1]}: 0 of 1 optimized paths through array-a, ANA says inaccessible"
+    )
+    assert paths_over_nvme({"controllers": seen("", "")["controllers"]}) == f"wrong: no NVMe namespace {WWIDS[1]}"

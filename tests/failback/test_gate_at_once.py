@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from temporalio.client import Client
 
 from cluster.approval import Audit
@@ -23,6 +24,7 @@ async def at_once(desk: Desk, run: Run, *names: str) -> list[str]:
     return sorted(str(getattr(one, "cause", one)).partition(":")[0] for one in told)
 
 
+@pytest.mark.slow
 async def test_more_approvals_than_needed_at_once_open_the_gate_once(client: Client, tmp_path: Path):
     """The first ones open it; whoever comes after is told that it is open, and the run goes on."""
     async with opened(client, tmp_path, "  needed: 1\n  within: 1h\n") as desk:

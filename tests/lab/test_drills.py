@@ -33,6 +33,8 @@ PLACES = {
     "storage-network": ["site-a"],
     "replication": [],
     "mediator": [],
+    "pod-mediator": ["webb-ac-proxmox-01"],
+    "pod-replication": ["webb-ac-proxmox-01"],
     "witness": [],
     "witness-link": ["site-a"],
     "array": [ARRAY],
@@ -65,8 +67,8 @@ PLACES = {
     "logins-by-hand": [NODE],
     "small-packets": [ARRAY, "2"],
 }
-# What needs HBAs (tests/fibre) or the deployed volume, and what happens once: tested in test_surroundings.py.
-ELSEWHERE = {"hba", "alias", "volume-beside", "backup-run", "session-expiry"}
+# What needs HBAs (tests/fibre), the deployed volume or pod, and what happens once: test_surroundings, test_pod_faults.
+ELSEWHERE = {"hba", "alias", "pod-preference", "volume-beside", "backup-run", "session-expiry"}
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from lab.physics import jump
 from lab.physics.power import switch_off, switch_on
 from tests.lab.stage import SITE_A, SITE_B, Stage, healthy
 
+pytestmark = pytest.mark.slow  # in `make test-twin`
+
 SEEDS = range(1, 13)
 MASTERS = {"a": "pxmx01-01", "b": "pxmx02-01"}
 HOME = {

@@ -12,6 +12,8 @@ from lab.pve.etc.cfslocks import agent
 from lab.pve.work.shutdown import shut_down
 from tests.lab.stage import SITE_A, SITE_B, Stage, healthy
 
+pytestmark = pytest.mark.slow  # in `make test-twin`
+
 NODE = "pxmx01-01"
 SEEDS = range(1, 9)
 Range = tuple[float, float]

@@ -9,6 +9,8 @@ from lab.pve.work import guest_tasks as workers
 from tests.fuzz.laws import _v1_and_v2
 from tests.lab.stage import SITE_A, SITE_B, Stage, deployed, healthy
 
+pytestmark = pytest.mark.slow  # in `make test-twin`
+
 HOME, TARGET = "pxmx01-01", "pxmx02-02"
 # A copy that ends between two rounds of its LRM, which looks at its workers for 8 of 10 seconds.
 BETWEEN_ROUNDS = 9.0

@@ -16,6 +16,8 @@ from lab.pve.work.tasks import Tasks
 from lab.world import World
 from tests.fuzz.run import run
 
+pytestmark = pytest.mark.slow  # in `make test-twin`
+
 Patch = pytest.MonkeyPatch
 
 

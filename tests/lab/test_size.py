@@ -1,5 +1,7 @@
 """A cluster of any size: thirty-two nodes and two hundred guests live through the loss of a site."""
 
+import pytest
+
 from bench.sizes import grown
 from cluster.inventory import Inventory
 from lab.built import build
@@ -7,6 +9,8 @@ from lab.physics import jump
 from lab.physics.power import switch_off
 from lab.world import World
 from tests.lab.stage import INVENTORY
+
+pytestmark = pytest.mark.slow  # in `make test-twin`
 
 
 def test_a_big_cluster_loses_a_site():

@@ -22,6 +22,7 @@ from workflows.catalogue import RunbookRequest
 KILLS = 1  # `make test-kills` kills at every change
 
 
+@pytest.mark.slow
 async def test_a_run_survives_a_worker_killed_at_random(
     twin: TwinThread, temporal: TemporalServer, client: Client, no_ledger: None
 ):
@@ -83,6 +84,7 @@ LOST_REPLIES = [
 ]
 
 
+@pytest.mark.slow
 async def test_a_run_survives_replies_that_are_lost_after_their_effect(twin: TwinThread, start: Start):
     """Every kind of change is made once although its answer never came."""
     for service, call in LOST_REPLIES:

@@ -47,8 +47,8 @@ def file_of(run: str, execution: str, how: Format) -> str:
 
 def written(report: Report, to: Path, how: Format = "html") -> Path:
     """Write it, whole or not at all. OSError where that cannot be."""
+    to.parent.mkdir(parents=True, exist_ok=True)  # first: to draw takes seconds
     text = drawn(report, how)
-    to.parent.mkdir(parents=True, exist_ok=True)
     beside = to.with_name(f".{to.name}.{os.getpid()}")
     try:
         beside.write_text(text, encoding="utf-8")

@@ -49,7 +49,7 @@ def _wrong(array: "Array") -> Iterator[Alert]:
         said = "The replication connection to a connected array is not healthy."
         yield Alert(CONNECTION, "connection", array.peer.name, text, said, "connected", "connecting", now)
     for pod in array.pods:
-        if pod.mirror is not None and not world.links.mediator(array.name):
+        if pod.mirror is not None and not world.links.mediator(array.name, pod.name):
             said = "An array of a stretched pod does not reach the mediator."
             yield Alert(MEDIATOR, "pod", pod.name, "mediator unreachable", said, "online", "unreachable", now)
     for name in array.lost_controllers:

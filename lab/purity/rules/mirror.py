@@ -1,7 +1,8 @@
 """Both copies of a stretched pod: in sync, parted, elected, and copied again (reference: flasharray-rest §6).
 
-There is one election for each parting. Who wins it has the newest data until both are in sync again, and nobody else
-may serve meanwhile: not after a restart either, and not when the winner is gone. Times are lab seconds.
+There is one election for each parting of each pod: two pods may be decided differently. Who wins it has the newest
+data until both are in sync again, and nobody else may serve meanwhile: not after a restart either, and not when the
+winner is gone. Times are lab seconds.
 """
 
 import asyncio
@@ -58,7 +59,7 @@ class Mirror:
         self._unmediated_since: float | None = None
         self._turns: dict[str, float] = {}  # array -> when it may ask the mediator
         self._alive = {name: world.arrays[name].up for name in self._arrays}
-        self._mediated = {name: world.links.mediator(name) for name in self._arrays}
+        self._mediated = self._reached()
         self._touch = self._touches()
         self._timer: asyncio.Task[None] | None = None
         world.links.on_change(self.changed)
@@ -110,7 +111,7 @@ class Mirror:
         self._advance()
         before = (self._alive, self._touch, self._mediated)
         self._alive = {name: self._world.arrays[name].up for name in self._arrays}
-        self._mediated = {name: self._world.links.mediator(name) for name in self._arrays}
+        self._mediated = self._reached()
         self._touch = self._touches()
         if before != (self._alive, self._touch, self._mediated):
             self._respond(was_touching=before[1])
@@ -122,7 +123,10 @@ class Mirror:
 
     def _touches(self) -> bool:
         a, b = (self._world.arrays[name] for name in self._arrays)
-        return a.up and b.up and a.link is not None and self._world.links.replication()
+        return a.up and b.up and a.link is not None and self._world.links.mirrors(self._pod.name)
+
+    def _reached(self) -> dict[str, bool]:
+        return {name: self._world.links.mediator(name, self._pod.name) for name in self._arrays}
 
     def _respond(self, *, was_touching: bool) -> None:
         now = self._now

@@ -242,16 +242,16 @@ def _member(array: Array, pod: Pod, name: str) -> Item:
         **ref(member),
         "member": typed_ref(member),
         "status": state.status,
-        "mediator_status": mediator_status(member) if reached and member.up else "unknown",
+        "mediator_status": mediator_status(member, pod.name) if reached and member.up else "unknown",
         "pre_elected": mirror is not None and mirror.pre_elected == name,
         "frozen_at": milliseconds(state.frozen_at),
         "progress": state.progress,
     }
 
 
-def mediator_status(array: Array) -> str:
-    """What an array says of its mediator."""
-    if not array.world.links.mediator(array.name):
+def mediator_status(array: Array, pod: str) -> str:
+    """What an array says of a pod's mediator."""
+    if not array.world.links.mediator(array.name, pod):
         return "unreachable"
     return "flummoxed" if array.flummoxed else "online"
 
