@@ -85,7 +85,7 @@ test-breakglass: setup  ## each break-glass runbook heals its emergency and refu
 test-ipmi: setup  ## controllers without Redfish: FreeIPMI against the twin and OpenIPMI's simulator (3 min)
 	@{ PATH="$$PATH:/usr/sbin"; command -v ipmi-raw && command -v ipmi_sim; } >/dev/null || $(IPMI)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -m ipmi tests/activities tests/breakglass $(ONCE_MORE)
+	@.venv/bin/python -m tests -m ipmi tests/activities tests/breakglass tests/probe $(ONCE_MORE)
 
 test-audit: setup  ## ten thousand changes of audit records, and a record whose keepers are killed (8 min)
 	@$(QUORATE) server
