@@ -179,8 +179,9 @@ def _works(facts: Facts) -> Iterator[tuple[str, datetime]]:
 
 
 def _busy(look: ClusterLook) -> set[str]:
-    """Nodes on which a guest runs, or has to by HA's word."""
-    return {*look.guests.values(), *(node for state, node in look.services.values() if state not in STOPPED)}
+    """Nodes on which a guest runs, or has to by HA's word; or on which one may run that is not shown."""
+    hiding = look.node_states if look.veiled else ()
+    return {*hiding, *look.guests.values(), *(node for state, node in look.services.values() if state not in STOPPED)}
 
 
 def _latest(known: dict[str, datetime], seen: Iterator[tuple[str, datetime]]) -> dict[str, datetime]:
@@ -261,6 +262,7 @@ def _learn(memory: Memory, facts: Facts) -> Memory:
             "states": states,
             "before": before,
             "placement": placement,
+            "veiled": memory.veiled if told.veiled is None else told.veiled,
             "as_of": as_of,
         }
     )

@@ -87,8 +87,9 @@ class ClusterLook(Look):
     are services whose guests the list of guests lacks: a right is missing. `storages` is the state of the inventory's
     storage by node, where it is told, and `more` the same of its other storages by their ids.
 
-    `unclear` are nodes with a guest of which it is not told whether it runs. `sees_all`: the token may see every guest;
-    it is asked for only while a node is in maintenance.
+    `unclear` are nodes with a guest of which it is not told whether it runs. `veiled` says why the list of guests may
+    leave some out, for want of a right, empty where it does not; None where that is not known. `sees_all`: the token
+    may see every guest, and a node is in maintenance.
 
     `stamps` is when each LRM and the master (``master``) wrote last, by their own clocks. `lrms_old` are nodes whose
     LRM has not written for 30 s, measured by HA's newest stamps, and `master_old` is the same of the master;
@@ -118,6 +119,7 @@ class ClusterLook(Look):
     hidden: tuple[str, ...] = ()
     unclear: tuple[str, ...] = ()
     sees_all: bool = False
+    veiled: str | None = Field(default=None, exclude_if=lambda why: why is None)
     storages: dict[str, str] = Field(default_factory=dict)
     more: dict[str, dict[str, str]] = Field(default_factory=dict, exclude_if=operator.not_)
 

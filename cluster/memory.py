@@ -66,6 +66,7 @@ class Memory(Value):
     `rested` is the newest look that found a node in maintenance and no guest running on it, while it was alive.
     `worked` is the newest look that found it online or with a guest.
     `layers` are parts of the design that were seen, so that their absence is a loss.
+    `veiled` says why the lists of guests leave some out, as it was told last; None where nobody has asked.
     `written` are the stamps of HA's master and LRMs, each with the first look that has seen it: one that stays is old
     by our own clock.
 
@@ -92,6 +93,7 @@ class Memory(Value):
     rested: dict[str, datetime] = Field(default_factory=dict)
     worked: dict[str, datetime] = Field(default_factory=dict)
     layers: dict[str, datetime] = Field(default_factory=dict)
+    veiled: str | None = Field(default=None, exclude_if=lambda why: why is None)
     written: dict[str, Written] = Field(default_factory=dict)
     looked: datetime | None = None
     unbroken: datetime | None = None
@@ -144,8 +146,11 @@ class Memory(Value):
     def unmanaged(self, nodes: Collection[str]) -> dict[int, str] | None:
         """Guests that HA does not know and that were seen running on these nodes; None when that is not known.
 
-        One that had not been seen for some rounds when the nodes were heard last, had left before.
+        One that had not been seen for some rounds when the nodes were heard last, had left before. Where a missing
+        right may hide guests, nobody knows how many ran there.
         """
+        if self.veiled:
+            return None
         told, last = self.as_of.get(GUESTS), self.t0(nodes)
         if told is None or last is None or not self._is_known(told) or last - told > self.rounds:
             return None
@@ -188,6 +193,7 @@ class Memory(Value):
                 "rested": _latest(old.rested, new.rested),
                 "worked": _latest(old.worked, new.worked),
                 "layers": _latest(old.layers, new.layers),
+                "veiled": old.veiled if new.veiled is None else new.veiled,
                 "written": {
                     name: _later(*(found[name] for found in (old.written, new.written) if name in found))
                     for name in sorted({*old.written, *new.written})

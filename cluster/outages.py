@@ -14,6 +14,8 @@ from cluster.plan import Finding
 # unseen: it ran, and nobody who could tell has answered since.
 State = Literal["running", "unproven", "down", "hopeless", "unseen"]
 # Whoever sees one of these again sees nothing new.
+# How the text of a guest begins that a missing right keeps from being looked at.
+NOT_VERIFIED = "HA calls it started; not verified"
 UP: tuple[State, ...] = ("running", "unproven")
 # Outages of one guest that are kept one by one: those of the first hour of a crash loop, and the newest ones.
 FIRST, NEWEST = 20, 80

@@ -51,22 +51,40 @@ class Missing(Value):
 
 
 class Sight(Value):
-    """Whether a privilege reaches from /vms to every guest; `hidden` are paths whose own entries leave it out."""
+    """Whether a privilege reaches from /vms to every guest; `hidden` are paths whose own entries leave it out.
+
+    `audits`: the token may read every entry of the access list; without that an entry may hide a guest unseen.
+    """
 
     privilege: str
     reaches: bool
     hidden: tuple[str, ...] = ()
+    audits: bool = True
 
 
-def sight(privilege: str, permissions: Mapping[str, Mapping[str, object]]) -> Sight:
+def sight(
+    privilege: str, permissions: Mapping[str, Mapping[str, object]], entries: Iterable[tuple[str, str]] = ()
+) -> Sight:
     """From all of a token's permissions, path to privilege to whether it reaches further down.
 
-    The privilege has to reach from /vms to each guest; an entry on a guest of its own replaces it there.
+    The privilege has to reach from /vms to each guest; an entry on a guest of its own replaces it there. Permissions
+    leave out every path on which the token may nothing, so the access list is compared with them: `entries` are its
+    paths and roles, of anybody. NoAccess on a pool takes everything away from the guests in it (source:
+    PVE::RPCEnvironment, compile_acl_path and get_effective_permissions).
     """
-    hidden = [path for path, rights in permissions.items() if path.startswith("/vms/") and privilege not in rights]
+    hidden = {path for path, rights in permissions.items() if path.startswith("/vms/") and privilege not in rights}
+    hidden |= {path for path, role in entries if path not in permissions and _closes(path, role)}
     return Sight(
-        privilege=privilege, reaches=bool(permissions.get("/vms", {}).get(privilege)), hidden=tuple(sorted(hidden))
+        privilege=privilege,
+        reaches=bool(permissions.get("/vms", {}).get(privilege)),
+        hidden=tuple(sorted(hidden)),
+        audits="Sys.Audit" in permissions.get("/access", {}),
     )
+
+
+def _closes(path: str, role: str) -> bool:
+    """Who may nothing on that path sees fewer guests for it. Other roles on a pool only add to what is granted."""
+    return path.startswith("/vms/") or (role == "NoAccess" and f"{path}/".startswith("/pool/"))
 
 
 def needed(inventory: Inventory, runbook: Procedure = "deploy") -> Rights:

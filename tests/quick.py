@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 # With them comes everything below; `workers.cli.options` and the modules of commands are imported by the fork.
 IMPORTED = (
     "pypureclient.flasharray", "rich.live", "rich.markdown", "rich.pretty", "rich.progress", "rich.table",
-    "typer.rich_utils", "workers.cli.check", "workers.cli.follow", "workers.cli.incident.runs", "workers.cli.status",
+    "typer.rich_utils", "workers.cli.check", "workers.cli.follow", "workers.cli.incident.runs", "workers.cli.answered",
     "workers.temporal.embedded", "workers.worker.run",
 )  # fmt: skip
 

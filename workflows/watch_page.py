@@ -79,4 +79,5 @@ def _before(seen: Seen) -> str:
     memory = seen.memory
     master = f"HA's master is on `{memory.master}`" if memory.master else "HA has shown no master yet"
     detection = f"; corosync drops a dead node after {seconds(memory.totem.detection)}" if memory.totem else ""
-    return f"{master}{detection}; {counted(len(memory.placement), 'guest runs', 'guests run')}."
+    guests = counted(len(memory.placement), "guest runs", "guests run")
+    return f"{master}{detection}; {guests}{', and some may be hidden: a right is missing' if memory.veiled else ''}."

@@ -10,6 +10,7 @@ from activities.clients.ssh import Hosts as SshHosts
 from activities.doctor.asking import LIMIT, told
 from activities.hosts import fibre, initiator, nvme, reading
 from activities.hosts.lvm import autoactivated, volume_groups
+from activities.hosts.named import address_of, addresses, is_address
 from activities.hosts.votes import may_set_up
 from activities.parsing.links import parse_links
 from activities.parsing.multipath import is_ours, parse_maps
@@ -64,7 +65,7 @@ async def node(ssh: SshHosts, inventory: Inventory, name: str) -> Told:
         told(unit_states(ssh, name, node_units(inventory.transport)), name),
         told(named(ssh, name), name) if named else _not_asked(),
         told(link_ways(ssh, name), name),
-        told(_votes(ssh, name), name),
+        told(_votes(ssh, name, inventory.device), name),
     )
     return Told(
         name=name,
@@ -146,7 +147,11 @@ async def hindrance(ssh: SshHosts, inventory: Inventory) -> Unread | None:
     if inventory.witness is None:
         return None
     nodes = [node.name for node in inventory.nodes]
-    return await told(may_set_up(ssh, nodes, inventory.device), nodes[0])
+
+    async def tried() -> None:
+        await may_set_up(ssh, nodes, await address_of(inventory.device))
+
+    return await told(tried(), nodes[0])
 
 
 async def volumes(ssh: SshHosts, name: str, vg: str) -> tuple[str, ...] | Unread | None:
@@ -222,9 +227,12 @@ async def link_ways(ssh: SshHosts, node: str) -> Ways:
     return Ways(links=found.links, total=found.total, down=found.disconnected)
 
 
-async def _votes(ssh: SshHosts, node: str) -> Votes:
+async def _votes(ssh: SshHosts, node: str, witness: str) -> Votes:
     found = await reading.vote_count(ssh, node)
     device = found.has_device
+    host = (await reading.device_host(ssh, node) or "") if device else ""
+    if host and not is_address(witness) and host in await addresses(witness):
+        host = witness  # as the inventory calls it
     return Votes(
         nodes=len(found.members),
         expected=found.expected,
@@ -234,5 +242,5 @@ async def _votes(ssh: SshHosts, node: str) -> Votes:
         settled=found.settled,
         device=device,
         silent=tuple(member.name for member in found.members if device and member.device != VOTING),
-        witness=(await reading.device_host(ssh, node) or "") if device else "",
+        witness=host,
     )

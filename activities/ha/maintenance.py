@@ -13,12 +13,13 @@ from activities.clients.proxmox_answers import refused
 from activities.errors import NotYet, Refuted, Unreachable
 from activities.ha.manager import ha_view, is_elsewhere, told_by_quorum
 from activities.parsing.guests import parse_guests
-from activities.proxmox.rights import must_see_all_guests
+from activities.proxmox.rights import seeing_all_guests
 from activities.serving import serves
 from cluster.approval import Approval
 from cluster.contracts import ha
 from cluster.contracts.ha import ViewFinding
 from cluster.evacuation import MaintenanceFinding, MaintenanceWish, MasterWish, SiteNodes, master_away
+from cluster.guests import GuestRow
 from cluster.plan import Finding, Intent, Mark
 from cluster.recovery import HaView
 from cluster.units import counted, shortly
@@ -153,13 +154,11 @@ class Maintenance:
         An LRM's status line says *watchdog active* for as long as it is in maintenance, empty or not, and proves
         nothing (reference: pve-ha §12); `dark` sees to it that HA fences nobody.
         """
-        await self._clients.threaded(lambda: must_see_all_guests(self._clients.api))
         view = await self._view(at.others)
         there = {sid: service for sid, service in view.services.items() if service.node in at.nodes}
         if left := sorted(sid for sid, service in there.items() if service.state not in ("stopped", "error")):
             raise NotYet(f"HA still has {', '.join(left)} at {at.site}")
-        node, _ = await self._quorate(at.others)
-        listed = parse_guests(await self._clients.get("cluster/resources", node))
+        listed = await self._clients.threaded(lambda: self._listed(at.others))
         here = [row for row in listed if row.node in at.nodes]
         if running := [f"{row.sid} on {row.node} is {row.status}" for row in here if row.alive]:
             raise Refuted(f"{', '.join(running)} and would go down with the site: stop or move it by hand")
@@ -172,6 +171,13 @@ class Maintenance:
         return Finding(finding=f"{resting}, no guest runs there: HA has nothing to fence for{stopped}")
 
     # --- what it stands on -------------------------------------------------------------------------------------
+
+    def _listed(self, via: tuple[str, ...]) -> tuple[GuestRow, ...]:
+        """Every guest of the cluster, by the word of a quorate node."""
+        api = self._clients.api
+        node, _ = told_by_quorum(api, via)
+        with seeing_all_guests(api, node):
+            return parse_guests(api.get("cluster/resources", node=node))
 
     async def _may(self, approval: Approval | None, intent: Intent) -> None:
         await self._approvals.licence(approval, intent)

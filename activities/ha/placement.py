@@ -9,7 +9,7 @@ from temporalio.exceptions import ApplicationError
 from activities.ha.manager import ha_view, told_by_quorum
 from activities.ha.switches import switched_on
 from activities.parsing.guests import parse_guests
-from activities.proxmox.rights import must_see_all_guests
+from activities.proxmox.rights import seeing_all_guests
 from activities.serving import serves
 from cluster.causes import CausesFinding, CausesWish, Circumstances, cause
 from cluster.contracts import ha
@@ -33,8 +33,9 @@ class Placements:
 
         Unauthorized where a missing right may hide guests: nodes would be planned as empty or with room.
         """
-        must_see_all_guests(self._api)
-        found = _placement(self._api)
+        node, told = told_by_quorum(self._api)
+        with seeing_all_guests(self._api, node):
+            found = _placement(self._api, node, told)
         ours = {sid: service.node for sid, service in found.services.items() if not wish.guests or sid in wish.guests}
         where = ", ".join(f"{sid} on {node}" for sid, node in sorted(ours.items())[:6])
         said = where or "no guest that is asked for is under HA"
@@ -54,7 +55,7 @@ class Placements:
                 return otherwise
 
         empty = Placement(finding="", services={}, guests={})
-        placement = await tried("where guests are", lambda: _placement(api), empty)
+        placement = await tried("where guests are", lambda: _placement(api, *told_by_quorum(api)), empty)
         states = await tried("HA's nodes", lambda: ha_view(told_by_quorum(api)[1]).nodes, {})
         listed = await tried("locks", lambda: parse_guests(api.get("cluster/resources", type="vm")), ())
         locks = {row.sid: row.lock for row in listed}
@@ -82,8 +83,7 @@ class Placements:
         return CausesFinding(finding=said or "every guest is back", causes=causes)
 
 
-def _placement(api: "PveApi") -> Placement:
-    node, told = told_by_quorum(api)
+def _placement(api: "PveApi", node: str, told: dict[str, Any]) -> Placement:
     view = ha_view(told)
     # of the same node: another one may be without quorum, and list guests and nodes as they were
     resources = api.get("cluster/resources", node=node)

@@ -13,7 +13,7 @@ from activities.errors import Conflict, NotYet, Refuted
 from activities.ha.manager import ha_view, told_by_quorum
 from activities.hosts.lvm import volumes_told
 from activities.parsing.guests import parse_guests
-from activities.proxmox.rights import must_see_all_guests
+from activities.proxmox.rights import seeing_all_guests
 from activities.serving import serves
 from cluster.breakglass.reviving import (
     GivenUp,
@@ -68,10 +68,9 @@ class Reviving:
     @serves(ha.given_up)
     async def given_up(self, wish: GivenUpWish) -> GivenUpFinding:
         """All guests that HA calls `error`, with what speaks against starting each. Reads only."""
-        await self._clients.threaded(lambda: must_see_all_guests(self._clients.api))
         view = await self._view()
         errors = {sid: one for sid, one in view.services.items() if one.state == "error"}
-        requests, listed = await self._requests(), await self._listed()
+        requests, listed = await self._requests(), await self._clients.threaded(self._all_listed)
         held, silent = await self._volumes(wish.nodes, wish.vg, view) if errors else ({}, {})
         guests = tuple(
             GivenUp(
@@ -192,6 +191,12 @@ class Reviving:
 
     async def _listed(self) -> dict[str, GuestRow]:
         return {row.sid: row for row in parse_guests(await self._clients.get("cluster/resources"))}
+
+    def _all_listed(self) -> dict[str, GuestRow]:
+        """The same, with none left out."""
+        api = self._clients.api
+        with seeing_all_guests(api):
+            return {row.sid: row for row in parse_guests(api.get("cluster/resources"))}
 
     async def _runs(self, sid: str, node: str) -> bool:
         guest = GuestId.of(sid)

@@ -11,7 +11,7 @@ from activities.hosts.lvm import volumes_told
 from cluster.guests import GuestId
 from cluster.memory import ON_ITS_WAY
 from cluster.move import MOVES
-from cluster.outages import UP, GuestsWish, Standing
+from cluster.outages import NOT_VERIFIED, UP, GuestsWish, Standing
 from cluster.recovery import PRESENT, STOPPED, HaView, Service, hopeless, waits_for
 from cluster.volumes import holders
 
@@ -53,12 +53,22 @@ class Proofs:
         try:
             now = await self._asked(sid, known, view)
         except ApplicationError as error:
-            if isinstance(error, Unauthorized):
-                node = view.services[sid].node if view and sid in view.services else known.node
-                return Standing(state="unproven", node=node, text=f"HA calls it started; not verified: {error.message}")
+            if isinstance(error, Unauthorized) and view is not None:
+                return self._refused(sid, known, view, error)
             return self._missing(sid, known)
         self._missed.pop(sid, None)
         return now
+
+    def _refused(self, sid: str, known: Standing, view: HaView, error: ApplicationError) -> Standing:
+        """A right is missing to look at it. HA calls one started before its node has begun to start it.
+
+        Of a node that was lost its word may be one of before the loss.
+        """
+        service = view.services.get(sid, Service(state="", node=known.node))
+        node = service.node
+        if known.state not in UP and (node not in self._wish.via or not service.running):
+            return Standing(state="down", node=node, text=f"not known whether it runs on {node}: {error.message}")
+        return Standing(state="unproven", node=node, text=f"{NOT_VERIFIED}: {error.message}")
 
     def _missing(self, sid: str, known: Standing) -> Standing:
         self._missed[sid] = self._missed.get(sid, 0) + 1

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from activities.attempt import Changes, look_again
 from activities.errors import Conflict, NotYet, Refuted, Rejected, Unauthorized, Unreachable
+from activities.hosts.named import Resolve, address_of, addresses, is_address
 from activities.hosts.reading import device_host, last_words, vote_count
 from activities.parsing.votes import VoteCount
 from activities.serving import serves
@@ -37,8 +38,9 @@ SIGNER = "/usr/bin/corosync-qnetd-certutil"
 class Quorum:
     """Activities on votes."""
 
-    def __init__(self, ssh: "SshHosts") -> None:
+    def __init__(self, ssh: "SshHosts", resolve: Resolve = addresses) -> None:
         self._ssh = ssh
+        self._resolve = resolve
 
     @serves(hosts.votes)
     async def votes(self, wish: DeviceWish) -> VotesFinding:
@@ -56,7 +58,10 @@ class Quorum:
             await self._without_device(wish, views)
         elif first.has_device and (wrong := _unlike(wish, views)):
             raise Refuted(wrong)
-        return _votes(f"{first.total} of {first.expected} votes, quorum {first.quorum}", first, Ledger(Mode.PLAN))
+        said = f"{first.total} of {first.expected} votes, quorum {first.quorum}"
+        if wish.witness and not first.has_device and not is_address(wish.witness):  # it is to be set up
+            said = f"{said}; witness {wish.witness} is {await address_of(wish.witness, self._resolve)}"
+        return _votes(said, first, Ledger(Mode.PLAN))
 
     @serves(hosts.ensure_quorum_device)
     async def ensure_quorum_device(self, wish: DeviceWish) -> VotesFinding:
@@ -68,13 +73,14 @@ class Quorum:
             await self._ours(wish, node)
         else:
             running = await self._running(node)
+            address = await address_of(wish.witness, self._resolve)
             if not running:
-                await may_set_up(self._ssh, wish.nodes, wish.witness)
+                await may_set_up(self._ssh, wish.nodes, address)
             if (
                 ledger.intend(node, "set up quorum device", wish.witness, "ffsplit, 1 vote", verb="create")
                 and not running
             ):
-                await self._set_up(wish, node)
+                await self._set_up(address, node)
             elif running:
                 raise NotYet(f"{node}: an earlier `pvecm qdevice setup` still runs as {UNIT}")
         if ledger.only_planned:
@@ -100,9 +106,13 @@ class Quorum:
 
     async def _ours(self, wish: DeviceWish, node: str) -> None:
         host = await device_host(self._ssh, node)
-        if host is not None and host != wish.witness:
+        if host is None or host == wish.witness:
+            return
+        address = await address_of(wish.witness, self._resolve)
+        if host != address:
+            wanted = wish.witness if address == wish.witness else f"{wish.witness} ({address})"
             raise Conflict(
-                f"{node}: the quorum device is at {host}, the inventory says {wish.witness}; "
+                f"{node}: the quorum device is at {host}, the inventory says {wanted}; "
                 "correct witness.address, or remove the device by hand first: pvecm qdevice remove"
             )
 
@@ -110,20 +120,20 @@ class Quorum:
         answer = await self._ssh.run(node, "systemctl", "is-active", UNIT)
         return answer.stdout.strip() in ("active", "activating")
 
-    async def _set_up(self, wish: DeviceWish, node: str) -> None:
+    async def _set_up(self, witness: str, node: str) -> None:
         # --collect removes the ended unit, so that its name is free again; HOME because ssh-copy-id wants one; what it
         # prints has a name of its own in the journal, where systemd's remarks on the unit stand beside it
         unit = (
             "systemd-run", "--quiet", "--wait", "--collect", f"--unit={UNIT}", "--setenv=HOME=/root",
             f"--property=SyslogIdentifier={UNIT}",
         )  # fmt: skip
-        answer = await self._ssh.run(node, *unit, "pvecm", "qdevice", "setup", wish.witness, limit=SETUP_LIMIT)
+        answer = await self._ssh.run(node, *unit, "pvecm", "qdevice", "setup", witness, limit=SETUP_LIMIT)
         if answer.ok:
             return
         if "already" in answer.stderr and UNIT in answer.stderr:
             raise NotYet(f"{node}: an earlier `pvecm qdevice setup` still runs as {UNIT}")
         journal = await self._ssh.run(node, "journalctl", "-t", UNIT, "-o", "cat", "-n", "40", "--no-pager")
-        raise Rejected(f"{node}: pvecm qdevice setup {wish.witness} failed: {_why(journal)}")
+        raise Rejected(f"{node}: pvecm qdevice setup {witness} failed: {_why(journal)}")
 
     async def _proven(self, wish: DeviceWish) -> VoteCount:
         """Wait for corosync's own settling; the step's limit bounds it.

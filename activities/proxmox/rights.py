@@ -4,14 +4,16 @@ The daily look also sees until when the certificates of all endpoints are good, 
 the quorum does.
 
 A list that a missing right may have filtered is no evidence: what is to be called empty, gone or at home is asked for
-only after `must_see_all_guests` has not refused.
+only inside of `seeing_all_guests`.
 """
 
 import asyncio
+import contextlib
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from activities.clients import shown
-from activities.errors import Unauthorized, Word
+from activities.errors import Unauthorized, Unreachable, Word
 from activities.serving import serves
 from cluster.alignment import apart
 from cluster.contracts import proxmox
@@ -40,6 +42,7 @@ class Rights:
         named = tuple(one for one in PROCEDURES if one == wish.runbook) or ("watch",)
         runbooks: tuple[Procedure, ...] = named if wish.runbook else PROCEDURES
         lacks = await asyncio.to_thread(self._missing, runbooks)
+        lacks += [] if wish.runbook else await asyncio.to_thread(self._hidden)
         trusts = () if wish.runbook else tuple(trust for _, trust in endpoints(self._inventory))
         ending = await asyncio.to_thread(shown.ends_soon, *trusts)
         parts = "" if wish.runbook else await asyncio.to_thread(self._apart)
@@ -74,6 +77,12 @@ class Rights:
         has = {path: rights_at(self._api, path) for path in paths(self._inventory, runbooks)}
         return missing(self._inventory, runbooks, has)
 
+    def _hidden(self) -> list[Missing]:
+        """Guests that entries of their own hide, and the pools that hide theirs."""
+        seen = sight_of(self._api, SEES)
+        who = tuple(one for one in PROCEDURES if SEES in needed(self._inventory, one).get("/vms", ()))
+        return [Missing(privilege=SEES, path=path, runbooks=who) for path in seen.hidden]
+
 
 def rights_at(api: "PveApi", path: str, node: str | None = None) -> dict[str, bool]:
     """The token's privileges on a path, each with whether it reaches the paths below."""
@@ -84,8 +93,14 @@ def rights_at(api: "PveApi", path: str, node: str | None = None) -> dict[str, bo
 def sight_of(api: "PveApi", privilege: str, node: str | None = None) -> Sight:
     """Whether the token has that privilege for every guest."""
     below_vms = rights_at(api, "/vms", node)
-    deeper = api.get("access/permissions", node=node) if below_vms.get(privilege) else {}
-    return sight(privilege, {**deeper, "/vms": below_vms})
+    if not below_vms.get(privilege):
+        return Sight(privilege=privilege, reaches=False)
+    everywhere, listed = api.get("access/permissions", node=node), api.get("access/acl", node=node)
+    try:
+        entries = [(str(one["path"]), str(one["roleid"])) for one in listed]
+        return sight(privilege, {**everywhere, "/vms": below_vms}, entries)
+    except (AttributeError, KeyError, TypeError) as reason:
+        raise Unreachable(f"Proxmox VE: the access list says something that cannot be read: {reason!r}") from None
 
 
 def must_see_all_guests(api: "PveApi", node: str | None = None) -> None:
@@ -96,8 +111,21 @@ def must_see_all_guests(api: "PveApi", node: str | None = None) -> None:
             f"the token lacks {SEES} at /vms, with propagation: guests may be missing from every list, so "
             f"Quorate takes no node for empty and no guest for back or gone; {GRANT}"
         )
+    if not seen.audits:
+        raise Unauthorized(
+            f"the token lacks Sys.Audit at /access, with which entries are read that hide single guests, so "
+            f"Quorate takes no node for empty and no guest for back or gone; {GRANT}"
+        )
     if seen.hidden:
         raise Unauthorized(
             f"the token lacks {SEES} at {', '.join(seen.hidden)}: permissions there replace the grant at /vms, so "
             f"Quorate takes no node for empty and no guest for back or gone; {GRANT}"
         )
+
+
+@contextlib.contextmanager
+def seeing_all_guests(api: "PveApi", node: str | None = None) -> Iterator[None]:
+    """What is read inside lists every guest: Unauthorized before, or after where the right has gone meanwhile."""
+    must_see_all_guests(api, node)
+    yield
+    must_see_all_guests(api, node)

@@ -18,7 +18,7 @@ from activities.parsing.looks import array_view, cluster_view, pods_view, votes_
 from activities.parsing.totem import parse_milliseconds
 from activities.parsing.votes import parse_votes
 from activities.parsing.witness import parse_clients
-from activities.proxmox.rights import must_see_all_guests
+from activities.watch.sight import Sight
 from cluster.facts import (
     WITNESS,
     ArrayLook,
@@ -43,8 +43,8 @@ LINKS_EVERY = timedelta(minutes=1)
 # Seconds that a machine has to answer in a rehearsal, however fast its time runs: the computer that plays all of them
 # may have other work.
 REHEARSED = 1.0
-# Rights are a matter of people: what a token may see changes seldom.
-RIGHTS_EVERY = timedelta(minutes=1)
+# Seconds that who judges once waits for the token's rights, once the view is there.
+RIGHTS_WITHIN = 1.0
 # What is down at one node may be back in a moment, and the others may not have been asked since.
 LINKS_AGAIN = timedelta(seconds=5)
 
@@ -129,8 +129,8 @@ class Vantages:
         self._portals: dict[str, list[Item]] = {}
         self._met: dict[str, set[str]] = {}
         self._links: dict[str, tuple[datetime, set[int], Links | None]] = {}
-        self._rights_asked: datetime | None = None
-        self._all_guests = False
+        self._patient = patient
+        self._sight = Sight(clients, speed)
         epoch = datetime.now(UTC)
         self.all: list[Vantage] = []
         for stands in inventory.places:
@@ -207,31 +207,31 @@ class Vantages:
         return links
 
     def _cluster(self, node: str) -> Callable[[], Awaitable[dict[str, Any]]]:
-        def ask() -> dict[str, Any]:
+        def read() -> dict[str, Any]:
             api = self._clients.api
-            view = cluster_view(
+            return cluster_view(
                 api.get("cluster/status", node=node),
                 api.get("cluster/ha/status/manager_status", node=node),
                 api.get("cluster/resources", node=node),
                 tuple(storage.id for storage in self._inventory.all_storages),
                 api.get("cluster/ha/status/current", node=node),
             )
-            rests = "maintenance" in view["node_states"].values()
-            return view | {"sees_all": rests and self._sees_all(node)}
 
-        return lambda: self._clients.threaded(ask)
+        async def ask() -> dict[str, Any]:
+            asked = self._sight.ask(node)
+            view = await self._clients.threaded(read)
+            if self._patient:
+                await asyncio.wait([asked], timeout=RIGHTS_WITHIN)
+            rests, veiled = "maintenance" in view["node_states"].values(), self._sight.veiled
+            return view | {"sees_all": rests and veiled == "", "veiled": veiled}
 
-    def _sees_all(self, node: str) -> bool:
-        """The token may see every guest, as it was lately; what cannot be told makes no silence of the API's view."""
-        now = datetime.now(UTC)
-        if self._rights_asked is None or (now - self._rights_asked) * self._speed >= RIGHTS_EVERY:
-            try:
-                must_see_all_guests(self._clients.api, node)
-                self._all_guests, self._rights_asked = True, now
-            except ApplicationError as error:
-                self._all_guests = False
-                self._rights_asked = now if error.type == "Unauthorized" else None
-        return self._all_guests
+        return ask
+
+    def drop(self) -> None:
+        """Nobody waits for any of them any more."""
+        for vantage in self.all:
+            vantage.drop()
+        self._sight.drop()
 
     def _witness(self, host: str) -> Callable[[], Awaitable[dict[str, Any]]]:
         cluster = self._inventory.name
@@ -294,5 +294,4 @@ def asking(
     try:
         yield vantages
     finally:
-        for vantage in vantages.all:
-            vantage.drop()
+        vantages.drop()

@@ -142,6 +142,16 @@ CASES: dict[tuple[Kind, str], Advice] = {
             do("start no planned work on nodes or sites until every node counts their votes again"),
         ),
     ),
+    ("blind", "hidden"): Advice(
+        title="Quorate is not shown {where}",
+        stake="Guests go on; what becomes of what is hidden is not known.",
+        alone="nothing",
+        do=(
+            do("grant the right that is missing: VM.Audit of a guest, to the token and to its user"),
+            do("at an array: give Quorate's user back the role or policy that shows it pods, hosts and ports"),
+        ),
+        never="take what is not shown for gone: guests may run there",
+    ),
     ("blind", "refused"): Advice(
         title="{where} refuses to answer",
         stake="Guests go on; a loss would be confirmed later, or not at all.",

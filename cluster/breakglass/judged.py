@@ -122,7 +122,13 @@ def _resting(facts: Facts, memory: Memory, told: ClusterLook | None) -> Iterable
 
 
 def _outside(told: ClusterLook | None, memory: Memory) -> dict[int, str] | None:
-    """By HA's word of now, else by what the watch has seen without a gap: a guest more is better than one less."""
+    """By HA's word of now, else by what the watch has seen without a gap: a guest more is better than one less.
+
+    Where a missing right may hide guests, it is not known who else runs.
+    """
+    veiled = told.veiled if told is not None and told.veiled is not None else memory.veiled
+    if veiled:
+        return None
     if told is None and not memory.was_seen(GUESTS):
         return None
     services, guests = (told.services, told.guests) if told else (memory.services, memory.placement)

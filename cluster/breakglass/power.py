@@ -100,6 +100,8 @@ class PowerPlan(Value):
         if kept := {node: why for node, why in now.left.items() if node in self.nodes and node not in gone}:
             return f"the plan has changed: {'; '.join(f'{node}: {why}' for node, why in kept.items())}"
         known = self.outside
+        if known is not None and now.outside is None:
+            return "the plan has changed: which guests outside of HA run there is not known any more"
         if known is not None and (come := [one for one in (now.outside or {}).items() if one not in known.items()]):
             said = shortly([f"{vmid} on {node}" for vmid, node in come], 10)
             return f"the plan has changed: guests outside of HA run there now ({said})"

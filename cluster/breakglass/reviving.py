@@ -131,7 +131,8 @@ def revived(sid: str, node: str, turn: int) -> Intent:
 def cannot_write(facts: Facts, nodes: Iterable[str], inventory: Inventory) -> tuple[str, ...]:
     """Those of these nodes that can write to no copy of the pod: off, or without a session at any array that serves.
 
-    An array that does not answer serves nobody only where its peer serves and says so.
+    An array that does not answer serves nobody only where its peer serves and says so. One that shows no node of the
+    cluster at all may hide them from Quorate's user: that is no word on who is logged in.
     """
     serving = [look for look in facts.arrays.values() if serves(look)]
     unsure = []
@@ -141,6 +142,8 @@ def cannot_write(facts: Facts, nodes: Iterable[str], inventory: Inventory) -> tu
             copies = [one.copies.get(array.name) for peer in serving for one in peer.each]
             told = [copy.status for copy in copies if copy is not None]
             unsure += [] if told and not {*told} & {"online", "resyncing"} else [array.name]
+        elif not look.logins and (serves(look) or array.name not in look.copies):
+            unsure.append(array.name)
     logged_in = {name for look in facts.arrays.values() if look.answered for name in look.logins}
     off = {name for name, look in facts.power.items() if look.answered and look.on is False}
     shut_out = serving and not unsure

@@ -35,6 +35,11 @@ def guests(inventory: Inventory, sight: Sight) -> Check:
     about = About(area="cluster", subject="token", what=f"{sight.privilege} at every guest")
     if not sight.reaches:
         path = "/vms"
+    elif not sight.audits:
+        return about.wrong(
+            "entries that hide single guests may not be read: Sys.Audit is missing at /access",
+            "on a node: " + _command(inventory, "/", ["Sys.Audit"]) + "; then take away what replaces it at /access",
+        )
     elif sight.hidden:
         path = sight.hidden[0]
     else:

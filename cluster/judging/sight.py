@@ -33,8 +33,16 @@ def blindness(facts: Facts, memory: Memory, inventory: Inventory, explained: set
     told = newest(facts)
     hidden = told.hidden if told else ()
     refused = {source: said for source, said in silent.items() if said[1].startswith(REFUSED)}
-    yield from _blind("", {source: said for source, said in silent.items() if source not in refused}, ())
-    yield from _blind("refused", refused, hidden)
+    yield from _blind("", {source: said for source, said in silent.items() if source not in refused})
+    yield from _blind("refused", refused)
+    if hidden:
+        yield Condition(
+            kind="blind",
+            where=hidden,
+            case="hidden",
+            reasons=(f"the API does not show {', '.join(hidden)}: VM.Audit is missing there",),
+            unless=("the API shows them",),
+        )
 
 
 def unknown(facts: Facts) -> Condition | None:
@@ -49,22 +57,20 @@ def unknown(facts: Facts) -> Condition | None:
         unheard += facts.cluster.values()
     said = {look.source: (look.by, look.silent or "it has no quorum, and HA's state is not known") for look in unheard}
     refused = bool(said) and all(why.startswith(REFUSED) for _, why in said.values())
-    return next(_blind("refused" if refused else "", said, ()), None)
+    return next(_blind("refused" if refused else "", said), None)
 
 
-def _blind(case: str, silent: dict[str, tuple[str, str]], hidden: tuple[str, ...]) -> Iterator[Condition]:
-    if not silent and not hidden:
+def _blind(case: str, silent: dict[str, tuple[str, str]]) -> Iterator[Condition]:
+    if not silent:
         return
     alike: dict[str, list[str]] = {}
     for source, (_, why) in sorted(silent.items()):
         alike.setdefault(why, []).append(source)
     verb = "refused by" if case else "no answer from"
     reasons = [f"{verb} {', '.join(sources)}: {why}" for why, sources in alike.items()]
-    if hidden:
-        reasons.append(f"the API does not show {', '.join(hidden)}: VM.Audit is missing there")
     yield Condition(
         kind="blind",
-        where=tuple(sorted({name for name, _ in silent.values()} | set(hidden))),
+        where=tuple(sorted({name for name, _ in silent.values()})),
         case=case,
         reasons=tuple(reasons),
         unless=("they answer again",),

@@ -1,14 +1,14 @@
-"""What the arrays say of their copies, of each other, of the mediator and of their initiators."""
+"""What the arrays say of their copies, of each other and of the mediator."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from cluster.conditions import THIRD_PLACE, Condition, lost_site, serves
 from cluster.evidence import UP
 from cluster.inventory import Inventory
+from cluster.judging.disks import dark, in_use, inactive, path_conditions
 from cluster.judging.mediator import mediator
 from cluster.judging.pods import quorum_apart, served_apart, told_of_pods, with_the_lost_array
-from cluster.judging.pulse import newest
 from cluster.looks import ArrayLook, CopyLook, Facts
 from cluster.units import are
 
@@ -47,19 +47,21 @@ class Storage:
 def storage_conditions(case: Storage) -> Iterator[Condition]:
     """Copies, link, mediator, sessions, and the storage on each node."""
     answering, pods = case.answering, case.pods
-    copies = with_the_lost_array({name: list(_of_pod(one)) for name, one in pods.items()}, _dark(case), case.inventory)
+    used = in_use(case)
+    found = {name: list(_of_pod(one, used=name in used)) for name, one in pods.items()}
+    copies = with_the_lost_array(found, dark(case), case.inventory)
     serving = {name: {look.by for look in one.answering.values() if serves(look)} for name, one in pods.items()}
     yield from served_apart(told_of_pods(copies), serving)
     yield from _link(answering)
     yield from told_of_pods({name: mediator(one.answering) for name, one in pods.items()})
-    yield from _paths(case)
-    yield from _inactive(case)
+    yield from path_conditions(case)
+    yield from inactive(case)
 
 
-def _of_pod(case: Storage) -> Iterator[Condition]:
-    """Both copies of one pod."""
+def _of_pod(case: Storage, *, used: bool) -> Iterator[Condition]:
+    """Both copies of one pod; `used` says that every node goes on with its storage."""
     answering, inventory = case.answering, case.inventory
-    yield from _offline(case)
+    yield from _offline(case, used=used)
     for array in inventory.arrays:
         peer = answering.get(inventory.peer(array.name).name)
         own = answering.get(array.name)
@@ -103,7 +105,7 @@ def _own_word(array: str, own: ArrayLook | None, other: ArrayLook) -> str:
     if own is not None and own.answered:
         copy = own.copies.get(array)
         if copy is None:
-            return f"{array} has no copy of the pod"
+            return "" if _told_there(array, other) else f"{array} has no copy of the pod"
         return "" if copy.status == "online" else f"{array} calls its own copy {copy.status}"
     told = other.copies.get(array)
     if told is None or told.status in ("online", "resyncing"):
@@ -111,14 +113,18 @@ def _own_word(array: str, own: ArrayLook | None, other: ArrayLook) -> str:
     return f"{array} does not answer here, and {other.by} calls its copy {told.status}"
 
 
-def _offline(case: Storage) -> Iterator[Condition]:
-    """Both arrays answer and neither serves the pod."""
+def _offline(case: Storage, *, used: bool) -> Iterator[Condition]:
+    """Both arrays answer and neither serves the pod. While nodes use it, a list without it is no word on the pod."""
     answering, pod = case.answering, case.inventory.pod.name
     if len(answering) < len(case.inventory.arrays) or any(serves(look) for look in answering.values()):
         return
     copies = {name: look.copies.get(name) for name, look in answering.items()}
     if all(copy is None for copy in copies.values()):
         if any(layer.startswith("pod ") for layer in case.absent):
+            return
+        if used:
+            shown = f"neither array shows pod {pod}, and its storage is available on every node"
+            yield _unseen(tuple(sorted(answering)), shown)
             return
         reasons = [f"pod {pod} is on neither array"]
     else:
@@ -131,6 +137,23 @@ def _offline(case: Storage) -> Iterator[Condition]:
         where=tuple(sorted(answering)),
         reasons=tuple(reasons),
         unless=("one array calls its own copy online",),
+    )
+
+
+def _told_there(array: str, peer: ArrayLook) -> bool:
+    """Its peer has a copy on it that takes writes: an array that shows none hides it, or its user may not see it."""
+    copy = peer.copies.get(array)
+    return copy is not None and copy.status in ("online", "resyncing")
+
+
+def _unseen(arrays: tuple[str, ...], reason: str) -> Condition:
+    """What an array's list leaves out without an error: no evidence that it is gone."""
+    return Condition(
+        kind="blind",
+        where=arrays,
+        case="hidden",
+        reasons=(f"{reason}: the user of Quorate's token may not see it",),
+        unless=("the array shows the pod",),
     )
 
 
@@ -164,7 +187,9 @@ def _copy(array: str, own: ArrayLook, peer: ArrayLook | None, inventory: Invento
     """The array's own copy, as it says itself and as its peer has it."""
     copy = own.copies.get(array)
     if copy is None:
-        if peer is None or peer.by in peer.copies:
+        if peer is not None and _told_there(array, peer):
+            yield _unseen((array,), f"{array} does not show pod {inventory.pod.name}, and {peer.by} has a copy there")
+        elif peer is None or peer.by in peer.copies:
             yield _unstretched(array, peer, inventory)
     elif copy.status == "resyncing":
         yield _resyncing(array, array, copy)
@@ -249,86 +274,3 @@ def _link(answering: dict[str, ArrayLook]) -> Iterator[Condition]:
             reasons=(*(said[name] for name in weak), "data is still mirrored, but over fewer or uneven links"),
             unless=("both arrays call the link connected",),
         )
-
-
-def _paths(case: Storage) -> Iterator[Condition]:
-    """Every member has a session to every port of each array; none at all is worse than one that is missing."""
-    few: dict[tuple[str, str], int] = {}
-    noun = "logins" if case.inventory.transport == "fc" else "sessions"
-    whole = len(case.answering) == len(case.inventory.arrays)
-    diskless = {n for n in case.alive if whole and not any(look.logins.get(n) for look in case.answering.values())}
-    for name, look in sorted(case.answering.items()):
-        if f"sessions {name}" in case.absent:
-            continue
-        nodes = [
-            node.name
-            for site in case.inventory.sites
-            for node in site.nodes
-            if node.name in case.alive and not (case.apart and site.array != name)
-        ]
-        none = [node for node in nodes if not look.logins.get(node)]
-        lost = diskless & set(none)
-        few |= {(node, name): look.logins[node] for node in nodes if 0 < look.logins.get(node, 0) < look.portals}
-        if none:
-            yield Condition(
-                kind="paths-lost",
-                where=(name,) if len(none) == len(nodes) else (name, *none),
-                case="everywhere" if lost else "",
-                reasons=(
-                    *((f"{name} offers no port",) if not look.portals else ()),
-                    *(f"{node} has 0 of {look.portals} {noun} to {name}" for node in none),
-                    *(f"{node} has no {noun[:-1]} to any array: its guests have no disks" for node in sorted(lost)),
-                ),
-                unless=(f"every node is logged in at {name}",),
-            )
-    if few:
-        yield Condition(
-            kind="paths-degraded",
-            where=tuple(sorted({node for node, _ in few})),
-            reasons=tuple(
-                f"{node} has {count} of {case.answering[array].portals} {noun} to {array}"
-                for (node, array), count in sorted(few.items())
-            ),
-            unless=("every node is logged in at every portal",),
-        )
-
-
-def _inactive(case: Storage) -> Iterator[Condition]:
-    """The storage on each member, as the cluster tells it where that may be seen."""
-    found = _told_storages(case)
-    bad = {one: wrong for one, storages in found.items() if (wrong := _not_available(case, storages))}
-    if bad:
-        yield Condition(
-            kind="storage-inactive",
-            where=tuple(sorted({node for wrong in bad.values() for node in wrong})),
-            of=tuple(bad) if len(bad) < len(found) else (),
-            reasons=tuple(
-                f"storage {one} is {word} on {node}" for one, wrong in bad.items() for node, word in wrong.items()
-            ),
-            unless=("the storage is available on every node",),
-        )
-
-
-def _told_storages(case: Storage) -> dict[str, Mapping[str, str]]:
-    """Each storage on each node, as the cluster tells it; nothing where nobody tells."""
-    told = newest(case.facts)
-    first, *others = (storage.id for storage in case.inventory.all_storages)
-    return {first: told.storages, **{one: told.more.get(one, {}) for one in others}} if told else {}
-
-
-def _dark(case: Storage) -> set[str]:
-    """The pods none of whose storages is available on any member, as the cluster tells it."""
-    found = _told_storages(case)
-    lit = {
-        disk.pod.name
-        for disk in case.inventory.disks
-        if set(_not_available(case, found.get(disk.storage.id, {}))) < case.alive or not case.alive
-    }
-    return {pod.name for pod in case.inventory.all_pods} - lit
-
-
-def _not_available(case: Storage, storages: Mapping[str, str]) -> dict[str, str]:
-    bad = {node: word for node, word in sorted(storages.items()) if word != "available"}
-    # where it is told for some nodes, it is told for all that have it
-    bad |= {node: "not defined" for node in sorted(case.alive) if storages and node not in storages}
-    return {node: word for node, word in bad.items() if node in case.alive}

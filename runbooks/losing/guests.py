@@ -134,6 +134,11 @@ class Guests:
             if one.state != "running" and (sid in self.lost or self.outages.of(sid) or one.state == "unseen")
         }
 
+    @property
+    def unproven(self) -> dict[str, str]:
+        """Those of them that HA calls started: they may run."""
+        return {sid: why for sid, why in self.waiting.items() if self.standing[sid].state == "unproven"}
+
     def _why(self, sid: str, one: Standing) -> str:
         outages = self.outages.of(sid)
         if one.set_down:
@@ -161,7 +166,9 @@ class Guests:
         back = sum(self.standing[sid].state == "running" for sid in self.lost)
         said = f"{back} of {counted(lost, 'guest runs', 'guests run')} again" if lost else "No guest under HA ran there"
         if self.waiting:
-            said += f"; not running: {', '.join(self.waiting)}"
+            down = [sid for sid in self.waiting if sid not in self.unproven]
+            said += f"; not running: {', '.join(down)}" if down else ""
+            said += f"; not verified: {', '.join(self.unproven)}" if self.unproven else ""
         more = self.outages.count - lost
         return said + (f"; {counted(self.outages.count, 'outage')} of guests in all" if more > 0 else "")
 

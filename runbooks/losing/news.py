@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from cluster.outages import UP, Standing
     from cluster.units import counted
     from runbooks.losing.guests import Guests
-    from runbooks.losing.telling import given_up
+    from runbooks.losing.telling import UNPROVEN, given_up, unproven
     from workflows.answers import ask
     from workflows.incident import Incident
     from workflows.steps import HEARTBEAT
@@ -36,6 +36,8 @@ class News:
     async def learned(self, news: dict[str, tuple[Standing, Standing]]) -> None:
         """Guests that stand otherwise than before: how they stood, and how they stand."""
         guests = self._guests
+        told = any("unproven" in (before.state, now.state) for before, now in news.values())
+        once = told and workflow.patched("unproven-asked-once")
         for sid, (_, now) in news.items():
             if now.state in ("running", "down"):
                 guests.causes.pop(sid, None)
@@ -45,13 +47,20 @@ class News:
         self._up(
             [sid for sid, (before, now) in news.items() if now.state == "running" and guests.was_down(sid, before)]
         )
-        fell = {sid: now for sid, (before, now) in news.items() if before.state in UP and now.state not in UP}
+        fell = {
+            sid: now
+            for sid, (before, now) in news.items()
+            if before.state in UP and now.state not in UP and not (once and guests.was_down(sid, before))
+        }
         self._fell({sid: now for sid, now in fell.items() if not now.set_down})
         for sid, (_, now) in news.items():
             if now.set_down:
                 guests.outages = guests.outages.begun(sid, workflow.now()) if sid in fell else guests.outages
                 self.is_set_down(sid, now)
-        self._given_up({sid: now for sid, (_, now) in news.items() if now.state in ("hopeless", "unproven")})
+        asked = ("hopeless",) if once else ("hopeless", "unproven")
+        self._given_up({sid: now for sid, (_, now) in news.items() if now.state in asked})
+        if once:
+            self._unproven([sid for sid, (_, now) in news.items() if now.state == "unproven"])
         for sid, (_, now) in news.items():
             if now.state in ("running", "down"):
                 self._run.actions.done_with(f"guest {sid}")
@@ -147,6 +156,18 @@ class News:
             title = f"{counted(len(lost), 'guest is', 'guests are')} not brought back by HA"
             run.notices.tell("late", title, said)
 
+    def _unproven(self, new: list[str]) -> None:
+        """HA calls them started, and nobody has seen that they run: one question for all, and none to start them."""
+        actions, loss = self._run.actions, self._guests.loss
+        for sid in new:
+            actions.done_with(f"guest {sid}")
+        left = {sid: one.text for sid, one in self._guests.standing.items() if one.state == "unproven"}
+        if not left or loss is None:
+            actions.done_with(UNPROVEN)
+            return
+        answer = unproven(left, loss)
+        actions.ask(UNPROVEN, answer.title, answer=answer)
+
     async def are_late(self, sids: tuple[str, ...]) -> bool:
         """The forecast is over for these; false when it turns out that none of them is waited for any more."""
         run, guests = self._run, self._guests
@@ -169,7 +190,13 @@ class News:
     def _ask(self, sid: str, why: str, *, late: bool = False) -> None:
         """A person has to see to this guest; that it is late is told by a notice of its own."""
         loss = self._guests.loss
-        answer = given_up(sid, why, loss, late=late) if loss is not None else None
+        standing = self._guests.standing.get(sid)
+        if loss is None:
+            answer = None
+        elif standing is not None and standing.state == "unproven":
+            answer = unproven({sid: why}, loss).model_copy(update={"about": f"guest {sid}"})
+        else:
+            answer = given_up(sid, why, loss, late=late)
         said = answer.title if answer is not None else f"{sid} {why}"
         self._run.actions.ask(f"guest {sid}", said, answer=answer, quietly=late)
 

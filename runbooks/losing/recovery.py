@@ -117,7 +117,10 @@ class Recovery:
             said = f"{len(up)} of {len(guests.lost)}; {shortly(away, 3)}"
             line.set("running", said, waiting=self._waits_for(), took=timedelta())
         else:
-            said = f"{len(up)} of {len(guests.lost)}; not running: {shortly(away, 3)}"
+            down = [f"{sid} {why}" for sid, why in guests.waiting.items() if sid not in guests.unproven]
+            unsure = [f"{sid} {why}" for sid, why in guests.unproven.items()]
+            parts = [f"not running: {shortly(down, 3)}"] if down else []
+            said = "; ".join([f"{len(up)} of {len(guests.lost)}", *parts, *([shortly(unsure, 3)] if unsure else [])])
             line.end("warned", said, run.record.elapsed)
         run.tell()
 

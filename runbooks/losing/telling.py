@@ -1,5 +1,7 @@
 """What a person has to know of a loss while HA is at work: whether to wait, until when, for which guests by name."""
 
+from collections.abc import Mapping
+
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
@@ -9,12 +11,15 @@ with workflow.unsafe.imports_passed_through():
     from cluster.conditions import Condition
     from cluster.forecast import Forecast
     from cluster.guests import GuestId
+    from cluster.outages import NOT_VERIFIED
     from cluster.units import counted
     from runbooks.losing.guests import Guests
     from runbooks.losing.lost import Lost
     from runbooks.loss import Loss
     from workflows.incident import Incident
 
+# One question for all guests that HA calls started and nobody could verify.
+UNPROVEN = "guests not verified"
 FOLLOW = Task(do="follow the incident", command="quorate incident watch")
 
 
@@ -34,6 +39,27 @@ def given_up(sid: str, why: str, loss: Loss, *, late: bool) -> Answer:
         tasks=told.do,
         never=(told.never,) if told.never else (),
         guests=(said,),
+    )
+
+
+def unproven(guests: Mapping[str, str], loss: Loss) -> Answer:
+    """Guests that HA calls started and nobody has seen to run, each with the reason: none is stopped for that."""
+    reasons = {sid: why.partition("; grant")[0] for sid, why in guests.items()}
+    tasks = (
+        Task(
+            do="grant the right that is named to the token and its user, see docs/prepare.md: Quorate then looks again"
+        ),
+        Task(do="where a node does not report its volumes: find out why, on that node"),
+    )
+    refused = [why for why in reasons.values() if why.startswith(NOT_VERIFIED)]
+    return Answer(
+        about=UNPROVEN,
+        urgency="act now",
+        title=f"{counted(len(guests), 'guest')} not verified: HA calls {'it' if len(guests) == 1 else 'them'} started",
+        stake="Whether they run is not known.",
+        tasks=tasks if 0 < len(refused) < len(reasons) else tasks[:1] if refused else tasks[1:],
+        never=("set them to disabled, or start them by hand: they may be running",),
+        guests=tuple(f"{named(sid, loss)}: {why}" for sid, why in reasons.items()),
     )
 
 

@@ -235,6 +235,31 @@ async def test_a_volume_that_is_open_elsewhere_is_no_matter_of_silence():
     assert (await stands(looks, 5)).state == "down"
 
 
+class Closed:
+    """An API that shows no guest."""
+
+    def get(self, path: str, /, **_: Any) -> Any:
+        raise Unauthorized(f"Permission check failed ({path}, VM.Audit)")
+
+
+@pytest.mark.parametrize(
+    ("service", "state"),
+    [
+        (Service(state="started", node=B), "down"),  # HA's word of before its node has begun to start it
+        (Service(state="started", node=B, running=True), "unproven"),
+        (Service(state="started", node=A, running=True), "down"),  # the node that was lost
+    ],
+)
+async def test_a_guest_that_may_not_be_looked_at_is_up_only_by_a_word_of_now(service: Service, state: str):
+    """What was lost stays down until HA calls it running where no node was lost; that is not proven either."""
+    known = {"vm:300": Standing(state="down", node=A)}
+    looks = Proofs(reached(cast(Any, Closed())), GuestsWish(known=known, nodes=(A, B, C), via=(B,), vg=VG), 1e6)
+
+    found = await looks.look(VIEW.model_copy(update={"services": {"vm:300": service}}))
+
+    assert found["vm:300"].state == state
+
+
 def move() -> MoveWish:
     return MoveWish(
         mode=Mode.APPLY, move=Move(sid="vm:300", name="", source=A, home=B), turn=1, approval=None, nodes=(A, B, C),

@@ -48,7 +48,8 @@ class Api:
     """An API that knows some paths, and lets its token see every guest; what it does not know is not there."""
 
     def __init__(self, answers: Mapping[str, Any]) -> None:
-        self.answers = {"access/permissions": {"/vms": {"VM.Audit": 1}}, **answers}
+        sees = {"/access": {"Sys.Audit": 1}, "/vms": {"VM.Audit": 1}}
+        self.answers = {"access/permissions": sees, "access/acl": [], **answers}
         self.asked: list[str] = []
 
     @property

@@ -132,8 +132,8 @@ def site(running_site: Site) -> Site:
 
 
 @asynccontextmanager
-async def watching(client: Client, site: Site) -> AsyncIterator[Watched]:
-    """A worker, and a watch that has found the cluster healthy."""
+async def watching(client: Client, site: Site, first: Kind = "healthy") -> AsyncIterator[Watched]:
+    """A worker, and a watch that has found the cluster healthy, or as it is `first`."""
     inventory = load(site.path)
     settings = Settings(task_queue=f"test-{uuid.uuid4()}", grace=timedelta(seconds=1), speed=site.speed)
     await erase(client, inventory.name)  # a worker's last activity may have begun one after its test's end
@@ -143,8 +143,9 @@ async def watching(client: Client, site: Site) -> AsyncIterator[Watched]:
         )
         watch = Watched(client, handle, inventory.name, settings.task_queue)
         try:
-            await watch.says("healthy")
-            await watch.until(lambda state: state.open is None, "the end of what the first look has opened")
+            await watch.says(first)
+            if first == "healthy":
+                await watch.until(lambda state: state.open is None, "the end of what the first look has opened")
             yield watch
             await judged_right(client, handle)
         finally:

@@ -22,6 +22,7 @@ from activities.people.approvals import Approvals
 from cluster.inventory import Inventory
 from cluster.ledger import INCIDENTS, Book, ledger_id
 from cluster.privileges import granted
+from lab.pve.etc.acl import Entry
 from tests.incidents.conftest import Site
 from tests.ledger.holding import Holding, HoldingRequest
 from tests.ledgers import book, erase
@@ -72,6 +73,13 @@ class Switched(Site):
         rights = {where: dict.fromkeys(given, True) for where, given in granted(self.inventory).items()}
         for kind, who in (("user", token.partition("!")[0]), ("token", token)):
             self.world.cluster.access.acl.grant(kind, who, rights | {path: privileges})
+
+    def closed(self, path: str, kind: str) -> None:
+        """NoAccess on that path, for the user or for its token; else they have what docs/prepare.md grants."""
+        self.lacks()
+        token = self.inventory.api.token_id
+        who = {"user": token.partition("!")[0], "token": token}[kind]
+        self.world.cluster.access.acl.entries[Entry(path, kind, who, "NoAccess")] = True
 
     def failback(self, sid: str) -> int:
         return int(self.world.cluster.ha.resources[sid]["failback"])

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from temporalio.testing import ActivityEnvironment
@@ -11,10 +11,16 @@ from temporalio.testing import ActivityEnvironment
 from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
 from activities.errors import Unauthorized
+from activities.ha.placement import Placements
+from activities.parsing.guests import parse_guests
 from activities.proxmox.rights import Rights, must_see_all_guests
 from cluster.contracts.proxmox import RightsFinding, RightsWish
 from cluster.inventory import Inventory
+from cluster.placement import PlacementWish
 from cluster.privileges import PROCEDURES, Procedure, effective, granted, missing, needed, paths
+from lab.pve.etc.access import Pool
+from lab.pve.etc.acl import Entry
+from tests.cases.inputs import clients
 from tests.ledger.conftest import Switched
 from tests.twin import EXAMPLE
 from workers.inventory_file import load
@@ -118,6 +124,13 @@ def test_planned_work_is_refused_where_a_guest_may_be_hidden(site: Switched, api
     assert asked(site, api, runbook="evacuate-site").missing == ()
 
 
+def test_a_guest_that_is_hidden_is_missed_once_a_day(site: Switched, api: PveApi):
+    """Nobody has to plan work to learn of it."""
+    site.closed("/vms/777", "token")
+    (missed,) = asked(site, api).missing
+    assert (missed.privilege, missed.path) == ("VM.Audit", "/vms/777")
+
+
 def test_with_the_documented_token_every_guest_is_seen(site: Switched, api: PveApi):
     """Also those that the inventory does not name."""
     must_see_all_guests(api)
@@ -142,3 +155,57 @@ def test_an_entry_on_one_guest_that_hides_it_is_named(site: Switched, api: PveAp
     site.entry("/vms/777", {"VM.PowerMgmt": True})
     with pytest.raises(Unauthorized, match=r"lacks VM\.Audit at /vms/777"):
         must_see_all_guests(api)
+
+
+@pytest.mark.parametrize("who", ["user", "token"])
+def test_a_guest_that_is_closed_to_the_token_is_named(who: str, site: Switched, api: PveApi):
+    """NoAccess leaves no privilege, and the path out of what PVE tells of the token's rights."""
+    site.closed("/vms/777", who)
+    with pytest.raises(Unauthorized, match=r"lacks VM\.Audit at /vms/777"):
+        must_see_all_guests(api)
+
+
+@pytest.mark.parametrize("path", ["/pool/apart", "/pool"])
+def test_a_pool_that_is_closed_to_the_token_is_named(path: str, site: Switched, api: PveApi):
+    """It hides all guests in it, whatever is granted at /vms; the pool itself is not shown either."""
+    site.world.cluster.access.pools["apart"] = Pool(guests={300})
+    site.closed(path, "token")
+    assert "vm:300" not in {row.sid for row in parse_guests(api.get("cluster/resources"))}
+    with pytest.raises(Unauthorized, match=rf"lacks VM\.Audit at .*{path}"):
+        must_see_all_guests(api)
+
+
+def test_entries_of_others_hide_nothing(site: Switched, api: PveApi):
+    """A guest and a pool on which somebody else has rights, or none."""
+    access = site.world.cluster.access
+    access.pools["theirs"] = Pool(guests={301})
+    for path, role in (("/vms/300", "PVEVMUser"), ("/pool/theirs", "NoAccess"), ("/vms/301", "NoAccess")):
+        access.acl.entries[Entry(path, "user", "ana@pve", role)] = True
+    must_see_all_guests(api)
+
+
+def test_who_may_not_read_the_access_list_cannot_say_that_all_guests_are_seen(site: Switched, api: PveApi):
+    """Without Sys.Audit at /access the list of entries is empty, and that is no evidence."""
+    site.entry("/access", {"Realm.AllocateUser": True})
+    with pytest.raises(Unauthorized, match=r"lacks Sys\.Audit at /access"):
+        must_see_all_guests(api)
+
+
+class Revoked(PveApi):
+    """An API whose token loses its sight right before the list of guests is read."""
+
+    site: Switched
+
+    def get(self, path: str, /, *, node: str | None = None, **parameters: Any) -> Any:
+        if path == "cluster/resources":
+            self.site.lacks("VM.Audit")
+        return super().get(path, node=node, **parameters)
+
+
+def test_a_right_that_goes_between_the_question_and_the_list_is_missed(site: Switched):
+    """The list is short without an error: it counts for nothing."""
+    api = Revoked(site.inventory, Secrets(site.path.parent))
+    api.site = site
+    placements = Placements(api, clients(api=cast(Any, api)))
+    with pytest.raises(Unauthorized, match=r"lacks VM\.Audit at /vms, with propagation"):
+        ActivityEnvironment().run(placements.placement, PlacementWish(guests=()))

@@ -154,7 +154,8 @@ def test_a_fingerprint_has_one_spelling(tmp_path: Path, written: str):
 
 def test_an_inventory_without_pins_is_what_it_was():
     """Its digest is what runs of earlier versions have noted, and no new field is in its JSON."""
-    known = load(EXAMPLES / "lab.yaml")
+    lab = load(EXAMPLES / "lab.yaml")
+    known = lab.model_copy(update={"pod": lab.pod.model_copy(update={"failover_preference": None})})  # as it was
 
     assert known.digest == "0c20bafe6837"
     assert "fingerprint" not in known.model_dump_json()

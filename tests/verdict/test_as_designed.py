@@ -171,12 +171,62 @@ UNKNOWN = (
     Row("no-api-counts-a-quorum", lambda: healthy().api(NODES, quorate=False).after(1), "blind", tuple(NODES),
         "it has no quorum, and HA's state is not known"),
     Row("guests-hidden-by-a-missing-right", lambda: healthy().api(NODES, hidden=("vm:300",)), "blind", ("vm:300",),
-        "VM.Audit is missing there", "refused"),
+        "VM.Audit is missing there", "hidden"),
+    Row("an-array-hides-the-pod-of-which-its-peer-has-a-copy-there", lambda: _shows(healthy(), {}, ARRAY_A), "blind",
+        (ARRAY_A,), "X90R3-SiteA does not show pod webb-ac-proxmox-01", "hidden"),
+    Row("an-array-hides-a-pod-that-resyncs",
+        lambda: _shows(_copies(healthy(), ARRAY_A, status="resyncing"), {}, ARRAY_A), "blind", (ARRAY_A,),
+        "X90R3-SiteA does not show pod webb-ac-proxmox-01", "hidden"),
+    Row("no-array-shows-the-pod-on-which-guests-run", lambda: _shows(_available(), {}, ARRAY_A, ARRAY_B), "blind",
+        (ARRAY_A, ARRAY_B), "neither array shows pod webb-ac-proxmox-01, and its storage is available", "hidden"),
     Row("an-array-was-never-asked", lambda: World(known=False).unasked(ARRAY_B), "blind", (ARRAY_B,),
         "has not been asked yet"),
 )  # fmt: skip
 
 TABLE = (*QUORUM, *HA, *STORAGE, *UNKNOWN)
+
+
+def _available() -> World:
+    return healthy().api(NODES, storages=dict.fromkeys(NODES, "available"))
+
+
+def _shows(world: World, copies: dict[str, CopyLook], *arrays: str) -> World:
+    for name in arrays:
+        world.arrays[name] = world.arrays[name].model_copy(update={"copies": copies})
+    return world
+
+
+@pytest.mark.parametrize("storages", [{}, dict.fromkeys(NODES, "available") | {ONE_A: "inactive"}])
+def test_a_pod_that_no_array_shows_is_offline_where_its_storage_is_not_seen_to_work(storages: dict[str, str]):
+    """The list alone would be no evidence, and nothing speaks against it."""
+    world = _shows(healthy().api(NODES, storages=storages), {}, ARRAY_A, ARRAY_B)
+
+    assert world.looks().kind == "pod-offline"
+
+
+def test_a_pod_that_its_peer_calls_offline_there_is_gone_where_it_is_not_shown():
+    """Both say that this array has no copy that takes writes."""
+    world = _shows(healthy().copies([ARRAY_B], a="offline"), {}, ARRAY_A)
+
+    assert world.looks().main.key == f"pod-unstretched {ARRAY_A}"
+
+
+def test_a_winner_whose_array_hides_the_pod_has_its_storage():
+    """Nobody is asked to switch nodes off for the sake of the other site's copy."""
+    both = dict.fromkeys((ARRAY_A, ARRAY_B), CopyLook(status="online", mediator="online"))
+    parted = _shows(healthy().cut(A, pod=B), both, ARRAY_B)
+    assert _shows(parted, both, ARRAY_A).looks().kind != "storage-elsewhere"
+
+    verdict = _shows(parted, {}, ARRAY_A).looks()
+
+    assert "storage-elsewhere" not in {one.kind for one in (verdict.main, *verdict.also)}
+
+
+def test_arrays_that_show_no_port_take_no_disk_from_a_node():
+    """Who is logged in is not known from a list without any port."""
+    verdict = _ports(_ports(healthy(), ARRAY_A, 0), ARRAY_B, 0).looks()
+
+    assert {(one.kind, one.case) for one in (verdict.main, *verdict.also)} == {("paths-lost", "")}
 
 
 def _ports(world: World, array: str, count: int) -> World:

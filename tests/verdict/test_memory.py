@@ -221,6 +221,34 @@ def test_what_was_seen_before_a_gap_is_not_known():
     assert memory.homes(OF[A]) == {"vm:300": TWO_A}  # HA tells it now
 
 
+VEILED = "the token lacks VM.Audit at /vms/205: permissions there replace the grant at /vms"
+
+
+def test_who_else_ran_there_is_not_known_where_guests_may_be_hidden():
+    """A short list without an error, from the first look of the watch on: nobody is called the only one."""
+    world = healthy().api(NODES, guests={300: ONE_A, 206: TWO_A}, veiled=VEILED).after(20)
+    world.looks()
+    world.dead(A).looks()
+
+    assert world.memory.unmanaged(OF[A]) is None
+    assert world.memory.homes(OF[A]) == {"vm:300": ONE_A}  # HA's own list leaves nobody out
+
+
+def test_what_was_seen_before_a_right_went_is_seen_again_with_it():
+    """The right comes back; until somebody has asked for it, what was told last holds."""
+    world = healthy().api(NODES, guests={300: ONE_A, 205: TWO_A}, veiled="").after(20)
+    world.looks()
+    world.api(NODES, guests={300: ONE_A}, veiled=VEILED).after(20).looks()
+    gone = world.memory
+    world.api(NODES, veiled=None).after(20).looks()
+    unasked = world.memory
+    world.api(NODES, guests={300: ONE_A, 205: TWO_A}, veiled="").after(20).looks()
+
+    assert [one.veiled for one in (gone, unasked, world.memory)] == [VEILED, VEILED, ""]
+    assert (gone.placement[205], gone.unmanaged(OF[A])) == (TWO_A, None)
+    assert gone.merge(world.memory).veiled == world.memory.merge(gone).veiled == ""
+
+
 def test_a_silence_of_all_apis_leaves_the_homes_unknown():
     """Votes alone do not tell who runs where."""
     world = World(known=False).silent(*NODES, how="api")

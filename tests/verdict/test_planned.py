@@ -68,6 +68,13 @@ def left_before() -> World:
     return world.dead(A)
 
 
+def right_went() -> World:
+    """A guest outside HA that the token may not see may have been started since."""
+    world = site_emptied().api(NODES, sees_all=False, veiled="the token lacks VM.Audit at /vms").after(20)
+    world.looks()
+    return world.dead(A)
+
+
 def long_ago() -> World:
     """The site was seen empty once; since then nobody has told where guests run, and the nodes were alive."""
     world = site_emptied()
@@ -165,6 +172,7 @@ TABLE: list[tuple[str, Made, tuple[Silence, ...], tuple[Wanted, ...]]] = [
     ("nobody looked while it was dark", unwatched_for_an_hour, SITE, (LOST_A,)),
     ("whether a guest runs is not told", lambda: site_emptied(unclear=(A2,)).dead(A), SITE, (LOST_A,)),
     ("rights may hide guests", lambda: site_emptied(sees_all=False).dead(A), SITE, (LOST_A,)),
+    ("a right went after the site was seen empty", right_went, SITE, (LOST_A,)),
     ("rights hide guests", lambda: site_emptied(hidden=("vm:301",)).dead(A), SITE, (LOST_A,)),
     ("an announced node", lambda: gone(emptied(A1), A1), (silent(A1),), ()),
     ("a node of an announced site", lambda: gone(site_emptied(), A1), SITE, ()),

@@ -133,13 +133,13 @@ def test_a_pod_that_is_stretched_no_more_is_named(inventory: Inventory):
 
 def test_a_node_can_write_where_any_pod_may_be_served_by_a_silent_array(inventory: Inventory):
     """The peer calls one copy offline there, and the other online."""
-    world = seen(pod(b="offline"), pod(), logins={})
-    dark = world.silent(ARRAY_B)
+    first, *others = NODES
+    dark = seen(pod(b="offline"), pod(), logins={first: 4}).silent(ARRAY_B)
 
-    lost = seen(pod(b="offline"), pod(b="offline"), logins={}).silent(ARRAY_B)
+    lost = seen(pod(b="offline"), pod(b="offline"), logins={first: 4}).silent(ARRAY_B)
 
     assert cannot_write(dark.facts, NODES, inventory) == ()
-    assert cannot_write(lost.facts, NODES, inventory) == NODES
+    assert cannot_write(lost.facts, NODES, inventory) == tuple(others)
 
 
 def test_no_node_is_switched_off_beside_an_array_that_serves_any_pod(inventory: Inventory):
@@ -269,6 +269,19 @@ def test_only_the_storage_that_is_inactive_is_named(inventory: Inventory):
     assert told(judged(world, inventory), inventory) == [
         f"The storage apart is inactive on {NODES[1]}. HA may still place guests there, and their start fails."
     ]
+
+
+@pytest.mark.parametrize(("apart", "kind"), [("available", "blind"), ("unknown", "pod-offline")])
+def test_a_pod_that_no_array_shows_is_judged_by_its_own_storage(inventory: Inventory, apart: str, kind: str):
+    """The storages of the other pod are available either way."""
+    world = seen(pod(), None)
+    well = dict.fromkeys(NODES, "available")
+    stored = {"storages": well, "more": {"more": well, "apart": dict.fromkeys(NODES, apart)}}
+    world.cluster = {name: look.model_copy(update=stored) for name, look in world.cluster.items()}
+    verdict = judged(world, inventory)
+
+    assert kind in {one.kind for one in (verdict.main, *verdict.also)}
+    assert {"blind", "pod-offline"} - {kind} - {one.kind for one in (verdict.main, *verdict.also)}
 
 
 def cut(one: dict[str, Any], two: dict[str, Any]) -> World:

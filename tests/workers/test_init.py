@@ -6,17 +6,21 @@ import pty
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from activities.clients.shown import certificate
 from cluster.approval import ApprovalPolicy
 from cluster.inventory import FailbackPolicy, Inventory, Limits, Timeouts
+from cluster.trust import endpoints
 from lab.physics.faults import Fault
 from tests.failback.people import Person, list_of
 from tests.incidents.conftest import Site
-from tests.twin import bent, inventory_file, over_fibre
+from tests.places import linked, third_place, unequal
+from tests.pods import two_pods
+from tests.twin import bent, inventory_file, over_fibre, over_nvme
 from workers.cli.check import checked
 from workers.cli.init.page import write
 from workers.cli.main import run
@@ -54,7 +58,7 @@ def words(site: Site, *more: str) -> list[str]:
         *("--array-a", f"https://{a.address}", "--array-a-token", a.api_token),
         *("--array-b", b.address, "--array-b-token", b.api_token, "--array-ca", str(a.ca)),
         *("--site-a", known.sites[0].name, "--site-b", known.sites[1].name),
-        *("--witness", f"{known.decider}={known.device}"),
+        *(("--witness", f"{known.decider}={known.device}") if known.witness else ("--site-c", known.decider)),
         *("--ssh-key", known.ssh.key, "--known-hosts", known.ssh.known_hosts, "--ssh-port", str(known.ssh.port)),
         *("--template", "101", *more),
     ]
@@ -158,19 +162,80 @@ def test_of_bare_arrays_the_rest_is_left_to_people_and_check_names_it(
     ]
 
 
-def test_a_cluster_on_fibre_channel_is_written_with_its_wwpns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """As the arrays know the nodes; no initiator name is asked for."""
-    path = bent(inventory_file(tmp_path, "init-fibre"), over_fibre)
-    site = Site(path)
+def preferring(text: str) -> str:
+    """The example with an array that goes on where the two lose each other."""
+    return re.sub(r"^( +)first: (\S+)\n", r"\g<0>\1failover_preference: \2\n", text, flags=re.MULTILINE)
+
+
+def made_first(inventory: Inventory) -> Inventory:
+    """No array tells on which of them a stretched pod was made: the draft says the first one."""
+    pods = tuple(pod.model_copy(update={"first": inventory.arrays[0].name}) for pod in inventory.pods)
+    return inventory.model_copy(update={"pods": pods})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: preferring(over_fibre(text)),
+        lambda text: over_nvme(two_pods(text)),
+        lambda text: linked(third_place(text)),
+        lambda text: two_pods(unequal(over_fibre(text))),
+    ],
+    ids=["fibre-and-a-preference", "nvme-and-two-pods", "third-place-and-links", "all-at-once"],
+)
+def test_a_cluster_of_another_shape_is_written_as_it_was_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[str], str]
+):
+    """Transports, several pods, a third place with nodes, links, the preferred array: the draft is the inventory."""
+    site = Site(bent(inventory_file(tmp_path, "init-shape"), change))
     site.rebuild()
     monkeypatch.chdir(tmp_path)
 
-    assert run(words(site)) == 0
+    status = run(words(site))
 
     site.stop()
-    made = load(Path("new.yaml"))
-    assert (made.transport, made.nodes[0].iqn) == ("fc", None)
-    assert [node.wwns for node in made.nodes] == [node.wwns for node in site.inventory.nodes]
+    assert status == 0
+    written = load(Path("new.yaml"))
+    assert known_to_devices(written) == known_to_devices(made_first(site.inventory))
+
+
+def test_a_node_that_no_array_knows_is_told_as_one_of_a_third_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    """With both options that say it otherwise."""
+    site = Site(bent(inventory_file(tmp_path, "init-third"), third_place))
+    site.rebuild()
+    monkeypatch.chdir(tmp_path)
+
+    status = run(words(site))
+
+    site.stop()
+    assert status == 0
+    assert (
+        "note: no array knows pxmx03-01, and the cluster has no quorum device: taken as nodes at a third place; give "
+        "--witness where a quorum device is to come, --nodes-c where other nodes are there"
+    ) in capsys.readouterr().err.splitlines()
+
+
+def test_certificates_are_pinned_where_their_fingerprints_were_given(lab: Site, capsys: pytest.CaptureFixture[str]):
+    """Each goes to the endpoint that shows it; without one, or an authority, nothing is read from there."""
+    known = lab.inventory
+    plain = [one for one in words(lab) if one not in ("--pve-ca", "--array-ca", str(known.api.ca))]
+    shown = {place: certificate(trust).fingerprint for place, trust in endpoints(known) if place[-1] != "bmc"}
+    pins = [word for one in shown.values() for word in ("--fingerprint", one)]
+
+    assert run(plain) == 2
+    assert one_line(capsys)[1].endswith(
+        f"or pin it: quorate trust {known.nodes[0].address} shows it, and --fingerprint SHA256 takes it"
+    )
+    assert not Path("new.yaml").exists()
+    assert run([*plain, *pins]) == 0
+
+    written = load(Path("new.yaml"))
+    assert {node.fingerprint for node in written.nodes} <= {(one,) for one in shown.values()}
+    assert [array.fingerprint for array in written.arrays] == [(shown["arrays", 0],), (shown["arrays", 1],)]
+    assert (written.api.ca, written.arrays[0].ca) == (None, None)
+    assert checked(Path("new.yaml"), offline=False).notes == []
 
 
 def test_a_host_that_ssh_does_not_reach_is_a_note_where_an_array_knows_it(
@@ -318,7 +383,7 @@ THREE = [{"type": "cluster", "name": "odd"}, *({"type": "node", "name": f"pve{n}
         ),
         (
             json.dumps({"data": THREE}),
-            "--pve .*: cluster odd has 3 nodes, an odd number",
+            "--pve: cluster odd has 3 nodes, an odd number",
             "give both sites the same number of nodes: .*",
         ),
         (json.dumps({"data": [5]}), "--pve: what answers there cannot be read .*", "see whether .* right address"),

@@ -1,5 +1,6 @@
 """What `quorate status` shows: the newest runs, and the steps of those that are running."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +18,9 @@ from workers.cli.answered import answered
 from workers.cli.closing import Start
 from workers.cli.console import PlainConsole
 from workers.cli.follow import retries, shown_by, told_by
-from workers.cli.freshness import lines
+from workers.cli.freshness import known_cluster, lines
 from workers.cli.hanging import hanging
+from workers.cli.options import InventoryOption, JsonOption, out
 from workers.cli.steps import step_data
 from workers.cli.traced import trace_id
 from workers.temporal.connect import connect
@@ -111,3 +113,16 @@ def _data(run: WorkflowExecution, look: Open | None, trace: str) -> dict[str, An
         "retries": (look or Open()).retries,
         "answer": look.answer.model_dump(mode="json") if look and look.answer else None,
     }
+
+
+def status(inventory: InventoryOption = None, as_json: JsonOption = False) -> None:
+    """Show how fresh the newest look at the cluster is, and the newest runs.
+
+    Of runs that are running the steps are shown, and what they wait for.
+
+    Example: quorate status
+    """
+    asyncio.run(show_status(out, as_json=as_json, cluster=known_cluster(inventory), inventory=inventory))
+
+
+COMMANDS = (status,)

@@ -78,6 +78,11 @@ class Pool:
     guests: set[int] = field(default_factory=set)
     storages: set[str] = field(default_factory=set)
 
+    @property
+    def paths(self) -> set[str]:
+        """The paths of what is in it."""
+        return {*(f"/vms/{vmid}" for vmid in self.guests), *(f"/storage/{name}" for name in self.storages)}
+
 
 class Access:
     """user.cfg and its kin: users, tokens, groups, roles, pools, and who may what."""
@@ -165,13 +170,14 @@ class Access:
             return {}
         if identity.is_root or (identity.user == "root@pam" and not self._separated(identity)):
             return dict.fromkeys(ALL, True)
-        mine = self.acl.on(path, "user", identity.user, self.users[identity.user].groups)
+        pools = [name for name, pool in self.pools.items() if path in pool.paths]
+        mine = self.acl.on(path, "user", identity.user, self.users[identity.user].groups, pools)
         if identity.user == "root@pam":
             mine = dict.fromkeys(ALL, True)
         if not self._separated(identity):
             return mine
-        its = self.acl.on(path, "token", identity.name)
-        return {name: propagate for name, propagate in its.items() if name in mine}
+        its = self.acl.on(path, "token", identity.name, (), pools)
+        return {name: propagate and mine[name] for name, propagate in its.items() if name in mine}
 
     def _separated(self, identity: Identity) -> bool:
         """True for a token that has rights of its own."""
@@ -188,10 +194,13 @@ class Access:
             raise denied(path, *privileges)
 
     def own_permissions(self, identity: Identity, path: str | None) -> dict[str, dict[str, int]]:
-        """What ``/access/permissions`` answers; the numbers say whether a privilege propagates."""
-        kind = "token" if self._separated(identity) else "user"
-        who = identity.name if kind == "token" else identity.user
-        paths = {*_COMMON_PATHS, *self.acl.paths(kind, who)} if path is None else {path}
+        """What ``/access/permissions`` answers; the numbers say whether a privilege propagates.
+
+        Without a path: all that anybody was granted anything on, and what is in a pool; but no path on which the caller
+        may nothing (source: PVE::RPCEnvironment, get_effective_permissions).
+        """
+        everywhere = {*_COMMON_PATHS, *self.acl.paths, *(one for pool in self.pools.values() for one in pool.paths)}
+        paths = everywhere if path is None else {path}
         found = {one: self.privileges(identity, one) for one in sorted(paths)}
         return {
             one: {name: int(propagate) for name, propagate in sorted(rights.items())}

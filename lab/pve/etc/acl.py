@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from lab.pve.etc.roles import BUILT_IN
 
+# The role that takes all away, whatever else stands beside it.
+NO_ACCESS = "NoAccess"
 # Path -> privilege -> whether it reaches the paths below.
 Privileges = Mapping[str, Mapping[str, bool]]
 
@@ -72,39 +74,47 @@ class Acl:
         for entry in [entry for entry in self.entries if (entry.kind, entry.who) == (kind, who)]:
             del self.entries[entry]
 
-    def paths(self, kind: str, who: str) -> set[str]:
-        """The paths on which somebody has anything."""
-        return {entry.path for entry in self.entries if (entry.kind, entry.who) == (kind, who)}
+    @property
+    def paths(self) -> set[str]:
+        """The paths on which anybody has anything."""
+        return {entry.path for entry in self.entries}
 
-    def on(self, path: str, kind: str, who: str, groups: Iterable[str] = ()) -> dict[str, bool]:
-        """The privileges on a path, each with whether it reaches further down."""
+    def on(
+        self, path: str, kind: str, who: str, groups: Iterable[str] = (), pools: Iterable[str] = ()
+    ) -> dict[str, bool]:
+        """The privileges on a path, each with whether it reaches further down; `pools` hold what is there.
+
+        A pool's roles come to those of the path and reach no further, but NoAccess on either of them takes all away
+        (source: PVE::RPCEnvironment, compile_acl_path).
+        """
+        roles = self.roles_on(path, kind, who, groups)
+        if NO_ACCESS not in roles:
+            of_pools = {role for pool in pools for role in self.roles_on(f"/pool/{pool}", kind, who, groups)}
+            roles = {} if NO_ACCESS in of_pools else {**dict.fromkeys(of_pools, False), **roles}
         rights: dict[str, bool] = {}
+        for role, propagate in roles.items():
+            for name in self.roles.get(role, ()):
+                rights[name] = rights.get(name, False) or propagate
+        return rights
+
+    def roles_on(self, path: str, kind: str, who: str, groups: Iterable[str] = ()) -> dict[str, bool]:
+        """The roles on a path by the entries on the way there, each with whether it reaches further down."""
+        roles: dict[str, bool] = {}
         segments = [segment for segment in path.split("/") if segment]
         for depth in range(len(segments) + 1):
             level, final = "/" + "/".join(segments[:depth]), depth == len(segments)
             in_person = self._at(level, final=final, kind=kind, names={who})
-            found = (
-                in_person if in_person is not None else self._at(level, final=final, kind="group", names=set(groups))
-            )
-            rights = rights if found is None else found
-        return rights
+            roles = in_person or self._at(level, final=final, kind="group", names=set(groups)) or roles
+        return roles
 
-    def _at(self, level: str, *, final: bool, kind: str, names: set[str]) -> dict[str, bool] | None:
-        """What stands on one level; None when nothing there reaches the path in question."""
-        here = [
-            (entry.role, propagate)
+    def _at(self, level: str, *, final: bool, kind: str, names: set[str]) -> dict[str, bool]:
+        """The roles that stand on one level; none when nothing there reaches the path in question."""
+        here = {
+            entry.role: propagate
             for entry, propagate in self.entries.items()
             if entry.path == level and entry.kind == kind and entry.who in names and (final or propagate)
-        ]
-        if not here:
-            return None
-        if any(role == "NoAccess" for role, _ in here):
-            return {}
-        found: dict[str, bool] = {}
-        for role, propagate in here:
-            for name in self.roles.get(role, ()):
-                found[name] = found.get(name, False) or propagate
-        return found
+        }
+        return {NO_ACCESS: here[NO_ACCESS]} if NO_ACCESS in here else here
 
     def _role(self, privileges: frozenset[str], path: str, *, propagate: bool) -> str:
         """The role of exactly these privileges; a new one is named after the place that it is for."""

@@ -7,12 +7,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from activities.clients.secrets import Secrets
 from cluster.addresses import split
 from cluster.inventory import Api, Array, Ssh, Witness
-from workers.cli.init.defaults import ENGINE, PVE_PORT, SIGNERS, SITES, SSH_PORT
+from cluster.nouns import Fingerprints
+from cluster.transports import NAMES, Transport
+from workers.cli.init.defaults import ENGINE, PVE_PORT, SIGNERS, SITES, SSH_PORT, THIRD
 from workers.cli.init.draft import Given
 from workers.cli.init.reading import endpoint
 from workers.cli.references import secret_of
@@ -43,6 +45,10 @@ class Asked:
     site_a: str | None
     site_b: str | None
     nodes_a: str | None
+    site_c: str | None
+    nodes_c: str | None
+    transport: Transport | None
+    fingerprints: tuple[str, ...]
     pod: str | None
     volume: str | None
     storage: str | None
@@ -66,18 +72,25 @@ class Asked:
         for name in FILES:
             if (path := getattr(self, name)) is not None:
                 readable(option(name), path)
-        _ = self.api, self.arrays, self.ssh, self.witness_named
+        _ = self.api, self.arrays, self.ssh, self.witness_named, self.accepted
+        if self.transport is not None and self.transport not in NAMES:
+            raise Unusable(f"--transport {self.transport}: there is none of that name", f"choose of {', '.join(NAMES)}")
+        if self.nodes_c is not None and self.witness is not None:
+            raise Unusable(
+                "--nodes-c and --witness are given: nodes of a third place decide between the sites, or a witness does",
+                "give one of both",
+            )
 
     @property
     def line(self) -> str:
         """The command that asks for the same without a question."""
-        plain = {"ssh_port": SSH_PORT, "signers": SIGNERS, "force": False}
+        plain = {"ssh_port": SSH_PORT, "signers": SIGNERS, "force": False, "fingerprints": ()}
         given = ((one.name, getattr(self, one.name)) for one in fields(self))
         words = [
             word
             for name, value in given
             if value is not None and value != plain.get(name)
-            for word in ([option(name)] if value is True else [option(name), str(value)])
+            for word in _words(name, value)
         ]
         return shlex.join(["quorate", "init", *words])
 
@@ -126,6 +139,15 @@ class Asked:
         return Ssh(key=self.ssh_key, known_hosts=str(self.known_hosts), port=self.ssh_port)
 
     @property
+    def accepted(self) -> set[str]:
+        """The fingerprints to trust, in the inventory's spelling."""
+        try:
+            return set(TypeAdapter(Fingerprints).validate_python(list(self.fingerprints)))
+        except ValidationError as error:
+            said = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise Unusable(f"--fingerprint: {said}", "correct --fingerprint") from None
+
+    @property
     def witness_named(self) -> tuple[str, str | None]:
         """Name and address of the witness; no address where its quorum device may tell it."""
         name, equals, address = (self.witness or "").rpartition("=")
@@ -150,6 +172,7 @@ class Asked:
             ssh_port=self.ssh_port,
             template=self.template,
             site_names=(self.site_a or SITES[0], self.site_b or SITES[1]),
+            third_name=self.site_c or THIRD,
             allowed_signers=self._beside(self.signers) or "",
             array_tokens=(self._moved(self.array_a_token) or "", self._moved(self.array_b_token) or ""),
         )
@@ -175,6 +198,13 @@ class Asked:
 def option(name: str) -> str:
     """``array_a_token`` is ``--array-a-token``."""
     return f"--{name.replace('_', '-')}"
+
+
+def _words(name: str, value: object) -> list[str]:
+    """An option as it is typed; what may be given several times is in a tuple."""
+    if isinstance(value, tuple):
+        return [word for one in value for word in ("--fingerprint", str(one))]
+    return [option(name)] if value is True else [option(name), str(value)]
 
 
 def readable(name: str, path: Path) -> None:

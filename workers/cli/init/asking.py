@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from cluster.nouns import OwnName
 from workers.cli.init.asked import FILES as PATHS
 from workers.cli.init.asked import REFERENCES, Asked, option, readable
-from workers.cli.init.defaults import ENGINE, SITES
+from workers.cli.init.defaults import ENGINE, SITES, THIRD
 from workers.cli.init.draft import Document, Open, filled, left_open
 from workers.cli.init.reading import endpoint
 from workers.cli.init.seen import SeenArray, SeenCluster
@@ -31,7 +31,7 @@ QUESTIONS = {
     "array_b": "FlashArray of the second site",
     "array_b_token": "Its API token",
     "array_ca": "PEM file that signs the arrays' certificates (empty: this machine's own authorities)",
-    "witness": "Witness, ADDRESS or NAME=ADDRESS (empty: the cluster's quorum device)",
+    "witness": "Witness, ADDRESS or NAME=ADDRESS (empty: the cluster's quorum device, or nodes at a third place)",
     "ssh_key": "Root's private key on all hosts (file:PATH; empty: fill in later)",
     "known_hosts": "File with the hosts' keys (empty: fill in later)",
 }
@@ -61,7 +61,7 @@ def asked_by_hand(asked: Asked) -> Asked:
     _tell("Where the cluster and its arrays are; a secret stays where it is: env:NAME or file:PATH.")
     said: dict[str, Any] = {}
     for name, question in QUESTIONS.items():
-        if getattr(asked, name) is None:
+        if getattr(asked, name) is None and not (name == "witness" and asked.nodes_c):
             given = answer(question, _leads_somewhere(asked, name), OPTIONAL.get(name))
             said[name] = (Path(given) if name in PATHS else given) if given else None
     asked = replace(asked, **said)
@@ -87,10 +87,16 @@ def _leads_somewhere(asked: Asked, name: str) -> Callable[[str], None]:
 
 
 def confirmed_sites(
-    proposal: Proposal | None, cluster: SeenCluster, arrays: Sequence[SeenArray], named: Callable[[str], Halves]
+    proposal: Proposal | None,
+    cluster: SeenCluster,
+    arrays: Sequence[SeenArray],
+    third: Sequence[str],
+    named: Callable[[str], Halves],
 ) -> Halves:
     """The nodes of the sites as the person has confirmed or named them."""
-    names = [node.name for node in cluster.nodes]
+    names = [node.name for node in cluster.nodes if node.name not in third]
+    if third:
+        _tell(f"at a third place: {', '.join(third)}")
     if proposal is not None:
         for array, half in zip(arrays, proposal.halves, strict=True):
             _tell(f"beside {array.name}: {', '.join(half)}")
@@ -101,14 +107,17 @@ def confirmed_sites(
     return named(answer(f"Which of them stand beside {arrays[0].name}", named))
 
 
-def named_sites(asked: Asked, arrays: Sequence[SeenArray]) -> Asked:
-    """The options with the sites' names as the person has them."""
+def named_sites(asked: Asked, arrays: Sequence[SeenArray], third: Sequence[str] = ()) -> Asked:
+    """The options with the sites' names, and that of a third place, as the person has them."""
     check = partial(_fits, Open("", OwnName))
     first, second = (
         given or answer(f"Name of the site with {array.name}", check, default)
         for given, array, default in zip((asked.site_a, asked.site_b), arrays, SITES, strict=True)
     )
-    return replace(asked, site_a=first, site_b=second)
+    other = asked.site_c
+    if third and other is None:
+        other = answer(f"Name of the third place, with {', '.join(third)}", check, THIRD)
+    return replace(asked, site_a=first, site_b=second, site_c=other)
 
 
 def filled_by_hand(made: Document) -> Document:

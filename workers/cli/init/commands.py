@@ -3,7 +3,7 @@
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -30,9 +30,17 @@ def init(
     site_a: Annotated[Text, typer.Option(help="Name of the first site. Default: site-a.")] = None,
     site_b: Annotated[Text, typer.Option(help="Name of the second site. Default: site-b.")] = None,
     nodes_a: Annotated[Text, typer.Option(help="Nodes of the first site: pve1,pve2 or 'pve-n*'.")] = None,
-    pod: Annotated[Text, typer.Option(help="The stretched pod, where there are several.")] = None,
-    volume: Annotated[Text, typer.Option(help="Its volume, where there are several.")] = None,
-    storage: Annotated[Text, typer.Option(help="The shared LVM storage, where there are several.")] = None,
+    site_c: Annotated[Text, typer.Option(help="Name of a third place with nodes. Default: site-c.")] = None,
+    nodes_c: Annotated[Text, typer.Option(help="Its nodes, which vote in the place of a witness.")] = None,
+    transport: Annotated[
+        Text, typer.Option(help="iscsi, fc or nvme-tcp. Default: as the arrays know the nodes.")
+    ] = None,
+    fingerprint: Annotated[
+        list[str] | None, typer.Option(help="SHA-256 of a certificate to trust and pin; as often as needed.")
+    ] = None,
+    pod: Annotated[Text, typer.Option(help="This stretched pod alone. Default: all that the nodes see.")] = None,
+    volume: Annotated[Text, typer.Option(help="This volume alone. Default: all that the nodes see.")] = None,
+    storage: Annotated[Text, typer.Option(help="This shared LVM storage alone.")] = None,
     template: Annotated[int | None, typer.Option(help="Guest that the guests were cloned from.")] = None,
     signers: Annotated[Path, typer.Option(help="File with the approvers' keys.")] = SIGNERS,
     file: Annotated[Path, typer.Option("--out", help="The file to write.")] = Path("inventory.yaml"),
@@ -52,8 +60,9 @@ def init(
         pve=pve, pve_token=pve_token, pve_token_id=pve_token_id, pve_ca=pve_ca,
         array_a=array_a, array_a_token=array_a_token, array_b=array_b, array_b_token=array_b_token, array_ca=array_ca,
         witness=witness, ssh_key=ssh_key, known_hosts=known_hosts, ssh_port=ssh_port,
-        site_a=site_a, site_b=site_b, nodes_a=nodes_a, pod=pod, volume=volume, storage=storage, template=template,
-        signers=signers, out=file, force=force,
+        site_a=site_a, site_b=site_b, nodes_a=nodes_a, site_c=site_c, nodes_c=nodes_c,
+        transport=cast("Any", transport), fingerprints=tuple(fingerprint or ()),
+        pod=pod, volume=volume, storage=storage, template=template, signers=signers, out=file, force=force,
     )  # fmt: skip
     made = inventory_of(asked, by_hand=pve is None and not as_json and sys.stdin.isatty())
     if as_json:

@@ -24,11 +24,14 @@ COMMENTS = {
     "A management controller (Redfish, or `protocol: ipmi`) proves that a node has no power; it belongs to a node:\n"
     '  bmc: {{address: "10.0.0.111", user: quorate, password: "env:BMC_PASSWORD", ca: bmc-ca.pem}}',
     "arrays": "Both FlashArrays. `host_group` holds the nodes; `ca` is the PEM file that signs their certificates.",
+    "third": "A third place whose nodes vote instead of a quorum device; no array is there, and no guest of the pods.",
     "witness": "The host at the third place that runs corosync-qnetd.",
     "api": "The cluster's API. docs/prepare.md says what the token must be allowed to do.",
     "ssh": "How nodes and witness are reached. A host whose key is not in `known_hosts` is not spoken to.",
     "pod": "The stretched pod and its one volume. Each array numbers LUNs for itself.",
     "storage": "Shared thick LVM on that volume.",
+    "pods": "The stretched pods with their volumes. Each array numbers LUNs for itself.",
+    "storages": "Shared thick LVM: each storage is on a volume of its own.",
     "guests": "The virtual machines that `deploy` answers for. An incident looks after every guest under HA.\n"
     "`node` is where it ran when this was read: put its home there.",
     "ha": "What HA is told about these guests. `failback: false`: guests go home when people say so.",

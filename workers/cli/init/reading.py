@@ -1,6 +1,5 @@
-"""What Proxmox VE, both arrays and the nodes tell. Reads only; each word of a device is told with its option."""
+"""What Proxmox VE and both arrays tell. Reads only; each word of a device is told with its option."""
 
-import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,9 +8,7 @@ from typing import Any
 from activities.clients.proxmox import PveApi
 from activities.clients.purity import FlashArray, Item
 from activities.clients.secrets import Secrets
-from activities.clients.ssh import Hosts
 from activities.errors import Unauthorized, Unreachable, Word
-from activities.parsing.iscsi import parse_initiator
 from activities.proxmox.rights import rights_at
 from cluster.addresses import netloc, split
 from cluster.inventory import Api, Array, Inventory, Node, Site, Ssh, Witness
@@ -22,7 +19,6 @@ from workers.errors import Unusable
 # A person waits for it.
 LIMIT = 15.0
 MIB = 2**20
-INITIATOR = "/etc/iscsi/initiatorname.iscsi"
 # What the clients call a field of the inventory is an option here.
 OPTIONS = {
     "api.token_id": "--pve-token-id",
@@ -46,6 +42,7 @@ def told_of(option: str) -> Iterator[None]:
         for field, name in OPTIONS.items():
             text = text.replace(field, name)
         what, _, remedy = text.partition("; ")
+        remedy = re.sub(r"(quorate trust \S+)$", r"\1 shows it, and --fingerprint SHA256 takes it", remedy)
         what = what if what.startswith(option) else f"{option}: {what}"
         raise Unusable(what, remedy or _otherwise(word)) from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -91,7 +88,7 @@ def seen_cluster(api_of: Api, host: str, secrets: Secrets) -> SeenCluster:
         entries = api.get("cluster/status")
         head = next((entry for entry in entries if entry["type"] == "cluster"), None)
         listed = sorted((entry for entry in entries if entry["type"] == "node"), key=lambda entry: str(entry["name"]))
-        _must_be_two_halves(host, head, [str(entry["name"]) for entry in listed])
+        _must_be_a_cluster(host, head, [str(entry["name"]) for entry in listed])
         links = _links(api)
         ha = [entry for entry in api.get("cluster/ha/resources") if str(entry["sid"]).startswith("vm:")]
         rows = api.get("cluster/resources", type="vm")
@@ -112,16 +109,11 @@ def seen_cluster(api_of: Api, host: str, secrets: Secrets) -> SeenCluster:
         )
 
 
-def _must_be_two_halves(host: str, head: Any, names: list[str]) -> None:
+def _must_be_a_cluster(host: str, head: Any, names: list[str]) -> None:
     if head is None or len(names) < 2:
         raise Unusable(
             f"--pve {host}: {names[0] if names else 'the node'} stands alone, a stretched cluster has two sites",
             "let the nodes form a cluster first: pvecm create, then pvecm add on each other node",
-        )
-    if len(names) % 2:
-        raise Unusable(
-            f"--pve {host}: cluster {head['name']} has {len(names)} nodes, an odd number",
-            "give both sites the same number of nodes: the quorum device votes only for an even one",
         )
 
 
@@ -130,7 +122,7 @@ def _member(entry: Item, links: tuple[str, ...]) -> Member:
     address = str(entry.get("ip") or next(iter(links), ""))
     if not address:
         raise Unusable(f"--pve: the cluster tells no address of node {entry['name']}", "bring the node online first")
-    return Member(str(entry["name"]), address, links)
+    return Member(str(entry["name"]), address, links, int(entry.get("nodeid") or 0))
 
 
 def _links(api: PveApi) -> dict[str, tuple[str, ...]]:
@@ -200,7 +192,8 @@ def seen_array(option: str, array: Array, secrets: Secrets) -> SeenArray:
     client = FlashArray(array, secrets, read_timeout=LIMIT)
     with told_of(option):
         shown = [(str(row["volume"]["name"]), row) for row in client.connections()]
-        pods = {str(pod["name"]): frozenset(str(one["name"]) for one in pod["arrays"]) for pod in client.pods()}
+        listed = client.pods()
+        pods = {str(pod["name"]): frozenset(str(one["name"]) for one in pod["arrays"]) for pod in listed}
         return SeenArray(
             name=str(client.array()["name"]),
             address=array.address,
@@ -208,17 +201,23 @@ def seen_array(option: str, array: Array, secrets: Secrets) -> SeenArray:
             pods=pods,
             volumes={
                 pod: tuple(
-                    SeenVolume(str(one["name"]).partition("::")[2], int(one["provisioned"]))
+                    SeenVolume(
+                        str(one["name"]).partition("::")[2], int(one["provisioned"]), str(one.get("serial") or "")
+                    )
                     for one in client.volumes_of(pod)
                 )
                 for pod, members in pods.items()
                 if len(members) > 1
             },
             connections=frozenset(
-                (volume, str(row["host_group"]["name"]), int(row["lun"]))
+                (volume, str(row["host_group"]["name"]), int(row.get("lun") or 0))
                 for volume, row in shown
-                if (row.get("host_group") or {}).get("name") and row.get("lun")
+                if (row.get("host_group") or {}).get("name")
             ),
+            prefers={
+                str(pod["name"]): tuple(str(one["name"]) for one in pod.get("failover_preferences") or [])
+                for pod in listed
+            },
             taken=frozenset(int(row["lun"]) for _, row in shown if row.get("lun")),
         )
 
@@ -229,23 +228,6 @@ def _host(host: Item) -> SeenHost:
         tuple(str(iqn).lower() for iqn in host.get("iqns") or []),
         preferred[0] if len(preferred) == 1 else None,
         tuple(wwn(str(one)) for one in host.get("wwns") or []),
+        tuple(map(str, host.get("nqns") or [])),
+        str((host.get("host_group") or {}).get("name") or ""),
     )
-
-
-# --- nodes ---------------------------------------------------------------------------------------------------------
-
-
-async def initiators(nodes: Mapping[str, str], ssh: Ssh, secrets: Secrets) -> dict[str, str | Word]:
-    """Each node's own initiator name over SSH, or why it is not known."""
-    hosts = Hosts(provisional(nodes, ssh=ssh), secrets)
-
-    async def one(node: str) -> str | Word:
-        try:
-            return parse_initiator(await hosts.read(node, "cat", INITIATOR, limit=LIMIT))
-        except Word as word:
-            return word
-
-    try:
-        return dict(zip(nodes, await asyncio.gather(*map(one, nodes)), strict=True))
-    finally:
-        await hosts.close()

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from cluster.transports import Transport
+
 
 @dataclass(frozen=True)
 class Member:
@@ -10,6 +12,7 @@ class Member:
     name: str
     address: str
     links: tuple[str, ...] = ()
+    number: int = 0  # its id in corosync; 0 where nobody tells it
 
 
 @dataclass(frozen=True)
@@ -49,22 +52,29 @@ class SeenVolume:
 
     name: str
     size: int
+    serial: str = ""
 
 
 @dataclass(frozen=True)
 class SeenHost:
-    """A host of an array: its initiators, and the array that it prefers."""
+    """A host of an array: its initiators, the array that it prefers, and the host group that it is in."""
 
     iqns: tuple[str, ...]
     preferred: str | None
     wwns: tuple[str, ...] = ()
+    nqns: tuple[str, ...] = ()
+    group: str = ""
+
+    def known_by(self, transport: Transport) -> tuple[str, ...]:
+        """Its initiators of that transport."""
+        return {"iscsi": self.iqns, "fc": self.wwns, "nvme-tcp": self.nqns}[transport]
 
 
 @dataclass(frozen=True)
 class SeenArray:
     """What an array tells. `pods`: the arrays that each is stretched to; `connections`: volume, host group and LUN.
 
-    `taken` has every LUN that is in use, for whomever.
+    The LUN is 0 over NVMe. `prefers`: the arrays that each pod prefers. `taken` has every LUN in use, for whomever.
     """
 
     name: str
@@ -73,4 +83,5 @@ class SeenArray:
     pods: dict[str, frozenset[str]] = field(default_factory=dict)
     volumes: dict[str, tuple[SeenVolume, ...]] = field(default_factory=dict)
     connections: frozenset[tuple[str, str, int]] = frozenset()
+    prefers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     taken: frozenset[int] = frozenset()

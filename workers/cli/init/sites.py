@@ -23,16 +23,21 @@ class Proposal:
 
 
 def proposed(
-    nodes: Mapping[str, str], preferred: Mapping[str, str], arrays: Sequence[tuple[str, str]]
+    nodes: Mapping[str, str],
+    preferred: Mapping[str, str],
+    arrays: Sequence[tuple[str, str]],
+    *,
+    alike: bool = True,
 ) -> Proposal | None:
     """The sites. `nodes` and `arrays` have addresses, `preferred` the preferred array of each node's host.
 
-    None when nothing parts the nodes into two halves.
+    `alike`: both sites have as many nodes, as it has to be without nodes at a third place.
+    None when nothing parts the nodes into two.
     """
     names = [name for name, _ in arrays]
-    if halves := _by_preference(nodes, preferred, names):
+    if halves := _by_preference(nodes, preferred, names, alike):
         return Proposal(halves, "each host's preferred array", sure=True)
-    by_name, by_net = _by_name(nodes), _halves(nodes, lambda node: _net(nodes[node]))
+    by_name, by_net = _by_name(nodes, alike), _halves(nodes, lambda node: _net(nodes[node]), alike)
     found = by_name or by_net
     if found is None:
         return None
@@ -45,28 +50,35 @@ def proposed(
     return Proposal(ordered, f"the nodes' {what}, and the arrays' addresses", sure=True)
 
 
-def _by_preference(nodes: Iterable[str], preferred: Mapping[str, str], arrays: Sequence[str]) -> Halves | None:
-    halves = tuple(tuple(node for node in nodes if preferred.get(node) == array) for array in arrays)
-    whole = sum(map(len, halves)) == len(list(nodes)) and len(halves[0]) == len(halves[1])
-    return (halves[0], halves[1]) if whole else None
+def _by_preference(
+    nodes: Iterable[str], preferred: Mapping[str, str], arrays: Sequence[str], alike: bool
+) -> Halves | None:
+    first, second = (tuple(node for node in nodes if preferred.get(node) == array) for array in arrays)
+    whole = len(first) + len(second) == len(list(nodes)) and fits(first, second, alike)
+    return (first, second) if whole else None
 
 
-def _by_name(nodes: Mapping[str, str]) -> Halves | None:
+def fits(first: Sequence[str], second: Sequence[str], alike: bool) -> bool:
+    """Whether these can be two sites."""
+    return bool(first and second) and (not alike or len(first) == len(second))
+
+
+def _by_name(nodes: Mapping[str, str], alike: bool) -> Halves | None:
     """By the first letters that part them into two halves: ``pve-n1`` and ``pve-s1``, ``pve01-2`` and ``pve02-2``."""
     for length in range(1, max(map(len, nodes)) + 1):
-        if halves := _halves(nodes, lambda node, length=length: node[:length]):  # type: ignore[misc]
+        if halves := _halves(nodes, lambda node, length=length: node[:length], alike):  # type: ignore[misc]
             return halves
     return None
 
 
-def _halves(nodes: Mapping[str, str], key: Callable[[str], str]) -> Halves | None:
+def _halves(nodes: Mapping[str, str], key: Callable[[str], str], alike: bool) -> Halves | None:
     groups: dict[str, list[str]] = defaultdict(list)
     for node in nodes:
         groups[key(node)].append(node)
     if len(groups) != 2:
         return None
     first, second = (tuple(group) for group in groups.values())
-    return (first, second) if len(first) == len(second) else None
+    return (first, second) if fits(first, second, alike) else None
 
 
 def _beside(halves: Halves, nodes: Mapping[str, str], arrays: Sequence[tuple[str, str]]) -> Halves | None:

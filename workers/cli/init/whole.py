@@ -1,21 +1,33 @@
 """The way from options to the file: read everything, choose, ask where a person is there, write in one piece."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from activities.errors import Word
 from cluster.units import counted
 from workers.cli.check import checked
 from workers.cli.init.asked import Asked
 from workers.cli.init.asking import asked_by_hand, confirmed_sites, filled_by_hand, named_sites
-from workers.cli.init.choice import certain, must_differ, named_nodes, pod_of, site_proposal, storage_of, volume_of
+from workers.cli.init.choice import (
+    certain,
+    must_be_two_sites,
+    must_differ,
+    named_nodes,
+    pods_of,
+    prefers,
+    site_proposal,
+    storages_of,
+    third_place,
+    transport_of,
+)
 from workers.cli.init.draft import Chosen, document
+from workers.cli.init.nodes import Told, carried, initiators
+from workers.cli.init.nodes import chosen as own_names
 from workers.cli.init.page import must_be_free, page, write
-from workers.cli.init.reading import initiators, seen_array, seen_cluster
+from workers.cli.init.pins import Pins, named
+from workers.cli.init.reading import seen_array, seen_cluster
 from workers.cli.init.seen import SeenArray, SeenCluster
-from workers.cli.init.sites import Halves
 from workers.errors import Unusable
 from workers.inventory_file import NOT_FILLED_IN, Complaint, InventoryError, load
 
@@ -35,18 +47,18 @@ def inventory_of(asked: Asked, *, by_hand: bool) -> Written:
     if by_hand:
         asked = asked_by_hand(asked)
     asked.must_be_usable()
-    cluster = seen_cluster(asked.api, asked.place[0], asked.secrets)
-    arrays = [seen_array(array.name, array, asked.secrets) for array in asked.arrays]
+    pins = Pins(asked.accepted, ask=by_hand, secrets=asked.secrets)
+    api, typed = pins.api(asked.api, asked.place[0]), pins.arrays(asked.arrays)
+    cluster = seen_cluster(api, asked.place[0], asked.secrets)
+    arrays = [seen_array(array.name, array, asked.secrets) for array in typed]
     must_differ(arrays)
-    halves, why = _sites(asked, cluster, arrays, by_hand=by_hand)
+    notes = [*cluster.notes, *pins.of_nodes(api, cluster)]
+    places, why, said = _places(asked, cluster, arrays, by_hand=by_hand)
     if by_hand:
-        asked = named_sites(asked, arrays)
-    pod = pod_of(asked.pod, arrays)
-    volume, storage = volume_of(asked.volume, pod, arrays), storage_of(asked.storage, cluster)
-    told = asyncio.run(initiators(cluster.addresses, asked.ssh, asked.secrets)) if asked.ssh else {}
-    wwns = _wwns(cluster, arrays)
-    iqns, notes = _iqns(cluster, arrays, told) if not wwns else ({}, [])
-    made = document(cluster, arrays, Chosen(halves, pod, volume, storage, iqns, wwns), asked.given())
+        asked = named_sites(asked, arrays, places.third)
+    chosen, more = asyncio.run(_chosen(asked, cluster, arrays, places))
+    pinned = pins.nodes | named(typed, [array.name for array in arrays])
+    made = document(cluster, arrays, replace(chosen, pins=pinned), asked.given())
     if by_hand:
         made = filled_by_hand(made)
     links = "\n".join(f"  {node.name} {' '.join(node.links)}" for node in cluster.nodes)
@@ -56,50 +68,51 @@ def inventory_of(asked: Asked, *, by_hand: bool) -> Written:
     if not left and (left := checked(asked.out, offline=False).complaints):
         rest = f"{counted(len(left), 'thing')} to put in place"
     sentence = f"cluster {cluster.name}, {counted(len(cluster.nodes), 'node')}, {rest}"
-    return Written(sentence, left, [*cluster.notes, *notes])
+    return Written(sentence, left, [*notes, *said, *more])
 
 
-def _sites(asked: Asked, cluster: SeenCluster, arrays: Sequence[SeenArray], *, by_hand: bool) -> tuple[Halves, str]:
-    """The sites, and where that is from."""
-    if asked.nodes_a is not None:
-        return named_nodes(asked.nodes_a, cluster), "--nodes-a"
-    proposal = site_proposal(cluster, arrays)
-    if by_hand:
-        found = confirmed_sites(proposal, cluster, arrays, lambda text: named_nodes(text, cluster))
-        return found, "the person who ran `quorate init`"
-    return certain(proposal, cluster, arrays), proposal.why if proposal else ""
-
-
-def _iqns(
-    cluster: SeenCluster, arrays: Sequence[SeenArray], told: Mapping[str, str | Word]
-) -> tuple[dict[str, str], list[str]]:
-    """Each node's initiator name: its own word, else that of the arrays' host of the same name."""
-    found: dict[str, str] = {}
+def _places(
+    asked: Asked, cluster: SeenCluster, arrays: Sequence[SeenArray], *, by_hand: bool
+) -> tuple[Chosen, str, list[str]]:
+    """The sites and a third place, where they are from, and what a person should know about that."""
+    third = third_place(asked.nodes_c, cluster, arrays, witness=asked.witness is not None)
+    must_be_two_sites(cluster, third)
     notes = []
-    for node in cluster.addresses:
-        own = told.get(node)
-        hosts = {array.name: array.hosts[node].iqns for array in arrays if node in array.hosts}
-        listed = {iqn for iqns in hosts.values() for iqn in iqns}
-        if isinstance(own, str):
-            found[node] = own
-            notes += [
-                f"{name} has host {node} with {', '.join(iqns) or 'no initiator'}; the node itself says {own}"
-                for name, iqns in hosts.items()
-                if iqns != (own,)
-            ]
-        elif len(listed) == 1:
-            found[node] = listed.pop()
-        if isinstance(own, Word):
-            notes.append(own.message)
-    return found, notes
+    if third and asked.nodes_c is None:
+        notes = [
+            f"no array knows {', '.join(third)}, and the cluster has no quorum device: taken as nodes at a third "
+            "place; give --witness where a quorum device is to come, --nodes-c where other nodes are there"
+        ]
+    if asked.nodes_a is not None:
+        return Chosen(named_nodes(asked.nodes_a, cluster, third), third), "--nodes-a", notes
+    proposal = site_proposal(cluster, arrays, third)
+    if by_hand:
+        found = confirmed_sites(proposal, cluster, arrays, third, lambda text: named_nodes(text, cluster, third))
+        return Chosen(found, third), "the person who ran `quorate init`", notes
+    return Chosen(certain(proposal, cluster, arrays, third), third), proposal.why if proposal else "", notes
 
 
-def _wwns(cluster: SeenCluster, arrays: Sequence[SeenArray]) -> dict[str, tuple[str, ...]]:
-    """Each node's WWPNs as the arrays know them; empty where they know a node by its initiator name, or none."""
-    hosts = [(node, array.hosts[node]) for node in cluster.addresses for array in arrays if node in array.hosts]
-    if any(host.iqns for _, host in hosts):
-        return {}
-    return {node: host.wwns for node, host in hosts if host.wwns}
+async def _chosen(
+    asked: Asked, cluster: SeenCluster, arrays: Sequence[SeenArray], places: Chosen
+) -> tuple[Chosen, list[str]]:
+    """What is taken of what arrays and nodes tell, and what a person should know about it."""
+    nodes = {name: cluster.addresses[name] for name in places.site_nodes}
+    transport = transport_of(asked.transport, list(nodes), arrays)
+    pods, notes = pods_of(asked.pod, asked.volume, list(nodes), arrays)
+    preferred, differing = prefers(pods, arrays)
+    told: Told = {}
+    on: dict[str, str] = {}
+    unclear: list[str] = []
+    if asked.ssh is not None:
+        told = await initiators(nodes, asked.ssh, asked.secrets, transport)
+        if pods and len(cluster.storages) > 1:
+            on, unclear = await carried(nodes, asked.ssh, asked.secrets, pods, transport)
+    known, contradictions = own_names(list(nodes), arrays, told, transport)
+    storages = storages_of(asked.storage, cluster, pods, on)
+    made = replace(
+        places, transport=transport, pods=pods, storages=storages, initiators=known, prefers=preferred
+    )  # fmt: skip
+    return made, [*notes, *differing, *contradictions, *unclear]
 
 
 def _complaints(path: Path) -> list[Complaint]:
