@@ -105,7 +105,7 @@ test-probe: setup  ## a site with canaries, its bundle, and a twin of it that an
 
 test-rights: setup  ## each right of the token taken away, and every runbook played without it (12 min)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -n 2 -m slow tests/rights $(ONCE_MORE) -rP
+	@.venv/bin/python -m tests -n 2 -m slow tests/rights $(ONCE_MORE)
 
 test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (20 min)
 	@$(QUORATE) server
