@@ -184,9 +184,10 @@ test-python: setup  ## certificates as they are delivered, on Python 3.13 (2 min
 test-oracle: setup  ## random scenarios in Proxmox's own HA simulator, if at hand, and here (20 min)
 	@.venv/bin/python -m tests.oracle --count 200
 
-test-real: setup  ## against real corosync, qnetd and sshd in namespaces, multipathd and LVM in guests: root on Debian (15 min)
-	@.venv/bin/python -m tests -m real tests/real --ignore tests/real/alua -rs
+test-real: setup  ## against real corosync, qnetd and sshd in namespaces, multipathd, nvme-cli and LVM in guests: root on Debian (20 min)
+	@.venv/bin/python -m tests -m real tests/real --ignore tests/real/alua --ignore tests/real/nvme -rs
 	@.venv/bin/python -m tests -m real tests/real/alua -rs
+	@.venv/bin/python -m tests -m real tests/real/nvme -rs
 
 coverage: setup  ## write docs/coverage.md: what the twin emulates, and which test proves it
 	@$(QUORATE) server
