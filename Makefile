@@ -70,7 +70,7 @@ test-failback: setup  ## what stops a failback: broken homes, people, killed wor
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 3 -m slow tests/failback $(ONCE_MORE)
 
-test-storage: setup  ## a site as it is delivered: two cards, a dead portal, names, settings, reboots (2 min)
+test-storage: setup  ## a site as it is delivered: two cards, a dead portal, names, settings, reboots (4 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -m slow tests/storage $(ONCE_MORE) -rP
 
@@ -85,7 +85,7 @@ test-breakglass: setup  ## each break-glass runbook heals its emergency and refu
 test-ipmi: setup  ## controllers without Redfish: FreeIPMI against the twin and OpenIPMI's simulator (3 min)
 	@{ PATH="$$PATH:/usr/sbin"; command -v ipmi-raw && command -v ipmi_sim; } >/dev/null || $(IPMI)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -m ipmi tests/activities tests/breakglass $(ONCE_MORE)
+	@.venv/bin/python -m tests -m ipmi tests/activities tests/breakglass tests/probe $(ONCE_MORE)
 
 test-audit: setup  ## ten thousand changes of audit records, and a record whose keepers are killed (8 min)
 	@$(QUORATE) server
@@ -103,7 +103,7 @@ test-probe: setup  ## a site with canaries, its bundle, and a twin of it that an
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -m slow tests/probe -rP
 
-test-rights: setup  ## each right of the token taken away, and every runbook played without it (12 min)
+test-rights: setup  ## each right of the token taken away, and every runbook played without it (16 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 2 -m slow tests/rights $(ONCE_MORE)
 
