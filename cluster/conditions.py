@@ -50,6 +50,8 @@ SITE_GONE: tuple[Kind, ...] = ("sites-parted", "site-lost", "site-isolated")
 
 # The case of a lost third place that has nodes of its own: it is to the sites what a witness is elsewhere.
 THIRD_PLACE = "third place"
+# The case of a lost quorum where both sites reach the third place and not each other.
+UNREST = "unrest"
 
 # No incident is opened for these.
 CALM: tuple[Kind, ...] = ("healthy", "not-deployed")

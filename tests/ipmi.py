@@ -12,7 +12,7 @@ from cluster.inventory import Bmc
 from lab.bmc.controller import Service
 from lab.bmc.ipmi import Door
 from lab.bmc.rmcp import Account
-from tests.twin import TwinThread, inventory_file
+from tests.twin import TwinThread, bent, inventory_file
 
 NODE = "pxmx01-01"
 PORT = 6230
@@ -21,10 +21,13 @@ _BMC = re.compile(r'bmc: \{address: "([\d.]+):8443", user: engine, (password: "[
 
 def ipmi_inventory(folder: Path) -> Path:
     """The article's lab, whose nodes of site-a have no Redfish."""
-    path = inventory_file(folder, which="ipmi")
+    return bent(inventory_file(folder, which="ipmi"), over_ipmi)
+
+
+def over_ipmi(text: str) -> str:
+    """An example, the first three of whose controllers have no Redfish."""
     told = rf'bmc: {{address: "\1:{PORT}", protocol: ipmi, user: engine, \2}}'
-    path.write_text(_BMC.sub(told, path.read_text(), count=3))
-    return path
+    return _BMC.sub(told, text, count=3)
 
 
 def bmc_of(twin: TwinThread, node: str = NODE) -> Bmc:

@@ -1,7 +1,7 @@
 """Advice for the loss of a quorum, a site, nodes or the pod (docs/incidents.md)."""
 
 from cluster.answers.texts import TWO, Advice, do
-from cluster.conditions import THIRD_PLACE, Kind
+from cluster.conditions import THIRD_PLACE, UNREST, Kind
 
 LOSSES: dict[Kind, Advice] = {
     "quorum-lost": Advice(
@@ -123,6 +123,22 @@ CASES: dict[tuple[Kind, str], Advice] = {
             do("check which array serves the pod before quorum forms: HA starts guests at once", "purepod list"),
         ),
         never="run `pvecm expected`: both sites would go on alone",
+    ),
+    ("quorum-lost", UNREST): Advice(
+        title="The quorum is lost: the sites reach {decides}, and not each other",
+        stake="Nothing is written to the cluster's configuration, and nodes with HA guests reset within about 70 s, at "
+        "both sites.",
+        alone="corosync makes memberships without end; HA starts guests as soon as one of them lasts",
+        do=(
+            do("repair the link between the sites: that alone brings all nodes together"),
+            do("where that takes long, choose the site that shall go on, and see that it has the pod", "purepod list"),
+            do(
+                "power off every node of the other site, by its management controller, and no other node: the rest has "
+                "the quorum then, and HA restarts the guests",
+                who=TWO,
+            ),
+        ),
+        never="run `pvecm expected`: the memberships would write against each other",
     ),
     ("quorum-lost", "votes"): Advice(
         title="The quorum is lost although all nodes see each other: the votes are not as designed",

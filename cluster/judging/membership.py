@@ -24,6 +24,7 @@ from cluster.evidence import (
 from cluster.inventory import Inventory, Site
 from cluster.judging.noquorum import no_quorum, nobody
 from cluster.judging.third import third_lost
+from cluster.judging.unrest import unrest
 from cluster.looks import Facts, VotesLook
 from cluster.memory import Memory
 from cluster.units import are
@@ -59,6 +60,8 @@ def membership(facts: Facts, memory: Memory, inventory: Inventory) -> tuple[list
     views = {node: look for node, look in facts.votes.items() if look.answered}
     if not views:
         return nobody(facts, memory, inventory)
+    if restless := unrest(views, inventory):
+        return [restless[0]], restless[1]
     if unsettled := [node for node, view in views.items() if not view.settled]:
         return [doubt("settling", f"the votes are settling on {', '.join(sorted(unsettled))}")], True
     if strange := _strangers((number for view in views.values() for number in view.members), memory):

@@ -168,7 +168,7 @@ _NAME = {
     "wwns": ["wwn"],
     "nqn": "nqn",
     "links": ["endpoint"],
-    "bmc": {"address": "endpoint", "user": "user"},
+    "bmc": {"address": "endpoint", "user": "user", "protocol": "keep"},
 }
 _POD = {
     "name": "pod", "first": "array", "failover_preference": "array",

@@ -23,10 +23,11 @@ def referring(inventory: dict[str, Any]) -> dict[str, Any]:
     """
     for array in inventory["arrays"]:
         array |= {"api_token": f"file:secrets/{array['name']}.token", "ca": "secrets/ca.pem"}
-    for site in inventory["sites"]:
-        for node in site["nodes"]:
+    for place in (*inventory["sites"], *filter(None, [inventory.get("third")])):
+        for node in place["nodes"]:
             if "bmc" in node:
-                node["bmc"] |= {"password": "file:secrets/bmc.password", "ca": "secrets/ca.pem"}
+                signed = {} if node["bmc"].get("protocol") == "ipmi" else {"ca": "secrets/ca.pem"}
+                node["bmc"] |= {"password": "file:secrets/bmc.password", **signed}
     inventory["api"] |= {"token": "file:secrets/pve.token", "ca": "secrets/ca.pem"}
     ssh = inventory.setdefault("ssh", {})
     ssh |= {"key": "file:secrets/id_ed25519", "known_hosts": "secrets/known_hosts"}

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lab.physics import parting
+
 if TYPE_CHECKING:
     from lab.physics.world import World
 
@@ -84,6 +86,7 @@ class Membership:
         self._listeners: list[Callable[[Nodes], None]] = []
         self._formed: list[Callable[[Nodes], None]] = []
         self._known_reach: dict[str, Nodes] = {}
+        self._parted: dict[Nodes, tuple[dict[str, Nodes], dict[Nodes, float]]] = {}  # rings, and how often each settles
         world.links.on_change(self.look)
 
     # --- what a node sees ----------------------------------------------------------------------------------------
@@ -125,7 +128,8 @@ class Membership:
         """True while a change of the membership is under way at a node: what it sends is delivered to nobody."""
         seat = self._seats[node]
         agreed = all(self._seats[member].ring == seat.ring for member in seat.ring)
-        return seat.settled != seat.ring or not agreed or not seat.ring <= self._reach(node)
+        unsettled = seat.settled != seat.ring or not agreed or not seat.ring <= self._reach(node)
+        return unsettled or (seat.ring == self._wanted(node) and self._near(node) is not None)
 
     def writable(self, node: str) -> bool:
         """True when a node can change the cluster's file system: it is quorate and nothing is under way."""
@@ -235,7 +239,7 @@ class Membership:
             if not self._world.nodes[name].powered:
                 self._look_at_client(name)
                 continue
-            reach = self._reach(name)
+            reach = self._wanted(name)
             if reach == seat.ring:
                 seat.stop("form")
                 seat.target = None
@@ -264,6 +268,35 @@ class Membership:
             self._known_reach |= dict.fromkeys(group, group)
         return self._known_reach[node]
 
+    def _wanted(self, node: str) -> Nodes:
+        """The ring that totem makes here: of all that can be met, or of those that all reach each other.
+
+        With a quorum device all that can be met make one, as if nodes passed on what they hear.
+        """
+        group, near = self._reach(node), self._near(node)
+        if near is None:
+            self._parted.pop(group, None)
+            return group
+        if group not in self._parted or self._parted[group][0] != near:
+            chance = self._world.random
+            made = {ring: parting.settles(near, ring, chance) for ring in parting.rings(near, group, chance)}
+            self._parted[group] = near, made
+        return next(ring for ring in self._parted[group][1] if node in ring)
+
+    def _near(self, node: str) -> dict[str, Nodes] | None:
+        """Whom each of a node's group reaches without help; None where that is everybody, or a device decides."""
+        links, group = self._world.links, self._reach(node)
+        if self._world.corosync.qdevice or not links.cut_now:
+            return None
+        near = parting.directly(group, lambda one, other: any(links.rings(one, other)))
+        return None if parting.whole(near, group) else near
+
+    def _again(self, node: str, ring: Nodes) -> bool:
+        """Others are heard who are in no ring with all of these: it is formed anew; whether it settles for a moment."""
+        world = self._world
+        self._later(node, "again", world.corosync.consensus(len(world.nodes)), self._form)
+        return world.random.random() < self._parted[self._reach(node)][1][ring]
+
     def _find_reach(self, node: str) -> Nodes:
         links, met, new = self._world.links, {node}, [node]
         up = self._up()
@@ -276,22 +309,24 @@ class Membership:
 
     def _form(self, node: str) -> None:
         """A new membership has formed; all nodes of it take it over together."""
-        ring = self._reach(node)
+        ring = self._wanted(node)
         sequence = max(self._seats[name].sequence for name in ring) + 4  # as corosync counts
         known = any(self._seats[name].counts_device for name in ring)
         for name in ring:
             seat = self._seats[name]
-            seat.stop("form")
+            seat.stop("form", "again")
             seat.ring, seat.target, seat.sequence = ring, None, sequence
             seat.counts_device = known
         for listener in list(self._formed):
             listener(ring)
+        rests = self._near(node) is None or self._again(node, ring)
         for name in sorted(ring):  # chance is drawn here, and the same for the same seed
             seat = self._seats[name]
             if name in self._clients and seat.connected and self._reaches_witness(name):
                 self._tell(name)
             if not self._world.corosync.qdevice:
-                self._settle([name])
+                if rests:
+                    self._settle([name])
             elif not seat.connected:
                 self._later(name, "answer", self._draw((0.0, POLLED)), self._refused_at)
             else:

@@ -133,6 +133,10 @@ class Corosync:
         """Seconds from a node's loss to the new membership: token, then consensus of 1.2 tokens."""
         return 2.2 * self.token(nodes)
 
+    def consensus(self, nodes: int) -> float:
+        """Seconds that totem waits for everybody to agree about a new ring: 1.2 tokens."""
+        return 1.2 * self.token(nodes)
+
     def joins_after(self, nodes: int) -> float:
         """Seconds until a node that starts, or comes back into sight, is a member (3.2 s and 4.7 s measured)."""
         return 0.7 + 0.7 * self.token(nodes)
@@ -214,7 +218,6 @@ class World:
         for host in self.nodes.values() if nvme.used(self) else ():
             host.packages.add(nvme.PACKAGE)
             host.files |= nvme.PREPARED
-            host.disabled.add(nvme.UNIT)
         self.witness = Host(
             name=inventory.decider,
             address=inventory.device,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cluster.inventory import Inventory
 from tests.real.machine import TOOLS, Machine
-from tests.real.network import ROOMS, WITNESS, WITNESS_ADDRESS, Network
+from tests.real.network import WITH_THIRD_PLACE, WITH_WITNESS, WITNESS, WITNESS_ADDRESS, Layout, Network
 
 # From a machine's boot to its answers over SSH.
 SSH_WITHIN = 20.0
@@ -44,7 +44,8 @@ class Cluster:
 def second_ring(address: str) -> str:
     """The address on ring 1, a network of its own beside that of ring 0."""
     room, number = address.rsplit(".", 1)
-    return next(f"{rings[1]}.{number}" for rings in ROOMS.values() if rings[0] == room)
+    rooms = (*WITH_WITNESS.rooms.values(), *WITH_THIRD_PLACE.rooms.values())
+    return next(f"{rings[1]}.{number}" for rings in rooms if rings[0] == room)
 
 
 def real_address(address: str) -> str:
@@ -56,17 +57,23 @@ OTHER = Cluster("depot-east", {"depot-01": "10.21.104.11", "depot-02": "10.21.10
 
 
 class Stage:
-    """All machines, and the files that are the same on several of them."""
+    """All machines, and the files that are the same on several of them.
+
+    Where the inventory has nodes at a third place there is no witness, and no other cluster beside it.
+    """
 
     def __init__(self, inventory: Inventory, folder: Path) -> None:
         nodes = {node.name: real_address(node.address) for node in inventory.nodes}
         self.ours = Cluster(inventory.name, nodes, version=7)
         self.sites = {site.name: [node.name for node in site.nodes] for site in inventory.sites}
         self._folder = folder
-        self._addresses = self.ours.nodes | OTHER.nodes
-        names = (*ROOMS, WITNESS, *self._addresses)
+        self.layout: Layout = WITH_THIRD_PLACE if inventory.third else WITH_WITNESS
+        self.clusters = (self.ours,) if inventory.third else (self.ours, OTHER)
+        self._addresses = {name: at for cluster in self.clusters for name, at in cluster.nodes.items()}
+        witness = () if inventory.third else (WITNESS,)
+        names = (*self.layout.rooms, *witness, *self._addresses)
         self.machines = {name: Machine(name, folder / name) for name in names}
-        self.network = Network(self.machines)
+        self.network = Network(self.machines, self.layout)
         self.key = folder / "engine.key"
         self.known_hosts = folder / "known_hosts"
 
@@ -74,7 +81,7 @@ class Stage:
         """Boot everything: qnetd on the witness, corosync on all nodes, no quorum device configured."""
         self._share_keys()
         self.power_on(*self.machines)
-        for cluster in (self.ours, OTHER):
+        for cluster in self.clusters:
             self._wait_for_members(cluster)
 
     def down(self) -> None:
@@ -104,7 +111,7 @@ class Stage:
             self.machines[name].boot()
             self.network.attach(name, self._addresses.get(name, ""))
         for name in off:
-            if name not in ROOMS:
+            if name not in self.layout.rooms:
                 self._start(self.machines[name])
 
     def _start(self, machine: Machine) -> None:
@@ -135,16 +142,17 @@ class Stage:
 
     def _share_keys(self) -> None:
         """A host key for each machine; for each cluster a key of corosync's, and one that its nodes share."""
-        hosts = {**self._addresses, WITNESS: WITNESS_ADDRESS}
+        hosts = self._addresses | ({WITNESS: WITNESS_ADDRESS} if WITNESS in self.machines else {})
         lines = [f"{address} {new_key(self.machines[name].folder / 'hostkey')}" for name, address in hosts.items()]
         self.known_hosts.write_text("".join(f"{line}\n" for line in lines))
         new_key(self.key)
-        for cluster in (self.ours, OTHER):
+        for cluster in self.clusters:
             new_key(self._own_key(cluster))
             subprocess.run(["corosync-keygen", "-l", "-k", str(self._secret(cluster))], check=True, capture_output=True)
             for name in cluster.nodes:
                 self._furnish(self.machines[name].folder, cluster)
-        self._authorize(self.machines[WITNESS].folder, self.key)
+        if WITNESS in self.machines:
+            self._authorize(self.machines[WITNESS].folder, self.key)
 
     def _own_key(self, cluster: Cluster) -> Path:
         return self._folder / f"{cluster.name}.key"

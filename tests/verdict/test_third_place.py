@@ -8,6 +8,7 @@ import pytest
 from cluster.answers.advice import answer
 from cluster.facts import ArrayLook, ClusterLook, CopyLook, Facts, Memory, VotesLook, remember
 from cluster.inventory import Inventory
+from cluster.looks import Links
 from cluster.verdict import Verdict, judge
 from tests.places import third_place
 from tests.verdict.world import ARRAY, SILENCE, SLOW, START
@@ -115,3 +116,56 @@ def test_the_loss_of_the_third_place_is_told_by_its_own_name(inventory: Inventor
         "bring back the nodes at site-c: pxmx03-01 (no BMC in the inventory: at the rack); check their power and "
         "corosync's links"
     )
+
+
+def restless(inventory: Inventory, *, moved: bool = True, third: int = 0) -> Facts:
+    """The link between the sites is cut; two rings are made without end, the second site is with the third place."""
+    facts = seen(inventory, 60)
+    one, two = ({node.name for node in site.nodes} for site in inventory.sites)
+    ids = {name: number for number, name in facts.cluster["pxmx01-01"].ids.items()}
+    alone = tuple(sorted(ids[name] for name in one))
+
+    def looks(name: str, look: VotesLook) -> VotesLook:
+        down = third if name not in one | two else 2 * len(one)
+        told: dict[str, object] = {"links": Links(links=2, ways=8, down=down)}
+        if name in one and moved:
+            told |= {"members": alone, "total": 2, "quorate": False}
+        return look.model_copy(update=told)
+
+    return facts.model_copy(update={"votes": {name: looks(name, look) for name, look in facts.votes.items()}})
+
+
+def judged(inventory: Inventory, facts: Facts) -> Verdict:
+    """After a healthy minute."""
+    names = tuple(node.name for node in inventory.nodes)
+    memory = remember(Memory(totem=SLOW), seen(inventory, 0), names, timedelta(minutes=5))
+    return judge(facts, remember(memory, facts, names, timedelta(minutes=5)), inventory)
+
+
+def test_sites_that_reach_the_third_place_and_not_each_other_have_no_winner(inventory: Inventory):
+    """Nodes that still call themselves quorate are no evidence, and the advice does not take them for the winner."""
+    found = judged(inventory, restless(inventory))
+
+    assert found.key.startswith("quorum-lost")
+    assert found.main.reasons == (
+        "corosync's links between site-a and site-b are down, and both reach site-c",
+        "it makes one membership after the other, and none comes to rest: nothing is delivered, no HA agent can renew "
+        "its lock",
+        "what calls itself quorate does so for a moment, and it is no evidence: pxmx02-01, pxmx02-02, pxmx03-01",
+    )
+    said = answer(found.main, Memory(), inventory)
+    assert said.title == "The quorum is lost: the sites reach the nodes at site-c, and not each other"
+    assert said.tasks[0].do == "repair the link between the sites: that alone brings all nodes together"
+
+
+def test_links_that_are_down_before_anybody_counts_otherwise_are_told_as_links(inventory: Inventory):
+    """The token is not lost yet: the link may come back, and all nodes are members."""
+    assert judged(inventory, restless(inventory, moved=False)).kind == "links-down"
+
+
+def test_what_both_ends_of_a_link_tell_differently_names_no_winner_yet(inventory: Inventory):
+    """A node that has just reset is heard a little longer: its word is from before."""
+    found = judged(inventory, restless(inventory, third=4))
+
+    assert found.kind == "undetermined"
+    assert found.main.reasons == ("site-a and site-b tell that they reach site-c, whose own links tell otherwise",)

@@ -24,7 +24,7 @@ _NETS = range(60, 250)
 # What answers cost the twin that contradict each other, or that somebody has edited.
 UNPLAYABLE = (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError)
 # Ports below this are root's; a twin listens on others.
-_ROOTS, _HTTPS, _SSH = 1024, 8443, 2222
+_ROOTS, _HTTPS, _SSH, _IPMI = 1024, 8443, 2222, 6230
 
 
 def placed(file: Path) -> Path:
@@ -110,7 +110,8 @@ def _here(file: Path, bundle: Bundle) -> dict[str, Any]:
         for site in (*found["sites"], *filter(None, [found.get("third")])):
             for node in site["nodes"]:
                 if "bmc" in node:
-                    node["bmc"]["address"] = _reachable(node["bmc"]["address"])
+                    port = _IPMI if node["bmc"].get("protocol") == "ipmi" else _HTTPS
+                    node["bmc"]["address"] = _reachable(node["bmc"]["address"], port)
     except (yaml.YAMLError, *UNPLAYABLE):
         raise Unusable(f"{file} is no bundle that can be used: its inventory cannot be read") from None
     except StopIteration:
@@ -120,9 +121,10 @@ def _here(file: Path, bundle: Bundle) -> dict[str, Any]:
     return found
 
 
-def _reachable(address: str) -> str:
+def _reachable(address: str, instead: int = _HTTPS) -> str:
+    """With a port that no root is needed for; `instead` where there is none."""
     host, _, port = address.partition(":")
-    return f"{host}:{port if port and int(port) >= _ROOTS else _HTTPS}"
+    return f"{host}:{port if port and int(port) >= _ROOTS else instead}"
 
 
 def _free(address: str) -> bool:

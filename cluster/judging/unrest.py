@@ -1,0 +1,63 @@
+"""Both sites reach the nodes of a third place, and not each other: corosync makes one ring after the other. Pure.
+
+Each ring hears nodes that are not in it, so none comes to rest: nothing is delivered, whatever a node counts meanwhile
+(corosync 3.1.7 was seen to do so for as long as the cut lasted; `lab.physics.parting`). What the nodes say of members
+and quorum is a moment's picture then, and no side of it may be taken for the winner.
+"""
+
+from collections.abc import Mapping
+
+from cluster.conditions import UNREST, Condition, doubt
+from cluster.inventory import Inventory, Node
+from cluster.looks import VotesLook
+from cluster.units import shortly
+
+Views = Mapping[str, VotesLook]
+
+
+def unrest(views: Views, inventory: Inventory) -> tuple[Condition, bool] | None:
+    """That no ring comes to rest, by the links that the nodes tell; None where they do not say so.
+
+    Corosync's links alone are no proof: before the token is lost, all nodes are members of one ring. What both ends of
+    a link tell differently is from different moments: a node that has just reset is heard a little longer.
+    """
+    third, (one, two) = inventory.third, inventory.sites
+    if third is None or not _moving(views, len(inventory.nodes)):
+        return None
+    silent = sum(node.name not in views for node in inventory.nodes)
+    apart = _lacks(views, one.nodes, two.nodes, silent) and _lacks(views, two.nodes, one.nodes, silent)
+    if not apart:
+        return None
+    if not _lacks(views, third.nodes, (), silent):
+        said = f"{one.name} and {two.name} tell that they reach {third.name}, whose own links tell otherwise"
+        return doubt("settling", said), True
+    quorate = sorted(node for node, view in views.items() if view.quorate)
+    reasons = [
+        f"corosync's links between {one.name} and {two.name} are down, and both reach {third.name}",
+        "it makes one membership after the other, and none comes to rest: nothing is delivered, no HA agent can renew "
+        "its lock",
+    ]
+    if quorate:
+        reasons.append(f"what calls itself quorate does so for a moment, and it is no evidence: {shortly(quorate)}")
+    found = Condition(
+        kind="quorum-lost",
+        case=UNREST,
+        reasons=tuple(reasons),
+        unless=(
+            f"{one.name} and {two.name} reach each other again",
+            f"one of them does not reach {third.name} either, or its nodes are off",
+        ),
+    )
+    return found, False
+
+
+def _moving(views: Views, nodes: int) -> bool:
+    """Somebody counts another membership than the whole, or the votes are not settled."""
+    return any(not view.settled or len(view.members) < nodes for view in views.values())
+
+
+def _lacks(views: Views, here: tuple[Node, ...], there: tuple[Node, ...], silent: int) -> bool:
+    """Those here that tell their links reach all but those there, and at least one tells them; `silent` may be off."""
+    told = [found for node in here if (view := views.get(node.name)) and (found := view.links)]
+    least, most = len(there), len(there) + silent
+    return bool(told) and all(links.links * least <= links.down <= links.links * most for links in told)
