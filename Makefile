@@ -70,7 +70,7 @@ test-failback: setup  ## what stops a failback: broken homes, people, killed wor
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 3 -m slow tests/failback $(ONCE_MORE)
 
-test-storage: setup  ## a site as it is delivered: two cards, a dead portal, names, settings, reboots (2 min)
+test-storage: setup  ## a site as it is delivered: two cards, a dead portal, names, settings, reboots (4 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -m slow tests/storage $(ONCE_MORE) -rP
 
@@ -103,9 +103,9 @@ test-probe: setup  ## a site with canaries, its bundle, and a twin of it that an
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -m slow tests/probe -rP
 
-test-rights: setup  ## each right of the token taken away, and every runbook played without it (12 min)
+test-rights: setup  ## each right of the token taken away, and every runbook played without it (16 min)
 	@$(QUORATE) server
-	@.venv/bin/python -m tests -n 2 -m slow tests/rights $(ONCE_MORE) -rP
+	@.venv/bin/python -m tests -n 2 -m slow tests/rights $(ONCE_MORE)
 
 test-incidents: setup  ## every incident of the catalogue that a verdict can tell apart (20 min)
 	@$(QUORATE) server
@@ -184,9 +184,10 @@ test-python: setup  ## certificates as they are delivered, on Python 3.13 (2 min
 test-oracle: setup  ## random scenarios in Proxmox's own HA simulator, if at hand, and here (20 min)
 	@.venv/bin/python -m tests.oracle --count 200
 
-test-real: setup  ## against real corosync, qnetd and sshd in namespaces, multipathd and LVM in guests: root on Debian (15 min)
-	@.venv/bin/python -m tests -m real tests/real --ignore tests/real/alua -rs
+test-real: setup  ## against real corosync, qnetd and sshd in namespaces, multipathd, nvme-cli and LVM in guests: root on Debian (20 min)
+	@.venv/bin/python -m tests -m real tests/real --ignore tests/real/alua --ignore tests/real/nvme -rs
 	@.venv/bin/python -m tests -m real tests/real/alua -rs
+	@.venv/bin/python -m tests -m real tests/real/nvme -rs
 
 coverage: setup  ## write docs/coverage.md: what the twin emulates, and which test proves it
 	@$(QUORATE) server

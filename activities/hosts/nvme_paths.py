@@ -27,7 +27,8 @@ from cluster.units import counted
 if TYPE_CHECKING:
     from activities.clients.ssh import Hosts as SshHosts
 
-# A connection to a portal that answers nothing: TCP's own patience is two minutes; we probe before, this is the rest.
+# A portal that answers nothing is given up after 3 s (Linux, drivers/nvme/host/tcp.c: one SYN more), one that takes the
+# connection and then falls silent after 60 s (nvme_core.admin_timeout); we probe before, this is the rest and some air.
 CONNECT_LIMIT = 150.0
 
 

@@ -181,7 +181,7 @@ def _counted(inventory: Inventory, about: About, found: Mapping[str, Votes], sil
     if len({(one.total, one.expected, one.quorum) for one in found.values()}) > 1:
         return about.wrong("the nodes count differently", "on each node: pvecm status")
     if silent:
-        return about.unknown(f"not asked: {', '.join(silent)}")
+        return about.unknown(f"not asked: {shortly(silent, 6)}")
     return about.ok(f"{first.total} of {first.expected}, quorum {first.quorum}, the same on all nodes")
 
 
@@ -221,7 +221,7 @@ def _device(
     if mute := sorted({name for view in found.values() for name in view.silent}):
         return about.wrong(f"it gives no vote to {shortly(mute)}", "on those nodes: systemctl status corosync-qdevice")
     if silent:
-        return about.unknown(f"not asked: {', '.join(silent)}")
+        return about.unknown(f"not asked: {shortly(silent, 6)}")
     return about.ok(f"at {inventory.decider}, it votes on all nodes")
 
 
@@ -231,7 +231,7 @@ def clocks(told: Sequence[Told], limit: timedelta, hosts: Sequence[str]) -> Chec
     read = {one.name: one.clock for one in told if isinstance(one.clock, Clock)}
     silent = [name for name in hosts if name not in read]
     if len(read) < 2:
-        return about.unknown(f"not asked: {', '.join(silent)}" if read else "no host could be asked")
+        return about.unknown(f"not asked: {shortly(silent, 6)}" if read else "no host could be asked")
     ahead, behind = max(read, key=lambda name: read[name].ahead), min(read, key=lambda name: read[name].ahead)
     spread = read[ahead].ahead - read[behind].ahead
     doubt = read[ahead].doubt + read[behind].doubt
@@ -241,7 +241,7 @@ def clocks(told: Sequence[Told], limit: timedelta, hosts: Sequence[str]) -> Chec
             "on both: chronyc tracking; a time source for all of them",
         )
     if silent:
-        return about.unknown(f"not asked: {', '.join(silent)}")
+        return about.unknown(f"not asked: {shortly(silent, 6)}")
     return about.ok(f"{len(read)} agree within {seconds(limit)}")
 
 

@@ -1,7 +1,7 @@
 """nvme-cli on a node, and the kernel's files about NVMe: every answer is derived from the world.
 
-Texts are those of nvme-cli 2.13 (source: nvme-print-json.c, nvme-print-stdout.c, fabrics.c) on a kernel with native
-multipathing: a subsystem's ANA states are told when a device is asked for, and only then.
+Texts are those of nvme-cli 2.13 as Debian 13 has it, on a kernel with native multipathing, compared line by line with
+the real one (docs/real.md). A subsystem's ANA states are told when a device is asked for, and only then.
 """
 
 import json
@@ -19,12 +19,22 @@ NVME = Registry()
 
 _OPTIONS = (
     "-o= --output-format= -t= --transport= -a= --traddr= -s= --trsvcid= -n= --nqn= -f= --host-iface= -w= "
-    "--host-traddr= -l= --ctrl-loss-tmo= -F= --fast_io_fail_tmo= -d= --device= -v --verbose"
+    "--host-traddr= -l= --ctrl-loss-tmo= -F= --fast_io_fail_tmo= -d= --device= -v --verbose --context="
 )
-# What TCP waits for before it gives a connection up: six attempts (net.ipv4.tcp_syn_retries), seconds.
-GIVES_UP_AFTER = 127.0
+# nvme-tcp asks once more and no oftener (Linux, drivers/nvme/host/tcp.c: tcp_sock_set_syncnt): after 1 s and 2 s more.
+GIVES_UP_AFTER = 3.0
+# The disk within the node: nvme0, subsystem 0.
+_OWN = {"Name": "nvme0", "Transport": "pcie", "Address": "0000:3d:00.0", "State": "live"}
+_OWN_NQN = "nqn.2014.08.org.nvmexpress:1e0f1e0f        62V0A01NTLZ8        KIOXIA KCD81RUG960G"
+_OWN_ROW = {
+    "NameSpace": 1, "DevicePath": "/dev/nvme0n1", "GenericPath": "/dev/ng0n1", "Firmware": "1UET7104",
+    "ModelNumber": "KIOXIA KCD81RUG960G", "SerialNumber": "62V0A01NTLZ8", "UsedBytes": 960197124096,
+    "MaximumLBA": 1875385008, "PhysicalSize": 960197124096, "SectorSize": 512,
+}  # fmt: skip
+_FORMS = re.compile(r"nvme\d+(n\d+)?")
+_COLUMNS = (21, 21, 20, 40, 10, 26, 16, 8)  # of `nvme list`
 _BY_ID = "/dev/disk/by-id/nvme-"
-_IOPOLICY = re.compile(r"/sys/class/nvme-subsystem/nvme-subsys\d+/iopolicy")
+_IOPOLICY = re.compile(r"/sys/class/nvme-subsystem/nvme-subsys(\d+)/iopolicy")
 
 
 def _installed(call: Call) -> bool:
@@ -68,7 +78,9 @@ def _numbered(call: Call) -> list[tuple[Way, str]]:
 def _address(call: Call, way: Way) -> str:
     host, _, port = way.portal.rpartition(":")
     through = "" if way.iface == DEFAULT else f",host_iface={way.iface}"
-    return f"traddr={host.strip('[]')},trsvcid={port}{through},src_addr={call.host.address}"
+    # the kernel tells the node's end while there is a connection
+    source = f",src_addr={call.host.address}" if state(call, way) == "live" else ""
+    return f"traddr={host.strip('[]')},trsvcid={port}{through}{source}"
 
 
 def _groups(call: Call) -> dict[str, list[tuple[Way, str]]]:
@@ -94,21 +106,28 @@ def _ana(call: Call, way: Way, disk: Disk) -> str | None:
 
 
 def _subsystems(call: Call) -> Output:
-    asked = [word for word in call.words[1:] if word.startswith("/dev/")]
-    disk = None
-    if asked:
-        disk = next((one for one in _disks(call) if nvme.device(call.host, one.serial) == asked[0]), None)
-        if disk is None:
-            return Output(stderr=f"Invalid device name {asked[0].rpartition('/')[2]}\n", status=234)
-    shown: list[dict[str, Any]] = []
-    for number, (nqn, ways) in enumerate(_groups(call).items(), start=1):
+    asked = next((word.rpartition("/")[2] for word in call.words[1:] if word.startswith("/")), "")
+    json_wanted = (call.option("-o", "--output-format") or "normal") == "json"
+    if asked and not _FORMS.fullmatch(asked):
+        said = f"Invalid device name {asked}"
+        return _json({"error": said}, status=1) if json_wanted else Output(stderr=f"{said}\n", status=1)
+    disks = _disks(call)
+    disk = next((one for one in disks if nvme.device(call.host, one.serial) == f"/dev/{asked}"), None)
+    shown: list[dict[str, Any]] = [] if asked else [{"Name": "nvme-subsys0", "NQN": _OWN_NQN, "Paths": [_OWN]}]
+    for number, (nqn, ways) in enumerate(_groups(call).items() if disk or not asked else (), start=1):
         paths = [_path(call, way, name, disk) for way, name in ways]
         if kept := [path for path in paths if path is not None]:
             shown.append({"Name": f"nvme-subsys{number}", "NQN": nqn, "Paths": kept})
-    if (call.option("-o", "--output-format") or "normal") == "json":
-        hosts = [{"HostNQN": call.host.nvme.nqn, "HostID": call.host.nvme.nqn.rpartition(":")[2], "Subsystems": shown}]
-        return Output(json.dumps(hosts if shown else [], indent=2) + "\n")
-    return Output("".join(_subsystem_text(call, one) for one in shown))
+    if json_wanted:
+        return _json(
+            [{"HostNQN": call.host.nvme.nqn, "HostID": call.host.nvme.nqn.rpartition(":")[2], "Subsystems": shown}]
+        )
+    return Output("\n".join(_subsystem_text(call, one) for one in shown))
+
+
+def _json(told: Any, status: int = 0) -> Output:
+    """As nvme-cli's library prints it: nothing between a name and its value."""
+    return Output(json.dumps(told, indent=2, separators=(",", ":")) + "\n", status=status)
 
 
 def _path(call: Call, way: Way, name: str, disk: Disk | None) -> dict[str, str] | None:
@@ -120,13 +139,10 @@ def _path(call: Call, way: Way, name: str, disk: Disk | None) -> dict[str, str] 
 
 
 def _subsystem_text(call: Call, shown: dict[str, Any]) -> str:
-    text = (
-        f"{shown['Name']} - NQN={shown['NQN']}\n               hostnqn={call.host.nvme.nqn}\n"
-        f"               iopolicy={_policy(call)}\n\\\n"
-    )
+    text = f"{shown['Name']} - NQN={shown['NQN']}\n               hostnqn={call.host.nvme.nqn}\n\\\n"
     for path in shown["Paths"]:
         ana = f" {path['ANAState']}" if "ANAState" in path else ""
-        text += f" +- {path['Name']} tcp {path['Address']} {path['State']}{ana}\n"
+        text += f" +- {path['Name']} {path['Transport']} {path['Address']} {path['State']}{ana}\n"
     return text
 
 
@@ -149,15 +165,16 @@ async def _connect(call: Call) -> Output:
         return _refused("failed to write to nvme-fabrics device")
     way, world, host = _way(call), call.world, call.host
     if way is None:
-        return _refused("Connection refused")
-    if way in host.sessions:
-        return Output(stderr="already connected\n", status=114)
+        return _refused("connection refused")
+    named = call.option("-n", "--nqn") == world.arrays[way.array].nqn
+    if way in host.sessions and named:
+        return Output(stderr="already connected\n", status=1)
     if not world.reaches_portal(host.name, way.array, way.portal):
         if world.swallows(host.name, way.array, way.portal):
             await world.clock.sleep(GIVES_UP_AFTER)
         return _refused("failed to write to nvme-fabrics device")
-    if call.option("-n", "--nqn") != world.arrays[way.array].nqn:
-        return _refused("failed to connect: Invalid parameter")
+    if not named:
+        return _refused("failed to write to nvme-fabrics device")
     nvme.connect(world, host, way, float(call.option("-l", "--ctrl-loss-tmo") or nvme.CTRL_LOSS))
     through = {} if way.iface == DEFAULT else {"iface": way.iface}
     world.record(host.name, "nvme.connect", way.portal, array=way.array, **through)
@@ -188,20 +205,37 @@ def _disks(call: Call) -> list[Disk]:
 
 
 def _list(call: Call) -> Output:
-    rows = [
-        {"NameSpace": disk.nsid, "DevicePath": nvme.device(call.host, disk.serial), "SerialNumber": disk.serial[:16],
-         "ModelNumber": "Pure Storage FlashArray", "PhysicalSize": disk.size, "SectorSize": 512}
-        for disk in _disks(call)
-    ]  # fmt: skip
+    rows = [_OWN_ROW, *(_row(call, disk) for disk in _disks(call))]
     if (call.option("-o", "--output-format") or "normal") == "json":
-        return Output(json.dumps({"Devices": rows}, indent=2) + "\n")
-    head = f"{'Node':<21} {'SN':<20} {'Model':<40} Namespace\n{'-' * 21} {'-' * 20} {'-' * 40} ----------\n"
-    return Output(
-        head + "".join(
-            f"{row['DevicePath']:<21} {row['SerialNumber']:<20} {row['ModelNumber']:<40} {row['NameSpace']:#x}\n"
-            for row in rows
-        )
-    )  # fmt: skip
+        return _json({"Devices": rows})
+    heads = ("Node", "Generic", "SN", "Model", "Namespace", "Usage", "Format", "FW Rev")
+    lines = [heads, tuple("-" * width for width in _COLUMNS)]
+    for row in rows:
+        size, sector = row["PhysicalSize"], row["SectorSize"]
+        used = f"{_decimal(size)} / {_decimal(size)}"
+        lines.append((row["DevicePath"], row["GenericPath"], row["SerialNumber"], row["ModelNumber"],
+                      f"{row['NameSpace']:#x}", used, f"{sector:>3}   B +  0 B", row["Firmware"]))  # fmt: skip
+    return Output("".join(_columns(line) + "\n" for line in lines))
+
+
+def _row(call: Call, disk: Disk) -> dict[str, Any]:
+    path = nvme.device(call.host, disk.serial)
+    return {
+        "NameSpace": disk.nsid, "DevicePath": path, "GenericPath": path.replace("nvme", "ng"),
+        "Firmware": next(iter(call.world.arrays.values())).purity, "ModelNumber": "Pure Storage FlashArray",
+        "SerialNumber": disk.serial[:16], "UsedBytes": disk.size, "MaximumLBA": disk.size // 512,
+        "PhysicalSize": disk.size, "SectorSize": 512,
+    }  # fmt: skip
+
+
+def _columns(cells: tuple[str, ...]) -> str:
+    return " ".join(f"{cell:<{width}}" for cell, width in zip(cells, _COLUMNS, strict=True))
+
+
+def _decimal(size: int) -> str:
+    """A size in powers of a thousand, as this one table has it."""
+    power = min(4, (len(str(size)) - 1) // 3)
+    return f"{size / 1000**power:6.2f} {('', 'K', 'M', 'G', 'T')[power] + 'B':>3}"
 
 
 @NVME.program("readlink", "-e -f")
@@ -233,6 +267,6 @@ def read(call: Call, path: str) -> str | None:
         return "Y\n" if call.host.nvme.native else "N\n"
     if path == "/sys/module/nvme_tcp/initstate" and call.host.nvme.loaded:
         return "live\n"
-    if _IOPOLICY.fullmatch(path) and call.host.sessions:
+    if (found := _IOPOLICY.fullmatch(path)) and int(found[1]) <= len(_groups(call)):
         return f"{_policy(call)}\n"
     return None

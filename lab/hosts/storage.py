@@ -189,7 +189,9 @@ async def wipefs(call: Call) -> Output:
         return Output(stderr="wipefs: the twin erases nothing\n", status=1)
     if not disk.signature:
         return Output()
-    return Output(lvm.signature(call.host.map_name(disk.wwid), disk.signature, disk.serial))
+    own = nvme.device(call.host, disk.serial) if nvme.used(call.world) and call.host.nvme.native else ""
+    name = own.rpartition("/")[2] or call.host.map_name(call.world.called(disk))
+    return Output(lvm.signature(name, disk.signature, disk.serial))
 
 
 @STORAGE.program("pvcreate", "")

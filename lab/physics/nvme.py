@@ -25,7 +25,12 @@ PREPARED = {
     "/etc/udev/rules.d/99-nvme-iopolicy.rules": (
         'ACTION=="add|change", SUBSYSTEM=="nvme-subsystem", ATTR{iopolicy}="queue-depth"\n'
     ),
-    DISCOVERY: "# Used for extracting default parameters for discovery\n",
+    # as Debian's package brings it
+    DISCOVERY: (
+        "# Used for extracting default parameters for discovery\n#\n# Example:\n"
+        "# --transport=<trtype> --traddr=<traddr> --trsvcid=<trsvcid> "
+        "--host-traddr=<host-traddr> --host-iface=<host-iface>\n"
+    ),
 }
 
 

@@ -218,7 +218,6 @@ class World:
         for host in self.nodes.values() if nvme.used(self) else ():
             host.packages.add(nvme.PACKAGE)
             host.files |= nvme.PREPARED
-            host.disabled.add(nvme.UNIT)
         self.witness = Host(
             name=inventory.decider,
             address=inventory.device,

@@ -108,3 +108,17 @@ def test_what_a_device_says_draws_no_line_of_its_own():
 def said_of(why: Unread) -> str:
     """What stands for its answer."""
     return why.said
+
+
+def test_half_a_cluster_that_is_dark_is_told_once():
+    """Twenty nodes, each with an address of its own in its remedy: one line, one example, and all their names."""
+    about = [About(area="cluster", subject=f"pve{number:02d}", what="reach") for number in range(1, 21)]
+    dark = [one.wrong("does not answer", f"from this machine: nc -vz {one.subject} 8006") for one in about]
+
+    names = ", ".join(one.subject for one in about[1:])
+    assert list(page.lines(dark))[1:] == [
+        "  ✗ 20 nodes: reach: does not answer",
+        "      do, for each, here for pve01: from this machine: nc -vz pve01 8006",
+        f"      the others: {names}",
+    ]
+    assert len(list(page.lines(dark[:6]))) == 1 + 2 * 6

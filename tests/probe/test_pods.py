@@ -1,22 +1,30 @@
 """A site with two pods: its bundle has no name of it, and the twin of the bundle has all volumes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.pods import two_pods
 from tests.probe.taken import before_and_after, taken
+from tests.twin import over_fibre, over_nvme
 
 pytestmark = pytest.mark.slow
 
 ASKED = {"pods", "volumes", "connections", "volume-groups", "logical-volumes", "wwids", "storage"}
 
 
-@pytest.fixture(scope="module")
-def file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+SHAPES: dict[str, Callable[[str], str]] = {
+    "iscsi": two_pods,
+    "fc": lambda text: over_fibre(two_pods(text)),
+    "nvme": lambda text: over_nvme(two_pods(text)),
+}
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The bundle of a built cluster."""
-    with taken(tmp_path_factory.mktemp("probe"), "probed-pods", two_pods) as one:
+    with taken(tmp_path_factory.mktemp("probe"), f"probed-pods-{request.param}", SHAPES[request.param]) as one:
         yield one
 
 

@@ -1,7 +1,7 @@
 """A built, watched twin whose token lacks one right at a time."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from itertools import groupby
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from tests.incidents.conftest import Site
 from tests.twin import CHOSEN, inventory_file, with_policy
 
 Right = tuple[str, str]  # the path, and the privilege there
+Counted = Callable[[str, object], None]  # pytest's `record_property`
 ANSWERS = Path(__file__).parent / "outcomes"
 
 
@@ -72,3 +73,13 @@ async def glass(client: Client, site: Site) -> AsyncIterator[Glass]:
     """People beside a watched cluster."""
     async with breaking(client, site) as one:
         yield one
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many rights were taken away from what, in any process."""
+    reports = [one for outcome in ("passed", "failed") for one in terminalreporter.getreports(outcome)]
+    lines = [str(said) for one in reports for name, said in one.user_properties if name == "rights"]
+    if lines:
+        terminalreporter.write_sep("=", "rights taken away")
+        for line in sorted(lines):
+            terminalreporter.write_line(line)

@@ -10,7 +10,7 @@ from runbooks.loss import LossReport
 from tests.breakglass.conftest import Glass
 from tests.incidents.conftest import Site
 from tests.patience import Deadline
-from tests.rights.conftest import Right, as_kept, rights_of, take_away
+from tests.rights.conftest import Counted, Right, as_kept, rights_of, take_away
 from tests.rights.outcome import Run, plain
 from tests.runs import parked_or_ended, steps
 from workflows.page import SIGNS, StepRecord
@@ -69,7 +69,9 @@ async def frozen(site: Site) -> None:
 
 @pytest.mark.parametrize("kind", LOSSES)
 @pytest.mark.parametrize("right", [None, *ASKED, OTHERS], ids=str)
-async def test_a_loss_claims_nothing_that_it_may_not_see(right: Right | None, kind: str, glass: Glass, site: Site):
+async def test_a_loss_claims_nothing_that_it_may_not_see(
+    right: Right | None, kind: str, glass: Glass, site: Site, record_property: Counted
+):
     """And goes on by itself when the right is granted."""
     others = [one for one in rights_of(site.inventory) if one not in ASKED]
     site.world.cluster.ha.resources["vm:300"]["failback"] = 1
@@ -81,12 +83,12 @@ async def test_a_loss_claims_nothing_that_it_may_not_see(right: Right | None, ki
     found = await as_far_as_it_can(run)
 
     said = lines(found)
-    print(f"{kind} without {right}:", *said, sep="\n")
     progress = await run.query("progress")
     claimed = {one["sid"] for one in progress["back"] if one["ok"]}
     assert "vm:301" not in claimed
     name = " at ".join(right[::-1]) if right else "none"
     assert said == as_kept(f"{kind} without {name}".replace("/", "_"), said)
+    record_property("rights", f"{kind} without {name}: {len(said)} lines of what is not well, no claim beyond")
 
     take_away(site)
     await frozen(site)

@@ -8,7 +8,7 @@ import pytest
 from tests.breakglass import emergencies
 from tests.breakglass.conftest import Glass
 from tests.incidents.conftest import Site
-from tests.rights.conftest import Right, as_kept, grouped, rights_of, take_away
+from tests.rights.conftest import Counted, Right, as_kept, grouped, rights_of, take_away
 from tests.rights.outcome import ending
 
 pytestmark = pytest.mark.slow
@@ -19,6 +19,7 @@ PLANNED: dict[str, dict[str, Any]] = {
     "ReturnSite": {"site": "site-a", "by": "ana"},
     "Failback": {"site": "site-b", "homes": {"vm:300": "pxmx02-01"}, "by": "ana"},
 }
+WHO = {"by": "ana", "why": "seen by the test"}
 HANDS = ("HandOverQuorum", "ReviveGuests", "RestoreSessions", "ReconcileArrays", "ColdStart")
 EMERGENCIES = {
     "HandOverQuorum": emergencies.parted,
@@ -37,34 +38,43 @@ async def planned(glass: Glass, kind: str, **wish: Any) -> str:
     return await ending(run)
 
 
-async def each_taken_away(glass: Glass, twin: Site, kind: str, wish: dict[str, Any]) -> list[str]:
-    """With all rights, then without each single one of them."""
+async def each_taken_away(
+    glass: Glass, twin: Site, kind: str, wish: dict[str, Any], counted: Counted, where: str = ""
+) -> list[str]:
+    """With all rights, then without each single one of them; how many that were is printed at the end."""
     take_away(twin)
     whole, without = await planned(glass, kind, **wish), dict[Right, str]()
     for right in rights_of(twin.inventory):
         take_away(twin, right)
         without[right] = await planned(glass, kind, **wish)
-    print(f"{kind}: {len(without)} rights taken away one by one, {sum(e != whole for e in without.values())} missed")
+    missed = sum(ends != whole for ends in without.values())
+    counted("rights", f"{kind}{where}: {len(without)} rights taken away one by one, {missed} missed and named")
     return grouped(whole, without)
 
 
 @pytest.mark.parametrize("kind", PLANNED)
-async def test_planned_work_names_the_right_that_it_lacks(kind: str, glass: Glass, site: Site):
+async def test_planned_work_names_the_right_that_it_lacks(
+    kind: str, glass: Glass, site: Site, record_property: Counted
+):
     """Before its first look at what it would move: nothing is taken for empty, gone or at home."""
-    lines = await each_taken_away(glass, site, kind, PLANNED[kind])
+    lines = await each_taken_away(glass, site, kind, PLANNED[kind], record_property)
     assert lines == as_kept(kind, lines)
 
 
 @pytest.mark.parametrize("kind", HANDS)
-async def test_a_hand_in_a_healthy_cluster_never_calls_it_otherwise(kind: str, glass: Glass, site: Site):
+async def test_a_hand_in_a_healthy_cluster_never_calls_it_otherwise(
+    kind: str, glass: Glass, site: Site, record_property: Counted
+):
     """It refuses; what it says of the cluster is no more than it may see."""
-    lines = await each_taken_away(glass, site, kind, {"by": "ana", "why": "seen by the test"})
+    lines = await each_taken_away(glass, site, kind, WHO, record_property, " in a healthy cluster")
     assert lines == as_kept(f"{kind}-healthy", lines)
 
 
 @pytest.mark.parametrize("kind", HANDS)
-async def test_a_hand_in_its_emergency_plans_only_what_it_may_see(kind: str, glass: Glass, site: Site):
+async def test_a_hand_in_its_emergency_plans_only_what_it_may_see(
+    kind: str, glass: Glass, site: Site, record_property: Counted
+):
     """The plan is the same as with all rights, or it stops with the right that is missing."""
     await EMERGENCIES[kind](glass, site)
-    lines = await each_taken_away(glass, site, kind, {"by": "ana", "why": "seen by the test"})
+    lines = await each_taken_away(glass, site, kind, WHO, record_property, " in its emergency")
     assert lines == as_kept(f"{kind}-emergency", lines)

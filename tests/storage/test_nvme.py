@@ -129,7 +129,7 @@ async def test_each_end_of_a_node_gets_its_controllers(stand: Stand):
 
 
 async def test_a_black_holed_portal_is_named_before_anybody_connects(stand: Stand):
-    """A connection would hang for two minutes."""
+    """The kernel would say no more than that it failed."""
     disconnected(stand, stand.portals[3])
     stand.site.fail("portal", A, "3")
     before = stand.changes

@@ -7,11 +7,10 @@ import pytest
 import pytest_asyncio
 
 from tests.real.alua.deployment import Deployment, deploy
-from tests.real.alua.image import Image, make, reason_for_no_guests
+from tests.real.alua.image import Image, make_or_tell
 from tests.real.alua.sides import Both, side_by_side
 from tests.real.both import Row
 from tests.real.conftest import table
-from tests.real.packages import reason_not_to_run
 from tests.twin import inventory_file
 
 ROWS: list[Row] = []
@@ -21,9 +20,7 @@ VERSIONS: dict[str, str] = {}
 @pytest.fixture(scope="session")
 def image() -> Image:
     """What guests boot from, made while Debian's packages can be reached; without it the reason is told."""
-    if reason := reason_not_to_run() or reason_for_no_guests():
-        pytest.skip(reason)
-    made, reason = make()
+    made, reason = make_or_tell()
     if made is None:
         pytest.skip(reason)
     VERSIONS.update(made.versions)

@@ -38,7 +38,7 @@ async def deploy(both: Both) -> Deployment:
 
     found = await both.measured("preflight of a node", preflight)
     planned = await both.measured("paths planned", lambda side: side.ensure(node, Mode.PLAN))
-    applied = await both.measured("eight logins, until both groups stand", lambda side: side.ensure(node))
+    applied = await both.measured("eight connections, until all paths stand", lambda side: side.ensure(node))
     again = await both.measured("paths ensured again", lambda side: side.ensure(node))
     for side in (both.real, both.twin):
         await side.ensure(other)

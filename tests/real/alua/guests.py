@@ -1,7 +1,7 @@
 """Guests under emulation: two arrays that Linux's own target plays, and nodes with the initiator of Debian.
 
-A guest is a process of this one and ends with it. Its disk outlives its power. Guests stand on two bridges of a network
-that only this process and they are in: one for management, one for storage.
+A guest is a process of this one and ends with it. Its disk outlives its power. Guests stand on bridges of a network
+that only this process and they are in: one for management, one for storage, one more for storage where it is needed.
 """
 
 import shutil
@@ -15,7 +15,7 @@ import asyncssh
 
 from tests.real.alua.image import Image
 
-BRIDGES = {"m": "10.23.0.254/24", "s": ""}  # management, where the engine stands too, and storage
+BRIDGES = {"m": "10.23.0.254/24", "s": "", "t": ""}  # management, where the engine stands too, and two for storage
 # An emulated guest boots in half a minute where nothing else runs; a busy computer needs several times that.
 BOOTS_WITHIN = 420.0
 RUNS_WITHIN = 120.0
@@ -33,6 +33,8 @@ class Machine:
     storage: tuple[str, ...]
     words: Mapping[str, str]
     files: Mapping[str, str]
+    cards: str = "ms"  # the bridge of each network card
+    nvme_disk: bool = False  # beside its other disks: what comes over the network is then called nvme1, as on servers
 
     def command_line(self) -> str:
         """What the kernel is told; scripts in the guest read it."""
@@ -97,14 +99,14 @@ class Guest:
     def power_on(self) -> None:
         """Begin its process; it is not up yet."""
         cards = []
-        for number, bridge in enumerate(BRIDGES):
-            tap = self._tap(bridge)
+        for number, bridge in enumerate(self.machine.cards):
+            tap = self.tap(number)
             if ip(f"link show {tap}", check=False):
                 ip(f"tuntap add {tap} mode tap")
             ip(f"link set {tap} master {_bridge(bridge)}", f"link set {tap} up")
             mac = f"52:54:00:00:{number:02x}:{self._number:02x}"
-            cards += ["-netdev", f"tap,id={bridge},ifname={tap},script=no,downscript=no"]
-            cards += ["-device", f"virtio-net-pci,netdev={bridge},mac={mac}"]
+            cards += ["-netdev", f"tap,id=card{number},ifname={tap},script=no,downscript=no"]
+            cards += ["-device", f"virtio-net-pci,netdev=card{number},mac={mac}"]
         disks = [(str(self._disk), "writeback")]
         disks += [(str(self._volume), "none")] * 2 if self.machine.kind == "array" else []
         drives = []
@@ -119,6 +121,9 @@ class Guest:
         if self.machine.kind == "node":  # a disk of its own, seen once its module is loaded
             drives += ["-device", "virtio-scsi-pci", "-drive", f"file={self._own},format=raw,if=none,id=own"]
             drives += ["-device", "scsi-hd,drive=own,serial=OWN-1"]
+        if self.machine.nvme_disk:
+            drives += ["-drive", f"file={self._own},format=raw,if=none,id=own-nvme,file.locking=off"]
+            drives += ["-device", "nvme,drive=own-nvme,serial=OWN-2"]
         self._console.unlink(missing_ok=True)
         with (self._folder / "qemu.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -129,7 +134,7 @@ class Guest:
     def power_off(self) -> None:
         """Its cables first, so that nobody hears it die; then its process."""
         if self.powered and self._process is not None:
-            ip(*(f"link set {self._tap(bridge)} down" for bridge in BRIDGES))
+            ip(*(f"link set {self.tap(number)} down" for number in range(len(self.machine.cards))))
             self._process.kill()
             self._process.wait()
         self._process = None
@@ -161,15 +166,16 @@ class Guest:
         return self.run("systemctl is-system-running | grep -E 'running|degraded'", within=60).returncode == 0
 
     def cut(self) -> None:
-        """Pull the cable of its storage card."""
-        ip(f"link set {self._tap('s')} down")
+        """Pull the cable of its first storage card."""
+        ip(f"link set {self.tap(1)} down")
 
     def mend(self) -> None:
         """Plug it in again."""
-        ip(f"link set {self._tap('s')} up")
+        ip(f"link set {self.tap(1)} up")
 
-    def _tap(self, bridge: str) -> str:
-        return f"{bridge}{self._number}"
+    def tap(self, card: int) -> str:
+        """What this side calls the cable of a network card."""
+        return f"guest{self._number}c{card}"
 
     @property
     def _console(self) -> Path:

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.real.packages import SYSTEM_PATH, install
+from tests.real.packages import SYSTEM_PATH, install, reason_not_to_run
 
 FILES = Path(__file__).with_name("files")
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "quorate"
@@ -64,6 +64,13 @@ def reason_for_no_guests() -> str:
 
 def _missing() -> list[str]:
     return [package for package, program in PACKAGES.items() if shutil.which(program, path=SYSTEM_PATH) is None]
+
+
+def make_or_tell() -> tuple[Image | None, str]:
+    """The image, or why this computer cannot have one."""
+    if reason := reason_not_to_run() or reason_for_no_guests():
+        return None, reason
+    return make()
 
 
 def make() -> tuple[Image | None, str]:

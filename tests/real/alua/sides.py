@@ -32,6 +32,7 @@ from cluster.inventory import Inventory
 from cluster.plan import Mode
 from lab.built import build
 from lab.control.drills import Drills
+from lab.physics import nvme
 from lab.physics.power import switch_off, switch_on
 from tests.patience import STANDSTILL
 from tests.real.alua.image import Image
@@ -76,9 +77,10 @@ class Side:
         far = arrays[1].portals[0].rsplit(":", 1)[0]
         return NodeCheck(
             node=node,
-            iqn=self.inventory.node(node).iqn,
+            iqn=self.inventory.node(node).iqn or "",
+            nqn=self.inventory.node(node).nqn or "",
             round_trips=(RoundTrip(what="array_rtt", address=far, limit=FAR),),
-            arrays=tuple(Portals(array=one.array, portals=one.portals) for one in arrays),
+            arrays=tuple(Portals(array=one.array, portals=one.portals, nqn=one.nqn) for one in arrays),
         )
 
     def paths(self, node: str, mode: Mode = Mode.APPLY, *, lasting: bool = False) -> PathsWish:
@@ -109,12 +111,26 @@ class Side:
                     raise
         return await self.do(activity, wish)
 
-    async def counts(self, node: str, near: int, far: int, *, within: float) -> float:
-        """Wait until multipath shows so many usable paths at both arrays; the seconds that took."""
+    async def counts(
+        self,
+        node: str,
+        near: int,
+        far: int,
+        *,
+        within: float,
+        saying: "Saying | None" = None,
+        said: set[str] | None = None,
+    ) -> float:
+        """Wait until the node shows so many usable paths at both arrays; the seconds that took.
+
+        What `saying` tells in the meantime is added to `said`.
+        """
         began = time.monotonic()
         while (seen := await self._usable(node)) != (near, far):
             took = time.monotonic() - began
             assert took < within + STANDSTILL, f"{self.name}: {node} has {seen}, not {(near, far)}, after {took:.0f} s"
+            if saying and said is not None:
+                said.add(await saying(self, node))
             await asyncio.sleep(POLL)
         return time.monotonic() - began
 
@@ -128,6 +144,9 @@ class Side:
         if found is None:
             return 0, 0
         return found.usable(OPTIMIZED, near.lun), found.usable(NON_OPTIMIZED, far.lun)
+
+
+Saying = Callable[[Side, str], Awaitable[str]]
 
 
 @dataclass
@@ -163,13 +182,17 @@ class Both:
         self.note(what, *took)
         return answers[0], answers[1]
 
-    async def both_count(self, near: int, far: int, *, within: float, row: str) -> None:
-        """Until multipath of the first node shows so many usable paths, in both."""
+    async def both_count(
+        self, near: int, far: int, *, within: float, row: str, saying: Saying | None = None
+    ) -> tuple[set[str], set[str]]:
+        """Until the first node shows so many usable paths, in both; what `saying` told on the way there."""
+        said: tuple[set[str], set[str]] = (set(), set())
         real, twin = await asyncio.gather(
-            self.real.counts(self.a_node, near, far, within=within),
-            self.twin.counts(self.a_node, near, far, within=within),
+            self.real.counts(self.a_node, near, far, within=within, saying=saying, said=said[0]),
+            self.twin.counts(self.a_node, near, far, within=within, saying=saying, said=said[1]),
         )
         self.note(row, real, twin)
+        return said
 
     # --- faults ----------------------------------------------------------------------------------------------------
 
@@ -200,15 +223,15 @@ def side_by_side(path: Path, folder: Path, image: Image, rows: list[Row]) -> Ite
     thread = TwinThread(path, speed=1.0)
     thread.call(_offered(thread))
     disk = next(iter(thread.world.disks.values()))
-    targets = {name: array.target_iqn for name, array in thread.world.arrays.items()}
-    stage = Stage(thread.inventory, targets, disk.serial, image, folder)
+    targets = {name: array.nqn or array.target_iqn for name, array in thread.world.arrays.items()}
+    stage = Stage(thread.inventory, targets, disk, image, folder)
     try:
         took = stage.up()
         print(f"four guests are up after {took:.0f} s")
-        inventory, nodes = thread.inventory, tuple(stage.nodes)
-        real = Side("real", inventory, stage.ssh(path.parent), disk.wwid, stage.arrays, nodes)
+        inventory, nodes, wwid = thread.inventory, tuple(stage.nodes), thread.world.called(disk)
+        real = Side("real", inventory, stage.ssh(path.parent), wwid, stage.arrays, nodes)
         ssh = Ssh(inventory, Secrets(path.parent))
-        twin = Side("twin", inventory, ssh, disk.wwid, _twins_arrays(thread), nodes)
+        twin = Side("twin", inventory, ssh, wwid, _twins_arrays(thread), nodes)
         yield Both(stage, thread, real, twin, rows)
     finally:
         stage.down()
@@ -226,6 +249,9 @@ async def _offered(thread: TwinThread) -> None:
     for host in world.nodes.values():
         for kept in (host.records, host.sessions, host.scanned, host.wwids, host.mapped):
             kept.clear()
+        host.nvme.namespaces.clear()
+        if nvme.used(world):
+            host.files[nvme.DISCOVERY] = nvme.PREPARED[nvme.DISCOVERY]
 
 
 def _twins_arrays(thread: TwinThread) -> Callable[[str], tuple[ArrayPaths, ...]]:
@@ -236,10 +262,11 @@ def _twins_arrays(thread: TwinThread) -> Callable[[str], tuple[ArrayPaths, ...]]
         return tuple(
             ArrayPaths(
                 array=name,
-                iqn=thread.world.arrays[name].target_iqn,
+                iqn="" if thread.world.arrays[name].nqn else thread.world.arrays[name].target_iqn,
                 portals=thread.world.arrays[name].portals,
-                lun=inventory.pod.volume.luns[name],
+                lun=inventory.pod.volume.luns.get(name, 0),
                 optimized=name == local,
+                nqn=thread.world.arrays[name].nqn,
             )
             for name in (local, inventory.peer(local).name)
         )

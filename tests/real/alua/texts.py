@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Sequence
 
 from tests.real.alua.sides import Both, Side
 
@@ -35,11 +36,14 @@ PASSING = (
 )
 
 
-async def differences(both: Both) -> str:
+Passing = Sequence[tuple[re.Pattern[str], str]]
+
+
+async def differences(both: Both, commands: Sequence[str] = COMMANDS, passing: Passing = PASSING) -> str:
     """Lines that differ on the first node: the command, then ``-`` what is real and ``+`` what the twin says."""
     found = []
-    for command in COMMANDS:
-        said, played = await _said(both.real, both.a_node, command), await _said(both.twin, both.a_node, command)
+    for command in commands:
+        said, played = [await _said(side, both.a_node, command, passing) for side in (both.real, both.twin)]
         lines = list(difflib.unified_diff(said, played, lineterm="", n=0))[2:]  # after the names of the two
         if lines:
             found += [f"$ {command}", *(line for line in lines if not line.startswith("@@"))]
@@ -47,16 +51,17 @@ async def differences(both: Both) -> str:
     return text
 
 
-async def _said(side: Side, node: str, command: str) -> list[str]:
+async def _said(side: Side, node: str, command: str, passing: Passing) -> list[str]:
     portal = side.arrays(node)[0].portals[0]
-    line = command.format(wwid=side.wwid, portal=portal, vg=side.inventory.storage.vg)
+    host = portal.rpartition(":")[0]
+    line = command.format(wwid=side.wwid, portal=portal, host=host, vg=side.inventory.storage.vg)
     answer = await side.ssh.run(node, *line.split())
     told = [*answer.stdout.splitlines(), *(f"stderr: {one}" for one in answer.stderr.splitlines())]
     told = sorted(told) if command == "iscsiadm -m node" else told  # as the folders of the records happen to lie
-    return [*map(_plain, told), f"status {answer.status}"]
+    return [*(_plain(one, passing) for one in told), f"status {answer.status}"]
 
 
-def _plain(line: str) -> str:
-    for pattern, plain in PASSING:
+def _plain(line: str, passing: Passing) -> str:
+    for pattern, plain in passing:
         line = pattern.sub(plain, line)
     return line.rstrip()

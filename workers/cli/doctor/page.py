@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from cluster.doctor.check import Area, Check, State
+from cluster.units import shortly
 from cluster.visible import visible
 
 MARKS: dict[State, str] = {"ok": "✓", "wrong": "✗", "unknown": "?", "later": "–"}
@@ -22,6 +23,8 @@ _MANY: dict[Area, str] = {
 }  # fmt: skip
 # So many are named one by one.
 _NAMED = 2
+# So many of the same trouble have a line with a remedy each; of more of them so many are listed beside the first.
+_EACH, _LISTED = 6, 20
 _STATES: dict[State, str] = {"ok": "ok", "wrong": "wrong", "unknown": "not known", "later": "not there yet"}
 
 
@@ -35,8 +38,11 @@ def lines(checks: Sequence[Check]) -> Iterator[str]:
             yield _TITLES[area]
         # what a device has said shall not look like a line of ours
         yield visible(f"  {MARKS[first.state]} {_subject(alike)}: {first.what}: {_said(first)}")
-        if first.remedy:
-            yield visible(f"      do: {first.remedy}")
+        if all(check.remedy == first.remedy for check in alike):
+            yield from [visible(f"      do: {first.remedy}")] if first.remedy else []
+        else:
+            yield visible(f"      do, for each, here for {first.subject}: {first.remedy}")
+            yield visible(f"      the others: {shortly((check.subject for check in alike[1:]), _LISTED)}")
 
 
 def sentence(checks: Sequence[Check]) -> str:
@@ -48,9 +54,16 @@ def sentence(checks: Sequence[Check]) -> str:
 def _alike(checks: Sequence[Check]) -> list[list[Check]]:
     """What is the same of several subjects, together where the first of them stands."""
     groups: dict[tuple[str, ...], list[Check]] = {}
+    often = Counter(map(_trouble, checks))
     for check in checks:
-        groups.setdefault((check.area, check.what, check.state, check.evidence, check.remedy), []).append(check)
+        # a remedy names its subject: of half a cluster that is dark the first one says it for all
+        own = () if often[_trouble(check)] > _EACH else (check.remedy,)
+        groups.setdefault((*_trouble(check), *own), []).append(check)
     return list(groups.values())
+
+
+def _trouble(check: Check) -> tuple[str, ...]:
+    return check.area, check.what, check.state, check.evidence
 
 
 def _subject(alike: Sequence[Check]) -> str:
