@@ -57,7 +57,7 @@ DISKS: dict[Kind, Advice] = {
         do=(do("find the replication links that are down or uneven: ports, switches, addresses on both arrays"),),
     ),
     "mediator-lost": Advice(
-        title="{where} does not reach the mediator{of pod}",
+        title="{where} {does} not reach the mediator{of pod}",
         stake="Guests go on; only the pre-elected array survives a break of the replication.",
         alone="replication goes on",
         do=(
@@ -66,7 +66,7 @@ DISKS: dict[Kind, Advice] = {
         ),
     ),
     "resyncing": Advice(
-        title="{where} is catching up{on pod}",
+        title="{where} {is} catching up{on pod}",
         stake="Guests go on; until it is done, one array alone serves {the pod}.",
         alone="the copy catches up by itself",
         do=(do("start no failback until both copies are online and both arrays reach the mediator"),),
@@ -113,7 +113,7 @@ CASES: dict[tuple[Kind, str], Advice] = {
         never="switch off an array, or empty a site, before every pod is in sync",
     ),
     ("replication-lost", "unseen"): Advice(
-        title="{where} does not serve {the pod}, and the other array does not answer",
+        title="{where} {does} not serve {the pod}, and the other array does not answer",
         stake="Whether guests{on pod} have their disks is not known.",
         do=(
             do(

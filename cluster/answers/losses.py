@@ -172,7 +172,7 @@ CASES: dict[tuple[Kind, str], Advice] = {
     ),
     ("storage-elsewhere", "reached"): Advice(
         title="The quorum is at {winner}, the disks{of pod} are at {lost}",
-        stake="Guests at {winner} reach their disks only over the storage network between the sites.",
+        stake="Guests{on pod} at {winner} reach their disks only over the storage network between the sites.",
         alone="nodes with HA guests at {lost} reset, and HA restarts these guests at {winner}",
         do=(
             do("follow the incident; check that the guests that HA starts get their disks", "quorate incident watch"),

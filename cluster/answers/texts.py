@@ -61,6 +61,7 @@ def places(condition: Condition, inventory: Inventory) -> dict[str, str]:
         **words(inventory.transport),
         "where": shortly(where) or inventory.name,
         "is": are(where),
+        "does": "does" if len(where) == 1 else "do",
         "its": "its" if len(where) == 1 else "their",
         "it": "it" if len(where) == 1 else "they",
         "them": "it" if len(where) == 1 else "them",

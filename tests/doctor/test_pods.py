@@ -86,4 +86,6 @@ def test_the_paths_of_every_volume_are_asked_for_over_nvme():
     assert paths_over_nvme(seen("inaccessible", "non-optimized")).startswith(
         f"wrong: {WWIDS[1]}: 0 of 1 optimized paths through array-a, ANA says inaccessible"
     )
-    assert paths_over_nvme({"controllers": seen("", "")["controllers"]}) == f"wrong: no NVMe namespace {WWIDS[1]}"
+    assert paths_over_nvme({"controllers": seen("", "")["controllers"]}) == (
+        f"wrong: no NVMe namespace {WWIDS[1]}, though every controller is live"
+    )

@@ -74,8 +74,14 @@ def _made(third: str, *others: tuple[str, str]) -> Iterator[tuple[str, str, str]
 WITH_WITNESS = _layout(
     {**SITES, "switch-c": ("10.21.104", "10.21.114")}, WITNESS, list(_made(WITNESS, ("elsewhere", "switch-c")))
 )
-# The room of the third place stands where the witness is otherwise.
-WITH_THIRD_PLACE = _layout({**SITES, "switch-d": ("10.21.103", "10.21.113")}, "switch-d", list(_made("switch-d")))
+# The room of the third place stands where the witness is otherwise; the engine has no way there, so that both layouts
+# can be up at once.
+WITH_THIRD_PLACE = _layout(
+    {**SITES, "switch-d": ("10.21.103", "10.21.113")},
+    "switch-d",
+    [("inter-site", "switch-a", "switch-b")]
+    + [(f"witness:{site}", switch, "switch-d") for site, switch in (("site-a", "switch-a"), ("site-b", "switch-b"))],
+)
 
 
 def enter_own_network() -> int:

@@ -81,6 +81,10 @@ class Stage:
         """Boot everything: qnetd on the witness, corosync on all nodes, no quorum device configured."""
         self._share_keys()
         self.power_on(*self.machines)
+        self.together()
+
+    def together(self) -> None:
+        """Wait until all nodes of each cluster are members."""
         for cluster in self.clusters:
             self._wait_for_members(cluster)
 
