@@ -24,6 +24,8 @@ from cluster.sessions import Record, Session, manual, strangers, unconnected, un
 
 # iscsiadm's own statuses: 15 the session exists already, 24 the target refused who logs in (iscsi_err.h).
 ISCSI_EXISTS, ISCSI_REFUSED = 15, 24
+# Where open-iscsi keeps its records: from Debian 13 (Proxmox VE 9) on, and before.
+RECORDS = ("/var/lib/iscsi/nodes", "/etc/iscsi/nodes")
 # A login to a portal that answers nothing: 15 s, eight times (iscsid.conf), and some air.
 LOGIN_LIMIT = 150.0
 
@@ -136,8 +138,7 @@ class Paths(MappedPaths[Seen]):
         """
         for one in records if wish.chap else ():
             assert wish.chap is not None  # noqa: S101  (mypy)
-            address, port = host_and_port(one.portal)
-            path = f"/etc/iscsi/nodes/{one.iqn}/{address},{port},{one.group}/{one.iface}"
+            path = await self._record_file(wish.node, one)
             # By method and user a record is known to be done, so the secret goes before them. And on a line of its own
             # whatever an earlier attempt has left without an end.
             lines = (
@@ -146,6 +147,11 @@ class Paths(MappedPaths[Seen]):
                 "node.session.auth.authmethod = CHAP\n"
             )
             await self._ssh.write(wish.node, path, lines, secrets={"(secret)": wish.chap.password}, append=True)
+
+    async def _record_file(self, node: str, one: Record) -> str:
+        address, port = host_and_port(one.portal)
+        new, old = (f"{root}/{one.iqn}/{address},{port},{one.group}/{one.iface}" for root in RECORDS)
+        return new if (await self._ssh.run(node, "readlink", "-e", new)).ok else old
 
     # --- after a reboot ----------------------------------------------------------------------------------------------
 

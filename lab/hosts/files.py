@@ -61,7 +61,7 @@ async def dd(call: Call) -> Output:
     operands = dict(word.partition("=")[::2] for word in call.words)
     path, appends = operands.get("of", ""), operands.get("oflag") == "append"
     scans = path.startswith("/sys/class/scsi_host/")
-    if not path.startswith(("/etc/", "/sys/class/scsi_host/")) or operands.get("status") != "none":
+    if not path.startswith(("/etc/", "/var/lib/iscsi/", "/sys/class/scsi_host/")) or operands.get("status") != "none":
         return Output(stderr="dd: the twin writes files below /etc, without a word\n", status=1)
     text = await call.input()
     if scans and (scanned := scan(call, path, text)) is not None:

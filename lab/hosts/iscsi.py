@@ -25,7 +25,8 @@ _CONN = (
     "node.conn[0].startup = manual\nnode.conn[0].timeo.login_timeout = 15\n# END RECORD\n"
 )
 _AUTH = "node.session.auth."
-_RECORD_FILE = re.compile(r"/etc/iscsi/nodes/(?P<iqn>[^/]+)/(?P<host>[^/,]+),(?P<port>\d+),1/(?P<iface>[^/]+)")
+# Where open-iscsi of Debian 13 keeps them (docs/real.md).
+_RECORD_FILE = re.compile(r"/var/lib/iscsi/nodes/(?P<iqn>[^/]+)/(?P<host>[^/,]+),(?P<port>\d+),1/(?P<iface>[^/]+)")
 
 
 @ISCSI.program("cat")

@@ -240,13 +240,15 @@ def _decimal(size: int) -> str:
 
 @NVME.program("readlink", "-e -f")
 async def readlink(call: Call) -> Output:
-    """`readlink -e /dev/disk/by-id/nvme-…`: the namespace's device, by udev's name for it."""
+    """`readlink -e PATH`: a namespace's device by udev's name for it, or a record of open-iscsi's."""
     path = call.words[-1]
     for disk in _disks(call) if nvme.used(call.world) else ():
         if path == f"{_BY_ID}{disk.nguid}":
             if not call.host.nvme.native and disk.nguid in call.host.wwids:
                 return Output("/dev/dm-0\n")
             return Output(f"{nvme.device(call.host, disk.serial)}\n")
+    if path.startswith("/var/lib/iscsi/nodes/") and call.host.records:
+        return Output(f"{path}\n")
     return Output(status=1)
 
 

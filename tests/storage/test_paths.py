@@ -461,7 +461,7 @@ async def test_the_secret_stands_in_no_command_line(stand: Stand, chap: Chap):
 
     seen = "\n".join((*stand.site.change_lines(), *(what for *_, what in stand.site.world.busy), records))
     assert "not-to-be-seen" not in seen
-    assert f"ssh:{NODE} LC_ALL=C dd of=/etc/iscsi/nodes/" in seen
+    assert f"ssh:{NODE} LC_ALL=C dd of=/var/lib/iscsi/nodes/" in seen
     assert records.count("node.session.auth.username = quorate") == 8
 
 
