@@ -58,11 +58,13 @@ class Bench:
 
 
 def play(story, seed: int = 1) -> None:
-    """Tell a story on a built cluster."""
+    """Tell a story on a built cluster whose pod prefers no array."""
 
     async def run() -> None:
         world = World(INVENTORY, clock=jump.clock(), seed=seed)
         await build(world)
+        for array in world.arrays.values():
+            array.pods[0].failover_preferences = []
         world.changes.clear()
         await story(Bench(world))
 

@@ -204,7 +204,7 @@ def test_what_is_so_of_one_pod_names_that_pod_in_what_a_person_is_told(inventory
         f"{ARRAY_B} is catching up on pod {TWO}. Guests go on; until it is done, one array alone serves pod {TWO}."
     ]
     assert told(alone, inventory) == [
-        f"{ARRAY_A}, {ARRAY_B} does not reach the mediator of pod {TWO}. "
+        f"{ARRAY_A}, {ARRAY_B} do not reach the mediator of pod {TWO}. "
         "Guests go on; only the pre-elected array survives a break of the replication."
     ]
 

@@ -112,7 +112,7 @@ def test_refuses_a_secret_in_clear_without_repeating_it(tmp_path: Path):
 def test_names_an_unknown_field(tmp_path: Path):
     """A slip in a field's name is never ignored."""
     assert complaints(tmp_path, ("  id: pxmx-ac-shared", "  id: pxmx-ac-shared\n  shraed: true")) == [
-        "line 76: storage.shraed: is not a field here"
+        "line 77: storage.shraed: is not a field here"
     ]
 
 
@@ -126,7 +126,7 @@ def test_the_speed_of_time_is_the_workers(tmp_path: Path):
 
 def test_names_a_missing_field_at_the_line_that_should_hold_it(tmp_path: Path):
     """What is missing stands nowhere; the place it belongs to has a line."""
-    assert complaints(tmp_path, ("  vg: pxmx-ac-vg\n", "")) == ["line 74: storage.vg: is missing"]
+    assert complaints(tmp_path, ("  vg: pxmx-ac-vg\n", "")) == ["line 75: storage.vg: is missing"]
 
 
 def test_says_all_that_is_wrong_at_once(tmp_path: Path):

@@ -1,60 +1,24 @@
 """One stage for all tests here: guests boot for a minute or two, and each test leaves them whole."""
 
-import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
-import pytest_asyncio
 
-from tests.real.alua.deployment import Deployment, deploy
-from tests.real.alua.image import Image, make_or_tell
-from tests.real.alua.sides import Both, side_by_side
-from tests.real.both import Row
-from tests.real.conftest import table
+from tests.real.alua.image import Image
+from tests.real.alua.sides import Both
+from tests.real.alua.worlds import both, deployment, image, tell_times, worlds
 from tests.twin import inventory_file
 
-ROWS: list[Row] = []
-VERSIONS: dict[str, str] = {}
-
-
-@pytest.fixture(scope="session")
-def image() -> Image:
-    """What guests boot from, made while Debian's packages can be reached; without it the reason is told."""
-    made, reason = make_or_tell()
-    if made is None:
-        pytest.skip(reason)
-    VERSIONS.update(made.versions)
-    return made
+__all__ = ("both", "deployment", "image")  # fixtures
 
 
 @pytest.fixture(scope="session")
 def bare(image: Image, own_network: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     """Both worlds before the deployment."""
-    folder = tmp_path_factory.mktemp("alua")
-    (folder / "guests").mkdir()
-    with side_by_side(inventory_file(folder, "alua"), folder / "guests", image, ROWS) as both:
-        yield both
-    shutil.rmtree(folder / "guests")  # disks are large
-
-
-@pytest_asyncio.fixture(scope="session")
-async def deployment(bare: Both) -> AsyncIterator[Deployment]:
-    """How paths and the volume group were made."""
-    yield await deploy(bare)
-    await bare.real.ssh.close()
-    await bare.twin.ssh.close()
-
-
-@pytest_asyncio.fixture
-async def both(bare: Both, deployment: Deployment) -> Both:
-    """Both worlds with everything made."""
-    return bare
+    with worlds(inventory_file(tmp_path_factory.mktemp("alua"), "alua"), image) as made:
+        yield made
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What was measured, beside what the twin took, and of which versions."""
-    if not ROWS:
-        return
-    terminalreporter.write_sep("=", "real initiators and the twin, seconds")
-    for line in table(ROWS, VERSIONS):
-        terminalreporter.write_line(line)
+    """How long everything took."""
+    tell_times(terminalreporter, "real initiators")
