@@ -266,3 +266,10 @@ class PlanFound(Finding):
     """What that plan meant to do; None when no run is known any more that made it."""
 
     intents: tuple[Intent, ...] | None = None
+
+
+def once_reached(nodes: Sequence[str], how: str) -> str:
+    """What a plan adds for nodes that are still to get their paths: ``, on pve-a1 once its paths are there``."""
+    if not nodes:
+        return ""
+    return f", {how} {', '.join(nodes)} once {'its' if len(nodes) == 1 else 'their'} paths are there"

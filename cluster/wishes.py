@@ -1,6 +1,6 @@
 """From the inventory to what each activity is asked for. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
@@ -258,12 +258,13 @@ class Wishes:
         """The WWPNs of a node, where they are its way to the arrays."""
         return self.inventory.node(node).wwns if self.inventory.transport == "fc" else ()
 
-    def volume_group(self, wwid: str | None) -> GroupWish:
-        """The volume group on the multipath device."""
-        return GroupWish(mode=self.mode, vg=self.inventory.storage.vg, wwid=wwid, nodes=self.site_nodes)
+    def volume_group(self, wwid: str | None, awaiting: Sequence[str] = ()) -> GroupWish:
+        """The volume group on the multipath device; `awaiting` are nodes that are still to get their paths."""
+        vg = self.inventory.storage.vg
+        return GroupWish(mode=self.mode, vg=vg, wwid=wwid, nodes=self.site_nodes, awaiting=tuple(awaiting))
 
-    def storage(self) -> StorageWish:
-        """The group as a storage of the cluster."""
+    def storage(self, awaiting: Sequence[str] = ()) -> StorageWish:
+        """The group as a storage of the cluster; `awaiting` are nodes that are still to get their paths."""
         storage = self.inventory.storage
         return StorageWish(
             mode=self.mode,
@@ -271,6 +272,7 @@ class Wishes:
             vg=storage.vg,
             nodes=self.site_nodes,
             only_there=self.inventory.third is not None,
+            awaiting=tuple(awaiting),
         )
 
     def device(self) -> DeviceWish:

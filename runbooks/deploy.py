@@ -194,7 +194,7 @@ class DeployStretchedCluster(Runbook):
         inventory = wishes.inventory
         for volume in wishes.each:
             wwid, to = self._wwids[volume.volume_name], volume.to_volume
-            await self.together(
+            paths = await self.together(
                 *(
                     self.step(
                         f"Paths of {node}{to}",
@@ -204,15 +204,17 @@ class DeployStretchedCluster(Runbook):
                     for node in wishes.site_nodes
                 )
             )
+            # what a plan does for a node's paths is not done yet, and what the node sees through them comes then
+            awaiting = [one.node for one in paths if one.changes and wishes.mode is Mode.PLAN]
             await self.step(
                 f"Volume group {volume.inventory.storage.vg} is seen by {_all_nodes(inventory)}",
                 hosts.ensure_volume_group,
-                volume.volume_group(wwid),
+                volume.volume_group(wwid, awaiting),
             )
             await self.step(
                 f"Storage {volume.inventory.storage.id} is active on {_all_nodes(inventory)}",
                 proxmox.ensure_storage,
-                volume.storage(),
+                volume.storage(awaiting),
             )
         await self.together(*(self.guest(guest, wishes) for guest in self._kept(inventory)))
 

@@ -24,7 +24,7 @@ from activities.parsing.lvm import (
 from activities.serving import serves
 from cluster.contracts import hosts
 from cluster.contracts.hosts import GroupFinding, GroupWish
-from cluster.plan import Ledger
+from cluster.plan import Ledger, once_reached
 from cluster.units import counted, size
 from cluster.volumes import activated_at_boot, is_namespace
 
@@ -105,22 +105,26 @@ class Lvm:
         for view in seen.values():
             if conflict := view.conflict():
                 raise Conflict(conflict)
-        if not seen[wish.nodes[0]].group:
+        # where any node sees it, it is there, whatever the first one is still to get
+        if not any(view.group for view in seen.values()):
             await self._create(ledger, wish, seen[wish.nodes[0]])
         if not ledger.only_planned:
             seen = await self._nodes(wish, refresh=ledger.changed) if ledger.changed else seen
-            if wrong := [said for view in seen.values() if (said := view.lacking())]:
+            due = [view for view in seen.values() if view.node not in wish.awaiting]
+            if wrong := [said for view in due if (said := view.lacking())]:
                 raise Refuted("; ".join(wrong))
-        group = seen[wish.nodes[0]].group
-        told = activated_at_boot(wish.vg, await autoactivated(self._ssh, wish.nodes[0], wish.vg)) if group else ""
+        groups = {node: view.group for node, view in seen.items() if view.group}
+        if not groups:
+            return GroupFinding(finding="planned", changed=ledger.changed, changes=ledger.changes)
+        node, group = next(iter(groups.items()))
+        told = activated_at_boot(wish.vg, await autoactivated(self._ssh, node, wish.vg))
+        later = once_reached([node for node in wish.nodes if node not in groups], "by")
         return GroupFinding(
-            finding=f"{wish.vg}, {size(group.size)}, seen by {counted(len(wish.nodes), 'node')}{told}"
-            if group
-            else "planned",
+            finding=f"{wish.vg}, {size(group.size)}, seen by {counted(len(groups), 'node')}{later}{told}",
             mark="warned" if told else "done",
             changed=ledger.changed,
             changes=ledger.changes,
-            nodes=len(wish.nodes) if group else 0,
+            nodes=len(groups),
         )
 
     async def _nodes(self, wish: GroupWish, *, refresh: bool = False) -> dict[str, GroupView]:

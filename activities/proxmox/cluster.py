@@ -20,7 +20,7 @@ from cluster.alignment import against
 from cluster.contracts import proxmox
 from cluster.contracts.proxmox import ClusterCheck, HaFinding, HaWish, StorageFinding, StorageWish
 from cluster.doctor import versions
-from cluster.plan import Finding, Ledger, Mode
+from cluster.plan import Finding, Ledger, Mode, once_reached
 from cluster.units import counted, size
 
 if TYPE_CHECKING:
@@ -102,13 +102,15 @@ class Proxmox:
             raise Conflict(wrong)
         if ledger.only_planned:
             return StorageFinding(finding="planned", changes=ledger.changes)
-        if inactive := [node for node in wish.nodes if not self._active(node, wish.storage)]:
-            raise NotYet(f"storage {wish.storage} is not active on {', '.join(inactive)}")
+        inactive = [node for node in wish.nodes if not self._active(node, wish.storage)]
+        if due := [node for node in inactive if node not in wish.awaiting]:
+            raise NotYet(f"storage {wish.storage} is not active on {', '.join(due)}")
+        active = len(wish.nodes) - len(inactive)
         return StorageFinding(
-            finding=f"{wish.storage} active on {counted(len(wish.nodes), 'node')}",
+            finding=f"{wish.storage} active on {counted(active, 'node')}{once_reached(inactive, 'on')}",
             changed=ledger.changed,
             changes=ledger.changes,
-            active=len(wish.nodes),
+            active=active,
         )
 
     def _active(self, node: str, storage: str) -> bool:

@@ -15,11 +15,15 @@ OPTIMIZED, NON_OPTIMIZED = 50, 10
 
 
 class GroupWish(Wish):
-    """A volume group on the multipath device; `nodes` are asked, the first one acts. `wwid` is None while planned."""
+    """A volume group on the multipath device; `nodes` are asked, the first one acts. `wwid` is None while planned.
+
+    `awaiting` are nodes whose paths are only planned so far: what is on the volume they see afterwards.
+    """
 
     vg: str
     wwid: str | None
     nodes: tuple[str, ...]
+    awaiting: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
 
 
 class GroupFinding(Finding):

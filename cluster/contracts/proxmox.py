@@ -31,12 +31,16 @@ class ClusterCheck(Value):
 
 
 class StorageWish(Wish):
-    """Shared LVM as a storage of the whole cluster; with `only_there` restricted to `nodes`: others have no path."""
+    """Shared LVM as a storage of the whole cluster; with `only_there` restricted to `nodes`: others have no path.
+
+    `awaiting` are nodes whose paths are only planned so far: the storage is active there afterwards.
+    """
 
     storage: str
     vg: str
     nodes: tuple[str, ...]
     only_there: bool = Field(default=False, exclude_if=operator.not_)
+    awaiting: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
 
 
 class HaWish(Wish):

@@ -11,6 +11,7 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHistory
 from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
 from cluster.plan import Mode
+from lab.built import build
 from runbooks.deploy import DeployReport, DeployStretchedCluster
 from tests.conftest import Start, working
 from tests.runs import everything_written
@@ -188,6 +189,26 @@ async def test_wrong_input_fails_the_run_at_once(twin: TwinThread, start: Start,
         await run.result()
     assert why(caught.value) == said + '. Example: {"mode": "apply"}'
     assert "site-packages" not in await everything_written(run)
+
+
+async def test_a_plan_goes_on_where_nodes_are_to_get_their_paths_again(twin: TwinThread, start: Start):
+    """The volume group is there: another node sees it. It is not planned, and no step waits for what is planned."""
+    twin.call(build(twin.world))
+    lost = [twin.inventory.site_nodes[number].name for number in (2, 4)]
+    for node in lost:
+        twin.world.nodes[node].sessions.clear()
+    run = await start(RunbookRequest(mode=Mode.PLAN), limit=60)
+    report = await run.result()
+
+    assert {intent.where for intent in report.planned} == set(lost)
+    assert not [str(intent) for intent in report.planned if "volume" in intent.what]
+    findings = {step.title: step.finding for step in report.steps}
+    assert findings["Volume group pxmx-ac-vg is seen by all nodes"] == (
+        "pxmx-ac-vg, 10 TiB, seen by 4 nodes, by pxmx01-03, pxmx02-02 once their paths are there"
+    )
+    assert findings["Storage pxmx-ac-shared is active on all nodes"] == (
+        "pxmx-ac-shared active on 4 nodes, on pxmx01-03, pxmx02-02 once their paths are there"
+    )
 
 
 async def test_another_clusters_name_is_refused(twin: TwinThread, start: Start):

@@ -7,6 +7,7 @@ import pytest
 from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
 from activities.errors import NotFound, Refuted, Rejected, Unauthorized
+from activities.hosts.lvm import Lvm
 from activities.hosts.paths import Paths
 from activities.proxmox.rights import Rights
 from activities.purity.pods import Purity
@@ -641,3 +642,13 @@ async def test_the_list_of_wwids_says_who_writes_it(stand: Stand):
         "# Valid WWIDs:",
         f"/{stand.wwid}/",
     ]
+
+
+async def test_a_group_that_other_nodes_see_is_not_planned_for_the_first_one(stand: Stand):
+    """It has no path so far: with one it will see what is there."""
+    stand.host.sessions.clear()
+    wish = Wishes(stand.inventory, Mode.PLAN).volume_group(stand.wwid, [NODE])
+    found = await stand.run(Lvm(stand.ssh).ensure_volume_group, wish)
+
+    assert found.changes == ()
+    assert found.finding == f"pxmx-ac-vg, 10 TiB, seen by 5 nodes, by {NODE} once its paths are there"
