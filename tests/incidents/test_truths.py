@@ -125,9 +125,11 @@ async def test_a_proof_that_is_refused_is_a_finding(site: Site, watched: Watched
     site.fail("site-power", "site-a")
     run = await watched.loss()
 
-    line = await shows(run, "VM.Audit", 90)
-    assert line.startswith("Act now: ac-test-vm-0")
-    assert "HA calls it started; not verified" in line
+    line = await shows(run, "2 guests not verified", 90)
+    assert line.startswith("Act now: 2 guests not verified: HA calls them started. Whether they run is not known.")
+    page = str(await run.query("page"))
+    assert "ac-test-vm-01 (300): HA calls it started; not verified: " in page
+    assert "(/vms/300, VM.Audit)" in page
 
 
 async def test_a_site_that_comes_back_in_part_is_a_way_on(site: Site, watched: Watched):
