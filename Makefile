@@ -74,11 +74,11 @@ test-storage: setup  ## a site as it is delivered: two cards, a dead portal, nam
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -m slow tests/storage $(ONCE_MORE) -rP
 
-test-shapes: setup  ## other transports, sizes and places: built, a site lost, guests home again (8 min)
+test-shapes: setup  ## other transports, sizes and places: built, a site lost, guests home again (9 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 2 -m slow tests/shapes $(ONCE_MORE) -rP
 
-test-breakglass: setup  ## each break-glass runbook heals its emergency and refuses all others (5 min)
+test-breakglass: setup  ## each break-glass runbook heals its emergency and refuses all others (7 min)
 	@$(QUORATE) server
 	@.venv/bin/python -m tests -n 3 -m slow tests/breakglass $(ONCE_MORE) -rP
 
