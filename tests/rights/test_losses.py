@@ -6,6 +6,7 @@ itself as if it had always been.
 
 import pytest
 
+from cluster.units import counted
 from runbooks.loss import LossReport
 from tests.breakglass.conftest import Glass
 from tests.incidents.conftest import Site
@@ -88,7 +89,9 @@ async def test_a_loss_claims_nothing_that_it_may_not_see(
     assert "vm:301" not in claimed
     name = " at ".join(right[::-1]) if right else "none"
     assert said == as_kept(f"{kind} without {name}".replace("/", "_"), said)
-    record_property("rights", f"{kind} without {name}: {len(said)} lines of what is not well, no claim beyond")
+    record_property(
+        "rights", f"{kind} without {name}: {counted(len(said), 'line')} of what is not well, no claim beyond"
+    )
 
     take_away(site)
     await frozen(site)
