@@ -48,6 +48,15 @@ def is_loopback(address: str) -> bool:
         return False
 
 
+def is_address(host: str) -> bool:
+    """No name, which may stand for another host tomorrow."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def netloc(address: str) -> str:
     """An address as it stands in an URL, with brackets around IPv6."""
     host, port = split(address)

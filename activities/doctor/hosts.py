@@ -10,11 +10,12 @@ from activities.clients.ssh import Hosts as SshHosts
 from activities.doctor.asking import LIMIT, told
 from activities.hosts import fibre, initiator, nvme, reading
 from activities.hosts.lvm import autoactivated, volume_groups
-from activities.hosts.named import address_of, addresses, is_address
+from activities.hosts.named import address_of, addresses
 from activities.hosts.votes import may_set_up
 from activities.parsing.links import parse_links
 from activities.parsing.multipath import is_ours, parse_maps
 from activities.parsing.system import parse_release, parse_units
+from cluster.addresses import is_address
 from cluster.booting import Boot
 from cluster.doctor.check import Unread
 from cluster.doctor.hosts import QDEVICE, QNETD, VOTING, Clock, Told, Unit, Votes, Ways

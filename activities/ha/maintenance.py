@@ -12,8 +12,7 @@ from activities.attempt import Changes, look_again, paced
 from activities.clients.proxmox_answers import refused
 from activities.errors import NotYet, Refuted, Unreachable
 from activities.ha.manager import ha_view, is_elsewhere, told_by_quorum
-from activities.parsing.guests import parse_guests
-from activities.proxmox.rights import seeing_all_guests
+from activities.proxmox.rights import all_guests
 from activities.serving import serves
 from cluster.approval import Approval
 from cluster.contracts import ha
@@ -176,8 +175,7 @@ class Maintenance:
         """Every guest of the cluster, by the word of a quorate node."""
         api = self._clients.api
         node, _ = told_by_quorum(api, via)
-        with seeing_all_guests(api, node):
-            return parse_guests(api.get("cluster/resources", node=node))
+        return all_guests(api, node)
 
     async def _may(self, approval: Approval | None, intent: Intent) -> None:
         await self._approvals.licence(approval, intent)

@@ -13,7 +13,7 @@ from activities.errors import Conflict, NotYet, Refuted
 from activities.ha.manager import ha_view, told_by_quorum
 from activities.hosts.lvm import volumes_told
 from activities.parsing.guests import parse_guests
-from activities.proxmox.rights import seeing_all_guests
+from activities.proxmox.rights import all_guests
 from activities.serving import serves
 from cluster.breakglass.reviving import (
     GivenUp,
@@ -194,9 +194,7 @@ class Reviving:
 
     def _all_listed(self) -> dict[str, GuestRow]:
         """The same, with none left out."""
-        api = self._clients.api
-        with seeing_all_guests(api):
-            return {row.sid: row for row in parse_guests(api.get("cluster/resources"))}
+        return {row.sid: row for row in all_guests(self._clients.api)}
 
     async def _runs(self, sid: str, node: str) -> bool:
         guest = GuestId.of(sid)

@@ -7,9 +7,9 @@ by the login from the first node, which every set-up begins with.
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
 
 from activities.errors import Refuted, Unreachable, Word
+from cluster.addresses import is_address
 
 Resolve = Callable[[str], Awaitable[tuple[str, ...]]]
 
@@ -44,12 +44,3 @@ async def address_of(witness: str, resolve: Resolve = addresses) -> str:
             "one; give the one in witness.address that every node reaches"
         )
     return found[0]
-
-
-def is_address(host: str) -> bool:
-    """No name, which may stand for another host tomorrow."""
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from activities.attempt import Changes, look_again
 from activities.errors import Conflict, NotYet, Refuted, Rejected, Unauthorized, Unreachable
-from activities.hosts.named import Resolve, address_of, addresses, is_address
+from activities.hosts.named import Resolve, address_of, addresses
 from activities.hosts.reading import device_host, last_words, vote_count
 from activities.parsing.votes import VoteCount
 from activities.serving import serves
+from cluster.addresses import is_address
 from cluster.contracts import hosts
 from cluster.contracts.hosts import DeviceWish, VotesFinding
 from cluster.plan import Ledger, Mode

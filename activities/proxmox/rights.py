@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 
 from activities.clients import shown
 from activities.errors import Unauthorized, Unreachable, Word
+from activities.parsing.guests import parse_guests
 from activities.serving import serves
 from cluster.alignment import apart
 from cluster.contracts import proxmox
 from cluster.contracts.proxmox import RightsFinding, RightsWish
+from cluster.guests import GuestRow
 from cluster.inventory import Inventory
 from cluster.privileges import PROCEDURES, Missing, Procedure, Sight, missing, needed, paths, sight
 from cluster.trust import endpoints
@@ -129,3 +131,9 @@ def seeing_all_guests(api: "PveApi", node: str | None = None) -> Iterator[None]:
     must_see_all_guests(api, node)
     yield
     must_see_all_guests(api, node)
+
+
+def all_guests(api: "PveApi", node: str | None = None) -> tuple[GuestRow, ...]:
+    """Every guest of the cluster, none left out; Unauthorized where one may be."""
+    with seeing_all_guests(api, node):
+        return parse_guests(api.get("cluster/resources", node=node, type="vm"))

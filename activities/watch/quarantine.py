@@ -16,13 +16,11 @@ from temporalio.exceptions import ApplicationError
 from activities.attempt import paced
 from activities.errors import Refuted
 from activities.ha.manager import ha_view, told_by_quorum
-from activities.parsing.guests import parse_guests
-from activities.proxmox.rights import seeing_all_guests
+from activities.proxmox.rights import all_guests
 from activities.serving import serves
 from activities.watch.survivor import PATHS_LIMIT, Survivor
 from cluster.contracts import watch
 from cluster.contracts.watch import SiteName
-from cluster.guests import GuestRow
 from cluster.inventory import Inventory
 from cluster.plan import Finding, Mode
 from cluster.quarantine import Check, Held, QuarantineFinding, QuarantineWish, at_rest, named
@@ -164,7 +162,7 @@ class QuarantineWard:
 
     async def _left_over(self, nodes: list[str]) -> Finding:
         """Config locks of any guest, and tasks that still run on the returned nodes."""
-        guests = await asyncio.to_thread(self._listed)
+        guests = await asyncio.to_thread(all_guests, self._api)
         left = [f"{guest.sid} is locked ({guest.lock})" for guest in guests if guest.lock]
         for node in nodes:
             tasks = await asyncio.to_thread(lambda node=node: self._api.get(f"nodes/{node}/tasks", source="active"))  # type: ignore[misc]
@@ -174,11 +172,6 @@ class QuarantineWard:
         return Finding(
             finding=f"{counted(len(guests), 'guest')} without a lock, no task on {counted(len(nodes), 'node')}"
         )
-
-    def _listed(self) -> tuple[GuestRow, ...]:
-        """Every guest of the cluster."""
-        with seeing_all_guests(self._api):
-            return parse_guests(self._api.get("cluster/resources", type="vm"))
 
 
 def _of(look: Callable[[Any], Any], wish: Any) -> Looks:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from cluster.approval import Approval, Veto
 from cluster.conditions import serves
+from cluster.evidence import ALIVE
 from cluster.inventory import Inventory
 from cluster.looks import Facts
 from cluster.nouns import Value
@@ -141,7 +142,7 @@ def cannot_write(facts: Facts, nodes: Iterable[str], inventory: Inventory) -> tu
         if look is None or not look.answered:
             copies = [one.copies.get(array.name) for peer in serving for one in peer.each]
             told = [copy.status for copy in copies if copy is not None]
-            unsure += [] if told and not {*told} & {"online", "resyncing"} else [array.name]
+            unsure += [] if told and not {*told} & {*ALIVE} else [array.name]
         elif not look.logins and (serves(look) or array.name not in look.copies):
             unsure.append(array.name)
     logged_in = {name for look in facts.arrays.values() if look.answered for name in look.logins}

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from cluster.conditions import THIRD_PLACE, Condition, lost_site, serves
-from cluster.evidence import UP
+from cluster.evidence import ALIVE, UP
 from cluster.inventory import Inventory
 from cluster.judging.disks import dark, in_use, inactive, path_conditions
 from cluster.judging.mediator import mediator
@@ -108,7 +108,7 @@ def _own_word(array: str, own: ArrayLook | None, other: ArrayLook) -> str:
             return "" if _told_there(array, other) else f"{array} has no copy of the pod"
         return "" if copy.status == "online" else f"{array} calls its own copy {copy.status}"
     told = other.copies.get(array)
-    if told is None or told.status in ("online", "resyncing"):
+    if told is None or told.status in ALIVE:
         return ""
     return f"{array} does not answer here, and {other.by} calls its copy {told.status}"
 
@@ -143,7 +143,7 @@ def _offline(case: Storage, *, used: bool) -> Iterator[Condition]:
 def _told_there(array: str, peer: ArrayLook) -> bool:
     """Its peer has a copy on it that takes writes: an array that shows none hides it, or its user may not see it."""
     copy = peer.copies.get(array)
-    return copy is not None and copy.status in ("online", "resyncing")
+    return copy is not None and copy.status in ALIVE
 
 
 def _unseen(arrays: tuple[str, ...], reason: str) -> Condition:

@@ -1,9 +1,8 @@
 """Values that have several names in them: each part goes its own way, the form stays."""
 
 import re
-from ipaddress import ip_address
 
-from cluster.addresses import split
+from cluster.addresses import is_address, split
 from cluster.nouns import wwn
 from cluster.probing.names import PURE_WWID, Change
 
@@ -21,11 +20,7 @@ _REALMS = ("pam", "pve")
 
 def host(change: Change, value: str) -> str:
     """An address, or the name of a host."""
-    try:
-        ip_address(value)
-    except ValueError:
-        return change("server", value)
-    return change("address", value)
+    return change("address" if is_address(value) else "server", value)
 
 
 def endpoint(change: Change, value: str) -> str:

@@ -4,7 +4,7 @@ import re
 
 from lab.hosts import nvme
 from lab.hosts.fabric import scan
-from lab.hosts.iscsi import add_to_record
+from lab.hosts.iscsi import add_to_record, recorded_at
 from lab.hosts.shell import Call, Output, Registry
 from lab.physics.disks import letters
 
@@ -53,6 +53,14 @@ async def ip(call: Call) -> Output:
     if call.words[:3] != ("-o", "route", "get") or len(call.words) != 4:
         return Output(stderr="ip: the twin plays only -o route get ADDRESS\n", status=1)
     return Output(f"{call.words[3]} dev {CARD} src {call.host.address} uid 0 \\    cache \n")
+
+
+@WAYS.program("readlink", "-e -f")
+async def readlink(call: Call) -> Output:
+    """`readlink -e PATH`: a namespace's device by udev's name for it, or a record of open-iscsi's."""
+    path = call.words[-1]
+    found = path if recorded_at(call, path) else nvme.device_at(call, path)
+    return Output(f"{found}\n") if found else Output(status=1)
 
 
 @WAYS.program("dd")

@@ -192,23 +192,27 @@ def _update(call: Call) -> Output:
 
 def add_to_record(call: Call, path: str, lines: str) -> Output | None:
     """Lines at the end of a record's file, each of which counts; None for a path that is none of open-iscsi's."""
+    if not _RECORD_FILE.fullmatch(path):
+        return None
+    if (way := recorded_at(call, path)) is None:
+        return Output(stderr=f"dd: failed to open '{path}': No such file or directory\n", status=1)
+    record = call.host.records[way]
+    for line in filter(None, map(str.strip, lines.splitlines())):
+        name, _, value = line.partition(" = ")
+        record.auth[name.removeprefix(_AUTH)] = value
+    call.world.record(call.host.name, "iscsi.auth", way.portal, user=record.auth.get("username", ""))
+    return Output()
+
+
+def recorded_at(call: Call, path: str) -> Way | None:
+    """The way whose record is the file at that path; None where there is none."""
     if not (found := _RECORD_FILE.fullmatch(path)):
         return None
     host = f"[{found['host']}]" if ":" in found["host"] else found["host"]
     arrays, portal = call.world.arrays, f"{host}:{found['port']}"
-    there = [
-        way
-        for way in call.host.records
-        if (arrays[way.array].target_iqn, way.portal, way.iface) == (found["iqn"], portal, found["iface"])
-    ]
-    if not there:
-        return Output(stderr=f"dd: failed to open '{path}': No such file or directory\n", status=1)
-    record = call.host.records[there[0]]
-    for line in filter(None, map(str.strip, lines.splitlines())):
-        name, _, value = line.partition(" = ")
-        record.auth[name.removeprefix(_AUTH)] = value
-    call.world.record(call.host.name, "iscsi.auth", portal, user=record.auth.get("username", ""))
-    return Output()
+    wanted = (found["iqn"], portal, found["iface"])
+    ways = call.host.records
+    return next((way for way in ways if (arrays[way.array].target_iqn, way.portal, way.iface) == wanted), None)
 
 
 def _sessions(call: Call) -> Output:

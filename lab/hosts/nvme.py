@@ -238,18 +238,14 @@ def _decimal(size: int) -> str:
     return f"{size / 1000**power:6.2f} {('', 'K', 'M', 'G', 'T')[power] + 'B':>3}"
 
 
-@NVME.program("readlink", "-e -f")
-async def readlink(call: Call) -> Output:
-    """`readlink -e PATH`: a namespace's device by udev's name for it, or a record of open-iscsi's."""
-    path = call.words[-1]
+def device_at(call: Call, path: str) -> str | None:
+    """A namespace's device by udev's name for it; None for any other path."""
     for disk in _disks(call) if nvme.used(call.world) else ():
         if path == f"{_BY_ID}{disk.nguid}":
             if not call.host.nvme.native and disk.nguid in call.host.wwids:
-                return Output("/dev/dm-0\n")
-            return Output(f"{nvme.device(call.host, disk.serial)}\n")
-    if path.startswith("/var/lib/iscsi/nodes/") and call.host.records:
-        return Output(f"{path}\n")
-    return Output(status=1)
+                return "/dev/dm-0"
+            return nvme.device(call.host, disk.serial)
+    return None
 
 
 def _policy(call: Call) -> str:

@@ -207,6 +207,15 @@ class Both:
     async def _order(self, order: Callable[..., object], drill: str, where: list[str]) -> None:
         order(drill, where, by="test")
 
+    async def rebooted(self, node: str, *, row: str) -> None:
+        """The node boots again in both worlds, and has all of its paths."""
+        began = time.monotonic()
+        self.stage.guests[node].reboot()
+        took = time.monotonic() - began + await self.real.counts(node, 4, 4, within=180)
+        began = time.monotonic()
+        self.reboot_twin(node)
+        self.note(row, took, time.monotonic() - began + await self.twin.counts(node, 4, 4, within=60))
+
     def reboot_twin(self, node: str) -> None:
         """The twin's node loses its power and boots."""
 

@@ -1,7 +1,5 @@
 """Paths lost and back: a portal, an array, a whole node; what multipathd says, when, and what the engine says."""
 
-import time
-
 import pytest
 
 from activities.hosts.paths import Paths
@@ -61,15 +59,7 @@ async def test_a_dead_array_leaves_the_other_ones_paths(both: Both):
 
 async def test_a_reboot_keeps_the_paths(both: Both):
     """Records, units and the list of WWIDs bring back what the deployment has made: nothing is left to change."""
-    guest = both.stage.guests[both.a_node]
-
-    began = time.monotonic()
-    guest.reboot()
-    took = time.monotonic() - began + await both.real.counts(both.a_node, 4, 4, within=180)
-    began = time.monotonic()
-    both.reboot_twin(both.a_node)
-    twin = time.monotonic() - began + await both.twin.counts(both.a_node, 4, 4, within=60)
-    both.note("reboot, until eight paths stand", took, twin)
+    await both.rebooted(both.a_node, row="reboot, until eight paths stand")
 
     assert await both.real.ensure(both.a_node) == []
     group = await both.real.patiently(both.real.rooms()[2].ensure_volume_group, both.real.group())

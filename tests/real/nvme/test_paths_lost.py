@@ -1,6 +1,5 @@
 """Controllers lost and back: a portal, an array, a whole node; what the kernel says, when, and what the engine says."""
 
-import time
 from itertools import chain, combinations
 
 import pytest
@@ -71,15 +70,7 @@ async def test_a_dead_array_leaves_the_other_ones_paths(both: Both):
 
 async def test_a_reboot_keeps_the_paths(both: Both):
     """discovery.conf and the unit of nvme-cli bring back what the deployment has made: nothing is left to change."""
-    guest = both.stage.guests[both.a_node]
-
-    began = time.monotonic()
-    guest.reboot()
-    took = time.monotonic() - began + await both.real.counts(both.a_node, 4, 4, within=180)
-    began = time.monotonic()
-    both.reboot_twin(both.a_node)
-    twin = time.monotonic() - began + await both.twin.counts(both.a_node, 4, 4, within=60)
-    both.note("reboot, until eight controllers are live", took, twin)
+    await both.rebooted(both.a_node, row="reboot, until eight controllers are live")
 
     assert await both.real.ensure(both.a_node) == []
     group = await both.real.patiently(both.real.rooms()[2].ensure_volume_group, both.real.group())

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from cluster.nouns import OwnName
 from workers.cli.init.asked import FILES as PATHS
 from workers.cli.init.asked import REFERENCES, Asked, option, readable
+from workers.cli.init.choice import at_sites
 from workers.cli.init.defaults import ENGINE, SITES, THIRD
 from workers.cli.init.draft import Document, Open, filled, left_open
 from workers.cli.init.reading import endpoint
@@ -94,7 +95,7 @@ def confirmed_sites(
     named: Callable[[str], Halves],
 ) -> Halves:
     """The nodes of the sites as the person has confirmed or named them."""
-    names = [node.name for node in cluster.nodes if node.name not in third]
+    names = at_sites(cluster, third)
     if third:
         _tell(f"at a third place: {', '.join(third)}")
     if proposal is not None:

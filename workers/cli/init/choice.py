@@ -42,17 +42,22 @@ def third_place(
     return tuple(node.name for node in cluster.nodes if node.name not in known)
 
 
+def at_sites(cluster: SeenCluster, third: Sequence[str]) -> list[str]:
+    """The nodes of both sites, which stand beside the arrays."""
+    return [node.name for node in cluster.nodes if node.name not in third]
+
+
 def must_be_two_sites(cluster: SeenCluster, third: Sequence[str]) -> None:
     """Unusable where the nodes cannot make two sites."""
-    beside = [node.name for node in cluster.nodes if node.name not in third]
-    if len(beside) < 2:
+    names = at_sites(cluster, third)
+    if len(names) < 2:
         raise Unusable(
-            f"--nodes-c leaves {len(beside)} of {len(cluster.nodes)} nodes for two sites",
+            f"--nodes-c leaves {len(names)} of {len(cluster.nodes)} nodes for two sites",
             "name the nodes of the third place alone",
         )
-    if not third and len(beside) % 2:
+    if not third and len(names) % 2:
         raise Unusable(
-            f"--pve: cluster {cluster.name} has {len(beside)} nodes, an odd number",
+            f"--pve: cluster {cluster.name} has {len(names)} nodes, an odd number",
             "give both sites the same number of nodes: the quorum device votes only for an even one; or name the "
             "nodes of a third place with --nodes-c",
         )
@@ -65,13 +70,13 @@ def site_proposal(cluster: SeenCluster, arrays: Sequence[SeenArray], third: Sequ
         for name, host in array.hosts.items():
             said[name].add(host.preferred)
     preferred = {name: one for name, words in said.items() if len(words) == 1 and (one := next(iter(words)))}
-    nodes = {name: address for name, address in cluster.addresses.items() if name not in third}
+    nodes = {name: cluster.addresses[name] for name in at_sites(cluster, third)}
     return proposed(nodes, preferred, [(array.name, array.address) for array in arrays], alike=not third)
 
 
 def named_nodes(given: str, cluster: SeenCluster, third: Sequence[str] = ()) -> Halves:
     """``pve-n1,pve-n2`` or ``pve-n*``: these nodes, and the others."""
-    names = [node.name for node in cluster.nodes if node.name not in third]
+    names = at_sites(cluster, third)
     first = tuple(name for name in _matching("--nodes-a", given, cluster) if name not in third)
     other = tuple(name for name in names if name not in first)
     if not fits(first, other, not third):
@@ -100,7 +105,7 @@ def certain(
     """The proposal's sites; Unusable where it is none that can be taken without asking a person."""
     if proposal is not None and proposal.sure:
         return proposal.halves
-    names = [node.name for node in cluster.nodes if node.name not in third]
+    names = at_sites(cluster, third)
     half = proposal.halves[0] if proposal else names[: len(names) // 2]
     why = proposal.why if proposal else "neither names nor addresses of the nodes tell two halves"
     raise Unusable(
@@ -111,10 +116,10 @@ def certain(
 
 def transport_of(given: Transport | None, nodes: Sequence[str], arrays: Sequence[SeenArray]) -> Transport:
     """By what the arrays know the nodes; iSCSI where they know none. Unusable where they know them by several."""
-    hosts = [array.hosts[node] for array in arrays for node in nodes if node in array.hosts]
-    found = [one for one in HOST_FIELDS if any(host.known_by(one) for host in hosts)]
     if given is not None:
         return given
+    hosts = [array.hosts[node] for array in arrays for node in nodes if node in array.hosts]
+    found = [one for one in HOST_FIELDS if any(host.known_by(one) for host in hosts)]
     if len(found) > 1:
         raise Unusable(
             f"--transport: the arrays know the nodes by {' and '.join(HOST_FIELDS[one] for one in found)}",
@@ -137,7 +142,7 @@ def pods_of(
     """
     candidates = [_asked_pod(pod, arrays)] if pod is not None else _stretched(arrays)
     if volume is not None:
-        return {_pod_with(volume, candidates, arrays): (_asked_volume(volume, candidates, arrays),)}, []
+        return _asked_volume(volume, candidates, arrays), []
     seen = {name: _shown(name, nodes, arrays) for name in candidates}
     taken: Pods = {name: volumes for name, volumes in seen.items() if volumes}
     if taken:
@@ -178,21 +183,16 @@ def _asked_pod(asked: str, arrays: Sequence[SeenArray]) -> str:
     )
 
 
-def _pod_with(volume: str, pods: Sequence[str], arrays: Sequence[SeenArray]) -> str:
+def _asked_volume(volume: str, pods: Sequence[str], arrays: Sequence[SeenArray]) -> Pods:
     there = {name: arrays[0].volumes.get(name, ()) for name in pods}
-    having = [name for name, volumes in there.items() if volume in (one.name for one in volumes)]
+    having: Pods = {name: (one,) for name, volumes in there.items() for one in volumes if one.name == volume}
     if len(having) == 1:
-        return having[0]
+        return having
     if having:
         raise Unusable(f"--volume {volume}: the pods {', '.join(having)} each have one", "choose with --pod")
     listed = ", ".join(one.name for volumes in there.values() for one in volumes) or "none"
     said = f"pod {pods[0]} has" if len(pods) == 1 else "the pods that are stretched to both arrays have"
     raise Unusable(f"--volume {volume}: {said} no such volume", f"its volumes are: {listed}")
-
-
-def _asked_volume(volume: str, pods: Sequence[str], arrays: Sequence[SeenArray]) -> SeenVolume:
-    there = arrays[0].volumes[_pod_with(volume, pods, arrays)]
-    return next(one for one in there if one.name == volume)
 
 
 def _shown(pod: str, nodes: Sequence[str], arrays: Sequence[SeenArray]) -> tuple[SeenVolume, ...]:

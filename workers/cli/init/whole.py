@@ -109,9 +109,7 @@ async def _chosen(
             on, unclear = await carried(nodes, asked.ssh, asked.secrets, pods, transport)
     known, contradictions = own_names(list(nodes), arrays, told, transport)
     storages = storages_of(asked.storage, cluster, pods, on)
-    made = replace(
-        places, transport=transport, pods=pods, storages=storages, initiators=known, prefers=preferred
-    )  # fmt: skip
+    made = replace(places, transport=transport, pods=pods, storages=storages, initiators=known, prefers=preferred)
     return made, [*notes, *differing, *contradictions, *unclear]
 
 
