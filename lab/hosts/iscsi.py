@@ -219,7 +219,8 @@ def _sessions(call: Call) -> Output:
     """The plain list, or with ``-P 1`` each session's interface and state, target by target."""
     if not call.host.sessions:
         return Output(stderr="iscsiadm: No active sessions.\n", status=NONE)
-    numbered = sorted(call.host.sessions.items(), key=lambda item: item[1])
+    # as the names of sysfs' folders sort: session1, session10, session2
+    numbered = sorted(call.host.sessions.items(), key=lambda item: str(item[1]))
     iqns = {way: call.world.arrays[way.array].target_iqn for way in call.host.sessions}
     level = call.option("-P", "--print") or "0"
     if level not in ("0", "1"):

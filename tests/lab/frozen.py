@@ -146,11 +146,11 @@ async def _alone(stage: Stage, drills: Drills, values: Values) -> None:
 
 
 def _on_the_arrays(world: World) -> None:
-    """A volume more, a preference, and a copy that is taken out of its pod."""
+    """A volume more, and a preference that is taken back."""
 
     def call(write: Write, body: dict[str, Any] | None = None, **query: str) -> None:
         write(Call(world.arrays["X90R3-SiteA"], Query(query), body or {}))
 
     pod = world.inventory.pod.name
     call(responses.post_volumes, {"provisioned": 2**30}, names="beside")
-    call(responses.patch_pods, {"failover_preferences": [{"name": "X90R3-SiteA"}]}, names=pod)
+    call(responses.patch_pods, {"failover_preferences": []}, names=pod)

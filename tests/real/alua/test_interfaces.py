@@ -1,5 +1,6 @@
 """A node with two storage cards: sessions are counted for each portal and interface."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -59,3 +60,7 @@ async def test_each_portal_needs_a_session_through_each_interface(second: Both):
     assert [one for one in changes[0] if ": map multipath device " not in one] == changes[1]
     assert sum(one.endswith(f", {IFACE})") and ": log in " in one for one in changes[0]) == 7
     assert await second.real.ensure(node) == []
+    for side in (second.real, second.twin):
+        numbers = re.findall(r"(?m)^tcp: \[(\d+)\]", await side.ssh.read(node, "iscsiadm", "-m", "session"))
+        assert len(numbers) == 16
+        assert numbers == sorted(numbers)  # as text: 1, 10, 2

@@ -2,7 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import chain
 
 from tests.real.alua.sides import Both, Side
 
@@ -27,12 +28,14 @@ COMMANDS = (
     "pvscan --cache",
     "systemctl show --property=Id,UnitFileState open-iscsi.service multipathd.service iscsid.socket iscsid.service",
 )
-# What differs between any two nodes: the number of a map, ids that LVM draws, process numbers, the node's own address.
+# What differs between any two nodes: the number of a map and of a session, ids that LVM draws, process numbers, the
+# node's own address.
 PASSING = (
     (re.compile(r"\bdm-\d+"), "dm-…"),
     (re.compile(r"\b[A-Za-z0-9]{6}(-[A-Za-z0-9]{4}){5}-[A-Za-z0-9]{6}\b"), "…"),
     (re.compile(r"pvscan\[\d+\]"), "pvscan[…]"),
     (re.compile(r"(Iface IPaddress: ).*"), r"\1…"),
+    (re.compile(r"^(tcp: \[|\t\tSID: )\d+"), r"\1…"),
 )
 
 
@@ -57,8 +60,30 @@ async def _said(side: Side, node: str, command: str, passing: Passing) -> list[s
     line = command.format(wwid=side.wwid, portal=portal, host=host, vg=side.inventory.storage.vg)
     answer = await side.ssh.run(node, *line.split())
     told = [*answer.stdout.splitlines(), *(f"stderr: {one}" for one in answer.stderr.splitlines())]
-    told = sorted(told) if command == "iscsiadm -m node" else told  # as the folders of the records happen to lie
-    return [*(_plain(one, passing) for one in told), f"status {answer.status}"]
+    plain = [_plain(one, passing) for one in told]
+    return [*ORDERS.get(command, list)(plain), f"status {answer.status}"]
+
+
+def _session_by_session(lines: list[str]) -> list[str]:
+    """Each session with its target, portal by portal."""
+    sessions: list[list[str]] = []
+    target = ""
+    for line in lines:
+        if line.startswith("Target: "):
+            target = line
+        elif line.startswith("\tCurrent Portal: "):
+            sessions.append([target, line])
+        else:
+            sessions[-1].append(line)
+    return list(chain.from_iterable(sorted(sessions)))
+
+
+# Records come as their folders happen to lie, and sessions by their number: by how often a node has logged in before.
+ORDERS: dict[str, Callable[[list[str]], list[str]]] = {
+    "iscsiadm -m node": sorted,
+    "iscsiadm -m session": sorted,
+    "iscsiadm -m session -P 1": _session_by_session,
+}
 
 
 def _plain(line: str, passing: Passing) -> str:
