@@ -8,15 +8,18 @@ from activities.clients.secrets import Secrets
 from activities.clients.ssh import Answer
 from activities.clients.ssh import Hosts as SshHosts
 from activities.doctor.asking import LIMIT, told
+from activities.doctor.joined import joined
 from activities.hosts import fibre, initiator, nvme, reading
 from activities.hosts.lvm import autoactivated, volume_groups
+from activities.hosts.maps import all_maps
 from activities.hosts.named import address_of, addresses
 from activities.hosts.votes import may_set_up
 from activities.parsing.links import parse_links
-from activities.parsing.multipath import is_ours, parse_maps
+from activities.parsing.multipath import Map, is_ours
 from activities.parsing.system import parse_release, parse_units
 from cluster.addresses import is_address
 from cluster.booting import Boot
+from cluster.doctor.arrays import ArrayTold, wwids
 from cluster.doctor.check import Unread
 from cluster.doctor.hosts import QDEVICE, QNETD, VOTING, Clock, Told, Unit, Votes, Ways
 from cluster.doctor.nvme import NvmeTold, Seen
@@ -84,34 +87,49 @@ async def _not_asked() -> None:
     """What the transport does not have."""
 
 
-async def paths(
-    ssh: SshHosts, inventory: Inventory, name: str, portals: Sequence[str], wwids: Sequence[str] = ()
-) -> PathsTold:
-    """A node's way to the arrays; `portals` are those that it shall reach, `wwids` are those of the volumes."""
+async def paths(ssh: SshHosts, inventory: Inventory, name: str, arrays: Sequence[ArrayTold]) -> PathsTold:
+    """A node's way to the arrays, of which those are known that have answered."""
+    portals = [portal for one in arrays for portal in one.portals]
     if inventory.transport == "fc":
-        return await _over_fibre(ssh, name)
+        return await _over_fibre(ssh, inventory, name, arrays)
     if inventory.transport == "nvme-tcp":
-        return await _over_nvme(ssh, name, portals, wwids)
-    config, local, boot, sessions, records, dark = await asyncio.gather(
+        return await _over_nvme(ssh, name, portals, wwids(arrays))
+    config, maps, boot, sessions, records, dark = await asyncio.gather(
         told(initiator.config(ssh, name), name),
-        told(_local(ssh, name), name),
+        told(all_maps(ssh, name), name),
         told(initiator.boot(ssh, name), name),
         told(initiator.sessions(ssh, name), name),
         told(initiator.records(ssh, name), name),
         told(initiator.dark_portals(ssh, name, portals), name),
     )
-    return PathsTold(node=name, dark=dark, config=config, local=local, boot=boot, sessions=sessions, records=records)
+    return PathsTold(
+        node=name,
+        dark=dark,
+        config=config,
+        local=_local(maps),
+        boot=boot,
+        sessions=sessions,
+        records=records,
+        joined=joined(inventory, name, arrays, maps, sessions),
+    )
 
 
-async def _over_fibre(ssh: SshHosts, name: str) -> PathsTold:
+async def _over_fibre(ssh: SshHosts, inventory: Inventory, name: str, arrays: Sequence[ArrayTold]) -> PathsTold:
     """The same where HBAs lead there."""
-    config, local, boot, fabric = await asyncio.gather(
+    config, maps, boot, fabric = await asyncio.gather(
         told(initiator.config(ssh, name), name),
-        told(_local(ssh, name), name),
+        told(all_maps(ssh, name), name),
         told(initiator.boot(ssh, name, "fc"), name),
         told(fibre.fabric_of(ssh, name), name),
     )
-    return PathsTold(node=name, config=config, local=local, boot=boot, fabric=fabric)
+    return PathsTold(
+        node=name,
+        config=config,
+        local=_local(maps),
+        boot=boot,
+        fabric=fabric,
+        joined=joined(inventory, name, arrays, maps, fabric),
+    )
 
 
 async def _over_nvme(ssh: SshHosts, name: str, portals: Sequence[str], wwids: Sequence[str]) -> PathsTold:
@@ -193,9 +211,10 @@ def _links_of(what: str, node: Node) -> dict[str, str]:
     return {what if not number else f"{what} over link {number}": address for number, address in enumerate(ways)}
 
 
-async def _local(ssh: SshHosts, node: str) -> tuple[str, ...]:
+def _local(maps: Sequence[Map] | Unread) -> tuple[str, ...] | Unread:
     """The WWIDs of maps that are no volume of the arrays and have one path: disks of the node itself."""
-    maps = parse_maps(await ssh.read(node, "multipath", "-ll"))
+    if isinstance(maps, Unread):
+        return maps
     return tuple(one.wwid for one in maps if len(one.disks) == 1 and not is_ours(one.wwid))
 
 

@@ -85,7 +85,7 @@ class Seen:
         usable = self.usable(array)
         if usable == len(logins):
             return ""
-        said = f"{usable} of {len(logins)} paths with prio={array.priority} through {array.array} (LUN {array.lun})"
+        said = f"{usable} of {len(logins)} paths with prio={array.priority} through {array.shown}"
         there = {path.place for group in self.map.groups for path in group.paths} if self.map else set()
         gone = [f"{one.hba} to {array.wwns[one.target]}" for one in logins if one.place not in there]
         return f"{said}, no disk from {', '.join(gone)}" if gone else said

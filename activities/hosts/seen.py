@@ -39,7 +39,7 @@ class Seen:
         usable, expected = self.usable(array), self._expected(wish, array)
         if usable == expected:
             return ""
-        said = f"{usable} of {expected} paths with prio={array.priority} through {array.array} (LUN {array.lun})"
+        said = f"{usable} of {expected} paths with prio={array.priority} through {array.shown}"
         well = {one.portal for one in self.sessions if one.iqn == array.iqn and one.logged_in}
         dark = [portal for portal in array.portals if portal not in well]
         return f"{said}, no session carries at {', '.join(dark)}" if dark else said

@@ -101,6 +101,11 @@ class ArrayPaths(Value):
         """The priority multipath shows for them."""
         return OPTIMIZED if self.optimized else NON_OPTIMIZED
 
+    @property
+    def shown(self) -> str:
+        """For people: ``X90R3-SiteA (LUN 253)``; the number is left off where any will do."""
+        return f"{self.array} (LUN {self.lun})" if self.lun else self.array
+
 
 class PathsWish(Wish):
     """A node's paths to one volume; `wwid` is None while the volume is only planned.

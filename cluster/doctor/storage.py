@@ -21,6 +21,14 @@ from cluster.units import counted, shortly
 from cluster.volumes import activated_at_boot
 
 
+class Joined(Value):
+    """What multipathd has joined: usable paths to the first volume, and what is wrong with any volume's, by WWID."""
+
+    near: int = 0  # through the node's own array
+    far: int = 0
+    wrong: dict[str, str] = Field(default_factory=dict)
+
+
 class PathsTold(Value):
     """What one node has said of its way to the arrays; `local` are WWIDs of own disks that multipath has claimed."""
 
@@ -32,6 +40,7 @@ class PathsTold(Value):
     sessions: tuple[Session, ...] | Unread = ()
     records: tuple[Record, ...] | Unread = ()
     fabric: Fabric | Unread | None = None  # of HBAs; not asked where the transport is another one
+    joined: Joined | Unread | None = None  # None where an array has not told what there should be
     nvme: NvmeTold | None = None  # the same of NVMe/TCP
 
 
@@ -111,6 +120,32 @@ def multipath(told: PathsTold, wwid: str | None, *, sets: bool, doubt: str = "",
     if remarks := [said for one in each for said in slow(config, one)]:
         return about.ok(f"harmless, but {remarks[0].partition('; ')[0]}")
     return about.ok("settings harmless for the volume, no other disk claimed")
+
+
+def paths(told: PathsTold, arrays: Sequence[ArrayTold]) -> Check:
+    """Every volume has the paths through both arrays that it should have, where multipathd joins them."""
+    about = About(area="hosts", subject=told.node, what="paths")
+    if isinstance(told.joined, Unread):
+        return about.unread(told.joined)
+    if why := untold(arrays):
+        return about.unknown(why)
+    if told.joined is None:
+        return about.unknown("an array was not asked for what there should be")
+    known = wwids(arrays)
+    if not known:
+        return about.later("there is no volume yet: the deployment makes it, and its paths")
+    iqns = {array.iqn for array in arrays}
+    if told.fabric is None and not any(one.iqn in iqns for one in _sessions(told)):
+        return about.later("no sessions yet: the deployment makes them, and with them the paths")
+    for wwid, said in told.joined.wrong.items():
+        of = "" if len(known) == 1 or wwid in said else f"{wwid}: "
+        more = f"; and {counted(len(told.joined.wrong) - 1, 'other volume')}" if len(told.joined.wrong) > 1 else ""
+        return about.wrong(f"{of}{said}{more}", f"run: quorate plan deploy; there: multipath -ll {wwid}")
+    return about.ok(f"{told.joined.near} optimized, {told.joined.far} non-optimized")
+
+
+def _sessions(told: PathsTold) -> tuple[Session, ...]:
+    return () if isinstance(told.sessions, Unread) else told.sessions
 
 
 def reboot(told: PathsTold, arrays: Sequence[ArrayTold]) -> Check:

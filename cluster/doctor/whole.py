@@ -135,6 +135,7 @@ def _paths(inventory: Inventory, told: PathsTold, known: Sequence[ArrayTold]) ->
     sets, found = inventory.paths.multipath == "set", wwids(known)
     wwid = found[0] if len(found) == len(inventory.disks) else None
     yield storage.multipath(told, wwid, sets=sets, doubt=storage.untold(known), more=found)
+    yield storage.paths(told, known)
     yield storage.reboot(told, known)
 
 

@@ -9,7 +9,7 @@ from cluster.booting import Boot
 from cluster.doctor import storage
 from cluster.doctor.arrays import ArrayTold
 from cluster.doctor.check import About, Check, Unread
-from cluster.doctor.storage import PathsTold
+from cluster.doctor.storage import Joined, PathsTold
 from cluster.multipathing import MultipathConfig
 from cluster.sessions import AUTOMATIC, Record, Session
 from workers.cli.doctor import page
@@ -52,6 +52,34 @@ def test_both_arrays_have_to_tell_what_a_reboot_could_lose():
 def test_a_silent_array_is_no_array_without_sessions(arrays: tuple[ArrayTold, ...], why: str):
     """Neither well nor left to the deployment: the sessions that a reboot would lose may be those to it."""
     assert said(storage.reboot(NODE, arrays)) == f"unknown: {why}"
+
+
+WHOLE = Joined(near=1, far=1)
+
+
+@pytest.mark.parametrize(
+    ("joined", "arrays", "expected"),
+    [
+        (WHOLE, (A, B), "ok: 1 optimized, 1 non-optimized"),
+        (WHOLE, (A, B.model_copy(update={"untold": SILENT})), "unknown: b did not tell all of ports and volume"),
+        (None, (A,), "unknown: an array was not asked for ports and volume"),
+        (None, (A, B), "unknown: an array was not asked for what there should be"),
+        (SILENT, (A, B), f"unknown: {SILENT.said}"),
+        (WHOLE.model_copy(update={"wrong": {WWID: "0 of 1 paths"}}), (A, B), "wrong: 0 of 1 paths"),
+    ],
+)  # fmt: skip
+def test_paths_are_judged_where_both_arrays_tell_their_side(
+    joined: Joined | Unread | None, arrays: tuple[ArrayTold, ...], expected: str
+):
+    """What multipath shows is no proof of what it should show."""
+    assert said(storage.paths(NODE.model_copy(update={"joined": joined}), arrays)) == expected
+
+
+def test_paths_are_the_deployments_while_there_is_no_session():
+    """The volume may be there already."""
+    bare = NODE.model_copy(update={"joined": Joined(wrong={WWID: "multipath shows no device"}), "sessions": ()})
+
+    assert storage.paths(bare, (A, B)).state == "later"
 
 
 def test_a_volume_that_nobody_names_may_be_on_the_blacklist():

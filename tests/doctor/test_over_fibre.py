@@ -33,11 +33,14 @@ def test_a_healthy_cluster_on_fibre_channel_is_told_in_its_own_words(patient: Pa
     """HBA ports, maps, what a boot brings back."""
     page = patient.page(AREAS)
 
-    assert [line for line in page if re.search("initiator|portals|HBA|multipath|reboot|packages|Channel", line)] == [
+    assert [
+        line for line in page if re.search("initiator|portals|HBA|paths|multipath|reboot|packages|Channel", line)
+    ] == [
         "  ✓ 6 nodes: packages: corosync-qdevice, lvm2, multipath-tools installed",
         "  ✓ 6 nodes: services: multipathd, corosync-qdevice running, and enabled",
         "  ✓ 6 nodes: HBAs: 2 ports with a link, 8 logins at the arrays",
         "  ✓ 6 nodes: multipath: settings harmless for the volume, no other disk claimed",
+        "  ✓ 6 nodes: paths: 4 optimized, 4 non-optimized",
         "  ✓ 6 nodes: after a reboot: logins, units and WWIDs come back",
         "  ✓ qdevice: packages: corosync-qnetd installed",
         "  ✓ X90R3-SiteA, X90R3-SiteB: Fibre Channel ports: 2 on CT0, 2 on CT1",

@@ -43,6 +43,7 @@ Hosts, over SSH
   ✓ 6 nodes: corosync links: 2 links, all 10 ways connected
   ✓ 6 nodes: portals: all 8 take connections
   ✓ 6 nodes: multipath: settings harmless for the volume, no other disk claimed
+  ✓ 6 nodes: paths: 4 optimized, 4 non-optimized
   ✓ 6 nodes: after a reboot: sessions, units and WWIDs come back
   ✓ qdevice: system: Debian GNU/Linux 13 (trixie)
   ✓ qdevice: packages: corosync-qnetd installed
@@ -68,7 +69,7 @@ Temporal
   ✓ Temporal: namespace: default, ended runs are kept for 400 days
   ✓ Temporal: search attributes: all registered
   ✓ Temporal: workers: 1 worker polls the queue QUEUE
-125 ok
+131 ok
 """
 
 
@@ -106,6 +107,7 @@ def doctor(patient: Patient, *words: str) -> tuple[int, str]:
 
 
 BARE = """\
+6 nodes: paths: there is no volume yet: the deployment makes it, and its paths
 6 nodes: after a reboot: no sessions yet: the deployment makes them, and what brings them back
 pxmx-ac-vg: autoactivation: there is no volume group yet: the deployment makes it
 cluster: quorum device: there is none yet: the deployment sets it up

@@ -12,6 +12,9 @@ from tests.doctor.conftest import Patient
 NODE, FAR, ARRAY, WITNESS = "pxmx01-02", "pxmx02-03", "X90R3-SiteA", "qdevice"
 DISK = "INTEL_SSDSC2KB240G8_PHYF912345678240AGN"
 PORTAL = "10.22.1.2:3260"
+NODES = ("pxmx01-01", "pxmx01-02", "pxmx01-03", "pxmx02-01", "pxmx02-02", "pxmx02-03")
+WWID = "3624a9370730d187406c1477500a7aa92"
+MAP = f"run: quorate plan deploy; there: multipath -ll {WWID}"
 QUEUES = "defaults {\n  no_path_retry queue\n}\n"
 RESTART = "there: systemctl enable --now"
 
@@ -28,6 +31,10 @@ def stops(unit: str, host: str = NODE) -> Plant:
 
 def initiator(patient: Patient) -> None:
     patient.world.nodes[NODE].iqn = "iqn.1993-08.org.debian:01:cloned"
+
+
+def unmapped(patient: Patient) -> None:
+    patient.world.nodes[NODE].wwids.clear()
 
 
 def clock(patient: Patient) -> None:
@@ -102,7 +109,9 @@ TROUBLES: dict[str, Trouble] = {
         "hosts", initiator,
         [
             f"✗ {NODE}: initiator: /etc/iscsi/initiatorname.iscsi says iqn.1993-08.org.debian:01:cloned, the inventory "
-            f"says iqn.1993-08.org.debian:01:a1b2c3d40102 do: correct the iqn of {NODE} in the inventory"
+            f"says iqn.1993-08.org.debian:01:a1b2c3d40102 do: correct the iqn of {NODE} in the inventory",
+            f"✗ {NODE}: paths: 0 of 4 paths with prio=50 through {ARRAY}; 0 of 4 paths with prio=10 through "
+            f"X90R3-SiteB do: {MAP}",
         ],
     ),
     "a clock is wrong": (
@@ -140,9 +149,22 @@ TROUBLES: dict[str, Trouble] = {
     "a portal has no cable": (
         "hosts", lambda patient: patient.fail("portal", ARRAY, "1"),
         [
-            f"✗ {node}: portals: no connection: {PORTAL} of {ARRAY} does not answer within 5 s do: check cable, VLAN "
-            "and firewall, or name the portals to use in arrays.portals of that array"
-            for node in ("pxmx01-01", "pxmx01-02", "pxmx01-03", "pxmx02-01", "pxmx02-02", "pxmx02-03")
+            line
+            for node, prio in zip(NODES, (50, 50, 50, 10, 10, 10), strict=True)
+            for line in (
+                f"✗ {node}: portals: no connection: {PORTAL} of {ARRAY} does not answer within 5 s do: check cable, "
+                "VLAN and firewall, or name the portals to use in arrays.portals of that array",
+                f"✗ {node}: paths: 3 of 4 paths with prio={prio} through {ARRAY}, no session carries at {PORTAL} "
+                f"do: {MAP}",
+            )
+        ],
+    ),
+    "multipathd has forgotten the volume": (
+        "hosts", unmapped,
+        [
+            f"✗ {NODE}: paths: multipath shows no device {WWID} do: {MAP}",
+            f"✗ {NODE}: after a reboot: {WWID} is not in /etc/multipath/wwids, so a reboot may leave single disks do: "
+            f"there: multipath -a {WWID}",
         ],
     ),
     "multipath queues for ever": (

@@ -14,7 +14,7 @@ from activities.clients.secrets import Secrets
 from activities.doctor import arrays, cluster, controllers, hosts
 from activities.doctor.asking import Threads, within
 from activities.errors import Word
-from cluster.doctor.arrays import ArrayTold, wwids
+from cluster.doctor.arrays import ArrayTold
 from cluster.doctor.check import AREAS, Area, Unread
 from cluster.doctor.controllers import ControllerTold
 from cluster.doctor.hosts import Told, has_device
@@ -193,8 +193,7 @@ class Asking:
         if name not in {node.name for node in self._inventory.site_nodes}:
             return sshd, told, None  # of a third place: it has no way to the arrays
         answered = [one for _, one in await asyncio.shield(storage) if one is not None]
-        wanted = [portal for one in answered for portal in one.portals]
-        return sshd, told, await hosts.paths(ssh, self._inventory, name, wanted, wwids(answered))
+        return sshd, told, await hosts.paths(ssh, self._inventory, name, answered)
 
     def _known_hosts(self) -> str:
         try:
