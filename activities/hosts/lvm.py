@@ -88,6 +88,16 @@ async def _active(ssh: "SshHosts", node: str, vg: str, limit: float) -> dict[str
     )
 
 
+def _reader(seen: dict[str, GroupView], wish: GroupWish) -> GroupView:
+    """The node that tells what is on the volume: the first, or one with a path where that one is still to get its own.
+
+    A plan that asked a node without paths would call a volume blank that others see in use.
+    """
+    first = seen[wish.nodes[0]]
+    mapped = [view for view in seen.values() if view.map and view.node not in wish.awaiting]
+    return mapped[0] if first.node in wish.awaiting and mapped else first
+
+
 class Lvm:
     """Activities on LVM, through the nodes."""
 
@@ -107,7 +117,7 @@ class Lvm:
                 raise Conflict(conflict)
         # where any node sees it, it is there, whatever the first one is still to get
         if not any(view.group for view in seen.values()):
-            await self._create(ledger, wish, seen[wish.nodes[0]])
+            await self._create(ledger, wish, _reader(seen, wish))
         if not ledger.only_planned:
             seen = await self._nodes(wish, refresh=ledger.changed) if ledger.changed else seen
             due = [view for view in seen.values() if view.node not in wish.awaiting]
@@ -138,15 +148,16 @@ class Lvm:
         return dict(zip(wish.nodes, await asyncio.gather(*map(read, wish.nodes)), strict=True))
 
     async def _create(self, ledger: Ledger, wish: GroupWish, view: GroupView) -> None:
-        node, device = view.node, view.map.device if view.map else None
+        # the first node makes it, whoever reads in a plan: what is planned is what is done
+        node, device = wish.nodes[0], view.map.device if view.map else None
         if device is None and ledger.applying:
             make = "" if is_namespace(wish.wwid or "") else f"; `multipath -a {wish.wwid}` and `multipath -r` create it"
             raise NotFound(f"{view.unmapped}{make}")
-        signatures = await self._signatures(node, device) if device else []
+        signatures = await self._signatures(view.node, device) if device else []
         strange = [signature for signature in signatures if signature != "LVM2_member"]
         if strange:
             raise Conflict(
-                f"{node}: {device} is not blank, it holds {', '.join(strange)}; "
+                f"{view.node}: {device} is not blank, it holds {', '.join(strange)}; "
                 "find out whose it is before anything else"
             )
         # the WWID is the same on every node and on every day; what multipath calls the device may not be

@@ -8,7 +8,7 @@ and quorum is a moment's picture then, and no side of it may be taken for the wi
 from collections.abc import Mapping
 
 from cluster.conditions import UNREST, Condition, doubt
-from cluster.inventory import Inventory, Node
+from cluster.inventory import Inventory, Node, Site, ThirdPlace
 from cluster.looks import VotesLook
 from cluster.units import shortly
 
@@ -27,7 +27,7 @@ def unrest(views: Views, inventory: Inventory) -> tuple[Condition, bool] | None:
     silent = sum(node.name not in views for node in inventory.nodes)
     apart = _lacks(views, one.nodes, two.nodes, silent) and _lacks(views, two.nodes, one.nodes, silent)
     if not apart:
-        return None
+        return _unseen(views, inventory, third, silent)
     if not _lacks(views, third.nodes, (), silent):
         said = f"{one.name} and {two.name} tell that they reach {third.name}, whose own links tell otherwise"
         return doubt("settling", said), True
@@ -49,6 +49,29 @@ def unrest(views: Views, inventory: Inventory) -> tuple[Condition, bool] | None:
         ),
     )
     return found, False
+
+
+def _unseen(views: Views, inventory: Inventory, third: ThirdPlace, silent: int) -> tuple[Condition, bool] | None:
+    """The same where one site tells nothing to the engine: its own cut may be why, and the third place hears it."""
+    for site in inventory.sites:
+        other = inventory.other_site(site.name)
+        if any(node.name in views and views[node.name].links for node in site.nodes):
+            continue
+        hears = [node.name for node in third.nodes if _hears(views.get(node.name), site)]
+        if hears and _lacks(views, other.nodes, site.nodes, silent):
+            said = (
+                f"corosync's links of {other.name} do not reach {site.name}, and those of {', '.join(hears)} do: "
+                "what is counted may be one membership after the other"
+            )
+            settling = any(not view.settled for view in views.values())
+            unless = f"the links of {third.name} to {site.name} are down too, or up from {other.name}"
+            return doubt("disagreement", said, unless), settling
+    return None
+
+
+def _hears(view: VotesLook | None, site: Site) -> bool:
+    """Fewer connections are down than lead to the site: one of those is up, whatever else is down."""
+    return view is not None and view.links is not None and view.links.down < view.links.links * len(site.nodes)
 
 
 def _moving(views: Views, nodes: int) -> bool:

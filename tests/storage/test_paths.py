@@ -6,7 +6,7 @@ import pytest
 
 from activities.clients.proxmox import PveApi
 from activities.clients.secrets import Secrets
-from activities.errors import NotFound, Refuted, Rejected, Unauthorized
+from activities.errors import Conflict, NotFound, Refuted, Rejected, Unauthorized
 from activities.hosts.lvm import Lvm
 from activities.hosts.paths import Paths
 from activities.proxmox.rights import Rights
@@ -652,3 +652,14 @@ async def test_a_group_that_other_nodes_see_is_not_planned_for_the_first_one(sta
 
     assert found.changes == ()
     assert found.finding == f"pxmx-ac-vg, 10 TiB, seen by 5 nodes, by {NODE} once its paths are there"
+
+
+async def test_what_other_nodes_see_on_the_volume_is_not_planned_over(stand: Stand):
+    """The first node has no path so far, and would call it blank: a plan says what the apply would say."""
+    stand.host.sessions.clear()
+    disk = next(disk for disk in stand.site.world.disks.values() if disk.vg)
+    disk.signature, disk.vg = "ext4", None
+    wish = Wishes(stand.inventory, Mode.PLAN).volume_group(stand.wwid, [NODE])
+
+    with pytest.raises(Conflict, match=r"pxmx01-02: /dev/mapper/\S+ is not blank, it holds ext4; find out whose it is"):
+        await stand.run(Lvm(stand.ssh).ensure_volume_group, wish)

@@ -169,3 +169,30 @@ def test_what_both_ends_of_a_link_tell_differently_names_no_winner_yet(inventory
 
     assert found.kind == "undetermined"
     assert found.main.reasons == ("site-a and site-b tell that they reach site-c, whose own links tell otherwise",)
+
+
+def hidden(inventory: Inventory, *, heard: bool) -> Facts:
+    """The first site says nothing, and is with no array; the third place's links tell whether it is heard there."""
+    facts = seen(inventory, 60, "pxmx01-01", "pxmx01-02")
+    third = Links(links=2, ways=8, down=0 if heard else 4)
+    links = {name: Links(links=2, ways=8, down=4) for name in facts.votes} | {"pxmx03-01": third}
+    votes = {
+        n: look.model_copy(update={"links": links[n]}) if look.answered else look for n, look in facts.votes.items()
+    }
+    return facts.model_copy(update={"votes": votes})
+
+
+def test_a_silent_site_that_the_third_place_still_hears_is_not_lost(inventory: Inventory):
+    """The engine is cut off from it as the other site is: a quorate ring without it may be a moment's picture."""
+    found = judged(inventory, hidden(inventory, heard=True))
+
+    assert found.kind == "undetermined"
+    assert found.main.reasons == (
+        "corosync's links of site-b do not reach site-a, and those of pxmx03-01 do: what is counted may be one "
+        "membership after the other",
+    )
+
+
+def test_a_silent_site_that_the_third_place_does_not_hear_is_lost(inventory: Inventory):
+    """The same words without its links: unrest does not hide the loss of a site."""
+    assert judged(inventory, hidden(inventory, heard=False)).key == "site-lost site-a"
