@@ -508,6 +508,33 @@ def test_at_a_terminal_it_asks_and_has_the_sites_confirmed(lab: Site):
     assert [site.nodes for site in written.sites] == [site.nodes for site in known_to_devices(known).sites]
 
 
+def test_at_a_terminal_a_certificate_is_pinned_after_a_yes(lab: Site):
+    """It is shown first, with why it is not recognised; a node that is declined keeps none, and a note says so."""
+    known = lab.inventory
+    shown = {place: certificate(trust).fingerprint for place, trust in endpoints(known) if place[-1] != "bmc"}
+    plain = [one for one in words(lab) if one not in ("--pve-ca", "--array-ca", str(known.api.ca))]
+    at = plain.index("--pve")
+    answers = [f"{known.nodes[0].address}:{known.api.port}", *("", "", ""), *("y",) * 7, "n", "y"]
+
+    status, said = at_a_terminal(answers, [*plain[:at], *plain[at + 2 :]])
+
+    assert status == 0, said
+    written = load(Path("new.yaml"))
+    *accepted, declined = written.nodes
+    assert declined.fingerprint == ()
+    assert [array.fingerprint for array in written.arrays] == [(shown["arrays", 0],), (shown["arrays", 1],)]
+    assert {one for node in accepted for one in node.fingerprint} < set(shown.values())
+    first = accepted[0].fingerprint[0]
+    before, _, after = said.partition(f"Pin --pve to {first}? [y/N]: ")
+    assert f"--pve at {known.nodes[0].address}:{known.api.port}\n  SHA-256    {first}\n  made for   " in before
+    assert "✗ its certificate is not signed by a known CA (unable to get local issuer certificate)" in before
+    assert f"Pin {declined.name} to " in after
+    assert (
+        f"note: {declined.name} at {declined.address}: its certificate is not signed by a known CA (unable to get "
+        "local issuer certificate); quorate trust shows it, and pins it after a yes"
+    ) in after
+
+
 def test_at_a_terminal_what_is_to_be_built_is_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Names, size and LUNs of what is not there yet; what stands in brackets is taken with Enter."""
     site = Site(inventory_file(tmp_path, "chosen"))
