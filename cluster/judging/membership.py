@@ -24,12 +24,14 @@ from cluster.evidence import (
 from cluster.inventory import Inventory, Site
 from cluster.judging.noquorum import no_quorum, nobody
 from cluster.judging.third import third_lost
-from cluster.judging.unrest import unrest
+from cluster.judging.unrest import no_winner_yet, unrest
 from cluster.looks import Facts, VotesLook
 from cluster.memory import Memory
 from cluster.units import are
 
 Views = dict[str, VotesLook]
+# Each says which site goes on without the other one.
+WINS = ("site-lost", "site-isolated", "sites-parted")
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ def membership(facts: Facts, memory: Memory, inventory: Inventory) -> tuple[list
         missing = [node.name for node in site.nodes if node.name not in members]
         if len(missing) == len(site.nodes):
             condition, early = _site(_Case(site, quorate, facts, memory, inventory))
+            if condition.kind in WINS and (moment := no_winner_yet(site, facts, memory, inventory)):
+                condition = moment
             found.append(condition)
             settling = settling or early
         elif missing:

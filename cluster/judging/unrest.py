@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 from cluster.conditions import UNREST, Condition, doubt
 from cluster.inventory import Inventory, Node, Site, ThirdPlace
-from cluster.looks import VotesLook
+from cluster.looks import Facts, VotesLook
+from cluster.memory import OLD, Memory
 from cluster.units import shortly
 
 Views = Mapping[str, VotesLook]
@@ -67,6 +68,36 @@ def _unseen(views: Views, inventory: Inventory, third: ThirdPlace, silent: int) 
             unless = f"the links of {third.name} to {site.name} are down too, or up from {other.name}"
             return doubt("disagreement", said, unless), settling
     return None
+
+
+def no_winner_yet(site: Site, facts: Facts, memory: Memory, inventory: Inventory) -> Condition | None:
+    """Why a quorate membership without the site may be a moment's picture; None where it is proven, or cannot be one.
+
+    The third place's links that do not reach the site prove it: then there is one membership only. So does a stamp of
+    HA that was written after the site had left: nothing is delivered while no ring comes to rest. Members and votes of
+    one look prove nothing, nor does the silence of the third place to the engine.
+    """
+    third = inventory.third
+    if third is None:
+        return None
+    told = [look for node in third.nodes if (look := facts.votes.get(node.name)) and look.answered and look.links]
+    unless = f"the links of {third.name} to {site.name} are down"
+    if hears := [look.by for look in told if _hears(look, site)]:
+        said = f"corosync's links of {', '.join(hears)} reach all nodes or some of {site.name}"
+    elif told or _delivered(site, facts, memory):
+        return None
+    else:
+        said = f"no node at {third.name} tells corosync's links, and no stamp of HA is newer than the cut"
+        unless += f", or HA's stamps go on for {OLD.total_seconds():.0f} s without {site.name}"
+    return doubt("disagreement", f"{said}: what is counted may be one membership after the other", unless)
+
+
+def _delivered(site: Site, facts: Facts, memory: Memory) -> bool:
+    """A stamp of HA was seen to change when the site had not been counted for longer than HA's own measure."""
+    left = max((memory.counted[node.name] for node in site.nodes if node.name in memory.counted), default=None)
+    if left is None:
+        return False
+    return any(each.moved and (each.since - left) * facts.speed > OLD for each in memory.written.values())
 
 
 def _hears(view: VotesLook | None, site: Site) -> bool:

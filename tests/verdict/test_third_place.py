@@ -31,6 +31,7 @@ def seen(inventory: Inventory, later: float, *gone: str, alive: tuple[str, ...] 
     ids = dict(enumerate((node.name for node in inventory.nodes), start=1))
     here = tuple(number for number, name in ids.items() if name not in gone)
     counted = {"expected": 5, "total": len(here), "quorum": 3, "quorate": True, "members": here, "settled": True}
+    counted["links"] = Links(links=2, ways=8, down=2 * len(gone))
     told = {"ids": ids, "quorate": True, "master": "pxmx02-01", "node_states": dict.fromkeys(ids.values(), "online")}
     guests = {"services": {"vm:300": ("started", "pxmx02-01")}, "guests": {300: "pxmx02-01"}}
     both = dict.fromkeys(ARRAY.values(), CopyLook(status="online", mediator="online"))
@@ -191,6 +192,76 @@ def test_a_silent_site_that_the_third_place_still_hears_is_not_lost(inventory: I
         "corosync's links of site-b do not reach site-a, and those of pxmx03-01 do: what is counted may be one "
         "membership after the other",
     )
+
+
+def test_a_site_that_the_third_place_still_hears_is_not_lost_where_the_other_site_tells_no_links(inventory: Inventory):
+    """The third place's word is enough: it alone reaches both."""
+    found = judged(inventory, unlinked(hidden(inventory, heard=True), "pxmx02-01", "pxmx02-02"))
+
+    assert found.kind == "undetermined"
+    assert found.main.reasons == (
+        "corosync's links of pxmx03-01 reach all nodes or some of site-a: what is counted may be one membership after "
+        "the other",
+    )
+
+
+def unlinked(facts: Facts, *names: str) -> Facts:
+    """These tell members and votes, and none of corosync's links."""
+    votes = {
+        name: look.model_copy(update={"links": None}) if name in names else look for name, look in facts.votes.items()
+    }
+    return facts.model_copy(update={"votes": votes})
+
+
+UNHEARD = (
+    "no node at site-c tells corosync's links, and no stamp of HA is newer than the cut: what is counted may be one "
+    "membership after the other"
+)
+
+
+def test_sites_that_tell_no_links_have_no_winner(inventory: Inventory):
+    """Both answer, and members and votes of one look may be a moment's picture."""
+    facts = restless(inventory)
+    ring = {"members": (3, 4, 5), "total": 3}
+    votes = {n: look.model_copy(update=ring) if look.quorate else look for n, look in facts.votes.items()}
+    found = judged(inventory, unlinked(facts.model_copy(update={"votes": votes}), *votes))
+
+    assert (found.kind, found.main.reasons) == ("undetermined", (UNHEARD,))
+
+
+def test_a_silent_site_is_not_lost_while_the_third_place_tells_no_links(inventory: Inventory):
+    """The quorum of the other site with the third place may be a moment's picture, whatever the arrays say."""
+    found = judged(inventory, unlinked(seen(inventory, 60, "pxmx01-01", "pxmx01-02"), "pxmx03-01"))
+
+    assert (found.kind, found.main.reasons) == ("undetermined", (UNHEARD,))
+
+
+def stamped(facts: Facts, stamp: int) -> Facts:
+    """The third place tells no links, and the other site's LRM wrote last at `stamp`."""
+    cluster = {
+        name: look.model_copy(update={"stamps": {"pxmx02-01": stamp}}) if look.answered else look
+        for name, look in facts.cluster.items()
+    }
+    return unlinked(facts.model_copy(update={"cluster": cluster}), "pxmx03-01")
+
+
+def after(inventory: Inventory, last: int) -> Verdict:
+    """Site A says nothing from the tenth second on; the last look, a minute later, finds this stamp."""
+    names, gone = tuple(node.name for node in inventory.nodes), ("pxmx01-01", "pxmx01-02")
+    memory = remember(Memory(totem=SLOW), stamped(seen(inventory, 0), 100), names, timedelta(minutes=5))
+    memory = remember(memory, stamped(seen(inventory, 10, *gone), 105), names, timedelta(minutes=5))
+    facts = stamped(seen(inventory, 70, *gone), last)
+    return judge(facts, remember(memory, facts, names, timedelta(minutes=5)), inventory)
+
+
+def test_a_site_is_lost_once_ha_goes_on_writing_without_it(inventory: Inventory):
+    """What is written reaches all members: the membership has come to rest, whether the links are told or not."""
+    assert after(inventory, 165).key == "site-lost site-a"
+
+
+def test_a_site_is_not_lost_by_what_ha_wrote_before_the_cut(inventory: Inventory):
+    """The stamp of the tenth second was new then, and nothing has been written since."""
+    assert after(inventory, 105).main.reasons == (UNHEARD,)
 
 
 def test_a_silent_site_that_the_third_place_does_not_hear_is_lost(inventory: Inventory):
