@@ -58,7 +58,7 @@ def _unseen(views: Views, inventory: Inventory, third: ThirdPlace, silent: int) 
         other = inventory.other_site(site.name)
         if any(node.name in views and views[node.name].links for node in site.nodes):
             continue
-        hears = [node.name for node in third.nodes if _hears(views.get(node.name), site)]
+        hears = [node.name for node in third.nodes if _hears(views.get(node.name), site, inventory)]
         if hears and _lacks(views, other.nodes, site.nodes, silent):
             said = (
                 f"corosync's links of {other.name} do not reach {site.name}, and those of {', '.join(hears)} do: "
@@ -82,7 +82,7 @@ def no_winner_yet(site: Site, facts: Facts, memory: Memory, inventory: Inventory
         return None
     told = [look for node in third.nodes if (look := facts.votes.get(node.name)) and look.answered and look.links]
     unless = f"the links of {third.name} to {site.name} are down"
-    if hears := [look.by for look in told if _hears(look, site)]:
+    if hears := [look.by for look in told if _hears(look, site, inventory)]:
         said = f"corosync's links of {', '.join(hears)} reach all nodes or some of {site.name}"
     elif told or _delivered(site, facts, memory):
         return None
@@ -100,9 +100,15 @@ def _delivered(site: Site, facts: Facts, memory: Memory) -> bool:
     return any(each.moved and (each.since - left) * facts.speed > OLD for each in memory.written.values())
 
 
-def _hears(view: VotesLook | None, site: Site) -> bool:
-    """Fewer connections are down than lead to the site: one of those is up, whatever else is down."""
-    return view is not None and view.links is not None and view.links.down < view.links.links * len(site.nodes)
+def _hears(view: VotesLook | None, site: Site, inventory: Inventory) -> bool:
+    """Fewer connections are down than lead to the site and to other absent nodes: one to the site may be up.
+
+    Those of another node that is off do not stand for the site's.
+    """
+    if view is None or view.links is None:
+        return False
+    absent = max(len(site.nodes), len(inventory.nodes) - len(view.members))
+    return view.links.down < view.links.links * absent
 
 
 def _moving(views: Views, nodes: int) -> bool:

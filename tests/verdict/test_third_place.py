@@ -8,6 +8,7 @@ import pytest
 from cluster.answers.advice import answer
 from cluster.facts import ArrayLook, ClusterLook, CopyLook, Facts, Memory, VotesLook, remember
 from cluster.inventory import Inventory
+from cluster.judging.unrest import no_winner_yet
 from cluster.looks import Links
 from cluster.verdict import Verdict, judge
 from tests.places import third_place
@@ -267,3 +268,14 @@ def test_a_site_is_not_lost_by_what_ha_wrote_before_the_cut(inventory: Inventory
 def test_a_silent_site_that_the_third_place_does_not_hear_is_lost(inventory: Inventory):
     """The same words without its links: unrest does not hide the loss of a site."""
     assert judged(inventory, hidden(inventory, heard=False)).key == "site-lost site-a"
+
+
+def test_connections_to_another_node_that_is_off_do_not_stand_for_those_to_the_site(inventory: Inventory):
+    """Three nodes are no members, and the connections to two are down: one of the site may be heard."""
+    facts = seen(inventory, 60, "pxmx01-01", "pxmx01-02", "pxmx02-02")
+    third = facts.votes["pxmx03-01"]
+    heard = third.model_copy(update={"links": Links(links=2, ways=8, down=4)})
+    partly = facts.model_copy(update={"votes": facts.votes | {"pxmx03-01": heard}})
+
+    assert no_winner_yet(inventory.sites[0], facts, Memory(), inventory) is None
+    assert no_winner_yet(inventory.sites[0], partly, Memory(), inventory) is not None
