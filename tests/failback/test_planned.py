@@ -206,12 +206,13 @@ async def test_a_pause_names_what_ha_goes_on_with(site: Site, begin: Begin, peop
     """ "Nothing is changed" would be untrue."""
     run = await begin()
     await asked(run)
-    site.world.clock.speed = 10  # a move takes seconds of our time: a pause comes in its middle
+    site.world.clock.speed = 3  # a move takes many seconds of our time: a pause comes in its middle
     before = commanded(site)
     await people["ben"].says(run)
     await people["cleo"].says(run)
     await until(run, before, "the command", 60)
     assert "HA may still be moving vm:300 to pxmx02-01" in await said(run, "pause")
+    site.world.clock.speed = 10
     await said(run, "resume")
     await ended(run, 90)
     assert len([line for line in site.change_lines() if " guest.migrate" in line]) == 2, "no move is begun twice"
