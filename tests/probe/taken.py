@@ -33,7 +33,21 @@ def taken(folder: Path, which: str, change: Callable[[str], str]) -> Iterator[Pa
 
 def told(bundle: Bundle, asked: Collection[str]) -> dict[str, Any]:
     """Answers to these questions, by their places."""
-    return {f"{one.of} {one.who} {one.what}": (one.data, one.word) for one in bundle.answers if one.what in asked}
+    return {
+        f"{one.of} {one.who} {one.what}": (_in_order(one.data), one.word) for one in bundle.answers if one.what in asked
+    }
+
+
+def _in_order(data: Any) -> Any:
+    """LVM's rows by what they say: their order is that of names and disks, and a bundle calls both otherwise."""
+    if not isinstance(data, dict) or "report" not in data:
+        return data
+    return {
+        "report": [
+            {kind: sorted(rows, key=lambda row: sorted(row.items())) for kind, rows in one.items()}
+            for one in data["report"]
+        ]
+    }
 
 
 def before_and_after(
