@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from activities.hosts import fibre, seen
 from activities.parsing.multipath import Map
-from cluster.contracts.hosts import ArrayPaths, PathsWish
+from cluster.contracts.hosts import PathsWish
+from cluster.contracts.purity import ArrayFinding
 from cluster.doctor.arrays import ArrayTold, wwids
 from cluster.doctor.check import Unread
 from cluster.doctor.storage import Joined
@@ -12,6 +13,7 @@ from cluster.fabric import Fabric
 from cluster.inventory import Inventory
 from cluster.plan import Mode
 from cluster.sessions import Session
+from cluster.wishes import Wishes
 
 # Each array numbers LUNs for itself, and the doctor knows a volume's map by its WWID: any number will do.
 ANY = 0
@@ -31,30 +33,25 @@ def joined(
         return ways
     if len(arrays) < len(inventory.arrays):
         return None
-    local = inventory.site_of(node).array
-    wish = PathsWish(
-        mode=Mode.PLAN,
-        node=node,
-        wwid=None,
-        arrays=tuple(
-            ArrayPaths(
-                array=one.name,
-                iqn=one.iqn,
-                portals=one.portals,
-                lun=ANY,
-                optimized=one.name == local,
-                wwns=one.wwns,
-            )
-            for one in sorted(arrays, key=lambda one: one.name != local)
-        ),
-        wwns=inventory.node(node).wwns,
-    )
-    known = wwids(arrays)
-    looks = {wwid: _look(next((one for one in maps if one.wwid == wwid), None), ways) for wwid in known}
+    wish = _wish(inventory, node, arrays)
+    there = {one.wwid: one for one in maps}
+    looks = {wwid: _look(there.get(wwid), ways) for wwid in wwids(arrays)}
     wrong = {wwid: look.wrong(wish.model_copy(update={"wwid": wwid})) for wwid, look in looks.items()}
-    usable = [tuple(map(look.usable, wish.arrays)) for look in looks.values()]
-    near, far = usable[0] if usable else (0, 0)
+    first = next(iter(looks.values()), None)
+    near, far = map(first.usable, wish.arrays) if first else (0, 0)
     return Joined(near=near, far=far, wrong={wwid: said for wwid, said in wrong.items() if said})
+
+
+def _wish(inventory: Inventory, node: str, arrays: Sequence[ArrayTold]) -> PathsWish:
+    """What a deployment would want of the node, for a volume of any number."""
+    found = {
+        one.name: ArrayFinding(
+            finding=one.name, version=one.purity, target_iqn=one.iqn, portals=one.portals, wwns=one.wwns
+        )
+        for one in arrays
+    }
+    wish = Wishes(inventory.disks[0], Mode.PLAN).paths(node, found, None)
+    return wish.model_copy(update={"arrays": tuple(one.model_copy(update={"lun": ANY}) for one in wish.arrays)})
 
 
 def _look(found: Map | None, ways: tuple[Session, ...] | Fabric) -> seen.Seen | fibre.Seen:

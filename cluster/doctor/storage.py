@@ -137,9 +137,10 @@ def paths(told: PathsTold, arrays: Sequence[ArrayTold]) -> Check:
     iqns = {array.iqn for array in arrays}
     if told.fabric is None and not any(one.iqn in iqns for one in _sessions(told)):
         return about.later("no sessions yet: the deployment makes them, and with them the paths")
-    for wwid, said in told.joined.wrong.items():
+    if wrong := told.joined.wrong:
+        wwid, said = next(iter(wrong.items()))
         of = "" if len(known) == 1 or wwid in said else f"{wwid}: "
-        more = f"; and {counted(len(told.joined.wrong) - 1, 'other volume')}" if len(told.joined.wrong) > 1 else ""
+        more = f"; and {counted(len(wrong) - 1, 'other volume')}" if len(wrong) > 1 else ""
         return about.wrong(f"{of}{said}{more}", f"run: quorate plan deploy; there: multipath -ll {wwid}")
     return about.ok(f"{told.joined.near} optimized, {told.joined.far} non-optimized")
 
